@@ -1,0 +1,283 @@
+//! The shape of a GPT: configuration, presets, validation.
+
+use serde::{Deserialize, Serialize};
+
+/// The shape of a GPT and its dropout rate.
+///
+/// The field names are GPT-2's. A configuration that came from outside the program must pass
+/// [`validate`](Self::validate); [`Gpt::init`](crate::Gpt::init) does it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GptConfig {
+    /// Number of token ids the model knows, the width of its logits.
+    pub vocab_size: usize,
+    /// Longest context, in tokens (GPT-2's `n_positions`).
+    pub block_size: usize,
+    /// Number of transformer blocks.
+    pub n_layer: usize,
+    /// Number of attention heads in a block; divides `n_embd`.
+    pub n_head: usize,
+    /// Width of the residual stream.
+    pub n_embd: usize,
+    /// Width of the hidden layer of the multilayer perceptron, `4 * n_embd` in GPT-2.
+    pub n_inner: usize,
+    /// Probability that a value is dropped after the embeddings, in the attention weights and
+    /// on both residual branches, while training. In `[0, 1)`.
+    pub dropout: f64,
+}
+
+/// A [`GptConfig`] that describes no model.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ConfigError {
+    /// A size that must be at least one is zero.
+    #[error("{field} is 0: expected at least 1")]
+    Zero {
+        /// The field's name.
+        field: &'static str,
+    },
+    /// The heads do not share the width evenly.
+    #[error(
+        "n_embd {n_embd} is not divisible by n_head {n_head}: choose a multiple of {n_head}, or another number of heads"
+    )]
+    UnevenHeads {
+        /// Width of the residual stream.
+        n_embd: usize,
+        /// Number of heads.
+        n_head: usize,
+    },
+    /// The dropout rate is no probability below one.
+    #[error("dropout {dropout} is out of range: expected 0 <= dropout < 1")]
+    Dropout {
+        /// The rate given.
+        dropout: f64,
+    },
+    /// The vocabulary does not fit the 32-bit token ids of the devices.
+    #[error("vocab_size {vocab_size} is too large: expected at most {max}", max = i32::MAX)]
+    Vocabulary {
+        /// The size given.
+        vocab_size: usize,
+    },
+    /// No preset has this name.
+    #[error("unknown model preset `{name}`: expected one of {known}", known = GptConfig::PRESETS.join(", "))]
+    UnknownPreset {
+        /// The name given.
+        name: String,
+    },
+}
+
+/// Number of token ids of GPT-2's tokenizer.
+const GPT2_VOCAB_SIZE: usize = 50_257;
+
+impl GptConfig {
+    /// The names that [`preset`](Self::preset) knows.
+    pub const PRESETS: [&'static str; 7] =
+        ["tiny", "small", "mini", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"];
+
+    /// The preset of that name, with the vocabulary of a given tokenizer.
+    ///
+    /// # Errors
+    /// [`ConfigError::UnknownPreset`].
+    pub fn preset(name: &str, vocab_size: usize) -> Result<Self, ConfigError> {
+        let config = match name {
+            "tiny" => Self::tiny(vocab_size),
+            "small" => Self::small(vocab_size),
+            "mini" => Self::mini(vocab_size),
+            "gpt2" => Self::gpt2(),
+            "gpt2-medium" => Self::gpt2_medium(),
+            "gpt2-large" => Self::gpt2_large(),
+            "gpt2-xl" => Self::gpt2_xl(),
+            _ => return Err(ConfigError::UnknownPreset { name: name.to_owned() }),
+        };
+        Ok(Self { vocab_size, ..config })
+    }
+
+    /// Two narrow layers: trains in seconds on one core, for tests and first contact.
+    pub fn tiny(vocab_size: usize) -> Self {
+        Self::new(vocab_size, 32, 2, 4, 64)
+    }
+
+    /// Four layers, 128 wide: what two CPU cores train to readable text in minutes.
+    pub fn small(vocab_size: usize) -> Self {
+        Self::new(vocab_size, 64, 4, 4, 128)
+    }
+
+    /// The article's mini-GPT: 4 layers, 256 wide, 8 heads, 128 context, dropout 0.1.
+    pub fn mini(vocab_size: usize) -> Self {
+        Self { dropout: 0.1, ..Self::new(vocab_size, 128, 4, 8, 256) }
+    }
+
+    /// GPT-2 small, 124 million parameters. Sizes of the family: table 2 of
+    /// [Radford et al., 2019](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf).
+    pub fn gpt2() -> Self {
+        Self::gpt2_family(12, 12, 768)
+    }
+
+    /// GPT-2 medium, 355 million parameters.
+    pub fn gpt2_medium() -> Self {
+        Self::gpt2_family(24, 16, 1024)
+    }
+
+    /// GPT-2 large, 774 million parameters.
+    pub fn gpt2_large() -> Self {
+        Self::gpt2_family(36, 20, 1280)
+    }
+
+    /// GPT-2 XL, 1.6 billion parameters.
+    pub fn gpt2_xl() -> Self {
+        Self::gpt2_family(48, 25, 1600)
+    }
+
+    fn gpt2_family(n_layer: usize, n_head: usize, n_embd: usize) -> Self {
+        Self { dropout: 0.1, ..Self::new(GPT2_VOCAB_SIZE, 1024, n_layer, n_head, n_embd) }
+    }
+
+    /// A GPT with GPT-2's hidden width of `4 * n_embd` and no dropout.
+    pub fn new(
+        vocab_size: usize,
+        block_size: usize,
+        n_layer: usize,
+        n_head: usize,
+        n_embd: usize,
+    ) -> Self {
+        let n_inner = 4 * n_embd;
+        Self { vocab_size, block_size, n_layer, n_head, n_embd, n_inner, dropout: 0.0 }
+    }
+
+    /// Width of one attention head.
+    pub fn head_size(&self) -> usize {
+        self.n_embd / self.n_head
+    }
+
+    /// Checks that the configuration describes a model.
+    ///
+    /// # Errors
+    /// The first [`ConfigError`] found, in the order of the fields.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let sizes = [
+            ("vocab_size", self.vocab_size),
+            ("block_size", self.block_size),
+            ("n_layer", self.n_layer),
+            ("n_head", self.n_head),
+            ("n_embd", self.n_embd),
+            ("n_inner", self.n_inner),
+        ];
+        if let Some((field, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
+            return Err(ConfigError::Zero { field });
+        }
+        if self.vocab_size > i32::MAX as usize {
+            return Err(ConfigError::Vocabulary { vocab_size: self.vocab_size });
+        }
+        if !self.n_embd.is_multiple_of(self.n_head) {
+            return Err(ConfigError::UnevenHeads { n_embd: self.n_embd, n_head: self.n_head });
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(ConfigError::Dropout { dropout: self.dropout });
+        }
+        Ok(())
+    }
+
+    /// Number of parameters, part by part, without building the model.
+    pub fn parameter_counts(&self) -> ParameterCounts {
+        let (c, inner) = (self.n_embd, self.n_inner);
+        let linear = |from: usize, to: usize| from * to + to;
+        ParameterCounts {
+            wte: self.vocab_size * c,
+            wpe: self.block_size * c,
+            attention: self.n_layer * (linear(c, 3 * c) + linear(c, c)),
+            mlp: self.n_layer * (linear(c, inner) + linear(inner, c)),
+            layer_norms: (2 * self.n_layer + 1) * 2 * c,
+        }
+    }
+}
+
+/// Number of parameters in each part of a model. The head is tied to `wte` and counts once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ParameterCounts {
+    /// Token embedding and output head.
+    pub wte: usize,
+    /// Position embedding.
+    pub wpe: usize,
+    /// `c_attn` and `c_proj` of all blocks.
+    pub attention: usize,
+    /// `c_fc` and `c_proj` of all blocks.
+    pub mlp: usize,
+    /// `ln_1` and `ln_2` of all blocks, and `ln_f`.
+    pub layer_norms: usize,
+}
+
+impl ParameterCounts {
+    /// All parameters.
+    pub fn total(&self) -> usize {
+        self.wte + self.wpe + self.attention + self.mlp + self.layer_norms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gpt2_family_has_the_published_sizes() {
+        // Totals of Hugging Face's `GPT2LMHeadModel(config).num_parameters()`.
+        let expected = [
+            (GptConfig::gpt2(), 124_439_808),
+            (GptConfig::gpt2_medium(), 354_823_168),
+            (GptConfig::gpt2_large(), 774_030_080),
+            (GptConfig::gpt2_xl(), 1_557_611_200),
+        ];
+        for (config, total) in expected {
+            assert_eq!(config.parameter_counts().total(), total, "{config:?}");
+        }
+    }
+
+    #[test]
+    fn every_preset_is_valid_and_takes_the_vocabulary() {
+        for name in GptConfig::PRESETS {
+            let config = GptConfig::preset(name, 300).unwrap();
+            config.validate().unwrap();
+            assert_eq!(config.vocab_size, 300);
+        }
+    }
+
+    #[test]
+    fn the_articles_model_is_the_articles() {
+        let expected = GptConfig {
+            vocab_size: 50_257,
+            block_size: 128,
+            n_layer: 4,
+            n_head: 8,
+            n_embd: 256,
+            n_inner: 1024,
+            dropout: 0.1,
+        };
+        assert_eq!(GptConfig::mini(50_257), expected);
+    }
+
+    #[track_caller]
+    fn refuses(config: GptConfig, message: &str) {
+        assert_eq!(config.validate().unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn a_configuration_that_is_no_model_is_refused_in_one_line() {
+        let good = GptConfig::tiny(256);
+        refuses(GptConfig { n_layer: 0, ..good.clone() }, "n_layer is 0: expected at least 1");
+        refuses(
+            GptConfig { n_embd: 2, ..good.clone() },
+            "n_embd 2 is not divisible by n_head 4: choose a multiple of 4, or another number of heads",
+        );
+        refuses(
+            GptConfig { dropout: 1.0, ..good.clone() },
+            "dropout 1 is out of range: expected 0 <= dropout < 1",
+        );
+        refuses(
+            GptConfig { dropout: f64::NAN, ..good },
+            "dropout NaN is out of range: expected 0 <= dropout < 1",
+        );
+        let unknown = GptConfig::preset("huge", 256).unwrap_err().to_string();
+        assert_eq!(
+            unknown,
+            "unknown model preset `huge`: expected one of tiny, small, mini, gpt2, gpt2-medium, gpt2-large, gpt2-xl"
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! The whole model: embeddings, blocks, final LayerNorm, head tied to the token embedding.
+
+use burn::module::{Module, Param};
+use burn::nn::{Dropout, DropoutConfig, Embedding, Linear};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Normal, NormalError};
+
+use crate::block::{Block, CausalSelfAttention, LayerNorm, Mlp, causal_mask};
+use crate::config::{ConfigError, GptConfig};
+use crate::loss::cross_entropy_sum;
+
+/// GPT-2's architecture ([Radford et al., 2019](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf)).
+///
+/// Field names, and so the paths of the weights (`h.0.attn.c_attn.weight`, …), are GPT-2's.
+/// The output head is `wte` transposed and has no weights of its own.
+#[derive(Module, Debug)]
+pub struct Gpt {
+    /// Token embedding and output head, `[vocab_size, n_embd]`.
+    pub wte: Embedding,
+    /// Position embedding, `[block_size, n_embd]`.
+    pub wpe: Embedding,
+    /// The transformer blocks, first to last.
+    pub h: Vec<Block>,
+    /// Normalises the residual stream before the head.
+    pub ln_f: LayerNorm,
+    dropout: Dropout,
+}
+
+impl Gpt {
+    /// A model with fresh weights on `device`, a pure function of `config` and `seed`: the same on
+    /// every device.
+    ///
+    /// Weights are drawn from N(0, 0.02); `c_proj`, which adds to the residual stream twice per
+    /// block, from N(0, 0.02 / √(2·n_layer)), so that the stream's variance does not grow with
+    /// depth (GPT-2 paper, section 2.3). Biases are zero, LayerNorm scales one.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where the configuration describes no model.
+    pub fn init(config: &GptConfig, seed: u64, device: &Device) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut weights = Initializer { rng: ChaCha8Rng::seed_from_u64(seed), device };
+        let (n_embd, n_inner) = (config.n_embd, config.n_inner);
+        let std = 0.02;
+        let residual_std = std / (2.0 * config.n_layer as f32).sqrt();
+        let dropout = DropoutConfig::new(config.dropout).init();
+
+        let wte = Embedding { weight: weights.normal([config.vocab_size, n_embd], std) };
+        let wpe = Embedding { weight: weights.normal([config.block_size, n_embd], std) };
+        let h = (0..config.n_layer)
+            .map(|_| Block {
+                ln_1: weights.layer_norm(n_embd),
+                attn: CausalSelfAttention {
+                    c_attn: weights.linear(n_embd, 3 * n_embd, std),
+                    c_proj: weights.linear(n_embd, n_embd, residual_std),
+                    dropout: dropout.clone(),
+                    n_head: config.n_head,
+                },
+                ln_2: weights.layer_norm(n_embd),
+                mlp: Mlp {
+                    c_fc: weights.linear(n_embd, n_inner, std),
+                    c_proj: weights.linear(n_inner, n_embd, residual_std),
+                },
+                dropout: dropout.clone(),
+            })
+            .collect();
+        Ok(Self { wte, wpe, h, ln_f: weights.layer_norm(n_embd), dropout })
+    }
+
+    /// Longest context in tokens.
+    pub fn block_size(&self) -> usize {
+        self.wpe.weight.lazy_shape()[0]
+    }
+
+    /// Number of token ids.
+    pub fn vocab_size(&self) -> usize {
+        self.wte.weight.lazy_shape()[0]
+    }
+
+    /// Token ids `[batch, time]` to the normalised residual stream `[batch, time, n_embd]`.
+    ///
+    /// # Panics
+    /// Where `time` exceeds [`block_size`](Self::block_size): there is no position embedding to
+    /// give such a token.
+    pub fn hidden(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
+        let [_, time] = tokens.dims();
+        let block_size = self.block_size();
+        assert!(time <= block_size, "{time} tokens exceed the context of {block_size}");
+
+        let device = tokens.device();
+        let positions = Tensor::<1, Int>::arange(0..time as i64, &device).unsqueeze(); // [1, time]
+        let x = self.wte.forward(tokens) + self.wpe.forward(positions); // [batch, time, n_embd]
+        let mask = causal_mask(time, &device);
+        let x = self.h.iter().fold(self.dropout.forward(x), |x, block| block.forward(x, mask.clone()));
+        self.ln_f.forward(x)
+    }
+
+    /// Logits of the next token at every position, `[batch, time]` to `[batch, time, vocab_size]`.
+    ///
+    /// # Panics
+    /// As [`hidden`](Self::hidden).
+    pub fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
+        self.head(self.hidden(tokens))
+    }
+
+    /// Logits after the last position only, `[batch, time]` to `[batch, vocab_size]`.
+    ///
+    /// # Panics
+    /// As [`hidden`](Self::hidden).
+    pub fn forward_last(&self, tokens: Tensor<2, Int>) -> Tensor<2> {
+        let [_, time] = tokens.dims();
+        let last = self.hidden(tokens).narrow(1, time - 1, 1); // [batch, 1, n_embd]
+        self.head(last).squeeze_dim(1)
+    }
+
+    /// Sum, in nats, of the cross-entropy over all targets that are not
+    /// [`IGNORE_INDEX`](crate::IGNORE_INDEX): `[1]`.
+    ///
+    /// `tokens` and `targets` are `[batch, time]`. A sum and not a mean, because only sums over
+    /// batches of different sizes add up to the loss of a whole text: divide by the number of
+    /// targets that count.
+    ///
+    /// # Panics
+    /// As [`hidden`](Self::hidden).
+    pub fn loss_sum(&self, tokens: Tensor<2, Int>, targets: Tensor<2, Int>) -> Tensor<1> {
+        cross_entropy_sum(self.hidden(tokens), self.wte.weight.val(), targets)
+    }
+
+    fn head(&self, hidden: Tensor<3>) -> Tensor<3> {
+        hidden.matmul(self.wte.weight.val().transpose().unsqueeze())
+    }
+}
+
+/// Draws all weights of a model from one generator, on the host, in the order of the fields.
+struct Initializer<'a> {
+    rng: ChaCha8Rng,
+    device: &'a Device,
+}
+
+impl Initializer<'_> {
+    fn normal(&mut self, shape: [usize; 2], std: f32) -> Param<Tensor<2>> {
+        let normal: Result<Normal<f32>, NormalError> = Normal::new(0.0, std);
+        let normal = normal.expect("a positive finite deviation");
+        let values = normal.sample_iter(&mut self.rng).take(shape[0] * shape[1]).collect();
+        self.param(values, shape)
+    }
+
+    fn linear(&mut self, from: usize, to: usize, std: f32) -> Linear {
+        let weight = self.normal([from, to], std);
+        Linear { weight, bias: Some(self.param(vec![0.0; to], [to])) }
+    }
+
+    fn layer_norm(&self, n_embd: usize) -> LayerNorm {
+        LayerNorm {
+            weight: self.param(vec![1.0; n_embd], [n_embd]),
+            bias: self.param(vec![0.0; n_embd], [n_embd]),
+        }
+    }
+
+    fn param<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
+        Param::from_data(TensorData::new(values, shape), self.device)
+    }
+}
