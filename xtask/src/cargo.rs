@@ -1,0 +1,95 @@
+//! The cargo command lines that more than one chore needs, and two ways to run them.
+
+use std::ffi::{OsStr, OsString};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, ensure};
+
+/// The cargo that runs this program, with its first arguments.
+pub(crate) fn cargo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args);
+    command
+}
+
+/// `minigpt train` from a release build, which shares all its dependencies with [`test`]'s.
+pub(crate) fn train(args: &[OsString]) -> Command {
+    let mut command =
+        cargo(["run", "--release", "--package", "minigpt-cli", "--bin", "minigpt", "--", "train"]);
+    command.args(args);
+    command
+}
+
+/// The tests of the workspace, doc tests included; the examples are built with them.
+pub(crate) fn test(args: &[OsString]) -> Command {
+    let mut command = cargo(["test", "--release", "--workspace"]);
+    command.args(args);
+    command
+}
+
+/// Runs a command to its end; anything but success is an error.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let shown = show(command);
+    println!("$ {shown}");
+    let status = command.status().with_context(|| format!("could not start `{shown}`"))?;
+    ensure!(status.success(), "`{shown}` failed: {status}");
+    Ok(())
+}
+
+/// Runs a command and returns what it printed; its errors still go to the terminal.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let shown = show(command);
+    println!("$ {shown}");
+    let output = command
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .with_context(|| format!("could not start `{shown}`"))?;
+    ensure!(output.status.success(), "`{shown}` failed: {}", output.status);
+    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` did not print UTF-8"))
+}
+
+/// Becomes the command: cargo in turn becomes the trained program, so that Ctrl-C and exit codes
+/// are between it and the terminal. Returns only if the command could not start.
+#[cfg(unix)]
+pub(crate) fn replace_process(mut command: Command) -> Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+    let error = command.exec();
+    Err(error).with_context(|| format!("could not start `{}`", show(&command)))
+}
+
+/// Runs the command and passes its exit code on. Windows cannot replace a process: after Ctrl-C
+/// the prompt is back at once, while the program still ends its work behind it.
+#[cfg(not(unix))]
+pub(crate) fn replace_process(mut command: Command) -> Result<ExitCode> {
+    let status =
+        command.status().with_context(|| format!("could not start `{}`", show(&command)))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// A command as one would type it.
+fn show(command: &Command) -> String {
+    let mut words = vec!["cargo".to_owned()];
+    words.extend(command.get_args().map(|arg| arg.to_string_lossy().into_owned()));
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_shown_as_typed() {
+        assert_eq!(
+            show(&train(&["--seed".into(), "7".into()])),
+            "cargo run --release --package minigpt-cli --bin minigpt -- train --seed 7"
+        );
+        assert_eq!(show(&test(&[])), "cargo test --release --workspace");
+    }
+
+    #[test]
+    fn a_failing_command_is_an_error_that_names_it() {
+        let error = run(&mut cargo(["no-such-subcommand"])).unwrap_err().to_string();
+        assert!(error.contains("`cargo no-such-subcommand` failed"), "{error}");
+    }
+}

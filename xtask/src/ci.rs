@@ -1,0 +1,237 @@
+//! `cargo xtask ci`: the steps, what each one checks, and the table of times at the end.
+
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::{Args, ValueEnum};
+
+use crate::cargo::{self, cargo};
+
+/// The crates that others may build on, in the order of their dependencies.
+const LIBRARIES: [&str; 3] = ["minigpt-model", "minigpt-data", "minigpt-train"];
+
+/// What the model crate must never need: it is for people who bring their own program.
+const NOT_IN_MODEL: [&str; 4] = ["tokenizers", "plotters", "clap", "burn-train"];
+
+/// A step of CI; the order here is the order of running, cheapest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    /// Formatting
+    Fmt,
+    /// The model crate's dependency tree stays lean
+    ModelTree,
+    /// Licences, sources and banned crates, with cargo-deny
+    Deny,
+    /// Security advisories, with cargo-deny; needs a network and runs only with `--only`
+    Advisories,
+    /// Lints of every target
+    Clippy,
+    /// The model crate builds alone without features
+    ModelAlone,
+    /// Documentation without warnings
+    Doc,
+    /// The library crates build from what would be published
+    Package,
+    /// All tests
+    Test,
+}
+
+/// Which steps to run.
+#[derive(Args)]
+pub(crate) struct Selection {
+    /// Run this step only; may be given several times
+    #[arg(long, value_name = "STEP", conflicts_with = "skip")]
+    only: Vec<Step>,
+    /// Leave this step out; may be given several times
+    #[arg(long, value_name = "STEP")]
+    skip: Vec<Step>,
+}
+
+impl Selection {
+    fn steps(&self) -> Vec<Step> {
+        let chosen = |step: &Step| {
+            if self.only.is_empty() {
+                *step != Step::Advisories && !self.skip.contains(step)
+            } else {
+                self.only.contains(step)
+            }
+        };
+        Step::value_variants().iter().copied().filter(chosen).collect()
+    }
+}
+
+/// How a step that did not fail ended.
+enum Outcome {
+    Passed,
+    Skipped,
+}
+
+/// Runs the chosen steps until one fails, then prints how long each took.
+pub(crate) fn run(selection: &Selection) -> Result<ExitCode> {
+    let mut rows = Vec::new();
+    let mut failure = None;
+    for step in selection.steps() {
+        println!("\n=== {} ===", name(step));
+        let start = Instant::now();
+        let result = run_step(step);
+        let elapsed = start.elapsed();
+        let outcome = match &result {
+            Ok(Outcome::Passed) => "ok",
+            Ok(Outcome::Skipped) => "SKIPPED",
+            Err(_) => "FAILED",
+        };
+        println!("=== {}: {outcome} after {:.1} s ===", name(step), elapsed.as_secs_f64());
+        rows.push((name(step), outcome, elapsed));
+        if let Err(error) = result {
+            failure = Some(error);
+            break;
+        }
+    }
+    print!("\n{}", table(&rows));
+    match failure {
+        None => Ok(ExitCode::SUCCESS),
+        Some(error) => {
+            eprintln!("\nerror: {error:#}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn run_step(step: Step) -> Result<Outcome> {
+    match step {
+        Step::Fmt => cargo::run(&mut cargo(["fmt", "--all", "--check"]))?,
+        Step::ModelTree => model_tree()?,
+        Step::Deny => return deny(&["licenses", "bans", "sources"]),
+        Step::Advisories => return deny(&["advisories"]),
+        // The workspace's lints turn warnings into errors.
+        Step::Clippy => {
+            cargo::run(&mut cargo(["clippy", "--release", "--workspace", "--all-targets"]))?;
+        }
+        Step::ModelAlone => cargo::run(&mut model_alone())?,
+        // The release profile here and in clippy: both check the same dependencies.
+        Step::Doc => cargo::run(
+            cargo(["doc", "--release", "--workspace", "--no-deps"])
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        )?,
+        Step::Package => cargo::run(&mut package())?,
+        Step::Test => cargo::run(&mut cargo::test(&[]))?,
+    }
+    Ok(Outcome::Passed)
+}
+
+fn model_alone() -> Command {
+    cargo(["clippy", "--release", "--package", "minigpt-model", "--no-default-features"])
+}
+
+/// Fails if the model crate, even with all its features, pulls in what it must not.
+fn model_tree() -> Result<()> {
+    let tree = cargo::output(&mut cargo([
+        "tree",
+        "--package=minigpt-model",
+        "--all-features",
+        "--edges=normal",
+        "--target=all",
+        "--prefix=none",
+        "--format={p}",
+    ]))?;
+    let found = unwanted(&tree);
+    ensure!(found.is_empty(), "minigpt-model depends on {}", found.join(", "));
+    println!("minigpt-model needs none of {}", NOT_IN_MODEL.join(", "));
+    Ok(())
+}
+
+/// The crates of [`NOT_IN_MODEL`] in a listing of one `name version` a line.
+fn unwanted(tree: &str) -> Vec<&'static str> {
+    let is_in_tree = |name: &&str| tree.lines().any(|line| line.split(' ').next() == Some(name));
+    NOT_IN_MODEL.into_iter().filter(is_in_tree).collect()
+}
+
+fn deny(checks: &[&str]) -> Result<Outcome> {
+    let installed = cargo(["deny", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !installed {
+        println!("SKIPPED: cargo-deny is not installed; `cargo install --locked cargo-deny`");
+        return Ok(Outcome::Skipped);
+    }
+    cargo::run(cargo(["deny", "check"]).args(checks))?;
+    Ok(Outcome::Passed)
+}
+
+/// Packages the libraries together and builds each from its package, against the other packages.
+/// cargo verifies with the dev profile, which shares nothing with release: no debug information
+/// keeps that short.
+fn package() -> Command {
+    let mut command = cargo(["package"]);
+    command.args(LIBRARIES.map(|library| format!("--package={library}")));
+    command.env("CARGO_PROFILE_DEV_DEBUG", "false");
+    // While one works, the tree is dirty; CI has a clean clone and must keep it so.
+    if std::env::var_os("CI").is_none() {
+        command.arg("--allow-dirty");
+    }
+    command
+}
+
+fn name(step: Step) -> String {
+    step.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+/// The steps with their outcome and seconds, and the sum.
+fn table(rows: &[(String, &str, Duration)]) -> String {
+    let total = rows.iter().map(|(_, _, elapsed)| *elapsed).sum();
+    let line = |name: &str, outcome: &str, elapsed: Duration| {
+        format!("{name:<12} {outcome:<8} {:>8.1} s\n", elapsed.as_secs_f64())
+    };
+    let mut table: String =
+        rows.iter().map(|(name, outcome, elapsed)| line(name, outcome, *elapsed)).collect();
+    table += &line("total", "", total);
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(only: &[Step], skip: &[Step]) -> Vec<Step> {
+        Selection { only: only.to_vec(), skip: skip.to_vec() }.steps()
+    }
+
+    #[test]
+    fn all_steps_but_the_one_that_needs_a_network_run_in_order() {
+        let all = steps(&[], &[]);
+        assert_eq!(all.first(), Some(&Step::Fmt));
+        assert_eq!(all.last(), Some(&Step::Test));
+        assert!(!all.contains(&Step::Advisories));
+        assert_eq!(all.len(), Step::value_variants().len() - 1);
+    }
+
+    #[test]
+    fn steps_can_be_chosen_and_left_out() {
+        assert_eq!(steps(&[Step::Test, Step::Fmt], &[]), [Step::Fmt, Step::Test]);
+        assert_eq!(steps(&[Step::Advisories], &[]), [Step::Advisories]);
+        assert!(!steps(&[], &[Step::Package]).contains(&Step::Package));
+    }
+
+    #[test]
+    fn unwanted_crates_are_found_by_their_whole_name() {
+        assert!(unwanted("burn v0.22.1\nclap_lex v1.0.0\nburn-train-x v1.0.0\n").is_empty());
+        assert_eq!(unwanted("burn v0.22.1\nclap v4.6.9 (*)\n"), ["clap"]);
+    }
+
+    #[test]
+    fn the_table_has_a_row_for_each_step_and_a_sum() {
+        let rows = [
+            ("fmt".to_owned(), "ok", Duration::from_millis(1_200)),
+            ("test".to_owned(), "FAILED", Duration::from_secs(60)),
+        ];
+        assert_eq!(
+            table(&rows),
+            "fmt          ok            1.2 s\n\
+             test         FAILED       60.0 s\n\
+             total                     61.2 s\n"
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! The project's chores: `cargo xtask train`, `cargo xtask test`, `cargo xtask ci`.
+//!
+//! Every chore is a cargo command line that you could type yourself; this program only knows which
+//! ones, and in which order. `train`, `test` and `ci` all build with the release profile and the
+//! same features, so that burn is compiled once for all of them.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "xtask talks to a terminal")]
+
+mod cargo;
+mod ci;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask train                          train the default preset on the embedded corpus
+  cargo xtask train --preset tiny --seed 7   arguments go to `minigpt train`
+  cargo xtask train --help                   … and so does this: it builds minigpt first
+  cargo xtask test                           unit, integration and doc tests of the workspace
+  cargo xtask test packing -- --nocapture    arguments go to `cargo test`
+  cargo xtask ci                             all that CI checks, cheapest first
+  cargo xtask ci --only fmt --only clippy    some of it
+  cargo xtask ci --skip package";
+
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", about = "The project's chores", after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Build minigpt with optimisations and train
+    #[command(disable_help_flag = true)]
+    Train {
+        /// Arguments for `minigpt train`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Run the tests, doc tests included, and build the examples
+    #[command(disable_help_flag = true)]
+    Test {
+        /// Arguments for `cargo test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Run all checks of CI, cheapest first, and stop at the first failure
+    Ci(ci::Selection),
+}
+
+fn main() -> Result<ExitCode> {
+    match Cli::parse_from(keep_separator(std::env::args_os())).chore {
+        Chore::Train { args } => cargo::replace_process(cargo::train(&args)),
+        Chore::Test { args } => cargo::replace_process(cargo::test(&args)),
+        Chore::Ci(selection) => ci::run(&selection),
+    }
+}
+
+/// Doubles a `--` right after the chore's name. clap takes the first one for itself, and
+/// `cargo xtask test -- --nocapture` has to hand it on.
+fn keep_separator(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<_> = args.collect();
+    if args.get(2).is_some_and(|arg| arg == "--") {
+        args.insert(2, "--".into());
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Chore, clap::Error> {
+        let args = line.split_whitespace().map(OsString::from);
+        Cli::try_parse_from(keep_separator(args)).map(|cli| cli.chore)
+    }
+
+    fn passed_through(line: &str) -> String {
+        match parse(line).unwrap() {
+            Chore::Train { args } | Chore::Test { args } => {
+                args.join(" ".as_ref()).into_string().unwrap()
+            }
+            Chore::Ci(_) => panic!("`{line}` is not train or test"),
+        }
+    }
+
+    #[test]
+    fn train_and_test_pass_every_argument_through() {
+        for args in [
+            "",
+            "--preset tiny --seed 7",
+            "--help",
+            "-h",
+            "--data folder -- extra",
+            "-- --nocapture",
+            "packing -- --nocapture",
+            "-- -- x",
+        ] {
+            assert_eq!(passed_through(&format!("xtask train {args}")), args);
+            assert_eq!(passed_through(&format!("xtask test {args}")), args);
+        }
+    }
+
+    #[test]
+    fn ci_knows_its_steps() {
+        assert!(parse("xtask ci --only fmt --only clippy").is_ok());
+        assert!(parse("xtask ci --skip package").is_ok());
+        assert!(parse("xtask ci --only nonsense").is_err());
+        assert!(parse("xtask ci --only fmt --skip fmt").is_err());
+    }
+}
