@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: the steps, what each one checks, and the table of times at the end.
 
+use std::collections::BTreeSet;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ pub(crate) enum Step {
     Fmt,
     /// The model crate's dependency tree stays lean
     ModelTree,
+    /// The program and the tests build every dependency with the same features, hence once
+    OneBuild,
     /// Licences, sources and banned crates, with cargo-deny
     Deny,
     /// Security advisories, with cargo-deny; needs a network and runs only with `--only`
@@ -102,6 +105,7 @@ fn run_step(step: Step) -> Result<Outcome> {
     match step {
         Step::Fmt => cargo::run(&mut cargo(["fmt", "--all", "--check"]))?,
         Step::ModelTree => model_tree()?,
+        Step::OneBuild => one_build()?,
         Step::Deny => return deny(&["licenses", "bans", "sources"]),
         Step::Advisories => return deny(&["advisories"]),
         // The workspace's lints turn warnings into errors.
@@ -145,6 +149,36 @@ fn model_tree() -> Result<()> {
 fn unwanted(tree: &str) -> Vec<&'static str> {
     let is_in_tree = |name: &&str| tree.lines().any(|line| line.split(' ').next() == Some(name));
     NOT_IN_MODEL.into_iter().filter(is_in_tree).collect()
+}
+
+/// Fails if `cargo xtask train` and `cargo xtask test` would compile a crate with different features:
+/// then they would compile all that builds on it, burn above all, twice.
+fn one_build() -> Result<()> {
+    let features = |selection: &[&str]| {
+        let mut command = cargo(["tree", "--prefix=none", "--format={p} [{f}]"]);
+        cargo::output(command.args(selection))
+    };
+    let program = features(&["--package=minigpt-cli", "--edges=normal,build"])?;
+    let tests = features(&["--workspace"])?;
+    let different = only_in_first(&program, &tests);
+    ensure!(
+        different.is_empty(),
+        "the tests build these crates with other features than the program does:\n{}",
+        different.join("\n")
+    );
+    println!("the tests build all that the program needs with the same features");
+    Ok(())
+}
+
+/// The lines of one listing that are not in the other. `(*)` marks a crate that was listed before.
+fn only_in_first<'a>(first: &'a str, second: &'a str) -> Vec<&'a str> {
+    let second: BTreeSet<_> = second.lines().map(bare).collect();
+    let first: BTreeSet<_> = first.lines().map(bare).filter(|line| !line.is_empty()).collect();
+    first.difference(&second).copied().collect()
+}
+
+fn bare(line: &str) -> &str {
+    line.trim_end_matches(" (*)")
 }
 
 fn deny(checks: &[&str]) -> Result<Outcome> {
@@ -219,6 +253,14 @@ mod tests {
     fn unwanted_crates_are_found_by_their_whole_name() {
         assert!(unwanted("burn v0.22.1\nclap_lex v1.0.0\nburn-train-x v1.0.0\n").is_empty());
         assert_eq!(unwanted("burn v0.22.1\nclap v4.6.9 (*)\n"), ["clap"]);
+    }
+
+    #[test]
+    fn crates_with_other_features_are_found() {
+        let program = "burn v1 [std]\n\nregex v1 [std]\nburn v1 [std] (*)\n";
+        assert!(only_in_first(program, "regex v1 [std] (*)\nburn v1 [std]\nx v1 []").is_empty());
+        let tests = "burn v1 [std]\nregex v1 [std,unicode]\n";
+        assert_eq!(only_in_first(program, tests), ["regex v1 [std]"]);
     }
 
     #[test]
