@@ -1,0 +1,112 @@
+//! What can be wrong with the data, each in one line that says what to do about it.
+
+use std::path::PathBuf;
+
+/// Everything that can go wrong between a path and a window of tokens.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// Nothing exists at the path.
+    #[error("{path} does not exist: expected a text file or a folder of .txt or .md files", path = path.display())]
+    Missing {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+    /// The file or folder holds no text but white space.
+    #[error("{path} is empty: expected UTF-8 text; give a file with some text in it", path = path.display())]
+    Empty {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// The folder has no file that looks like text.
+    #[error("{path} holds no text files: expected .txt or .md files, plain or compressed with .xz", path = path.display())]
+    NoTextFiles {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder has two candidates for one split, such as `train.txt` and `train.txt.xz`.
+    #[error("{path} holds more than one {split} file ({files}): expected one; remove the others or give the file itself", path = path.display())]
+    AmbiguousSplit {
+        /// The folder.
+        path: PathBuf,
+        /// Which split: "train" or "validation".
+        split: &'static str,
+        /// The names of the candidates, joined with commas.
+        files: String,
+    },
+    /// The file is not UTF-8 text, or holds a NUL byte.
+    #[error("{path} is not text: {found} at byte {offset}; expected UTF-8, convert the file or give another", path = path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// What was found there.
+        found: &'static str,
+        /// Byte offset in the file (for `.xz` files in the unpacked text).
+        offset: usize,
+    },
+    /// The file ends in `.xz` but cannot be unpacked.
+    #[error("{path} cannot be unpacked: {reason}; expected a whole .xz file, check it with `xz -t`", path = path.display())]
+    BadXz {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// No part of the text can be held out and leave something to train on.
+    #[error("{path} is too small: {bytes} bytes cannot be cut into a training part and a held-out tenth; give a longer text", path = path.display())]
+    TooSmall {
+        /// The file or folder.
+        path: PathBuf,
+        /// Bytes of text in it.
+        bytes: usize,
+    },
+    /// Fewer tokens than one window needs.
+    #[error("too little text: {tokens} tokens, but one window of {block_size} needs {needed}; give more text or a shorter context", needed = block_size + 1)]
+    TooFewTokens {
+        /// Tokens in the split, with its `<|endoftext|>` tokens.
+        tokens: usize,
+        /// Window length asked for, in tokens.
+        block_size: usize,
+    },
+    /// A window length of zero.
+    #[error("block size 0 is too small: expected at least 1 token per window")]
+    ZeroBlockSize,
+    /// A tokenizer name that is not understood.
+    #[error(
+        "unknown tokenizer {given:?}: expected \"gpt2\" or \"bpe:<size>\", such as \"bpe:4096\""
+    )]
+    UnknownTokenizer {
+        /// The name as given.
+        given: String,
+    },
+    /// A vocabulary size outside [`VOCAB_SIZES`](crate::VOCAB_SIZES).
+    #[error("vocabulary size {given} is out of range: expected {min} (the 256 bytes and <|endoftext|>) to {max}", min = crate::VOCAB_SIZES.start(), max = crate::VOCAB_SIZES.end())]
+    VocabularySize {
+        /// The size asked for.
+        given: usize,
+    },
+    /// A tokenizer file that is damaged, or of a family this crate does not handle.
+    #[error("{path} is not a usable tokenizer: {reason}; expected a byte-level BPE tokenizer.json like GPT-2's", path = path.display())]
+    BadTokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An id outside the vocabulary.
+    #[error(
+        "token id {id} is out of range: the tokenizer knows ids below {vocab_size}; use the tokenizer that the model was trained with"
+    )]
+    UnknownId {
+        /// The id.
+        id: u32,
+        /// Size of the vocabulary.
+        vocab_size: usize,
+    },
+    /// The tokenizers library failed.
+    #[error("the tokenizer failed: {0}")]
+    Tokenizers(#[from] tokenizers::Error),
+    /// The operating system failed; the message names the file.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}

@@ -1,0 +1,64 @@
+//! Text in, token windows out: everything a language model trainer needs before the first tensor.
+//!
+//! ```text
+//!  file, folder                documents            tokens             inputs, targets
+//!  or embedded ──► Corpus ──► train, valid ──► TokenSplit (each) ──► Windows ──► Window
+//!                                  │                ▲                   ▲
+//!                                  └─► Tokenizer ───┘      shuffled(len, seed, pass)
+//!                                          │
+//!            generated ids ──► TextStream ─┴─► text
+//! ```
+//!
+//! The order to read in: [`Corpus`] (which text, and what is held out), [`Tokenizer`] and
+//! [`TokenizerSpec`] (text to ids and back), [`TokenSplit`] and [`Windows`] (what the model is asked
+//! to predict), [`shuffled`] (in which order), [`TextStream`] (ids back to text while they are
+//! generated).
+//!
+//! Nothing here prints, and progress goes to a callback: the terminal belongs to the program.
+//!
+//! # Example
+//!
+//! ```
+//! use minigpt_data::{TextStream, TokenSplit, Tokenizer, shuffled};
+//!
+//! # fn main() -> Result<(), minigpt_data::DataError> {
+//! let documents = vec!["to be, or not to be, ".repeat(20)];
+//! let tokenizer = Tokenizer::train_bpe(documents.iter().map(String::as_str), 270)?;
+//!
+//! let train = TokenSplit::from_documents(&tokenizer, &documents, &mut |_progress| {})?;
+//! let windows = train.windows(8)?;
+//! for index in shuffled(windows.len(), 1337, 0) {
+//!     let window = windows.get(index);
+//!     assert_eq!(window.inputs[1..], window.targets[..7]);
+//! }
+//!
+//! let mut stream = TextStream::new(&tokenizer);
+//! let mut text = String::new();
+//! for id in tokenizer.encode("to be 🎭")? {
+//!     text.extend(stream.push(id)?);
+//! }
+//! assert_eq!(text, "to be 🎭");
+//! # Ok(())
+//! # }
+//! ```
+
+mod corpus;
+mod error;
+mod files;
+mod order;
+mod pieces;
+mod stream;
+mod tokenizer;
+mod tokens;
+
+pub use corpus::Corpus;
+pub use error::DataError;
+pub use order::shuffled;
+pub use stream::TextStream;
+pub use tokenizer::{END_OF_TEXT, Progress, Tokenizer, TokenizerSpec, VOCAB_SIZES};
+pub use tokens::{TokenSplit, Window, Windows};
+
+/// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

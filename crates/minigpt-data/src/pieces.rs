@@ -1,0 +1,60 @@
+//! Cutting a long text so that its pieces, tokenized one by one, give the ids of the whole.
+
+/// Cuts `text` into pieces of about `at_least` bytes, longer where no place to cut is near.
+///
+/// GPT-2's pre-tokenizer (the pattern in `encoder.py`) looks neither behind nor, except at the end
+/// of white space, ahead, and no match of it goes on into white space after something else. So
+/// between a character that is not white space and a white space after it, it cuts whatever the
+/// text around says, and both sides match as they do in the whole.
+pub(crate) fn pieces(text: &str, at_least: usize) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (piece, after) = rest.split_at(first_cut(rest, at_least));
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+fn first_cut(text: &str, at_least: usize) -> usize {
+    let from = text.floor_char_boundary(at_least);
+    let mut previous_is_ink = false;
+    for (offset, c) in text[from..].char_indices() {
+        if previous_is_ink && matches!(c, ' ' | '\n') {
+            return from + offset;
+        }
+        // Libraries disagree on whether some control characters are white space.
+        previous_is_ink = !c.is_whitespace() && !c.is_control();
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::pieces;
+    use crate::Tokenizer;
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    static GPT2: LazyLock<Tokenizer> = LazyLock::new(|| Tokenizer::gpt2().unwrap());
+
+    proptest! {
+        #[test]
+        fn pieces_join_to_the_text_and_to_its_ids(
+            text in "([ \n\t'a-e1.é語🎭\u{85}\u{a0}\u{3000}\u{1c}\u{180e}]|'s|\\PC){0,60}",
+            at_least in 0_usize..12,
+        ) {
+            let cut: Vec<&str> = pieces(&text, at_least).collect();
+            prop_assert_eq!(cut.concat(), text.as_str());
+            let ids: Vec<u32> = cut.iter().flat_map(|piece| GPT2.encode(piece).unwrap()).collect();
+            prop_assert_eq!(ids, GPT2.encode(&text).unwrap());
+        }
+    }
+
+    #[test]
+    fn cuts_where_words_end() {
+        let cut: Vec<&str> = pieces("one two  three\nfour", 2).collect();
+        assert_eq!(cut, ["one", " two", "  three", "\nfour"]);
+    }
+}

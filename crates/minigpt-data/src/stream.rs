@@ -1,0 +1,106 @@
+//! Token ids to text while they are generated.
+
+use crate::{DataError, Tokenizer};
+
+/// Turns ids into text one by one and never gives out half a character.
+///
+/// A byte-level token can end inside a character: its bytes wait for the next token. The work per
+/// token does not depend on how many came before. What [`TextStream::push`] and
+/// [`TextStream::finish`] give, put together, is what [`Tokenizer::decode`] gives for all ids.
+#[derive(Debug)]
+pub struct TextStream<'a> {
+    tokenizer: &'a Tokenizer,
+    /// The start of a character, at most three bytes between two calls.
+    pending: Vec<u8>,
+}
+
+impl<'a> TextStream<'a> {
+    /// A stream at the start of a text.
+    #[must_use]
+    pub fn new(tokenizer: &'a Tokenizer) -> Self {
+        Self { tokenizer, pending: Vec::new() }
+    }
+
+    /// Takes one more id; gives the text that is complete with it, or `None` if there is none yet.
+    ///
+    /// Bytes that no later byte can make valid become U+FFFD at once.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownId`] for an id outside the vocabulary; the stream is as before.
+    pub fn push(&mut self, id: u32) -> Result<Option<String>, DataError> {
+        self.pending.extend_from_slice(self.tokenizer.token_bytes(id)?);
+        let complete = self.pending.len() - incomplete_tail(&self.pending);
+        let text = String::from_utf8_lossy(&self.pending[..complete]).into_owned();
+        self.pending.drain(..complete);
+        Ok((!text.is_empty()).then_some(text))
+    }
+
+    /// What is left when no more ids come: nothing, or U+FFFD for a character that was begun.
+    #[must_use]
+    pub fn finish(self) -> String {
+        String::from_utf8_lossy(&self.pending).into_owned()
+    }
+}
+
+/// How many bytes at the end are the valid start of a character that is not complete.
+fn incomplete_tail(bytes: &[u8]) -> usize {
+    let starts_a_character = |tail: &[u8]| match std::str::from_utf8(tail) {
+        // No error length: the bytes ended too early, nothing else is wrong.
+        Err(error) => error.valid_up_to() == 0 && error.error_len().is_none(),
+        Ok(_) => false,
+    };
+    let mut lengths = 1..=bytes.len().min(3);
+    lengths.find(|length| starts_a_character(&bytes[bytes.len() - length..])).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::TextStream;
+    use crate::Tokenizer;
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    static GPT2: LazyLock<Tokenizer> = LazyLock::new(|| Tokenizer::gpt2().unwrap());
+
+    #[test]
+    fn holds_back_half_a_character() {
+        let ids = GPT2.encode("a🎭").unwrap();
+        let mut stream = TextStream::new(&GPT2);
+        let pushed: Vec<_> = ids.iter().map(|&id| stream.push(id).unwrap()).collect();
+        assert_eq!(pushed.first(), Some(&Some("a".to_owned())));
+        assert_eq!(pushed.last(), Some(&Some("🎭".to_owned())));
+        assert!(pushed[1..pushed.len() - 1].iter().all(Option::is_none) && pushed.len() > 2);
+
+        let mut cut_short = TextStream::new(&GPT2);
+        cut_short.push(ids[1]).unwrap();
+        assert_eq!(cut_short.finish(), "\u{fffd}");
+    }
+
+    proptest! {
+        #[test]
+        fn equals_decode(
+            // Ids below 256 are single bytes, most of them no valid UTF-8.
+            ids in prop::collection::vec(prop_oneof![0_u32..256, 0_u32..50_257], 0..40)
+        ) {
+            let mut stream = TextStream::new(&GPT2);
+            let mut text = String::new();
+            for &id in &ids {
+                text.extend(stream.push(id).unwrap());
+            }
+            text += &stream.finish();
+            prop_assert_eq!(text, GPT2.decode(&ids).unwrap());
+        }
+
+        #[test]
+        fn never_emits_half_a_character(text in "[^\u{fffd}]{0,40}") {
+            let mut stream = TextStream::new(&GPT2);
+            for id in GPT2.encode(&text).unwrap() {
+                let piece = stream.push(id).unwrap().unwrap_or_default();
+                prop_assert!(!piece.contains(char::REPLACEMENT_CHARACTER));
+            }
+            prop_assert_eq!(stream.finish(), "");
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! Text to token ids and back, with GPT-2's byte-level BPE or one of the same kind trained here.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+use tokenizers::models::bpe::{BPE, BpeTrainer, Vocab};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::{
+    AddedToken, DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, TokenizerImpl,
+};
+
+use crate::files::{unpack_text, write_whole};
+use crate::pieces::pieces;
+use crate::{Corpus, DataError};
+
+/// The marker between documents, in files and, as one special token, in the token stream.
+pub const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// The vocabulary sizes that can be trained: from the 256 bytes and [`END_OF_TEXT`] to as many as
+/// fit in 16 bits.
+pub const VOCAB_SIZES: RangeInclusive<usize> = 257..=65_536;
+
+/// Bytes of a piece of text handed to one core.
+const PIECE_BYTES: usize = 32 * 1024;
+
+/// Pieces in flight between two progress reports. The library's encodings weigh some hundred bytes
+/// per token until their ids are taken out, so this bounds the memory too.
+const PIECES_PER_ROUND: usize = 64;
+
+/// Which tokenizer to use: "gpt2", or "bpe:4096" for a vocabulary of that size trained on the
+/// corpus. Parsed, displayed and serialised as these strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum TokenizerSpec {
+    /// GPT-2's own, 50,257 ids.
+    Gpt2,
+    /// Byte-level BPE trained on the corpus.
+    Bpe {
+        /// Number of ids wanted, within [`VOCAB_SIZES`].
+        vocab_size: usize,
+    },
+}
+
+impl FromStr for TokenizerSpec {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        if text == "gpt2" {
+            return Ok(Self::Gpt2);
+        }
+        match text.strip_prefix("bpe:").map(usize::from_str) {
+            Some(Ok(vocab_size)) => check_vocab_size(vocab_size).map(|()| Self::Bpe { vocab_size }),
+            _ => Err(DataError::UnknownTokenizer { given: text.to_owned() }),
+        }
+    }
+}
+
+impl fmt::Display for TokenizerSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gpt2 => f.write_str("gpt2"),
+            Self::Bpe { vocab_size } => write!(f, "bpe:{vocab_size}"),
+        }
+    }
+}
+
+impl TryFrom<String> for TokenizerSpec {
+    type Error = DataError;
+
+    fn try_from(text: String) -> Result<Self, DataError> {
+        text.parse()
+    }
+}
+
+impl From<TokenizerSpec> for String {
+    fn from(spec: TokenizerSpec) -> Self {
+        spec.to_string()
+    }
+}
+
+/// How far a long piece of tokenizing has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of text tokenized so far.
+    pub done_bytes: u64,
+    /// Bytes of text in all.
+    pub total_bytes: u64,
+}
+
+type ByteLevelBpe =
+    TokenizerImpl<BPE, NormalizerWrapper, ByteLevel, PostProcessorWrapper, DecoderWrapper>;
+
+/// A byte-level BPE tokenizer: GPT-2's, or one with GPT-2's pre-tokenizer and another vocabulary.
+///
+/// Byte-level means that every text has ids and that decoding them gives back exactly that text
+/// (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.2).
+/// Text never becomes a special token: [`END_OF_TEXT`] in a text is encoded as the thirteen
+/// characters that it is. Only [`Tokenizer::end_of_text`] gives the special id.
+#[derive(Clone)]
+pub struct Tokenizer {
+    inner: ByteLevelBpe,
+    /// What each id stands for, so that decoding an id is a look-up.
+    token_bytes: Vec<Box<[u8]>>,
+    end_of_text: u32,
+}
+
+impl fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tokenizer({} ids)", self.vocab_size())
+    }
+}
+
+impl Tokenizer {
+    /// GPT-2's tokenizer, embedded: 50,257 ids, [`END_OF_TEXT`] the last.
+    ///
+    /// # Errors
+    /// [`DataError::BadXz`] or [`DataError::BadTokenizer`] if the program's own copy is damaged.
+    pub fn gpt2() -> Result<Self, DataError> {
+        let vocab = include_bytes!("../assets/gpt2-vocab.json.xz");
+        let vocab = unpack_text(vocab, "gpt2-vocab.json.xz")?;
+        let vocab: Vocab = serde_json::from_str(&vocab)
+            .map_err(|error| bad_tokenizer(Path::new("gpt2-vocab.json.xz"), error))?;
+        let merges = include_bytes!("../assets/gpt2-merges.txt.xz");
+        let merges = unpack_text(merges, "gpt2-merges.txt.xz")?
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .filter(|(left, _)| *left != "#version:")
+            .map(|(left, right)| (left.to_owned(), right.to_owned()))
+            .collect();
+        let model = BPE::builder().vocab_and_merges(vocab, merges).build()?;
+        Self::from_model(model)
+    }
+
+    /// Trains a byte-level BPE with GPT-2's pre-tokenizer on the documents.
+    ///
+    /// Ids are the 256 bytes, then the merges in the order learned, and [`END_OF_TEXT`] last, as in
+    /// GPT-2. Pairs seen only once are not merged, so a short text can give fewer ids than asked
+    /// for: [`Tokenizer::vocab_size`] tells. The same documents give the same tokenizer.
+    ///
+    /// # Errors
+    /// [`DataError::VocabularySize`] if `vocab_size` is outside [`VOCAB_SIZES`].
+    pub fn train_bpe<'a>(
+        documents: impl Iterator<Item = &'a str> + Send,
+        vocab_size: usize,
+    ) -> Result<Self, DataError> {
+        check_vocab_size(vocab_size)?;
+        let mut trainer = BpeTrainer::builder()
+            .vocab_size(vocab_size - 1)
+            .min_frequency(2)
+            .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+            .show_progress(false)
+            .build();
+        let mut inner = with_gpt2_pre_tokenizer(BPE::default());
+        inner.train(&mut trainer, documents.flat_map(|text| pieces(text, PIECE_BYTES)))?;
+        Self::from_model(inner.get_model().clone())
+    }
+
+    /// The tokenizer that `spec` names; one to be trained sees the training documents only.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::gpt2`] and [`Tokenizer::train_bpe`].
+    pub fn for_corpus(spec: TokenizerSpec, corpus: &Corpus) -> Result<Self, DataError> {
+        match spec {
+            TokenizerSpec::Gpt2 => Self::gpt2(),
+            TokenizerSpec::Bpe { vocab_size } => {
+                Self::train_bpe(corpus.train.iter().map(String::as_str), vocab_size)
+            }
+        }
+    }
+
+    /// Reads a `tokenizer.json`, written by [`Tokenizer::save`] or by Hugging Face's library.
+    ///
+    /// # Errors
+    /// [`DataError::Io`], and [`DataError::BadTokenizer`] for a file that is damaged or has another
+    /// model, pre-tokenizer or normalizer than GPT-2's kind: splitting long texts without changing
+    /// their ids, and decoding id by id, rely on these.
+    pub fn load(path: &Path) -> Result<Self, DataError> {
+        let json = fs_err::read(path)?;
+        let inner = ByteLevelBpe::from_bytes(json).map_err(|error| bad_tokenizer(path, error))?;
+        Self::from_inner(inner).map_err(|reason| bad_tokenizer(path, reason))
+    }
+
+    /// Writes a standard `tokenizer.json`, which Hugging Face's library loads to the same ids.
+    ///
+    /// # Errors
+    /// [`DataError::Io`] if the file cannot be written; an older file is then left as it was.
+    pub fn save(&self, path: &Path) -> Result<(), DataError> {
+        write_whole(path, self.inner.to_string(true)?.as_bytes())
+    }
+
+    /// The ids of a text, without any special token.
+    ///
+    /// # Errors
+    /// [`DataError::Tokenizers`] if the library fails, which no text is known to cause.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        Ok(self.inner.encode_fast(text, false)?.get_ids().to_vec())
+    }
+
+    /// The ids of each document, computed on all cores; the same as [`Tokenizer::encode`] gives.
+    ///
+    /// Long documents are cut into pieces where the pre-tokenizer cuts anyway, so a single novel
+    /// keeps all cores busy too, and time and memory grow in proportion to the text. `progress` is
+    /// called every few megabytes and at the end.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_documents(
+        &self,
+        documents: &[String],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Vec<u32>>, DataError> {
+        let total_bytes = documents.iter().map(|document| document.len() as u64).sum();
+        let mut done_bytes = 0;
+        let mut encoded = vec![Vec::new(); documents.len()];
+        let mut all_pieces = documents.iter().enumerate().flat_map(|(index, document)| {
+            pieces(document, PIECE_BYTES).map(move |piece| (index, piece))
+        });
+        loop {
+            let (owners, round): (Vec<usize>, Vec<&str>) =
+                all_pieces.by_ref().take(PIECES_PER_ROUND).unzip();
+            if round.is_empty() {
+                return Ok(encoded);
+            }
+            done_bytes += round.iter().map(|piece| piece.len() as u64).sum::<u64>();
+            for (owner, encoding) in
+                owners.into_iter().zip(self.inner.encode_batch_fast(round, false)?)
+            {
+                encoded[owner].extend_from_slice(encoding.get_ids());
+            }
+            progress(Progress { done_bytes, total_bytes });
+        }
+    }
+
+    /// The text of the ids. Bytes that are no valid UTF-8, which a model can generate, become
+    /// U+FFFD; [`END_OF_TEXT`] appears as its name.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownId`] for an id outside the vocabulary.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, DataError> {
+        let mut bytes = Vec::new();
+        for &id in ids {
+            bytes.extend_from_slice(self.token_bytes(id)?);
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Number of ids; they run from 0 without a gap.
+    #[must_use]
+    pub fn vocab_size(&self) -> usize {
+        self.token_bytes.len()
+    }
+
+    /// The id of [`END_OF_TEXT`].
+    #[must_use]
+    pub fn end_of_text(&self) -> u32 {
+        self.end_of_text
+    }
+
+    /// A readable name for an id, for plots and tables: its text, with control characters escaped
+    /// (`\n`) and bytes that are only a part of a character in hexadecimal (`\xE2`). An id outside
+    /// the vocabulary is labelled `#id`.
+    #[must_use]
+    pub fn token_label(&self, id: u32) -> String {
+        let Ok(bytes) = self.token_bytes(id) else {
+            return format!("#{id}");
+        };
+        let mut label = String::new();
+        for chunk in bytes.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                if c.is_control() { label.extend(c.escape_default()) } else { label.push(c) }
+            }
+            label.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}")));
+        }
+        label
+    }
+
+    /// SHA-256 of the serialised tokenizer in hexadecimal: equal only for tokenizers that are the
+    /// same, so that a checkpoint can refuse another one's ids.
+    ///
+    /// # Errors
+    /// [`DataError::Tokenizers`] if it cannot be serialised, which is not known to happen.
+    pub fn fingerprint(&self) -> Result<String, DataError> {
+        let digest = Sha256::digest(self.inner.to_string(false)?);
+        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    pub(crate) fn token_bytes(&self, id: u32) -> Result<&[u8], DataError> {
+        let bytes = self.token_bytes.get(id as usize).map(AsRef::as_ref);
+        bytes.ok_or(DataError::UnknownId { id, vocab_size: self.vocab_size() })
+    }
+
+    fn from_model(model: BPE) -> Result<Self, DataError> {
+        let mut inner = with_gpt2_pre_tokenizer(model);
+        inner.add_special_tokens([AddedToken::from(END_OF_TEXT, true)])?;
+        Self::from_inner(inner).map_err(|reason| bad_tokenizer(Path::new("tokenizer"), reason))
+    }
+
+    /// Checks what the rest of the crate relies on. The error is the reason alone: the caller
+    /// knows where the tokenizer comes from.
+    fn from_inner(mut inner: ByteLevelBpe) -> Result<Self, String> {
+        match inner.get_pre_tokenizer() {
+            Some(byte_level) if byte_level.use_regex && !byte_level.add_prefix_space => {}
+            _ => return Err("its pre-tokenizer is not GPT-2's".to_owned()),
+        }
+        if inner.get_normalizer().is_some() {
+            return Err("it normalizes text".to_owned());
+        }
+        if inner.get_model().dropout.is_some_and(|dropout| dropout > 0.0) {
+            return Err("it has BPE dropout".to_owned());
+        }
+        let added_tokens = inner.get_added_tokens_decoder();
+        if let Some(token) = added_tokens.values().find(|token| !token.special) {
+            return Err(format!("its added token {:?} is not special", token.content));
+        }
+        let is_special = added_tokens.values().any(|token| token.content == END_OF_TEXT);
+        let end_of_text = inner
+            .token_to_id(END_OF_TEXT)
+            .filter(|_| is_special)
+            .ok_or_else(|| format!("it has no special token {END_OF_TEXT}"))?;
+        if byte_chars().iter().any(|c| inner.token_to_id(&c.to_string()).is_none()) {
+            return Err("it does not cover all 256 bytes".to_owned());
+        }
+        let byte_of_char = (0..).zip(byte_chars()).map(|(byte, c)| (c, byte)).collect();
+        let token_bytes = (0..inner.get_vocab_size(true) as u32)
+            .map(|id| inner.id_to_token(id).map(|token| bytes_of_token(&token, &byte_of_char)))
+            .collect::<Option<Vec<_>>>()
+            .ok_or("its ids have gaps")?;
+
+        inner.set_encode_special_tokens(true);
+        inner.with_truncation(None).map_err(|error| error.to_string())?;
+        inner.with_padding(None);
+        Ok(Self { inner, token_bytes, end_of_text })
+    }
+}
+
+fn check_vocab_size(vocab_size: usize) -> Result<(), DataError> {
+    if VOCAB_SIZES.contains(&vocab_size) {
+        Ok(())
+    } else {
+        Err(DataError::VocabularySize { given: vocab_size })
+    }
+}
+
+fn bad_tokenizer(path: &Path, reason: impl fmt::Display) -> DataError {
+    DataError::BadTokenizer { path: path.to_owned(), reason: reason.to_string() }
+}
+
+fn with_gpt2_pre_tokenizer(model: BPE) -> ByteLevelBpe {
+    let byte_level = ByteLevel::default().add_prefix_space(false);
+    let mut inner = ByteLevelBpe::new(model);
+    inner.with_pre_tokenizer(Some(byte_level));
+    inner.with_decoder(Some(byte_level));
+    inner
+}
+
+/// The character that stands for each byte in the vocabulary, as in GPT-2's `encoder.py`: the
+/// printable bytes of Latin-1 stand for themselves, the others for U+0100 and on.
+fn byte_chars() -> [char; 256] {
+    let mut next = 0x100;
+    std::array::from_fn(|byte| {
+        let stands_for_itself = matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
+        let code = if stands_for_itself {
+            byte as u32
+        } else {
+            next += 1;
+            next - 1
+        };
+        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+    })
+}
+
+/// A special token's name may have characters that stand for no byte: it is then itself.
+fn bytes_of_token(token: &str, byte_of_char: &HashMap<char, u8>) -> Box<[u8]> {
+    let bytes: Option<Box<[u8]>> = token.chars().map(|c| byte_of_char.get(&c).copied()).collect();
+    bytes.unwrap_or_else(|| token.as_bytes().into())
+}

@@ -1,0 +1,198 @@
+//! Packing: one stream of tokens per split, cut into windows without padding.
+
+use std::sync::Arc;
+
+use crate::{DataError, Progress, Tokenizer};
+
+/// A split of a corpus as one stream of tokens, with what is needed to report its loss.
+///
+/// ```text
+/// <|endoftext|> first document <|endoftext|> second document <|endoftext|>
+/// ```
+///
+/// [`END_OF_TEXT`](crate::END_OF_TEXT) stands before every document, so that the first token of a
+/// text is predicted as well, and once at the end. Every token but the very first is predicted: the
+/// text's own and one [`END_OF_TEXT`](crate::END_OF_TEXT) after each document.
+///
+/// The counts are of the original documents, so that losses compare across tokenizers. With `nats`
+/// the summed loss of all predicted tokens, bits per byte is `nats / ln(2) / bytes` and word
+/// perplexity is `exp(nats / words)`.
+#[derive(Clone, Debug)]
+pub struct TokenSplit {
+    /// All ids in order.
+    pub tokens: Arc<[u32]>,
+    /// Bytes of UTF-8 in the documents; markers between documents do not count.
+    pub bytes: u64,
+    /// Words in the documents: stretches of anything but Unicode white space. Ends of lines and of
+    /// documents are no words.
+    pub words: u64,
+    /// Unicode scalar values (Rust's `char`) in the documents.
+    pub characters: u64,
+}
+
+impl TokenSplit {
+    /// Tokenizes the documents on all cores and joins them; `progress` as in
+    /// [`Tokenizer::encode_documents`].
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn from_documents(
+        tokenizer: &Tokenizer,
+        documents: &[String],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, DataError> {
+        let mut tokens = vec![tokenizer.end_of_text()];
+        for ids in tokenizer.encode_documents(documents, progress)? {
+            tokens.extend(ids);
+            tokens.push(tokenizer.end_of_text());
+        }
+        let sum = |count: fn(&str) -> usize| documents.iter().map(|d| count(d) as u64).sum();
+        Ok(Self {
+            tokens: tokens.into(),
+            bytes: sum(str::len),
+            words: sum(|text| text.split_whitespace().count()),
+            characters: sum(|text| text.chars().count()),
+        })
+    }
+
+    /// Number of tokens, with every [`END_OF_TEXT`](crate::END_OF_TEXT).
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "there is always an END_OF_TEXT")]
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Cuts the stream into windows of `block_size` tokens; the tokens are shared, not copied.
+    ///
+    /// # Errors
+    /// [`DataError::TooFewTokens`] if there are fewer than `block_size + 1` tokens, and
+    /// [`DataError::ZeroBlockSize`].
+    pub fn windows(&self, block_size: usize) -> Result<Windows, DataError> {
+        if block_size == 0 {
+            return Err(DataError::ZeroBlockSize);
+        }
+        if self.len() <= block_size {
+            return Err(DataError::TooFewTokens { tokens: self.len(), block_size });
+        }
+        Ok(Windows { tokens: Arc::clone(&self.tokens), block_size })
+    }
+}
+
+/// A stream of tokens seen as windows of equal length; cheap to clone and to share.
+///
+/// The windows follow each other without overlap or padding. Where the tokens do not divide, the
+/// last window starts earlier and overlaps the one before, and only its last
+/// [`fresh`](Window::fresh) targets count, so that each token is predicted exactly once per pass.
+#[derive(Clone, Debug)]
+pub struct Windows {
+    tokens: Arc<[u32]>,
+    block_size: usize,
+}
+
+/// What the model sees and what it should say: `targets[i]` is the token after `inputs[i]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window<'a> {
+    /// The tokens seen, `block_size` of them.
+    pub inputs: &'a [u32],
+    /// The tokens to predict, `block_size` of them.
+    pub targets: &'a [u32],
+    /// How many targets, from the end, count towards a loss over the whole split. All of them,
+    /// except in a last window that overlaps the one before.
+    pub fresh: usize,
+}
+
+impl Windows {
+    /// Number of windows in a pass, at least 1.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "there is always a window")]
+    pub fn len(&self) -> usize {
+        self.predicted_tokens().div_ceil(self.block_size)
+    }
+
+    /// The window with this number.
+    ///
+    /// # Panics
+    /// If `index` is not below [`Windows::len`].
+    #[must_use]
+    pub fn get(&self, index: usize) -> Window<'_> {
+        assert!(index < self.len(), "window {index} of {}", self.len());
+        let predicted_before = index * self.block_size;
+        let start = predicted_before.min(self.predicted_tokens() - self.block_size);
+        let end = start + self.block_size;
+        Window {
+            inputs: &self.tokens[start..end],
+            targets: &self.tokens[start + 1..=end],
+            fresh: end - predicted_before,
+        }
+    }
+
+    /// All windows in the order of the text.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Window<'_>> {
+        (0..self.len()).map(|index| self.get(index))
+    }
+
+    /// Tokens in a window.
+    #[must_use]
+    pub fn block_size(&self) -> usize {
+        self.block_size
+    }
+
+    /// Tokens predicted in a pass: all but the first. The sum of [`Window::fresh`].
+    #[must_use]
+    pub fn predicted_tokens(&self) -> usize {
+        self.tokens.len() - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::TokenSplit;
+    use crate::Tokenizer;
+    use proptest::prelude::*;
+
+    /// A stream in which each token is its own position.
+    fn positions(len: u32) -> TokenSplit {
+        TokenSplit { tokens: (0..len).collect(), bytes: 0, words: 0, characters: 0 }
+    }
+
+    proptest! {
+        #[test]
+        fn every_token_is_predicted_exactly_once(len in 2_u32..500, block_size in 1_usize..60) {
+            prop_assume!(block_size < len as usize);
+            let windows = positions(len).windows(block_size).unwrap();
+            let mut predicted: Vec<u32> = Vec::new();
+            for window in windows.iter() {
+                prop_assert_eq!(window.inputs.len(), block_size);
+                prop_assert!(window.inputs.iter().zip(window.targets).all(|(i, t)| i + 1 == *t));
+                predicted.extend(&window.targets[block_size - window.fresh..]);
+            }
+            prop_assert_eq!(predicted.len(), windows.predicted_tokens());
+            prop_assert_eq!(predicted, (1..len).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn end_of_text_stands_before_every_document_and_at_the_end() {
+        let tokenizer = Tokenizer::train_bpe(std::iter::empty(), 257).unwrap();
+        let documents = ["é\n".to_owned(), "to  be".to_owned()];
+        let split = TokenSplit::from_documents(&tokenizer, &documents, &mut |_| {}).unwrap();
+        let end = tokenizer.end_of_text();
+        let ends: Vec<usize> = (0..split.len()).filter(|&i| split.tokens[i] == end).collect();
+        assert_eq!((end, ends, split.len()), (256, vec![0, 4, 11], 12));
+        assert_eq!((split.bytes, split.words, split.characters), (9, 3, 8));
+    }
+
+    #[test]
+    fn too_short_is_an_error() {
+        let message = |block_size| positions(4).windows(block_size).unwrap_err().to_string();
+        assert_eq!(
+            message(4),
+            "too little text: 4 tokens, but one window of 4 needs 5; \
+             give more text or a shorter context"
+        );
+        assert_eq!(message(0), "block size 0 is too small: expected at least 1 token per window");
+        assert_eq!(positions(4).windows(3).unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,5 @@
+//! What a user of the crate sees: real files, both tokenizers, every error.
+#![allow(clippy::unwrap_used)]
+
+mod corpus;
+mod tokenizer;

@@ -1,0 +1,206 @@
+//! Both tokenizers: ids that others compute too, exact round trips, files, every error.
+
+use std::sync::LazyLock;
+
+use minigpt_data::{Corpus, DataError, END_OF_TEXT, TokenSplit, Tokenizer, TokenizerSpec};
+use proptest::prelude::*;
+
+static GPT2: LazyLock<Tokenizer> = LazyLock::new(|| Tokenizer::gpt2().unwrap());
+static CORPUS: LazyLock<Corpus> = LazyLock::new(|| Corpus::embedded().unwrap());
+static BPE: LazyLock<Tokenizer> = LazyLock::new(|| train(1024));
+
+fn train(vocab_size: usize) -> Tokenizer {
+    // One novel of the held-out size keeps the tests quick.
+    Tokenizer::train_bpe(CORPUS.valid.iter().map(String::as_str), vocab_size).unwrap()
+}
+
+#[derive(serde::Deserialize)]
+struct Case {
+    text: String,
+    ids: Vec<u32>,
+}
+
+#[test]
+fn gpt2_gives_the_ids_of_tiktoken() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("../fixtures/gpt2_ids.json")).unwrap();
+    assert!(cases.len() > 12);
+    for Case { text, ids } in cases {
+        assert_eq!(GPT2.encode(&text).unwrap(), ids, "{text:?}");
+        assert_eq!(GPT2.decode(&ids).unwrap(), text);
+    }
+    assert_eq!((GPT2.vocab_size(), GPT2.end_of_text()), (50_257, 50_256));
+}
+
+#[test]
+fn embedded_corpus_has_the_known_number_of_gpt2_tokens() {
+    let mut reports = Vec::new();
+    let split =
+        TokenSplit::from_documents(&GPT2, &CORPUS.train, &mut |report| reports.push(report))
+            .unwrap();
+    // 610,752 by tiktoken and by Hugging Face's library alike, and five END_OF_TEXT.
+    assert_eq!((split.len(), split.bytes), (610_752 + 5, 2_668_445));
+    assert!(reports.len() > 1 && reports.is_sorted_by_key(|report| report.done_bytes));
+    let last = reports.last().unwrap();
+    assert_eq!((last.done_bytes, last.total_bytes), (2_668_445, 2_668_445));
+}
+
+#[test]
+fn documents_encode_as_they_do_one_by_one() {
+    let documents: Vec<String> =
+        [CORPUS.valid[0].as_str(), "", "short", &"x".repeat(100_000), &"語".repeat(30_000)]
+            .map(str::to_owned)
+            .into();
+    for tokenizer in [&*GPT2, &*BPE] {
+        let together = tokenizer.encode_documents(&documents, &mut |_| {}).unwrap();
+        for (document, ids) in documents.iter().zip(together) {
+            assert!(tokenizer.encode(document).unwrap() == ids);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn decoding_gives_back_the_text(text in "(\\PC|\\s|[\0-\u{ff}]){0,80}") {
+        for tokenizer in [&*GPT2, &*BPE] {
+            let ids = tokenizer.encode(&text).unwrap();
+            prop_assert_eq!(tokenizer.decode(&ids).unwrap(), text.as_str());
+        }
+    }
+}
+
+#[test]
+fn trained_bpe_has_bytes_first_and_end_of_text_last() {
+    assert_eq!((BPE.vocab_size(), BPE.end_of_text()), (1024, 1023));
+    assert_eq!(BPE.decode(&[1023]).unwrap(), END_OF_TEXT);
+    assert_eq!(BPE.token_label(256), " t");
+    assert_eq!(train(257).encode("ab").unwrap().len(), 2);
+    // Nothing occurs twice in these: no merges to learn.
+    let short = Tokenizer::train_bpe(["abc"].into_iter(), 4096).unwrap();
+    assert_eq!(short.vocab_size(), 257);
+}
+
+#[test]
+fn training_is_deterministic() {
+    assert_eq!(train(1024).fingerprint().unwrap(), BPE.fingerprint().unwrap());
+    assert_ne!(train(1025).fingerprint().unwrap(), BPE.fingerprint().unwrap());
+}
+
+#[test]
+fn the_marker_in_a_text_is_ordinary_text() {
+    for tokenizer in [&*GPT2, &*BPE] {
+        let ids = tokenizer.encode(END_OF_TEXT).unwrap();
+        assert!(ids.len() > 1 && !ids.contains(&tokenizer.end_of_text()));
+        assert_eq!(tokenizer.decode(&ids).unwrap(), END_OF_TEXT);
+    }
+}
+
+#[test]
+fn a_saved_tokenizer_loads_as_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    for tokenizer in [&*GPT2, &*BPE] {
+        tokenizer.save(&path).unwrap();
+        let loaded = Tokenizer::load(&path).unwrap();
+        assert_eq!(loaded.fingerprint().unwrap(), tokenizer.fingerprint().unwrap());
+        assert_eq!(loaded.end_of_text(), tokenizer.end_of_text());
+        let text = "It's <|endoftext|> 🎭";
+        assert_eq!(loaded.encode(text).unwrap(), tokenizer.encode(text).unwrap());
+    }
+    assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1, "a temporary file is left");
+}
+
+#[test]
+fn labels_are_readable() {
+    let label = |text| GPT2.token_label(GPT2.encode(text).unwrap()[0]);
+    assert_eq!(label(" the"), " the");
+    assert_eq!(label("\n"), "\\n");
+    assert_eq!(label("é"), "é");
+    assert_eq!(label("🎭"), "\\xF0\\x9F");
+    assert_eq!(GPT2.token_label(50_256), END_OF_TEXT);
+    assert_eq!(GPT2.token_label(60_000), "#60000");
+}
+
+#[test]
+fn specs_are_strings() {
+    for text in ["gpt2", "bpe:257", "bpe:65536"] {
+        let spec: TokenizerSpec = text.parse().unwrap();
+        assert_eq!(spec.to_string(), text);
+        let json = serde_json::to_string(&spec).unwrap();
+        assert_eq!(json, format!("{text:?}"));
+        assert_eq!(serde_json::from_str::<TokenizerSpec>(&json).unwrap(), spec);
+    }
+    let unknown = |given| {
+        format!(
+            "unknown tokenizer {given:?}: expected \"gpt2\" or \"bpe:<size>\", such as \"bpe:4096\""
+        )
+    };
+    let out_of_range = |given| {
+        format!(
+            "vocabulary size {given} is out of range: expected 257 (the 256 bytes and <|endoftext|>) to 65536"
+        )
+    };
+    for (text, message) in [
+        ("word", unknown("word")),
+        ("bpe:", unknown("bpe:")),
+        ("bpe:-1", unknown("bpe:-1")),
+        ("bpe:256", out_of_range(256)),
+        ("bpe:65537", out_of_range(65_537)),
+    ] {
+        assert_eq!(text.parse::<TokenizerSpec>().unwrap_err().to_string(), message);
+    }
+    let spec = TokenizerSpec::Bpe { vocab_size: 1 };
+    assert_eq!(Tokenizer::for_corpus(spec, &CORPUS).unwrap_err().to_string(), out_of_range(1));
+}
+
+#[test]
+fn unknown_ids_are_refused() {
+    let error = GPT2.decode(&[1, 50_257]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "token id 50257 is out of range: the tokenizer knows ids below 50257; \
+         use the tokenizer that the model was trained with"
+    );
+}
+
+#[test]
+fn other_tokenizers_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    train(257).save(&path).unwrap();
+    let good = fs_err::read_to_string(&path).unwrap();
+    for (from, to, reason) in [
+        (
+            "\"add_prefix_space\": false",
+            "\"add_prefix_space\": true",
+            "its pre-tokenizer is not GPT-2's",
+        ),
+        ("\"normalizer\": null", "\"normalizer\": {\"type\": \"NFC\"}", "it normalizes text"),
+        ("\"dropout\": null", "\"dropout\": 0.5", "it has BPE dropout"),
+        (
+            "\"special\": true",
+            "\"special\": false",
+            "its added token \"<|endoftext|>\" is not special",
+        ),
+        ("<|endoftext|>", "<eos>", "it has no special token <|endoftext|>"),
+        ("\"A\":", "\"AA\":", "it does not cover all 256 bytes"),
+        ("\"A\": 32", "\"A\": 300", "its ids have gaps"),
+    ] {
+        let changed = good.replacen(from, to, 1);
+        assert_ne!(changed, good, "{from}");
+        fs_err::write(&path, changed).unwrap();
+        assert_eq!(
+            Tokenizer::load(&path).unwrap_err().to_string(),
+            format!(
+                "{} is not a usable tokenizer: {reason}; expected a byte-level BPE tokenizer.json like GPT-2's",
+                path.display()
+            )
+        );
+    }
+    fs_err::write(&path, "{").unwrap();
+    assert!(matches!(Tokenizer::load(&path), Err(DataError::BadTokenizer { .. })));
+    let missing = folder.path().join("none").join("tokenizer.json");
+    for error in [Tokenizer::load(&missing).unwrap_err(), GPT2.save(&missing).unwrap_err()] {
+        assert!(matches!(error, DataError::Io(_)));
+        assert!(error.to_string().contains("tokenizer.json"), "{error}");
+    }
+}
