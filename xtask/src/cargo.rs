@@ -12,7 +12,7 @@ pub(crate) fn cargo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Comma
     command
 }
 
-/// `minigpt train` from a release build, which shares all its dependencies with [`test`]'s.
+/// `minigpt train` from a release build, which shares all its dependencies with [`test()`]'s.
 pub(crate) fn train(args: &[OsString]) -> Command {
     let mut command =
         cargo(["run", "--release", "--package", "minigpt-cli", "--bin", "minigpt", "--", "train"]);
