@@ -25,7 +25,9 @@ pub enum PromptError {
     #[error("the prompt is empty: expected at least one token")]
     Empty,
     /// An id that the model has no embedding for.
-    #[error("token id {id} is not in the model's vocabulary of {vocab_size}: use the model's own tokenizer")]
+    #[error(
+        "token id {id} is not in the model's vocabulary of {vocab_size}: use the model's own tokenizer"
+    )]
     UnknownToken {
         /// The id.
         id: u32,
@@ -33,7 +35,9 @@ pub enum PromptError {
         vocab_size: usize,
     },
     /// More tokens than the model can see.
-    #[error("the prompt has {tokens} tokens and the model's context is {block_size}: shorten the prompt")]
+    #[error(
+        "the prompt has {tokens} tokens and the model's context is {block_size}: shorten the prompt"
+    )]
     TooLong {
         /// Tokens in the prompt.
         tokens: usize,
@@ -47,7 +51,12 @@ impl<'a> Generator<'a> {
     ///
     /// # Errors
     /// [`PromptError`] where the model cannot continue this prompt.
-    pub fn new(model: &'a Gpt, prompt: &[u32], sampling: Sampling, seed: u64) -> Result<Self, PromptError> {
+    pub fn new(
+        model: &'a Gpt,
+        prompt: &[u32],
+        sampling: Sampling,
+        seed: u64,
+    ) -> Result<Self, PromptError> {
         let (vocab_size, block_size) = (model.vocab_size(), model.block_size());
         if prompt.is_empty() {
             return Err(PromptError::Empty);
@@ -65,7 +74,8 @@ impl<'a> Generator<'a> {
     fn next_logits(&self) -> Vec<f32> {
         let ids: Vec<i32> = self.context.iter().map(|id| *id as i32).collect();
         let device = self.model.wte.weight.lazy_device().inner();
-        let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, self.context.len()]), &device);
+        let tokens =
+            Tensor::<2, Int>::from_data(TensorData::new(ids, [1, self.context.len()]), &device);
         let logits = self.model.forward_last(tokens).into_data(); // [1, vocab_size]
         logits.convert::<f32>().try_into_vec().expect("logits converted to f32")
     }

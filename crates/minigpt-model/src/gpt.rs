@@ -92,7 +92,8 @@ impl Gpt {
         let positions = Tensor::<1, Int>::arange(0..time as i64, &device).unsqueeze(); // [1, time]
         let x = self.wte.forward(tokens) + self.wpe.forward(positions); // [batch, time, n_embd]
         let mask = causal_mask(time, &device);
-        let x = self.h.iter().fold(self.dropout.forward(x), |x, block| block.forward(x, mask.clone()));
+        let x =
+            self.h.iter().fold(self.dropout.forward(x), |x, block| block.forward(x, mask.clone()));
         self.ln_f.forward(x)
     }
 

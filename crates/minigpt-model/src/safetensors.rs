@@ -26,7 +26,8 @@ impl Gpt {
     /// # Errors
     /// [`WeightsError::Load`] where the file is missing, damaged, or of another shape.
     pub fn load_safetensors(mut self, path: &Path) -> Result<Self, WeightsError> {
-        let failed = |reason: String| WeightsError::Load { path: path.display().to_string(), reason };
+        let failed =
+            |reason: String| WeightsError::Load { path: path.display().to_string(), reason };
         let mut store = SafetensorsStore::from_file(path)
             .with_key_remapping(r"^transformer\.", "")
             .allow_partial(false);

@@ -81,9 +81,8 @@ impl Draw {
     /// The tokens that may be drawn, most probable first, with probabilities that sum to one.
     pub fn candidates(&self, logits: &[f32]) -> Vec<(u32, f64)> {
         let mut order: Vec<u32> = (0..logits.len() as u32).collect();
-        let by_logit = |a: &u32, b: &u32| {
-            logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b))
-        };
+        let by_logit =
+            |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
         if let Some(k) = self.top_k.filter(|k| *k < order.len()) {
             order.select_nth_unstable_by(k - 1, by_logit);
             order.truncate(k);
@@ -104,7 +103,8 @@ impl Draw {
 }
 
 fn most_probable(logits: &[f32]) -> u32 {
-    let best = logits.iter().enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best });
+    let best =
+        logits.iter().enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best });
     best.expect("logits of at least one token").0 as u32
 }
 

@@ -23,7 +23,8 @@ fn fixture_model(device: &Device) -> Gpt {
 }
 
 fn reference() -> Value {
-    serde_json::from_slice(&std::fs::read(Path::new(FIXTURE).join("reference.json")).unwrap()).unwrap()
+    serde_json::from_slice(&std::fs::read(Path::new(FIXTURE).join("reference.json")).unwrap())
+        .unwrap()
 }
 
 fn ids(json: &Value) -> Vec<i32> {
@@ -68,8 +69,11 @@ fn the_loss_equals_hugging_faces() {
     let device = Device::flex();
     let reference = reference();
     let model = fixture_model(&device);
-    for (row, expected) in
-        reference["input_ids"].as_array().unwrap().iter().zip(reference["mean_cross_entropy"].as_array().unwrap())
+    for (row, expected) in reference["input_ids"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(reference["mean_cross_entropy"].as_array().unwrap())
     {
         let row = ids(row);
         let (inputs, targets) = (row[..15].to_vec(), row[1..].to_vec());
@@ -148,7 +152,8 @@ fn the_counted_parameters_are_the_models() {
 #[test]
 fn a_prompt_that_cannot_be_continued_is_refused() {
     let model = Gpt::init(&GptConfig::tiny(300), 0, &Device::flex()).unwrap();
-    let refusal = |prompt: &[u32]| Generator::new(&model, prompt, Sampling::Greedy, 0).err().unwrap();
+    let refusal =
+        |prompt: &[u32]| Generator::new(&model, prompt, Sampling::Greedy, 0).err().unwrap();
     assert_eq!(refusal(&[]), PromptError::Empty);
     assert_eq!(refusal(&[5, 300]), PromptError::UnknownToken { id: 300, vocab_size: 300 });
     assert_eq!(refusal(&[1; 33]), PromptError::TooLong { tokens: 33, block_size: 32 });
@@ -157,8 +162,10 @@ fn a_prompt_that_cannot_be_continued_is_refused() {
 #[test]
 fn generation_goes_on_past_the_context() {
     let model = Gpt::init(&GptConfig::tiny(300), 0, &Device::flex()).unwrap();
-    let text: Vec<u32> = Generator::new(&model, &[1], Sampling::article(), 9).unwrap().take(70).collect();
-    let again: Vec<u32> = Generator::new(&model, &[1], Sampling::article(), 9).unwrap().take(70).collect();
+    let text: Vec<u32> =
+        Generator::new(&model, &[1], Sampling::article(), 9).unwrap().take(70).collect();
+    let again: Vec<u32> =
+        Generator::new(&model, &[1], Sampling::article(), 9).unwrap().take(70).collect();
     assert_eq!(text.len(), 70);
     assert_eq!(text, again);
 }

@@ -1,0 +1,147 @@
+//! What the command line says, word for word; the commands give it its meaning.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use minigpt_data::TokenizerSpec;
+
+use crate::device::DeviceChoice;
+
+/// Train a small GPT, look at it, and let it write.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a model and leave a run folder
+    Train(TrainArgs),
+    /// Continue a prompt with a trained model
+    Generate(GenerateArgs),
+    /// Draw the loss curves of one run, or of several overlaid
+    Plot(PlotArgs),
+    /// List the devices that can train
+    Devices(DevicesArgs),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt train                                  four novels, minutes on two CPU cores
+  minigpt train --preset tiny                    seconds, to see that everything works
+  minigpt train --data notes.txt --name notes    your own text
+  minigpt train --preset wikitext2 --data wikitext-2 --max-steps 300
+
+Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted and saved.")]
+pub(crate) struct TrainArgs {
+    /// Where every setting starts from: austen, tiny or wikitext2
+    #[arg(long, default_value = "austen")]
+    pub(crate) preset: String,
+    /// `embedded`, a text file, or a folder of them (with train.* and valid.* it brings its split)
+    #[arg(long)]
+    pub(crate) data: Option<String>,
+    /// A held-out text file for validation [default: the data's own, or its last tenth]
+    #[arg(long)]
+    pub(crate) valid: Option<String>,
+    /// `gpt2`, or `bpe:SIZE` trained on the data
+    #[arg(long)]
+    pub(crate) tokenizer: Option<TokenizerSpec>,
+    /// Size of the model: tiny, small, mini, gpt2, gpt2-medium, gpt2-large or gpt2-xl
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Name of the run, the folder under --runs [default: the preset's, numbered where taken]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Folder that holds the runs
+    #[arg(long, default_value = "runs")]
+    pub(crate) runs: PathBuf,
+    /// Passes over the training text
+    #[arg(long)]
+    pub(crate) epochs: Option<usize>,
+    /// Stop after this many steps
+    #[arg(long)]
+    pub(crate) max_steps: Option<usize>,
+    /// Windows in a step
+    #[arg(long)]
+    pub(crate) batch_size: Option<usize>,
+    /// Peak learning rate
+    #[arg(long)]
+    pub(crate) learning_rate: Option<f64>,
+    /// Steps between validations
+    #[arg(long)]
+    pub(crate) eval_every: Option<usize>,
+    /// What the samples continue
+    #[arg(long)]
+    pub(crate) prompt: Option<String>,
+    /// Seed of weights, order and dropout
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
+    #[arg(long, default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+    /// Print the final figures as JSON on standard output, progress on standard error
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt generate runs/austen --prompt \"It was\"
+  minigpt generate runs/austen --prompt \"She\" --max-tokens 200 --temperature 0.8 --seed 3
+  minigpt generate runs/austen --prompt \"Mr.\" --greedy --json")]
+pub(crate) struct GenerateArgs {
+    /// The run folder
+    pub(crate) run: PathBuf,
+    /// What to continue
+    #[arg(long)]
+    pub(crate) prompt: String,
+    /// Tokens to write at most; <|endoftext|> ends earlier
+    #[arg(long, default_value_t = 100)]
+    pub(crate) max_tokens: usize,
+    /// Below 1 is more careful, above 1 wilder
+    #[arg(long, default_value_t = 1.0, conflicts_with = "greedy")]
+    pub(crate) temperature: f64,
+    /// Choose among the K most probable tokens
+    #[arg(long, default_value_t = 50, value_name = "K", conflicts_with = "greedy")]
+    pub(crate) top_k: usize,
+    /// Choose among the most probable tokens that reach probability P together
+    #[arg(long, default_value_t = 0.95, value_name = "P", conflicts_with = "greedy")]
+    pub(crate) top_p: f64,
+    /// Always take the most probable token
+    #[arg(long)]
+    pub(crate) greedy: bool,
+    /// Seed of the draws
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
+    #[arg(long, default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+    /// Print one JSON object instead of streaming the text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt plot runs/austen
+  minigpt plot runs/slow runs/fast --out compared.png")]
+pub(crate) struct PlotArgs {
+    /// Run folders, drawn over each other
+    #[arg(required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// The picture [default: loss.png in the run folder; compared.png for several runs]
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt devices
+  minigpt devices --json")]
+pub(crate) struct DevicesArgs {
+    /// Print a JSON array
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,6 @@
+//! One module per subcommand.
+
+pub(crate) mod devices;
+pub(crate) mod generate;
+pub(crate) mod plot;
+pub(crate) mod train;

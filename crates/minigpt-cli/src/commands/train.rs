@@ -1,0 +1,206 @@
+//! `minigpt train`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use minigpt_data::{Corpus, TokenSplit, Tokenizer};
+use minigpt_model::GptConfig;
+use minigpt_train::{
+    Environment, Interrupter, Length, MemoryEstimate, RunConfig, RunFolder, Summary, TokenData,
+    train,
+};
+
+use crate::INTERRUPTED;
+use crate::args::TrainArgs;
+use crate::format::{bytes, duration, grouped};
+use crate::progress::{TrainProgress, byte_bar};
+
+pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
+    let mut config = configuration(args)?;
+    config.validate()?;
+    let corpus = read_corpus(&config)?;
+    let chosen = args.device.resolve()?;
+    eprintln!("device: {}", chosen.description);
+
+    let data = tokenize(&config, &corpus)?;
+    config.model.vocab_size = data.tokenizer.vocab_size();
+    let length = Length::new(&config, &data)?;
+    describe(&config, &data, length);
+
+    let path = match &args.name {
+        Some(name) => args.runs.join(name),
+        None => free_folder(&args.runs, &args.preset),
+    };
+    let folder = RunFolder::create(&path).context("cannot make the run folder")?;
+    eprintln!("run: {}\n", path.display());
+
+    let interrupter = Interrupter::new();
+    stop_on_signal(interrupter.clone())?;
+    let mut progress = TrainProgress::new(length);
+    let summary = train(
+        &folder,
+        &config,
+        &environment(&chosen.description),
+        data,
+        &chosen.device,
+        interrupter,
+        Box::new(move |event| progress.show(event)),
+    )?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        report(&folder, &summary);
+    }
+    Ok(if summary.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+/// The preset with what the command line changes.
+fn configuration(args: &TrainArgs) -> Result<RunConfig> {
+    let mut config = RunConfig::preset(&args.preset)?;
+    if let Some(tokenizer) = args.tokenizer {
+        config.data.tokenizer = tokenizer;
+    }
+    if let Some(name) = &args.model {
+        config.model = GptConfig::preset(name, config.model.vocab_size)?;
+    }
+    set(&mut config.data.source, &args.data);
+    set(&mut config.training.epochs, &args.epochs);
+    set(&mut config.training.batch_size, &args.batch_size);
+    set(&mut config.training.seed, &args.seed);
+    set(&mut config.schedule.learning_rate, &args.learning_rate);
+    set(&mut config.sample.prompt, &args.prompt);
+    config.data.valid = args.valid.clone().or(config.data.valid);
+    config.training.max_steps = args.max_steps.or(config.training.max_steps);
+    config.training.eval_every = args.eval_every.or(config.training.eval_every);
+    Ok(config)
+}
+
+fn set<T: Clone>(setting: &mut T, argument: &Option<T>) {
+    if let Some(value) = argument {
+        setting.clone_from(value);
+    }
+}
+
+fn read_corpus(config: &RunConfig) -> Result<Corpus> {
+    let source = Path::new(&config.data.source);
+    Ok(match (config.data.source.as_str(), &config.data.valid) {
+        ("embedded", None) => Corpus::embedded()?,
+        ("embedded", Some(valid)) => {
+            let held_out = Corpus::from_path(Path::new(valid))?;
+            let whole = held_out.train.into_iter().chain(held_out.valid).collect();
+            Corpus { valid: whole, ..Corpus::embedded()? }
+        }
+        (_, None) => Corpus::from_path(source)?,
+        (_, Some(valid)) => Corpus::from_path_and_valid(source, Path::new(valid))?,
+    })
+}
+
+fn tokenize(config: &RunConfig, corpus: &Corpus) -> Result<TokenData> {
+    eprintln!("data: {}, tokenizer {}", corpus.name, config.data.tokenizer);
+    let tokenizer = Tokenizer::for_corpus(config.data.tokenizer, corpus)?;
+    let split = |what: &'static str, documents: &[String]| {
+        let total = documents.iter().map(|document| document.len() as u64).sum();
+        let bar = byte_bar(what, total);
+        let split = TokenSplit::from_documents(&tokenizer, documents, &mut |progress| {
+            bar.set_position(progress.done_bytes);
+        });
+        bar.finish_and_clear();
+        split
+    };
+    let train = split("tokenizing training text", &corpus.train)?;
+    let valid = split("tokenizing validation text", &corpus.valid)?;
+    Ok(TokenData { tokenizer, train, valid })
+}
+
+/// What the run is and what it will cost, before it starts.
+fn describe(config: &RunConfig, data: &TokenData, length: Length) {
+    let model = &config.model;
+    let counts = model.parameter_counts();
+    let memory = MemoryEstimate::new(model, config.training.batch_size);
+    eprintln!(
+        "tokens: {} training, {} validation, vocabulary {}",
+        grouped(data.train.len() as u64),
+        grouped(data.valid.len() as u64),
+        grouped(model.vocab_size as u64),
+    );
+    eprintln!(
+        "model: {} layers, {} wide, {} heads, context {}: {} parameters ({} embeddings, {} attention, {} perceptrons, {} norms)",
+        model.n_layer,
+        model.n_embd,
+        model.n_head,
+        model.block_size,
+        grouped(counts.total() as u64),
+        grouped((counts.wte + counts.wpe) as u64),
+        grouped(counts.attention as u64),
+        grouped(counts.mlp as u64),
+        grouped(counts.layer_norms as u64),
+    );
+    eprintln!(
+        "length: {} steps of {} windows, {} steps a pass, validation every {}",
+        grouped(length.total_steps as u64),
+        config.training.batch_size,
+        grouped(length.steps_per_pass as u64),
+        grouped(length.eval_every as u64),
+    );
+    eprintln!(
+        "memory: about {} ({} for weights and optimiser); expected first loss {:.3}, ln of the vocabulary",
+        bytes(memory.total()),
+        bytes(memory.state),
+        (model.vocab_size as f64).ln(),
+    );
+}
+
+/// `runs/<preset>`, or the first free of `runs/<preset>-2`, `-3`, ….
+fn free_folder(runs: &Path, preset: &str) -> PathBuf {
+    let numbered = (2..).map(|number| runs.join(format!("{preset}-{number}")));
+    let mut candidates = std::iter::once(runs.join(preset)).chain(numbered);
+    candidates.find(|path| !path.exists()).unwrap_or_else(|| runs.join(preset))
+}
+
+fn environment(device: &str) -> Environment {
+    Environment {
+        minigpt: env!("CARGO_PKG_VERSION").to_owned(),
+        burn: env!("MINIGPT_BURN_VERSION").to_owned(),
+        git_revision: option_env!("MINIGPT_GIT_REVISION").map(str::to_owned),
+        device: device.to_owned(),
+        platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        command: std::env::args().collect(),
+    }
+}
+
+/// The first Ctrl-C ends the run after its step and a checkpoint, the second at once.
+fn stop_on_signal(interrupter: Interrupter) -> Result<()> {
+    ctrlc::set_handler(move || {
+        if interrupter.should_stop() {
+            std::process::exit(INTERRUPTED.into());
+        }
+        eprintln!("\nstopping after this step, with a validation and a checkpoint; Ctrl-C again leaves at once");
+        interrupter.stop(Some("interrupted"));
+    })
+    .context("cannot listen for Ctrl-C")
+}
+
+fn report(folder: &RunFolder, summary: &Summary) {
+    let end = if summary.interrupted { "interrupted" } else { "done" };
+    println!(
+        "\n{end} after {} steps in {}",
+        grouped(summary.steps as u64),
+        duration(summary.seconds)
+    );
+    let figures = |name: &str, step: usize, figures: &minigpt_train::Figures| {
+        println!(
+            "{name} validation (step {step}): loss {:.4}, token perplexity {:.2}, word perplexity {:.1}, {:.3} bits per byte",
+            figures.loss, figures.token_perplexity, figures.word_perplexity, figures.bits_per_byte,
+        );
+    };
+    figures("last", summary.steps, &summary.last);
+    if summary.best_step != summary.steps {
+        figures("best", summary.best_step, &summary.best);
+    }
+    for (index, sample) in summary.samples.iter().enumerate() {
+        println!("\nsample {}:\n  {}", index + 1, sample.replace('\n', "\n  "));
+    }
+    println!("\nloss curves: {}", folder.plot_path().display());
+    println!("next: minigpt generate {} --prompt \"...\"", folder.path().display());
+}

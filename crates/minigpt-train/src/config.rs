@@ -1,0 +1,267 @@
+//! What a run is made of: one struct per concern, presets, validation.
+
+use minigpt_data::TokenizerSpec;
+use minigpt_model::{Draw, GptConfig, Sampling};
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
+
+/// Everything that decides the outcome of a run, saved as `config.json` in its folder before the
+/// first step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Where the text comes from and how it becomes tokens.
+    pub data: DataConfig,
+    /// The model's shape.
+    pub model: GptConfig,
+    /// How weights follow gradients.
+    pub optimizer: OptimizerConfig,
+    /// How the learning rate moves.
+    pub schedule: ScheduleConfig,
+    /// How long, how often, in what order.
+    pub training: TrainingConfig,
+    /// The text written at each validation.
+    pub sample: SampleConfig,
+}
+
+/// Where the text comes from and how it becomes tokens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// `embedded`, or the path of a file or folder.
+    pub source: String,
+    /// Path of a held-out file for validation; without it the source decides.
+    pub valid: Option<String>,
+    /// The tokenizer.
+    pub tokenizer: TokenizerSpec,
+}
+
+/// AdamW ([Loshchilov and Hutter, 2019](https://arxiv.org/abs/1711.05101)) with a limit on the
+/// gradient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// Decay of the first moment.
+    pub beta_1: f32,
+    /// Decay of the second moment.
+    pub beta_2: f32,
+    /// Added to the root of the second moment.
+    pub epsilon: f32,
+    /// Decay of the matrices; biases and LayerNorms do not decay.
+    pub weight_decay: f32,
+    /// Largest norm of all gradients together ([Pascanu et al., 2013](https://arxiv.org/abs/1211.5063)).
+    pub grad_clip: f32,
+}
+
+/// Linear warm-up, then a cosine down to a fraction of the peak.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleConfig {
+    /// The peak.
+    pub learning_rate: f64,
+    /// Steps from zero to the peak.
+    pub warmup_steps: usize,
+    /// Last learning rate over the peak.
+    pub final_ratio: f64,
+}
+
+/// How long, how often, in what order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// Windows in a step.
+    pub batch_size: usize,
+    /// Passes over the training text.
+    pub epochs: usize,
+    /// Stop after this many steps, the schedule included.
+    pub max_steps: Option<usize>,
+    /// Steps between validations; without it, one at the end of each pass.
+    pub eval_every: Option<usize>,
+    /// Most recent checkpoints kept, besides the best.
+    pub keep_last: usize,
+    /// Seed of weights, order and dropout.
+    pub seed: u64,
+}
+
+/// The text written at each validation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SampleConfig {
+    /// What the model continues.
+    pub prompt: String,
+    /// Tokens written.
+    pub max_tokens: usize,
+    /// How the tokens are chosen.
+    pub sampling: Sampling,
+}
+
+impl RunConfig {
+    /// The names that [`preset`](Self::preset) knows.
+    pub const PRESETS: [&'static str; 3] = ["austen", "tiny", "wikitext2"];
+
+    /// The preset of that name.
+    ///
+    /// # Errors
+    /// [`TrainError::UnknownPreset`].
+    pub fn preset(name: &str) -> Result<Self, TrainError> {
+        match name {
+            "austen" => Ok(Self::austen()),
+            "tiny" => Ok(Self::tiny()),
+            "wikitext2" => Ok(Self::wikitext2()),
+            _ => Err(TrainError::UnknownPreset { name: name.to_owned() }),
+        }
+    }
+
+    /// What `cargo xtask train` does: four novels, sized so that two CPU cores need minutes.
+    pub fn austen() -> Self {
+        let vocab_size = 2048;
+        Self {
+            data: DataConfig::embedded(TokenizerSpec::Bpe { vocab_size }),
+            model: GptConfig::small(vocab_size),
+            // A rate ten times the article's: a model this narrow takes it, and there is little time.
+            schedule: ScheduleConfig { learning_rate: 3e-3, warmup_steps: 100, final_ratio: 0.1 },
+            training: TrainingConfig {
+                batch_size: 16,
+                epochs: 3,
+                eval_every: Some(250),
+                ..TrainingConfig::default()
+            },
+            sample: SampleConfig { prompt: "It was".to_owned(), ..SampleConfig::default() },
+            optimizer: OptimizerConfig::default(),
+        }
+    }
+
+    /// A few seconds on the embedded corpus, to see that everything works.
+    pub fn tiny() -> Self {
+        let vocab_size = 512;
+        Self {
+            data: DataConfig::embedded(TokenizerSpec::Bpe { vocab_size }),
+            model: GptConfig::tiny(vocab_size),
+            schedule: ScheduleConfig { learning_rate: 3e-3, warmup_steps: 20, final_ratio: 0.1 },
+            training: TrainingConfig {
+                epochs: 1,
+                max_steps: Some(200),
+                eval_every: Some(100),
+                ..TrainingConfig::default()
+            },
+            ..Self::austen()
+        }
+    }
+
+    /// The article's experiment; wants WikiText-2 as its data source.
+    pub fn wikitext2() -> Self {
+        Self {
+            data: DataConfig {
+                source: "wikitext-2".to_owned(),
+                valid: None,
+                tokenizer: TokenizerSpec::Gpt2,
+            },
+            model: GptConfig::mini(50_257),
+            optimizer: OptimizerConfig::default(),
+            schedule: ScheduleConfig { learning_rate: 3e-4, warmup_steps: 1000, final_ratio: 0.1 },
+            training: TrainingConfig::default(),
+            sample: SampleConfig {
+                prompt: "The future of artificial intelligence depends on".to_owned(),
+                ..SampleConfig::default()
+            },
+        }
+    }
+
+    /// Checks everything that can be known before the data is read.
+    ///
+    /// # Errors
+    /// [`TrainError::Model`], [`TrainError::Sampling`] or [`TrainError::Setting`].
+    pub fn validate(&self) -> Result<(), TrainError> {
+        self.model.validate()?;
+        self.sample.sampling.validate()?;
+        let (optimizer, schedule, training) = (&self.optimizer, &self.schedule, &self.training);
+        let beta = |value: f32| (0.0..1.0).contains(&value);
+        let positive = |value: f64| value > 0.0 && value.is_finite();
+        let checks = [
+            ("optimizer.beta_1", beta(optimizer.beta_1), "0 <= beta < 1"),
+            ("optimizer.beta_2", beta(optimizer.beta_2), "0 <= beta < 1"),
+            ("optimizer.epsilon", positive(optimizer.epsilon.into()), "a number above 0"),
+            ("optimizer.weight_decay", optimizer.weight_decay >= 0.0, "a number of at least 0"),
+            ("optimizer.grad_clip", positive(optimizer.grad_clip.into()), "a number above 0"),
+            ("schedule.learning_rate", positive(schedule.learning_rate), "a number above 0"),
+            ("schedule.final_ratio", (0.0..=1.0).contains(&schedule.final_ratio), "0 to 1"),
+            ("training.batch_size", training.batch_size > 0, "at least 1"),
+            ("training.epochs", training.epochs > 0, "at least 1"),
+            ("training.max_steps", training.max_steps != Some(0), "at least 1"),
+            ("training.eval_every", training.eval_every != Some(0), "at least 1"),
+            ("training.keep_last", training.keep_last > 0, "at least 1"),
+            ("sample.prompt", !self.sample.prompt.is_empty(), "some text"),
+        ];
+        match checks.into_iter().find(|(_, holds, _)| !holds) {
+            Some((field, _, expected)) => Err(TrainError::Setting { field, expected }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl DataConfig {
+    fn embedded(tokenizer: TokenizerSpec) -> Self {
+        Self { source: "embedded".to_owned(), valid: None, tokenizer }
+    }
+}
+
+impl Default for OptimizerConfig {
+    /// nanoGPT's: betas 0.9 and 0.95, decay 0.1, and the article's limit of 1.0.
+    fn default() -> Self {
+        Self { beta_1: 0.9, beta_2: 0.95, epsilon: 1e-8, weight_decay: 0.1, grad_clip: 1.0 }
+    }
+}
+
+impl Default for TrainingConfig {
+    /// The article's: batches of 16, three passes, validation after each.
+    fn default() -> Self {
+        Self {
+            batch_size: 16,
+            epochs: 3,
+            max_steps: None,
+            eval_every: None,
+            keep_last: 2,
+            seed: 42,
+        }
+    }
+}
+
+impl Default for SampleConfig {
+    fn default() -> Self {
+        let sampling =
+            Sampling::Draw(Draw { temperature: 0.8, top_k: Some(50), top_p: Some(0.95) });
+        Self { prompt: "Once upon a time".to_owned(), max_tokens: 60, sampling }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_valid_and_survives_its_own_json() {
+        for name in RunConfig::PRESETS {
+            let config = RunConfig::preset(name).unwrap();
+            config.validate().unwrap();
+            let json = serde_json::to_string(&config).unwrap();
+            assert_eq!(serde_json::from_str::<RunConfig>(&json).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        let mut json = serde_json::to_value(RunConfig::tiny()).unwrap();
+        json["training"]["batchsize"] = 8.into();
+        let error = serde_json::from_value::<RunConfig>(json).unwrap_err().to_string();
+        assert!(error.contains("unknown field `batchsize`"), "{error}");
+    }
+
+    #[test]
+    fn a_setting_out_of_range_is_named() {
+        let mut config = RunConfig::tiny();
+        config.training.batch_size = 0;
+        let error = config.validate().unwrap_err().to_string();
+        assert_eq!(error, "training.batch_size is out of range: expected at least 1");
+    }
+}

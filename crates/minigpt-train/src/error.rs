@@ -1,0 +1,101 @@
+//! What can go wrong with a run.
+
+use std::path::PathBuf;
+
+use minigpt_data::DataError;
+use minigpt_model::{ConfigError, PromptError, SamplingError};
+
+use crate::config::RunConfig;
+
+/// What can go wrong with a run.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// No preset has this name.
+    #[error("unknown preset `{name}`: expected one of {known}", known = RunConfig::PRESETS.join(", "))]
+    UnknownPreset {
+        /// The name given.
+        name: String,
+    },
+    /// A setting is out of its range.
+    #[error("{field} is out of range: expected {expected}")]
+    Setting {
+        /// The setting, as `section.key`.
+        field: &'static str,
+        /// The range.
+        expected: &'static str,
+    },
+    /// The model's shape is none.
+    #[error(transparent)]
+    Model(#[from] ConfigError),
+    /// The sampling policy is none.
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
+    /// The text or the tokenizer is not usable.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The sample's prompt does not fit the model.
+    #[error("sample prompt: {0}")]
+    Prompt(#[from] PromptError),
+    /// A file of the run could not be read or written; the message names it.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// A run of that name is there already.
+    #[error("run folder {path} already holds a run: choose another --name, or move it away")]
+    RunExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// No run is there.
+    #[error(
+        "{path} is not a run folder: expected a folder made by `minigpt train`, with a config.json"
+    )]
+    NotARun {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file of the run folder is not what it should be.
+    #[error("{path} is damaged: {reason}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The run has no complete checkpoint.
+    #[error("{path} has no complete checkpoint: let the run reach its first validation")]
+    NoCheckpoint {
+        /// The run folder.
+        path: PathBuf,
+    },
+    /// Nothing to draw yet.
+    #[error("{path} has no training rows yet: let the run take a step")]
+    NoMetrics {
+        /// The metrics file.
+        path: PathBuf,
+    },
+    /// The picture could not be drawn.
+    #[error("cannot draw {path}: {reason}")]
+    Plot {
+        /// The picture.
+        path: PathBuf,
+        /// What plotters said.
+        reason: String,
+    },
+    /// The loss is no number any more.
+    #[error(
+        "loss {loss} at step {step} (learning rate {learning_rate:.3e}, gradient norm {grad_norm}): lower the learning rate; the last good checkpoint is kept"
+    )]
+    NonFinite {
+        /// The step.
+        step: usize,
+        /// Its loss.
+        loss: f64,
+        /// Its learning rate.
+        learning_rate: f64,
+        /// Its gradient norm.
+        grad_norm: f64,
+    },
+    /// burn's learner stopped.
+    #[error("training stopped: {0}")]
+    Learner(String),
+}

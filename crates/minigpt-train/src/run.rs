@@ -1,0 +1,191 @@
+//! The run folder: everything a run leaves behind, and how later commands find it.
+
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::store::ModuleRecord;
+use burn::tensor::Device;
+use minigpt_data::Tokenizer;
+use minigpt_model::Gpt;
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::{CheckpointFolder, MODEL_FILE, Manifest};
+use crate::config::RunConfig;
+use crate::error::TrainError;
+use crate::trainee::Trainee;
+
+/// Where and with what a run was made, saved as `environment.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// Version of minigpt.
+    pub minigpt: String,
+    /// Version of burn.
+    pub burn: String,
+    /// Git revision of the sources, where known.
+    pub git_revision: Option<String>,
+    /// The device that computed.
+    pub device: String,
+    /// Operating system and processor architecture.
+    pub platform: String,
+    /// The command line.
+    pub command: Vec<String>,
+}
+
+/// The folder `runs/<name>` of one run.
+///
+/// ```text
+/// config.json        the resolved RunConfig, written before the first step
+/// environment.json   versions, git revision, device, command line
+/// tokenizer.json     Hugging Face's format
+/// metrics.csv        a row per step and per validation
+/// loss.png           the curves, redrawn at each validation
+/// samples.md         the text written at each validation
+/// summary.json       the figures of the end
+/// checkpoints/step-000250/{model,optimizer,schedule}.bpk, manifest.json
+/// ```
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder of a new run.
+    ///
+    /// # Errors
+    /// [`TrainError::RunExists`] where a run is there already, [`TrainError::Io`] where the folder
+    /// cannot be made.
+    pub fn create(path: &Path) -> Result<Self, TrainError> {
+        let run = Self { path: path.to_owned() };
+        if run.config_path().exists() {
+            return Err(TrainError::RunExists { path: run.path });
+        }
+        fs_err::create_dir_all(path)?;
+        Ok(run)
+    }
+
+    /// Opens the folder of a run.
+    ///
+    /// # Errors
+    /// [`TrainError::NotARun`] where it holds no configuration.
+    pub fn open(path: &Path) -> Result<Self, TrainError> {
+        let run = Self { path: path.to_owned() };
+        if run.config_path().is_file() {
+            Ok(run)
+        } else {
+            Err(TrainError::NotARun { path: run.path })
+        }
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The name of the run: the folder's.
+    pub fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        name.to_string_lossy().into_owned()
+    }
+
+    fn config_path(&self) -> PathBuf {
+        self.path.join("config.json")
+    }
+
+    /// `tokenizer.json`.
+    pub fn tokenizer_path(&self) -> PathBuf {
+        self.path.join("tokenizer.json")
+    }
+
+    /// `metrics.csv`.
+    pub fn metrics_path(&self) -> PathBuf {
+        self.path.join("metrics.csv")
+    }
+
+    /// `loss.png`.
+    pub fn plot_path(&self) -> PathBuf {
+        self.path.join("loss.png")
+    }
+
+    /// `samples.md`.
+    pub fn samples_path(&self) -> PathBuf {
+        self.path.join("samples.md")
+    }
+
+    /// `summary.json`.
+    pub fn summary_path(&self) -> PathBuf {
+        self.path.join("summary.json")
+    }
+
+    /// The checkpoints.
+    pub fn checkpoints(&self) -> CheckpointFolder {
+        CheckpointFolder::new(self.path.join("checkpoints"))
+    }
+
+    /// Writes what must be known before the first step.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] or [`TrainError::Data`].
+    pub fn write_start(
+        &self,
+        config: &RunConfig,
+        environment: &Environment,
+        tokenizer: &Tokenizer,
+    ) -> Result<(), TrainError> {
+        tokenizer.save(&self.tokenizer_path())?;
+        write_json(&self.path.join("environment.json"), environment)?;
+        // Last, because its presence makes the folder a run.
+        write_json(&self.config_path(), config)
+    }
+
+    /// The resolved configuration.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] or [`TrainError::Damaged`].
+    pub fn config(&self) -> Result<RunConfig, TrainError> {
+        let path = self.config_path();
+        serde_json::from_slice(&fs_err::read(&path)?)
+            .map_err(|error| TrainError::Damaged { path, reason: error.to_string() })
+    }
+
+    /// The tokenizer.
+    ///
+    /// # Errors
+    /// [`TrainError::Data`].
+    pub fn tokenizer(&self) -> Result<Tokenizer, TrainError> {
+        Ok(Tokenizer::load(&self.tokenizer_path())?)
+    }
+
+    /// The model of the best checkpoint, ready for inference on `device`, and its manifest.
+    ///
+    /// # Errors
+    /// [`TrainError::NoCheckpoint`], [`TrainError::Io`] or [`TrainError::Damaged`].
+    pub fn best_model(&self, device: &Device) -> Result<(Gpt, Manifest), TrainError> {
+        let checkpoints = self.checkpoints();
+        let Some(manifest) = checkpoints.best()? else {
+            return Err(TrainError::NoCheckpoint { path: self.path.clone() });
+        };
+        let path = checkpoints.verified_file(&manifest, MODEL_FILE)?;
+        let trainee = Trainee { transformer: Gpt::init(&self.config()?.model, 0, device)? };
+        let damaged = |reason: String| TrainError::Damaged { path: path.clone(), reason };
+        let record = ModuleRecord::load(&path).map_err(|error| damaged(error.to_string()))?;
+        let trainee =
+            trainee.try_load_record(record).map_err(|error| damaged(error.to_string()))?;
+        Ok((trainee.transformer, manifest))
+    }
+}
+
+/// Writes `value` as indented JSON, to a temporary name first.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TrainError> {
+    let json = serde_json::to_vec_pretty(value).map_err(std::io::Error::other)?;
+    write_atomically(path, &json)
+}
+
+/// Writes to a temporary name, syncs, renames: a reader sees the old file or the new one.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    let partial = path.with_extension("partial");
+    let mut file = fs_err::File::create(&partial)?;
+    std::io::Write::write_all(&mut file, bytes)?;
+    file.sync_all()?;
+    Ok(fs_err::rename(partial, path)?)
+}

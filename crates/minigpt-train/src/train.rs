@@ -1,0 +1,167 @@
+//! From a configuration and prepared data to a finished run.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use burn::module::ParamGroup;
+use burn::optim::{AdamWConfig, ModuleOptimizer};
+use burn::tensor::Device;
+use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
+use minigpt_data::{TokenSplit, Tokenizer};
+use minigpt_model::{Generator, Gpt};
+use serde::Serialize;
+
+use crate::batches::{TrainBatches, ValidBatches};
+use crate::checkpoint::{AlwaysSave, SetWriter};
+use crate::config::{OptimizerConfig, RunConfig, TrainingConfig};
+use crate::engine::{Engine, Interval, Observer, Progress, sample};
+use crate::error::TrainError;
+use crate::renderer::Silent;
+use crate::run::{Environment, RunFolder, write_json};
+use crate::schedule::WarmupCosine;
+use crate::summary::Summary;
+use crate::trainee::Trainee;
+
+/// The text of a run as tokens.
+#[derive(Clone)]
+pub struct TokenData {
+    /// What made the tokens.
+    pub tokenizer: Tokenizer,
+    /// What is learnt.
+    pub train: TokenSplit,
+    /// What is held out.
+    pub valid: TokenSplit,
+}
+
+/// How long a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Length {
+    /// Steps in one pass over the training text.
+    pub steps_per_pass: usize,
+    /// Steps of the run.
+    pub total_steps: usize,
+    /// Steps between validations.
+    pub eval_every: usize,
+}
+
+impl Length {
+    /// The length of a run with these data.
+    ///
+    /// # Errors
+    /// [`TrainError::Data`] where a split is too small for one window.
+    pub fn new(config: &RunConfig, data: &TokenData) -> Result<Self, TrainError> {
+        let block_size = config.model.block_size;
+        data.valid.windows(block_size)?;
+        let windows = data.train.windows(block_size)?.len();
+        let steps_per_pass = windows.div_ceil(config.training.batch_size);
+        let all = steps_per_pass * config.training.epochs;
+        let total_steps = config.training.max_steps.map_or(all, |most| most.min(all));
+        let eval_every = config.training.eval_every.unwrap_or(steps_per_pass);
+        Ok(Self { steps_per_pass, total_steps, eval_every })
+    }
+}
+
+/// Trains a fresh model as `config` says and leaves everything in `run`.
+///
+/// `interrupter` stops the run after the step under way: validation and a checkpoint follow.
+///
+/// # Errors
+/// [`TrainError`]; what the folder holds by then stays.
+pub fn train(
+    run: &RunFolder,
+    config: &RunConfig,
+    environment: &Environment,
+    data: TokenData,
+    device: &Device,
+    interrupter: Interrupter,
+    observer: Observer,
+) -> Result<Summary, TrainError> {
+    config.validate()?;
+    let length = Length::new(config, &data)?;
+    let training = device.clone().autodiff();
+    let transformer = Gpt::init(&config.model, config.training.seed, &training)?;
+    check_sample_prompt(&transformer, config, &data.tokenizer)?;
+    run.write_start(config, environment, &data.tokenizer)?;
+
+    let block_size = config.model.block_size;
+    let TrainingConfig { batch_size, seed, keep_last, .. } = config.training;
+    let train_batches = TrainBatches::new(
+        data.train.windows(block_size)?,
+        batch_size,
+        seed,
+        0..length.total_steps,
+        &training,
+    );
+    let valid_batches = ValidBatches::new(data.valid.windows(block_size)?, batch_size, device);
+
+    let schedule = WarmupCosine::new(config.schedule.clone(), length.total_steps);
+    let learner = Learner::new(Trainee { transformer }, optimizer(&config.optimizer), schedule);
+    let sets = SetWriter::new(run.checkpoints(), keep_last);
+    let engine = Arc::new(Engine {
+        config: config.clone(),
+        run: run.clone(),
+        tokenizer: data.tokenizer.clone(),
+        valid: data.valid,
+        interval: Interval {
+            eval_every: length.eval_every,
+            total_steps: length.total_steps,
+            steps_per_pass: length.steps_per_pass,
+        },
+        device: training,
+        sets: sets.clone(),
+        progress: RefCell::new(Progress::new(observer)),
+    });
+    let [model, optim, scheduler] = sets.parts();
+    let result =
+        SupervisedTraining::new(run.path(), Arc::new(train_batches), Arc::new(valid_batches))
+            .with_training_strategy(TrainingStrategy::Custom(engine.clone()))
+            .with_custom_checkpointers(model, optim, scheduler)
+            .with_checkpointing_strategy(AlwaysSave)
+            .with_application_logger(None)
+            .with_interrupter(interrupter)
+            .renderer(Box::new(Silent))
+            .launch(learner);
+
+    if let Some(failure) = engine.progress.borrow_mut().failure.take() {
+        return Err(failure);
+    }
+    if let Some(error) = result.error {
+        return Err(TrainError::Learner(error.to_string()));
+    }
+    let samples = (0..3)
+        .map(|index| sample(&result.model.transformer, &data.tokenizer, config, seed + index))
+        .collect::<Result<_, _>>()?;
+    let progress = engine.progress.borrow();
+    let Some(summary) = Summary::new(&progress, length.total_steps, samples) else {
+        return Err(TrainError::NoCheckpoint { path: run.path().to_owned() });
+    };
+    write_json(&run.summary_path(), &summary)?;
+    Ok(summary)
+}
+
+/// A prompt that does not fit is better refused now than at the first validation.
+fn check_sample_prompt(
+    model: &Gpt,
+    config: &RunConfig,
+    tokenizer: &Tokenizer,
+) -> Result<(), TrainError> {
+    let prompt = tokenizer.encode(&config.sample.prompt)?;
+    Generator::new(model, &prompt, config.sample.sampling.clone(), 0)?;
+    Ok(())
+}
+
+/// AdamW, with decay on the matrices only: a decayed bias or scale costs capacity and regularises
+/// nothing.
+fn optimizer(config: &OptimizerConfig) -> ModuleOptimizer {
+    let adamw = |weight_decay: f32| {
+        AdamWConfig::new()
+            .with_beta_1(config.beta_1)
+            .with_beta_2(config.beta_2)
+            .with_epsilon(config.epsilon)
+            .with_weight_decay(weight_decay)
+            .build()
+    };
+    let matrices = ParamGroup::from_regex(r"(wte|wpe|c_attn|c_proj|c_fc)\.weight$");
+    let matrices = matrices.expect("a regular expression that compiles");
+    ModuleOptimizer::from(adamw(0.0)).with_group(matrices, adamw(config.weight_decay), None)
+}

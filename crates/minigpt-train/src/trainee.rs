@@ -1,0 +1,109 @@
+//! The model as burn-train sees it: one step forward and backward, and the gradient limit.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{ExecutionError, Tensor};
+use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
+use minigpt_model::Gpt;
+
+use crate::batches::TokenBatch;
+
+/// A [`Gpt`] in training. The field's name completes the weights' paths to those of Hugging Face's
+/// `GPT2LMHeadModel`: `transformer.h.0.attn.c_attn.weight`, ….
+#[derive(Module, Debug)]
+pub struct Trainee {
+    /// The model.
+    pub transformer: Gpt,
+}
+
+/// What a step says of its batch.
+#[derive(Clone, Debug)]
+pub struct StepLoss {
+    /// Sum of the cross-entropy in nats, `[1]`.
+    pub nats: Tensor<1>,
+    /// Number of targets summed.
+    pub predicted: usize,
+}
+
+impl ItemLazy for StepLoss {
+    fn sync(self) -> Result<Self, ExecutionError> {
+        Ok(self)
+    }
+}
+
+impl TrainStep for Trainee {
+    type Input = TokenBatch;
+    type Output = StepLoss;
+
+    fn step(&self, batch: TokenBatch) -> TrainOutput<StepLoss> {
+        let nats = self.transformer.loss_sum(batch.tokens, batch.targets);
+        let gradients = (nats.clone() / batch.predicted as f64).backward();
+        TrainOutput::new(
+            self,
+            gradients,
+            StepLoss { nats: nats.inner(), predicted: batch.predicted },
+        )
+    }
+}
+
+impl InferenceStep for Trainee {
+    type Input = TokenBatch;
+    type Output = StepLoss;
+
+    fn step(&self, batch: TokenBatch) -> StepLoss {
+        let nats = self.transformer.loss_sum(batch.tokens, batch.targets);
+        StepLoss { nats, predicted: batch.predicted }
+    }
+}
+
+/// Scales all gradients by one factor so that their common norm is at most `limit`, and returns
+/// them with the norm before, `[1]` ([Pascanu et al., 2013](https://arxiv.org/abs/1211.5063)).
+///
+/// burn's own clipping limits each tensor by itself. The norm stays on the device, so that the
+/// step need not wait for it.
+pub(crate) fn clip_global_norm<M: Module>(
+    module: &M,
+    gradients: GradientsParams,
+    limit: f32,
+) -> (GradientsParams, Tensor<1>) {
+    let mut squares = SumOfSquares { gradients: &gradients, sum: None };
+    module.visit(&mut squares);
+    let Some(sum) = squares.sum else {
+        return (gradients, Tensor::zeros([1], &module.devices()[0].clone().inner()));
+    };
+    let norm = sum.sqrt();
+    // torch.nn.utils.clip_grad_norm_ guards the division with the same 1e-6.
+    let factor = (norm.clone() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0);
+    let mut scale = Scale { gradients, factor };
+    module.visit(&mut scale);
+    (scale.gradients, norm)
+}
+
+struct SumOfSquares<'a> {
+    gradients: &'a GradientsParams,
+    sum: Option<Tensor<1>>,
+}
+
+impl ModuleVisitor for SumOfSquares<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let Some(gradient) = self.gradients.get::<D>(param.id) else { return };
+        let square = gradient.square().sum();
+        self.sum = Some(match self.sum.take() {
+            Some(sum) => sum + square,
+            None => square,
+        });
+    }
+}
+
+struct Scale {
+    gradients: GradientsParams,
+    factor: Tensor<1>,
+}
+
+impl ModuleVisitor for Scale {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.remove::<D>(param.id) {
+            self.gradients.register(param.id, gradient * self.factor.clone().unsqueeze());
+        }
+    }
+}

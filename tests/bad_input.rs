@@ -1,0 +1,100 @@
+//! Whatever the user types: one clear line, a non-zero exit, nothing half-written.
+
+use crate::support::{Sandbox, prose};
+
+/// Trains with these arguments in a folder with a good text; it must fail with `message` and
+/// leave no run.
+#[track_caller]
+fn refuses(args: &[&str], message: &str) {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    sandbox.write("empty.txt", "");
+    sandbox.write("short.txt", "Too short to cut a window from.\n");
+    sandbox.write("binary.txt", b"text \0 and no text");
+    fs_err::create_dir(sandbox.path("nothing")).unwrap();
+    let common = ["train", "--preset", "tiny", "--device", "cpu", "--max-steps", "2"];
+    let error = sandbox.fails(&[&common[..], args].concat());
+    assert!(error.contains(message), "`{message}` is not in:\n{error}");
+    assert!(!sandbox.path("runs").exists(), "a run folder was left behind");
+}
+
+#[test]
+fn data_that_is_no_text() {
+    refuses(&["--data", "missing.txt"], "missing.txt");
+    refuses(&["--data", "empty.txt"], "empty.txt is empty");
+    refuses(&["--data", "binary.txt"], "binary.txt");
+    refuses(&["--data", "nothing"], "nothing");
+    refuses(&["--data", "short.txt", "--tokenizer", "gpt2"], "too little text");
+    refuses(&["--data", "prose.txt", "--valid", "missing.txt"], "missing.txt");
+}
+
+#[test]
+fn settings_out_of_range() {
+    refuses(&["--batch-size", "0"], "training.batch_size is out of range");
+    refuses(&["--max-steps", "0"], "training.max_steps is out of range");
+    refuses(&["--learning-rate", "-1"], "schedule.learning_rate is out of range");
+    refuses(&["--prompt", ""], "sample.prompt is out of range");
+    refuses(&["--model", "huge"], "unknown model preset `huge`: expected one of tiny, small");
+}
+
+#[test]
+fn a_prompt_longer_than_the_context() {
+    let long = "word ".repeat(200);
+    refuses(&["--prompt", &long], "the model's context is 32: shorten the prompt");
+}
+
+#[test]
+fn an_unknown_preset() {
+    let sandbox = Sandbox::new();
+    let error = sandbox.fails(&["train", "--preset", "shakespeare"]);
+    assert_eq!(
+        error,
+        "error: unknown preset `shakespeare`: expected one of austen, tiny, wikitext2"
+    );
+}
+
+#[test]
+fn a_device_that_is_not_there() {
+    let sandbox = Sandbox::new();
+    let error = sandbox.fails(&["train", "--preset", "tiny", "--device", "gpu:99"]);
+    assert!(error.contains("--device gpu:99") && error.contains("use --device cpu"), "{error}");
+    let output = sandbox.minigpt(&["train", "--device", "cuda"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_run_folder_that_cannot_be_made() {
+    let sandbox = Sandbox::new();
+    sandbox.write("file", "in the way");
+    let args = ["train", "--preset", "tiny", "--device", "cpu", "--runs", "file/runs"];
+    let error = sandbox.fails(&args);
+    assert!(error.contains("cannot make the run folder") && error.contains("file/runs"), "{error}");
+}
+
+#[test]
+fn generation_without_a_run_or_with_a_bad_policy() {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir(sandbox.path("folder")).unwrap();
+    let generate =
+        |more: &[&str]| sandbox.fails(&[&["generate", "folder", "--device", "cpu"], more].concat());
+    assert!(generate(&["--prompt", "x"]).contains("folder is not a run folder"));
+    assert!(generate(&["--prompt", "x", "--temperature", "0"]).contains("temperature 0"));
+    assert!(generate(&["--prompt", "x", "--top-p", "2"]).contains("top-p 2"));
+    assert!(generate(&["--prompt", "x", "--top-k", "0"]).contains("top-k 0"));
+    assert!(sandbox.fails(&["plot", "folder"]).contains("folder is not a run folder"));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 2 --name run";
+    sandbox.succeeds(&train.split(' ').collect::<Vec<_>>());
+    let model = sandbox.path("runs/run/checkpoints/step-000002/model.bpk");
+    let mut bytes = fs_err::read(&model).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs_err::write(&model, bytes).unwrap();
+    let error = sandbox.fails(&["generate", "runs/run", "--prompt", "In", "--device", "cpu"]);
+    assert!(error.contains("model.bpk is damaged"), "{error}");
+}

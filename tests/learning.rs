@@ -1,0 +1,50 @@
+//! That training learns, through the library as another program would call it.
+
+use burn::tensor::Device;
+use minigpt_data::{Corpus, TokenSplit, Tokenizer, TokenizerSpec};
+use minigpt_train::{Environment, Interrupter, RunConfig, RunFolder, TokenData, train};
+
+use crate::support::{prose, train_losses};
+
+fn environment() -> Environment {
+    Environment {
+        minigpt: String::new(),
+        burn: String::new(),
+        git_revision: None,
+        device: "cpu".to_owned(),
+        platform: String::new(),
+        command: Vec::new(),
+    }
+}
+
+#[test]
+fn a_text_of_one_kibibyte_is_learnt_by_heart() {
+    let text = prose()[..1024].to_owned();
+    let corpus = Corpus { name: "1 KiB".to_owned(), train: vec![text.clone()], valid: vec![text] };
+    let mut config = RunConfig::tiny();
+    config.data.tokenizer = TokenizerSpec::Bpe { vocab_size: 300 };
+    config.training.epochs = 400;
+    config.training.max_steps = Some(400);
+    config.training.eval_every = Some(400);
+    config.sample.prompt = "In".to_owned();
+
+    let tokenizer = Tokenizer::for_corpus(config.data.tokenizer, &corpus).unwrap();
+    let split = |documents: &[String]| {
+        TokenSplit::from_documents(&tokenizer, documents, &mut |_| {}).unwrap()
+    };
+    let data = TokenData {
+        train: split(&corpus.train),
+        valid: split(&corpus.valid),
+        tokenizer: tokenizer.clone(),
+    };
+    config.model.vocab_size = tokenizer.vocab_size();
+
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunFolder::create(folder.path()).unwrap();
+    let (interrupter, device) = (Interrupter::new(), Device::flex());
+    let observer = Box::new(|_| ());
+    let summary =
+        train(&run, &config, &environment(), data, &device, interrupter, observer).unwrap();
+    assert!(summary.last.loss < 0.1, "loss {} after {} steps", summary.last.loss, summary.steps);
+    assert_eq!(train_losses(folder.path()).len(), 400);
+}

@@ -1,0 +1,10 @@
+//! The workspace's integration tests, one binary because burn links slowly; a module per concern.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
+#![allow(clippy::print_stderr, reason = "a skipped test must say so")]
+
+mod bad_input;
+mod commands;
+mod gpu;
+mod learning;
+mod readme;
+mod support;

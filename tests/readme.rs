@@ -1,0 +1,69 @@
+//! The commands in the README are real: each is run, with fewer steps.
+
+use crate::support::{Sandbox, prose};
+
+const README: &str = include_str!("../README.md");
+
+/// The lines of the README's `sh` blocks, comments apart.
+fn commands() -> Vec<String> {
+    let blocks = README.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let lines =
+        blocks.flat_map(str::lines).map(|line| line.split(" #").next().unwrap_or(line).trim());
+    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_in_the_readme_runs() {
+    let sandbox = Sandbox::new();
+    sandbox.write("notes.txt", prose());
+    fs_err::create_dir(sandbox.path("wikitext-2")).unwrap();
+    sandbox.write("wikitext-2/train.txt", prose());
+    sandbox.write("wikitext-2/valid.txt", prose());
+
+    let mut ran = 0;
+    for command in commands() {
+        let words = shlex(&command);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let args = match &words[..] {
+            // This very test is part of it.
+            ["cargo", "xtask", "test"] => continue,
+            ["git", "clone", ..] | ["cd", ..] => continue,
+            ["cargo", "xtask", "train", rest @ ..] => {
+                [&["train"][..], rest, &["--max-steps", "2", "--device", "cpu"]].concat()
+            }
+            ["minigpt" | "target/release/minigpt", "plot", rest @ ..] => {
+                [&["plot"][..], rest].concat()
+            }
+            ["minigpt" | "target/release/minigpt", rest @ ..] => rest.to_vec(),
+            other => panic!("the README has a command that this test does not know: {other:?}"),
+        };
+        // A later value of the same flag would be refused: the README's own step count goes first.
+        let args = without_earlier(args, "--max-steps");
+        sandbox.succeeds(&args);
+        ran += 1;
+    }
+    assert!(ran >= 4, "only {ran} commands found");
+}
+
+/// Drops all but the last occurrence of a flag and its value.
+fn without_earlier<'a>(args: Vec<&'a str>, flag: &str) -> Vec<&'a str> {
+    let last = args.iter().rposition(|arg| *arg == flag);
+    let dropped = |index: usize| Some(index) != last && args[index] == flag;
+    (0..args.len())
+        .filter(|&index| !dropped(index) && !(index > 0 && dropped(index - 1)))
+        .map(|index| args[index])
+        .collect()
+}
+
+/// Words of a command line, double quotes respected.
+fn shlex(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (index, part) in line.split('"').enumerate() {
+        if index % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}

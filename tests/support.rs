@@ -1,0 +1,76 @@
+//! A program to run, a folder to run it in, and a short text to learn.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use minigpt_train::{Row, Split, read_metrics};
+
+/// `minigpt` in a folder of its own.
+pub(crate) struct Sandbox(tempfile::TempDir);
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs_err::write(&path, bytes).unwrap();
+        path
+    }
+
+    pub(crate) fn minigpt(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_minigpt"));
+        command.args(args).current_dir(self.0.path()).output().unwrap()
+    }
+
+    /// Standard output of a command that must succeed.
+    #[track_caller]
+    pub(crate) fn succeeds(&self, args: &[&str]) -> String {
+        let output = self.minigpt(args);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "minigpt {} failed:\n{errors}", args.join(" "));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The error line of a command that must fail.
+    #[track_caller]
+    pub(crate) fn fails(&self, args: &[&str]) -> String {
+        let output = self.minigpt(args);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "minigpt {}:\n{errors}", args.join(" "));
+        assert!(!errors.contains("panicked"), "{errors}");
+        let lines: Vec<&str> = errors.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert_eq!(lines.len(), 1, "not one clear line:\n{errors}");
+        assert!(errors.trim_end().ends_with(lines[0]), "the error is not the last line:\n{errors}");
+        lines[0].to_owned()
+    }
+}
+
+/// Training losses of a run, step by step.
+pub(crate) fn train_losses(run: &Path) -> Vec<f64> {
+    losses(run, Split::Train)
+}
+
+/// Losses of one split of a run.
+pub(crate) fn losses(run: &Path, split: Split) -> Vec<f64> {
+    let rows = read_metrics(&run.join("metrics.csv")).unwrap();
+    rows.iter().filter(|row: &&Row| row.split == split).map(|row| row.loss).collect()
+}
+
+/// Some hundred distinct sentences: enough to learn from and to hold a tenth out.
+pub(crate) fn prose() -> String {
+    let who = ["Anne", "Mr. Weston", "the captain", "her sister", "Emma"];
+    let what = ["walked to", "wrote from", "spoke of", "hoped to see", "remembered"];
+    let place = ["the village", "the sea", "the old house", "Bath", "the garden", "London"];
+    let sentences = who.iter().flat_map(|who| {
+        what.iter().flat_map(move |what| {
+            place.iter().map(move |place| format!("In the morning {who} {what} {place}.\n\n"))
+        })
+    });
+    sentences.collect()
+}
