@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use minigpt_data::{Corpus, TokenSplit, Tokenizer, TokenizerSpec};
-use minigpt_train::{Environment, Interrupter, RunConfig, RunFolder, TokenData, train};
+use minigpt_train::{Environment, Interrupter, RunConfig, TokenData, train};
 
 use crate::support::{prose, train_losses};
 
@@ -40,11 +40,11 @@ fn a_text_of_one_kibibyte_is_learnt_by_heart() {
     config.model.vocab_size = tokenizer.vocab_size();
 
     let folder = tempfile::tempdir().unwrap();
-    let run = RunFolder::create(folder.path()).unwrap();
     let (interrupter, device) = (Interrupter::new(), Device::flex());
     let observer = Box::new(|_| ());
     let summary =
-        train(&run, &config, &environment(), data, &device, interrupter, observer).unwrap();
+        train(folder.path(), &config, &environment(), data, &device, interrupter, observer)
+            .unwrap();
     assert!(summary.last.loss < 0.1, "loss {} after {} steps", summary.last.loss, summary.steps);
     assert_eq!(train_losses(folder.path()).len(), 400);
 }

@@ -1,5 +1,7 @@
 //! Tells the program which git revision and which burn it was built from.
 
+#![allow(clippy::disallowed_methods, reason = "a build script needs no fs_err")]
+
 use std::path::Path;
 use std::process::Command;
 

@@ -28,13 +28,16 @@ pub(crate) enum Command {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
+#[command(
+    args_override_self = true,
+    after_help = "Examples:
   minigpt train                                  four novels, minutes on two CPU cores
   minigpt train --preset tiny                    seconds, to see that everything works
   minigpt train --data notes.txt --name notes    your own text
   minigpt train --preset wikitext2 --data wikitext-2 --max-steps 300
 
-Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted and saved.")]
+Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted and saved."
+)]
 pub(crate) struct TrainArgs {
     /// Where every setting starts from: austen, tiny or wikitext2
     #[arg(long, default_value = "austen")]
@@ -60,14 +63,14 @@ pub(crate) struct TrainArgs {
     /// Passes over the training text
     #[arg(long)]
     pub(crate) epochs: Option<usize>,
-    /// Stop after this many steps
+    /// Take this many steps instead of whole passes
     #[arg(long)]
     pub(crate) max_steps: Option<usize>,
     /// Windows in a step
     #[arg(long)]
     pub(crate) batch_size: Option<usize>,
     /// Peak learning rate
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
     /// Steps between validations
     #[arg(long)]
@@ -101,7 +104,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, default_value_t = 100)]
     pub(crate) max_tokens: usize,
     /// Below 1 is more careful, above 1 wilder
-    #[arg(long, default_value_t = 1.0, conflicts_with = "greedy")]
+    #[arg(long, default_value_t = 1.0, conflicts_with = "greedy", allow_negative_numbers = true)]
     pub(crate) temperature: f64,
     /// Choose among the K most probable tokens
     #[arg(long, default_value_t = 50, value_name = "K", conflicts_with = "greedy")]

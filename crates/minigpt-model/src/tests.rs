@@ -23,8 +23,7 @@ fn fixture_model(device: &Device) -> Gpt {
 }
 
 fn reference() -> Value {
-    serde_json::from_slice(&std::fs::read(Path::new(FIXTURE).join("reference.json")).unwrap())
-        .unwrap()
+    serde_json::from_str(include_str!("../tests/fixtures/gpt2-tiny-random/reference.json")).unwrap()
 }
 
 fn ids(json: &Value) -> Vec<i32> {
@@ -49,8 +48,8 @@ fn assert_close(actual: &[f32], expected: &[f32], tolerance: f32) {
 #[test]
 fn logits_equal_hugging_faces() {
     let device = Device::flex();
-    let file = std::fs::read(Path::new(FIXTURE).join("reference_logits.safetensors")).unwrap();
-    let tensors = SafeTensors::deserialize(&file).unwrap();
+    let file = include_bytes!("../tests/fixtures/gpt2-tiny-random/reference_logits.safetensors");
+    let tensors = SafeTensors::deserialize(file).unwrap();
     let expected: Vec<f32> = tensors
         .tensor("logits")
         .unwrap()
@@ -194,7 +193,7 @@ proptest! {
         let device = Device::flex();
         let model = fixture_model(&device);
         let sum = |targets: Vec<i32>| {
-            let nats = model.loss_sum(batch(&[inputs.clone()], &device), batch(&[targets], &device));
+            let nats = model.loss_sum(batch(std::slice::from_ref(&inputs), &device), batch(&[targets], &device));
             nats.into_scalar::<f32>()
         };
         let (mut head, mut tail) = (targets.clone(), targets.clone());
@@ -207,7 +206,7 @@ proptest! {
     fn the_last_logits_are_the_last_of_all_logits(row in tokens(17)) {
         let device = Device::flex();
         let model = fixture_model(&device);
-        let all = model.forward(batch(&[row.clone()], &device)).narrow(1, 16, 1);
+        let all = model.forward(batch(std::slice::from_ref(&row), &device)).narrow(1, 16, 1);
         assert_close(&values(model.forward_last(batch(&[row], &device))), &values(all), 1e-5);
     }
 }

@@ -74,7 +74,7 @@ pub struct TrainingConfig {
     pub batch_size: usize,
     /// Passes over the training text.
     pub epochs: usize,
-    /// Stop after this many steps, the schedule included.
+    /// Take this many steps instead of whole passes.
     pub max_steps: Option<usize>,
     /// Steps between validations; without it, one at the end of each pass.
     pub eval_every: Option<usize>,

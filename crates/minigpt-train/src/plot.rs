@@ -252,7 +252,9 @@ mod tests {
             (1..200).map(|s| row(Split::Train, s, 8.0 / s as f64 + 3.0)).collect();
         rows.push(row(Split::Valid, 100, 3.4));
         rows.push(row(Split::Valid, 200, 3.3));
-        let curves = ["one", "two"].map(|name| Curve { name: name.to_owned(), rows: rows.clone() });
+        let higher = rows.iter().map(|row| Row { loss: row.loss + 1.0, ..row.clone() }).collect();
+        let curve = |name: &str, rows| Curve { name: name.to_owned(), rows };
+        let curves = [curve("one", rows), curve("two", higher)];
         draw_loss_curves(&path, "two runs", &curves).unwrap();
 
         let file = std::io::BufReader::new(fs_err::File::open(&path).unwrap());

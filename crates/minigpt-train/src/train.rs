@@ -1,6 +1,7 @@
 //! From a configuration and prepared data to a finished run.
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::module::ParamGroup;
@@ -54,21 +55,22 @@ impl Length {
         data.valid.windows(block_size)?;
         let windows = data.train.windows(block_size)?.len();
         let steps_per_pass = windows.div_ceil(config.training.batch_size);
-        let all = steps_per_pass * config.training.epochs;
-        let total_steps = config.training.max_steps.map_or(all, |most| most.min(all));
+        let whole_passes = steps_per_pass * config.training.epochs;
+        let total_steps = config.training.max_steps.unwrap_or(whole_passes);
         let eval_every = config.training.eval_every.unwrap_or(steps_per_pass);
         Ok(Self { steps_per_pass, total_steps, eval_every })
     }
 }
 
-/// Trains a fresh model as `config` says and leaves everything in `run`.
+/// Trains a fresh model as `config` says and leaves everything in a new run folder at `path`.
 ///
 /// `interrupter` stops the run after the step under way: validation and a checkpoint follow.
 ///
 /// # Errors
-/// [`TrainError`]; what the folder holds by then stays.
+/// [`TrainError`]. Nothing is written before all that can be checked has been; what the folder holds
+/// by the time of a later error stays.
 pub fn train(
-    run: &RunFolder,
+    path: &Path,
     config: &RunConfig,
     environment: &Environment,
     data: TokenData,
@@ -81,6 +83,7 @@ pub fn train(
     let training = device.clone().autodiff();
     let transformer = Gpt::init(&config.model, config.training.seed, &training)?;
     check_sample_prompt(&transformer, config, &data.tokenizer)?;
+    let run = RunFolder::create(path)?;
     run.write_start(config, environment, &data.tokenizer)?;
 
     let block_size = config.model.block_size;
@@ -97,6 +100,10 @@ pub fn train(
     let schedule = WarmupCosine::new(config.schedule.clone(), length.total_steps);
     let learner = Learner::new(Trainee { transformer }, optimizer(&config.optimizer), schedule);
     let sets = SetWriter::new(run.checkpoints(), keep_last);
+    #[expect(
+        clippy::arc_with_non_send_sync,
+        reason = "burn-train takes a strategy in an Arc and drives it on this thread"
+    )]
     let engine = Arc::new(Engine {
         config: config.clone(),
         run: run.clone(),

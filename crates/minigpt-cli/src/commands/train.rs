@@ -32,14 +32,13 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
         Some(name) => args.runs.join(name),
         None => free_folder(&args.runs, &args.preset),
     };
-    let folder = RunFolder::create(&path).context("cannot make the run folder")?;
     eprintln!("run: {}\n", path.display());
 
     let interrupter = Interrupter::new();
     stop_on_signal(interrupter.clone())?;
     let mut progress = TrainProgress::new(length);
     let summary = train(
-        &folder,
+        &path,
         &config,
         &environment(&chosen.description),
         data,
@@ -50,7 +49,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     if args.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
-        report(&folder, &summary);
+        report(&RunFolder::open(&path)?, &summary);
     }
     Ok(if summary.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
 }
@@ -71,7 +70,9 @@ fn configuration(args: &TrainArgs) -> Result<RunConfig> {
     set(&mut config.schedule.learning_rate, &args.learning_rate);
     set(&mut config.sample.prompt, &args.prompt);
     config.data.valid = args.valid.clone().or(config.data.valid);
-    config.training.max_steps = args.max_steps.or(config.training.max_steps);
+    // Passes asked for here outrank the steps of a preset.
+    let preset_steps = config.training.max_steps.filter(|_| args.epochs.is_none());
+    config.training.max_steps = args.max_steps.or(preset_steps);
     config.training.eval_every = args.eval_every.or(config.training.eval_every);
     Ok(config)
 }
