@@ -43,7 +43,7 @@ pub struct CausalSelfAttention {
 }
 
 impl CausalSelfAttention {
-    /// `x` `[batch, time, n_embd]` and the [`causal_mask`] `[1, 1, time, time]` to
+    /// `x` `[batch, time, n_embd]` and the causal mask `[1, 1, time, time]` to
     /// `[batch, time, n_embd]`.
     pub fn forward(&self, x: Tensor<3>, mask: Tensor<4, Bool>) -> Tensor<3> {
         let [batch, time, n_embd] = x.dims();
