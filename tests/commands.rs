@@ -2,7 +2,7 @@
 
 use minigpt_train::{Manifest, RunConfig, Split, Summary};
 
-use crate::support::{Sandbox, losses, prose, train_losses};
+use crate::support::{Sandbox, losses, prose, train_losses, weights};
 
 const TINY: [&str; 13] = [
     "train",
@@ -159,4 +159,60 @@ fn ctrl_c_saves_and_says_so() {
     assert!(summary.interrupted);
     let checkpoint = format!("runs/first/checkpoints/step-{:06}/manifest.json", summary.steps);
     assert!(sandbox.path(&checkpoint).exists());
+}
+
+/// Trains with dropout for 30 steps, stops it in the middle by taking its later checkpoints away as
+/// a crash would, resumes it, and compares with a straight run.
+#[test]
+fn a_resumed_run_ends_with_the_same_weights_as_a_straight_one() {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    let run = |name: &str| {
+        let args = "train --preset tiny --dropout 0.1 --data prose.txt --tokenizer bpe:300 \
+                    --device cpu --max-steps 30 --eval-every 10 --name";
+        let mut args: Vec<&str> = args.split_whitespace().collect();
+        args.push(name);
+        sandbox.succeeds(&args);
+        sandbox.path("runs").join(name)
+    };
+    let (straight, broken) = (run("straight"), run("broken"));
+
+    fs_err::remove_dir_all(broken.join("checkpoints/step-000030")).unwrap();
+    let half_written = broken.join("checkpoints/step-000030.partial");
+    fs_err::create_dir(&half_written).unwrap();
+    fs_err::write(half_written.join("model.bpk"), "half").unwrap();
+    let mut metrics = fs_err::read_to_string(broken.join("metrics.csv")).unwrap();
+    metrics.truncate(metrics.len() - 20);
+    fs_err::write(broken.join("metrics.csv"), metrics).unwrap();
+    sandbox.succeeds(&["train", "--resume", "runs/broken", "--device", "cpu"]);
+
+    assert_eq!(weights(&straight), weights(&broken));
+    assert_eq!(train_losses(&straight), train_losses(&broken));
+    let samples = |run: &std::path::Path| fs_err::read_to_string(run.join("samples.md")).unwrap();
+    assert_eq!(samples(&straight), samples(&broken));
+    let complete = sandbox.fails(&["train", "--resume", "runs/broken", "--device", "cpu"]);
+    assert!(complete.contains("is complete after 30 steps"), "{complete}");
+}
+
+#[test]
+fn a_damaged_last_checkpoint_is_named_and_the_one_before_it_resumed() {
+    let sandbox = Sandbox::new();
+    train(&sandbox, &["--max-steps", "20", "--eval-every", "10"]);
+    let optimizer = sandbox.path("runs/first/checkpoints/step-000020/optimizer.bpk");
+    fs_err::write(&optimizer, &fs_err::read(&optimizer).unwrap()[..100]).unwrap();
+    let output = sandbox.minigpt(&["train", "--resume", "runs/first", "--device", "cpu"]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{errors}");
+    assert!(errors.contains("warning:") && errors.contains("optimizer.bpk is damaged"), "{errors}");
+    assert_eq!(train_losses(&sandbox.path("runs/first")).len(), 20);
+}
+
+#[test]
+fn other_text_is_not_resumed() {
+    let sandbox = Sandbox::new();
+    train(&sandbox, &["--max-steps", "20", "--eval-every", "10"]);
+    fs_err::remove_dir_all(sandbox.path("runs/first/checkpoints/step-000020")).unwrap();
+    sandbox.write("prose.txt", prose().replace("Emma", "Jane"));
+    let error = sandbox.fails(&["train", "--resume", "runs/first", "--device", "cpu"]);
+    assert!(error.contains("was trained on other text"), "{error}");
 }

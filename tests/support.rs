@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use minigpt_train::{Row, Split, read_metrics};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+use minigpt_train::{Row, RunFolder, Split, read_metrics};
 
 /// `minigpt` in a folder of its own.
 pub(crate) struct Sandbox(tempfile::TempDir);
@@ -60,6 +62,20 @@ pub(crate) fn train_losses(run: &Path) -> Vec<f64> {
 pub(crate) fn losses(run: &Path, split: Split) -> Vec<f64> {
     let rows = read_metrics(&run.join("metrics.csv")).unwrap();
     rows.iter().filter(|row: &&Row| row.split == split).map(|row| row.loss).collect()
+}
+
+/// All weights of a run's best checkpoint.
+pub(crate) fn weights(run: &Path) -> Vec<f32> {
+    struct Collect(Vec<f32>);
+    impl ModuleVisitor for Collect {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.extend(param.val().into_data().try_into_vec::<f32>().unwrap());
+        }
+    }
+    let (model, _) = RunFolder::open(run).unwrap().best_model(&Device::flex()).unwrap();
+    let mut collect = Collect(Vec::new());
+    model.visit(&mut collect);
+    collect.0
 }
 
 /// A hundred and fifty distinct sentences: enough to learn from and to hold a tenth out.

@@ -35,6 +35,7 @@ pub(crate) enum Command {
   minigpt train --preset tiny                    seconds, to see that everything works
   minigpt train --data notes.txt --name notes    your own text
   minigpt train --preset wikitext2 --data wikitext-2 --max-steps 300
+  minigpt train --resume runs/notes              go on where it stopped
 
 Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted and saved."
 )]
@@ -72,6 +73,9 @@ pub(crate) struct TrainArgs {
     /// Peak learning rate
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
+    /// Probability that a value is dropped while training
+    #[arg(long)]
+    pub(crate) dropout: Option<f64>,
     /// Steps between validations
     #[arg(long)]
     pub(crate) eval_every: Option<usize>,
@@ -84,6 +88,12 @@ pub(crate) struct TrainArgs {
     /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
+    /// Continue this run folder from its last checkpoint, exactly; only --device and --json go with it
+    #[arg(long, value_name = "RUN", conflicts_with_all = [
+        "preset", "data", "valid", "tokenizer", "model", "name", "epochs", "max_steps",
+        "batch_size", "learning_rate", "dropout", "eval_every", "prompt", "seed",
+    ])]
+    pub(crate) resume: Option<PathBuf>,
     /// Print the final figures as JSON on standard output, progress on standard error
     #[arg(long)]
     pub(crate) json: bool,

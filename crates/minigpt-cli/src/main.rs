@@ -25,6 +25,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
+    keep_loaded_state_on_the_host();
     let outcome = match Cli::parse().command {
         Command::Train(args) => commands::train::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
@@ -38,6 +39,16 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// burn places an optimiser's state, when it is loaded, on its default device before it goes to the
+/// one that trains; that default is wgpu's, even on a machine without an adapter, unless this says
+/// otherwise.
+fn keep_loaded_state_on_the_host() {
+    if std::env::var_os("BURN_DEVICE").is_none() {
+        // SAFETY: no other thread runs yet that could read the environment.
+        unsafe { std::env::set_var("BURN_DEVICE", "flex") };
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct TrainProgress {
     length: Length,
     display: Display,
     smoothed_loss: Option<f64>,
+    /// Step and seconds of the run when this process took over, for the time left.
+    origin: Option<(usize, f64)>,
 }
 
 enum Display {
@@ -41,7 +43,7 @@ impl TrainProgress {
         } else {
             Display::Plain { last_line: Instant::now() }
         };
-        Self { length, display, smoothed_loss: None }
+        Self { length, display, smoothed_loss: None, origin: None }
     }
 
     /// Shows one event.
@@ -61,6 +63,9 @@ impl TrainProgress {
                 evaluation.word_perplexity(),
                 evaluation.bits_per_byte(),
             )),
+            TrainEvent::Damaged(message) => {
+                self.line(&format!("warning: {message}; the checkpoint before it is used"));
+            }
             TrainEvent::Sample { text, .. } => self.line(&format!("  {}", text.replace('\n', "\n  "))),
         }
     }
@@ -71,6 +76,8 @@ impl TrainProgress {
         self.smoothed_loss = Some(loss);
         let learning_rate = row.learning_rate.unwrap_or_default();
         let speed = row.tokens as f64 / row.seconds.max(1e-9);
+        let before = (row.step - 1, row.seconds - row_seconds(row));
+        let (steps_before, seconds_before) = *self.origin.get_or_insert(before);
         match &mut self.display {
             Display::Bar(bar) => {
                 let pass = (row.step - 1) / self.length.steps_per_pass + 1;
@@ -89,7 +96,8 @@ impl TrainProgress {
                 }
                 *last_line = Instant::now();
                 let total = self.length.total_steps;
-                let left = row.seconds / row.step as f64 * (total - row.step) as f64;
+                let per_step = (row.seconds - seconds_before) / (row.step - steps_before) as f64;
+                let left = per_step * (total - row.step) as f64;
                 eprintln!(
                     "step {}/{total}: loss {loss:.4}, learning rate {learning_rate:.6}, {} tokens/s, {} left",
                     row.step,
@@ -106,6 +114,11 @@ impl TrainProgress {
             Display::Plain { .. } => eprintln!("{text}"),
         }
     }
+}
+
+/// Seconds that the step of a row took.
+fn row_seconds(row: &Row) -> f64 {
+    row.tokens as f64 / row.step as f64 / row.tokens_per_second
 }
 
 impl Drop for TrainProgress {

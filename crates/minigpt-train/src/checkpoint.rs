@@ -31,8 +31,16 @@ pub struct Manifest {
     pub step: usize,
     /// The validation of these weights.
     pub validation: Evaluation,
+    /// SHA-256 of the training tokens, in hexadecimal.
+    pub data_sha256: String,
     /// SHA-256 of each file, in hexadecimal.
     pub sha256: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    pub(crate) fn new(step: usize, validation: Evaluation, data_sha256: String) -> Self {
+        Self { step, validation, data_sha256, sha256: BTreeMap::new() }
+    }
 }
 
 /// The checkpoints of one run, in its folder `checkpoints`.
@@ -74,6 +82,32 @@ impl CheckpointFolder {
     pub fn best(&self) -> Result<Option<Manifest>, TrainError> {
         let best = |a: &Manifest, b: &Manifest| a.validation.loss().total_cmp(&b.validation.loss());
         Ok(self.manifests()?.into_iter().min_by(best))
+    }
+
+    /// The newest set whose files all match their checksums; `damaged` hears of newer ones that do
+    /// not.
+    ///
+    /// # Errors
+    /// As [`manifests`](Self::manifests).
+    pub(crate) fn last_intact(
+        &self,
+        damaged: &mut dyn FnMut(TrainError),
+    ) -> Result<Option<Manifest>, TrainError> {
+        for manifest in self.manifests()?.into_iter().rev() {
+            match PARTS.iter().try_for_each(|file| self.verified_file(&manifest, file).map(drop)) {
+                Ok(()) => return Ok(Some(manifest)),
+                Err(error) => damaged(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Removes the sets taken after `step`, which a resumed run will take again.
+    pub(crate) fn forget_after(&self, step: usize) -> Result<(), TrainError> {
+        for manifest in self.manifests()?.iter().filter(|manifest| manifest.step > step) {
+            fs_err::remove_dir_all(self.set(manifest.step))?;
+        }
+        Ok(())
     }
 
     /// The path of one file of a set, after a check against the manifest's checksum.
@@ -135,15 +169,15 @@ impl SetWriter {
 
     /// Announces the set that the three parts will fill, once the one before is written or given
     /// up.
-    pub(crate) fn begin(&self, step: usize, validation: Evaluation) -> Result<(), TrainError> {
+    pub(crate) fn begin(&self, manifest: Manifest) -> Result<(), TrainError> {
         let waited = self.done.wait_while(self.lock(), |pending| pending.is_some());
         drop(waited);
-        let partial = self.folder.partial(step);
+        let partial = self.folder.partial(manifest.step);
         if partial.exists() {
             fs_err::remove_dir_all(&partial)?;
         }
         fs_err::create_dir_all(partial)?;
-        *self.lock() = Some(Manifest { step, validation, sha256: BTreeMap::new() });
+        *self.lock() = Some(manifest);
         Ok(())
     }
 

@@ -123,7 +123,7 @@ impl RunConfig {
             schedule: ScheduleConfig { learning_rate: 3e-3, warmup_steps: 100, final_ratio: 0.1 },
             training: TrainingConfig {
                 batch_size: 16,
-                epochs: 3,
+                epochs: 2,
                 eval_every: Some(250),
                 ..TrainingConfig::default()
             },

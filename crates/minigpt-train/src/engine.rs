@@ -15,13 +15,13 @@ use minigpt_data::{TokenSplit, Tokenizer};
 use minigpt_model::{Generator, Gpt};
 
 use crate::batches::TokenBatch;
-use crate::checkpoint::SetWriter;
+use crate::checkpoint::{Manifest, SetWriter};
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
 use crate::metrics::{MetricsWriter, Row, Split};
 use crate::plot::{Curve, draw_loss_curves};
-use crate::run::RunFolder;
+use crate::run::{RunFolder, SAMPLE_HEADING};
 use crate::trainee::{StepLoss, Trainee, clip_global_norm};
 
 /// What a run tells while it goes.
@@ -43,6 +43,8 @@ pub enum TrainEvent {
         /// Its figures.
         evaluation: Evaluation,
     },
+    /// A checkpoint is damaged, as this message says, and the one before it is used.
+    Damaged(String),
     /// The model wrote a sample.
     Sample {
         /// Steps taken.
@@ -89,6 +91,11 @@ pub(crate) struct Engine {
 /// What changes while the engine runs.
 pub(crate) struct Progress {
     pub(crate) observer: Observer,
+    /// Steps taken before this process.
+    pub(crate) first_step: usize,
+    /// Seconds of training before this process.
+    pub(crate) seconds_before: f64,
+    pub(crate) data_sha256: String,
     pub(crate) rows: Vec<Row>,
     pub(crate) tokens: u64,
     pub(crate) started: Instant,
@@ -97,15 +104,38 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(observer: Observer) -> Self {
+    /// At the start of a run.
+    pub(crate) fn new(observer: Observer, data_sha256: String) -> Self {
         Self {
             observer,
+            first_step: 0,
+            seconds_before: 0.0,
+            data_sha256,
             rows: Vec::new(),
             tokens: 0,
             started: Instant::now(),
             evaluations: Vec::new(),
             failure: None,
         }
+    }
+
+    /// At a checkpoint, with the rows up to it.
+    pub(crate) fn resumed(observer: Observer, manifest: &Manifest, rows: Vec<Row>) -> Self {
+        let valid = rows.iter().filter(|row| row.split == Split::Valid);
+        let evaluation = |row: &Row| (row.step, manifest.validation.with_loss(row.loss));
+        Self {
+            first_step: manifest.step,
+            seconds_before: rows.last().map_or(0.0, |row| row.seconds),
+            tokens: rows.last().map_or(0, |row| row.tokens),
+            evaluations: valid.map(evaluation).collect(),
+            rows,
+            ..Self::new(observer, manifest.data_sha256.clone())
+        }
+    }
+
+    /// Seconds of training, earlier processes included.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.seconds_before + self.started.elapsed().as_secs_f64()
     }
 }
 
@@ -146,9 +176,10 @@ impl Engine {
         mut save: impl FnMut(&Learner<Trainee>, usize),
         stop: impl Fn() -> bool,
     ) -> Result<(), TrainError> {
-        let mut metrics = MetricsWriter::create(&self.run.metrics_path())?;
+        let mut metrics = MetricsWriter::append(&self.run.metrics_path())?;
+        let first_step = self.progress.borrow().first_step;
         for (index, batch) in train.iter().enumerate() {
-            let step = index + 1;
+            let step = first_step + index + 1;
             let batch = batch.map_err(|error| TrainError::Learner(error.to_string()))?;
             let row = self.step(learner, batch, step)?;
             metrics.write(&row)?;
@@ -158,7 +189,8 @@ impl Engine {
             if self.interval.is_due(step) || stopping {
                 let evaluation =
                     self.validate(&learner.model().valid(), valid, step, &mut metrics)?;
-                self.sets.begin(step, evaluation)?;
+                let data_sha256 = self.progress.borrow().data_sha256.clone();
+                self.sets.begin(Manifest::new(step, evaluation, data_sha256))?;
                 save(learner, step);
                 self.draw()?;
                 self.write_sample(&learner.model().valid().transformer, step)?;
@@ -205,7 +237,7 @@ impl Engine {
             learning_rate: Some(learning_rate),
             grad_norm: Some(grad_norm),
             tokens_per_second: predicted as f64 / began.elapsed().as_secs_f64(),
-            seconds: progress.started.elapsed().as_secs_f64(),
+            seconds: progress.seconds(),
         };
         progress.rows.push(row.clone());
         Ok(row)
@@ -241,7 +273,7 @@ impl Engine {
             learning_rate: None,
             grad_norm: None,
             tokens_per_second: tokens as f64 / began.elapsed().as_secs_f64(),
-            seconds: progress.started.elapsed().as_secs_f64(),
+            seconds: progress.seconds(),
         };
         progress.rows.push(row.clone());
         progress.evaluations.push((step, evaluation));
@@ -263,7 +295,10 @@ impl Engine {
         let text = sample(model, &self.tokenizer, &self.config, self.config.training.seed)?;
         let mut file =
             fs_err::OpenOptions::new().create(true).append(true).open(self.run.samples_path())?;
-        std::io::Write::write_all(&mut file, format!("## step {step}\n\n{text}\n\n").as_bytes())?;
+        std::io::Write::write_all(
+            &mut file,
+            format!("{SAMPLE_HEADING}{step}\n\n{text}\n\n").as_bytes(),
+        )?;
         self.tell(TrainEvent::Sample { step, text });
         Ok(())
     }

@@ -67,6 +67,22 @@ pub enum TrainError {
         /// The run folder.
         path: PathBuf,
     },
+    /// The run has taken all its steps.
+    #[error("{path} is complete after {steps} steps: there is nothing to resume")]
+    Complete {
+        /// The run folder.
+        path: PathBuf,
+        /// Steps taken.
+        steps: usize,
+    },
+    /// The text is not the one that the run was trained on.
+    #[error(
+        "{path} was trained on other text than its data source holds now: restore the source, or start a new run"
+    )]
+    OtherData {
+        /// The run folder.
+        path: PathBuf,
+    },
     /// Nothing to draw yet.
     #[error("{path} has no training rows yet: let the run take a step")]
     NoMetrics {

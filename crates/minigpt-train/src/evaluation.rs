@@ -25,6 +25,11 @@ impl Evaluation {
         Self { nats, tokens, words: split.words, bytes: split.bytes }
     }
 
+    /// The evaluation of the same text that had this loss, in nats per token.
+    pub fn with_loss(self, loss: f64) -> Self {
+        Self { nats: loss * self.tokens as f64, ..self }
+    }
+
     /// Mean cross-entropy in nats per token.
     pub fn loss(&self) -> f64 {
         self.nats / self.tokens as f64

@@ -31,5 +31,5 @@ pub use plot::{Curve, draw_loss_curves};
 pub use run::{Environment, RunFolder};
 pub use schedule::WarmupCosine;
 pub use summary::{Figures, Summary};
-pub use train::{Length, TokenData, train};
+pub use train::{Length, TokenData, resume, train};
 pub use trainee::{StepLoss, Trainee};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fs_err::File;
+use fs_err::{File, OpenOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -44,8 +44,11 @@ pub struct Row {
 pub(crate) struct MetricsWriter(csv::Writer<File>);
 
 impl MetricsWriter {
-    pub(crate) fn create(path: &Path) -> Result<Self, TrainError> {
-        Ok(Self(csv::Writer::from_writer(File::create(path)?)))
+    /// Continues the file, or starts it with a header.
+    pub(crate) fn append(path: &Path) -> Result<Self, TrainError> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let is_new = file.metadata()?.len() == 0;
+        Ok(Self(csv::WriterBuilder::new().has_headers(is_new).from_writer(file)))
     }
 
     pub(crate) fn write(&mut self, row: &Row) -> Result<(), TrainError> {
@@ -54,12 +57,23 @@ impl MetricsWriter {
     }
 }
 
-/// All rows of a `metrics.csv`.
+/// `rows` as the text of a `metrics.csv`.
+pub(crate) fn to_csv(rows: &[Row]) -> Result<Vec<u8>, TrainError> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row).map_err(std::io::Error::other)?;
+    }
+    writer.into_inner().map_err(|error| std::io::Error::other(error.to_string()).into())
+}
+
+/// All rows of a `metrics.csv`. A last line that was cut off by a crash is left out.
 ///
 /// # Errors
 /// [`TrainError::Io`] or [`TrainError::Damaged`].
 pub fn read_metrics(path: &Path) -> Result<Vec<Row>, TrainError> {
+    let mut text = fs_err::read(path)?;
+    text.truncate(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
     let rows: Result<_, csv::Error> =
-        csv::Reader::from_reader(File::open(path)?).into_deserialize().collect();
+        csv::Reader::from_reader(&text[..]).into_deserialize().collect();
     rows.map_err(|error| TrainError::Damaged { path: path.to_owned(), reason: error.to_string() })
 }

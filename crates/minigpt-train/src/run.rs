@@ -12,7 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::{CheckpointFolder, MODEL_FILE, Manifest};
 use crate::config::RunConfig;
 use crate::error::TrainError;
+use crate::metrics::{read_metrics, to_csv};
 use crate::trainee::Trainee;
+
+/// Starts each sample in `samples.md`; the step follows.
+pub(crate) const SAMPLE_HEADING: &str = "## step ";
 
 /// Where and with what a run was made, saved as `environment.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,6 +142,18 @@ impl RunFolder {
         write_json(&self.config_path(), config)
     }
 
+    /// Removes the rows and samples after `step`, which a resumed run will write again.
+    pub(crate) fn forget_after(&self, step: usize) -> Result<(), TrainError> {
+        let mut rows = read_metrics(&self.metrics_path())?;
+        rows.retain(|row| row.step <= step);
+        write_atomically(&self.metrics_path(), &to_csv(&rows)?)?;
+        if self.samples_path().exists() {
+            let samples = fs_err::read_to_string(self.samples_path())?;
+            write_atomically(&self.samples_path(), samples_until(&samples, step).as_bytes())?;
+        }
+        Ok(())
+    }
+
     /// The resolved configuration.
     ///
     /// # Errors
@@ -173,6 +189,15 @@ impl RunFolder {
             trainee.try_load_record(record).map_err(|error| damaged(error.to_string()))?;
         Ok((trainee.transformer, manifest))
     }
+}
+
+/// The part of a `samples.md` up to and with the sample of `step`.
+fn samples_until(samples: &str, step: usize) -> &str {
+    let later = samples.match_indices(SAMPLE_HEADING).find(|(at, heading)| {
+        let number = samples[at + heading.len()..].split('\n').next().unwrap_or_default();
+        number.parse::<usize>().is_ok_and(|number| number > step)
+    });
+    later.map_or(samples, |(at, _)| &samples[..at])
 }
 
 /// Writes `value` as indented JSON, to a temporary name first.

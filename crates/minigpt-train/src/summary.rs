@@ -64,7 +64,7 @@ impl Summary {
         Some(Self {
             steps: last.0,
             interrupted: last.0 < total_steps,
-            seconds: progress.started.elapsed().as_secs_f64(),
+            seconds: progress.seconds(),
             best_step: best.0,
             best: best.1.into(),
             last: last.1.into(),

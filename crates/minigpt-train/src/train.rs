@@ -11,12 +11,14 @@ use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
 use minigpt_data::{TokenSplit, Tokenizer};
 use minigpt_model::{Generator, Gpt};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::batches::{TrainBatches, ValidBatches};
 use crate::checkpoint::{AlwaysSave, SetWriter};
 use crate::config::{OptimizerConfig, RunConfig, TrainingConfig};
-use crate::engine::{Engine, Interval, Observer, Progress, sample};
+use crate::engine::{Engine, Interval, Observer, Progress, TrainEvent, sample};
 use crate::error::TrainError;
+use crate::metrics::read_metrics;
 use crate::renderer::Silent;
 use crate::run::{Environment, RunFolder, write_json};
 use crate::schedule::WarmupCosine;
@@ -32,6 +34,17 @@ pub struct TokenData {
     pub train: TokenSplit,
     /// What is held out.
     pub valid: TokenSplit,
+}
+
+impl TokenData {
+    /// SHA-256 of the training tokens in hexadecimal: a resumed run must see the same.
+    pub fn fingerprint(&self) -> String {
+        let mut digest = Sha256::new();
+        for id in self.train.tokens.iter() {
+            digest.update(id.to_le_bytes());
+        }
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// How long a run is.
@@ -79,20 +92,73 @@ pub fn train(
     observer: Observer,
 ) -> Result<Summary, TrainError> {
     config.validate()?;
-    let length = Length::new(config, &data)?;
-    let training = device.clone().autodiff();
-    let transformer = Gpt::init(&config.model, config.training.seed, &training)?;
+    Length::new(config, &data)?;
+    let transformer = Gpt::init(&config.model, config.training.seed, &device.clone().autodiff())?;
     check_sample_prompt(&transformer, config, &data.tokenizer)?;
     let run = RunFolder::create(path)?;
     run.write_start(config, environment, &data.tokenizer)?;
+    let progress = Progress::new(observer, data.fingerprint());
+    go(&run, config, data, transformer, device, interrupter, progress)
+}
 
+/// Continues the run in the folder `path` from its last intact checkpoint, as if it had never
+/// stopped: on the same device the final weights are the same to the bit.
+///
+/// burn places a loaded optimiser's state on its default device before it moves to `device`; a
+/// program built with the `gpu` feature for machines without one sets `BURN_DEVICE=flex`.
+///
+/// # Errors
+/// [`TrainError`]: no run or no intact checkpoint there, other text than the run's, or as [`train`].
+pub fn resume(
+    path: &Path,
+    data: TokenData,
+    device: &Device,
+    interrupter: Interrupter,
+    mut observer: Observer,
+) -> Result<Summary, TrainError> {
+    let run = RunFolder::open(path)?;
+    let config = run.config()?;
+    config.validate()?;
+    let length = Length::new(&config, &data)?;
+    let checkpoints = run.checkpoints();
+    let damaged = &mut |error: TrainError| observer(TrainEvent::Damaged(error.to_string()));
+    let Some(manifest) = checkpoints.last_intact(damaged)? else {
+        return Err(TrainError::NoCheckpoint { path: path.to_owned() });
+    };
+    if manifest.step >= length.total_steps {
+        return Err(TrainError::Complete { path: path.to_owned(), steps: manifest.step });
+    }
+    if manifest.data_sha256 != data.fingerprint() {
+        return Err(TrainError::OtherData { path: path.to_owned() });
+    }
+    checkpoints.forget_after(manifest.step)?;
+    run.forget_after(manifest.step)?;
+    let transformer = Gpt::init(&config.model, config.training.seed, &device.clone().autodiff())?;
+    let rows = read_metrics(&run.metrics_path())?;
+    let progress = Progress::resumed(observer, &manifest, rows);
+    go(&run, &config, data, transformer, device, interrupter, progress)
+}
+
+/// Trains from where `progress` stands to the end.
+fn go(
+    run: &RunFolder,
+    config: &RunConfig,
+    data: TokenData,
+    transformer: Gpt,
+    device: &Device,
+    interrupter: Interrupter,
+    progress: Progress,
+) -> Result<Summary, TrainError> {
+    let length = Length::new(config, &data)?;
+    let training = device.clone().autodiff();
+    let first_step = progress.first_step;
     let block_size = config.model.block_size;
     let TrainingConfig { batch_size, seed, keep_last, .. } = config.training;
     let train_batches = TrainBatches::new(
         data.train.windows(block_size)?,
         batch_size,
         seed,
-        0..length.total_steps,
+        first_step..length.total_steps,
         &training,
     );
     let valid_batches = ValidBatches::new(data.valid.windows(block_size)?, batch_size, device);
@@ -116,18 +182,21 @@ pub fn train(
         },
         device: training,
         sets: sets.clone(),
-        progress: RefCell::new(Progress::new(observer)),
+        progress: RefCell::new(progress),
     });
     let [model, optim, scheduler] = sets.parts();
-    let result =
+    let mut training =
         SupervisedTraining::new(run.path(), Arc::new(train_batches), Arc::new(valid_batches))
             .with_training_strategy(TrainingStrategy::Custom(engine.clone()))
             .with_custom_checkpointers(model, optim, scheduler)
             .with_checkpointing_strategy(AlwaysSave)
             .with_application_logger(None)
             .with_interrupter(interrupter)
-            .renderer(Box::new(Silent))
-            .launch(learner);
+            .renderer(Box::new(Silent));
+    if first_step > 0 {
+        training = training.checkpoint(first_step);
+    }
+    let result = training.launch(learner);
 
     if let Some(failure) = engine.progress.borrow_mut().failure.take() {
         return Err(failure);

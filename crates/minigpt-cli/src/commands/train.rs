@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use minigpt_data::{Corpus, TokenSplit, Tokenizer};
 use minigpt_model::GptConfig;
 use minigpt_train::{
-    Environment, Interrupter, Length, MemoryEstimate, RunConfig, RunFolder, Summary, TokenData,
-    train,
+    Environment, Interrupter, Length, MemoryEstimate, Observer, RunConfig, RunFolder, Summary,
+    TokenData, resume, train,
 };
 
 use crate::INTERRUPTED;
@@ -17,41 +17,52 @@ use crate::format::{bytes, duration, grouped};
 use crate::progress::{TrainProgress, byte_bar};
 
 pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
-    let mut config = configuration(args)?;
-    config.validate()?;
-    let corpus = read_corpus(&config)?;
-    let chosen = args.device.resolve()?;
-    eprintln!("device: {}", chosen.description);
-
-    let data = tokenize(&config, &corpus)?;
-    config.model.vocab_size = data.tokenizer.vocab_size();
-    let length = Length::new(&config, &data)?;
-    describe(&config, &data, length);
-
-    let path = match &args.name {
-        Some(name) => args.runs.join(name),
-        None => free_folder(&args.runs, &args.preset),
+    let (path, summary) = match &args.resume {
+        Some(path) => (path.clone(), resume_run(args, path)?),
+        None => start_run(args)?,
     };
-    eprintln!("run: {}\n", path.display());
-
-    let interrupter = Interrupter::new();
-    stop_on_signal(interrupter.clone())?;
-    let mut progress = TrainProgress::new(length);
-    let summary = train(
-        &path,
-        &config,
-        &environment(&chosen.description),
-        data,
-        &chosen.device,
-        interrupter,
-        Box::new(move |event| progress.show(event)),
-    )?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
         report(&RunFolder::open(&path)?, &summary);
     }
     Ok(if summary.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+fn start_run(args: &TrainArgs) -> Result<(PathBuf, Summary)> {
+    let mut config = configuration(args)?;
+    config.validate()?;
+    let corpus = read_corpus(&config)?;
+    let chosen = args.device.resolve()?;
+    eprintln!("device: {}", chosen.description);
+
+    eprintln!("data: {}, tokenizer {}", corpus.name, config.data.tokenizer);
+    let tokenizer = Tokenizer::for_corpus(config.data.tokenizer, &corpus)?;
+    let data = tokenize(tokenizer, &corpus)?;
+    config.model.vocab_size = data.tokenizer.vocab_size();
+    let progress = describe(&config, &data)?;
+    let path = match &args.name {
+        Some(name) => args.runs.join(name),
+        None => free_folder(&args.runs, &args.preset),
+    };
+    eprintln!("run: {}\n", path.display());
+    let environment = environment(&chosen.description);
+    let interrupter = stop_on_signal()?;
+    let summary = train(&path, &config, &environment, data, &chosen.device, interrupter, progress)?;
+    Ok((path, summary))
+}
+
+fn resume_run(args: &TrainArgs, path: &Path) -> Result<Summary> {
+    let run = RunFolder::open(path)?;
+    let config = run.config()?;
+    let corpus = read_corpus(&config)?;
+    let chosen = args.device.resolve()?;
+    eprintln!("device: {}", chosen.description);
+    eprintln!("data: {}, tokenizer of the run", corpus.name);
+    let data = tokenize(run.tokenizer()?, &corpus)?;
+    let progress = describe(&config, &data)?;
+    eprintln!("resuming: {}\n", path.display());
+    Ok(resume(path, data, &chosen.device, stop_on_signal()?, progress)?)
 }
 
 /// The preset with what the command line changes.
@@ -68,6 +79,7 @@ fn configuration(args: &TrainArgs) -> Result<RunConfig> {
     set(&mut config.training.batch_size, &args.batch_size);
     set(&mut config.training.seed, &args.seed);
     set(&mut config.schedule.learning_rate, &args.learning_rate);
+    set(&mut config.model.dropout, &args.dropout);
     set(&mut config.sample.prompt, &args.prompt);
     config.data.valid = args.valid.clone().or(config.data.valid);
     // Passes asked for here outrank the steps of a preset.
@@ -97,9 +109,7 @@ fn read_corpus(config: &RunConfig) -> Result<Corpus> {
     })
 }
 
-fn tokenize(config: &RunConfig, corpus: &Corpus) -> Result<TokenData> {
-    eprintln!("data: {}, tokenizer {}", corpus.name, config.data.tokenizer);
-    let tokenizer = Tokenizer::for_corpus(config.data.tokenizer, corpus)?;
+fn tokenize(tokenizer: Tokenizer, corpus: &Corpus) -> Result<TokenData> {
     let split = |what: &'static str, documents: &[String]| {
         let total = documents.iter().map(|document| document.len() as u64).sum();
         let bar = byte_bar(what, total);
@@ -114,8 +124,9 @@ fn tokenize(config: &RunConfig, corpus: &Corpus) -> Result<TokenData> {
     Ok(TokenData { tokenizer, train, valid })
 }
 
-/// What the run is and what it will cost, before it starts.
-fn describe(config: &RunConfig, data: &TokenData, length: Length) {
+/// Says what the run is and what it will cost, before it starts; what it returns shows the rest.
+fn describe(config: &RunConfig, data: &TokenData) -> Result<Observer> {
+    let length = Length::new(config, data)?;
     let model = &config.model;
     let counts = model.parameter_counts();
     let memory = MemoryEstimate::new(model, config.training.batch_size);
@@ -150,6 +161,8 @@ fn describe(config: &RunConfig, data: &TokenData, length: Length) {
         bytes(memory.state),
         (model.vocab_size as f64).ln(),
     );
+    let mut progress = TrainProgress::new(length);
+    Ok(Box::new(move |event| progress.show(event)))
 }
 
 /// `runs/<preset>`, or the first free of `runs/<preset>-2`, `-3`, ….
@@ -171,15 +184,18 @@ fn environment(device: &str) -> Environment {
 }
 
 /// The first Ctrl-C ends the run after its step and a checkpoint, the second at once.
-fn stop_on_signal(interrupter: Interrupter) -> Result<()> {
+fn stop_on_signal() -> Result<Interrupter> {
+    let interrupter = Interrupter::new();
+    let handle = interrupter.clone();
     ctrlc::set_handler(move || {
-        if interrupter.should_stop() {
+        if handle.should_stop() {
             std::process::exit(INTERRUPTED.into());
         }
         eprintln!("\nstopping after this step, with a validation and a checkpoint; Ctrl-C again leaves at once");
-        interrupter.stop(Some("interrupted"));
+        handle.stop(Some("interrupted"));
     })
-    .context("cannot listen for Ctrl-C")
+    .context("cannot listen for Ctrl-C")?;
+    Ok(interrupter)
 }
 
 fn report(folder: &RunFolder, summary: &Summary) {
@@ -203,5 +219,8 @@ fn report(folder: &RunFolder, summary: &Summary) {
         println!("\nsample {}:\n  {}", index + 1, sample.replace('\n', "\n  "));
     }
     println!("\nloss curves: {}", folder.plot_path().display());
+    if summary.interrupted {
+        println!("go on: minigpt train --resume {}", folder.path().display());
+    }
     println!("next: minigpt generate {} --prompt \"...\"", folder.path().display());
 }
