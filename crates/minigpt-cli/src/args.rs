@@ -18,7 +18,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Train a model and leave a run folder
-    Train(TrainArgs),
+    Train(Box<TrainArgs>),
     /// Continue a prompt with a trained model
     Generate(GenerateArgs),
     /// Draw the loss curves of one run, or of several overlaid

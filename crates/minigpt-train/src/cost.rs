@@ -12,6 +12,8 @@ pub struct MemoryEstimate {
     pub activations: u64,
 }
 
+/// The program itself, a small corpus and its tokenizer.
+const PROGRAM: u64 = 128 << 20;
 /// `[time, time]` maps kept per head and layer: scores, masked, exponentials, weights, dropout.
 const ATTENTION_MAPS: u64 = 6;
 /// Vectors of `n_embd` kept per token and layer outside attention maps and perceptron.
@@ -35,8 +37,8 @@ impl MemoryEstimate {
         Self { state: 16 * parameters, activations: 4 * tokens * floats }
     }
 
-    /// Everything together.
+    /// Everything together, the program and its text included.
     pub fn total(&self) -> u64 {
-        self.state + self.activations
+        PROGRAM + self.state + self.activations
     }
 }

@@ -330,13 +330,17 @@ pub fn sample(
 /// What the picture of a run is titled: the run, its model and its data.
 pub fn plot_title(config: &RunConfig, name: &str) -> String {
     let model = &config.model;
+    let data = match config.data.source.as_str() {
+        "embedded" => "the embedded novels",
+        source => source,
+    };
     format!(
         "{name}: {} layers, {} wide, {} heads, {:.1}M parameters on {}",
         model.n_layer,
         model.n_embd,
         model.n_head,
         model.parameter_counts().total() as f64 / 1e6,
-        config.data.source,
+        data,
     )
 }
 
