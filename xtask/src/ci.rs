@@ -1,10 +1,11 @@
 //! `cargo xtask ci`: the steps, what each one checks, and the table of times at the end.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::cargo::{self, cargo};
@@ -118,7 +119,10 @@ fn run_step(step: Step) -> Result<Outcome> {
             cargo(["doc", "--release", "--workspace", "--no-deps"])
                 .env("RUSTDOCFLAGS", "-D warnings"),
         )?,
-        Step::Package => cargo::run(&mut package())?,
+        Step::Package => {
+            forget_unpacked_packages()?;
+            cargo::run(&mut package())?;
+        }
         Step::Test => cargo::run(&mut cargo::test(&[]))?,
     }
     Ok(Outcome::Passed)
@@ -207,6 +211,29 @@ fn package() -> Command {
         command.arg("--allow-dirty");
     }
     command
+}
+
+/// Drops what cargo unpacked of our crates in an earlier run of this step.
+///
+/// cargo keys the unpacked sources by version and by the path of the target folder, not by content:
+/// without this, the packages would be verified against the libraries of an earlier commit.
+fn forget_unpacked_packages() -> Result<()> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let sources = home.context("found no cargo home")?.join("registry/src");
+    if !sources.exists() {
+        return Ok(());
+    }
+    for registry in fs_err::read_dir(sources)? {
+        let registry = registry?.path();
+        for library in LIBRARIES {
+            let unpacked = registry.join(format!("{library}-{}", env!("CARGO_PKG_VERSION")));
+            if unpacked.exists() {
+                fs_err::remove_dir_all(unpacked)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn name(step: Step) -> String {
