@@ -324,7 +324,7 @@ impl Tokenizer {
         if byte_chars().iter().any(|c| inner.token_to_id(&c.to_string()).is_none()) {
             return Err("it does not cover all 256 bytes".to_owned());
         }
-        let byte_of_char = (0..).zip(byte_chars()).map(|(byte, c)| (c, byte)).collect();
+        let byte_of_char = (0..=u8::MAX).zip(byte_chars()).map(|(byte, c)| (c, byte)).collect();
         let token_bytes = (0..inner.get_vocab_size(true) as u32)
             .map(|id| inner.id_to_token(id).map(|token| bytes_of_token(&token, &byte_of_char)))
             .collect::<Option<Vec<_>>>()
