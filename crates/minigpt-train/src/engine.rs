@@ -22,6 +22,7 @@ use crate::evaluation::Evaluation;
 use crate::metrics::{MetricsWriter, Row, Split};
 use crate::plot::{Curve, draw_loss_curves};
 use crate::run::{RunFolder, SAMPLE_HEADING};
+use crate::train::Length;
 use crate::trainee::{StepLoss, Trainee, clip_global_norm};
 
 /// What a run tells while it goes.
@@ -57,24 +58,6 @@ pub enum TrainEvent {
 /// Receives the events of a run, on the thread that trains.
 pub type Observer = Box<dyn FnMut(TrainEvent)>;
 
-/// How often the engine looks up: a validation at each of these steps, counted from 1.
-#[derive(Clone, Debug)]
-pub(crate) struct Interval {
-    pub(crate) eval_every: usize,
-    pub(crate) total_steps: usize,
-    pub(crate) steps_per_pass: usize,
-}
-
-impl Interval {
-    fn is_due(&self, step: usize) -> bool {
-        step.is_multiple_of(self.eval_every) || step == self.total_steps
-    }
-
-    fn passes(&self, step: usize) -> f64 {
-        step as f64 / self.steps_per_pass as f64
-    }
-}
-
 /// Our training strategy for burn-train: validation, checkpoints and interruption by steps, where
 /// burn's own strategies know only epochs.
 pub(crate) struct Engine {
@@ -82,7 +65,7 @@ pub(crate) struct Engine {
     pub(crate) run: RunFolder,
     pub(crate) tokenizer: Tokenizer,
     pub(crate) valid: TokenSplit,
-    pub(crate) interval: Interval,
+    pub(crate) length: Length,
     pub(crate) device: Device,
     pub(crate) sets: Arc<SetWriter>,
     pub(crate) progress: RefCell<Progress>,
@@ -186,7 +169,7 @@ impl Engine {
             self.tell(TrainEvent::Step(row));
 
             let stopping = stop();
-            if self.interval.is_due(step) || stopping {
+            if self.length.is_due(step) || stopping {
                 let evaluation =
                     self.validate(&learner.model().valid(), valid, step, &mut metrics)?;
                 let data_sha256 = self.progress.borrow().data_sha256.clone();
@@ -231,7 +214,7 @@ impl Engine {
         let row = Row {
             split: Split::Train,
             step,
-            passes: self.interval.passes(step),
+            passes: self.length.passes(step),
             tokens: progress.tokens,
             loss,
             learning_rate: Some(learning_rate),
@@ -267,7 +250,7 @@ impl Engine {
         let row = Row {
             split: Split::Valid,
             step,
-            passes: self.interval.passes(step),
+            passes: self.length.passes(step),
             tokens: progress.tokens,
             loss: evaluation.loss(),
             learning_rate: None,

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::batches::{TrainBatches, ValidBatches};
 use crate::checkpoint::{AlwaysSave, SetWriter};
 use crate::config::{OptimizerConfig, RunConfig, TrainingConfig};
-use crate::engine::{Engine, Interval, Observer, Progress, TrainEvent, sample};
+use crate::engine::{Engine, Observer, Progress, TrainEvent, sample};
 use crate::error::TrainError;
 use crate::metrics::read_metrics;
 use crate::renderer::Silent;
@@ -72,6 +72,16 @@ impl Length {
         let total_steps = config.training.max_steps.unwrap_or(whole_passes);
         let eval_every = config.training.eval_every.unwrap_or(steps_per_pass);
         Ok(Self { steps_per_pass, total_steps, eval_every })
+    }
+
+    /// True where a validation follows `step`, counted from 1.
+    pub(crate) fn is_due(&self, step: usize) -> bool {
+        step.is_multiple_of(self.eval_every) || step == self.total_steps
+    }
+
+    /// Passes over the training text after `step` steps.
+    pub(crate) fn passes(&self, step: usize) -> f64 {
+        step as f64 / self.steps_per_pass as f64
     }
 }
 
@@ -175,11 +185,7 @@ fn go(
         run: run.clone(),
         tokenizer: data.tokenizer.clone(),
         valid: data.valid,
-        interval: Interval {
-            eval_every: length.eval_every,
-            total_steps: length.total_steps,
-            steps_per_pass: length.steps_per_pass,
-        },
+        length,
         device: training,
         sets: sets.clone(),
         progress: RefCell::new(progress),
