@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum DataError {
     /// Nothing exists at the path.
-    #[error("{path} does not exist: expected a text file or a folder of .txt or .md files", path = path.display())]
+    #[error("{path} does not exist: expected a file with text or a folder of such files", path = path.display())]
     Missing {
         /// The path as it was given.
         path: PathBuf,
@@ -19,7 +19,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// The folder has no file that looks like text.
-    #[error("{path} holds no text files: expected .txt or .md files, plain or compressed with .xz", path = path.display())]
+    #[error("{path} holds no text files: expected .txt, .md, .jsonl or .parquet files, plain or packed as .gz, .xz or .zst", path = path.display())]
     NoTextFiles {
         /// The folder.
         path: PathBuf,
@@ -29,27 +29,71 @@ pub enum DataError {
     AmbiguousSplit {
         /// The folder.
         path: PathBuf,
-        /// Which split: "train" or "validation".
+        /// Which split: "train", "validation" or "test".
         split: &'static str,
         /// The names of the candidates, joined with commas.
         files: String,
     },
     /// The file is not UTF-8 text, or holds a NUL byte.
-    #[error("{path} is not text: {found} at byte {offset}; expected UTF-8, convert the file or give another", path = path.display())]
+    #[error("{path} is not text: {found} at byte {offset}; expected UTF-8: convert the file, or read it as lossy", path = path.display())]
     NotText {
         /// The file.
         path: PathBuf,
         /// What was found there.
         found: &'static str,
-        /// Byte offset in the file (for `.xz` files in the unpacked text).
+        /// Byte offset in the file (in a packed file, of the unpacked text).
         offset: usize,
     },
-    /// The file ends in `.xz` but cannot be unpacked.
-    #[error("{path} cannot be unpacked: {reason}; expected a whole .xz file, check it with `xz -t`", path = path.display())]
-    BadXz {
+    /// The file's name says that it is packed, but it cannot be unpacked.
+    #[error("{path} cannot be unpacked: {reason}; expected a whole {extension} file, check it with `{tool} -t`", path = path.display())]
+    BadPacking {
         /// The file.
         path: PathBuf,
         /// What the decoder says.
+        reason: String,
+        /// The end of its name, ".xz" for instance.
+        extension: &'static str,
+        /// The program that packs such files.
+        tool: &'static str,
+    },
+    /// A line of a `.jsonl` file that holds no text.
+    #[error("{path}, line {line}: {reason}; expected a JSON object with the text in {field:?}: correct the line or name another field", path = path.display())]
+    BadLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+        /// The field that should hold the text.
+        field: String,
+    },
+    /// A `.parquet` file that is damaged or has no such column.
+    #[error("{path} cannot be read: {reason}; expected a whole .parquet file with a column of text", path = path.display())]
+    BadParquet {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Some of the numbered parts of a split are missing.
+    #[error("{path} is one of {expected} parts, of which only {found} are there: expected all of them; get the others or rename this one", path = path.display())]
+    MissingParts {
+        /// The first part that is there.
+        path: PathBuf,
+        /// How many parts are there.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+    /// A pattern that is malformed or matches nothing.
+    #[error(
+        "pattern {pattern:?}: {reason}; expected one that matches files, such as \"books/*.txt\""
+    )]
+    BadPattern {
+        /// The pattern as given.
+        pattern: String,
+        /// What is wrong with it.
         reason: String,
     },
     /// No part of the text can be held out and leave something to train on.
@@ -58,7 +102,7 @@ pub enum DataError {
         /// The file or folder.
         path: PathBuf,
         /// Bytes of text in it.
-        bytes: usize,
+        bytes: u64,
     },
     /// Fewer tokens than one window needs.
     #[error("too little text: {tokens} tokens, but one window of {block_size} needs {needed}; give more text or a shorter context", needed = block_size + 1)]

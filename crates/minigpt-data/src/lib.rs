@@ -43,17 +43,26 @@
 //! ```
 
 mod corpus;
+mod documents;
 mod error;
 mod files;
+mod folder;
+mod holdout;
+mod input;
 mod order;
 mod pieces;
+mod records;
+mod source;
 mod stream;
+mod text;
 mod tokenizer;
 mod tokens;
 
 pub use corpus::Corpus;
+pub use documents::Documents;
 pub use error::DataError;
 pub use order::shuffled;
+pub use source::{ReadOptions, Source};
 pub use stream::TextStream;
 pub use tokenizer::{END_OF_TEXT, Progress, Tokenizer, TokenizerSpec, VOCAB_SIZES};
 pub use tokens::{TokenSplit, Window, Windows};

@@ -1,5 +1,7 @@
 //! Cutting a long text so that its pieces, tokenized one by one, give the ids of the whole.
 
+use std::ops::Range;
+
 /// Cuts `text` into pieces of about `at_least` bytes, longer where no place to cut is near.
 ///
 /// GPT-2's pre-tokenizer (the pattern in `encoder.py`) looks neither behind nor, except at the end
@@ -22,17 +24,28 @@ fn first_cut(text: &str, at_least: usize) -> usize {
         if previous_is_ink && matches!(c, ' ' | '\n') {
             return from + offset;
         }
-        // Libraries disagree on whether some control characters are white space.
-        previous_is_ink = !c.is_whitespace() && !c.is_control();
+        previous_is_ink = is_ink(c);
     }
     text.len()
+}
+
+/// The last place in `range`, which lies between characters, where `text` can be cut.
+pub(crate) fn last_cut(text: &str, range: Range<usize>) -> Option<usize> {
+    let mut spaces = text[range.clone()].rmatch_indices([' ', '\n']);
+    let cut = spaces.find(|(at, _)| text[..range.start + at].ends_with(is_ink));
+    cut.map(|(at, _)| range.start + at)
+}
+
+/// Libraries disagree on whether some control characters are white space: they are neither.
+fn is_ink(c: char) -> bool {
+    !c.is_whitespace() && !c.is_control()
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::pieces;
+    use super::{last_cut, pieces};
     use crate::Tokenizer;
     use proptest::prelude::*;
     use std::sync::LazyLock;
@@ -50,6 +63,14 @@ mod tests {
             let ids: Vec<u32> = cut.iter().flat_map(|piece| GPT2.encode(piece).unwrap()).collect();
             prop_assert_eq!(ids, GPT2.encode(&text).unwrap());
         }
+    }
+
+    #[test]
+    fn the_last_cut_is_before_white_space_after_ink() {
+        let text = "one  two \u{1} é x";
+        assert_eq!(last_cut(text, 0..text.len()), Some(13));
+        assert_eq!(last_cut(text, 0..13), Some(8));
+        assert_eq!(last_cut(text, 4..8), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokenizers::{
     AddedToken, DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, TokenizerImpl,
 };
 
-use crate::files::{unpack_text, write_whole};
+use crate::files::{embedded_text, write_whole};
 use crate::pieces::pieces;
 use crate::{Corpus, DataError};
 
@@ -118,14 +118,14 @@ impl Tokenizer {
     /// GPT-2's tokenizer, embedded: 50,257 ids, [`END_OF_TEXT`] the last.
     ///
     /// # Errors
-    /// [`DataError::BadXz`] or [`DataError::BadTokenizer`] if the program's own copy is damaged.
+    /// [`DataError::BadPacking`] or [`DataError::BadTokenizer`] if the program's own copy is damaged.
     pub fn gpt2() -> Result<Self, DataError> {
         let vocab = include_bytes!("../assets/gpt2-vocab.json.xz");
-        let vocab = unpack_text(vocab, "gpt2-vocab.json.xz")?;
+        let vocab = embedded_text("gpt2-vocab.json.xz", vocab)?;
         let vocab: Vocab = serde_json::from_str(&vocab)
             .map_err(|error| bad_tokenizer(Path::new("gpt2-vocab.json.xz"), error))?;
         let merges = include_bytes!("../assets/gpt2-merges.txt.xz");
-        let merges = unpack_text(merges, "gpt2-merges.txt.xz")?
+        let merges = embedded_text("gpt2-merges.txt.xz", merges)?
             .lines()
             .filter_map(|line| line.split_once(' '))
             .filter(|(left, _)| *left != "#version:")

@@ -64,6 +64,8 @@ fn compressed_files_are_unpacked() {
 fn a_folder_with_splits_uses_them() {
     let files = [("train.txt", "t"), ("valid.txt", "v"), ("test.txt", "x"), ("README.md", "r")];
     assert_eq!(read(&files, ""), (vec!["t".to_owned()], vec!["v".to_owned()]));
+    let folder = folder(&files);
+    assert_eq!(Corpus::from_path(folder.path()).unwrap().test, Some(vec!["x".to_owned()]));
     let files = [("train.txt", "0123456789"), ("test.txt", "x")];
     assert_eq!(read(&files, ""), (vec!["012345678".to_owned()], vec!["9".to_owned()]));
 }
@@ -121,16 +123,16 @@ fn each_failure_has_its_own_line() {
     write(folder.path(), "latin1.txt", b"caf\xe9 au lait");
     let empty = "is empty: expected UTF-8 text; give a file with some text in it";
     let cases = [
-        ("none.txt", "does not exist: expected a text file or a folder of .txt or .md files"),
+        ("none.txt", "does not exist: expected a file with text or a folder of such files"),
         ("empty.txt", empty),
         ("blank.txt", empty),
         (
             "nul.txt",
-            "is not text: a NUL byte at byte 3; expected UTF-8, convert the file or give another",
+            "is not text: a NUL byte at byte 3; expected UTF-8: convert the file, or read it as lossy",
         ),
         (
             "latin1.txt",
-            "is not text: invalid UTF-8 at byte 3; expected UTF-8, convert the file or give another",
+            "is not text: invalid UTF-8 at byte 3; expected UTF-8: convert the file, or read it as lossy",
         ),
         (
             "tiny.txt",
@@ -142,7 +144,7 @@ fn each_failure_has_its_own_line() {
         ),
         (
             "no-text",
-            "holds no text files: expected .txt or .md files, plain or compressed with .xz",
+            "holds no text files: expected .txt, .md, .jsonl or .parquet files, plain or packed as .gz, .xz or .zst",
         ),
     ];
     for (name, message) in cases {

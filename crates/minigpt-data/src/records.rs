@@ -1,0 +1,131 @@
+//! Documents in the records of a `.jsonl` or `.parquet` file.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use parquet::basic::Type as PhysicalType;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
+use parquet::record::Field;
+use parquet::schema::types::Type;
+use serde_json::Value;
+
+use crate::DataError;
+use crate::files::read_error;
+use crate::input::{Part, Sink};
+use crate::text::BadBytes;
+
+/// Gives one document per line: the string in `field` of the JSON object there. Blank lines are
+/// passed over.
+pub(crate) fn visit_jsonl(
+    path: &Path,
+    reader: Box<dyn Read + '_>,
+    field: &str,
+    bad_bytes: BadBytes,
+    sink: &mut Sink<'_>,
+) -> Result<(), DataError> {
+    let mut lines = BufReader::with_capacity(1 << 18, reader);
+    let (mut line, mut number) = (Vec::new(), 0);
+    loop {
+        line.clear();
+        number += 1;
+        if lines.read_until(b'\n', &mut line).map_err(|error| read_error(path, error))? == 0 {
+            return Ok(());
+        }
+        let json = match number {
+            1 => line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&line),
+            _ => &line,
+        };
+        if json.trim_ascii().is_empty() {
+            continue;
+        }
+        let text = text_of_line(json, field, bad_bytes).map_err(|reason| DataError::BadLine {
+            path: path.to_owned(),
+            line: number,
+            reason,
+            field: field.to_owned(),
+        })?;
+        sink(Part::Text(&text))?;
+        sink(Part::End)?;
+    }
+}
+
+fn text_of_line(json: &[u8], field: &str, bad_bytes: BadBytes) -> Result<String, String> {
+    let parsed: Result<Value, _> = match bad_bytes {
+        BadBytes::Refuse => match std::str::from_utf8(json) {
+            Ok(json) => serde_json::from_str(json),
+            Err(error) => return Err(format!("invalid UTF-8 at byte {}", error.valid_up_to())),
+        },
+        BadBytes::Replace => serde_json::from_str(&String::from_utf8_lossy(json)),
+    };
+    let mut fields = match parsed {
+        Ok(Value::Object(fields)) => fields,
+        Ok(other) => return Err(format!("{} instead of an object", kind_of(&other))),
+        // The library counts lines from the start of this one.
+        Err(error) => return Err(error.to_string().replace(" at line 1 column", " at column")),
+    };
+    match fields.remove(field) {
+        Some(Value::String(text)) => Ok(text),
+        Some(other) => Err(format!("{field:?} is {}", kind_of(&other))),
+        None => {
+            let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+            Err(format!("no field {field:?} among {names:?}"))
+        }
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// Gives one document per row: the string in column `field`. Rows without one are passed over.
+pub(crate) fn visit_parquet(
+    path: &Path,
+    file: impl ChunkReader + 'static,
+    field: &str,
+    sink: &mut Sink<'_>,
+) -> Result<(), DataError> {
+    let bad = |reason: String| DataError::BadParquet { path: path.to_owned(), reason };
+    let damaged = |error: ParquetError| bad(error.to_string());
+    let reader = SerializedFileReader::new(file).map_err(damaged)?;
+    let schema = reader.metadata().file_metadata().schema().clone();
+    let column = text_column(&schema, field).map_err(bad)?;
+    let projection = Type::group_type_builder(schema.name()).with_fields(vec![column]).build();
+    let rows = reader.get_row_iter(Some(projection.map_err(damaged)?)).map_err(damaged)?;
+    for (number, row) in rows.enumerate() {
+        let row = row.map_err(|error| bad(format!("row {}: {error}", number + 1)))?;
+        match row.get_column_iter().next() {
+            Some((_, Field::Str(text))) => {
+                sink(Part::Text(text))?;
+                sink(Part::End)?;
+            }
+            Some((_, Field::Bytes(bytes))) => {
+                let text = std::str::from_utf8(bytes.data());
+                sink(Part::Text(text.map_err(|e| bad(format!("row {}: {e}", number + 1)))?))?;
+                sink(Part::End)?;
+            }
+            // Null.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn text_column(schema: &Type, field: &str) -> Result<parquet::schema::types::TypePtr, String> {
+    let Some(column) = schema.get_fields().iter().find(|column| column.name() == field) else {
+        let names: Vec<&str> = schema.get_fields().iter().map(|column| column.name()).collect();
+        return Err(format!("no column {field:?} among {names:?}; name the one with the text"));
+    };
+    if column.is_primitive() && column.get_physical_type() == PhysicalType::BYTE_ARRAY {
+        Ok(column.clone())
+    } else {
+        Err(format!("column {field:?} holds no strings; name the one with the text"))
+    }
+}

@@ -1,0 +1,118 @@
+//! Where text comes from: one string for all the places.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::documents::Documents;
+use crate::{Corpus, DataError};
+
+/// Where text comes from. Parsed, displayed and serialised as one string:
+///
+/// | string | what is read |
+/// |---|---|
+/// | `embedded` | the Jane Austen corpus in the program |
+/// | a path to a file | `.jsonl` and `.parquet` as records, anything else as text |
+/// | a path to a folder | the data files in it; see [`Corpus::from_path`] for splits |
+/// | a pattern with `*`, `?` or `[` | all files that match, sorted by path |
+/// | `-` | standard input, as text |
+///
+/// A name that also ends in `.gz`, `.xz` or `.zst` is unpacked while it is read. A file that is
+/// named `embedded` or `-` can be given as `./embedded`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Source {
+    /// Four novels by Jane Austen, in the program itself.
+    Embedded,
+    /// A file or a folder.
+    Path(PathBuf),
+    /// All files that match a pattern.
+    Pattern(String),
+    /// Standard input.
+    Stdin,
+}
+
+/// How the files of a source are to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// The field of a `.jsonl` record or the column of a `.parquet` file that holds the text.
+    pub text_field: String,
+    /// Whether bytes that are no UTF-8 become U+FFFD, instead of being an error that names the
+    /// place; NUL bytes are then accepted as they are.
+    pub lossy: bool,
+}
+
+impl Default for ReadOptions {
+    /// Text in the field "text", and no bad bytes.
+    fn default() -> Self {
+        Self { text_field: "text".to_owned(), lossy: false }
+    }
+}
+
+impl FromStr for Source {
+    type Err = DataError;
+
+    /// A path that exists is a path even if it looks like a pattern.
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        Ok(match text {
+            "" => return Err(DataError::Missing { path: PathBuf::new() }),
+            "embedded" => Self::Embedded,
+            "-" => Self::Stdin,
+            _ if text.contains(['*', '?', '[']) && !Path::new(text).exists() => {
+                Self::Pattern(text.to_owned())
+            }
+            _ => Self::Path(PathBuf::from(text)),
+        })
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded => f.write_str("embedded"),
+            Self::Path(path) => path.display().fmt(f),
+            Self::Pattern(pattern) => f.write_str(pattern),
+            Self::Stdin => f.write_str("-"),
+        }
+    }
+}
+
+impl TryFrom<String> for Source {
+    type Error = DataError;
+
+    fn try_from(text: String) -> Result<Self, DataError> {
+        text.parse()
+    }
+}
+
+impl From<Source> for String {
+    fn from(source: Source) -> Self {
+        source.to_string()
+    }
+}
+
+impl Source {
+    /// Finds the files of the source and its splits; reads nothing yet but standard input, which
+    /// is copied to a temporary file.
+    ///
+    /// # Errors
+    /// One for each way in which the place can disappoint: [`DataError::Missing`],
+    /// [`DataError::NoTextFiles`], [`DataError::AmbiguousSplit`], [`DataError::MissingParts`],
+    /// [`DataError::BadPattern`], [`DataError::Io`].
+    pub fn open(&self, options: &ReadOptions) -> Result<Documents, DataError> {
+        match self {
+            Self::Embedded => Ok(Documents::embedded()),
+            Self::Path(path) => Documents::in_path(path, options),
+            Self::Pattern(pattern) => Documents::in_pattern(pattern, options),
+            Self::Stdin => Documents::in_stream(std::io::stdin().lock(), "stdin", options),
+        }
+    }
+
+    /// Reads all of it into memory.
+    ///
+    /// # Errors
+    /// As [`Source::open`] and [`Documents::read`].
+    pub fn read(&self, options: &ReadOptions) -> Result<Corpus, DataError> {
+        self.open(options)?.read()
+    }
+}

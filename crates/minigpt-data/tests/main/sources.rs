@@ -1,0 +1,275 @@
+//! Every kind of source, and what each says when it is damaged.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use minigpt_data::{Corpus, DataError, END_OF_TEXT, ReadOptions, Source};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::column::writer::ColumnWriter;
+use parquet::data_type::ByteArray;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use proptest::prelude::*;
+
+/// Reads what a command line would name; gives (train, valid).
+fn read(source: &str) -> Result<Corpus, DataError> {
+    source.parse::<Source>()?.read(&ReadOptions::default())
+}
+
+fn string(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+/// Writes a table of a number and a text that may be missing.
+fn write_parquet(path: &Path, compression: Compression, texts: &[Option<&str>]) {
+    let schema =
+        parse_message_type("message rows { required int32 id; optional binary text (UTF8); }");
+    let properties = WriterProperties::builder().set_compression(compression).build();
+    let mut file = SerializedFileWriter::new(
+        std::io::BufWriter::new(fs_err::File::create(path).unwrap()),
+        Arc::new(schema.unwrap()),
+        Arc::new(properties),
+    )
+    .unwrap();
+    let mut rows = file.next_row_group().unwrap();
+    while let Some(mut column) = rows.next_column().unwrap() {
+        match column.untyped() {
+            ColumnWriter::Int32ColumnWriter(ids) => {
+                ids.write_batch(&vec![7; texts.len()], None, None).unwrap();
+            }
+            ColumnWriter::ByteArrayColumnWriter(column) => {
+                let values: Vec<ByteArray> =
+                    texts.iter().flatten().map(|text| ByteArray::from(*text)).collect();
+                let defined: Vec<i16> = texts.iter().map(|text| text.is_some().into()).collect();
+                column.write_batch(&values, Some(&defined), None).unwrap();
+            }
+            _ => unreachable!(),
+        }
+        column.close().unwrap();
+    }
+    rows.close().unwrap();
+    file.close().unwrap();
+}
+
+#[test]
+fn sources_are_strings() {
+    for (text, source) in [
+        ("embedded", Source::Embedded),
+        ("-", Source::Stdin),
+        ("books/*.txt", Source::Pattern("books/*.txt".to_owned())),
+        ("./-", Source::Path("./-".into())),
+    ] {
+        assert_eq!(text.parse::<Source>().unwrap(), source);
+        assert_eq!(source.to_string(), text);
+        let json = serde_json::to_string(&source).unwrap();
+        assert_eq!(json, format!("{text:?}"));
+        assert_eq!(serde_json::from_str::<Source>(&json).unwrap(), source);
+    }
+    assert_eq!(read("embedded").unwrap(), Corpus::embedded().unwrap());
+}
+
+#[test]
+fn a_file_that_looks_like_a_pattern_is_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a[1].txt");
+    fs_err::write(&path, "0123456789").unwrap();
+    assert_eq!(read(&string(&path)).unwrap().valid, ["9"]);
+}
+
+#[test]
+fn a_pattern_reads_all_that_match_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("b.txt", "bbb"), ("a.md", "aaa"), ("c.txt", "c"), ("d.rs", "d")] {
+        fs_err::write(folder.path().join(name), text).unwrap();
+    }
+    let pattern = |end: &str| string(&folder.path().join(end));
+    let corpus = read(&pattern("*.txt")).unwrap();
+    assert_eq!((corpus.train, corpus.valid), (vec!["bbb".to_owned()], vec!["c".to_owned()]));
+    for (end, reason) in [("*.csv", "it matches no file"), ("[", "Pattern syntax error")] {
+        let error = read(&pattern(end)).unwrap_err().to_string();
+        assert!(error.starts_with("pattern ") && error.contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn packed_files_are_unpacked() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "one <|endoftext|>\n two\n".repeat(50_000);
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(text.as_bytes()).unwrap();
+    let gz = gz.finish().unwrap();
+    let zst = zstd::encode_all(text.as_bytes(), 1).unwrap();
+    fs_err::write(folder.path().join("plain.txt"), &text).unwrap();
+    let plain = read(&string(&folder.path().join("plain.txt"))).unwrap();
+    assert_eq!(plain.train.concat() + &plain.valid.concat(), "one  two\n".repeat(50_000));
+    for (name, bytes, tool) in [("a.txt.gz", gz, "gzip"), ("a.md.zst", zst, "zstd")] {
+        let path = folder.path().join(name);
+        // Two streams in one file, as parallel compressors write them.
+        fs_err::write(&path, [bytes.as_slice(), &bytes].concat()).unwrap();
+        let twice = read(&string(&path)).unwrap();
+        assert_eq!((twice.name.as_str(), twice.train.len() + twice.valid.len()), ("a", 100_001));
+        fs_err::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let error = read(&string(&path)).unwrap_err().to_string();
+        assert!(error.contains(" cannot be unpacked: "), "{error}");
+        assert!(error.ends_with(&format!("check it with `{tool} -t`")), "{error}");
+    }
+}
+
+#[test]
+fn jsonl_gives_a_document_per_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jsonl");
+    let line = r#"{"id": 1, "text": "a \u00e9\n<|endoftext|>", "story": "s"}"#;
+    fs_err::write(&path, format!("{line}\n\n{line}\r\n{line}")).unwrap();
+    let corpus = read(&string(&path)).unwrap();
+    assert_eq!(corpus.train[0], "a é\n<|endoftext|>");
+    let options = ReadOptions { text_field: "story".to_owned(), ..ReadOptions::default() };
+    let stories = Source::Path(path).read(&options).unwrap();
+    assert_eq!((stories.train.concat(), stories.valid.concat()), ("ss".to_owned(), "s".to_owned()));
+}
+
+#[test]
+fn a_bad_line_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jsonl");
+    let expected =
+        "expected a JSON object with the text in \"text\": correct the line or name another field";
+    for (line, reason) in [
+        (r#"{"text": "#, "EOF while parsing a value at column 9"),
+        (r#"{"story": "", "id": 1}"#, r#"no field "text" among ["id", "story"]"#),
+        (r#"{"text": 5}"#, r#""text" is a number"#),
+        (r#"{"text": null}"#, r#""text" is null"#),
+        ("[1]", "a list instead of an object"),
+    ] {
+        let text = "{\"text\": \"good\"}\n".repeat(56) + line;
+        fs_err::write(&path, text).unwrap();
+        let error = read(&string(&path)).unwrap_err().to_string();
+        assert_eq!(error, format!("{}, line 57: {reason}; {expected}", path.display()));
+    }
+    fs_err::write(&path, b"{\"text\": \"caf\xe9\"}").unwrap();
+    let error = read(&string(&path)).unwrap_err().to_string();
+    assert!(error.contains(", line 1: invalid UTF-8 at byte 13; "), "{error}");
+}
+
+#[test]
+fn parquet_gives_a_document_per_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = [Some("one"), None, Some(" "), Some("two <|endoftext|>"), Some("éé")];
+    let compressions = [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(Default::default()),
+        Compression::ZSTD(ZstdLevel::default()),
+    ];
+    for compression in compressions {
+        write_parquet(&folder.path().join("train-00000-of-00001.parquet"), compression, &texts);
+        let corpus = read(&string(folder.path())).unwrap();
+        assert_eq!(corpus.train, ["one", "two <|endoftext|>"]);
+        assert_eq!(corpus.valid, ["éé"]);
+    }
+    let whole = fs_err::read(folder.path().join("train-00000-of-00001.parquet")).unwrap();
+    let packed = folder.path().join("a.parquet.zst");
+    fs_err::write(&packed, zstd::encode_all(whole.as_slice(), 1).unwrap()).unwrap();
+    assert_eq!(read(&string(&packed)).unwrap().train.len(), 2);
+}
+
+#[test]
+fn a_bad_parquet_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    write_parquet(&path, Compression::SNAPPY, &[Some("one"), Some("two")]);
+    for (field, reason) in [
+        ("story", r#"no column "story" among ["id", "text"]"#),
+        ("id", r#"column "id" holds no strings"#),
+    ] {
+        let options = ReadOptions { text_field: field.to_owned(), ..ReadOptions::default() };
+        let error = Source::Path(path.clone()).read(&options).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{} cannot be read: {reason}", path.display())));
+    }
+    let whole = fs_err::read(&path).unwrap();
+    fs_err::write(&path, &whole[..whole.len() - 20]).unwrap();
+    let error = read(&string(&path)).unwrap_err().to_string();
+    assert!(error.contains("a.parquet cannot be read: "), "{error}");
+    assert!(error.ends_with("; expected a whole .parquet file with a column of text"), "{error}");
+}
+
+#[test]
+fn missing_parts_are_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    for part in [0, 2] {
+        let name = format!("train-0000{part}-of-00003.jsonl");
+        fs_err::write(folder.path().join(name), "{\"text\": \"a\"}\n").unwrap();
+    }
+    let error = read(&string(folder.path())).unwrap_err().to_string();
+    assert!(
+        error.ends_with(
+            "train-00000-of-00003.jsonl is one of 3 parts, of which only 2 are there: \
+             expected all of them; get the others or rename this one"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn lossy_accepts_bad_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.txt");
+    fs_err::write(&path, b"caf\xe9 0123456789 \xf0\x9f").unwrap();
+    let options = ReadOptions { lossy: true, ..ReadOptions::default() };
+    let corpus = Source::Path(path.clone()).read(&options).unwrap();
+    assert_eq!(corpus.train.concat() + &corpus.valid.concat(), "caf\u{fffd} 0123456789 \u{fffd}");
+    fs_err::write(&path, format!("{}\u{e9}", "x".repeat((1 << 20) - 1)).into_bytes()).unwrap();
+    assert!(read(&string(&path)).is_ok(), "a character across two blocks is none that is bad");
+    let late = [&b"x".repeat(1 << 20)[..], b"abc\xff"].concat();
+    fs_err::write(&path, late).unwrap();
+    let error = read(&string(&path)).unwrap_err();
+    assert!(matches!(error, DataError::NotText { offset: 1_048_579, .. }), "{error}");
+}
+
+#[test]
+fn documents_of_another_source_can_be_held_out() {
+    let folder = tempfile::tempdir().unwrap();
+    fs_err::write(folder.path().join("a.txt"), "held out").unwrap();
+    let options = ReadOptions::default();
+    let held_out = Source::Path(folder.path().join("a.txt")).open(&options).unwrap();
+    let embedded = Source::Embedded.open(&options).unwrap();
+    let fingerprint = embedded.fingerprint().to_owned();
+    let both = embedded.held_out_by(held_out);
+    assert_ne!(both.fingerprint(), fingerprint);
+    let corpus = both.read().unwrap();
+    assert_eq!((corpus.train.len(), corpus.valid), (5, vec!["held out".to_owned()]));
+}
+
+/// As the documentation has it, on a whole text in memory.
+fn split(text: &str) -> Vec<String> {
+    let mut parts = text.split(END_OF_TEXT);
+    let first = parts.next().into_iter();
+    let others = parts
+        .map(|part| part.strip_prefix("\r\n").or_else(|| part.strip_prefix('\n')).unwrap_or(part));
+    first.chain(others).filter(|part| !part.trim().is_empty()).map(str::to_owned).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Blocks of the reader end anywhere in markers, line ends and characters.
+    #[test]
+    fn blocks_do_not_show(
+        pieces in prop::collection::vec(
+            prop_oneof!["<\\|endoftext\\|>", "\r\n", "[ \n]{1,3}", "<\\|end", "[a-cé🎭]{1,5}"], 1..40,
+        ),
+        shift in 0_usize..60,
+    ) {
+        let filler = "x".repeat((1 << 20) - shift);
+        let text = format!("{filler}{}", pieces.concat());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        fs_err::write(&path, &text).unwrap();
+        let held_out = folder.path().join("b.txt");
+        fs_err::write(&held_out, "b").unwrap();
+        let corpus = Corpus::from_path_and_valid(&path, &held_out).unwrap();
+        prop_assert_eq!(corpus.train, split(&text));
+    }
+}
