@@ -186,6 +186,13 @@ impl Documents {
         })
     }
 
+    /// The splits there are, in order.
+    pub(crate) fn splits(&self) -> Vec<Split> {
+        let mut splits = vec![Split::Train, Split::Valid];
+        splits.extend((!self.test.is_empty()).then_some(Split::Test));
+        splits
+    }
+
     /// Gives the documents of a split to `sink`; one without any is an error.
     pub(crate) fn visit(&self, split: Split, sink: &mut Sink<'_>) -> Result<(), DataError> {
         let mut found = false;

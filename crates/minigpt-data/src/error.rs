@@ -117,7 +117,7 @@ pub enum DataError {
     ZeroBlockSize,
     /// A tokenizer name that is not understood.
     #[error(
-        "unknown tokenizer {given:?}: expected \"gpt2\" or \"bpe:<size>\", such as \"bpe:4096\""
+        "unknown tokenizer {given:?}: expected \"gpt2\", \"bpe:<size>\" such as \"bpe:4096\", \"char\", \"byte\" or \"file:<tokenizer.json>\""
     )]
     UnknownTokenizer {
         /// The name as given.
@@ -130,12 +130,20 @@ pub enum DataError {
         given: usize,
     },
     /// A tokenizer file that is damaged, or of a family this crate does not handle.
-    #[error("{path} is not a usable tokenizer: {reason}; expected a byte-level BPE tokenizer.json like GPT-2's", path = path.display())]
+    #[error("{path} is not a usable tokenizer: {reason}; expected a tokenizer.json like GPT-2's, a byte-level BPE", path = path.display())]
     BadTokenizer {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A character that a tokenizer of characters has no id for.
+    #[error("character {character:?} (U+{code:04X}) is not in the vocabulary: the char tokenizer knows the {known} characters of its corpus; take it out of the text, or use the tokenizer \"byte\" or \"bpe:<size>\"", code = u32::from(*character))]
+    UnknownCharacter {
+        /// The character.
+        character: char,
+        /// How many characters there are in the vocabulary.
+        known: usize,
     },
     /// An id outside the vocabulary.
     #[error(

@@ -42,6 +42,7 @@
 //! # }
 //! ```
 
+mod chars;
 mod corpus;
 mod documents;
 mod error;
@@ -53,6 +54,7 @@ mod order;
 mod pieces;
 mod records;
 mod source;
+mod spec;
 mod stream;
 mod text;
 mod tokenizer;
@@ -63,8 +65,9 @@ pub use documents::Documents;
 pub use error::DataError;
 pub use order::shuffled;
 pub use source::{ReadOptions, Source};
+pub use spec::TokenizerSpec;
 pub use stream::TextStream;
-pub use tokenizer::{END_OF_TEXT, Progress, Tokenizer, TokenizerSpec, VOCAB_SIZES};
+pub use tokenizer::{END_OF_TEXT, Progress, Tokenizer, VOCAB_SIZES};
 pub use tokens::{TokenSplit, Window, Windows};
 
 /// Compiles and runs the example of the README.

@@ -1,21 +1,26 @@
-//! Text to token ids and back, with GPT-2's byte-level BPE or one of the same kind trained here.
+//! Text to token ids and back: GPT-2's byte-level BPE, one of the same kind trained here, bytes or
+//! characters.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::Path;
-use std::str::FromStr;
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use tokenizers::models::bpe::{BPE, BpeTrainer, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{
-    AddedToken, DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, TokenizerImpl,
+    AddedToken, DecoderWrapper, Model as _, NormalizerWrapper, PostProcessorWrapper, TokenizerImpl,
 };
 
+use crate::DataError;
+use crate::chars::Characters;
+use crate::documents::{Documents, hex};
 use crate::files::{embedded_text, write_whole};
+use crate::folder::Split;
+use crate::input::Part;
 use crate::pieces::pieces;
-use crate::{Corpus, DataError};
 
 /// The marker between documents, in files and, as one special token, in the token stream.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
@@ -27,60 +32,8 @@ pub const VOCAB_SIZES: RangeInclusive<usize> = 257..=65_536;
 /// Bytes of a piece of text handed to one core.
 const PIECE_BYTES: usize = 32 * 1024;
 
-/// Pieces in flight between two progress reports. The library's encodings weigh some hundred bytes
-/// per token until their ids are taken out, so this bounds the memory too.
+/// Pieces between two progress reports.
 const PIECES_PER_ROUND: usize = 64;
-
-/// Which tokenizer to use: "gpt2", or "bpe:4096" for a vocabulary of that size trained on the
-/// corpus. Parsed, displayed and serialised as these strings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum TokenizerSpec {
-    /// GPT-2's own, 50,257 ids.
-    Gpt2,
-    /// Byte-level BPE trained on the corpus.
-    Bpe {
-        /// Number of ids wanted, within [`VOCAB_SIZES`].
-        vocab_size: usize,
-    },
-}
-
-impl FromStr for TokenizerSpec {
-    type Err = DataError;
-
-    fn from_str(text: &str) -> Result<Self, DataError> {
-        if text == "gpt2" {
-            return Ok(Self::Gpt2);
-        }
-        match text.strip_prefix("bpe:").map(usize::from_str) {
-            Some(Ok(vocab_size)) => check_vocab_size(vocab_size).map(|()| Self::Bpe { vocab_size }),
-            _ => Err(DataError::UnknownTokenizer { given: text.to_owned() }),
-        }
-    }
-}
-
-impl fmt::Display for TokenizerSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Gpt2 => f.write_str("gpt2"),
-            Self::Bpe { vocab_size } => write!(f, "bpe:{vocab_size}"),
-        }
-    }
-}
-
-impl TryFrom<String> for TokenizerSpec {
-    type Error = DataError;
-
-    fn try_from(text: String) -> Result<Self, DataError> {
-        text.parse()
-    }
-}
-
-impl From<TokenizerSpec> for String {
-    fn from(spec: TokenizerSpec) -> Self {
-        spec.to_string()
-    }
-}
 
 /// How far a long piece of tokenizing has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,18 +47,28 @@ pub struct Progress {
 type ByteLevelBpe =
     TokenizerImpl<BPE, NormalizerWrapper, ByteLevel, PostProcessorWrapper, DecoderWrapper>;
 
-/// A byte-level BPE tokenizer: GPT-2's, or one with GPT-2's pre-tokenizer and another vocabulary.
+/// Text to ids and back: a byte-level BPE (GPT-2's, or one with GPT-2's pre-tokenizer and another
+/// vocabulary), an id per byte or an id per character.
 ///
-/// Byte-level means that every text has ids and that decoding them gives back exactly that text
-/// (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.2).
+/// Every text has ids, and decoding them gives back exactly that text (Radford et al. 2019,
+/// "Language Models are Unsupervised Multitask Learners", section 2.2); but a tokenizer of
+/// characters has ids for the characters of its corpus alone.
 /// Text never becomes a special token: [`END_OF_TEXT`] in a text is encoded as the thirteen
 /// characters that it is. Only [`Tokenizer::end_of_text`] gives the special id.
 #[derive(Clone)]
 pub struct Tokenizer {
-    inner: ByteLevelBpe,
+    model: Model,
     /// What each id stands for, so that decoding an id is a look-up.
     token_bytes: Vec<Box<[u8]>>,
     end_of_text: u32,
+}
+
+#[derive(Clone)]
+enum Model {
+    Bpe(Box<ByteLevelBpe>),
+    /// A BPE without merges, and the id of each byte, which is all that it takes to encode.
+    Bytes(Box<ByteLevelBpe>, Box<[u32; 256]>),
+    Characters(Characters),
 }
 
 impl fmt::Debug for Tokenizer {
@@ -147,6 +110,13 @@ impl Tokenizer {
         documents: impl Iterator<Item = &'a str> + Send,
         vocab_size: usize,
     ) -> Result<Self, DataError> {
+        Self::train_bpe_pieces(documents.flat_map(|text| pieces(text, PIECE_BYTES)), vocab_size)
+    }
+
+    fn train_bpe_pieces<S: AsRef<str> + Send>(
+        pieces: impl Iterator<Item = S> + Send,
+        vocab_size: usize,
+    ) -> Result<Self, DataError> {
         check_vocab_size(vocab_size)?;
         let mut trainer = BpeTrainer::builder()
             .vocab_size(vocab_size - 1)
@@ -155,21 +125,74 @@ impl Tokenizer {
             .show_progress(false)
             .build();
         let mut inner = with_gpt2_pre_tokenizer(BPE::default());
-        inner.train(&mut trainer, documents.flat_map(|text| pieces(text, PIECE_BYTES)))?;
+        inner.train(&mut trainer, pieces)?;
         Self::from_model(inner.get_model().clone())
     }
 
-    /// The tokenizer that `spec` names; one to be trained sees the training documents only.
+    /// As [`Tokenizer::train_bpe`], on training documents that may not fit in memory.
+    pub(crate) fn train_bpe_on(
+        documents: &Documents,
+        vocab_size: usize,
+    ) -> Result<Self, DataError> {
+        std::thread::scope(|scope| {
+            let (sender, receiver) = std::sync::mpsc::sync_channel(64);
+            let reader = scope.spawn(move || {
+                let mut closed = false;
+                documents.visit(Split::Train, &mut |part| {
+                    // A trainer that has failed takes no more, and says why itself.
+                    if let Part::Text(text) = part
+                        && !closed
+                    {
+                        closed = sender.send(text.to_owned()).is_err();
+                    }
+                    Ok(())
+                })
+            });
+            let texts = receiver.into_iter();
+            let trained = Self::train_bpe_pieces(
+                texts.flat_map(|text| {
+                    pieces(&text, PIECE_BYTES).map(str::to_owned).collect::<Vec<_>>()
+                }),
+                vocab_size,
+            );
+            match reader.join() {
+                Ok(read) => read.and(trained),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    /// One id per byte, its value, and [`END_OF_TEXT`] last: 257 ids.
     ///
     /// # Errors
-    /// As [`Tokenizer::gpt2`] and [`Tokenizer::train_bpe`].
-    pub fn for_corpus(spec: TokenizerSpec, corpus: &Corpus) -> Result<Self, DataError> {
-        match spec {
-            TokenizerSpec::Gpt2 => Self::gpt2(),
-            TokenizerSpec::Bpe { vocab_size } => {
-                Self::train_bpe(corpus.train.iter().map(String::as_str), vocab_size)
-            }
+    /// [`DataError::Tokenizers`] if the library fails, which is not known to happen.
+    pub fn bytes() -> Result<Self, DataError> {
+        let vocab: Vocab = byte_chars().iter().map(char::to_string).zip(0..).collect();
+        Self::from_model(BPE::builder().vocab_and_merges(vocab, Vec::new()).build()?)
+    }
+
+    /// One id per character of the documents, in the order of their code points, and
+    /// [`END_OF_TEXT`] last, which makes one id more than nanoGPT has. Any other character is
+    /// [`DataError::UnknownCharacter`] when it is encoded.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn characters<'a>(documents: impl Iterator<Item = &'a str>) -> Result<Self, DataError> {
+        Ok(Self::from_characters(Characters::of(documents.flat_map(str::chars).collect())))
+    }
+
+    /// As [`Tokenizer::characters`], on documents that may not fit in memory.
+    pub(crate) fn characters_of(documents: &Documents) -> Result<Self, DataError> {
+        let mut characters = BTreeSet::new();
+        for split in documents.splits() {
+            documents.visit(split, &mut |part| {
+                if let Part::Text(text) = part {
+                    characters.extend(text.chars());
+                }
+                Ok(())
+            })?;
         }
+        Ok(Self::from_characters(Characters::of(characters)))
     }
 
     /// Reads a `tokenizer.json`, written by [`Tokenizer::save`] or by Hugging Face's library.
@@ -180,6 +203,10 @@ impl Tokenizer {
     /// their ids, and decoding id by id, rely on these.
     pub fn load(path: &Path) -> Result<Self, DataError> {
         let json = fs_err::read(path)?;
+        if let Some(characters) = Characters::from_json(&json) {
+            let characters = characters.map_err(|reason| bad_tokenizer(path, reason))?;
+            return Ok(Self::from_characters(characters));
+        }
         let inner = ByteLevelBpe::from_bytes(json).map_err(|error| bad_tokenizer(path, error))?;
         Self::from_inner(inner).map_err(|reason| bad_tokenizer(path, reason))
     }
@@ -189,15 +216,24 @@ impl Tokenizer {
     /// # Errors
     /// [`DataError::Io`] if the file cannot be written; an older file is then left as it was.
     pub fn save(&self, path: &Path) -> Result<(), DataError> {
-        write_whole(path, self.inner.to_string(true)?.as_bytes())
+        let json = match &self.model {
+            Model::Bpe(bpe) | Model::Bytes(bpe, _) => bpe.to_string(true)?,
+            Model::Characters(characters) => characters.to_json()?,
+        };
+        write_whole(path, json.as_bytes())
     }
 
     /// The ids of a text, without any special token.
     ///
     /// # Errors
+    /// [`DataError::UnknownCharacter`] from a tokenizer of characters, and
     /// [`DataError::Tokenizers`] if the library fails, which no text is known to cause.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
-        Ok(self.inner.encode_fast(text, false)?.get_ids().to_vec())
+        match &self.model {
+            Model::Bpe(bpe) => Ok(bpe.encode_fast(text, false)?.get_ids().to_vec()),
+            Model::Bytes(_, ids) => Ok(text.bytes().map(|byte| ids[usize::from(byte)]).collect()),
+            Model::Characters(characters) => characters.encode(text),
+        }
     }
 
     /// The ids of each document, computed on all cores; the same as [`Tokenizer::encode`] gives.
@@ -226,13 +262,19 @@ impl Tokenizer {
                 return Ok(encoded);
             }
             done_bytes += round.iter().map(|piece| piece.len() as u64).sum::<u64>();
-            for (owner, encoding) in
-                owners.into_iter().zip(self.inner.encode_batch_fast(round, false)?)
-            {
-                encoded[owner].extend_from_slice(encoding.get_ids());
+            for (owner, ids) in owners.into_iter().zip(self.encode_pieces(&round)?) {
+                encoded[owner].extend(ids);
             }
             progress(Progress { done_bytes, total_bytes });
         }
+    }
+
+    /// The ids of each piece, computed on all cores.
+    pub(crate) fn encode_pieces<S: AsRef<str> + Sync>(
+        &self,
+        pieces: &[S],
+    ) -> Result<Vec<Vec<u32>>, DataError> {
+        pieces.par_iter().map(|piece| self.encode(piece.as_ref())).collect()
     }
 
     /// The text of the ids. Bytes that are no valid UTF-8, which a model can generate, become
@@ -284,8 +326,11 @@ impl Tokenizer {
     /// # Errors
     /// [`DataError::Tokenizers`] if it cannot be serialised, which is not known to happen.
     pub fn fingerprint(&self) -> Result<String, DataError> {
-        let digest = Sha256::digest(self.inner.to_string(false)?);
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        let json = match &self.model {
+            Model::Bpe(bpe) | Model::Bytes(bpe, _) => bpe.to_string(false)?,
+            Model::Characters(characters) => characters.to_json()?,
+        };
+        Ok(hex(Sha256::new().chain_update(json)))
     }
 
     pub(crate) fn token_bytes(&self, id: u32) -> Result<&[u8], DataError> {
@@ -333,11 +378,28 @@ impl Tokenizer {
         inner.set_encode_special_tokens(true);
         inner.with_truncation(None).map_err(|error| error.to_string())?;
         inner.with_padding(None);
-        Ok(Self { inner, token_bytes, end_of_text })
+        let model = if inner.get_model().get_vocab_size() == 256 {
+            let id_of = |c: char| inner.token_to_id(&c.to_string()).unwrap_or_default();
+            let ids = byte_chars().map(id_of);
+            Model::Bytes(Box::new(inner), Box::new(ids))
+        } else {
+            Model::Bpe(Box::new(inner))
+        };
+        Ok(Self { model, token_bytes, end_of_text })
+    }
+
+    fn from_characters(characters: Characters) -> Self {
+        let mut token_bytes: Vec<Box<[u8]>> = Vec::new();
+        for character in characters.by_id() {
+            token_bytes.push(character.to_string().into_bytes().into());
+        }
+        let end_of_text = token_bytes.len() as u32;
+        token_bytes.push(END_OF_TEXT.as_bytes().into());
+        Self { model: Model::Characters(characters), token_bytes, end_of_text }
     }
 }
 
-fn check_vocab_size(vocab_size: usize) -> Result<(), DataError> {
+pub(crate) fn check_vocab_size(vocab_size: usize) -> Result<(), DataError> {
     if VOCAB_SIZES.contains(&vocab_size) {
         Ok(())
     } else {

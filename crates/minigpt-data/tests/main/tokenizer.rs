@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use minigpt_data::{Corpus, DataError, END_OF_TEXT, TokenSplit, Tokenizer, TokenizerSpec};
+use minigpt_data::{
+    Corpus, DataError, END_OF_TEXT, ReadOptions, Source, TokenSplit, Tokenizer, TokenizerSpec,
+};
 use proptest::prelude::*;
 
 static GPT2: LazyLock<Tokenizer> = LazyLock::new(|| Tokenizer::gpt2().unwrap());
@@ -110,6 +112,72 @@ fn a_saved_tokenizer_loads_as_the_same() {
 }
 
 #[test]
+fn bytes_are_their_values() {
+    let bytes = Tokenizer::bytes().unwrap();
+    assert_eq!((bytes.vocab_size(), bytes.end_of_text()), (257, 256));
+    let text = "a\0 é🎭\n<|endoftext|>";
+    let ids = bytes.encode(text).unwrap();
+    assert!(ids.iter().copied().eq(text.bytes().map(u32::from)));
+    assert_eq!(bytes.decode(&ids).unwrap(), text);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    bytes.save(&path).unwrap();
+    let loaded = Tokenizer::load(&path).unwrap();
+    assert_eq!(loaded.fingerprint().unwrap(), bytes.fingerprint().unwrap());
+    assert_eq!(loaded.encode(text).unwrap(), ids);
+}
+
+#[test]
+fn characters_are_numbered_in_order() {
+    let corpus = Corpus {
+        name: String::new(),
+        train: vec!["hello\n".to_owned()],
+        valid: vec!["é".to_owned()],
+        test: Some(vec!["🎭".to_owned()]),
+    };
+    let chars = Tokenizer::for_corpus(&TokenizerSpec::Char, &corpus).unwrap();
+    assert_eq!((chars.vocab_size(), chars.end_of_text()), (8, 7));
+    assert_eq!(chars.encode("\nehloé🎭").unwrap(), [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(chars.decode(&[2, 1, 3, 3, 4, 7]).unwrap(), "hello<|endoftext|>");
+    assert_eq!(
+        chars.encode("hallo").unwrap_err().to_string(),
+        "character 'a' (U+0061) is not in the vocabulary: the char tokenizer knows the 7 \
+         characters of its corpus; take it out of the text, or use the tokenizer \"byte\" or \
+         \"bpe:<size>\""
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    chars.save(&path).unwrap();
+    let spec: TokenizerSpec = format!("file:{}", path.display()).parse().unwrap();
+    let loaded = Tokenizer::for_corpus(&spec, &corpus).unwrap();
+    assert_eq!(loaded.fingerprint().unwrap(), chars.fingerprint().unwrap());
+    assert_eq!(loaded.encode("hello").unwrap(), chars.encode("hello").unwrap());
+    let good = fs_err::read_to_string(&path).unwrap();
+    for (from, to, reason) in [
+        ("[\\\\s\\\\S]", "\\\\w+", "it is of words, not of characters"),
+        ("\"e\"", "\"ee\"", "it has tokens of more than one character"),
+        ("\"e\": 1", "\"e\": 9", "its ids have gaps"),
+        ("<|endoftext|>", "<eos>", "its one special token is not <|endoftext|>"),
+    ] {
+        let changed = good.replacen(from, to, 1);
+        assert_ne!(changed, good, "{from}");
+        fs_err::write(&path, changed).unwrap();
+        let error = Tokenizer::load(&path).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn documents_on_disk_train_the_same_tokenizers() {
+    let documents = Source::Embedded.open(&ReadOptions::default()).unwrap();
+    for spec in [TokenizerSpec::Bpe { vocab_size: 300 }, TokenizerSpec::Char] {
+        let streamed = Tokenizer::for_documents(&spec, &documents).unwrap();
+        let in_memory = Tokenizer::for_corpus(&spec, &CORPUS).unwrap();
+        assert_eq!(streamed.fingerprint().unwrap(), in_memory.fingerprint().unwrap());
+    }
+}
+
+#[test]
 fn labels_are_readable() {
     let label = |text| GPT2.token_label(GPT2.encode(text).unwrap()[0]);
     assert_eq!(label(" the"), " the");
@@ -122,7 +190,7 @@ fn labels_are_readable() {
 
 #[test]
 fn specs_are_strings() {
-    for text in ["gpt2", "bpe:257", "bpe:65536"] {
+    for text in ["gpt2", "bpe:257", "bpe:65536", "char", "byte", "file:a/b:c.json"] {
         let spec: TokenizerSpec = text.parse().unwrap();
         assert_eq!(spec.to_string(), text);
         let json = serde_json::to_string(&spec).unwrap();
@@ -131,7 +199,7 @@ fn specs_are_strings() {
     }
     let unknown = |given| {
         format!(
-            "unknown tokenizer {given:?}: expected \"gpt2\" or \"bpe:<size>\", such as \"bpe:4096\""
+            "unknown tokenizer {given:?}: expected \"gpt2\", \"bpe:<size>\" such as \"bpe:4096\", \"char\", \"byte\" or \"file:<tokenizer.json>\""
         )
     };
     let out_of_range = |given| {
@@ -143,13 +211,15 @@ fn specs_are_strings() {
         ("word", unknown("word")),
         ("bpe:", unknown("bpe:")),
         ("bpe:-1", unknown("bpe:-1")),
+        ("file:", unknown("file:")),
+        ("char:5", unknown("char:5")),
         ("bpe:256", out_of_range(256)),
         ("bpe:65537", out_of_range(65_537)),
     ] {
         assert_eq!(text.parse::<TokenizerSpec>().unwrap_err().to_string(), message);
     }
     let spec = TokenizerSpec::Bpe { vocab_size: 1 };
-    assert_eq!(Tokenizer::for_corpus(spec, &CORPUS).unwrap_err().to_string(), out_of_range(1));
+    assert_eq!(Tokenizer::for_corpus(&spec, &CORPUS).unwrap_err().to_string(), out_of_range(1));
 }
 
 #[test]
@@ -191,7 +261,7 @@ fn other_tokenizers_are_refused() {
         assert_eq!(
             Tokenizer::load(&path).unwrap_err().to_string(),
             format!(
-                "{} is not a usable tokenizer: {reason}; expected a byte-level BPE tokenizer.json like GPT-2's",
+                "{} is not a usable tokenizer: {reason}; expected a tokenizer.json like GPT-2's, a byte-level BPE",
                 path.display()
             )
         );

@@ -1,0 +1,126 @@
+//! One id per character, as nanoGPT's `shakespeare_char` has it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{DataError, END_OF_TEXT};
+
+/// The characters of a text in the order of their code points, numbered from 0.
+#[derive(Clone)]
+pub(crate) struct Characters {
+    id_of: HashMap<char, u32>,
+    by_id: Vec<char>,
+}
+
+impl Characters {
+    pub(crate) fn of(characters: BTreeSet<char>) -> Self {
+        let by_id: Vec<char> = characters.into_iter().collect();
+        Self { id_of: by_id.iter().copied().zip(0..).collect(), by_id }
+    }
+
+    /// The vocabulary without [`END_OF_TEXT`], whose id is the number after the last.
+    pub(crate) fn by_id(&self) -> &[char] {
+        &self.by_id
+    }
+
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        let id_of = |character: char| {
+            let unknown = DataError::UnknownCharacter { character, known: self.by_id.len() };
+            self.id_of.get(&character).copied().ok_or(unknown)
+        };
+        text.chars().map(id_of).collect()
+    }
+
+    /// A `tokenizer.json` that Hugging Face's library loads to the same ids. A character that is
+    /// not in the vocabulary is an error there too, since "<unk>" has no id.
+    pub(crate) fn to_json(&self) -> Result<String, DataError> {
+        let vocab: BTreeMap<char, u32> = self.by_id.iter().copied().zip(0..).collect();
+        let file = TokenizerFile {
+            version: "1.0",
+            truncation: (),
+            padding: (),
+            added_tokens: [end_of_text(self.by_id.len())],
+            normalizer: (),
+            pre_tokenizer: pre_tokenizer(),
+            post_processor: (),
+            decoder: json!({ "type": "Fuse" }),
+            model: WordLevel { kind: "WordLevel", vocab, unk_token: "<unk>" },
+        };
+        serde_json::to_string_pretty(&file).map_err(|error| DataError::Tokenizers(error.into()))
+    }
+
+    /// Reads what [`Characters::to_json`] writes; the error is the reason alone. `None` if it is
+    /// another kind of tokenizer.
+    pub(crate) fn from_json(json: &[u8]) -> Option<Result<Self, String>> {
+        let file: Value = serde_json::from_slice(json).ok()?;
+        (file["model"]["type"] == "WordLevel").then(|| Self::from_value(&file))
+    }
+
+    fn from_value(file: &Value) -> Result<Self, String> {
+        if file["pre_tokenizer"] != pre_tokenizer() || !file["normalizer"].is_null() {
+            return Err("it is of words, not of characters".to_owned());
+        }
+        let vocab = file["model"]["vocab"].as_object().ok_or("it has no vocabulary")?;
+        let mut characters = BTreeMap::new();
+        for (token, id) in vocab {
+            let mut token = token.chars();
+            let (Some(character), None) = (token.next(), token.next()) else {
+                return Err("it has tokens of more than one character".to_owned());
+            };
+            characters.insert(id.as_u64(), character);
+        }
+        if !characters.keys().copied().eq((0..vocab.len() as u64).map(Some)) {
+            return Err("its ids have gaps".to_owned());
+        }
+        if file["added_tokens"] != json!([end_of_text(vocab.len())]) {
+            return Err(format!("its one special token is not {END_OF_TEXT} after the characters"));
+        }
+        let by_id: Vec<char> = characters.into_values().collect();
+        Ok(Self { id_of: by_id.iter().copied().zip(0..).collect(), by_id })
+    }
+}
+
+fn pre_tokenizer() -> Value {
+    json!({
+        "type": "Split",
+        "pattern": { "Regex": "[\\s\\S]" },
+        "behavior": "Isolated",
+        "invert": false
+    })
+}
+
+fn end_of_text(id: usize) -> Value {
+    json!({
+        "id": id,
+        "content": END_OF_TEXT,
+        "single_word": false,
+        "lstrip": false,
+        "rstrip": false,
+        "normalized": false,
+        "special": true
+    })
+}
+
+/// The fields that Hugging Face's library writes, in its order.
+#[derive(Serialize)]
+struct TokenizerFile {
+    version: &'static str,
+    truncation: (),
+    padding: (),
+    added_tokens: [Value; 1],
+    normalizer: (),
+    pre_tokenizer: Value,
+    post_processor: (),
+    decoder: Value,
+    model: WordLevel,
+}
+
+#[derive(Serialize)]
+struct WordLevel {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    vocab: BTreeMap<char, u32>,
+    unk_token: &'static str,
+}

@@ -1,0 +1,119 @@
+//! Which tokenizer to use, as one string.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::tokenizer::check_vocab_size;
+use crate::{Corpus, DataError, Documents, Tokenizer};
+
+/// Which tokenizer to use. Parsed, displayed and serialised as one string:
+///
+/// | string | tokenizer |
+/// |---|---|
+/// | `gpt2` | GPT-2's own, 50,257 ids |
+/// | `bpe:4096` | byte-level BPE of that many ids, trained on the corpus |
+/// | `char` | an id for each character of the corpus |
+/// | `byte` | an id for each of the 256 bytes |
+/// | `file:tokenizer.json` | the one in this file |
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum TokenizerSpec {
+    /// GPT-2's own, 50,257 ids.
+    Gpt2,
+    /// Byte-level BPE trained on the corpus.
+    Bpe {
+        /// Number of ids wanted, within [`VOCAB_SIZES`](crate::VOCAB_SIZES).
+        vocab_size: usize,
+    },
+    /// One id per character of the corpus.
+    Char,
+    /// One id per byte.
+    Byte,
+    /// A `tokenizer.json`.
+    File {
+        /// Where it is.
+        path: PathBuf,
+    },
+}
+
+impl FromStr for TokenizerSpec {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        let unknown = || DataError::UnknownTokenizer { given: text.to_owned() };
+        match text.split_once(':') {
+            None if text == "gpt2" => Ok(Self::Gpt2),
+            None if text == "char" => Ok(Self::Char),
+            None if text == "byte" => Ok(Self::Byte),
+            Some(("bpe", size)) => {
+                let vocab_size = size.parse().map_err(|_| unknown())?;
+                check_vocab_size(vocab_size).map(|()| Self::Bpe { vocab_size })
+            }
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File { path: path.into() }),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+impl fmt::Display for TokenizerSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gpt2 => f.write_str("gpt2"),
+            Self::Bpe { vocab_size } => write!(f, "bpe:{vocab_size}"),
+            Self::Char => f.write_str("char"),
+            Self::Byte => f.write_str("byte"),
+            Self::File { path } => write!(f, "file:{}", path.display()),
+        }
+    }
+}
+
+impl TryFrom<String> for TokenizerSpec {
+    type Error = DataError;
+
+    fn try_from(text: String) -> Result<Self, DataError> {
+        text.parse()
+    }
+}
+
+impl From<TokenizerSpec> for String {
+    fn from(spec: TokenizerSpec) -> Self {
+        spec.to_string()
+    }
+}
+
+impl Tokenizer {
+    /// The tokenizer that `spec` names. One to be trained sees the training documents only, but
+    /// for `char`: as in nanoGPT, its vocabulary has the characters of all splits, so that
+    /// held-out text never fails for a character that happens to be rare.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::gpt2`], [`Tokenizer::train_bpe`] and [`Tokenizer::load`].
+    pub fn for_corpus(spec: &TokenizerSpec, corpus: &Corpus) -> Result<Self, DataError> {
+        let train = || corpus.train.iter().map(String::as_str);
+        match spec {
+            TokenizerSpec::Gpt2 => Self::gpt2(),
+            TokenizerSpec::Bpe { vocab_size } => Self::train_bpe(train(), *vocab_size),
+            TokenizerSpec::Char => {
+                let held_out = corpus.valid.iter().chain(corpus.test.iter().flatten());
+                Self::characters(train().chain(held_out.map(String::as_str)))
+            }
+            TokenizerSpec::Byte => Self::bytes(),
+            TokenizerSpec::File { path } => Self::load(path),
+        }
+    }
+
+    /// As [`Tokenizer::for_corpus`], without the documents in memory.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::for_corpus`] and [`Documents::read`].
+    pub fn for_documents(spec: &TokenizerSpec, documents: &Documents) -> Result<Self, DataError> {
+        match spec {
+            TokenizerSpec::Gpt2 => Self::gpt2(),
+            TokenizerSpec::Bpe { vocab_size } => Self::train_bpe_on(documents, *vocab_size),
+            TokenizerSpec::Char => Self::characters_of(documents),
+            TokenizerSpec::Byte => Self::bytes(),
+            TokenizerSpec::File { path } => Self::load(path),
+        }
+    }
+}
