@@ -155,6 +155,14 @@ pub enum DataError {
         /// Size of the vocabulary.
         vocab_size: usize,
     },
+    /// A token store that was changed by hand, or written by another version.
+    #[error("{path} is no usable token store: {reason}; remove the store's folder, and it is made again", path = path.display())]
+    BadStore {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The tokenizers library failed.
     #[error("the tokenizer failed: {0}")]
     Tokenizers(#[from] tokenizers::Error),

@@ -30,7 +30,7 @@ pub const END_OF_TEXT: &str = "<|endoftext|>";
 pub const VOCAB_SIZES: RangeInclusive<usize> = 257..=65_536;
 
 /// Bytes of a piece of text handed to one core.
-const PIECE_BYTES: usize = 32 * 1024;
+pub(crate) const PIECE_BYTES: usize = 32 * 1024;
 
 /// Pieces between two progress reports.
 const PIECES_PER_ROUND: usize = 64;

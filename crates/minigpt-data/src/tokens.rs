@@ -1,7 +1,6 @@
 //! Packing: one stream of tokens per split, cut into windows without padding.
 
-use std::sync::Arc;
-
+use crate::storage::Tokens;
 use crate::{DataError, Progress, Tokenizer};
 
 /// A split of a corpus as one stream of tokens, with what is needed to report its loss.
@@ -17,10 +16,11 @@ use crate::{DataError, Progress, Tokenizer};
 /// The counts are of the original documents, so that losses compare across tokenizers. With `nats`
 /// the summed loss of all predicted tokens, bits per byte is `nats / ln(2) / bytes` and word
 /// perplexity is `exp(nats / words)`.
+///
+/// The tokens are in memory, or in the mapped files of a [`TokenStore`](crate::TokenStore).
 #[derive(Clone, Debug)]
 pub struct TokenSplit {
-    /// All ids in order.
-    pub tokens: Arc<[u32]>,
+    pub(crate) tokens: Tokens,
     /// Bytes of UTF-8 in the documents; markers between documents do not count.
     pub bytes: u64,
     /// Words in the documents: stretches of anything but Unicode white space. Ends of lines and of
@@ -48,7 +48,7 @@ impl TokenSplit {
         }
         let sum = |count: fn(&str) -> usize| documents.iter().map(|d| count(d) as u64).sum();
         Ok(Self {
-            tokens: tokens.into(),
+            tokens: Tokens::Memory(tokens.into()),
             bytes: sum(str::len),
             words: sum(|text| text.split_whitespace().count()),
             characters: sum(|text| text.chars().count()),
@@ -60,6 +60,18 @@ impl TokenSplit {
     #[expect(clippy::len_without_is_empty, reason = "there is always an END_OF_TEXT")]
     pub fn len(&self) -> usize {
         self.tokens.len()
+    }
+
+    /// The ids in a range of the stream.
+    ///
+    /// # Panics
+    /// If the range goes beyond [`TokenSplit::len`].
+    #[must_use]
+    pub fn ids(&self, range: std::ops::Range<usize>) -> Vec<u32> {
+        assert!(range.end <= self.len(), "tokens {range:?} of {}", self.len());
+        let mut ids = Vec::with_capacity(range.len());
+        self.tokens.copy(range, &mut ids);
+        ids
     }
 
     /// Cuts the stream into windows of `block_size` tokens; the tokens are shared, not copied.
@@ -74,7 +86,7 @@ impl TokenSplit {
         if self.len() <= block_size {
             return Err(DataError::TooFewTokens { tokens: self.len(), block_size });
         }
-        Ok(Windows { tokens: Arc::clone(&self.tokens), block_size })
+        Ok(Windows { tokens: self.tokens.clone(), block_size })
     }
 }
 
@@ -85,17 +97,17 @@ impl TokenSplit {
 /// [`fresh`](Window::fresh) targets count, so that each token is predicted exactly once per pass.
 #[derive(Clone, Debug)]
 pub struct Windows {
-    tokens: Arc<[u32]>,
+    tokens: Tokens,
     block_size: usize,
 }
 
 /// What the model sees and what it should say: `targets[i]` is the token after `inputs[i]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
     /// The tokens seen, `block_size` of them.
-    pub inputs: &'a [u32],
+    pub inputs: Vec<u32>,
     /// The tokens to predict, `block_size` of them.
-    pub targets: &'a [u32],
+    pub targets: Vec<u32>,
     /// How many targets, from the end, count towards a loss over the whole split. All of them,
     /// except in a last window that overlaps the one before.
     pub fresh: usize,
@@ -114,20 +126,27 @@ impl Windows {
     /// # Panics
     /// If `index` is not below [`Windows::len`].
     #[must_use]
-    pub fn get(&self, index: usize) -> Window<'_> {
+    pub fn get(&self, index: usize) -> Window {
         assert!(index < self.len(), "window {index} of {}", self.len());
         let predicted_before = index * self.block_size;
         let start = predicted_before.min(self.predicted_tokens() - self.block_size);
         let end = start + self.block_size;
-        Window {
-            inputs: &self.tokens[start..end],
-            targets: &self.tokens[start + 1..=end],
-            fresh: end - predicted_before,
-        }
+        Window { fresh: end - predicted_before, ..self.at(start) }
+    }
+
+    /// The window whose first input is the token with this number.
+    pub(crate) fn at(&self, start: usize) -> Window {
+        let ids = |range: std::ops::Range<usize>| {
+            let mut ids = Vec::with_capacity(range.len());
+            self.tokens.copy(range, &mut ids);
+            ids
+        };
+        let end = start + self.block_size;
+        Window { inputs: ids(start..end), targets: ids(start + 1..end + 1), fresh: self.block_size }
     }
 
     /// All windows in the order of the text.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Window<'_>> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Window> {
         (0..self.len()).map(|index| self.get(index))
     }
 
@@ -150,11 +169,12 @@ mod tests {
 
     use super::TokenSplit;
     use crate::Tokenizer;
+    use crate::storage::Tokens;
     use proptest::prelude::*;
 
     /// A stream in which each token is its own position.
     fn positions(len: u32) -> TokenSplit {
-        TokenSplit { tokens: (0..len).collect(), bytes: 0, words: 0, characters: 0 }
+        TokenSplit { tokens: Tokens::Memory((0..len).collect()), bytes: 0, words: 0, characters: 0 }
     }
 
     proptest! {
@@ -165,7 +185,7 @@ mod tests {
             let mut predicted: Vec<u32> = Vec::new();
             for window in windows.iter() {
                 prop_assert_eq!(window.inputs.len(), block_size);
-                prop_assert!(window.inputs.iter().zip(window.targets).all(|(i, t)| i + 1 == *t));
+                prop_assert!(window.inputs.iter().zip(&window.targets).all(|(i, t)| i + 1 == *t));
                 predicted.extend(&window.targets[block_size - window.fresh..]);
             }
             prop_assert_eq!(predicted.len(), windows.predicted_tokens());
@@ -179,7 +199,8 @@ mod tests {
         let documents = ["é\n".to_owned(), "to  be".to_owned()];
         let split = TokenSplit::from_documents(&tokenizer, &documents, &mut |_| {}).unwrap();
         let end = tokenizer.end_of_text();
-        let ends: Vec<usize> = (0..split.len()).filter(|&i| split.tokens[i] == end).collect();
+        let ids = split.ids(0..split.len());
+        let ends: Vec<usize> = (0..split.len()).filter(|&i| ids[i] == end).collect();
         assert_eq!((end, ends, split.len()), (256, vec![0, 4, 11], 12));
         assert_eq!((split.bytes, split.words, split.characters), (9, 3, 8));
     }

@@ -1,0 +1,180 @@
+//! Writing the tokens of a split, shard after shard.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use crate::files::temporary_name;
+use crate::input::Part;
+use crate::pieces::pieces;
+use crate::storage::TokenWidth;
+use crate::store::{ShardManifest, SplitManifest};
+use crate::tokenizer::PIECE_BYTES;
+use crate::{DataError, Tokenizer};
+
+/// Bytes of text that are tokenized at a time, on all cores.
+const ROUND_BYTES: usize = 2 << 20;
+
+/// What a document is cut into.
+enum Item {
+    Piece(String),
+    End,
+}
+
+/// Tokenizes what it is given and writes the ids; tells after each shard how far it has come.
+pub(crate) struct SplitWriter<'w> {
+    folder: &'w Path,
+    tokenizer: &'w Tokenizer,
+    width: TokenWidth,
+    shard_tokens: u64,
+    /// Called with the split's state after each shard, to save it.
+    save: &'w mut dyn FnMut(&SplitManifest) -> Result<(), DataError>,
+    /// Called with the bytes of text that are done.
+    progress: &'w mut dyn FnMut(u64),
+    state: SplitManifest,
+    /// Items that an earlier run has written already.
+    skip: u64,
+    round: Vec<Item>,
+    round_bytes: usize,
+    shard: Option<BufWriter<fs_err::File>>,
+    /// Tokens in the shard that is being written.
+    in_shard: u64,
+}
+
+impl<'w> SplitWriter<'w> {
+    /// Goes on after the last whole shard in `state`.
+    pub(crate) fn new(
+        folder: &'w Path,
+        tokenizer: &'w Tokenizer,
+        shard_tokens: u64,
+        state: SplitManifest,
+        save: &'w mut dyn FnMut(&SplitManifest) -> Result<(), DataError>,
+        progress: &'w mut dyn FnMut(u64),
+    ) -> Self {
+        Self {
+            folder,
+            tokenizer,
+            width: TokenWidth::for_vocabulary(tokenizer.vocab_size()),
+            shard_tokens,
+            save,
+            progress,
+            skip: state.items,
+            state,
+            round: Vec::new(),
+            round_bytes: 0,
+            shard: None,
+            in_shard: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, part: Part<'_>) -> Result<(), DataError> {
+        match part {
+            Part::Text(text) => {
+                pieces(text, PIECE_BYTES).try_for_each(|piece| self.push_item(Some(piece)))
+            }
+            Part::End => self.push_item(None),
+        }
+    }
+
+    /// A piece, or the end of a document.
+    fn push_item(&mut self, piece: Option<&str>) -> Result<(), DataError> {
+        if self.skip > 0 {
+            self.skip -= 1;
+            return Ok(());
+        }
+        self.round_bytes += piece.map_or(1, str::len);
+        self.round.push(piece.map_or(Item::End, |piece| Item::Piece(piece.to_owned())));
+        if self.round_bytes >= ROUND_BYTES { self.write_round() } else { Ok(()) }
+    }
+
+    fn write_round(&mut self) -> Result<(), DataError> {
+        let round = std::mem::take(&mut self.round);
+        self.round_bytes = 0;
+        let tokenizer = self.tokenizer;
+        let encoded: Vec<Counted> = round
+            .par_iter()
+            .map(|item| Counted::new(item, tokenizer))
+            .collect::<Result<_, DataError>>()?;
+        let mut bytes = Vec::new();
+        if self.state.tokens == 0 {
+            self.width.append(&[self.tokenizer.end_of_text()], &mut bytes);
+        }
+        for item in &encoded {
+            self.width.append(&item.ids, &mut bytes);
+            self.state.documents += item.documents;
+            self.state.bytes += item.bytes;
+            self.state.words += item.words;
+            self.state.characters += item.characters;
+        }
+        self.state.items += round.len() as u64;
+        let tokens = (bytes.len() / self.width.bytes()) as u64;
+        self.state.tokens += tokens;
+        self.in_shard += tokens;
+        let shard = match self.shard.take() {
+            Some(shard) => shard,
+            None => BufWriter::new(fs_err::File::create(temporary_name(&self.shard_path()))?),
+        };
+        self.shard.insert(shard).write_all(&bytes)?;
+        (self.progress)(self.state.bytes);
+        if self.in_shard >= self.shard_tokens { self.close_shard() } else { Ok(()) }
+    }
+
+    fn shard_name(&self) -> String {
+        format!("{}-{:05}.bin", self.state.split, self.state.shards.len())
+    }
+
+    fn shard_path(&self) -> std::path::PathBuf {
+        self.folder.join(self.shard_name())
+    }
+
+    fn close_shard(&mut self) -> Result<(), DataError> {
+        let Some(shard) = self.shard.take() else { return Ok(()) };
+        let path = self.shard_path();
+        let file = shard.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        drop(file);
+        fs_err::rename(temporary_name(&path), &path)?;
+        let shard = ShardManifest { file: self.shard_name(), tokens: self.in_shard };
+        self.state.shards.push(shard);
+        self.in_shard = 0;
+        (self.save)(&self.state)
+    }
+
+    /// Writes what is left; the split is then complete.
+    pub(crate) fn finish(mut self) -> Result<(), DataError> {
+        if !self.round.is_empty() {
+            self.write_round()?;
+        }
+        self.close_shard()?;
+        self.state.complete = true;
+        (self.save)(&self.state)
+    }
+}
+
+/// The ids of an item and what it counts for.
+#[derive(Default)]
+struct Counted {
+    ids: Vec<u32>,
+    documents: u64,
+    bytes: u64,
+    words: u64,
+    characters: u64,
+}
+
+impl Counted {
+    fn new(item: &Item, tokenizer: &Tokenizer) -> Result<Self, DataError> {
+        let Item::Piece(text) = item else {
+            let ids = vec![tokenizer.end_of_text()];
+            return Ok(Self { ids, documents: 1, ..Self::default() });
+        };
+        Ok(Self {
+            ids: tokenizer.encode(text)?,
+            documents: 0,
+            bytes: text.len() as u64,
+            // No piece ends within a word.
+            words: text.split_whitespace().count() as u64,
+            characters: text.chars().count() as u64,
+        })
+    }
+}

@@ -1,0 +1,161 @@
+//! A stream of tokens, in memory or in mapped files.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use memmap2::Mmap;
+
+use crate::DataError;
+
+/// Bytes of a token in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum TokenWidth {
+    /// Two bytes: ids below 65,536.
+    #[serde(rename = "u16")]
+    U16,
+    /// Four bytes.
+    #[serde(rename = "u32")]
+    U32,
+}
+
+impl TokenWidth {
+    /// The narrowest that has all ids of a vocabulary.
+    pub(crate) fn for_vocabulary(size: usize) -> Self {
+        if size <= 1 << 16 { Self::U16 } else { Self::U32 }
+    }
+
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Self::U16 => 2,
+            Self::U32 => 4,
+        }
+    }
+
+    /// Appends ids as they are in files: little-endian on every machine.
+    pub(crate) fn append(self, ids: &[u32], bytes: &mut Vec<u8>) {
+        match self {
+            Self::U16 => bytes.extend(ids.iter().flat_map(|id| (*id as u16).to_le_bytes())),
+            Self::U32 => bytes.extend(ids.iter().flat_map(|id| id.to_le_bytes())),
+        }
+    }
+
+    fn read(self, bytes: &[u8], ids: &mut Vec<u32>) {
+        match self {
+            Self::U16 => {
+                let (chunks, _) = bytes.as_chunks::<2>();
+                ids.extend(chunks.iter().map(|chunk| u32::from(u16::from_le_bytes(*chunk))));
+            }
+            Self::U32 => {
+                let (chunks, _) = bytes.as_chunks::<4>();
+                ids.extend(chunks.iter().map(|chunk| u32::from_le_bytes(*chunk)));
+            }
+        }
+    }
+}
+
+/// Token ids in order; cheap to clone and to share.
+#[derive(Clone)]
+pub(crate) enum Tokens {
+    Memory(Arc<[u32]>),
+    Mapped(Arc<[Shard]>),
+}
+
+/// A part of a stream in a file of its own.
+pub(crate) struct Shard {
+    /// Tokens of the stream before this shard.
+    start: usize,
+    len: usize,
+    width: TokenWidth,
+    map: Mmap,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tokens({})", self.len())
+    }
+}
+
+impl Shard {
+    /// Maps a file of exactly `len` tokens.
+    pub(crate) fn open(
+        path: &Path,
+        start: usize,
+        len: usize,
+        width: TokenWidth,
+    ) -> Result<Self, DataError> {
+        let file = fs_err::File::open(path)?;
+        let (expected, found) = ((len * width.bytes()) as u64, file.metadata()?.len());
+        if found != expected {
+            let reason = format!("{found} bytes instead of {expected}");
+            return Err(DataError::BadStore { path: path.to_owned(), reason });
+        }
+        // SAFETY: a shard is never written again after it got its name, and any bytes are valid
+        // tokens. A user who cuts the file short meanwhile ends the program with a bus error.
+        let map = unsafe { Mmap::map(file.file()) }?;
+        Ok(Self { start, len, width, map })
+    }
+}
+
+impl Tokens {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Memory(ids) => ids.len(),
+            Self::Mapped(shards) => shards.last().map_or(0, |shard| shard.start + shard.len),
+        }
+    }
+
+    /// Appends the ids of a range to `ids`.
+    pub(crate) fn copy(&self, range: Range<usize>, ids: &mut Vec<u32>) {
+        let shards = match self {
+            Self::Memory(all) => return ids.extend_from_slice(&all[range]),
+            Self::Mapped(shards) => shards,
+        };
+        let first = shards.partition_point(|shard| shard.start + shard.len <= range.start);
+        for shard in shards[first..].iter().take_while(|shard| shard.start < range.end) {
+            let from = range.start.max(shard.start) - shard.start;
+            let to = range.end.min(shard.start + shard.len) - shard.start;
+            let width = shard.width.bytes();
+            shard.width.read(&shard.map[from * width..to * width], ids);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::{Shard, TokenWidth, Tokens};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn shards_read_as_one_stream(
+            lens in prop::collection::vec(1_usize..9, 1..6),
+            wide in any::<bool>(),
+            (from, to) in (0_usize..50, 0_usize..50),
+        ) {
+            let (width, base) =
+                if wide { (TokenWidth::U32, 70_000) } else { (TokenWidth::U16, 65_000) };
+            let folder = tempfile::tempdir().unwrap();
+            let (mut all, mut shards) = (Vec::new(), Vec::new());
+            for (number, len) in lens.into_iter().enumerate() {
+                let start = all.len();
+                all.extend((start..start + len).map(|id| base + id as u32));
+                let path = folder.path().join(number.to_string());
+                let mut bytes = Vec::new();
+                width.append(&all[start..], &mut bytes);
+                fs_err::write(&path, bytes).unwrap();
+                shards.push(Shard::open(&path, start, len, width).unwrap());
+            }
+            let mapped = Tokens::Mapped(shards.into());
+            prop_assert_eq!(mapped.len(), all.len());
+            let to = to.min(all.len());
+            let range = from.min(to)..to;
+            let mut ids = Vec::new();
+            mapped.copy(range.clone(), &mut ids);
+            prop_assert_eq!(&ids, &all[range]);
+        }
+    }
+}
