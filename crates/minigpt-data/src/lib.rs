@@ -66,7 +66,7 @@ mod tokens;
 pub use corpus::Corpus;
 pub use documents::Documents;
 pub use error::DataError;
-pub use order::shuffled;
+pub use order::{Passes, Place, shuffled};
 pub use source::{ReadOptions, Source};
 pub use spec::TokenizerSpec;
 pub use storage::TokenWidth;

@@ -1,8 +1,10 @@
 //! In which order the windows of a pass are visited.
 
-use rand::SeedableRng;
 use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+use crate::{Window, Windows};
 
 /// The numbers `0..len` in random order, a pure function of all three arguments.
 ///
@@ -18,9 +20,201 @@ pub fn shuffled(len: usize, seed: u64, pass: u64) -> Vec<usize> {
     order
 }
 
+/// The windows of a training run, pass after pass without end: cut anew and shuffled anew in each.
+///
+/// Any window can be asked for by its position in the run, in constant time and memory: a resumed
+/// run and any number of workers need nothing but the seed and a position.
+///
+/// Let the split predict `P` tokens and a window hold `B`. The stream is seen as a circle, whose
+/// last [`END_OF_TEXT`](crate::END_OF_TEXT) is its first. Each pass draws an offset below `B`; its
+/// `P / B` windows follow each other from there, and the last may go on at the start of the stream.
+/// So every token is predicted at most once per pass, and all are but the `P % B` before the
+/// offset: tokens at the start of the stream or, as far as the offset is less than `P % B`, at its
+/// end. All targets of a window count.
+#[derive(Clone, Debug)]
+pub struct Passes {
+    windows: Windows,
+    seed: u64,
+}
+
+/// Where a position in a run leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The pass, counted from 0.
+    pub pass: u64,
+    /// The offset at which the first window of this pass starts.
+    pub offset: usize,
+    /// The first input of the window, as an index into the stream.
+    pub start: usize,
+}
+
+impl Passes {
+    /// The passes that a seed gives.
+    #[must_use]
+    pub fn new(windows: Windows, seed: u64) -> Self {
+        Self { windows, seed }
+    }
+
+    /// Number of windows in each pass, at least 1.
+    #[must_use]
+    pub fn windows_per_pass(&self) -> usize {
+        self.windows.predicted_tokens() / self.windows.block_size()
+    }
+
+    /// Tokens in a window.
+    #[must_use]
+    pub fn block_size(&self) -> usize {
+        self.windows.block_size()
+    }
+
+    /// Where the window with this number in the run lies, counted from 0; a pure function of the
+    /// seed and the position.
+    #[must_use]
+    pub fn place(&self, position: u64) -> Place {
+        let per_pass = self.windows_per_pass();
+        let (pass, index) = (position / per_pass as u64, position % per_pass as u64);
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        random.set_stream(pass);
+        let block_size = self.block_size();
+        let offset = (random.next_u64() % block_size as u64) as usize;
+        let index = Permutation::new(per_pass as u64, &mut random).get(index) as usize;
+        let start = (offset + index * block_size) % self.windows.predicted_tokens();
+        Place { pass, offset, start }
+    }
+
+    /// The window with this number in the run.
+    #[must_use]
+    pub fn get(&self, position: u64) -> Window {
+        self.windows.around(self.place(position).start)
+    }
+}
+
+/// Rounds of the Feistel network: four make it pseudo-random (Luby and Rackoff 1988), the others
+/// make up for the simple round function.
+const ROUNDS: usize = 8;
+
+/// The numbers below `len` in random order, each computed alone.
+///
+/// A Feistel network permutes the numbers below the next power of four; one that leads out of the
+/// range is led on until it is in again, fewer than four times on average.
+struct Permutation {
+    len: u64,
+    half_bits: u32,
+    keys: [u64; ROUNDS],
+}
+
+impl Permutation {
+    fn new(len: u64, random: &mut ChaCha8Rng) -> Self {
+        let bits = u64::BITS - (len - 1).leading_zeros();
+        let half_bits = bits.div_ceil(2).max(1);
+        Self { len, half_bits, keys: std::array::from_fn(|_| random.next_u64()) }
+    }
+
+    fn get(&self, index: u64) -> u64 {
+        let mut number = self.step(index);
+        while number >= self.len {
+            number = self.step(number);
+        }
+        number
+    }
+
+    fn step(&self, number: u64) -> u64 {
+        let mask = (1 << self.half_bits) - 1;
+        let (mut left, mut right) = (number >> self.half_bits, number & mask);
+        for key in self.keys {
+            (left, right) = (right, left ^ (mix(right ^ key) & mask));
+        }
+        left << self.half_bits | right
+    }
+}
+
+/// The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::shuffled;
+    #![allow(clippy::unwrap_used)]
+
+    use super::{Passes, Permutation, shuffled};
+    use crate::TokenSplit;
+    use proptest::prelude::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+    use std::collections::BTreeSet;
+
+    fn passes(tokens: u32, block_size: usize, seed: u64) -> Passes {
+        let split = TokenSplit::from_ids((0..tokens).collect(), 0, 0, 0);
+        Passes::new(split.windows(block_size).unwrap(), seed)
+    }
+
+    proptest! {
+        #[test]
+        fn a_pass_predicts_all_but_the_tokens_before_its_offset(
+            predicted in 1_usize..300,
+            block_size in 1_usize..50,
+            seed in any::<u64>(),
+            pass in 0_u64..5,
+        ) {
+            prop_assume!(block_size <= predicted);
+            let passes = passes(predicted as u32 + 1, block_size, seed);
+            let per_pass = passes.windows_per_pass() as u64;
+            let mut targets = BTreeSet::new();
+            // Backwards: no window needs the ones before it.
+            for position in (pass * per_pass..(pass + 1) * per_pass).rev() {
+                let window = passes.get(position);
+                prop_assert_eq!(passes.place(position).pass, pass);
+                prop_assert_eq!(window.fresh, block_size);
+                prop_assert_eq!(window.inputs.len(), block_size);
+                for (input, target) in window.inputs.iter().zip(&window.targets) {
+                    prop_assert_eq!(input + 1, *target);
+                    prop_assert!(targets.insert(*target as usize), "predicted twice");
+                }
+            }
+            let offset = passes.place(pass * per_pass).offset;
+            prop_assert!(offset < block_size);
+            let left_out = (1..=predicted % block_size)
+                .map(|before| (offset + predicted - before) % predicted + 1);
+            let expected: BTreeSet<usize> = left_out.collect();
+            let all: BTreeSet<usize> = (1..=predicted).collect();
+            prop_assert_eq!(all.difference(&targets).copied().collect::<BTreeSet<_>>(), expected);
+        }
+
+        #[test]
+        fn a_permutation_has_every_number_once(len in 1_u64..2000, seed in any::<u64>()) {
+            let order = Permutation::new(len, &mut ChaCha8Rng::seed_from_u64(seed));
+            let mut numbers: Vec<u64> = (0..len).map(|index| order.get(index)).collect();
+            numbers.sort_unstable();
+            prop_assert_eq!(numbers, (0..len).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn passes_differ_and_look_random() {
+        let passes = passes(64_001, 64, 1337);
+        let pass = |number: u64| -> Vec<usize> {
+            (0..1000).map(|index| passes.place(number * 1000 + index).start).collect()
+        };
+        let (first, second) = (pass(0), pass(1));
+        assert_eq!(first, pass(0));
+        assert_ne!(first[0] % 64, second[0] % 64, "both offsets are the same");
+        let same = first.iter().zip(&second).filter(|(a, b)| *a / 64 == *b / 64).count();
+        assert!(same < 10, "{same} windows at the same place");
+        // Chance alone makes half of the neighbours ascend, give or take 9 (one sigma).
+        let ascents = first.windows(2).filter(|pair| pair[0] < pair[1]).count();
+        assert!((455..545).contains(&ascents), "{ascents}");
+    }
+
+    /// Checkpoints hold a position in this order: if this test fails, they no longer resume.
+    #[test]
+    fn passes_are_pinned() {
+        let passes = passes(1001, 10, 1337);
+        let starts: Vec<usize> = [0, 1, 99, 100].map(|at| passes.place(at).start).into();
+        assert_eq!(starts, [774, 954, 834, 92]);
+    }
 
     #[test]
     fn is_a_permutation_that_depends_on_seed_and_pass() {

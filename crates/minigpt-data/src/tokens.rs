@@ -55,6 +55,17 @@ impl TokenSplit {
         })
     }
 
+    /// A split of ids that were made elsewhere, in the order shown above; the counts are of their
+    /// text.
+    ///
+    /// # Panics
+    /// If there are no ids.
+    #[must_use]
+    pub fn from_ids(ids: Vec<u32>, bytes: u64, words: u64, characters: u64) -> Self {
+        assert!(!ids.is_empty(), "a stream has at least its first END_OF_TEXT");
+        Self { tokens: Tokens::Memory(ids.into()), bytes, words, characters }
+    }
+
     /// Number of tokens, with every [`END_OF_TEXT`](crate::END_OF_TEXT).
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "there is always an END_OF_TEXT")]
@@ -131,18 +142,20 @@ impl Windows {
         let predicted_before = index * self.block_size;
         let start = predicted_before.min(self.predicted_tokens() - self.block_size);
         let end = start + self.block_size;
-        Window { fresh: end - predicted_before, ..self.at(start) }
+        Window { fresh: end - predicted_before, ..self.around(start) }
     }
 
-    /// The window whose first input is the token with this number.
-    pub(crate) fn at(&self, start: usize) -> Window {
-        let ids = |range: std::ops::Range<usize>| {
-            let mut ids = Vec::with_capacity(range.len());
-            self.tokens.copy(range, &mut ids);
+    /// The window whose first input is the token with this number; beyond the end of the stream it
+    /// goes on at the start.
+    pub(crate) fn around(&self, start: usize) -> Window {
+        let straight = self.block_size.min(self.predicted_tokens() - start);
+        let ids = |first: usize| {
+            let mut ids = Vec::with_capacity(self.block_size);
+            self.tokens.copy(start + first..start + first + straight, &mut ids);
+            self.tokens.copy(first..first + self.block_size - straight, &mut ids);
             ids
         };
-        let end = start + self.block_size;
-        Window { inputs: ids(start..end), targets: ids(start + 1..end + 1), fresh: self.block_size }
+        Window { inputs: ids(0), targets: ids(1), fresh: self.block_size }
     }
 
     /// All windows in the order of the text.
@@ -169,12 +182,11 @@ mod tests {
 
     use super::TokenSplit;
     use crate::Tokenizer;
-    use crate::storage::Tokens;
     use proptest::prelude::*;
 
     /// A stream in which each token is its own position.
     fn positions(len: u32) -> TokenSplit {
-        TokenSplit { tokens: Tokens::Memory((0..len).collect()), bytes: 0, words: 0, characters: 0 }
+        TokenSplit::from_ids((0..len).collect(), 0, 0, 0)
     }
 
     proptest! {
