@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::folder::{Split, data_files, find_split, glob_files};
 use crate::holdout::{after, before, tenth_from_the_end};
 use crate::input::{Input, Part, Sink, stem};
-use crate::{Corpus, DataError, ReadOptions};
+use crate::{Corpus, DataError, Hub, ReadOptions};
 
 /// The files of a [`Source`](crate::Source) and its splits, found but not read yet.
 ///
@@ -184,6 +184,11 @@ impl Documents {
             valid: collect(Split::Valid)?,
             test: if self.test.is_empty() { None } else { Some(collect(Split::Test)?) },
         })
+    }
+
+    /// Where tokenizers on the hub are to be had.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.options.hub
     }
 
     /// The splits there are, in order.

@@ -117,7 +117,7 @@ pub enum DataError {
     ZeroBlockSize,
     /// A tokenizer name that is not understood.
     #[error(
-        "unknown tokenizer {given:?}: expected \"gpt2\", \"bpe:<size>\" such as \"bpe:4096\", \"char\", \"byte\" or \"file:<tokenizer.json>\""
+        "unknown tokenizer {given:?}: expected \"gpt2\", \"bpe:<size>\" such as \"bpe:4096\", \"char\", \"byte\", \"file:<tokenizer.json>\" or \"hf:<owner>/<model>\""
     )]
     UnknownTokenizer {
         /// The name as given.
@@ -154,6 +154,26 @@ pub enum DataError {
         id: u32,
         /// Size of the vocabulary.
         vocab_size: usize,
+    },
+    /// A dataset name that is not understood.
+    #[error(
+        "unknown dataset \"hf:{given}\": expected \"hf:<owner>/<dataset>\", then \"/<config>\" and \"@<revision>\" if needed, such as \"hf:Salesforce/wikitext/wikitext-2-v1\""
+    )]
+    UnknownDataset {
+        /// The name as given, without "hf:".
+        given: String,
+    },
+    /// The hub does not give a file, and the cache does not have it.
+    #[error(
+        "{file} cannot be had from {address}: {reason}; offline, give a folder with the files instead: `--data <folder>`"
+    )]
+    Hub {
+        /// The file, or the dataset or model as a whole.
+        file: String,
+        /// Where it was asked for.
+        address: String,
+        /// What went wrong.
+        reason: String,
     },
     /// A token store that was changed by hand, or written by another version.
     #[error("{path} is no usable token store: {reason}; remove the store's folder, and it is made again", path = path.display())]

@@ -44,11 +44,13 @@
 
 mod chars;
 mod corpus;
+mod dataset;
 mod documents;
 mod error;
 mod files;
 mod folder;
 mod holdout;
+mod hub;
 mod input;
 mod order;
 mod pieces;
@@ -64,8 +66,10 @@ mod tokenizer;
 mod tokens;
 
 pub use corpus::Corpus;
+pub use dataset::HubDataset;
 pub use documents::Documents;
 pub use error::DataError;
+pub use hub::{Download, Hub};
 pub use order::{Passes, Place, shuffled};
 pub use source::{ReadOptions, Source};
 pub use spec::TokenizerSpec;

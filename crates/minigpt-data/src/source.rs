@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::documents::Documents;
-use crate::{Corpus, DataError};
+use crate::{Corpus, DataError, Download, Hub, HubDataset};
 
 /// Where text comes from. Parsed, displayed and serialised as one string:
 ///
@@ -16,6 +16,7 @@ use crate::{Corpus, DataError};
 /// | a path to a folder | the data files in it; see [`Corpus::from_path`] for splits |
 /// | a pattern with `*`, `?` or `[` | all files that match, sorted by path |
 /// | `-` | standard input, as text |
+/// | `hf:owner/dataset/config@revision` | a [`HubDataset`]; config and revision can be left out |
 ///
 /// A name that also ends in `.gz`, `.xz` or `.zst` is unpacked while it is read. A file that is
 /// named `embedded` or `-` can be given as `./embedded`.
@@ -30,6 +31,8 @@ pub enum Source {
     Pattern(String),
     /// Standard input.
     Stdin,
+    /// A dataset on the Hugging Face hub.
+    Hub(HubDataset),
 }
 
 /// How the files of a source are to be read.
@@ -40,12 +43,14 @@ pub struct ReadOptions {
     /// Whether bytes that are no UTF-8 become U+FFFD, instead of being an error that names the
     /// place; NUL bytes are then accepted as they are.
     pub lossy: bool,
+    /// Where datasets and tokenizers on the hub are to be had.
+    pub hub: Hub,
 }
 
 impl Default for ReadOptions {
-    /// Text in the field "text", and no bad bytes.
+    /// Text in the field "text", no bad bytes, and the hub of [`Hub::from_env`].
     fn default() -> Self {
-        Self { text_field: "text".to_owned(), lossy: false }
+        Self { text_field: "text".to_owned(), lossy: false, hub: Hub::from_env() }
     }
 }
 
@@ -54,6 +59,9 @@ impl FromStr for Source {
 
     /// A path that exists is a path even if it looks like a pattern.
     fn from_str(text: &str) -> Result<Self, DataError> {
+        if let Some(dataset) = text.strip_prefix("hf:") {
+            return dataset.parse().map(Self::Hub);
+        }
         Ok(match text {
             "" => return Err(DataError::Missing { path: PathBuf::new() }),
             "embedded" => Self::Embedded,
@@ -73,6 +81,7 @@ impl fmt::Display for Source {
             Self::Path(path) => path.display().fmt(f),
             Self::Pattern(pattern) => f.write_str(pattern),
             Self::Stdin => f.write_str("-"),
+            Self::Hub(dataset) => write!(f, "hf:{dataset}"),
         }
     }
 }
@@ -93,18 +102,31 @@ impl From<Source> for String {
 
 impl Source {
     /// Finds the files of the source and its splits; reads nothing yet but standard input, which
-    /// is copied to a temporary file.
+    /// is copied to a temporary file, and downloads from the hub what is not in its cache.
     ///
     /// # Errors
     /// One for each way in which the place can disappoint: [`DataError::Missing`],
     /// [`DataError::NoTextFiles`], [`DataError::AmbiguousSplit`], [`DataError::MissingParts`],
-    /// [`DataError::BadPattern`], [`DataError::Io`].
+    /// [`DataError::BadPattern`], [`DataError::Hub`], [`DataError::Io`].
     pub fn open(&self, options: &ReadOptions) -> Result<Documents, DataError> {
+        self.open_with_progress(options, &mut |_| {})
+    }
+
+    /// As [`Source::open`]; `progress` is called while files are downloaded.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub fn open_with_progress(
+        &self,
+        options: &ReadOptions,
+        progress: &mut dyn FnMut(Download),
+    ) -> Result<Documents, DataError> {
         match self {
             Self::Embedded => Ok(Documents::embedded()),
             Self::Path(path) => Documents::in_path(path, options),
             Self::Pattern(pattern) => Documents::in_pattern(pattern, options),
             Self::Stdin => Documents::in_stream(std::io::stdin().lock(), "stdin", options),
+            Self::Hub(dataset) => dataset.open(options, progress),
         }
     }
 

@@ -4,8 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use hf_hub::Repo;
+
 use crate::tokenizer::check_vocab_size;
-use crate::{Corpus, DataError, Documents, Tokenizer};
+use crate::{Corpus, DataError, Documents, Hub, Tokenizer};
 
 /// Which tokenizer to use. Parsed, displayed and serialised as one string:
 ///
@@ -16,6 +18,7 @@ use crate::{Corpus, DataError, Documents, Tokenizer};
 /// | `char` | an id for each character of the corpus |
 /// | `byte` | an id for each of the 256 bytes |
 /// | `file:tokenizer.json` | the one in this file |
+/// | `hf:owner/model` | the one of a model on the Hugging Face hub |
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum TokenizerSpec {
@@ -35,6 +38,11 @@ pub enum TokenizerSpec {
         /// Where it is.
         path: PathBuf,
     },
+    /// The `tokenizer.json` of a model on the Hugging Face hub.
+    Hub {
+        /// The model, as "owner/model".
+        model: String,
+    },
 }
 
 impl FromStr for TokenizerSpec {
@@ -51,6 +59,7 @@ impl FromStr for TokenizerSpec {
                 check_vocab_size(vocab_size).map(|()| Self::Bpe { vocab_size })
             }
             Some(("file", path)) if !path.is_empty() => Ok(Self::File { path: path.into() }),
+            Some(("hf", model)) if !model.is_empty() => Ok(Self::Hub { model: model.to_owned() }),
             _ => Err(unknown()),
         }
     }
@@ -64,6 +73,7 @@ impl fmt::Display for TokenizerSpec {
             Self::Char => f.write_str("char"),
             Self::Byte => f.write_str("byte"),
             Self::File { path } => write!(f, "file:{}", path.display()),
+            Self::Hub { model } => write!(f, "hf:{model}"),
         }
     }
 }
@@ -88,7 +98,8 @@ impl Tokenizer {
     /// held-out text never fails for a character that happens to be rare.
     ///
     /// # Errors
-    /// As [`Tokenizer::gpt2`], [`Tokenizer::train_bpe`] and [`Tokenizer::load`].
+    /// As [`Tokenizer::gpt2`], [`Tokenizer::train_bpe`],
+    /// [`Tokenizer::load`] and [`Tokenizer::from_hub`].
     pub fn for_corpus(spec: &TokenizerSpec, corpus: &Corpus) -> Result<Self, DataError> {
         let train = || corpus.train.iter().map(String::as_str);
         match spec {
@@ -100,7 +111,17 @@ impl Tokenizer {
             }
             TokenizerSpec::Byte => Self::bytes(),
             TokenizerSpec::File { path } => Self::load(path),
+            TokenizerSpec::Hub { model } => Self::from_hub(model, &Hub::from_env()),
         }
+    }
+
+    /// Loads the `tokenizer.json` of a model on the Hugging Face hub.
+    ///
+    /// # Errors
+    /// [`DataError::Hub`] if it cannot be had, and as [`Tokenizer::load`].
+    pub fn from_hub(model: &str, hub: &Hub) -> Result<Self, DataError> {
+        let snapshot = hub.snapshot(Repo::model(model.to_owned()))?;
+        Self::load(&snapshot.get("tokenizer.json", &mut |_| {})?)
     }
 
     /// As [`Tokenizer::for_corpus`], without the documents in memory.
@@ -114,6 +135,7 @@ impl Tokenizer {
             TokenizerSpec::Char => Self::characters_of(documents),
             TokenizerSpec::Byte => Self::bytes(),
             TokenizerSpec::File { path } => Self::load(path),
+            TokenizerSpec::Hub { model } => Self::from_hub(model, documents.hub()),
         }
     }
 }

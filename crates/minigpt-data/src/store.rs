@@ -312,7 +312,9 @@ impl Build {
 fn key(documents: &Documents, spec: &TokenizerSpec) -> Result<String, DataError> {
     let tokenizer = match spec {
         // The name tells nothing about the contents.
-        TokenizerSpec::File { path } => Tokenizer::load(path)?.fingerprint()?,
+        TokenizerSpec::File { .. } | TokenizerSpec::Hub { .. } => {
+            Tokenizer::for_documents(spec, documents)?.fingerprint()?
+        }
         other => other.to_string(),
     };
     let all = format!("{FORMAT}\n{}\n{tokenizer}\n", documents.fingerprint());

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod corpus;
+mod hub;
 mod sources;
 mod tokenizer;

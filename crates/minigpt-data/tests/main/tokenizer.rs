@@ -190,7 +190,7 @@ fn labels_are_readable() {
 
 #[test]
 fn specs_are_strings() {
-    for text in ["gpt2", "bpe:257", "bpe:65536", "char", "byte", "file:a/b:c.json"] {
+    for text in ["gpt2", "bpe:257", "bpe:65536", "char", "byte", "file:a/b:c.json", "hf:a/b"] {
         let spec: TokenizerSpec = text.parse().unwrap();
         assert_eq!(spec.to_string(), text);
         let json = serde_json::to_string(&spec).unwrap();
@@ -199,7 +199,7 @@ fn specs_are_strings() {
     }
     let unknown = |given| {
         format!(
-            "unknown tokenizer {given:?}: expected \"gpt2\", \"bpe:<size>\" such as \"bpe:4096\", \"char\", \"byte\" or \"file:<tokenizer.json>\""
+            "unknown tokenizer {given:?}: expected \"gpt2\", \"bpe:<size>\" such as \"bpe:4096\", \"char\", \"byte\", \"file:<tokenizer.json>\" or \"hf:<owner>/<model>\""
         )
     };
     let out_of_range = |given| {

@@ -1,0 +1,149 @@
+//! A dataset on the hub: which of its files are which split.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use hf_hub::{Repo, RepoType};
+
+use crate::folder::{Split, check_complete};
+use crate::hub::Snapshot;
+use crate::input::{is_data_name, stem};
+use crate::{DataError, Documents, Download, ReadOptions};
+
+/// A dataset on the Hugging Face hub: `owner/name`, then `/config` and `@revision` where they are
+/// needed, as in `Salesforce/wikitext/wikitext-2-v1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubDataset {
+    /// Owner and name, with a slash between.
+    pub repo: String,
+    /// Which of the dataset's configurations, that is, folders.
+    pub config: Option<String>,
+    /// Branch, tag or commit; "main" if there is none.
+    pub revision: Option<String>,
+}
+
+impl FromStr for HubDataset {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        let (path, revision) = match text.split_once('@') {
+            Some((path, revision)) => (path, Some(revision.to_owned())),
+            None => (text, None),
+        };
+        let mut parts = path.split('/').map(str::to_owned);
+        let (owner, name, config) = (parts.next(), parts.next(), parts.next());
+        let all = [&owner, &name, &config, &revision];
+        let is_empty = |part: &&Option<String>| part.as_ref().is_some_and(String::is_empty);
+        match (owner.as_ref(), name.as_ref(), parts.next()) {
+            (Some(owner), Some(name), None) if !all.iter().any(is_empty) => {
+                Ok(Self { repo: format!("{owner}/{name}"), config, revision })
+            }
+            _ => Err(DataError::UnknownDataset { given: text.to_owned() }),
+        }
+    }
+}
+
+impl fmt::Display for HubDataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.repo)?;
+        self.config.iter().try_for_each(|config| write!(f, "/{config}"))?;
+        self.revision.iter().try_for_each(|revision| write!(f, "@{revision}"))
+    }
+}
+
+impl HubDataset {
+    /// Downloads what is not in the cache yet.
+    pub(crate) fn open(
+        &self,
+        options: &ReadOptions,
+        progress: &mut dyn FnMut(Download),
+    ) -> Result<Documents, DataError> {
+        let revision = self.revision.clone().unwrap_or_else(|| "main".to_owned());
+        let repo = Repo::with_revision(self.repo.clone(), RepoType::Dataset, revision);
+        let snapshot = options.hub.snapshot(repo)?;
+        let splits = self.choose(&snapshot)?;
+        let mut get = |file: &String| snapshot.get(file, progress);
+        let mut paths: [Vec<PathBuf>; 3] = Default::default();
+        for (paths, files) in paths.iter_mut().zip(&splits) {
+            *paths = files.iter().map(&mut get).collect::<Result<_, _>>()?;
+        }
+        let name = self.config.as_deref().or(self.repo.rsplit('/').next()).unwrap_or_default();
+        let label = PathBuf::from(format!("hf:{self}"));
+        Documents::of_files(name.to_owned(), &label, paths, options)
+    }
+
+    fn choose(&self, snapshot: &Snapshot<'_>) -> Result<[Vec<String>; 3], DataError> {
+        let splits = split_files(snapshot.files(), self.config.as_deref());
+        let splits = splits.map_err(|reason| DataError::Hub {
+            file: self.to_string(),
+            address: snapshot.address(),
+            reason,
+        })?;
+        for files in &splits {
+            check_complete(&PathBuf::from(snapshot.address()), files)?;
+        }
+        Ok(splits)
+    }
+}
+
+/// The files of each split, sorted; where none is named for training, all of them are. Of several
+/// formats the first in this order is taken, since the others say the same.
+fn split_files(files: &[String], config: Option<&str>) -> Result<[Vec<String>; 3], String> {
+    let config = match config {
+        Some(config) => config.to_owned(),
+        None => only_config(files)?,
+    };
+    let of_config: Vec<&String> = files.iter().filter(|file| config_of(file) == config).collect();
+    for extension in [".parquet", ".jsonl", ".ndjson", ".txt"] {
+        let all =
+            || of_config.iter().filter(|file| file.contains(extension)).map(|&file| file.clone());
+        let named = |split: Split| {
+            let mut files: Vec<String> = all().filter(|file| split.is_named_by(file)).collect();
+            files.sort();
+            files
+        };
+        let train = named(Split::Train);
+        if !train.is_empty() {
+            return Ok([train, named(Split::Valid), named(Split::Test)]);
+        }
+        let mut all: Vec<String> = all().collect();
+        if !all.is_empty() {
+            all.sort();
+            return Ok([all, Vec::new(), Vec::new()]);
+        }
+    }
+    let what = if config.is_empty() { String::new() } else { format!(" in {config:?}") };
+    Err(format!("it has no .parquet, .jsonl or .txt files{what}; name one of {}", configs(files)))
+}
+
+/// The folder that tells the configurations of a dataset apart: the last that is neither named for
+/// a split nor "data".
+fn config_of(file: &str) -> &str {
+    let folders = file.rsplit('/').skip(1);
+    let is_split = |folder: &str| {
+        [Split::Train, Split::Valid, Split::Test].iter().any(|split| split.is_named_by(folder))
+    };
+    folders.into_iter().find(|folder| *folder != "data" && !is_split(folder)).unwrap_or("")
+}
+
+fn data_configs(files: &[String]) -> std::collections::BTreeSet<&str> {
+    let is_data = |file: &&String| {
+        let name = file.rsplit('/').next().unwrap_or_default();
+        is_data_name(name) && !name.contains(".md") && !stem(name).eq_ignore_ascii_case("license")
+    };
+    files.iter().filter(is_data).map(|file| config_of(file)).collect()
+}
+
+fn only_config(files: &[String]) -> Result<String, String> {
+    let all = data_configs(files);
+    match all.first() {
+        Some(first) if first.is_empty() || all.len() == 1 => Ok((*first).to_owned()),
+        None => Ok(String::new()),
+        Some(_) => Err(format!("it has several configurations; name one of {}", configs(files))),
+    }
+}
+
+fn configs(files: &[String]) -> String {
+    data_configs(files).into_iter().collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,350 @@
+//! The hub's protocol, spoken by a server of our own on this machine, with all that can go wrong.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use minigpt_data::{
+    Corpus, DataError, Hub, HubDataset, ReadOptions, Source, Tokenizer, TokenizerSpec,
+};
+use sha2::{Digest, Sha256};
+
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// What goes wrong with one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Status(u16),
+    /// The connection ends after half of the bytes.
+    BreakOff,
+    /// All bytes come, but not the right ones.
+    WrongBytes,
+}
+
+#[derive(Default)]
+struct State {
+    /// Repository and file to contents, "datasets/o/d/train.txt" for instance.
+    files: BTreeMap<String, Vec<u8>>,
+    /// A part of the path that is asked for, and what happens then, once each.
+    faults: Vec<(&'static str, Fault)>,
+    /// The request lines with the range and the token.
+    requests: Vec<String>,
+}
+
+/// Answers as the hub does, as far as hf-hub asks.
+struct Server {
+    address: String,
+    state: Arc<Mutex<State>>,
+    cache: tempfile::TempDir,
+}
+
+impl Server {
+    fn new(files: &[(&str, &[u8])]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let files = files.iter().map(|(name, bytes)| (name.to_string(), bytes.to_vec())).collect();
+        let state = Arc::new(Mutex::new(State { files, ..State::default() }));
+        let (shared, own) = (Arc::clone(&state), address.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                answer(&shared, &own, stream.unwrap());
+            }
+        });
+        Self { address, state, cache: tempfile::tempdir().unwrap() }
+    }
+
+    fn wikitext() -> Self {
+        let line = |text: &str| format!("{{\"text\": \"{text}\"}}\n").repeat(2000).into_bytes();
+        Self::new(&[
+            ("datasets/o/d/README.md", b"not data"),
+            ("datasets/o/d/small/train-00000-of-00002.jsonl", &line("one")),
+            ("datasets/o/d/small/train-00001-of-00002.jsonl", &line("two")),
+            ("datasets/o/d/small/validation-00000-of-00001.jsonl", &line("held out")),
+            ("datasets/o/d/small/test-00000-of-00001.jsonl", &line("last")),
+            ("datasets/o/d/large/train.jsonl", &line("large")),
+        ])
+    }
+
+    fn fault(&self, path: &'static str, faults: &[Fault]) {
+        let mut state = self.state.lock().unwrap();
+        state.faults.extend(faults.iter().map(|fault| (path, *fault)));
+    }
+
+    fn requests(&self, part: &str) -> Vec<String> {
+        let state = self.state.lock().unwrap();
+        state.requests.iter().filter(|request| request.contains(part)).cloned().collect()
+    }
+
+    fn options(&self) -> ReadOptions {
+        let hub = Hub {
+            endpoint: self.address.clone(),
+            cache: Some(self.cache.path().join("hub")),
+            token: Some("secret".to_owned()),
+            offline: false,
+            retries: 2,
+            pause: Duration::from_millis(1),
+        };
+        ReadOptions { hub, text_field: "text".to_owned(), lossy: false }
+    }
+
+    fn read(&self, source: &str) -> Result<Corpus, DataError> {
+        source.parse::<Source>().unwrap().read(&self.options())
+    }
+}
+
+fn answer(state: &Mutex<State>, address: &str, mut stream: TcpStream) {
+    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    let Some(Ok(request)) = lines.next() else { return };
+    let (mut range, mut token) = (0, String::new());
+    let mut is_probe = false;
+    for line in lines.map_while(Result::ok).take_while(|line| !line.is_empty()) {
+        let (name, value) = line.split_once(": ").unwrap();
+        match name.to_lowercase().as_str() {
+            "range" => {
+                is_probe = value == "bytes=0-0";
+                let from = value.trim_start_matches("bytes=").split('-').next();
+                range = from.unwrap().parse().unwrap();
+            }
+            "authorization" => token = value.to_owned(),
+            _ => {}
+        }
+    }
+    let path = request.split(' ').nth(1).unwrap().to_owned();
+    let mut state = state.lock().unwrap();
+    state.requests.push(format!("{path} from {range} with {token}"));
+    let fault = state.faults.iter().position(|(part, fault)| {
+        path.contains(part) && (!is_probe || matches!(fault, Fault::Status(_)))
+    });
+    // A redirected request fails where it is led to.
+    let is_led_on = path.contains("/resolve/") && path.ends_with("jsonl");
+    let fault = fault.filter(|_| !is_led_on).map(|at| state.faults.remove(at).1);
+    let mut send = |status: u16, headers: &str, length: usize, body: &[u8]| {
+        let head = format!(
+            "HTTP/1.1 {status} -\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n"
+        );
+        // The client may have gone already.
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+    };
+    if let Some(Fault::Status(status)) = fault {
+        return send(status, "", 0, b"");
+    }
+    if let Some(repo) = path.strip_prefix("/api/").and_then(|path| path.split_once("/revision/")) {
+        let prefix = repo.0.trim_start_matches("models/");
+        let names = state.files.keys().filter_map(|file| file.strip_prefix(&format!("{prefix}/")));
+        let siblings: Vec<_> = names.map(|name| format!("{{\"rfilename\": {name:?}}}")).collect();
+        let body = format!("{{\"sha\": {COMMIT:?}, \"siblings\": [{}]}}", siblings.join(","));
+        let found = if siblings.is_empty() { 404 } else { 200 };
+        return send(found, "Content-Type: application/json\r\n", body.len(), body.as_bytes());
+    }
+    let file = path.replace(&format!("/resolve/{COMMIT}"), "").replace("/cdn", "");
+    let Some(bytes) = state.files.get(&file[1..]) else { return send(404, "", 0, b"") };
+    let digest = Sha256::digest(bytes);
+    let etag: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    if is_led_on {
+        let headers = format!(
+            "Location: {address}/cdn{file}\r\nX-Linked-Etag: \"{etag}\"\r\nX-Repo-Commit: {COMMIT}\r\n"
+        );
+        return send(302, &headers, 0, b"");
+    }
+    if range >= bytes.len() {
+        return send(416, "", 0, b"");
+    }
+    let last = if is_probe { 0 } else { bytes.len() - 1 };
+    let mut body = bytes[range..=last].to_vec();
+    let length = body.len();
+    match fault {
+        Some(Fault::BreakOff) => body.truncate(length / 2),
+        Some(Fault::WrongBytes) => body[0] ^= 1,
+        _ => {}
+    }
+    let headers = format!(
+        "Content-Range: bytes {range}-{last}/{}\r\nETag: \"{etag}\"\r\nX-Repo-Commit: {COMMIT}\r\n",
+        bytes.len()
+    );
+    send(206, &headers, length, &body);
+}
+
+#[test]
+fn datasets_are_strings() {
+    for text in ["hf:a/b", "hf:a/b/c", "hf:a/b@refs/convert/parquet", "hf:a/b/c@main"] {
+        let source: Source = text.parse().unwrap();
+        assert_eq!(source.to_string(), text);
+        assert!(matches!(source, Source::Hub(HubDataset { repo, .. }) if repo == "a/b"));
+    }
+    for text in ["hf:", "hf:a", "hf:a/", "hf:a/b/", "hf:a/b/c/d", "hf:a/b@"] {
+        let error = text.parse::<Source>().unwrap_err().to_string();
+        assert!(error.starts_with(&format!("unknown dataset {text:?}: expected ")), "{error}");
+    }
+}
+
+#[test]
+fn a_dataset_is_downloaded_once_and_then_read_offline() {
+    let server = Server::wikitext();
+    let mut last = None;
+    let source: Source = "hf:o/d/small".parse().unwrap();
+    let documents = source
+        .open_with_progress(&server.options(), &mut |download| last = Some(download))
+        .unwrap();
+    let last = last.unwrap();
+    assert_eq!(
+        (last.file.as_str(), last.done_bytes),
+        ("small/test-00000-of-00001.jsonl", last.total_bytes)
+    );
+    let corpus = documents.read().unwrap();
+    assert_eq!((corpus.name.as_str(), corpus.train.len()), ("small", 4000));
+    assert_eq!(
+        (corpus.valid[0].as_str(), corpus.test.as_ref().unwrap()[0].as_str()),
+        ("held out", "last")
+    );
+    assert!(
+        server
+            .requests("")
+            .iter()
+            .all(|request| request.ends_with("Bearer secret") || request.contains("/cdn"))
+    );
+    assert!(server.requests("large").is_empty() && server.requests("README").is_empty());
+
+    let before = server.requests("").len();
+    let again = source.open(&server.options()).unwrap();
+    assert_eq!(again.fingerprint(), documents.fingerprint());
+    assert_eq!(server.requests("").len(), before + 1, "more than the question for the commit");
+
+    let mut offline = server.options();
+    offline.hub.offline = true;
+    assert_eq!(source.read(&offline).unwrap(), corpus);
+    assert_eq!(server.requests("").len(), before + 1);
+    // A hub that cannot be reached is as good as none that is to be asked.
+    let mut gone = server.options();
+    gone.hub.endpoint = "http://127.0.0.1:1".to_owned();
+    assert_eq!(source.read(&gone).unwrap(), corpus);
+
+    let error = "hf:o/d/large".parse::<Source>().unwrap().read(&offline).unwrap_err().to_string();
+    assert!(
+        error.contains(r#"no .parquet, .jsonl or .txt files in "large"; name one of small"#),
+        "{error}"
+    );
+    let other = "hf:o/other".parse::<Source>().unwrap();
+    let error = other.read(&offline).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!(
+            "datasets/o/other cannot be had from {}/api/datasets/o/other/revision/main: \
+             HF_HUB_OFFLINE is set and the cache does not have it; offline, give a folder with \
+             the files instead: `--data <folder>`",
+            server.address
+        )
+    );
+}
+
+#[test]
+fn several_configurations_are_named() {
+    let server = Server::wikitext();
+    let error = server.read("hf:o/d").unwrap_err().to_string();
+    assert!(error.contains("several configurations; name one of large, small"), "{error}");
+    assert_eq!(server.read("hf:o/d/large@main").unwrap().train.len(), 1800);
+}
+
+#[test]
+fn a_broken_download_goes_on_where_it_ended() {
+    let server = Server::wikitext();
+    server.fault("/cdn", &[Fault::BreakOff, Fault::BreakOff]);
+    assert_eq!(server.read("hf:o/d/large").unwrap().train.len(), 1800);
+    let from: Vec<String> =
+        server.requests("/cdn").into_iter().filter(|r| !r.contains(" from 0 ")).collect();
+    let half = 2000 * 18 / 2;
+    assert_eq!(from.len(), 2);
+    assert!(from[0].contains(&format!(" from {half} ")), "{from:?}");
+    assert!(from[1].contains(&format!(" from {} ", half + half / 2)), "{from:?}");
+}
+
+#[test]
+fn a_failure_that_may_pass_is_tried_again() {
+    for fault in [Fault::Status(429), Fault::Status(500), Fault::Status(503), Fault::WrongBytes] {
+        let server = Server::wikitext();
+        server.fault("/cdn", &[fault, fault]);
+        assert_eq!(server.read("hf:o/d/large").unwrap().train.len(), 1800, "{fault:?}");
+    }
+    let server = Server::wikitext();
+    server.fault("/api/", &[Fault::Status(500); 2]);
+    assert_eq!(server.read("hf:o/d/large").unwrap().train.len(), 1800);
+}
+
+#[test]
+fn a_failure_that_stays_names_file_address_and_what_to_do() {
+    let address = |server: &Server| {
+        format!(
+            "large/train.jsonl cannot be had from {}/datasets/o/d/resolve/{COMMIT}/large/train.jsonl: ",
+            server.address
+        )
+    };
+    for (fault, reason, requests) in [
+        (Fault::Status(401), "the hub wants a token (401), or the name is wrong; set HF_TOKEN", 1),
+        (
+            Fault::Status(403),
+            "the token gives no access (403); accept the conditions on its page",
+            1,
+        ),
+        (Fault::Status(404), "there is no such thing (404); check the name", 1),
+        (Fault::Status(429), "too many requests (429); try again later", 3),
+        (Fault::Status(500), "the hub failed (500); try again later", 3),
+        (Fault::WrongBytes, "it came with another checksum than the hub's; try again", 9),
+    ] {
+        let server = Server::wikitext();
+        server.fault("/cdn", &[fault; 3]);
+        let error = server.read("hf:o/d/large").unwrap_err().to_string();
+        let offline = "; offline, give a folder with the files instead: `--data <folder>`";
+        assert_eq!(error, format!("{}{reason}{offline}", address(&server)));
+        assert_eq!(server.requests("/cdn").len(), requests, "{fault:?}");
+        // Nothing wrong stays in the cache.
+        server.state.lock().unwrap().faults.clear();
+        assert_eq!(server.read("hf:o/d/large").unwrap().train.len(), 1800);
+    }
+}
+
+#[test]
+fn a_part_that_cannot_be_completed_is_started_again() {
+    let server = Server::wikitext();
+    server.fault("/cdn", &[Fault::BreakOff]);
+    let mut options = server.options();
+    options.hub.retries = 0;
+    "hf:o/d/large".parse::<Source>().unwrap().read(&options).unwrap_err();
+    let blobs = server.cache.path().join("hub/datasets--o--d/blobs");
+    let is_part = |path: &Path| path.extension().is_some_and(|extension| extension == "part");
+    let part = fs_err::read_dir(&blobs)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| is_part(path));
+    let part = part.unwrap();
+    // Longer than the file, as long, and as long as it should be with other contents.
+    for length in [1_000_000, 36_000, 18_000] {
+        fs_err::write(&part, vec![b'x'; length]).unwrap();
+        assert_eq!(server.read("hf:o/d/large").unwrap().train.len(), 1800);
+        fs_err::remove_dir_all(server.cache.path().join("hub/datasets--o--d/snapshots")).unwrap();
+    }
+}
+
+#[test]
+fn a_name_that_leads_out_of_the_cache_is_refused() {
+    let server = Server::new(&[("datasets/o/d/../../train.jsonl", b"{}")]);
+    let error = server.read("hf:o/d").unwrap_err().to_string();
+    assert!(error.contains("out of the cache") || error.contains("no .parquet"), "{error}");
+}
+
+#[test]
+fn a_tokenizer_comes_from_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    Tokenizer::bytes().unwrap().save(&path).unwrap();
+    let server = Server::new(&[("o/m/tokenizer.json", &fs_err::read(&path).unwrap())]);
+    let hub = server.options().hub;
+    assert_eq!(Tokenizer::from_hub("o/m", &hub).unwrap().vocab_size(), 257);
+    let documents = Source::Path(path).open(&server.options()).unwrap();
+    let spec: TokenizerSpec = "hf:o/m".parse().unwrap();
+    assert_eq!(Tokenizer::for_documents(&spec, &documents).unwrap().vocab_size(), 257);
+    let error = Tokenizer::from_hub("o/none", &hub).unwrap_err().to_string();
+    assert!(error.starts_with("o/none cannot be had from ") && error.contains("(404)"), "{error}");
+    assert!(!format!("{hub:?}").contains("secret"));
+}
