@@ -14,7 +14,7 @@ use crate::DataError;
 /// Where the hub is, and how to speak to it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hub {
-    /// Its address, "https://huggingface.co" unless `HF_ENDPOINT` says otherwise.
+    /// Its address, <https://huggingface.co> unless `HF_ENDPOINT` says otherwise.
     pub endpoint: String,
     /// The cache that all programs share: `HF_HUB_CACHE`, or `hub` in `HF_HOME`, or
     /// `~/.cache/huggingface/hub`. `None` where there is no home folder either.

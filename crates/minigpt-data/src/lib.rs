@@ -1,25 +1,30 @@
 //! Text in, token windows out: everything a language model trainer needs before the first tensor.
 //!
 //! ```text
-//!  file, folder                documents            tokens             inputs, targets
-//!  or embedded ──► Corpus ──► train, valid ──► TokenSplit (each) ──► Windows ──► Window
-//!                                  │                ▲                   ▲
-//!                                  └─► Tokenizer ───┘      shuffled(len, seed, pass)
-//!                                          │
-//!            generated ids ──► TextStream ─┴─► text
+//!  "embedded", a file, a folder,                                        ┌► Windows ──► Window
+//!  a pattern, "-", "hf:owner/dataset"       ids in memory               │   in order
+//!       │                                 ┌► TokenSplit::from_documents ┤
+//!    Source ──► Documents ──► Corpus ─────┤                             └► Passes ───► Window
+//!                   │                     │  ids in mapped files            shuffled
+//!                   └─────────────────────┴► TokenStore::prepare
+//!                   │                               ▲
+//!  TokenizerSpec ───┴─► Tokenizer ──────────────────┘
+//!                           │
+//!         generated ids ──► TextStream ──► text
 //! ```
 //!
-//! The order to read in: [`Corpus`] (which text, and what is held out), [`Tokenizer`] and
-//! [`TokenizerSpec`] (text to ids and back), [`TokenSplit`] and [`Windows`] (what the model is asked
-//! to predict), [`shuffled`] (in which order), [`TextStream`] (ids back to text while they are
-//! generated).
+//! The order to read in: [`Source`] and [`Documents`] (where text comes from), [`Corpus`] (what is
+//! held out), [`Tokenizer`] and [`TokenizerSpec`] (text to ids and back), [`TokenSplit`] and
+//! [`Windows`] (what the model is asked to predict), [`TokenStore`] (the same for texts larger than
+//! memory), [`Passes`] (in which order), [`Hub`] (what is downloaded), [`TextStream`] (ids back to
+//! text while they are generated).
 //!
 //! Nothing here prints, and progress goes to a callback: the terminal belongs to the program.
 //!
 //! # Example
 //!
 //! ```
-//! use minigpt_data::{TextStream, TokenSplit, Tokenizer, shuffled};
+//! use minigpt_data::{Passes, TextStream, TokenSplit, Tokenizer};
 //!
 //! # fn main() -> Result<(), minigpt_data::DataError> {
 //! let documents = vec!["to be, or not to be, ".repeat(20)];
@@ -27,8 +32,9 @@
 //!
 //! let train = TokenSplit::from_documents(&tokenizer, &documents, &mut |_progress| {})?;
 //! let windows = train.windows(8)?;
-//! for index in shuffled(windows.len(), 1337, 0) {
-//!     let window = windows.get(index);
+//! let passes = Passes::new(windows, 1337);
+//! for position in 0..passes.windows_per_pass() as u64 {
+//!     let window = passes.get(position);
 //!     assert_eq!(window.inputs[1..], window.targets[..7]);
 //! }
 //!
@@ -64,6 +70,7 @@ mod stream;
 mod text;
 mod tokenizer;
 mod tokens;
+mod training;
 
 pub use corpus::Corpus;
 pub use dataset::HubDataset;

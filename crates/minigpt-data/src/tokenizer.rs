@@ -1,14 +1,14 @@
 //! Text to token ids and back: GPT-2's byte-level BPE, one of the same kind trained here, bytes or
 //! characters.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-use tokenizers::models::bpe::{BPE, BpeTrainer, Vocab};
+use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{
     AddedToken, DecoderWrapper, Model as _, NormalizerWrapper, PostProcessorWrapper, TokenizerImpl,
@@ -16,10 +16,8 @@ use tokenizers::{
 
 use crate::DataError;
 use crate::chars::Characters;
-use crate::documents::{Documents, hex};
+use crate::documents::hex;
 use crate::files::{embedded_text, write_whole};
-use crate::folder::Split;
-use crate::input::Part;
 use crate::pieces::pieces;
 
 /// The marker between documents, in files and, as one special token, in the token stream.
@@ -98,70 +96,6 @@ impl Tokenizer {
         Self::from_model(model)
     }
 
-    /// Trains a byte-level BPE with GPT-2's pre-tokenizer on the documents.
-    ///
-    /// Ids are the 256 bytes, then the merges in the order learned, and [`END_OF_TEXT`] last, as in
-    /// GPT-2. Pairs seen only once are not merged, so a short text can give fewer ids than asked
-    /// for: [`Tokenizer::vocab_size`] tells. The same documents give the same tokenizer.
-    ///
-    /// # Errors
-    /// [`DataError::VocabularySize`] if `vocab_size` is outside [`VOCAB_SIZES`].
-    pub fn train_bpe<'a>(
-        documents: impl Iterator<Item = &'a str> + Send,
-        vocab_size: usize,
-    ) -> Result<Self, DataError> {
-        Self::train_bpe_pieces(documents.flat_map(|text| pieces(text, PIECE_BYTES)), vocab_size)
-    }
-
-    fn train_bpe_pieces<S: AsRef<str> + Send>(
-        pieces: impl Iterator<Item = S> + Send,
-        vocab_size: usize,
-    ) -> Result<Self, DataError> {
-        check_vocab_size(vocab_size)?;
-        let mut trainer = BpeTrainer::builder()
-            .vocab_size(vocab_size - 1)
-            .min_frequency(2)
-            .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
-            .show_progress(false)
-            .build();
-        let mut inner = with_gpt2_pre_tokenizer(BPE::default());
-        inner.train(&mut trainer, pieces)?;
-        Self::from_model(inner.get_model().clone())
-    }
-
-    /// As [`Tokenizer::train_bpe`], on training documents that may not fit in memory.
-    pub(crate) fn train_bpe_on(
-        documents: &Documents,
-        vocab_size: usize,
-    ) -> Result<Self, DataError> {
-        std::thread::scope(|scope| {
-            let (sender, receiver) = std::sync::mpsc::sync_channel(64);
-            let reader = scope.spawn(move || {
-                let mut closed = false;
-                documents.visit(Split::Train, &mut |part| {
-                    // A trainer that has failed takes no more, and says why itself.
-                    if let Part::Text(text) = part
-                        && !closed
-                    {
-                        closed = sender.send(text.to_owned()).is_err();
-                    }
-                    Ok(())
-                })
-            });
-            let texts = receiver.into_iter();
-            let trained = Self::train_bpe_pieces(
-                texts.flat_map(|text| {
-                    pieces(&text, PIECE_BYTES).map(str::to_owned).collect::<Vec<_>>()
-                }),
-                vocab_size,
-            );
-            match reader.join() {
-                Ok(read) => read.and(trained),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })
-    }
-
     /// One id per byte, its value, and [`END_OF_TEXT`] last: 257 ids.
     ///
     /// # Errors
@@ -169,30 +103,6 @@ impl Tokenizer {
     pub fn bytes() -> Result<Self, DataError> {
         let vocab: Vocab = byte_chars().iter().map(char::to_string).zip(0..).collect();
         Self::from_model(BPE::builder().vocab_and_merges(vocab, Vec::new()).build()?)
-    }
-
-    /// One id per character of the documents, in the order of their code points, and
-    /// [`END_OF_TEXT`] last, which makes one id more than nanoGPT has. Any other character is
-    /// [`DataError::UnknownCharacter`] when it is encoded.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn characters<'a>(documents: impl Iterator<Item = &'a str>) -> Result<Self, DataError> {
-        Ok(Self::from_characters(Characters::of(documents.flat_map(str::chars).collect())))
-    }
-
-    /// As [`Tokenizer::characters`], on documents that may not fit in memory.
-    pub(crate) fn characters_of(documents: &Documents) -> Result<Self, DataError> {
-        let mut characters = BTreeSet::new();
-        for split in documents.splits() {
-            documents.visit(split, &mut |part| {
-                if let Part::Text(text) = part {
-                    characters.extend(text.chars());
-                }
-                Ok(())
-            })?;
-        }
-        Ok(Self::from_characters(Characters::of(characters)))
     }
 
     /// Reads a `tokenizer.json`, written by [`Tokenizer::save`] or by Hugging Face's library.
@@ -338,7 +248,7 @@ impl Tokenizer {
         bytes.ok_or(DataError::UnknownId { id, vocab_size: self.vocab_size() })
     }
 
-    fn from_model(model: BPE) -> Result<Self, DataError> {
+    pub(crate) fn from_model(model: BPE) -> Result<Self, DataError> {
         let mut inner = with_gpt2_pre_tokenizer(model);
         inner.add_special_tokens([AddedToken::from(END_OF_TEXT, true)])?;
         Self::from_inner(inner).map_err(|reason| bad_tokenizer(Path::new("tokenizer"), reason))
@@ -388,7 +298,7 @@ impl Tokenizer {
         Ok(Self { model, token_bytes, end_of_text })
     }
 
-    fn from_characters(characters: Characters) -> Self {
+    pub(crate) fn from_characters(characters: Characters) -> Self {
         let mut token_bytes: Vec<Box<[u8]>> = Vec::new();
         for character in characters.by_id() {
             token_bytes.push(character.to_string().into_bytes().into());
@@ -411,7 +321,7 @@ fn bad_tokenizer(path: &Path, reason: impl fmt::Display) -> DataError {
     DataError::BadTokenizer { path: path.to_owned(), reason: reason.to_string() }
 }
 
-fn with_gpt2_pre_tokenizer(model: BPE) -> ByteLevelBpe {
+pub(crate) fn with_gpt2_pre_tokenizer(model: BPE) -> ByteLevelBpe {
     let byte_level = ByteLevel::default().add_prefix_space(false);
     let mut inner = ByteLevelBpe::new(model);
     inner.with_pre_tokenizer(Some(byte_level));
