@@ -31,7 +31,7 @@ impl Corpus {
     /// # Errors
     /// [`DataError::BadPacking`] if the program's own copy is damaged.
     pub fn embedded() -> Result<Self, DataError> {
-        Documents::embedded().read()
+        Documents::embedded(&ReadOptions::default()).read()
     }
 
     /// Reads a file or a folder.

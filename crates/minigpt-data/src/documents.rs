@@ -32,7 +32,7 @@ pub struct Documents {
 }
 
 impl Documents {
-    pub(crate) fn embedded() -> Self {
+    pub(crate) fn embedded(options: &ReadOptions) -> Self {
         let train = include_bytes!("../assets/austen-train.txt.xz");
         let valid = include_bytes!("../assets/austen-valid.txt.xz");
         let input = |name, bytes| vec![Input::Embedded { name, bytes }];
@@ -42,7 +42,7 @@ impl Documents {
             train: input("austen-train.txt.xz", train),
             valid: input("austen-valid.txt.xz", valid),
             test: Vec::new(),
-            options: ReadOptions::default(),
+            options: options.clone(),
             cut: OnceLock::new(),
             fingerprint: hex(Sha256::new().chain_update(train).chain_update(valid)),
             _copy: None,

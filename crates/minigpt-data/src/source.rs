@@ -122,7 +122,7 @@ impl Source {
         progress: &mut dyn FnMut(Download),
     ) -> Result<Documents, DataError> {
         match self {
-            Self::Embedded => Ok(Documents::embedded()),
+            Self::Embedded => Ok(Documents::embedded(options)),
             Self::Path(path) => Documents::in_path(path, options),
             Self::Pattern(pattern) => Documents::in_pattern(pattern, options),
             Self::Stdin => Documents::in_stream(std::io::stdin().lock(), "stdin", options),
