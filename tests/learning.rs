@@ -20,7 +20,12 @@ fn environment() -> Environment {
 #[test]
 fn a_text_of_one_kibibyte_is_learnt_by_heart() {
     let text = prose()[..1024].to_owned();
-    let corpus = Corpus { name: "1 KiB".to_owned(), train: vec![text.clone()], valid: vec![text] };
+    let corpus = Corpus {
+        name: "1 KiB".to_owned(),
+        train: vec![text.clone()],
+        valid: vec![text],
+        test: None,
+    };
     let mut config = RunConfig::tiny();
     config.data.tokenizer = TokenizerSpec::Bpe { vocab_size: 300 };
     config.training.epochs = 400;
@@ -28,7 +33,7 @@ fn a_text_of_one_kibibyte_is_learnt_by_heart() {
     config.training.eval_every = Some(400);
     config.sample.prompt = "In".to_owned();
 
-    let tokenizer = Tokenizer::for_corpus(config.data.tokenizer, &corpus).unwrap();
+    let tokenizer = Tokenizer::for_corpus(&config.data.tokenizer, &corpus).unwrap();
     let split = |documents: &[String]| {
         TokenSplit::from_documents(&tokenizer, documents, &mut |_| {}).unwrap()
     };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use minigpt_data::TokenizerSpec;
+use minigpt_data::{Source, TokenizerSpec};
 
 use crate::device::DeviceChoice;
 
@@ -43,13 +43,20 @@ pub(crate) struct TrainArgs {
     /// Where every setting starts from: austen, tiny or wikitext2
     #[arg(long, default_value = "austen")]
     pub(crate) preset: String,
-    /// `embedded`, a text file, or a folder of them (with train.* and valid.* it brings its split)
+    /// `embedded`, a file (text, .jsonl, .parquet; also .gz, .xz, .zst), a folder or a quoted pattern
+    /// of them, or - for standard input; a folder with train.* and valid.* brings its split
     #[arg(long)]
-    pub(crate) data: Option<String>,
-    /// A held-out text file for validation [default: the data's own, or its last tenth]
+    pub(crate) data: Option<Source>,
+    /// Held-out data for validation [default: the data's own, or its last tenth]
     #[arg(long)]
-    pub(crate) valid: Option<String>,
-    /// `gpt2`, or `bpe:SIZE` trained on the data
+    pub(crate) valid: Option<Source>,
+    /// The field of .jsonl records or column of .parquet files that holds the text [default: text]
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) text_field: Option<String>,
+    /// Read bytes that are no UTF-8 as U+FFFD instead of refusing the file
+    #[arg(long)]
+    pub(crate) lossy: bool,
+    /// `gpt2`, `bpe:SIZE` trained on the data, `char`, `byte`, or `file:tokenizer.json`
     #[arg(long)]
     pub(crate) tokenizer: Option<TokenizerSpec>,
     /// Size of the model: tiny, small, mini, gpt2, gpt2-medium, gpt2-large or gpt2-xl
@@ -90,7 +97,7 @@ pub(crate) struct TrainArgs {
     pub(crate) device: DeviceChoice,
     /// Continue this run folder from its last checkpoint, exactly; only --device and --json go with it
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "preset", "data", "valid", "tokenizer", "model", "name", "epochs", "max_steps",
+        "preset", "data", "valid", "text_field", "lossy", "tokenizer", "model", "name", "epochs", "max_steps",
         "batch_size", "learning_rate", "dropout", "eval_every", "prompt", "seed",
     ])]
     pub(crate) resume: Option<PathBuf>,

@@ -1,6 +1,6 @@
 //! What a run is made of: one struct per concern, presets, validation.
 
-use minigpt_data::TokenizerSpec;
+use minigpt_data::{Corpus, ReadOptions, Source, TokenizerSpec};
 use minigpt_model::{Draw, GptConfig, Sampling};
 use serde::{Deserialize, Serialize};
 
@@ -29,10 +29,14 @@ pub struct RunConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// `embedded`, or the path of a file or folder.
-    pub source: String,
-    /// Path of a held-out file for validation; without it the source decides.
-    pub valid: Option<String>,
+    /// Where the text is.
+    pub source: Source,
+    /// Held-out text for validation; without it the source decides.
+    pub valid: Option<Source>,
+    /// The field of a `.jsonl` record or the column of a `.parquet` file that holds the text.
+    pub text_field: String,
+    /// Whether bytes that are no UTF-8 become U+FFFD instead of an error.
+    pub lossy: bool,
     /// The tokenizer.
     pub tokenizer: TokenizerSpec,
 }
@@ -152,11 +156,7 @@ impl RunConfig {
     /// The article's experiment; wants WikiText-2 as its data source.
     pub fn wikitext2() -> Self {
         Self {
-            data: DataConfig {
-                source: "wikitext-2".to_owned(),
-                valid: None,
-                tokenizer: TokenizerSpec::Gpt2,
-            },
+            data: DataConfig::new(Source::Path("wikitext-2".into()), TokenizerSpec::Gpt2),
             model: GptConfig::mini(50_257),
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig { learning_rate: 3e-4, warmup_steps: 1000, final_ratio: 0.1 },
@@ -202,7 +202,26 @@ impl RunConfig {
 
 impl DataConfig {
     fn embedded(tokenizer: TokenizerSpec) -> Self {
-        Self { source: "embedded".to_owned(), valid: None, tokenizer }
+        Self::new(Source::Embedded, tokenizer)
+    }
+
+    /// A source as it is: its own split, text in the field `text`, no bad bytes.
+    pub fn new(source: Source, tokenizer: TokenizerSpec) -> Self {
+        let ReadOptions { text_field, lossy } = ReadOptions::default();
+        Self { source, valid: None, text_field, lossy, tokenizer }
+    }
+
+    /// Reads the text into memory.
+    ///
+    /// # Errors
+    /// [`TrainError::Data`].
+    pub fn read(&self) -> Result<Corpus, TrainError> {
+        let options = ReadOptions { text_field: self.text_field.clone(), lossy: self.lossy };
+        let documents = self.source.open(&options)?;
+        Ok(match &self.valid {
+            Some(valid) => documents.held_out_by(valid.open(&options)?).read()?,
+            None => documents.read()?,
+        })
     }
 }
 

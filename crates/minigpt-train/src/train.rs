@@ -36,12 +36,18 @@ pub struct TokenData {
     pub valid: TokenSplit,
 }
 
+/// Tokens hashed at a time, so that a text larger than memory can be.
+const FINGERPRINT_CHUNK: usize = 1 << 20;
+
 impl TokenData {
     /// SHA-256 of the training tokens in hexadecimal: a resumed run must see the same.
     pub fn fingerprint(&self) -> String {
         let mut digest = Sha256::new();
-        for id in self.train.tokens.iter() {
-            digest.update(id.to_le_bytes());
+        let all = self.train.len();
+        for start in (0..all).step_by(FINGERPRINT_CHUNK) {
+            for id in self.train.ids(start..all.min(start + FINGERPRINT_CHUNK)) {
+                digest.update(id.to_le_bytes());
+            }
         }
         digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }

@@ -32,12 +32,12 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
 fn start_run(args: &TrainArgs) -> Result<(PathBuf, Summary)> {
     let mut config = configuration(args)?;
     config.validate()?;
-    let corpus = read_corpus(&config)?;
+    let corpus = config.data.read()?;
     let chosen = args.device.resolve()?;
     eprintln!("device: {}", chosen.description);
 
     eprintln!("data: {}, tokenizer {}", corpus.name, config.data.tokenizer);
-    let tokenizer = Tokenizer::for_corpus(config.data.tokenizer, &corpus)?;
+    let tokenizer = Tokenizer::for_corpus(&config.data.tokenizer, &corpus)?;
     let data = tokenize(tokenizer, &corpus)?;
     config.model.vocab_size = data.tokenizer.vocab_size();
     let progress = describe(&config, &data)?;
@@ -55,7 +55,7 @@ fn start_run(args: &TrainArgs) -> Result<(PathBuf, Summary)> {
 fn resume_run(args: &TrainArgs, path: &Path) -> Result<Summary> {
     let run = RunFolder::open(path)?;
     let config = run.config()?;
-    let corpus = read_corpus(&config)?;
+    let corpus = config.data.read()?;
     let chosen = args.device.resolve()?;
     eprintln!("device: {}", chosen.description);
     eprintln!("data: {}, tokenizer of the run", corpus.name);
@@ -68,13 +68,13 @@ fn resume_run(args: &TrainArgs, path: &Path) -> Result<Summary> {
 /// The preset with what the command line changes.
 fn configuration(args: &TrainArgs) -> Result<RunConfig> {
     let mut config = RunConfig::preset(&args.preset)?;
-    if let Some(tokenizer) = args.tokenizer {
-        config.data.tokenizer = tokenizer;
-    }
     if let Some(name) = &args.model {
         config.model = GptConfig::preset(name, config.model.vocab_size)?;
     }
     set(&mut config.data.source, &args.data);
+    set(&mut config.data.text_field, &args.text_field);
+    set(&mut config.data.tokenizer, &args.tokenizer);
+    config.data.lossy |= args.lossy;
     set(&mut config.training.epochs, &args.epochs);
     set(&mut config.training.batch_size, &args.batch_size);
     set(&mut config.training.seed, &args.seed);
@@ -93,20 +93,6 @@ fn set<T: Clone>(setting: &mut T, argument: &Option<T>) {
     if let Some(value) = argument {
         setting.clone_from(value);
     }
-}
-
-fn read_corpus(config: &RunConfig) -> Result<Corpus> {
-    let source = Path::new(&config.data.source);
-    Ok(match (config.data.source.as_str(), &config.data.valid) {
-        ("embedded", None) => Corpus::embedded()?,
-        ("embedded", Some(valid)) => {
-            let held_out = Corpus::from_path(Path::new(valid))?;
-            let whole = held_out.train.into_iter().chain(held_out.valid).collect();
-            Corpus { valid: whole, ..Corpus::embedded()? }
-        }
-        (_, None) => Corpus::from_path(source)?,
-        (_, Some(valid)) => Corpus::from_path_and_valid(source, Path::new(valid))?,
-    })
 }
 
 fn tokenize(tokenizer: Tokenizer, corpus: &Corpus) -> Result<TokenData> {
