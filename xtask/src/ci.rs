@@ -123,7 +123,10 @@ fn run_step(step: Step) -> Result<Outcome> {
             forget_unpacked_packages()?;
             cargo::run(&mut package())?;
         }
-        Step::Test => cargo::run(&mut cargo::test(&[]))?,
+        Step::Test => {
+            cargo::run(&mut cargo::test_against_tiktoken())?;
+            cargo::run(&mut cargo::test(&[]))?;
+        }
     }
     Ok(Outcome::Passed)
 }

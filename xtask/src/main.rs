@@ -56,7 +56,13 @@ enum Chore {
 fn main() -> Result<ExitCode> {
     match Cli::parse_from(keep_separator(std::env::args_os())).chore {
         Chore::Train { args } => cargo::replace_process(cargo::train(&args)),
-        Chore::Test { args } => cargo::replace_process(cargo::test(&args)),
+        Chore::Test { args } => {
+            // Arguments choose among the workspace's tests.
+            if args.is_empty() {
+                cargo::run(&mut cargo::test_against_tiktoken())?;
+            }
+            cargo::replace_process(cargo::test(&args))
+        }
         Chore::Ci(selection) => ci::run(&selection),
     }
 }

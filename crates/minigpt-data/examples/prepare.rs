@@ -20,7 +20,7 @@ fn main() -> Result<(), DataError> {
     let documents = source.parse::<Source>()?.open(&ReadOptions::default())?;
     let tokenizer: TokenizerSpec = tokenizer.parse()?;
     let store = TokenStore::prepare(Path::new(root), &documents, &tokenizer, &mut |progress| {
-        eprint!("\r{} of {} bytes ", progress.done_bytes, progress.total_bytes);
+        eprint!("\r{progress:?} ");
     })?;
     println!("{} in {:.2} s", store.folder().display(), start.elapsed().as_secs_f64());
     for split in &store.manifest().splits {

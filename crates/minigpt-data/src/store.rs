@@ -38,6 +38,26 @@ pub struct TokenStore {
     splits: Vec<TokenSplit>,
 }
 
+/// What [`TokenStore::prepare`] is doing, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preparing {
+    /// Reads all documents once.
+    Reading {
+        /// Bytes of text read so far.
+        bytes: u64,
+    },
+    /// Trains a tokenizer on the documents, where the tokenizer asked for is of that kind.
+    Training {
+        /// Bytes of text there are, held-out text included.
+        bytes: u64,
+    },
+    /// Tokenizes and writes.
+    Tokenizing(Progress),
+}
+
+/// Bytes read between two reports.
+const REPORT_BYTES: u64 = 16 << 20;
+
 /// What is in a store's folder: its `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Manifest {
@@ -96,7 +116,7 @@ impl TokenStore {
     /// All documents are read once before anything is written, so that damaged ones leave nothing
     /// behind. A run that is interrupted later goes on after its last whole shard when it is called
     /// again, and one that finds another process at work waits for it. `progress` is called every
-    /// few megabytes of all splits together.
+    /// few megabytes of all splits together, and not at all where the tokens are there.
     ///
     /// # Errors
     /// As [`Documents::read`] and [`Tokenizer::for_documents`]; [`DataError::BadStore`] for a store
@@ -105,7 +125,7 @@ impl TokenStore {
         root: &Path,
         documents: &Documents,
         tokenizer: &TokenizerSpec,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(Preparing),
     ) -> Result<Self, DataError> {
         Self::prepare_in_shards(root, documents, tokenizer, SHARD_TOKENS, progress)
     }
@@ -115,7 +135,7 @@ impl TokenStore {
         documents: &Documents,
         spec: &TokenizerSpec,
         shard_tokens: u64,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(Preparing),
     ) -> Result<Self, DataError> {
         let name = format!("{}-{}", documents.name(), key(documents, spec)?);
         let folder = root.join(&name);
@@ -126,7 +146,10 @@ impl TokenStore {
         let lock = fs_err::File::create(root.join(format!("{name}.lock")))?;
         lock.lock()?;
         if !folder.is_dir() {
-            let total_bytes = count_bytes(documents)?;
+            let total_bytes = count_bytes(documents, progress)?;
+            if matches!(spec, TokenizerSpec::Bpe { .. } | TokenizerSpec::Char) {
+                progress(Preparing::Training { bytes: total_bytes });
+            }
             let tokenizer = Tokenizer::for_documents(spec, documents)?;
             let partial = root.join(format!("{name}.partial"));
             fs_err::create_dir_all(&partial)?;
@@ -278,7 +301,7 @@ impl Build {
         documents: &Documents,
         shard_tokens: u64,
         total_bytes: u64,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(Preparing),
     ) -> Result<(), DataError> {
         let mut before = 0;
         for (index, split) in documents.splits().into_iter().enumerate() {
@@ -289,8 +312,10 @@ impl Build {
                     manifest.splits[index] = state.clone();
                     manifest.write(folder)
                 };
-                let mut progress =
-                    |done| progress(Progress { done_bytes: before + done, total_bytes });
+                let mut progress = |done| {
+                    let done_bytes = before + done;
+                    progress(Preparing::Tokenizing(Progress { done_bytes, total_bytes }));
+                };
                 let mut writer = SplitWriter::new(
                     folder,
                     &self.tokenizer,
@@ -323,12 +348,19 @@ fn key(documents: &Documents, spec: &TokenizerSpec) -> Result<String, DataError>
     Ok(key)
 }
 
-fn count_bytes(documents: &Documents) -> Result<u64, DataError> {
-    let mut bytes = 0;
+fn count_bytes(
+    documents: &Documents,
+    progress: &mut dyn FnMut(Preparing),
+) -> Result<u64, DataError> {
+    let (mut bytes, mut reported) = (0, 0);
     for split in documents.splits() {
         documents.visit(split, &mut |part| {
             if let Part::Text(text) = part {
                 bytes += text.len() as u64;
+            }
+            if bytes >= reported + REPORT_BYTES {
+                reported = bytes;
+                progress(Preparing::Reading { bytes });
             }
             Ok(())
         })?;
@@ -341,11 +373,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::{SplitManifest, TokenStore};
-    use crate::{Corpus, Progress, ReadOptions, Source, TokenSplit, Tokenizer, TokenizerSpec};
+    use crate::{Corpus, Preparing, ReadOptions, Source, TokenSplit, Tokenizer, TokenizerSpec};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::path::Path;
 
-    fn prepare(root: &Path, spec: &TokenizerSpec, report: &mut dyn FnMut(Progress)) -> TokenStore {
+    fn prepare(root: &Path, spec: &TokenizerSpec, report: &mut dyn FnMut(Preparing)) -> TokenStore {
         let documents = Source::Embedded.open(&ReadOptions::default()).unwrap();
         TokenStore::prepare_in_shards(root, &documents, spec, 100_000, report).unwrap()
     }
@@ -384,7 +416,9 @@ mod tests {
         assert!(interrupted.is_err());
         let mut first = None;
         let store = prepare(root.path(), &spec, &mut |progress| {
-            first.get_or_insert(progress.done_bytes);
+            if let Preparing::Tokenizing(progress) = progress {
+                first.get_or_insert(progress.done_bytes);
+            }
         });
         assert!(first > Some(2_200_000), "{first:?}");
         check(&store);
@@ -400,7 +434,7 @@ mod tests {
         let store = prepare(root.path(), &spec, &mut |progress| reports.push(progress));
         check(&store);
         assert_eq!(store.manifest().splits[0].documents, 4);
-        let last = reports.last().unwrap();
+        let Some(Preparing::Tokenizing(last)) = reports.last() else { panic!("{reports:?}") };
         assert_eq!(last.done_bytes, last.total_bytes);
         let again = prepare(root.path(), &spec, &mut |_| panic!("tokenized again"));
         assert_eq!(again.manifest(), store.manifest());
