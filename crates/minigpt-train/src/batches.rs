@@ -1,11 +1,13 @@
 //! Token windows to tensors: which windows make up a step, as a pure function of (seed, step).
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
-use burn::data::dataset::DatasetError;
+use burn::data::dataloader::batcher::Batcher;
+use burn::data::dataloader::{DataLoader, DataLoaderBuilder};
+use burn::data::dataset::{Dataset, DatasetError};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use minigpt_data::{Windows, shuffled};
+use minigpt_data::{Passes, Window, Windows};
 use minigpt_model::IGNORE_INDEX;
 
 /// The windows of one step.
@@ -21,16 +23,14 @@ pub struct TokenBatch {
 }
 
 impl TokenBatch {
-    /// The windows of `indices` on `device`.
-    pub fn new(windows: &Windows, indices: &[usize], device: &Device) -> Self {
-        let shape = [indices.len(), windows.block_size()];
-        let capacity = shape[0] * shape[1];
-        let (mut tokens, mut targets) =
-            (Vec::with_capacity(capacity), Vec::with_capacity(capacity));
+    /// The windows, all of one length, on `device`.
+    pub fn new(windows: &[Window], device: &Device) -> Self {
+        let time = windows.first().map_or(0, |window| window.inputs.len());
+        let shape = [windows.len(), time];
+        let (mut tokens, mut targets) = (Vec::new(), Vec::new());
         let mut predicted = 0;
-        for &index in indices {
-            let window = windows.get(index);
-            let seen = window.targets.len() - window.fresh;
+        for window in windows {
+            let seen = time - window.fresh;
             tokens.extend(window.inputs.iter().map(|id| *id as i32));
             targets.extend(std::iter::repeat_n(IGNORE_INDEX, seen));
             targets.extend(window.targets[seen..].iter().map(|id| *id as i32));
@@ -41,142 +41,113 @@ impl TokenBatch {
     }
 }
 
-/// The training batches of a whole run, in order: pass after pass, each shuffled anew.
-#[derive(Clone)]
-pub struct TrainBatches {
+/// The batches of the given steps of a run, counted from 0: step `s` has the windows at the
+/// positions from `s * batch_size` on in the run's [`Passes`].
+///
+/// They are made ahead on a thread of their own, so that a step does not wait for its data.
+pub fn train_loader(
+    passes: Passes,
+    batch_size: usize,
+    steps: Range<usize>,
+    device: &Device,
+) -> Arc<dyn DataLoader<TokenBatch>> {
+    let first = steps.start as u64 * batch_size as u64;
+    loader(TrainWindows { passes, first, len: steps.len() * batch_size }, batch_size, device)
+}
+
+/// All windows of a split in order, for evaluation; made ahead as those of [`train_loader`].
+pub fn valid_loader(
     windows: Windows,
     batch_size: usize,
-    seed: u64,
-    steps: std::ops::Range<usize>,
-    device: Device,
+    device: &Device,
+) -> Arc<dyn DataLoader<TokenBatch>> {
+    loader(ValidWindows(windows), batch_size, device)
 }
 
-impl TrainBatches {
-    /// Batches of the given steps of a run, counted from 0.
-    pub fn new(
-        windows: Windows,
-        batch_size: usize,
-        seed: u64,
-        steps: std::ops::Range<usize>,
-        device: &Device,
-    ) -> Self {
-        Self { windows, batch_size, seed, steps, device: device.clone() }
-    }
-}
-
-impl DataLoader<TokenBatch> for TrainBatches {
-    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<TokenBatch> + 'a> {
-        let next_step = self.steps.start;
-        Box::new(TrainIterator { batches: self, next_step, order: (usize::MAX, Vec::new()) })
-    }
-
-    fn num_items(&self) -> usize {
-        self.steps.len()
-    }
-
-    fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<TokenBatch>> {
-        Arc::new(Self { device: device.clone(), ..self.clone() })
-    }
-
-    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<TokenBatch>> {
-        let first = self.steps.start;
-        Arc::new(Self { steps: first + start..first + end, ..self.clone() })
-    }
-}
-
-struct TrainIterator<'a> {
-    batches: &'a TrainBatches,
-    next_step: usize,
-    /// The pass last seen and its order of windows.
-    order: (usize, Vec<usize>),
-}
-
-impl Iterator for TrainIterator<'_> {
-    type Item = Result<TokenBatch, DatasetError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let TrainBatches { windows, batch_size, seed, steps, device } = self.batches;
-        if self.next_step >= steps.end {
-            return None;
-        }
-        let steps_per_pass = windows.len().div_ceil(*batch_size);
-        let (pass, index) = (self.next_step / steps_per_pass, self.next_step % steps_per_pass);
-        if self.order.0 != pass {
-            self.order = (pass, shuffled(windows.len(), *seed, pass as u64));
-        }
-        let start = index * batch_size;
-        let end = (start + batch_size).min(windows.len());
-        self.next_step += 1;
-        Some(Ok(TokenBatch::new(windows, &self.order.1[start..end], device)))
-    }
-}
-
-impl DataLoaderIterator<TokenBatch> for TrainIterator<'_> {
-    fn progress(&self) -> Progress {
-        let steps = &self.batches.steps;
-        Progress::new(self.next_step - steps.start, steps.len(), Some("steps".to_owned()))
-    }
-}
-
-/// All windows of a split in order, for evaluation.
-#[derive(Clone)]
-pub struct ValidBatches {
-    windows: Windows,
+fn loader(
+    windows: impl Dataset<Window> + 'static,
     batch_size: usize,
-    range: std::ops::Range<usize>,
-    device: Device,
+    device: &Device,
+) -> Arc<dyn DataLoader<TokenBatch>> {
+    // One worker keeps the order; two would interleave theirs.
+    DataLoaderBuilder::new(WindowBatcher)
+        .batch_size(batch_size)
+        .num_workers(1)
+        .set_device(device.clone())
+        .build(windows)
 }
 
-impl ValidBatches {
-    /// Batches of all windows.
-    pub fn new(windows: Windows, batch_size: usize, device: &Device) -> Self {
-        let range = 0..windows.len().div_ceil(batch_size);
-        Self { windows, batch_size, range, device: device.clone() }
-    }
-}
+struct WindowBatcher;
 
-impl DataLoader<TokenBatch> for ValidBatches {
-    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<TokenBatch> + 'a> {
-        Box::new(ValidIterator { batches: self, next: self.range.start })
-    }
-
-    fn num_items(&self) -> usize {
-        self.range.len()
-    }
-
-    fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<TokenBatch>> {
-        Arc::new(Self { device: device.clone(), ..self.clone() })
-    }
-
-    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<TokenBatch>> {
-        let first = self.range.start;
-        Arc::new(Self { range: first + start..first + end, ..self.clone() })
+impl Batcher<Window, TokenBatch> for WindowBatcher {
+    fn batch(&self, windows: Vec<Window>, device: &Device) -> TokenBatch {
+        TokenBatch::new(&windows, device)
     }
 }
 
-struct ValidIterator<'a> {
-    batches: &'a ValidBatches,
-    next: usize,
+struct TrainWindows {
+    passes: Passes,
+    first: u64,
+    len: usize,
 }
 
-impl Iterator for ValidIterator<'_> {
-    type Item = Result<TokenBatch, DatasetError>;
+impl Dataset<Window> for TrainWindows {
+    fn get(&self, index: usize) -> Result<Window, DatasetError> {
+        Ok(self.passes.get(self.first + index as u64))
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let ValidBatches { windows, batch_size, range, device } = self.batches;
-        if self.next >= range.end {
-            return None;
-        }
-        let start = self.next * batch_size;
-        let indices: Vec<usize> = (start..(start + batch_size).min(windows.len())).collect();
-        self.next += 1;
-        Some(Ok(TokenBatch::new(windows, &indices, device)))
+    fn len(&self) -> usize {
+        self.len
     }
 }
 
-impl DataLoaderIterator<TokenBatch> for ValidIterator<'_> {
-    fn progress(&self) -> Progress {
-        let range = &self.batches.range;
-        Progress::new(self.next - range.start, range.len(), Some("batches".to_owned()))
+struct ValidWindows(Windows);
+
+impl Dataset<Window> for ValidWindows {
+    fn get(&self, index: usize) -> Result<Window, DatasetError> {
+        Ok(self.0.get(index))
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use minigpt_data::TokenSplit;
+
+    fn split(tokens: u32) -> TokenSplit {
+        TokenSplit::from_ids((0..tokens).collect(), 0, 0, 0)
+    }
+
+    fn ids(batches: &Arc<dyn DataLoader<TokenBatch>>) -> Vec<Vec<i64>> {
+        let ids = |batch: TokenBatch| batch.tokens.into_data().iter::<i64>().collect();
+        batches.iter().map(|batch| ids(batch.unwrap())).collect()
+    }
+
+    #[test]
+    fn a_step_has_the_same_windows_whatever_came_before() {
+        let device = Device::flex();
+        let passes = Passes::new(split(101).windows(8).unwrap(), 7);
+        let load = |steps| ids(&train_loader(passes.clone(), 5, steps, &device));
+        let straight = load(0..9);
+        assert_eq!(straight.len(), 9);
+        assert_eq!(straight[4..], load(4..9));
+        let first: Vec<i64> = (0..5).flat_map(|at| passes.get(at).inputs).map(i64::from).collect();
+        assert_eq!(straight[0], first);
+    }
+
+    #[test]
+    fn an_evaluation_has_every_window_in_order_each_time() {
+        let device = Device::flex();
+        let windows = split(42).windows(8).unwrap();
+        let batches = valid_loader(windows, 4, &device);
+        let all = ids(&batches);
+        assert_eq!((all.len(), all[0][..3].to_vec(), all[1].len()), (2, vec![0, 1, 2], 16));
+        assert_eq!(all, ids(&batches));
+        let predicted: usize = batches.iter().map(|batch| batch.unwrap().predicted).sum();
+        assert_eq!(predicted, 41);
     }
 }

@@ -1,6 +1,6 @@
 //! What a run is made of: one struct per concern, presets, validation.
 
-use minigpt_data::{Corpus, ReadOptions, Source, TokenizerSpec};
+use minigpt_data::{Documents, Download, HubDataset, ReadOptions, Source, TokenizerSpec};
 use minigpt_model::{Draw, GptConfig, Sampling};
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +102,8 @@ pub struct SampleConfig {
 
 impl RunConfig {
     /// The names that [`preset`](Self::preset) knows.
-    pub const PRESETS: [&'static str; 3] = ["austen", "tiny", "wikitext2"];
+    pub const PRESETS: [&'static str; 6] =
+        ["austen", "tiny", "shakespeare-char", "tinystories", "wikitext2", "wikitext103"];
 
     /// The preset of that name.
     ///
@@ -112,7 +113,10 @@ impl RunConfig {
         match name {
             "austen" => Ok(Self::austen()),
             "tiny" => Ok(Self::tiny()),
+            "shakespeare-char" => Ok(Self::shakespeare_char()),
+            "tinystories" => Ok(Self::tinystories()),
             "wikitext2" => Ok(Self::wikitext2()),
+            "wikitext103" => Ok(Self::wikitext103()),
             _ => Err(TrainError::UnknownPreset { name: name.to_owned() }),
         }
     }
@@ -153,19 +157,80 @@ impl RunConfig {
         }
     }
 
-    /// The article's experiment; wants WikiText-2 as its data source.
-    pub fn wikitext2() -> Self {
+    /// nanoGPT's `shakespeare_char` in the setting that its README gives for a CPU: characters,
+    /// 4 layers, 128 wide, context 64, batches of 12, 2000 steps, no dropout.
+    pub fn shakespeare_char() -> Self {
+        // The hub's own copy as parquet; the dataset itself is a script that we do not run.
+        let source = hub("karpathy/tiny_shakespeare", None, Some("refs/convert/parquet"));
         Self {
-            data: DataConfig::new(Source::Path("wikitext-2".into()), TokenizerSpec::Gpt2),
+            data: DataConfig::new(source, TokenizerSpec::Char),
+            model: GptConfig::new(66, 64, 4, 4, 128),
+            optimizer: OptimizerConfig { beta_2: 0.99, ..OptimizerConfig::default() },
+            schedule: ScheduleConfig { learning_rate: 1e-3, warmup_steps: 100, final_ratio: 0.1 },
+            training: TrainingConfig {
+                batch_size: 12,
+                max_steps: Some(2000),
+                eval_every: Some(250),
+                ..TrainingConfig::default()
+            },
+            sample: SampleConfig { prompt: "\n".to_owned(), ..SampleConfig::default() },
+        }
+    }
+
+    /// Short stories in the words of small children ([Eldan and Li, 2023](https://arxiv.org/abs/2305.07759)),
+    /// the text on which a model this small first becomes coherent.
+    pub fn tinystories() -> Self {
+        let vocab_size = 4096;
+        let source = hub("roneneldan/TinyStories", None, None);
+        Self {
+            data: DataConfig::new(source, TokenizerSpec::Bpe { vocab_size }),
+            // Twice the article's context: a story has about 200 tokens. No dropout: no token
+            // is seen twice.
+            model: GptConfig::new(vocab_size, 256, 4, 8, 256),
+            schedule: ScheduleConfig { learning_rate: 1e-3, warmup_steps: 500, final_ratio: 0.1 },
+            training: TrainingConfig {
+                epochs: 1,
+                eval_every: Some(5000),
+                ..TrainingConfig::default()
+            },
+            ..Self::wikitext2()
+        }
+        .with_prompt("Once upon a time")
+    }
+
+    /// The article's experiment, on the text with `<unk>` in place of rare words.
+    pub fn wikitext2() -> Self {
+        let source = hub("Salesforce/wikitext", Some("wikitext-2-v1"), None);
+        Self {
+            data: DataConfig::new(source, TokenizerSpec::Gpt2),
             model: GptConfig::mini(50_257),
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig { learning_rate: 3e-4, warmup_steps: 1000, final_ratio: 0.1 },
             training: TrainingConfig::default(),
-            sample: SampleConfig {
-                prompt: "The future of artificial intelligence depends on".to_owned(),
-                ..SampleConfig::default()
-            },
+            sample: SampleConfig::default(),
         }
+        .with_prompt("The future of artificial intelligence depends on")
+    }
+
+    /// The article's model on forty times its text: one pass, and no dropout, since no token is
+    /// seen twice.
+    pub fn wikitext103() -> Self {
+        let source = hub("Salesforce/wikitext", Some("wikitext-103-v1"), None);
+        Self {
+            data: DataConfig::new(source, TokenizerSpec::Gpt2),
+            model: GptConfig { dropout: 0.0, ..GptConfig::mini(50_257) },
+            training: TrainingConfig {
+                epochs: 1,
+                eval_every: Some(5000),
+                ..TrainingConfig::default()
+            },
+            ..Self::wikitext2()
+        }
+    }
+
+    fn with_prompt(mut self, prompt: &str) -> Self {
+        self.sample.prompt = prompt.to_owned();
+        self
     }
 
     /// Checks everything that can be known before the data is read.
@@ -207,20 +272,21 @@ impl DataConfig {
 
     /// A source as it is: its own split, text in the field `text`, no bad bytes.
     pub fn new(source: Source, tokenizer: TokenizerSpec) -> Self {
-        let ReadOptions { text_field, lossy } = ReadOptions::default();
+        let ReadOptions { text_field, lossy, .. } = ReadOptions::default();
         Self { source, valid: None, text_field, lossy, tokenizer }
     }
 
-    /// Reads the text into memory.
+    /// Finds the files of the text; `progress` is called while they are downloaded.
     ///
     /// # Errors
     /// [`TrainError::Data`].
-    pub fn read(&self) -> Result<Corpus, TrainError> {
-        let options = ReadOptions { text_field: self.text_field.clone(), lossy: self.lossy };
-        let documents = self.source.open(&options)?;
+    pub fn open(&self, progress: &mut dyn FnMut(Download)) -> Result<Documents, TrainError> {
+        let (text_field, lossy) = (self.text_field.clone(), self.lossy);
+        let options = ReadOptions { text_field, lossy, ..ReadOptions::default() };
+        let documents = self.source.open_with_progress(&options, progress)?;
         Ok(match &self.valid {
-            Some(valid) => documents.held_out_by(valid.open(&options)?).read()?,
-            None => documents.read()?,
+            Some(valid) => documents.held_out_by(valid.open_with_progress(&options, progress)?),
+            None => documents,
         })
     }
 }
@@ -252,6 +318,14 @@ impl Default for SampleConfig {
             Sampling::Draw(Draw { temperature: 0.8, top_k: Some(50), top_p: Some(0.95) });
         Self { prompt: "Once upon a time".to_owned(), max_tokens: 60, sampling }
     }
+}
+
+fn hub(repo: &str, config: Option<&str>, revision: Option<&str>) -> Source {
+    Source::Hub(HubDataset {
+        repo: repo.to_owned(),
+        config: config.map(str::to_owned),
+        revision: revision.map(str::to_owned),
+    })
 }
 
 #[cfg(test)]

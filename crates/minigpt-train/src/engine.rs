@@ -11,7 +11,7 @@ use burn::train::{
     InferenceStep, Learner, SupervisedLearningStrategy, SupervisedTrainingEventProcessor,
     TrainLoader, TrainingComponents, ValidLoader,
 };
-use minigpt_data::{TokenSplit, Tokenizer};
+use minigpt_data::{Source, TokenSplit, Tokenizer};
 use minigpt_model::{Generator, Gpt};
 
 use crate::batches::TokenBatch;
@@ -236,7 +236,7 @@ impl Engine {
     ) -> Result<Evaluation, TrainError> {
         let began = Instant::now();
         let (mut nats, mut tokens) = (0.0, 0);
-        let total = batches.num_items();
+        let total = batches.num_items().div_ceil(self.config.training.batch_size);
         for (index, batch) in batches.iter().enumerate() {
             let batch = batch.map_err(|error| TrainError::Learner(error.to_string()))?;
             let output = InferenceStep::step(model, batch);
@@ -313,9 +313,9 @@ pub fn sample(
 /// What the picture of a run is titled: the run, its model and its data.
 pub fn plot_title(config: &RunConfig, name: &str) -> String {
     let model = &config.model;
-    let data = match config.data.source.as_str() {
-        "embedded" => "the embedded novels",
-        source => source,
+    let data = match &config.data.source {
+        Source::Embedded => "the embedded novels".to_owned(),
+        source => source.to_string(),
     };
     format!(
         "{name}: {} layers, {} wide, {} heads, {:.1}M parameters on {}",

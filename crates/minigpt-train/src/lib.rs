@@ -16,7 +16,7 @@ mod summary;
 mod train;
 mod trainee;
 
-pub use batches::{TokenBatch, TrainBatches, ValidBatches};
+pub use batches::{TokenBatch, train_loader, valid_loader};
 pub use burn::train::Interrupter;
 pub use checkpoint::{CheckpointFolder, Manifest};
 pub use config::{

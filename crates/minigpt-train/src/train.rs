@@ -8,12 +8,12 @@ use burn::module::ParamGroup;
 use burn::optim::{AdamWConfig, ModuleOptimizer};
 use burn::tensor::Device;
 use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
-use minigpt_data::{TokenSplit, Tokenizer};
+use minigpt_data::{Passes, TokenSplit, TokenStore, Tokenizer};
 use minigpt_model::{Generator, Gpt};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::batches::{TrainBatches, ValidBatches};
+use crate::batches::{train_loader, valid_loader};
 use crate::checkpoint::{AlwaysSave, SetWriter};
 use crate::config::{OptimizerConfig, RunConfig, TrainingConfig};
 use crate::engine::{Engine, Observer, Progress, TrainEvent, sample};
@@ -34,6 +34,16 @@ pub struct TokenData {
     pub train: TokenSplit,
     /// What is held out.
     pub valid: TokenSplit,
+}
+
+impl From<&TokenStore> for TokenData {
+    fn from(store: &TokenStore) -> Self {
+        Self {
+            tokenizer: store.tokenizer().clone(),
+            train: store.train().clone(),
+            valid: store.valid().clone(),
+        }
+    }
 }
 
 /// Tokens hashed at a time, so that a text larger than memory can be.
@@ -72,8 +82,8 @@ impl Length {
     pub fn new(config: &RunConfig, data: &TokenData) -> Result<Self, TrainError> {
         let block_size = config.model.block_size;
         data.valid.windows(block_size)?;
-        let windows = data.train.windows(block_size)?.len();
-        let steps_per_pass = windows.div_ceil(config.training.batch_size);
+        let passes = Passes::new(data.train.windows(block_size)?, config.training.seed);
+        let steps_per_pass = passes.windows_per_pass().div_ceil(config.training.batch_size);
         let whole_passes = steps_per_pass * config.training.epochs;
         let total_steps = config.training.max_steps.unwrap_or(whole_passes);
         let eval_every = config.training.eval_every.unwrap_or(steps_per_pass);
@@ -170,14 +180,9 @@ fn go(
     let first_step = progress.first_step;
     let block_size = config.model.block_size;
     let TrainingConfig { batch_size, seed, keep_last, .. } = config.training;
-    let train_batches = TrainBatches::new(
-        data.train.windows(block_size)?,
-        batch_size,
-        seed,
-        first_step..length.total_steps,
-        &training,
-    );
-    let valid_batches = ValidBatches::new(data.valid.windows(block_size)?, batch_size, device);
+    let passes = Passes::new(data.train.windows(block_size)?, seed);
+    let train_batches = train_loader(passes, batch_size, first_step..length.total_steps, &training);
+    let valid_batches = valid_loader(data.valid.windows(block_size)?, batch_size, device);
 
     let schedule = WarmupCosine::new(config.schedule.clone(), length.total_steps);
     let learner = Learner::new(Trainee { transformer }, optimizer(&config.optimizer), schedule);
@@ -197,14 +202,13 @@ fn go(
         progress: RefCell::new(progress),
     });
     let [model, optim, scheduler] = sets.parts();
-    let mut training =
-        SupervisedTraining::new(run.path(), Arc::new(train_batches), Arc::new(valid_batches))
-            .with_training_strategy(TrainingStrategy::Custom(engine.clone()))
-            .with_custom_checkpointers(model, optim, scheduler)
-            .with_checkpointing_strategy(AlwaysSave)
-            .with_application_logger(None)
-            .with_interrupter(interrupter)
-            .renderer(Box::new(Silent));
+    let mut training = SupervisedTraining::new(run.path(), train_batches, valid_batches)
+        .with_training_strategy(TrainingStrategy::Custom(engine.clone()))
+        .with_custom_checkpointers(model, optim, scheduler)
+        .with_checkpointing_strategy(AlwaysSave)
+        .with_application_logger(None)
+        .with_interrupter(interrupter)
+        .renderer(Box::new(Silent));
     if first_step > 0 {
         training = training.checkpoint(first_step);
     }
