@@ -137,10 +137,9 @@ fn devices_lists_the_processor() {
 fn ctrl_c_saves_and_says_so() {
     let sandbox = Sandbox::new();
     sandbox.write("prose.txt", prose().repeat(20));
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_minigpt"))
-        .args(TINY)
+    let mut child = sandbox
+        .command(&TINY)
         .args(["--max-steps", "100000", "--epochs", "100000", "--eval-every", "100000"])
-        .current_dir(sandbox.path(""))
         .stderr(std::process::Stdio::null())
         .stdout(std::process::Stdio::null())
         .spawn()

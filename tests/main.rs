@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod commands;
+mod data;
 mod gpu;
 mod learning;
 mod readme;

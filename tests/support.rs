@@ -26,8 +26,14 @@ impl Sandbox {
     }
 
     pub(crate) fn minigpt(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// The command, with a cache of its own.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_minigpt"));
-        command.args(args).current_dir(self.0.path()).output().unwrap()
+        command.args(args).current_dir(self.0.path()).env("MINIGPT_CACHE", self.path("cache"));
+        command
     }
 
     /// Standard output of a command that must succeed.

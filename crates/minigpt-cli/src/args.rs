@@ -21,6 +21,9 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     /// Continue a prompt with a trained model
     Generate(GenerateArgs),
+    /// Look at a text as a model will see it, or tokenize it ahead
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Draw the loss curves of one run, or of several overlaid
     Plot(PlotArgs),
     /// List the devices that can train
@@ -34,31 +37,25 @@ pub(crate) enum Command {
   minigpt train                                  four novels, minutes on two CPU cores
   minigpt train --preset tiny                    seconds, to see that everything works
   minigpt train --data notes.txt --name notes    your own text
+  minigpt train --data \"books/*.txt.gz\" --tokenizer char
+  minigpt train --preset wikitext2               the article's experiment, from the hub
   minigpt train --preset wikitext2 --data wikitext-2 --max-steps 300
   minigpt train --resume runs/notes              go on where it stopped
 
 Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted and saved."
 )]
 pub(crate) struct TrainArgs {
-    /// Where every setting starts from: austen, tiny or wikitext2
+    /// Where every setting starts from: austen, tiny, shakespeare-char, tinystories, wikitext2 or
+    /// wikitext103
     #[arg(long, default_value = "austen")]
     pub(crate) preset: String,
     /// `embedded`, a file (text, .jsonl, .parquet; also .gz, .xz, .zst), a folder or a quoted pattern
-    /// of them, or - for standard input; a folder with train.* and valid.* brings its split
+    /// of them, - for standard input, or hf:OWNER/DATASET[/CONFIG][@REVISION] from the Hugging Face
+    /// hub; a folder with train.* and valid.* brings its split [default: the preset's]
     #[arg(long)]
     pub(crate) data: Option<Source>,
-    /// Held-out data for validation [default: the data's own, or its last tenth]
-    #[arg(long)]
-    pub(crate) valid: Option<Source>,
-    /// The field of .jsonl records or column of .parquet files that holds the text [default: text]
-    #[arg(long, value_name = "FIELD")]
-    pub(crate) text_field: Option<String>,
-    /// Read bytes that are no UTF-8 as U+FFFD instead of refusing the file
-    #[arg(long)]
-    pub(crate) lossy: bool,
-    /// `gpt2`, `bpe:SIZE` trained on the data, `char`, `byte`, or `file:tokenizer.json`
-    #[arg(long)]
-    pub(crate) tokenizer: Option<TokenizerSpec>,
+    #[command(flatten)]
+    pub(crate) text: TextArgs,
     /// Size of the model: tiny, small, mini, gpt2, gpt2-medium, gpt2-large or gpt2-xl
     #[arg(long)]
     pub(crate) model: Option<String>,
@@ -95,13 +92,68 @@ pub(crate) struct TrainArgs {
     /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
-    /// Continue this run folder from its last checkpoint, exactly; only --device and --json go with it
+    /// Continue this run folder from its last checkpoint, exactly; only --device, --cache and
+    /// --json go with it
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "preset", "data", "valid", "text_field", "lossy", "tokenizer", "model", "name", "epochs", "max_steps",
         "batch_size", "learning_rate", "dropout", "eval_every", "prompt", "seed",
     ])]
     pub(crate) resume: Option<PathBuf>,
     /// Print the final figures as JSON on standard output, progress on standard error
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a text is read and becomes tokens.
+#[derive(Args, Debug)]
+pub(crate) struct TextArgs {
+    /// Held-out text for validation, given as the text is [default: its own, or its last tenth]
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) valid: Option<Source>,
+    /// The field of .jsonl records or column of .parquet files that holds the text [default: text]
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) text_field: Option<String>,
+    /// Read bytes that are no UTF-8 as U+FFFD instead of refusing the file
+    #[arg(long)]
+    pub(crate) lossy: bool,
+    /// `gpt2`, `bpe:SIZE` trained on the text, `char`, `byte`, `file:tokenizer.json` or
+    /// `hf:OWNER/MODEL` [default: the preset's]
+    #[arg(long)]
+    pub(crate) tokenizer: Option<TokenizerSpec>,
+    /// Folder that keeps tokens, so that a text is tokenized once [default: minigpt in the user's
+    /// cache folder]
+    #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Say what a text is: size, tokens, frequencies, split, and whether it is enough for a model
+    #[command(after_help = "Examples:
+  minigpt data stats
+  minigpt data stats books/ --tokenizer bpe:4096 --model mini
+  minigpt data stats hf:Salesforce/wikitext/wikitext-2-v1 --preset wikitext2 --json")]
+    Stats(DataArgs),
+    /// Tokenize a text into the cache and do nothing else; training then starts at once
+    #[command(after_help = "Examples:
+  minigpt data prepare books/ --tokenizer bpe:4096
+  minigpt data prepare --preset wikitext103")]
+    Prepare(DataArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DataArgs {
+    /// The text, as `minigpt train --data` takes it [default: the preset's]
+    pub(crate) source: Option<Source>,
+    /// Where tokenizer and model come from if nothing else is said
+    #[arg(long, default_value = "austen")]
+    pub(crate) preset: String,
+    #[command(flatten)]
+    pub(crate) text: TextArgs,
+    /// Size of the model the text is for: tiny, small, mini, gpt2, gpt2-medium, gpt2-large or gpt2-xl
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
 }

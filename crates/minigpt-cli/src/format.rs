@@ -23,10 +23,14 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
-/// Bytes as `840 MiB` or `1.7 GiB`.
+/// Bytes as `12 KiB`, `840 MiB` or `1.7 GiB`.
 pub(crate) fn bytes(bytes: u64) -> String {
-    let mib = bytes as f64 / 1024.0 / 1024.0;
-    if mib < 1000.0 { format!("{mib:.0} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
+    let kib = bytes as f64 / 1024.0;
+    match kib {
+        ..1000.0 => format!("{kib:.0} KiB"),
+        ..1_024_000.0 => format!("{:.0} MiB", kib / 1024.0),
+        _ => format!("{:.1} GiB", kib / 1024.0 / 1024.0),
+    }
 }
 
 #[cfg(test)]
@@ -41,6 +45,7 @@ mod tests {
         assert_eq!(duration(3.4), "3 s");
         assert_eq!(duration(245.0), "4 min 05 s");
         assert_eq!(duration(7620.0), "2 h 07 min");
+        assert_eq!(bytes(12_345), "12 KiB");
         assert_eq!(bytes(840 << 20), "840 MiB");
         assert_eq!(bytes(1_825_361_101), "1.7 GiB");
     }

@@ -10,6 +10,7 @@ mod commands;
 mod device;
 mod format;
 mod progress;
+mod tokens;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Train(args) => commands::train::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
+        Command::Data(command) => commands::data::run(&command),
         Command::Plot(args) => commands::plot::run(&args),
         Command::Devices(args) => commands::devices::run(&args),
     };

@@ -6,17 +6,62 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use minigpt_train::{Length, Row, TrainEvent};
 
-use crate::format::{duration, grouped};
+use crate::format::{bytes, duration, grouped};
 
 /// Time between two plain lines.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A bar for work counted in bytes.
-pub(crate) fn byte_bar(what: &'static str, total: u64) -> ProgressBar {
-    let template = "{msg} {wide_bar} {bytes}/{total_bytes}, {eta} left";
+/// Shows work counted in bytes, one piece of it after the other.
+pub(crate) struct ByteProgress {
+    what: String,
+    bar: ProgressBar,
+    last_line: Instant,
+}
+
+impl ByteProgress {
+    pub(crate) fn new() -> Self {
+        Self { what: String::new(), bar: ProgressBar::hidden(), last_line: Instant::now() }
+    }
+
+    /// `what` has come to `done` bytes of `total`, where that is known.
+    pub(crate) fn show(&mut self, what: &str, done: u64, total: Option<u64>) {
+        if self.what != what {
+            self.bar.finish_and_clear();
+            self.bar = byte_bar(what.to_owned(), total);
+            what.clone_into(&mut self.what);
+        }
+        self.bar.set_position(done);
+        if self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_INTERVAL {
+            self.last_line = Instant::now();
+            let of_total = total.map(|total| format!(" of {}", bytes(total))).unwrap_or_default();
+            eprintln!("{what}: {}{of_total}", bytes(done));
+        }
+    }
+
+    /// Something that takes time and cannot be counted.
+    pub(crate) fn line(&mut self, text: &str) {
+        self.bar.finish_and_clear();
+        eprintln!("{text}");
+    }
+}
+
+impl Drop for ByteProgress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn byte_bar(what: String, total: Option<u64>) -> ProgressBar {
+    let (bar, template) = match total {
+        Some(total) => (
+            ProgressBar::new(total),
+            "{msg} {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
+        ),
+        None => (ProgressBar::no_length(), "{msg} {spinner} {bytes}, {bytes_per_sec}"),
+    };
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(total).with_style(style).with_message(what)
+    bar.with_style(style).with_message(what)
 }
 
 /// Shows the events of a run.

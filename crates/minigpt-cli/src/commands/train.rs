@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use minigpt_data::{Corpus, TokenSplit, Tokenizer};
 use minigpt_model::GptConfig;
 use minigpt_train::{
-    Environment, Interrupter, Length, MemoryEstimate, Observer, RunConfig, RunFolder, Summary,
-    TokenData, resume, train,
+    DataConfig, Environment, Interrupter, Length, MemoryEstimate, Observer, RunConfig, RunFolder,
+    Summary, TokenData, resume, train,
 };
 
 use crate::INTERRUPTED;
-use crate::args::TrainArgs;
+use crate::args::{TextArgs, TrainArgs};
 use crate::format::{bytes, duration, grouped};
-use crate::progress::{TrainProgress, byte_bar};
+use crate::progress::TrainProgress;
+use crate::tokens;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let (path, summary) = match &args.resume {
@@ -32,13 +32,9 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
 fn start_run(args: &TrainArgs) -> Result<(PathBuf, Summary)> {
     let mut config = configuration(args)?;
     config.validate()?;
-    let corpus = config.data.read()?;
     let chosen = args.device.resolve()?;
     eprintln!("device: {}", chosen.description);
-
-    eprintln!("data: {}, tokenizer {}", corpus.name, config.data.tokenizer);
-    let tokenizer = Tokenizer::for_corpus(&config.data.tokenizer, &corpus)?;
-    let data = tokenize(tokenizer, &corpus)?;
+    let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
     config.model.vocab_size = data.tokenizer.vocab_size();
     let progress = describe(&config, &data)?;
     let path = match &args.name {
@@ -55,11 +51,9 @@ fn start_run(args: &TrainArgs) -> Result<(PathBuf, Summary)> {
 fn resume_run(args: &TrainArgs, path: &Path) -> Result<Summary> {
     let run = RunFolder::open(path)?;
     let config = run.config()?;
-    let corpus = config.data.read()?;
     let chosen = args.device.resolve()?;
     eprintln!("device: {}", chosen.description);
-    eprintln!("data: {}, tokenizer of the run", corpus.name);
-    let data = tokenize(run.tokenizer()?, &corpus)?;
+    let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
     let progress = describe(&config, &data)?;
     eprintln!("resuming: {}\n", path.display());
     Ok(resume(path, data, &chosen.device, stop_on_signal()?, progress)?)
@@ -72,16 +66,13 @@ fn configuration(args: &TrainArgs) -> Result<RunConfig> {
         config.model = GptConfig::preset(name, config.model.vocab_size)?;
     }
     set(&mut config.data.source, &args.data);
-    set(&mut config.data.text_field, &args.text_field);
-    set(&mut config.data.tokenizer, &args.tokenizer);
-    config.data.lossy |= args.lossy;
+    configure_text(&mut config.data, &args.text);
     set(&mut config.training.epochs, &args.epochs);
     set(&mut config.training.batch_size, &args.batch_size);
     set(&mut config.training.seed, &args.seed);
     set(&mut config.schedule.learning_rate, &args.learning_rate);
     set(&mut config.model.dropout, &args.dropout);
     set(&mut config.sample.prompt, &args.prompt);
-    config.data.valid = args.valid.clone().or(config.data.valid);
     // Passes asked for here outrank the steps of a preset.
     let preset_steps = config.training.max_steps.filter(|_| args.epochs.is_none());
     config.training.max_steps = args.max_steps.or(preset_steps);
@@ -89,25 +80,18 @@ fn configuration(args: &TrainArgs) -> Result<RunConfig> {
     Ok(config)
 }
 
-fn set<T: Clone>(setting: &mut T, argument: &Option<T>) {
+/// What the command line says of how the text is read.
+pub(crate) fn configure_text(config: &mut DataConfig, args: &TextArgs) {
+    set(&mut config.text_field, &args.text_field);
+    set(&mut config.tokenizer, &args.tokenizer);
+    config.lossy |= args.lossy;
+    config.valid = args.valid.clone().or(config.valid.take());
+}
+
+pub(crate) fn set<T: Clone>(setting: &mut T, argument: &Option<T>) {
     if let Some(value) = argument {
         setting.clone_from(value);
     }
-}
-
-fn tokenize(tokenizer: Tokenizer, corpus: &Corpus) -> Result<TokenData> {
-    let split = |what: &'static str, documents: &[String]| {
-        let total = documents.iter().map(|document| document.len() as u64).sum();
-        let bar = byte_bar(what, total);
-        let split = TokenSplit::from_documents(&tokenizer, documents, &mut |progress| {
-            bar.set_position(progress.done_bytes);
-        });
-        bar.finish_and_clear();
-        split
-    };
-    let train = split("tokenizing training text", &corpus.train)?;
-    let valid = split("tokenizing validation text", &corpus.valid)?;
-    Ok(TokenData { tokenizer, train, valid })
 }
 
 /// Says what the run is and what it will cost, before it starts; what it returns shows the rest.

@@ -1,0 +1,56 @@
+//! The tokens of a text: downloaded, tokenized once into the cache, and shown while it takes time.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use minigpt_data::{Preparing, Progress, Source, TokenStore};
+use minigpt_train::DataConfig;
+
+use crate::format::{self, grouped};
+use crate::progress::ByteProgress;
+
+/// The tokens that `config` asks for, from the cache or made now.
+pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<TokenStore> {
+    let root = cache_folder(cache)?.join("tokens");
+    ensure!(
+        config.source != Source::Stdin || !std::io::stdin().is_terminal(),
+        "standard input is a terminal: expected text piped in, as in `cat notes.txt | minigpt …`"
+    );
+    let mut progress = ByteProgress::new();
+    if let Source::Hub(dataset) = &config.source {
+        progress.line(&format!("looking up {dataset} on the hub"));
+    }
+    let documents = config.open(&mut |download| {
+        let what = format!("downloading {}", download.file);
+        progress.show(&what, download.done_bytes, Some(download.total_bytes));
+    })?;
+    let store = TokenStore::prepare(&root, &documents, &config.tokenizer, &mut |at| match at {
+        Preparing::Reading { bytes } => progress.show("reading", bytes, None),
+        Preparing::Training { bytes } => {
+            let size = format::bytes(bytes);
+            progress.line(&format!("training tokenizer {} on {size}", config.tokenizer));
+        }
+        Preparing::Tokenizing(Progress { done_bytes, total_bytes }) => {
+            progress.show("tokenizing", done_bytes, Some(total_bytes));
+        }
+    })?;
+    drop(progress);
+    eprintln!(
+        "data: {}, tokenizer {} ({} ids), in {}",
+        config.source,
+        config.tokenizer,
+        grouped(store.tokenizer().vocab_size() as u64),
+        store.folder().display(),
+    );
+    Ok(store)
+}
+
+fn cache_folder(given: Option<&Path>) -> Result<PathBuf> {
+    match given {
+        Some(folder) => Ok(folder.to_owned()),
+        None => dirs::cache_dir()
+            .map(|folder| folder.join("minigpt"))
+            .context("this account has no cache folder: name one with --cache"),
+    }
+}
