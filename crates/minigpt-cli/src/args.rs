@@ -50,8 +50,9 @@ pub(crate) struct TrainArgs {
     #[arg(long, default_value = "austen")]
     pub(crate) preset: String,
     /// `embedded`, a file (text, .jsonl, .parquet; also .gz, .xz, .zst), a folder or a quoted pattern
-    /// of them, - for standard input, or hf:OWNER/DATASET[/CONFIG][@REVISION] from the Hugging Face
-    /// hub; a folder with train.* and valid.* brings its split [default: the preset's]
+    /// of them, - for standard input, or hf:OWNER/DATASET from the Hugging Face hub, with /CONFIG and
+    /// @REVISION after it where needed; a folder with train.* and valid.* brings its split
+    /// [default: the preset's]
     #[arg(long)]
     pub(crate) data: Option<Source>,
     #[command(flatten)]
@@ -95,7 +96,7 @@ pub(crate) struct TrainArgs {
     /// Continue this run folder from its last checkpoint, exactly; only --device, --cache and
     /// --json go with it
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "preset", "data", "valid", "text_field", "lossy", "tokenizer", "model", "name", "epochs", "max_steps",
+        "preset", "data", "valid", "text_field", "lossy", "lines", "tokenizer", "model", "name", "epochs", "max_steps",
         "batch_size", "learning_rate", "dropout", "eval_every", "prompt", "seed",
     ])]
     pub(crate) resume: Option<PathBuf>,
@@ -116,6 +117,10 @@ pub(crate) struct TextArgs {
     /// Read bytes that are no UTF-8 as U+FFFD instead of refusing the file
     #[arg(long)]
     pub(crate) lossy: bool,
+    /// The records of .jsonl and .parquet files are lines of one text, as WikiText's are, instead of
+    /// documents
+    #[arg(long)]
+    pub(crate) lines: bool,
     /// `gpt2`, `bpe:SIZE` trained on the text, `char`, `byte`, `file:tokenizer.json` or
     /// `hf:OWNER/MODEL` [default: the preset's]
     #[arg(long)]

@@ -244,7 +244,7 @@ fn name_of(path: &Path) -> Result<String, DataError> {
 }
 
 fn options_key(options: &ReadOptions) -> String {
-    format!("{:?} {}\n", options.text_field, options.lossy)
+    format!("{:?} {} {}\n", options.text_field, options.lossy, options.lines)
 }
 
 fn file_key(split: usize, file: &Path) -> Result<String, DataError> {

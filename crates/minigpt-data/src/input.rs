@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use crate::files::{Packing, open, open_embedded, read_error};
-use crate::records::{visit_jsonl, visit_parquet};
+use crate::records::{Lines, visit_jsonl, visit_parquet};
 use crate::text::{BadBytes, visit_text};
 use crate::{DataError, ReadOptions};
 
@@ -75,7 +75,7 @@ impl Input {
         options: &ReadOptions,
         sink: &mut Sink<'_>,
     ) -> Result<(), DataError> {
-        let bad_bytes = if options.lossy { BadBytes::Replace } else { BadBytes::Refuse };
+        let bad_bytes = bad_bytes(options);
         let mut blank = BlankDocuments { leading: String::new(), has_ink: false };
         let mut sink = |part: Part<'_>| blank.pass(part, sink);
         let path = match self {
@@ -86,23 +86,42 @@ impl Input {
             Self::File(path) => path,
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        match format_of(&name).unwrap_or(Format::Text) {
-            Format::Text => visit_text(path, open(path)?, bad_bytes, &mut sink),
-            Format::Jsonl => {
-                visit_jsonl(path, open(path)?, &options.text_field, bad_bytes, &mut sink)
-            }
-            // Parquet is read from its end: a packed one has to be in memory.
-            Format::Parquet if Packing::of(&name).0.is_some() => {
-                let mut bytes = Vec::new();
-                open(path)?.read_to_end(&mut bytes).map_err(|error| read_error(path, error))?;
-                visit_parquet(path, Bytes::from(bytes), &options.text_field, &mut sink)
-            }
-            Format::Parquet => {
-                let (file, _) = fs_err::File::open(path)?.into_parts();
-                visit_parquet(path, file, &options.text_field, &mut sink)
-            }
+        let format = format_of(&name).unwrap_or(Format::Text);
+        if format == Format::Text {
+            return visit_text(path, open(path)?, bad_bytes, &mut sink);
         }
+        if !options.lines {
+            return visit_records(path, format, options, &mut sink);
+        }
+        let mut lines = Lines::new(&mut sink);
+        visit_records(path, format, options, &mut |part| lines.push(part))?;
+        lines.finish()
     }
+}
+
+/// Gives a document per record.
+fn visit_records(
+    path: &Path,
+    format: Format,
+    options: &ReadOptions,
+    sink: &mut Sink<'_>,
+) -> Result<(), DataError> {
+    let field = &options.text_field;
+    if format == Format::Jsonl {
+        return visit_jsonl(path, open(path)?, field, bad_bytes(options), sink);
+    }
+    // Parquet is read from its end: a packed one has to be in memory.
+    if Packing::of(&path.to_string_lossy()).0.is_some() {
+        let mut bytes = Vec::new();
+        open(path)?.read_to_end(&mut bytes).map_err(|error| read_error(path, error))?;
+        return visit_parquet(path, Bytes::from(bytes), field, sink);
+    }
+    let (file, _) = fs_err::File::open(path)?.into_parts();
+    visit_parquet(path, file, field, sink)
+}
+
+fn bad_bytes(options: &ReadOptions) -> BadBytes {
+    if options.lossy { BadBytes::Replace } else { BadBytes::Refuse }
 }
 
 /// Leaves out documents of nothing but white space.

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::DataError;
 use crate::files::read_error;
 use crate::input::{Part, Sink};
+use crate::pieces::last_cut;
 use crate::text::BadBytes;
 
 /// Gives one document per line: the string in `field` of the JSON object there. Blank lines are
@@ -127,5 +128,48 @@ fn text_column(schema: &Type, field: &str) -> Result<parquet::schema::types::Typ
         Ok(column.clone())
     } else {
         Err(format!("column {field:?} holds no strings; name the one with the text"))
+    }
+}
+
+/// Joins records into one document, each of them a line.
+pub(crate) struct Lines<'a, 's> {
+    sink: &'a mut Sink<'s>,
+    /// Text that was not given yet.
+    text: String,
+    /// The record so far has the end of its line.
+    has_end: bool,
+}
+
+/// Bytes of lines gathered before some are given on.
+const GATHERED: usize = 1 << 16;
+
+impl<'a, 's> Lines<'a, 's> {
+    pub(crate) fn new(sink: &'a mut Sink<'s>) -> Self {
+        Self { sink, text: String::new(), has_end: false }
+    }
+
+    pub(crate) fn push(&mut self, part: Part<'_>) -> Result<(), DataError> {
+        match part {
+            Part::Text(record) => {
+                self.text.push_str(record);
+                self.has_end = record.ends_with('\n');
+                return Ok(());
+            }
+            Part::End if self.has_end => {}
+            Part::End => self.text.push('\n'),
+        }
+        self.has_end = false;
+        if self.text.len() < GATHERED {
+            return Ok(());
+        }
+        let Some(cut) = last_cut(&self.text, 0..self.text.len()) else { return Ok(()) };
+        (self.sink)(Part::Text(&self.text[..cut]))?;
+        self.text.drain(..cut);
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Result<(), DataError> {
+        (self.sink)(Part::Text(&self.text))?;
+        (self.sink)(Part::End)
     }
 }

@@ -43,14 +43,17 @@ pub struct ReadOptions {
     /// Whether bytes that are no UTF-8 become U+FFFD, instead of being an error that names the
     /// place; NUL bytes are then accepted as they are.
     pub lossy: bool,
+    /// Whether the records of `.jsonl` and `.parquet` files are lines of one text, as in WikiText,
+    /// instead of documents. A record without an end of line gets one.
+    pub lines: bool,
     /// Where datasets and tokenizers on the hub are to be had.
     pub hub: Hub,
 }
 
 impl Default for ReadOptions {
-    /// Text in the field "text", no bad bytes, and the hub of [`Hub::from_env`].
+    /// Text in the field "text", no bad bytes, a document per record, and the hub of [`Hub::from_env`].
     fn default() -> Self {
-        Self { text_field: "text".to_owned(), lossy: false, hub: Hub::from_env() }
+        Self { text_field: "text".to_owned(), lossy: false, lines: false, hub: Hub::from_env() }
     }
 }
 

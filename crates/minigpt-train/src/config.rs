@@ -37,6 +37,9 @@ pub struct DataConfig {
     pub text_field: String,
     /// Whether bytes that are no UTF-8 become U+FFFD instead of an error.
     pub lossy: bool,
+    /// Whether the records of `.jsonl` and `.parquet` files are lines of one text instead of
+    /// documents.
+    pub lines: bool,
     /// The tokenizer.
     pub tokenizer: TokenizerSpec,
 }
@@ -202,7 +205,7 @@ impl RunConfig {
     pub fn wikitext2() -> Self {
         let source = hub("Salesforce/wikitext", Some("wikitext-2-v1"), None);
         Self {
-            data: DataConfig::new(source, TokenizerSpec::Gpt2),
+            data: DataConfig { lines: true, ..DataConfig::new(source, TokenizerSpec::Gpt2) },
             model: GptConfig::mini(50_257),
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig { learning_rate: 3e-4, warmup_steps: 1000, final_ratio: 0.1 },
@@ -217,7 +220,7 @@ impl RunConfig {
     pub fn wikitext103() -> Self {
         let source = hub("Salesforce/wikitext", Some("wikitext-103-v1"), None);
         Self {
-            data: DataConfig::new(source, TokenizerSpec::Gpt2),
+            data: DataConfig { source, ..Self::wikitext2().data },
             model: GptConfig { dropout: 0.0, ..GptConfig::mini(50_257) },
             training: TrainingConfig {
                 epochs: 1,
@@ -270,10 +273,11 @@ impl DataConfig {
         Self::new(Source::Embedded, tokenizer)
     }
 
-    /// A source as it is: its own split, text in the field `text`, no bad bytes.
+    /// A source as it is: its own split, text in the field `text`, no bad bytes, a document per
+    /// record.
     pub fn new(source: Source, tokenizer: TokenizerSpec) -> Self {
-        let ReadOptions { text_field, lossy, .. } = ReadOptions::default();
-        Self { source, valid: None, text_field, lossy, tokenizer }
+        let ReadOptions { text_field, lossy, lines, .. } = ReadOptions::default();
+        Self { source, valid: None, text_field, lossy, lines, tokenizer }
     }
 
     /// Finds the files of the text; `progress` is called while they are downloaded.
@@ -282,7 +286,8 @@ impl DataConfig {
     /// [`TrainError::Data`].
     pub fn open(&self, progress: &mut dyn FnMut(Download)) -> Result<Documents, TrainError> {
         let (text_field, lossy) = (self.text_field.clone(), self.lossy);
-        let options = ReadOptions { text_field, lossy, ..ReadOptions::default() };
+        let options =
+            ReadOptions { text_field, lossy, lines: self.lines, ..ReadOptions::default() };
         let documents = self.source.open_with_progress(&options, progress)?;
         Ok(match &self.valid {
             Some(valid) => documents.held_out_by(valid.open_with_progress(&options, progress)?),

@@ -10,7 +10,7 @@ use minigpt_model::GptConfig;
 use minigpt_train::RunConfig;
 use serde::Serialize;
 
-use super::train::{configure_text, set};
+use super::train::configure_data;
 use crate::args::{DataArgs, DataCommand};
 use crate::format::grouped;
 use crate::tokens;
@@ -34,8 +34,7 @@ fn configuration(args: &DataArgs) -> Result<RunConfig> {
     if let Some(name) = &args.model {
         config.model = GptConfig::preset(name, config.model.vocab_size)?;
     }
-    set(&mut config.data.source, &args.source);
-    configure_text(&mut config.data, &args.text);
+    configure_data(&mut config.data, args.source.as_ref(), &args.text);
     Ok(config)
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use minigpt_data::Source;
 use minigpt_model::GptConfig;
 use minigpt_train::{
     DataConfig, Environment, Interrupter, Length, MemoryEstimate, Observer, RunConfig, RunFolder,
@@ -65,8 +66,7 @@ fn configuration(args: &TrainArgs) -> Result<RunConfig> {
     if let Some(name) = &args.model {
         config.model = GptConfig::preset(name, config.model.vocab_size)?;
     }
-    set(&mut config.data.source, &args.data);
-    configure_text(&mut config.data, &args.text);
+    configure_data(&mut config.data, args.data.as_ref(), &args.text);
     set(&mut config.training.epochs, &args.epochs);
     set(&mut config.training.batch_size, &args.batch_size);
     set(&mut config.training.seed, &args.seed);
@@ -80,15 +80,21 @@ fn configuration(args: &TrainArgs) -> Result<RunConfig> {
     Ok(config)
 }
 
-/// What the command line says of how the text is read.
-pub(crate) fn configure_text(config: &mut DataConfig, args: &TextArgs) {
+/// What the command line says of the text and how it is read.
+pub(crate) fn configure_data(config: &mut DataConfig, source: Option<&Source>, args: &TextArgs) {
+    if let Some(source) = source {
+        source.clone_into(&mut config.source);
+        // What a preset's records are says nothing about others.
+        config.lines = false;
+    }
     set(&mut config.text_field, &args.text_field);
     set(&mut config.tokenizer, &args.tokenizer);
     config.lossy |= args.lossy;
+    config.lines |= args.lines;
     config.valid = args.valid.clone().or(config.valid.take());
 }
 
-pub(crate) fn set<T: Clone>(setting: &mut T, argument: &Option<T>) {
+fn set<T: Clone>(setting: &mut T, argument: &Option<T>) {
     if let Some(value) = argument {
         setting.clone_from(value);
     }

@@ -87,7 +87,7 @@ impl Server {
             retries: 2,
             pause: Duration::from_millis(1),
         };
-        ReadOptions { hub, text_field: "text".to_owned(), lossy: false }
+        ReadOptions { hub, ..ReadOptions::default() }
     }
 
     fn read(&self, source: &str) -> Result<Corpus, DataError> {

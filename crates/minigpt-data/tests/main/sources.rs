@@ -4,7 +4,9 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use minigpt_data::{Corpus, DataError, END_OF_TEXT, ReadOptions, Source};
+use minigpt_data::{
+    Corpus, DataError, END_OF_TEXT, ReadOptions, Source, TokenStore, TokenizerSpec,
+};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
@@ -173,6 +175,31 @@ fn parquet_gives_a_document_per_row() {
     let packed = folder.path().join("a.parquet.zst");
     fs_err::write(&packed, zstd::encode_all(whole.as_slice(), 1).unwrap()).unwrap();
     assert_eq!(read(&string(&packed)).unwrap().train.len(), 2);
+}
+
+#[test]
+fn records_can_be_the_lines_of_one_text() {
+    let folder = tempfile::tempdir().unwrap();
+    // As WikiText is on the hub; more than is gathered at a time.
+    let rows = [" = Title = \n", "", " A  paragraph , \n", "no end"].repeat(5_000);
+    let text = " = Title = \n\n A  paragraph , \nno end\n".repeat(5_000);
+    fs_err::write(folder.path().join("train.txt"), &text).unwrap();
+    let rows: Vec<Option<&str>> = rows.into_iter().map(Some).collect();
+    let path = folder.path().join("rows.parquet");
+    write_parquet(&path, Compression::UNCOMPRESSED, &rows);
+    let options = ReadOptions { lines: true, ..ReadOptions::default() };
+    let open = |path: &Path| string(path).parse::<Source>().unwrap().open(&options).unwrap();
+    let joined = open(&path).read().unwrap();
+    assert_eq!((joined.train.len(), joined.train.concat() + &joined.valid.concat()), (1, text));
+
+    // The stretches that a store is given can be tokenized one by one.
+    let plain = open(&folder.path().join("train.txt"));
+    let ids = |documents: &minigpt_data::Documents| {
+        let spec = TokenizerSpec::Gpt2;
+        let store = TokenStore::prepare(folder.path(), documents, &spec, &mut |_| {}).unwrap();
+        store.train().ids(0..store.train().len())
+    };
+    assert!(ids(&open(&path)) == ids(&plain));
 }
 
 #[test]
