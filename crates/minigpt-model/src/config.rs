@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The shape of a GPT and its dropout rate.
+/// The shape of a GPT and its dropout rates.
 ///
 /// The field names are GPT-2's. A configuration that came from outside the program must pass
 /// [`validate`](Self::validate); [`Gpt::init`](crate::Gpt::init) does it again.
@@ -21,9 +21,12 @@ pub struct GptConfig {
     pub n_embd: usize,
     /// Width of the hidden layer of the multilayer perceptron, `4 * n_embd` in GPT-2.
     pub n_inner: usize,
-    /// Probability that a value is dropped after the embeddings, in the attention weights and
-    /// on both residual branches, while training. In `[0, 1)`.
-    pub dropout: f64,
+    /// Probability that a value is dropped after the embeddings, while training. In `[0, 1)`.
+    pub embd_pdrop: f64,
+    /// Probability that an attention weight is dropped, while training. In `[0, 1)`.
+    pub attn_pdrop: f64,
+    /// Probability that a value of a residual branch is dropped, while training. In `[0, 1)`.
+    pub resid_pdrop: f64,
 }
 
 /// A [`GptConfig`] that describes no model.
@@ -45,11 +48,13 @@ pub enum ConfigError {
         /// Number of heads.
         n_head: usize,
     },
-    /// The dropout rate is no probability below one.
-    #[error("dropout {dropout} is out of range: expected 0 <= dropout < 1")]
+    /// A dropout rate is no probability below one.
+    #[error("{field} {rate} is out of range: expected 0 <= {field} < 1")]
     Dropout {
+        /// The field's name.
+        field: &'static str,
         /// The rate given.
-        dropout: f64,
+        rate: f64,
     },
     /// The vocabulary does not fit the 32-bit token ids of the devices.
     #[error("vocab_size {vocab_size} is too large: expected at most {max}", max = i32::MAX)]
@@ -103,7 +108,7 @@ impl GptConfig {
 
     /// The article's mini-GPT: 4 layers, 256 wide, 8 heads, 128 context, dropout 0.1.
     pub fn mini(vocab_size: usize) -> Self {
-        Self { dropout: 0.1, ..Self::new(vocab_size, 128, 4, 8, 256) }
+        Self::new(vocab_size, 128, 4, 8, 256).with_dropout(0.1)
     }
 
     /// GPT-2 small, 124 million parameters. Sizes of the family: table 2 of
@@ -128,7 +133,7 @@ impl GptConfig {
     }
 
     fn gpt2_family(n_layer: usize, n_head: usize, n_embd: usize) -> Self {
-        Self { dropout: 0.1, ..Self::new(GPT2_VOCAB_SIZE, 1024, n_layer, n_head, n_embd) }
+        Self::new(GPT2_VOCAB_SIZE, 1024, n_layer, n_head, n_embd).with_dropout(0.1)
     }
 
     /// A GPT with GPT-2's hidden width of `4 * n_embd` and no dropout.
@@ -140,7 +145,24 @@ impl GptConfig {
         n_embd: usize,
     ) -> Self {
         let n_inner = 4 * n_embd;
-        Self { vocab_size, block_size, n_layer, n_head, n_embd, n_inner, dropout: 0.0 }
+        let (embd_pdrop, attn_pdrop, resid_pdrop) = (0.0, 0.0, 0.0);
+        Self {
+            vocab_size,
+            block_size,
+            n_layer,
+            n_head,
+            n_embd,
+            n_inner,
+            embd_pdrop,
+            attn_pdrop,
+            resid_pdrop,
+        }
+    }
+
+    /// The same shape with one dropout rate in all three places.
+    #[must_use]
+    pub fn with_dropout(self, rate: f64) -> Self {
+        Self { embd_pdrop: rate, attn_pdrop: rate, resid_pdrop: rate, ..self }
     }
 
     /// Width of one attention head.
@@ -170,10 +192,15 @@ impl GptConfig {
         if !self.n_embd.is_multiple_of(self.n_head) {
             return Err(ConfigError::UnevenHeads { n_embd: self.n_embd, n_head: self.n_head });
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(ConfigError::Dropout { dropout: self.dropout });
+        let rates = [
+            ("embd_pdrop", self.embd_pdrop),
+            ("attn_pdrop", self.attn_pdrop),
+            ("resid_pdrop", self.resid_pdrop),
+        ];
+        match rates.into_iter().find(|(_, rate)| !(0.0..1.0).contains(rate)) {
+            Some((field, rate)) => Err(ConfigError::Dropout { field, rate }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Number of parameters, part by part, without building the model.
@@ -248,7 +275,9 @@ mod tests {
             n_head: 8,
             n_embd: 256,
             n_inner: 1024,
-            dropout: 0.1,
+            embd_pdrop: 0.1,
+            attn_pdrop: 0.1,
+            resid_pdrop: 0.1,
         };
         assert_eq!(GptConfig::mini(50_257), expected);
     }
@@ -267,12 +296,12 @@ mod tests {
             "n_embd 2 is not divisible by n_head 4: choose a multiple of 4, or another number of heads",
         );
         refuses(
-            GptConfig { dropout: 1.0, ..good.clone() },
-            "dropout 1 is out of range: expected 0 <= dropout < 1",
+            good.clone().with_dropout(1.0),
+            "embd_pdrop 1 is out of range: expected 0 <= embd_pdrop < 1",
         );
         refuses(
-            GptConfig { dropout: f64::NAN, ..good },
-            "dropout NaN is out of range: expected 0 <= dropout < 1",
+            GptConfig { resid_pdrop: f64::NAN, ..good },
+            "resid_pdrop NaN is out of range: expected 0 <= resid_pdrop < 1",
         );
         let unknown = GptConfig::preset("huge", 256).unwrap_err().to_string();
         assert_eq!(

@@ -9,7 +9,7 @@ use rand_distr::{Distribution, Normal, NormalError};
 
 use crate::block::{Block, CausalSelfAttention, LayerNorm, Mlp, causal_mask};
 use crate::config::{ConfigError, GptConfig};
-use crate::loss::cross_entropy_sum;
+use crate::loss::{SmoothedLoss, cross_entropy_sum, smoothed_cross_entropy_sum};
 
 /// GPT-2's architecture ([Radford et al., 2019](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf)).
 ///
@@ -44,7 +44,7 @@ impl Gpt {
         let (n_embd, n_inner) = (config.n_embd, config.n_inner);
         let std = 0.02;
         let residual_std = std / (2.0 * config.n_layer as f32).sqrt();
-        let dropout = DropoutConfig::new(config.dropout).init();
+        let dropout = |rate: f64| DropoutConfig::new(rate).init();
 
         let wte = Embedding { weight: weights.normal([config.vocab_size, n_embd], std) };
         let wpe = Embedding { weight: weights.normal([config.block_size, n_embd], std) };
@@ -54,7 +54,7 @@ impl Gpt {
                 attn: CausalSelfAttention {
                     c_attn: weights.linear(n_embd, 3 * n_embd, std),
                     c_proj: weights.linear(n_embd, n_embd, residual_std),
-                    dropout: dropout.clone(),
+                    dropout: dropout(config.attn_pdrop),
                     n_head: config.n_head,
                 },
                 ln_2: weights.layer_norm(n_embd),
@@ -62,10 +62,16 @@ impl Gpt {
                     c_fc: weights.linear(n_embd, n_inner, std),
                     c_proj: weights.linear(n_inner, n_embd, residual_std),
                 },
-                dropout: dropout.clone(),
+                dropout: dropout(config.resid_pdrop),
             })
             .collect();
-        Ok(Self { wte, wpe, h, ln_f: weights.layer_norm(n_embd), dropout })
+        Ok(Self {
+            wte,
+            wpe,
+            h,
+            ln_f: weights.layer_norm(n_embd),
+            dropout: dropout(config.embd_pdrop),
+        })
     }
 
     /// Longest context in tokens.
@@ -126,6 +132,20 @@ impl Gpt {
     /// As [`hidden`](Self::hidden).
     pub fn loss_sum(&self, tokens: Tensor<2, Int>, targets: Tensor<2, Int>) -> Tensor<1> {
         cross_entropy_sum(self.hidden(tokens), self.wte.weight.val(), targets)
+    }
+
+    /// As [`loss_sum`](Self::loss_sum), with label smoothing in the part that is minimised
+    /// ([Szegedy et al., 2016](https://arxiv.org/abs/1512.00567)).
+    ///
+    /// # Panics
+    /// As [`hidden`](Self::hidden).
+    pub fn smoothed_loss_sum(
+        &self,
+        tokens: Tensor<2, Int>,
+        targets: Tensor<2, Int>,
+        smoothing: f64,
+    ) -> SmoothedLoss {
+        smoothed_cross_entropy_sum(self.hidden(tokens), self.wte.weight.val(), targets, smoothing)
     }
 
     fn head(&self, hidden: Tensor<3>) -> Tensor<3> {

@@ -12,7 +12,7 @@ pub use block::{Block, CausalSelfAttention, LayerNorm, Mlp};
 pub use config::{ConfigError, GptConfig, ParameterCounts};
 pub use generate::{Generator, PromptError};
 pub use gpt::Gpt;
-pub use loss::IGNORE_INDEX;
+pub use loss::{IGNORE_INDEX, SmoothedLoss};
 pub use safetensors::WeightsError;
 pub use sampling::{Draw, Sampling, SamplingError};
 
