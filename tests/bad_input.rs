@@ -83,18 +83,3 @@ fn generation_without_a_run_or_with_a_bad_policy() {
     assert!(generate(&["--prompt", "x", "--top-k", "0"]).contains("top-k 0"));
     assert!(sandbox.fails(&["plot", "folder"]).contains("folder is not a run folder"));
 }
-
-#[test]
-fn a_damaged_checkpoint_is_named() {
-    let sandbox = Sandbox::new();
-    sandbox.write("prose.txt", prose());
-    let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 2 --name run";
-    sandbox.succeeds(&train.split(' ').collect::<Vec<_>>());
-    let model = sandbox.path("runs/run/checkpoints/step-000002/model.bpk");
-    let mut bytes = fs_err::read(&model).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs_err::write(&model, bytes).unwrap();
-    let error = sandbox.fails(&["generate", "runs/run", "--prompt", "In", "--device", "cpu"]);
-    assert!(error.contains("model.bpk is damaged"), "{error}");
-}

@@ -50,6 +50,7 @@ fn a_text_of_one_kibibyte_is_learnt_by_heart() {
     let summary =
         train(folder.path(), &config, &environment(), data, &device, interrupter, observer)
             .unwrap();
-    assert!(summary.last.loss < 0.1, "loss {} after {} steps", summary.last.loss, summary.steps);
+    let loss = summary.last.unwrap().loss;
+    assert!(loss < 0.1, "loss {loss} after {} steps", summary.steps);
     assert_eq!(train_losses(folder.path()).len(), 400);
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a skipped test must say so")]
 
 mod bad_input;
+mod checkpoints;
 mod commands;
 mod data;
 mod gpu;

@@ -78,7 +78,8 @@ pub(crate) fn weights(run: &Path) -> Vec<f32> {
             self.0.extend(param.val().into_data().try_into_vec::<f32>().unwrap());
         }
     }
-    let (model, _) = RunFolder::open(run).unwrap().best_model(&Device::flex()).unwrap();
+    let (model, _) =
+        RunFolder::open(run).unwrap().best_model(&Device::flex(), &mut |_| ()).unwrap();
     let mut collect = Collect(Vec::new());
     model.visit(&mut collect);
     collect.0

@@ -40,9 +40,11 @@ pub(crate) enum Command {
   minigpt train --data \"books/*.txt.gz\" --tokenizer char
   minigpt train --preset wikitext2               the article's experiment, from the hub
   minigpt train --preset wikitext2 --data wikitext-2 --max-steps 300
+  minigpt train --set optimizer.kind=muon --set training.ema_decay=0.999
+  minigpt train --dry-run --model gpt2           what it would cost
   minigpt train --resume runs/notes              go on where it stopped
 
-Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted and saved."
+Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM."
 )]
 pub(crate) struct TrainArgs {
     /// Where every setting starts from: austen, tiny, shakespeare-char, tinystories, wikitext2 or
@@ -72,6 +74,9 @@ pub(crate) struct TrainArgs {
     /// Take this many steps instead of whole passes
     #[arg(long)]
     pub(crate) max_steps: Option<usize>,
+    /// End the run after this many minutes
+    #[arg(long, value_name = "MINUTES")]
+    pub(crate) max_minutes: Option<f64>,
     /// Windows in a step
     #[arg(long)]
     pub(crate) batch_size: Option<usize>,
@@ -84,6 +89,18 @@ pub(crate) struct TrainArgs {
     /// Steps between validations
     #[arg(long)]
     pub(crate) eval_every: Option<usize>,
+    /// Steps between checkpoints besides those of the validations
+    #[arg(long)]
+    pub(crate) save_every: Option<usize>,
+    /// Steps that may be left out because their loss or gradient is no number
+    #[arg(long, value_name = "STEPS")]
+    pub(crate) skip_bad_steps: Option<usize>,
+    /// A file of settings in TOML, with the sections and names of a run's config.json
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Any setting by its name in config.json, as optimizer.kind=muon; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
     /// What the samples continue
     #[arg(long)]
     pub(crate) prompt: Option<String>,
@@ -93,14 +110,19 @@ pub(crate) struct TrainArgs {
     /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
+    /// Say what the run would be and cost, and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Continue this run folder from its last checkpoint, exactly; only --device, --cache and
     /// --json go with it
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "preset", "data", "valid", "text_field", "lossy", "lines", "tokenizer", "model", "name", "epochs", "max_steps",
-        "batch_size", "learning_rate", "dropout", "eval_every", "prompt", "seed",
+        "max_minutes", "batch_size", "learning_rate", "dropout", "eval_every", "save_every",
+        "skip_bad_steps", "config", "set", "prompt", "seed",
     ])]
     pub(crate) resume: Option<PathBuf>,
-    /// Print the final figures as JSON on standard output, progress on standard error
+    /// Print each event of the run as a line of JSON on standard output, its summary last; progress
+    /// goes to standard error
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -189,6 +211,9 @@ pub(crate) struct GenerateArgs {
     /// Always take the most probable token
     #[arg(long)]
     pub(crate) greedy: bool,
+    /// Use the moving average of the weights, where the run keeps one (training.ema_decay)
+    #[arg(long)]
+    pub(crate) average: bool,
     /// Seed of the draws
     #[arg(long, default_value_t = 42)]
     pub(crate) seed: u64,

@@ -10,6 +10,8 @@ mod commands;
 mod device;
 mod format;
 mod progress;
+mod settings;
+mod signals;
 mod tokens;
 
 use std::process::ExitCode;
@@ -21,9 +23,6 @@ use crate::args::{Cli, Command};
 /// Memory freed by one step is used again by the next instead of going back to the system.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Exit code of a run that was interrupted and saved: what a shell gives for Ctrl-C.
-const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     keep_loaded_state_on_the_host();

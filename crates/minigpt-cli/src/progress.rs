@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use minigpt_train::{Length, Row, TrainEvent};
+use minigpt_train::{Length, Row, Split, TrainEvent};
 
 use crate::format::{bytes, duration, grouped};
 
@@ -101,14 +101,18 @@ impl TrainProgress {
                 }
             }
             TrainEvent::Validated { row, evaluation } => self.line(&format!(
-                "step {}: validation loss {:.4}, token perplexity {:.2}, word perplexity {:.1}, {:.3} bits per byte",
+                "step {}: {} loss {:.4}, token perplexity {:.2}, word perplexity {:.1}, {:.3} bits per byte",
                 row.step,
+                if row.split == Split::Average { "averaged weights' validation" } else { "validation" },
                 evaluation.loss(),
                 evaluation.token_perplexity(),
                 evaluation.word_perplexity(),
                 evaluation.bits_per_byte(),
             )),
-            TrainEvent::Damaged(message) => {
+            TrainEvent::Skipped { message } => {
+                self.line(&format!("warning: step left out: {message}"));
+            }
+            TrainEvent::Damaged { message } => {
                 self.line(&format!("warning: {message}; the checkpoint before it is used"));
             }
             TrainEvent::Sample { text, .. } => self.line(&format!("  {}", text.replace('\n', "\n  "))),
@@ -135,7 +139,8 @@ impl TrainProgress {
                 bar.set_position(row.step as u64);
             }
             Display::Plain { last_line } => {
-                let ends = row.step == 1 || row.step == self.length.total_steps;
+                let taken = row.step - steps_before;
+                let ends = [1, 10].contains(&taken) || row.step == self.length.total_steps;
                 if !ends && last_line.elapsed() < PLAIN_INTERVAL {
                     return;
                 }
@@ -153,7 +158,8 @@ impl TrainProgress {
         }
     }
 
-    fn line(&self, text: &str) {
+    /// A line of its own.
+    pub(crate) fn line(&self, text: &str) {
         match &self.display {
             Display::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
             Display::Plain { .. } => eprintln!("{text}"),

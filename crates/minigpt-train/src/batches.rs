@@ -41,6 +41,21 @@ impl TokenBatch {
     }
 }
 
+impl TokenBatch {
+    /// Tokens and targets in `count` parts of about the same number of windows, or as many as there
+    /// are windows.
+    pub(crate) fn parts(&self, count: usize) -> impl Iterator<Item = [Tensor<2, Int>; 2]> {
+        let windows = self.tokens.dims()[0];
+        let size = windows.div_ceil(count);
+        (0..windows).step_by(size).map(move |start| {
+            let part = |ids: &Tensor<2, Int>| {
+                ids.clone().narrow(0, start, size.min(windows - start)) // [part, time]
+            };
+            [part(&self.tokens), part(&self.targets)]
+        })
+    }
+}
+
 /// The batches of the given steps of a run, counted from 0: step `s` has the windows at the
 /// positions from `s * batch_size` on in the run's [`Passes`].
 ///

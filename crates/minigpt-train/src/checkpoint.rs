@@ -13,6 +13,7 @@ use burn::train::checkpoint::{
     Checkpoint, Checkpointer, CheckpointerError, CheckpointingAction, CheckpointingStrategy,
 };
 use burn::train::metric::store::EventStoreClient;
+use minigpt_model::GptConfig;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -21,27 +22,54 @@ use crate::evaluation::Evaluation;
 
 /// File of the model's weights in a set.
 pub(crate) const MODEL_FILE: &str = "model.bpk";
+/// File of the weights' moving average in a set, where the run keeps one.
+pub(crate) const AVERAGE_FILE: &str = "average.bpk";
+pub(crate) const TOKENIZER_FILE: &str = "tokenizer.json";
 const PARTS: [&str; 3] = [MODEL_FILE, "optimizer.bpk", "schedule.bpk"];
 const MANIFEST_FILE: &str = "manifest.json";
 
+/// Raised when a set's files change their meaning.
+const FORMAT: u32 = 1;
+
 /// What a checkpoint holds and where in the run it was taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Manifest {
+    /// Version of the format of these files.
+    pub format: u32,
     /// Optimiser steps taken.
     pub step: usize,
-    /// The validation of these weights.
-    pub validation: Evaluation,
+    /// The model's shape.
+    pub model: GptConfig,
+    /// The validation of these weights, where there was one at this step.
+    pub validation: Option<Evaluation>,
     /// SHA-256 of the training tokens, in hexadecimal.
     pub data_sha256: String,
+    /// SHA-256 of the tokenizer, in hexadecimal.
+    pub tokenizer_sha256: String,
     /// SHA-256 of each file, in hexadecimal.
     pub sha256: BTreeMap<String, String>,
 }
 
 impl Manifest {
-    pub(crate) fn new(step: usize, validation: Evaluation, data_sha256: String) -> Self {
-        Self { step, validation, data_sha256, sha256: BTreeMap::new() }
+    /// The manifest of a set without files yet, in today's format.
+    pub(crate) fn new(
+        step: usize,
+        model: GptConfig,
+        data_sha256: String,
+        tokenizer_sha256: String,
+    ) -> Self {
+        let (validation, sha256) = (None, BTreeMap::new());
+        Self { format: FORMAT, step, model, validation, data_sha256, tokenizer_sha256, sha256 }
+    }
+
+    fn validation_loss(&self) -> f64 {
+        self.validation.map_or(f64::INFINITY, |validation| validation.loss())
     }
 }
+
+/// Hears of checkpoints that cannot be used; the ones before them are.
+pub type OnDamage<'a> = &'a mut dyn FnMut(TrainError);
 
 /// The checkpoints of one run, in its folder `checkpoints`.
 #[derive(Clone, Debug)]
@@ -58,54 +86,63 @@ impl CheckpointFolder {
     /// The manifests of all complete sets, oldest first.
     ///
     /// # Errors
-    /// [`TrainError::Io`], or [`TrainError::Damaged`] where a manifest is unreadable.
-    pub fn manifests(&self) -> Result<Vec<Manifest>, TrainError> {
-        if !self.path.exists() {
-            return Ok(Vec::new());
-        }
+    /// [`TrainError::Io`] where the folder cannot be listed.
+    pub fn manifests(&self, damaged: OnDamage<'_>) -> Result<Vec<Manifest>, TrainError> {
         let mut manifests = Vec::new();
-        for entry in fs_err::read_dir(&self.path)? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with("step-") && !name.ends_with(".partial") {
-                manifests.push(read_manifest(&entry.path().join(MANIFEST_FILE))?);
-            }
-        }
-        manifests.sort_by_key(|manifest| manifest.step);
-        Ok(manifests)
-    }
-
-    /// The set with the lowest validation loss.
-    ///
-    /// # Errors
-    /// As [`manifests`](Self::manifests).
-    pub fn best(&self) -> Result<Option<Manifest>, TrainError> {
-        let best = |a: &Manifest, b: &Manifest| a.validation.loss().total_cmp(&b.validation.loss());
-        Ok(self.manifests()?.into_iter().min_by(best))
-    }
-
-    /// The newest set whose files all match their checksums; `damaged` hears of newer ones that do
-    /// not.
-    ///
-    /// # Errors
-    /// As [`manifests`](Self::manifests).
-    pub(crate) fn last_intact(
-        &self,
-        damaged: &mut dyn FnMut(TrainError),
-    ) -> Result<Option<Manifest>, TrainError> {
-        for manifest in self.manifests()?.into_iter().rev() {
-            match PARTS.iter().try_for_each(|file| self.verified_file(&manifest, file).map(drop)) {
-                Ok(()) => return Ok(Some(manifest)),
+        for step in self.steps()? {
+            match read_manifest(&self.set(step).join(MANIFEST_FILE), step) {
+                Ok(manifest) => manifests.push(manifest),
                 Err(error) => damaged(error),
             }
         }
-        Ok(None)
+        Ok(manifests)
     }
 
-    /// Removes the sets taken after `step`, which a resumed run will take again.
+    /// The intact set with the lowest validation loss, or without any validation the newest.
+    ///
+    /// # Errors
+    /// As [`manifests`](Self::manifests).
+    pub fn best(&self, damaged: OnDamage<'_>) -> Result<Option<Manifest>, TrainError> {
+        let mut manifests = self.manifests(damaged)?;
+        manifests.reverse();
+        manifests.sort_by(|a, b| a.validation_loss().total_cmp(&b.validation_loss()));
+        Ok(self.first_intact(manifests, damaged))
+    }
+
+    /// The newest intact set.
+    ///
+    /// # Errors
+    /// As [`manifests`](Self::manifests).
+    pub(crate) fn last(&self, damaged: OnDamage<'_>) -> Result<Option<Manifest>, TrainError> {
+        let mut manifests = self.manifests(damaged)?;
+        manifests.reverse();
+        Ok(self.first_intact(manifests, damaged))
+    }
+
+    fn first_intact(&self, manifests: Vec<Manifest>, damaged: OnDamage<'_>) -> Option<Manifest> {
+        manifests.into_iter().find(|manifest| {
+            let verify = |file: &String| self.verified_file(manifest, file).map(drop);
+            match manifest.sha256.keys().try_for_each(verify) {
+                Ok(()) => true,
+                Err(error) => {
+                    damaged(error);
+                    false
+                }
+            }
+        })
+    }
+
+    /// Removes the sets taken after `step`, which a resumed run will take again, and what was left
+    /// half-written.
     pub(crate) fn forget_after(&self, step: usize) -> Result<(), TrainError> {
-        for manifest in self.manifests()?.iter().filter(|manifest| manifest.step > step) {
-            fs_err::remove_dir_all(self.set(manifest.step))?;
+        for later in self.steps()?.into_iter().filter(|later| *later > step) {
+            fs_err::remove_dir_all(self.set(later))?;
+        }
+        for entry in fs_err::read_dir(&self.path)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == PARTIAL) {
+                fs_err::remove_dir_all(path)?;
+            }
         }
         Ok(())
     }
@@ -130,13 +167,30 @@ impl CheckpointFolder {
     }
 
     fn partial(&self, step: usize) -> PathBuf {
-        self.path.join(format!("step-{step:06}.partial"))
+        self.path.join(format!("step-{step:06}.{PARTIAL}"))
     }
 
-    /// Removes all sets but the best and the `keep_last` newest.
+    /// The steps that complete sets are named for, in order.
+    fn steps(&self) -> Result<Vec<usize>, TrainError> {
+        if !self.path.exists() {
+            return Ok(Vec::new());
+        }
+        let mut steps = Vec::new();
+        for entry in fs_err::read_dir(&self.path)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            steps.extend(name.strip_prefix("step-").and_then(|step| step.parse::<usize>().ok()));
+        }
+        steps.sort_unstable();
+        Ok(steps)
+    }
+
+    /// Removes all sets but the best and the `keep_last` newest; those it cannot read stay.
     fn prune(&self, keep_last: usize) -> Result<(), TrainError> {
-        let manifests = self.manifests()?;
-        let best = self.best()?.map(|manifest| manifest.step);
+        let manifests = self.manifests(&mut |_| ())?;
+        let by_loss =
+            |a: &&Manifest, b: &&Manifest| a.validation_loss().total_cmp(&b.validation_loss());
+        let validated = manifests.iter().filter(|manifest| manifest.validation.is_some());
+        let best = validated.min_by(by_loss).map(|manifest| manifest.step);
         let old = manifests.len().saturating_sub(keep_last);
         for manifest in manifests[..old].iter().filter(|manifest| Some(manifest.step) != best) {
             fs_err::remove_dir_all(self.set(manifest.step))?;
@@ -145,9 +199,29 @@ impl CheckpointFolder {
     }
 }
 
-fn read_manifest(path: &Path) -> Result<Manifest, TrainError> {
-    serde_json::from_slice(&fs_err::read(path)?)
-        .map_err(|error| TrainError::Damaged { path: path.to_owned(), reason: error.to_string() })
+/// End of the name of a set that is being written.
+const PARTIAL: &str = "partial";
+
+/// The manifest of the set taken at `step`.
+fn read_manifest(path: &Path, step: usize) -> Result<Manifest, TrainError> {
+    let damaged = |reason: String| TrainError::Damaged { path: path.to_owned(), reason };
+    let json: serde_json::Value =
+        serde_json::from_slice(&fs_err::read(path)?).map_err(|error| damaged(error.to_string()))?;
+    if json["format"] != FORMAT {
+        let found = &json["format"];
+        return Err(damaged(format!(
+            "its format is {found} and this minigpt reads {FORMAT}: use the version that wrote it"
+        )));
+    }
+    let manifest: Manifest =
+        serde_json::from_value(json).map_err(|error| damaged(error.to_string()))?;
+    if manifest.step != step {
+        return Err(damaged(format!("it is of step {}, not of {step}", manifest.step)));
+    }
+    match PARTS.iter().find(|part| !manifest.sha256.contains_key(**part)) {
+        Some(part) => Err(damaged(format!("it does not list {part}"))),
+        None => Ok(manifest),
+    }
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {
@@ -158,27 +232,47 @@ fn sha256_hex(bytes: &[u8]) -> String {
 pub(crate) struct SetWriter {
     folder: CheckpointFolder,
     keep_last: usize,
-    pending: Mutex<Option<Manifest>>,
+    state: Mutex<State>,
     done: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    pending: Option<Manifest>,
+    failure: Option<TrainError>,
 }
 
 impl SetWriter {
     pub(crate) fn new(folder: CheckpointFolder, keep_last: usize) -> Arc<Self> {
-        Arc::new(Self { folder, keep_last, pending: Mutex::new(None), done: Condvar::new() })
+        Arc::new(Self { folder, keep_last, state: Mutex::default(), done: Condvar::new() })
     }
 
-    /// Announces the set that the three parts will fill, once the one before is written or given
-    /// up.
-    pub(crate) fn begin(&self, manifest: Manifest) -> Result<(), TrainError> {
-        let waited = self.done.wait_while(self.lock(), |pending| pending.is_some());
+    /// Announces the set that the three parts will fill, once the one before is written, and writes
+    /// the files that are no part of burn-train's.
+    pub(crate) fn begin(
+        &self,
+        mut manifest: Manifest,
+        files: &[(&str, Vec<u8>)],
+    ) -> Result<(), TrainError> {
+        let waited = self.done.wait_while(self.lock(), |state| state.pending.is_some());
         drop(waited);
+        self.check()?;
         let partial = self.folder.partial(manifest.step);
         if partial.exists() {
             fs_err::remove_dir_all(&partial)?;
         }
-        fs_err::create_dir_all(partial)?;
-        *self.lock() = Some(manifest);
+        fs_err::create_dir_all(&partial)?;
+        for (file, bytes) in files {
+            write_synced(&partial.join(file), bytes)?;
+            manifest.sha256.insert((*file).to_owned(), sha256_hex(bytes));
+        }
+        self.lock().pending = Some(manifest);
         Ok(())
+    }
+
+    /// The error of a set that could not be written.
+    pub(crate) fn check(&self) -> Result<(), TrainError> {
+        self.lock().failure.take().map_or(Ok(()), Err)
     }
 
     /// The three checkpointers that burn-train drives: model, optimiser, schedule.
@@ -187,16 +281,16 @@ impl SetWriter {
     }
 
     fn finish_part(&self, file: &str, bytes: &[u8]) -> Result<(), TrainError> {
-        let step = self.lock().as_ref().map(|manifest| manifest.step);
-        let Some(step) = step else {
-            return Err(TrainError::Learner(format!("{file} belongs to no checkpoint")));
+        // Given up already, by another part that failed.
+        let Some(step) = self.lock().pending.as_ref().map(|manifest| manifest.step) else {
+            return Ok(());
         };
         write_synced(&self.folder.partial(step).join(file), bytes)?;
 
-        let mut pending = self.lock();
-        let Some(manifest) = pending.as_mut() else { return Ok(()) };
+        let mut state = self.lock();
+        let Some(manifest) = state.pending.as_mut() else { return Ok(()) };
         manifest.sha256.insert(file.to_owned(), sha256_hex(bytes));
-        if manifest.sha256.len() < PARTS.len() {
+        if !PARTS.iter().all(|part| manifest.sha256.contains_key(*part)) {
             return Ok(());
         }
         let json = serde_json::to_vec_pretty(manifest).map_err(std::io::Error::other)?;
@@ -206,18 +300,24 @@ impl SetWriter {
             fs_err::remove_dir_all(&complete)?;
         }
         fs_err::rename(self.folder.partial(step), complete)?;
-        *pending = None;
+        state.pending = None;
         self.done.notify_all();
         self.folder.prune(self.keep_last)
     }
 
-    fn give_up(&self) {
-        *self.lock() = None;
+    /// Leaves the set and frees its space, which a full disk needs.
+    fn give_up(&self, error: TrainError) {
+        let mut state = self.lock();
+        if let Some(manifest) = state.pending.take() {
+            // The error that is reported is the first one.
+            let _ = fs_err::remove_dir_all(self.folder.partial(manifest.step));
+        }
+        state.failure.get_or_insert(error);
         self.done.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Manifest>> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -238,8 +338,9 @@ impl<R: Checkpoint> Checkpointer<R> for Part {
         let bytes = record.checkpoint_into_bytes().map_err(CheckpointerError::Record)?;
         let finished = self.writer.finish_part(self.file, &bytes);
         finished.map_err(|error| {
-            self.writer.give_up();
-            CheckpointerError::Unknown(error.to_string())
+            let message = error.to_string();
+            self.writer.give_up(error);
+            CheckpointerError::Unknown(message)
         })
     }
 

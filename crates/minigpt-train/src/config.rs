@@ -44,11 +44,13 @@ pub struct DataConfig {
     pub tokenizer: TokenizerSpec,
 }
 
-/// AdamW ([Loshchilov and Hutter, 2019](https://arxiv.org/abs/1711.05101)) with a limit on the
-/// gradient.
+/// How weights follow gradients: AdamW ([Loshchilov and Hutter,
+/// 2019](https://arxiv.org/abs/1711.05101)), alone or beside Muon, with a limit on the gradient.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptimizerConfig {
+    /// Which optimiser moves the matrices inside the blocks.
+    pub kind: OptimizerKind,
     /// Decay of the first moment.
     pub beta_1: f32,
     /// Decay of the second moment.
@@ -61,7 +63,35 @@ pub struct OptimizerConfig {
     pub grad_clip: f32,
 }
 
-/// Linear warm-up, then a cosine down to a fraction of the peak.
+/// What moves the matrices inside the blocks; embeddings, biases and norms follow AdamW always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// AdamW.
+    AdamW,
+    /// Muon ([Jordan et al., 2024](https://kellerjordan.github.io/posts/muon/)), scaled to AdamW's
+    /// step ([Liu et al., 2025](https://arxiv.org/abs/2502.16982)), so that one learning rate
+    /// serves both.
+    Muon,
+}
+
+/// How the learning rate falls after the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decay {
+    /// Half a cosine.
+    Cosine,
+    /// A straight line.
+    Linear,
+    /// Not at all.
+    Constant,
+    /// Not at all, until a straight line leads down over the last
+    /// [`decay_ratio`](ScheduleConfig::decay_ratio) of the steps: warm-up, stable, decay
+    /// ([Hu et al., 2024](https://arxiv.org/abs/2404.06395)).
+    Stable,
+}
+
+/// Linear warm-up, then down to a fraction of the peak.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleConfig {
@@ -69,8 +99,12 @@ pub struct ScheduleConfig {
     pub learning_rate: f64,
     /// Steps from zero to the peak.
     pub warmup_steps: usize,
+    /// How it falls.
+    pub decay: Decay,
     /// Last learning rate over the peak.
     pub final_ratio: f64,
+    /// The part of all steps in which a [`Stable`](Decay::Stable) rate falls.
+    pub decay_ratio: f64,
 }
 
 /// How long, how often, in what order.
@@ -79,12 +113,29 @@ pub struct ScheduleConfig {
 pub struct TrainingConfig {
     /// Windows in a step.
     pub batch_size: usize,
+    /// Parts that a step's windows go through the model in, one after the other: the same step to
+    /// rounding, in less memory.
+    pub accumulation: usize,
     /// Passes over the training text.
     pub epochs: usize,
     /// Take this many steps instead of whole passes.
     pub max_steps: Option<usize>,
-    /// Steps between validations; without it, one at the end of each pass.
+    /// End the run at the first step after this many minutes, with a validation.
+    pub max_minutes: Option<f64>,
+    /// Steps between validations; without it, one at the end of each pass. Each saves a checkpoint.
     pub eval_every: Option<usize>,
+    /// Steps between checkpoints besides those of the validations.
+    pub save_every: Option<usize>,
+    /// End the run after this many validations without a new best.
+    pub patience: Option<usize>,
+    /// Steps that may be left out because their loss or gradient is no number.
+    pub skip_bad_steps: usize,
+    /// Weight of a smoothed target's uniform part ([Szegedy et al.,
+    /// 2016](https://arxiv.org/abs/1512.00567)); losses are reported without it. In `[0, 1)`.
+    pub label_smoothing: f64,
+    /// Decay per step of a moving average of the weights, which is validated and saved beside them.
+    /// In `(0, 1)`.
+    pub ema_decay: Option<f64>,
     /// Most recent checkpoints kept, besides the best.
     pub keep_last: usize,
     /// Seed of weights, order and dropout.
@@ -131,7 +182,7 @@ impl RunConfig {
             data: DataConfig::embedded(TokenizerSpec::Bpe { vocab_size }),
             model: GptConfig::small(vocab_size),
             // A rate ten times the article's: a model this narrow takes it, and there is little time.
-            schedule: ScheduleConfig { learning_rate: 3e-3, warmup_steps: 100, final_ratio: 0.1 },
+            schedule: ScheduleConfig::cosine(3e-3, 100),
             training: TrainingConfig {
                 batch_size: 16,
                 epochs: 2,
@@ -149,7 +200,7 @@ impl RunConfig {
         Self {
             data: DataConfig::embedded(TokenizerSpec::Bpe { vocab_size }),
             model: GptConfig::tiny(vocab_size),
-            schedule: ScheduleConfig { learning_rate: 3e-3, warmup_steps: 20, final_ratio: 0.1 },
+            schedule: ScheduleConfig::cosine(3e-3, 20),
             training: TrainingConfig {
                 epochs: 1,
                 max_steps: Some(200),
@@ -169,7 +220,7 @@ impl RunConfig {
             data: DataConfig::new(source, TokenizerSpec::Char),
             model: GptConfig::new(66, 64, 4, 4, 128),
             optimizer: OptimizerConfig { beta_2: 0.99, ..OptimizerConfig::default() },
-            schedule: ScheduleConfig { learning_rate: 1e-3, warmup_steps: 100, final_ratio: 0.1 },
+            schedule: ScheduleConfig::cosine(1e-3, 100),
             training: TrainingConfig {
                 batch_size: 12,
                 max_steps: Some(2000),
@@ -190,7 +241,7 @@ impl RunConfig {
             // Twice the article's context: a story has about 200 tokens. No dropout: no token
             // is seen twice.
             model: GptConfig::new(vocab_size, 256, 4, 8, 256),
-            schedule: ScheduleConfig { learning_rate: 1e-3, warmup_steps: 500, final_ratio: 0.1 },
+            schedule: ScheduleConfig::cosine(1e-3, 500),
             training: TrainingConfig {
                 epochs: 1,
                 eval_every: Some(5000),
@@ -208,7 +259,7 @@ impl RunConfig {
             data: DataConfig { lines: true, ..DataConfig::new(source, TokenizerSpec::Gpt2) },
             model: GptConfig::mini(50_257),
             optimizer: OptimizerConfig::default(),
-            schedule: ScheduleConfig { learning_rate: 3e-4, warmup_steps: 1000, final_ratio: 0.1 },
+            schedule: ScheduleConfig::cosine(3e-4, 1000),
             training: TrainingConfig::default(),
             sample: SampleConfig::default(),
         }
@@ -221,7 +272,7 @@ impl RunConfig {
         let source = hub("Salesforce/wikitext", Some("wikitext-103-v1"), None);
         Self {
             data: DataConfig { source, ..Self::wikitext2().data },
-            model: GptConfig { dropout: 0.0, ..GptConfig::mini(50_257) },
+            model: GptConfig::mini(50_257).with_dropout(0.0),
             training: TrainingConfig {
                 epochs: 1,
                 eval_every: Some(5000),
@@ -254,7 +305,26 @@ impl RunConfig {
             ("optimizer.grad_clip", positive(optimizer.grad_clip.into()), "a number above 0"),
             ("schedule.learning_rate", positive(schedule.learning_rate), "a number above 0"),
             ("schedule.final_ratio", (0.0..=1.0).contains(&schedule.final_ratio), "0 to 1"),
+            ("schedule.decay_ratio", (0.0..=1.0).contains(&schedule.decay_ratio), "0 to 1"),
             ("training.batch_size", training.batch_size > 0, "at least 1"),
+            (
+                "training.accumulation",
+                (1..=training.batch_size).contains(&training.accumulation),
+                "1 to training.batch_size",
+            ),
+            ("training.max_minutes", training.max_minutes.is_none_or(positive), "a number above 0"),
+            ("training.save_every", training.save_every != Some(0), "at least 1"),
+            ("training.patience", training.patience != Some(0), "at least 1"),
+            (
+                "training.label_smoothing",
+                (0.0..1.0).contains(&training.label_smoothing),
+                "0 <= smoothing < 1",
+            ),
+            (
+                "training.ema_decay",
+                training.ema_decay.is_none_or(|decay| decay > 0.0 && decay < 1.0),
+                "0 < decay < 1",
+            ),
             ("training.epochs", training.epochs > 0, "at least 1"),
             ("training.max_steps", training.max_steps != Some(0), "at least 1"),
             ("training.eval_every", training.eval_every != Some(0), "at least 1"),
@@ -299,7 +369,22 @@ impl DataConfig {
 impl Default for OptimizerConfig {
     /// nanoGPT's: betas 0.9 and 0.95, decay 0.1, and the article's limit of 1.0.
     fn default() -> Self {
-        Self { beta_1: 0.9, beta_2: 0.95, epsilon: 1e-8, weight_decay: 0.1, grad_clip: 1.0 }
+        Self {
+            kind: OptimizerKind::AdamW,
+            beta_1: 0.9,
+            beta_2: 0.95,
+            epsilon: 1e-8,
+            weight_decay: 0.1,
+            grad_clip: 1.0,
+        }
+    }
+}
+
+impl ScheduleConfig {
+    /// The article's: linear warm-up, then a cosine down to a tenth of the peak.
+    pub fn cosine(learning_rate: f64, warmup_steps: usize) -> Self {
+        let (decay, final_ratio, decay_ratio) = (Decay::Cosine, 0.1, 0.2);
+        Self { learning_rate, warmup_steps, decay, final_ratio, decay_ratio }
     }
 }
 
@@ -308,9 +393,16 @@ impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
             batch_size: 16,
+            accumulation: 1,
             epochs: 3,
             max_steps: None,
+            max_minutes: None,
             eval_every: None,
+            save_every: None,
+            patience: None,
+            skip_bad_steps: 0,
+            label_smoothing: 0.0,
+            ema_decay: None,
             keep_last: 2,
             seed: 42,
         }

@@ -1,7 +1,62 @@
-//! What a run will cost in memory, before it starts.
+//! What a run will cost, before it starts.
 
-use minigpt_model::GptConfig;
+use minigpt_model::{GptConfig, ParameterCounts};
 use serde::Serialize;
+
+use crate::config::RunConfig;
+use crate::error::TrainError;
+use crate::train::{Length, TokenData};
+
+/// What a run is and what it will cost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// Parameters, part by part.
+    pub parameters: ParameterCounts,
+    /// Tokens of the training split.
+    pub train_tokens: usize,
+    /// Tokens of the validation split.
+    pub valid_tokens: usize,
+    /// Steps.
+    pub length: Length,
+    /// Memory at its peak, in bytes.
+    pub memory: MemoryEstimate,
+    /// Floating-point operations of all steps, validations apart.
+    pub operations: f64,
+    /// What a model that knows nothing loses per token: ln of the vocabulary.
+    pub first_loss: f64,
+}
+
+impl Plan {
+    /// The plan of a run with these data.
+    ///
+    /// # Errors
+    /// As [`Length::new`].
+    pub fn new(config: &RunConfig, data: &TokenData) -> Result<Self, TrainError> {
+        let (model, training) = (&config.model, &config.training);
+        let length = Length::new(config, data)?;
+        let tokens = length.total_steps * training.batch_size * model.block_size;
+        let windows = training.batch_size.div_ceil(training.accumulation);
+        Ok(Self {
+            parameters: model.parameter_counts(),
+            train_tokens: data.train.len(),
+            valid_tokens: data.valid.len(),
+            length,
+            memory: MemoryEstimate::new(model, windows),
+            operations: tokens as f64 * operations_per_token(model),
+            first_loss: (model.vocab_size as f64).ln(),
+        })
+    }
+}
+
+/// Floating-point operations of training on one token: 6 for each weight of a matrix, forward and
+/// backward, and 12 for each position attended to ([Chowdhery et al.,
+/// 2022](https://arxiv.org/abs/2204.02311), appendix B).
+fn operations_per_token(model: &GptConfig) -> f64 {
+    let counts = model.parameter_counts();
+    let weights = counts.total() - counts.wpe;
+    let attended = model.n_layer * model.n_embd * model.block_size;
+    (6 * weights + 12 * attended) as f64
+}
 
 /// An estimate of a training step's memory, in bytes, in `f32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

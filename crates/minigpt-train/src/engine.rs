@@ -11,25 +11,35 @@ use burn::train::{
     InferenceStep, Learner, SupervisedLearningStrategy, SupervisedTrainingEventProcessor,
     TrainLoader, TrainingComponents, ValidLoader,
 };
-use minigpt_data::{Source, TokenSplit, Tokenizer};
-use minigpt_model::{Generator, Gpt};
+use minigpt_data::{TokenSplit, Tokenizer};
+use minigpt_model::Gpt;
+use serde::Serialize;
 
 use crate::batches::TokenBatch;
-use crate::checkpoint::{Manifest, SetWriter};
+use crate::checkpoint::{AVERAGE_FILE, Manifest, SetWriter, TOKENIZER_FILE};
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
 use crate::metrics::{MetricsWriter, Row, Split};
 use crate::plot::{Curve, draw_loss_curves};
+use crate::progress::Progress;
+use crate::report::{plot_title, sample};
 use crate::run::{RunFolder, SAMPLE_HEADING};
+use crate::summary::End;
 use crate::train::Length;
 use crate::trainee::{StepLoss, Trainee, clip_global_norm};
 
 /// What a run tells while it goes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
 pub enum TrainEvent {
     /// A step was taken.
     Step(Row),
+    /// A step was left out: its loss or gradient was no number.
+    Skipped {
+        /// Which, and with what.
+        message: String,
+    },
     /// A validation is at batch `done` of `total`.
     Validating {
         /// Batches evaluated.
@@ -44,8 +54,11 @@ pub enum TrainEvent {
         /// Its figures.
         evaluation: Evaluation,
     },
-    /// A checkpoint is damaged, as this message says, and the one before it is used.
-    Damaged(String),
+    /// A checkpoint is damaged and the one before it is used.
+    Damaged {
+        /// Which, and why.
+        message: String,
+    },
     /// The model wrote a sample.
     Sample {
         /// Steps taken.
@@ -68,58 +81,9 @@ pub(crate) struct Engine {
     pub(crate) length: Length,
     pub(crate) device: Device,
     pub(crate) sets: Arc<SetWriter>,
+    /// What every checkpoint of the run says of itself.
+    pub(crate) manifest: Manifest,
     pub(crate) progress: RefCell<Progress>,
-}
-
-/// What changes while the engine runs.
-pub(crate) struct Progress {
-    pub(crate) observer: Observer,
-    /// Steps taken before this process.
-    pub(crate) first_step: usize,
-    /// Seconds of training before this process.
-    pub(crate) seconds_before: f64,
-    pub(crate) data_sha256: String,
-    pub(crate) rows: Vec<Row>,
-    pub(crate) tokens: u64,
-    pub(crate) started: Instant,
-    pub(crate) evaluations: Vec<(usize, Evaluation)>,
-    pub(crate) failure: Option<TrainError>,
-}
-
-impl Progress {
-    /// At the start of a run.
-    pub(crate) fn new(observer: Observer, data_sha256: String) -> Self {
-        Self {
-            observer,
-            first_step: 0,
-            seconds_before: 0.0,
-            data_sha256,
-            rows: Vec::new(),
-            tokens: 0,
-            started: Instant::now(),
-            evaluations: Vec::new(),
-            failure: None,
-        }
-    }
-
-    /// At a checkpoint, with the rows up to it.
-    pub(crate) fn resumed(observer: Observer, manifest: &Manifest, rows: Vec<Row>) -> Self {
-        let valid = rows.iter().filter(|row| row.split == Split::Valid);
-        let evaluation = |row: &Row| (row.step, manifest.validation.with_loss(row.loss));
-        Self {
-            first_step: manifest.step,
-            seconds_before: rows.last().map_or(0.0, |row| row.seconds),
-            tokens: rows.last().map_or(0, |row| row.tokens),
-            evaluations: valid.map(evaluation).collect(),
-            rows,
-            ..Self::new(observer, manifest.data_sha256.clone())
-        }
-    }
-
-    /// Seconds of training, earlier processes included.
-    pub(crate) fn seconds(&self) -> f64 {
-        self.seconds_before + self.started.elapsed().as_secs_f64()
-    }
 }
 
 impl SupervisedLearningStrategy<Trainee> for Engine {
@@ -141,11 +105,11 @@ impl SupervisedLearningStrategy<Trainee> for Engine {
             }
         };
         let stop = || interrupter.should_stop();
-        if let Err(error) = self.steps(&mut learner, &train, &valid, save, stop) {
-            self.progress.borrow_mut().failure = Some(error);
-        }
+        let outcome = self.steps(&mut learner, &train, &valid, save, stop);
         // Waits until the last checkpoint is written.
         drop(checkpointer);
+        let written = self.sets.check();
+        self.progress.borrow_mut().outcome = outcome.and_then(|end| written.map(|()| end));
         (learner.model(), event_processor)
     }
 }
@@ -158,58 +122,75 @@ impl Engine {
         valid: &ValidLoader<Trainee>,
         mut save: impl FnMut(&Learner<Trainee>, usize),
         stop: impl Fn() -> bool,
-    ) -> Result<(), TrainError> {
+    ) -> Result<End, TrainError> {
         let mut metrics = MetricsWriter::append(&self.run.metrics_path())?;
-        let first_step = self.progress.borrow().first_step;
-        for (index, batch) in train.iter().enumerate() {
-            let step = first_step + index + 1;
+        let first_step = self.progress.borrow().step;
+        if self.is_validation_left_out(first_step) {
+            let validation = self.validate(learner, valid, &mut metrics, &stop)?;
+            self.begin_set(validation)?;
+            save(learner, first_step);
+        }
+        let left = self.length.total_steps - first_step;
+        for batch in train.iter().take(left) {
             let batch = batch.map_err(|error| TrainError::Learner(error.to_string()))?;
-            let row = self.step(learner, batch, step)?;
-            metrics.write(&row)?;
-            self.tell(TrainEvent::Step(row));
+            let step = self.step(learner, batch, &mut metrics)?;
+            self.sets.check()?;
 
-            let stopping = stop();
-            if self.length.is_due(step) || stopping {
-                let evaluation =
-                    self.validate(&learner.model().valid(), valid, step, &mut metrics)?;
-                let data_sha256 = self.progress.borrow().data_sha256.clone();
-                self.sets.begin(Manifest::new(step, evaluation, data_sha256))?;
+            let end = self.end_of_steps(step, &stop);
+            let is_due = self.length.is_due(step) || end == Some(End::OutOfTime);
+            let validation = match end {
+                Some(End::Interrupted) => None,
+                _ if is_due => self.validate(learner, valid, &mut metrics, &stop)?,
+                _ => None,
+            };
+            if is_due || end.is_some() || self.length.saves(step) {
+                self.begin_set(validation)?;
                 save(learner, step);
-                self.draw()?;
-                self.write_sample(&learner.model().valid().transformer, step)?;
             }
-            if stopping {
-                break;
+            if is_due || end.is_some() {
+                self.draw()?;
+            }
+            if let Some(end) = end.or_else(|| self.end_of_validations(&stop)) {
+                return Ok(end);
             }
         }
-        Ok(())
+        Ok(End::Complete)
     }
 
-    /// One optimiser step, and its row.
+    /// One step: the weights follow the gradient of a batch, and a row says how it went.
     fn step(
         &self,
         learner: &mut Learner<Trainee>,
         batch: TokenBatch,
-        step: usize,
-    ) -> Result<Row, TrainError> {
+        metrics: &mut MetricsWriter,
+    ) -> Result<usize, TrainError> {
         let began = Instant::now();
+        let step = self.progress.borrow().step + 1;
         // Dropout's chances follow from seed and step alone, so that no state need be saved.
         self.device.seed(self.config.training.seed.wrapping_add((step as u64) << 32));
         let output = learner.train_step(batch);
         let (gradients, norm) =
             clip_global_norm(&learner.model(), output.grads, self.config.optimizer.grad_clip);
         learner.lr_step();
-        learner.optimizer_step(gradients);
 
         let StepLoss { nats, predicted } = output.item;
         let [nats, grad_norm] = read_pair(nats, norm);
         let loss = nats / predicted as f64;
         let learning_rate = learner.lr_current().base();
-        if !(loss.is_finite() && grad_norm.is_finite()) {
-            return Err(TrainError::NonFinite { step, loss, learning_rate, grad_norm });
-        }
-
         let mut progress = self.progress.borrow_mut();
+        if loss.is_finite() && grad_norm.is_finite() {
+            learner.optimizer_step(gradients);
+            if let Some(average) = &mut progress.average {
+                average.follow(&learner.model().valid(), step);
+            }
+        } else {
+            let error = self.non_finite(step, loss, learning_rate, grad_norm);
+            if progress.bad_steps() >= self.config.training.skip_bad_steps {
+                return Err(error);
+            }
+            progress.tell(TrainEvent::Skipped { message: error.to_string() });
+        }
+        progress.step = step;
         progress.tokens += predicted as u64;
         let row = Row {
             split: Split::Train,
@@ -222,19 +203,62 @@ impl Engine {
             tokens_per_second: predicted as f64 / began.elapsed().as_secs_f64(),
             seconds: progress.seconds(),
         };
+        metrics.write(&row)?;
         progress.rows.push(row.clone());
-        Ok(row)
+        progress.tell(TrainEvent::Step(row));
+        Ok(step)
     }
 
-    /// The whole validation split, every token once.
+    fn non_finite(&self, step: usize, loss: f64, learning_rate: f64, grad_norm: f64) -> TrainError {
+        let last = step * self.config.training.batch_size - 1;
+        let first = last + 1 - self.config.training.batch_size;
+        TrainError::NonFinite { step, loss, learning_rate, grad_norm, first, last }
+    }
+
+    /// The whole validation split by the weights and by their average, and a sample; nothing where
+    /// it was asked to stop before its end.
     fn validate(
+        &self,
+        learner: &Learner<Trainee>,
+        batches: &ValidLoader<Trainee>,
+        metrics: &mut MetricsWriter,
+        stop: &impl Fn() -> bool,
+    ) -> Result<Option<Evaluation>, TrainError> {
+        let model = learner.model().valid();
+        let began = Instant::now();
+        let Some(evaluation) = self.evaluate(&model, batches, stop)? else { return Ok(None) };
+        let row = self.validation_row(Split::Valid, evaluation, began);
+        let average =
+            self.progress.borrow().average.as_ref().map(|average| average.weights.clone());
+        let mut rows = vec![row];
+        if let Some(average) = average {
+            let began = Instant::now();
+            let Some(evaluation) = self.evaluate(&average, batches, stop)? else { return Ok(None) };
+            rows.push(self.validation_row(Split::Average, evaluation, began));
+            let mut progress = self.progress.borrow_mut();
+            progress.average_evaluation = Some((progress.step, evaluation));
+        }
+        for row in rows {
+            metrics.write(&row)?;
+            let mut progress = self.progress.borrow_mut();
+            progress.rows.push(row.clone());
+            let evaluation = Evaluation::of_loss(row.loss, &self.valid);
+            if row.split == Split::Valid {
+                progress.evaluations.push((row.step, evaluation));
+            }
+            progress.tell(TrainEvent::Validated { row, evaluation });
+        }
+        self.write_sample(&model.transformer)?;
+        Ok(Some(evaluation))
+    }
+
+    /// Every token of the validation split once.
+    fn evaluate(
         &self,
         model: &Trainee,
         batches: &ValidLoader<Trainee>,
-        step: usize,
-        metrics: &mut MetricsWriter,
-    ) -> Result<Evaluation, TrainError> {
-        let began = Instant::now();
+        stop: &impl Fn() -> bool,
+    ) -> Result<Option<Evaluation>, TrainError> {
         let (mut nats, mut tokens) = (0.0, 0);
         let total = batches.num_items().div_ceil(self.config.training.batch_size);
         for (index, batch) in batches.iter().enumerate() {
@@ -242,28 +266,67 @@ impl Engine {
             let output = InferenceStep::step(model, batch);
             nats += f64::from(output.nats.into_scalar::<f32>());
             tokens += output.predicted;
-            self.tell(TrainEvent::Validating { done: index + 1, total });
+            let validating = TrainEvent::Validating { done: index + 1, total };
+            self.progress.borrow_mut().tell(validating);
+            if stop() {
+                return Ok(None);
+            }
         }
-        let evaluation = Evaluation::new(nats, tokens, &self.valid);
+        Ok(Some(Evaluation::new(nats, tokens, &self.valid)))
+    }
 
-        let mut progress = self.progress.borrow_mut();
-        let row = Row {
-            split: Split::Valid,
-            step,
-            passes: self.length.passes(step),
+    fn validation_row(&self, split: Split, evaluation: Evaluation, began: Instant) -> Row {
+        let progress = self.progress.borrow();
+        Row {
+            split,
+            step: progress.step,
+            passes: self.length.passes(progress.step),
             tokens: progress.tokens,
             loss: evaluation.loss(),
             learning_rate: None,
             grad_norm: None,
-            tokens_per_second: tokens as f64 / began.elapsed().as_secs_f64(),
+            tokens_per_second: evaluation.tokens as f64 / began.elapsed().as_secs_f64(),
             seconds: progress.seconds(),
-        };
-        progress.rows.push(row.clone());
-        progress.evaluations.push((step, evaluation));
-        drop(progress);
-        metrics.write(&row)?;
-        self.tell(TrainEvent::Validated { row, evaluation });
-        Ok(evaluation)
+        }
+    }
+
+    /// Why no step follows this one.
+    fn end_of_steps(&self, step: usize, stop: &impl Fn() -> bool) -> Option<End> {
+        let minutes = self.progress.borrow().seconds() / 60.0;
+        match self.config.training.max_minutes {
+            _ if stop() => Some(End::Interrupted),
+            _ if step == self.length.total_steps => Some(End::Complete),
+            Some(limit) if minutes >= limit => Some(End::OutOfTime),
+            _ => None,
+        }
+    }
+
+    /// Why no step follows these validations.
+    fn end_of_validations(&self, stop: &impl Fn() -> bool) -> Option<End> {
+        let without = self.progress.borrow().validations_without_a_best();
+        match self.config.training.patience {
+            _ if stop() => Some(End::Interrupted),
+            Some(patience) if without >= patience => Some(End::Patience),
+            _ => None,
+        }
+    }
+
+    /// True after a resumed step whose validation was stopped.
+    fn is_validation_left_out(&self, step: usize) -> bool {
+        let rows = &self.progress.borrow().rows;
+        let is_there = rows.iter().any(|row| row.split == Split::Valid && row.step == step);
+        step > 0 && self.length.is_due(step) && !is_there
+    }
+
+    /// Announces a checkpoint to the threads that will write it.
+    fn begin_set(&self, validation: Option<Evaluation>) -> Result<(), TrainError> {
+        let progress = self.progress.borrow();
+        let manifest = Manifest { step: progress.step, validation, ..self.manifest.clone() };
+        let mut files = vec![(TOKENIZER_FILE, fs_err::read(self.run.tokenizer_path())?)];
+        if let Some(average) = &progress.average {
+            files.push((AVERAGE_FILE, average.to_bytes()?));
+        }
+        self.sets.begin(manifest, &files)
     }
 
     fn draw(&self) -> Result<(), TrainError> {
@@ -274,57 +337,19 @@ impl Engine {
     }
 
     /// Lets the model continue the fixed prompt, for the reader to see it learn.
-    fn write_sample(&self, model: &Gpt, step: usize) -> Result<(), TrainError> {
+    fn write_sample(&self, model: &Gpt) -> Result<(), TrainError> {
         let text = sample(model, &self.tokenizer, &self.config, self.config.training.seed)?;
+        let mut progress = self.progress.borrow_mut();
+        let step = progress.step;
         let mut file =
             fs_err::OpenOptions::new().create(true).append(true).open(self.run.samples_path())?;
         std::io::Write::write_all(
             &mut file,
             format!("{SAMPLE_HEADING}{step}\n\n{text}\n\n").as_bytes(),
         )?;
-        self.tell(TrainEvent::Sample { step, text });
+        progress.tell(TrainEvent::Sample { step, text });
         Ok(())
     }
-
-    fn tell(&self, event: TrainEvent) {
-        (self.progress.borrow_mut().observer)(event);
-    }
-}
-
-/// The prompt of the configuration and the model's continuation, up to `<|endoftext|>`.
-///
-/// # Errors
-/// [`TrainError::Prompt`] or [`TrainError::Data`].
-pub fn sample(
-    model: &Gpt,
-    tokenizer: &Tokenizer,
-    config: &RunConfig,
-    seed: u64,
-) -> Result<String, TrainError> {
-    let prompt = tokenizer.encode(&config.sample.prompt)?;
-    let end = tokenizer.end_of_text();
-    let continuation = Generator::new(model, &prompt, config.sample.sampling.clone(), seed)?
-        .take(config.sample.max_tokens)
-        .take_while(|id| *id != end);
-    let ids: Vec<u32> = prompt.iter().copied().chain(continuation).collect();
-    Ok(tokenizer.decode(&ids)?)
-}
-
-/// What the picture of a run is titled: the run, its model and its data.
-pub fn plot_title(config: &RunConfig, name: &str) -> String {
-    let model = &config.model;
-    let data = match &config.data.source {
-        Source::Embedded => "the embedded novels".to_owned(),
-        source => source.to_string(),
-    };
-    format!(
-        "{name}: {} layers, {} wide, {} heads, {:.1}M parameters on {}",
-        model.n_layer,
-        model.n_embd,
-        model.n_head,
-        model.parameter_counts().total() as f64 / 1e6,
-        data,
-    )
 }
 
 /// Two scalars in one read: a read waits for the device.

@@ -24,6 +24,27 @@ pub enum TrainError {
         /// The range.
         expected: &'static str,
     },
+    /// No setting has this name.
+    #[error("unknown setting `{key}`: expected {expected}")]
+    UnknownSetting {
+        /// The name given.
+        key: String,
+        /// The names there are.
+        expected: String,
+    },
+    /// A setting has a value that it cannot have.
+    #[error("setting {key} = {value}: {reason}")]
+    BadSetting {
+        /// The setting.
+        key: String,
+        /// The value given.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file of settings is no TOML.
+    #[error("not valid TOML: {0}")]
+    BadToml(String),
     /// The model's shape is none.
     #[error(transparent)]
     Model(#[from] ConfigError),
@@ -62,8 +83,16 @@ pub enum TrainError {
         reason: String,
     },
     /// The run has no complete checkpoint.
-    #[error("{path} has no complete checkpoint: let the run reach its first validation")]
+    #[error(
+        "{path} has no intact checkpoint: let the run reach its first validation, or set save_every"
+    )]
     NoCheckpoint {
+        /// The run folder.
+        path: PathBuf,
+    },
+    /// The run keeps no moving average of its weights.
+    #[error("{path} keeps no average of its weights: train with training.ema_decay")]
+    NoAverage {
         /// The run folder.
         path: PathBuf,
     },
@@ -83,6 +112,14 @@ pub enum TrainError {
         /// The run folder.
         path: PathBuf,
     },
+    /// The text's tokenizer is not the run's.
+    #[error(
+        "{path} was trained with another tokenizer than its text gives now: restore the text or the tokenizer's file, or start a new run"
+    )]
+    OtherTokenizer {
+        /// The run folder.
+        path: PathBuf,
+    },
     /// Nothing to draw yet.
     #[error("{path} has no training rows yet: let the run take a step")]
     NoMetrics {
@@ -99,7 +136,7 @@ pub enum TrainError {
     },
     /// The loss is no number any more.
     #[error(
-        "loss {loss} at step {step} (learning rate {learning_rate:.3e}, gradient norm {grad_norm}): lower the learning rate; the last good checkpoint is kept"
+        "loss {loss} at step {step} (learning rate {learning_rate:.3e}, gradient norm {grad_norm}, windows {first} to {last} of the run's order): lower the learning rate, or leave such steps out with --skip-bad-steps; the last good checkpoint is kept"
     )]
     NonFinite {
         /// The step.
@@ -110,6 +147,10 @@ pub enum TrainError {
         learning_rate: f64,
         /// Its gradient norm.
         grad_norm: f64,
+        /// The first of its windows, by position in the run.
+        first: usize,
+        /// The last of its windows.
+        last: usize,
     },
     /// burn's learner stopped.
     #[error("training stopped: {0}")]

@@ -25,9 +25,10 @@ impl Evaluation {
         Self { nats, tokens, words: split.words, bytes: split.bytes }
     }
 
-    /// The evaluation of the same text that had this loss, in nats per token.
-    pub fn with_loss(self, loss: f64) -> Self {
-        Self { nats: loss * self.tokens as f64, ..self }
+    /// The figures of `split` for a mean `loss` in nats per token, all but the first predicted.
+    pub fn of_loss(loss: f64, split: &TokenSplit) -> Self {
+        let tokens = split.len() - 1;
+        Self::new(loss * tokens as f64, tokens, split)
     }
 
     /// Mean cross-entropy in nats per token.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod average;
 mod batches;
 mod checkpoint;
 mod config;
@@ -8,8 +9,12 @@ mod engine;
 mod error;
 mod evaluation;
 mod metrics;
+mod optimizer;
+mod overrides;
 mod plot;
+mod progress;
 mod renderer;
+mod report;
 mod run;
 mod schedule;
 mod summary;
@@ -18,18 +23,20 @@ mod trainee;
 
 pub use batches::{TokenBatch, train_loader, valid_loader};
 pub use burn::train::Interrupter;
-pub use checkpoint::{CheckpointFolder, Manifest};
+pub use checkpoint::{CheckpointFolder, Manifest, OnDamage};
 pub use config::{
-    DataConfig, OptimizerConfig, RunConfig, SampleConfig, ScheduleConfig, TrainingConfig,
+    DataConfig, Decay, OptimizerConfig, OptimizerKind, RunConfig, SampleConfig, ScheduleConfig,
+    TrainingConfig,
 };
-pub use cost::MemoryEstimate;
-pub use engine::{Observer, TrainEvent, plot_title, sample};
+pub use cost::{MemoryEstimate, Plan};
+pub use engine::{Observer, TrainEvent};
 pub use error::TrainError;
 pub use evaluation::Evaluation;
 pub use metrics::{Row, Split, read_metrics};
 pub use plot::{Curve, draw_loss_curves};
+pub use report::{plot_title, sample};
 pub use run::{Environment, RunFolder};
-pub use schedule::WarmupCosine;
-pub use summary::{Figures, Summary};
+pub use schedule::Schedule;
+pub use summary::{End, Figures, Summary};
 pub use train::{Length, TokenData, resume, train};
 pub use trainee::{StepLoss, Trainee};

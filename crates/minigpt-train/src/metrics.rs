@@ -15,6 +15,8 @@ pub enum Split {
     Train,
     /// One validation over the whole validation split.
     Valid,
+    /// The same of the weights' moving average.
+    Average,
 }
 
 /// A row of `metrics.csv`.

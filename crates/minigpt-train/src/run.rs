@@ -9,7 +9,7 @@ use minigpt_data::Tokenizer;
 use minigpt_model::Gpt;
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::{CheckpointFolder, MODEL_FILE, Manifest};
+use crate::checkpoint::{AVERAGE_FILE, CheckpointFolder, MODEL_FILE, Manifest, OnDamage};
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::metrics::{read_metrics, to_csv};
@@ -172,17 +172,45 @@ impl RunFolder {
         Ok(Tokenizer::load(&self.tokenizer_path())?)
     }
 
-    /// The model of the best checkpoint, ready for inference on `device`, and its manifest.
+    /// The model of the best intact checkpoint, ready for inference on `device`, and its manifest.
     ///
     /// # Errors
     /// [`TrainError::NoCheckpoint`], [`TrainError::Io`] or [`TrainError::Damaged`].
-    pub fn best_model(&self, device: &Device) -> Result<(Gpt, Manifest), TrainError> {
+    pub fn best_model(
+        &self,
+        device: &Device,
+        damaged: OnDamage<'_>,
+    ) -> Result<(Gpt, Manifest), TrainError> {
+        self.load_best(MODEL_FILE, device, damaged)
+    }
+
+    /// The moving average of the weights in the best intact checkpoint.
+    ///
+    /// # Errors
+    /// As [`best_model`](Self::best_model), and [`TrainError::NoAverage`] where the run keeps none.
+    pub fn best_average(
+        &self,
+        device: &Device,
+        damaged: OnDamage<'_>,
+    ) -> Result<(Gpt, Manifest), TrainError> {
+        if self.config()?.training.ema_decay.is_none() {
+            return Err(TrainError::NoAverage { path: self.path.clone() });
+        }
+        self.load_best(AVERAGE_FILE, device, damaged)
+    }
+
+    fn load_best(
+        &self,
+        file: &str,
+        device: &Device,
+        damaged: OnDamage<'_>,
+    ) -> Result<(Gpt, Manifest), TrainError> {
         let checkpoints = self.checkpoints();
-        let Some(manifest) = checkpoints.best()? else {
+        let Some(manifest) = checkpoints.best(damaged)? else {
             return Err(TrainError::NoCheckpoint { path: self.path.clone() });
         };
-        let path = checkpoints.verified_file(&manifest, MODEL_FILE)?;
-        let trainee = Trainee { transformer: Gpt::init(&self.config()?.model, 0, device)? };
+        let path = checkpoints.verified_file(&manifest, file)?;
+        let trainee = Trainee::new(Gpt::init(&manifest.model, 0, device)?, 1, 0.0);
         let damaged = |reason: String| TrainError::Damaged { path: path.clone(), reason };
         let record = ModuleRecord::load(&path).map_err(|error| damaged(error.to_string()))?;
         let trainee =

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Progress;
 use crate::evaluation::Evaluation;
+use crate::progress::Progress;
 
 /// The figures of a run's end, saved as `summary.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,24 +11,40 @@ use crate::evaluation::Evaluation;
 pub struct Summary {
     /// Steps taken.
     pub steps: usize,
-    /// True where the run was asked to stop before its last step.
-    pub interrupted: bool,
+    /// Why it ended there.
+    pub end: End,
     /// Wall time of training, validations included, in seconds.
     pub seconds: f64,
-    /// Step of the best validation, whose checkpoint is kept.
-    pub best_step: usize,
-    /// The best validation.
-    pub best: Figures,
+    /// The best validation, whose checkpoint is kept.
+    pub best: Option<Figures>,
     /// The last validation.
-    pub last: Figures,
-    /// Texts by the model at the end.
+    pub last: Option<Figures>,
+    /// The last validation of the weights' moving average, where the run keeps one.
+    pub average: Option<Figures>,
+    /// Texts by the model at the end; none where the run was interrupted.
     pub samples: Vec<String>,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// It has taken all its steps.
+    Complete,
+    /// Its minutes were over.
+    OutOfTime,
+    /// The validation loss no longer fell.
+    Patience,
+    /// It was asked to stop.
+    Interrupted,
 }
 
 /// One validation in every protocol: disjoint windows, each token predicted once.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Figures {
+    /// Steps taken before it.
+    pub step: usize,
     /// Nats per token.
     pub loss: f64,
     /// Perplexity per token.
@@ -39,9 +55,10 @@ pub struct Figures {
     pub bits_per_byte: f64,
 }
 
-impl From<Evaluation> for Figures {
-    fn from(evaluation: Evaluation) -> Self {
+impl Figures {
+    fn new((step, evaluation): &(usize, Evaluation)) -> Self {
         Self {
+            step: *step,
             loss: evaluation.loss(),
             token_perplexity: evaluation.token_perplexity(),
             word_perplexity: evaluation.word_perplexity(),
@@ -51,24 +68,18 @@ impl From<Evaluation> for Figures {
 }
 
 impl Summary {
-    /// The summary of a run of `total_steps`; none before its first validation.
-    pub(crate) fn new(
-        progress: &Progress,
-        total_steps: usize,
-        samples: Vec<String>,
-    ) -> Option<Self> {
-        let by_loss =
-            |a: &&(usize, Evaluation), b: &&(usize, Evaluation)| a.1.loss().total_cmp(&b.1.loss());
-        let best = progress.evaluations.iter().min_by(by_loss)?;
-        let last = progress.evaluations.last()?;
-        Some(Self {
-            steps: last.0,
-            interrupted: last.0 < total_steps,
+    /// The summary of a run that ended here.
+    pub(crate) fn new(progress: &Progress, end: End, samples: Vec<String>) -> Self {
+        let validations = &progress.evaluations;
+        let best = validations.iter().min_by(|a, b| a.1.loss().total_cmp(&b.1.loss()));
+        Self {
+            steps: progress.step,
+            end,
             seconds: progress.seconds(),
-            best_step: best.0,
-            best: best.1.into(),
-            last: last.1.into(),
+            best: best.map(Figures::new),
+            last: validations.last().map(Figures::new),
+            average: progress.average_evaluation.as_ref().map(Figures::new),
             samples,
-        })
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! From a configuration and prepared data to a finished run.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use burn::module::ParamGroup;
-use burn::optim::{AdamWConfig, ModuleOptimizer};
+use burn::module::Module;
+use burn::store::ModuleRecord;
 use burn::tensor::Device;
 use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
 use minigpt_data::{Passes, TokenSplit, TokenStore, Tokenizer};
@@ -13,16 +14,20 @@ use minigpt_model::{Generator, Gpt};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::average::Average;
 use crate::batches::{train_loader, valid_loader};
-use crate::checkpoint::{AlwaysSave, SetWriter};
-use crate::config::{OptimizerConfig, RunConfig, TrainingConfig};
-use crate::engine::{Engine, Observer, Progress, TrainEvent, sample};
+use crate::checkpoint::{AVERAGE_FILE, AlwaysSave, CheckpointFolder, Manifest, SetWriter};
+use crate::config::{RunConfig, TrainingConfig};
+use crate::engine::{Engine, Observer, TrainEvent};
 use crate::error::TrainError;
 use crate::metrics::read_metrics;
+use crate::optimizer::optimizer;
+use crate::progress::Progress;
 use crate::renderer::Silent;
+use crate::report::sample;
 use crate::run::{Environment, RunFolder, write_json};
-use crate::schedule::WarmupCosine;
-use crate::summary::Summary;
+use crate::schedule::Schedule;
+use crate::summary::{End, Summary};
 use crate::trainee::Trainee;
 
 /// The text of a run as tokens.
@@ -72,6 +77,8 @@ pub struct Length {
     pub total_steps: usize,
     /// Steps between validations.
     pub eval_every: usize,
+    /// Steps between checkpoints besides those of the validations.
+    pub save_every: Option<usize>,
 }
 
 impl Length {
@@ -87,12 +94,18 @@ impl Length {
         let whole_passes = steps_per_pass * config.training.epochs;
         let total_steps = config.training.max_steps.unwrap_or(whole_passes);
         let eval_every = config.training.eval_every.unwrap_or(steps_per_pass);
-        Ok(Self { steps_per_pass, total_steps, eval_every })
+        let save_every = config.training.save_every;
+        Ok(Self { steps_per_pass, total_steps, eval_every, save_every })
     }
 
     /// True where a validation follows `step`, counted from 1.
     pub(crate) fn is_due(&self, step: usize) -> bool {
         step.is_multiple_of(self.eval_every) || step == self.total_steps
+    }
+
+    /// True where a checkpoint follows `step`, besides those of the validations.
+    pub(crate) fn saves(&self, step: usize) -> bool {
+        self.save_every.is_some_and(|every| step.is_multiple_of(every))
     }
 
     /// Passes over the training text after `step` steps.
@@ -119,12 +132,13 @@ pub fn train(
 ) -> Result<Summary, TrainError> {
     config.validate()?;
     Length::new(config, &data)?;
-    let transformer = Gpt::init(&config.model, config.training.seed, &device.clone().autodiff())?;
-    check_sample_prompt(&transformer, config, &data.tokenizer)?;
+    let trainee = trainee(config, device)?;
+    check_sample_prompt(&trainee.transformer, config, &data.tokenizer)?;
     let run = RunFolder::create(path)?;
     run.write_start(config, environment, &data.tokenizer)?;
-    let progress = Progress::new(observer, data.fingerprint());
-    go(&run, config, data, transformer, device, interrupter, progress)
+    let progress = Progress::new(observer, average(config, &trainee));
+    let manifest = manifest(config, &data)?;
+    go(&run, config, data, trainee, device, interrupter, manifest, progress)
 }
 
 /// Continues the run in the folder `path` from its last intact checkpoint, as if it had never
@@ -147,45 +161,93 @@ pub fn resume(
     config.validate()?;
     let length = Length::new(&config, &data)?;
     let checkpoints = run.checkpoints();
-    let damaged = &mut |error: TrainError| observer(TrainEvent::Damaged(error.to_string()));
-    let Some(manifest) = checkpoints.last_intact(damaged)? else {
+    let damaged = &mut |error: TrainError| {
+        observer(TrainEvent::Damaged { message: error.to_string() });
+    };
+    let Some(manifest) = checkpoints.last(damaged)? else {
         return Err(TrainError::NoCheckpoint { path: path.to_owned() });
     };
-    if manifest.step >= length.total_steps {
-        return Err(TrainError::Complete { path: path.to_owned(), steps: manifest.step });
+    let step = manifest.step;
+    if step >= length.total_steps && manifest.validation.is_some() {
+        return Err(TrainError::Complete { path: path.to_owned(), steps: step });
     }
-    if manifest.data_sha256 != data.fingerprint() {
-        return Err(TrainError::OtherData { path: path.to_owned() });
+    check_same(&manifest, &self::manifest(&config, &data)?, path, &checkpoints)?;
+
+    let trainee = trainee(&config, device)?;
+    let mut average = average(&config, &trainee);
+    if let Some(average) = &mut average {
+        let file = checkpoints.verified_file(&manifest, AVERAGE_FILE)?;
+        let damaged = |reason: String| TrainError::Damaged { path: file.clone(), reason };
+        let record = ModuleRecord::load(&file).map_err(|error| damaged(error.to_string()))?;
+        average.restore(record).map_err(damaged)?;
     }
-    checkpoints.forget_after(manifest.step)?;
-    run.forget_after(manifest.step)?;
-    let transformer = Gpt::init(&config.model, config.training.seed, &device.clone().autodiff())?;
+    checkpoints.forget_after(step)?;
+    run.forget_after(step)?;
     let rows = read_metrics(&run.metrics_path())?;
-    let progress = Progress::resumed(observer, &manifest, rows);
-    go(&run, &config, data, transformer, device, interrupter, progress)
+    let progress = Progress::resumed(observer, average, step, rows, &data.valid);
+    go(&run, &config, data, trainee, device, interrupter, manifest, progress)
+}
+
+fn trainee(config: &RunConfig, device: &Device) -> Result<Trainee, TrainError> {
+    let TrainingConfig { seed, accumulation, label_smoothing, .. } = config.training;
+    let transformer = Gpt::init(&config.model, seed, &device.clone().autodiff())?;
+    Ok(Trainee::new(transformer, accumulation, label_smoothing))
+}
+
+fn average(config: &RunConfig, trainee: &Trainee) -> Option<Average> {
+    config.training.ema_decay.map(|decay| Average::new(decay, trainee.valid()))
+}
+
+/// What every checkpoint of a run with these data says.
+fn manifest(config: &RunConfig, data: &TokenData) -> Result<Manifest, TrainError> {
+    let model = config.model.clone();
+    Ok(Manifest::new(0, model, data.fingerprint(), data.tokenizer.fingerprint()?))
+}
+
+/// Refuses a checkpoint of another model, and data that are not the checkpoint's.
+fn check_same(
+    found: &Manifest,
+    expected: &Manifest,
+    path: &Path,
+    checkpoints: &CheckpointFolder,
+) -> Result<(), TrainError> {
+    let path = path.to_owned();
+    if found.model != expected.model {
+        let reason = "its model is not the one in the run's config.json".to_owned();
+        return Err(TrainError::Damaged { path: checkpoints.set(found.step), reason });
+    }
+    if found.tokenizer_sha256 != expected.tokenizer_sha256 {
+        return Err(TrainError::OtherTokenizer { path });
+    }
+    if found.data_sha256 != expected.data_sha256 {
+        return Err(TrainError::OtherData { path });
+    }
+    Ok(())
 }
 
 /// Trains from where `progress` stands to the end.
+#[expect(clippy::too_many_arguments, reason = "what a run is made of, each thing once")]
 fn go(
     run: &RunFolder,
     config: &RunConfig,
     data: TokenData,
-    transformer: Gpt,
+    trainee: Trainee,
     device: &Device,
     interrupter: Interrupter,
+    manifest: Manifest,
     progress: Progress,
 ) -> Result<Summary, TrainError> {
     let length = Length::new(config, &data)?;
     let training = device.clone().autodiff();
-    let first_step = progress.first_step;
+    let first_step = progress.step;
     let block_size = config.model.block_size;
     let TrainingConfig { batch_size, seed, keep_last, .. } = config.training;
     let passes = Passes::new(data.train.windows(block_size)?, seed);
     let train_batches = train_loader(passes, batch_size, first_step..length.total_steps, &training);
     let valid_batches = valid_loader(data.valid.windows(block_size)?, batch_size, device);
 
-    let schedule = WarmupCosine::new(config.schedule.clone(), length.total_steps);
-    let learner = Learner::new(Trainee { transformer }, optimizer(&config.optimizer), schedule);
+    let schedule = Schedule::new(config.schedule.clone(), length.total_steps);
+    let learner = Learner::new(trainee, optimizer(&config.optimizer), schedule);
     let sets = SetWriter::new(run.checkpoints(), keep_last);
     #[expect(
         clippy::arc_with_non_send_sync,
@@ -199,6 +261,7 @@ fn go(
         length,
         device: training,
         sets: sets.clone(),
+        manifest: Manifest { sha256: BTreeMap::new(), ..manifest },
         progress: RefCell::new(progress),
     });
     let [model, optim, scheduler] = sets.parts();
@@ -214,19 +277,19 @@ fn go(
     }
     let result = training.launch(learner);
 
-    if let Some(failure) = engine.progress.borrow_mut().failure.take() {
-        return Err(failure);
-    }
+    let mut progress = engine.progress.borrow_mut();
+    let end = std::mem::replace(&mut progress.outcome, Ok(End::Complete))?;
     if let Some(error) = result.error {
         return Err(TrainError::Learner(error.to_string()));
     }
-    let samples = (0..3)
-        .map(|index| sample(&result.model.transformer, &data.tokenizer, config, seed + index))
-        .collect::<Result<_, _>>()?;
-    let progress = engine.progress.borrow();
-    let Some(summary) = Summary::new(&progress, length.total_steps, samples) else {
-        return Err(TrainError::NoCheckpoint { path: run.path().to_owned() });
+    let samples = match end {
+        // Whoever interrupts a run does not wait for its texts.
+        End::Interrupted => Vec::new(),
+        _ => (0..3)
+            .map(|index| sample(&result.model.transformer, &data.tokenizer, config, seed + index))
+            .collect::<Result<_, _>>()?,
     };
+    let summary = Summary::new(&progress, end, samples);
     write_json(&run.summary_path(), &summary)?;
     Ok(summary)
 }
@@ -240,20 +303,4 @@ fn check_sample_prompt(
     let prompt = tokenizer.encode(&config.sample.prompt)?;
     Generator::new(model, &prompt, config.sample.sampling.clone(), 0)?;
     Ok(())
-}
-
-/// AdamW, with decay on the matrices only: a decayed bias or scale costs capacity and regularises
-/// nothing.
-fn optimizer(config: &OptimizerConfig) -> ModuleOptimizer {
-    let adamw = |weight_decay: f32| {
-        AdamWConfig::new()
-            .with_beta_1(config.beta_1)
-            .with_beta_2(config.beta_2)
-            .with_epsilon(config.epsilon)
-            .with_weight_decay(weight_decay)
-            .build()
-    };
-    let matrices = ParamGroup::from_regex(r"(wte|wpe|c_attn|c_proj|c_fc)\.weight$");
-    let matrices = matrices.expect("a regular expression that compiles");
-    ModuleOptimizer::from(adamw(0.0)).with_group(matrices, adamw(config.weight_decay), None)
 }

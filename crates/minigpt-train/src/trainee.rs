@@ -1,7 +1,7 @@
 //! The model as burn-train sees it: one step forward and backward, and the gradient limit.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::GradientsParams;
+use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{ExecutionError, Tensor};
 use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
 use minigpt_model::Gpt;
@@ -14,6 +14,16 @@ use crate::batches::TokenBatch;
 pub struct Trainee {
     /// The model.
     pub transformer: Gpt,
+    /// Parts that a batch goes through the model in.
+    accumulation: usize,
+    label_smoothing: f64,
+}
+
+impl Trainee {
+    /// The model, with the parts of the recipe that its step needs.
+    pub fn new(transformer: Gpt, accumulation: usize, label_smoothing: f64) -> Self {
+        Self { transformer, accumulation, label_smoothing }
+    }
 }
 
 /// What a step says of its batch.
@@ -36,13 +46,23 @@ impl TrainStep for Trainee {
     type Output = StepLoss;
 
     fn step(&self, batch: TokenBatch) -> TrainOutput<StepLoss> {
-        let nats = self.transformer.loss_sum(batch.tokens, batch.targets);
-        let gradients = (nats.clone() / batch.predicted as f64).backward();
-        TrainOutput::new(
-            self,
-            gradients,
-            StepLoss { nats: nats.inner(), predicted: batch.predicted },
-        )
+        let predicted = batch.predicted;
+        let mut accumulator = GradientsAccumulator::new();
+        let mut nats: Option<Tensor<1>> = None;
+        for part in batch.parts(self.accumulation) {
+            let [tokens, targets] = part;
+            let loss = self.transformer.smoothed_loss_sum(tokens, targets, self.label_smoothing);
+            // Divided by the targets of all parts, so that their gradients add up to the batch's.
+            let gradients = (loss.objective / predicted as f64).backward();
+            accumulator.accumulate(self, GradientsParams::from_grads(gradients, self));
+            let part_nats = loss.nats.inner();
+            nats = Some(match nats {
+                Some(nats) => nats + part_nats,
+                None => part_nats,
+            });
+        }
+        let nats = nats.expect("a batch has at least one window");
+        TrainOutput { grads: accumulator.grads(), item: StepLoss { nats, predicted } }
     }
 }
 

@@ -10,10 +10,9 @@ use minigpt_model::GptConfig;
 use minigpt_train::RunConfig;
 use serde::Serialize;
 
-use super::train::configure_data;
 use crate::args::{DataArgs, DataCommand};
 use crate::format::grouped;
-use crate::tokens;
+use crate::{settings, tokens};
 
 /// Windows shown as text.
 const WINDOWS_SHOWN: u64 = 3;
@@ -29,15 +28,6 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn configuration(args: &DataArgs) -> Result<RunConfig> {
-    let mut config = RunConfig::preset(&args.preset)?;
-    if let Some(name) = &args.model {
-        config.model = GptConfig::preset(name, config.model.vocab_size)?;
-    }
-    configure_data(&mut config.data, args.source.as_ref(), &args.text);
-    Ok(config)
-}
-
 /// What `data prepare --json` prints.
 #[derive(Serialize)]
 struct Prepared<'a> {
@@ -46,7 +36,7 @@ struct Prepared<'a> {
 }
 
 fn prepare(args: &DataArgs) -> Result<()> {
-    let config = configuration(args)?;
+    let config = settings::of_data(args)?;
     let store = tokens::prepare(&config.data, args.text.cache.as_deref())?;
     let (folder, manifest) = (store.folder(), store.manifest());
     let mut out = std::io::stdout().lock();
@@ -203,7 +193,7 @@ impl SplitStats {
 }
 
 fn stats(args: &DataArgs) -> Result<()> {
-    let config = configuration(args)?;
+    let config = settings::of_data(args)?;
     let store = tokens::prepare(&config.data, args.text.cache.as_deref())?;
     let stats = Stats::new(&config, &store)?;
     let mut out = std::io::stdout().lock();

@@ -30,7 +30,12 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitCode> {
     let run = RunFolder::open(&args.run)?;
     let tokenizer = run.tokenizer()?;
     let chosen = args.device.resolve()?;
-    let (model, manifest) = run.best_model(&chosen.device)?;
+    let mut damaged = |error| eprintln!("warning: {error}; the checkpoint before it is used");
+    let (model, manifest) = if args.average {
+        run.best_average(&chosen.device, &mut damaged)?
+    } else {
+        run.best_model(&chosen.device, &mut damaged)?
+    };
     let prompt = tokenizer.encode(&args.prompt)?;
     let generator = Generator::new(&model, &prompt, sampling.clone(), args.seed)?;
     eprintln!("device: {}", chosen.description);

@@ -3,113 +3,82 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use minigpt_data::Source;
-use minigpt_model::GptConfig;
+use anyhow::Result;
 use minigpt_train::{
-    DataConfig, Environment, Interrupter, Length, MemoryEstimate, Observer, RunConfig, RunFolder,
-    Summary, TokenData, resume, train,
+    End, Environment, Figures, Interrupter, Observer, Plan, RunConfig, RunFolder, Summary,
+    TokenData, TrainEvent, resume, train,
 };
+use serde::Serialize;
 
-use crate::INTERRUPTED;
-use crate::args::{TextArgs, TrainArgs};
+use crate::args::TrainArgs;
 use crate::format::{bytes, duration, grouped};
 use crate::progress::TrainProgress;
-use crate::tokens;
+use crate::signals::Signals;
+use crate::{settings, tokens};
 
 pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
+    let config = match &args.resume {
+        Some(path) => RunFolder::open(path)?.config()?,
+        None => settings::of_train(args)?,
+    };
+    let chosen = args.device.resolve()?;
+    eprintln!("device: {}", chosen.description);
+    let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
+    let config = with_vocabulary(config, &data);
+    let plan = Plan::new(&config, &data)?;
+    describe(&config, &plan);
+    if args.dry_run {
+        if args.json {
+            print_event("plan", &plan);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+
+    let signals = Signals::listen()?;
+    let interrupter = Interrupter::new();
+    let observer = observer(&plan, args.json, &signals, &interrupter);
     let (path, summary) = match &args.resume {
-        Some(path) => (path.clone(), resume_run(args, path)?),
-        None => start_run(args)?,
+        Some(path) => {
+            eprintln!("resuming: {}\n", path.display());
+            (path.clone(), resume(path, data, &chosen.device, interrupter, observer)?)
+        }
+        None => {
+            let path = match &args.name {
+                Some(name) => args.runs.join(name),
+                None => free_folder(&args.runs, &args.preset),
+            };
+            eprintln!("run: {}\n", path.display());
+            let environment = environment(&chosen.description);
+            let device = &chosen.device;
+            let summary = train(&path, &config, &environment, data, device, interrupter, observer)?;
+            (path, summary)
+        }
     };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&summary)?);
+        print_event("summary", &summary);
     } else {
         report(&RunFolder::open(&path)?, &summary);
     }
-    Ok(if summary.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+    Ok(match (summary.end, signals.exit_code()) {
+        (End::Interrupted, Some(code)) => ExitCode::from(code),
+        _ => ExitCode::SUCCESS,
+    })
 }
 
-fn start_run(args: &TrainArgs) -> Result<(PathBuf, Summary)> {
-    let mut config = configuration(args)?;
-    config.validate()?;
-    let chosen = args.device.resolve()?;
-    eprintln!("device: {}", chosen.description);
-    let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
+/// The model knows as many ids as the tokenizer has, whatever a preset supposes.
+fn with_vocabulary(mut config: RunConfig, data: &TokenData) -> RunConfig {
     config.model.vocab_size = data.tokenizer.vocab_size();
-    let progress = describe(&config, &data)?;
-    let path = match &args.name {
-        Some(name) => args.runs.join(name),
-        None => free_folder(&args.runs, &args.preset),
-    };
-    eprintln!("run: {}\n", path.display());
-    let environment = environment(&chosen.description);
-    let interrupter = stop_on_signal()?;
-    let summary = train(&path, &config, &environment, data, &chosen.device, interrupter, progress)?;
-    Ok((path, summary))
+    config
 }
 
-fn resume_run(args: &TrainArgs, path: &Path) -> Result<Summary> {
-    let run = RunFolder::open(path)?;
-    let config = run.config()?;
-    let chosen = args.device.resolve()?;
-    eprintln!("device: {}", chosen.description);
-    let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
-    let progress = describe(&config, &data)?;
-    eprintln!("resuming: {}\n", path.display());
-    Ok(resume(path, data, &chosen.device, stop_on_signal()?, progress)?)
-}
-
-/// The preset with what the command line changes.
-fn configuration(args: &TrainArgs) -> Result<RunConfig> {
-    let mut config = RunConfig::preset(&args.preset)?;
-    if let Some(name) = &args.model {
-        config.model = GptConfig::preset(name, config.model.vocab_size)?;
-    }
-    configure_data(&mut config.data, args.data.as_ref(), &args.text);
-    set(&mut config.training.epochs, &args.epochs);
-    set(&mut config.training.batch_size, &args.batch_size);
-    set(&mut config.training.seed, &args.seed);
-    set(&mut config.schedule.learning_rate, &args.learning_rate);
-    set(&mut config.model.dropout, &args.dropout);
-    set(&mut config.sample.prompt, &args.prompt);
-    // Passes asked for here outrank the steps of a preset.
-    let preset_steps = config.training.max_steps.filter(|_| args.epochs.is_none());
-    config.training.max_steps = args.max_steps.or(preset_steps);
-    config.training.eval_every = args.eval_every.or(config.training.eval_every);
-    Ok(config)
-}
-
-/// What the command line says of the text and how it is read.
-pub(crate) fn configure_data(config: &mut DataConfig, source: Option<&Source>, args: &TextArgs) {
-    if let Some(source) = source {
-        source.clone_into(&mut config.source);
-        // What a preset's records are says nothing about others.
-        config.lines = false;
-    }
-    set(&mut config.text_field, &args.text_field);
-    set(&mut config.tokenizer, &args.tokenizer);
-    config.lossy |= args.lossy;
-    config.lines |= args.lines;
-    config.valid = args.valid.clone().or(config.valid.take());
-}
-
-fn set<T: Clone>(setting: &mut T, argument: &Option<T>) {
-    if let Some(value) = argument {
-        setting.clone_from(value);
-    }
-}
-
-/// Says what the run is and what it will cost, before it starts; what it returns shows the rest.
-fn describe(config: &RunConfig, data: &TokenData) -> Result<Observer> {
-    let length = Length::new(config, data)?;
+/// Says what the run is and what it will cost, before it starts.
+fn describe(config: &RunConfig, plan: &Plan) {
     let model = &config.model;
-    let counts = model.parameter_counts();
-    let memory = MemoryEstimate::new(model, config.training.batch_size);
+    let counts = &plan.parameters;
     eprintln!(
         "tokens: {} training, {} validation, vocabulary {}",
-        grouped(data.train.len() as u64),
-        grouped(data.valid.len() as u64),
+        grouped(plan.train_tokens as u64),
+        grouped(plan.valid_tokens as u64),
         grouped(model.vocab_size as u64),
     );
     eprintln!(
@@ -126,19 +95,52 @@ fn describe(config: &RunConfig, data: &TokenData) -> Result<Observer> {
     );
     eprintln!(
         "length: {} steps of {} windows, {} steps a pass, validation every {}",
-        grouped(length.total_steps as u64),
+        grouped(plan.length.total_steps as u64),
         config.training.batch_size,
-        grouped(length.steps_per_pass as u64),
-        grouped(length.eval_every as u64),
+        grouped(plan.length.steps_per_pass as u64),
+        grouped(plan.length.eval_every as u64),
     );
     eprintln!(
-        "memory: about {} ({} for weights and optimiser); expected first loss {:.3}, ln of the vocabulary",
-        bytes(memory.total()),
-        bytes(memory.state),
-        (model.vocab_size as f64).ln(),
+        "cost: about {} of memory ({} for weights and optimiser), {:.1} TFLOP of work",
+        bytes(plan.memory.total()),
+        bytes(plan.memory.state),
+        plan.operations / 1e12,
     );
-    let mut progress = TrainProgress::new(length);
-    Ok(Box::new(move |event| progress.show(event)))
+    eprintln!("expected first loss: {:.3}, ln of the vocabulary", plan.first_loss);
+}
+
+/// Shows the events of a run, and passes a signal on to it between two of them.
+fn observer(plan: &Plan, json: bool, signals: &Signals, interrupter: &Interrupter) -> Observer {
+    let mut progress = TrainProgress::new(plan.length);
+    let (signals, interrupter) = (signals.clone(), interrupter.clone());
+    Box::new(move |event: TrainEvent| {
+        if json {
+            print_line(&event);
+        }
+        progress.show(event);
+        if signals.exit_code().is_some() && !interrupter.should_stop() {
+            progress.line("stopping after this step, with a checkpoint; once more leaves at once");
+            interrupter.stop(Some("interrupted"));
+        }
+    })
+}
+
+/// An object with its name as the events of the run have theirs.
+fn print_event(event: &'static str, content: &impl Serialize) {
+    #[derive(Serialize)]
+    struct Named<'a, T> {
+        event: &'static str,
+        #[serde(flatten)]
+        content: &'a T,
+    }
+    print_line(&Named { event, content });
+}
+
+/// A line of JSON on standard output. A reader that went away does not end a run.
+fn print_line(line: &impl Serialize) {
+    let mut out = std::io::stdout().lock();
+    let _ = serde_json::to_writer(&mut out, line);
+    let _ = std::io::Write::write_all(&mut out, b"\n");
 }
 
 /// `runs/<preset>`, or the first free of `runs/<preset>-2`, `-3`, ….
@@ -159,44 +161,39 @@ fn environment(device: &str) -> Environment {
     }
 }
 
-/// The first Ctrl-C ends the run after its step and a checkpoint, the second at once.
-fn stop_on_signal() -> Result<Interrupter> {
-    let interrupter = Interrupter::new();
-    let handle = interrupter.clone();
-    ctrlc::set_handler(move || {
-        if handle.should_stop() {
-            std::process::exit(INTERRUPTED.into());
-        }
-        eprintln!("\nstopping after this step, with a validation and a checkpoint; Ctrl-C again leaves at once");
-        handle.stop(Some("interrupted"));
-    })
-    .context("cannot listen for Ctrl-C")?;
-    Ok(interrupter)
-}
-
 fn report(folder: &RunFolder, summary: &Summary) {
-    let end = if summary.interrupted { "interrupted" } else { "done" };
-    println!(
-        "\n{end} after {} steps in {}",
-        grouped(summary.steps as u64),
-        duration(summary.seconds)
-    );
-    let figures = |name: &str, step: usize, figures: &minigpt_train::Figures| {
-        println!(
-            "{name} validation (step {step}): loss {:.4}, token perplexity {:.2}, word perplexity {:.1}, {:.3} bits per byte",
-            figures.loss, figures.token_perplexity, figures.word_perplexity, figures.bits_per_byte,
-        );
+    let end = match summary.end {
+        End::Complete => "done",
+        End::OutOfTime => "out of time",
+        End::Patience => "no better validation for a while: ended",
+        End::Interrupted => "interrupted",
     };
-    figures("last", summary.steps, &summary.last);
-    if summary.best_step != summary.steps {
-        figures("best", summary.best_step, &summary.best);
+    let (steps, took) = (grouped(summary.steps as u64), duration(summary.seconds));
+    println!("\n{end} after {steps} steps in {took}");
+    print_figures("last", summary.last);
+    if summary.best != summary.last {
+        print_figures("best", summary.best);
     }
+    print_figures("averaged weights' last", summary.average);
     for (index, sample) in summary.samples.iter().enumerate() {
         println!("\nsample {}:\n  {}", index + 1, sample.replace('\n', "\n  "));
     }
+    let path = folder.path().display();
     println!("\nloss curves: {}", folder.plot_path().display());
-    if summary.interrupted {
-        println!("go on: minigpt train --resume {}", folder.path().display());
+    if matches!(summary.end, End::Interrupted | End::OutOfTime) {
+        println!("go on: minigpt train --resume {path}");
     }
-    println!("next: minigpt generate {} --prompt \"...\"", folder.path().display());
+    println!("next: minigpt generate {path} --prompt \"...\"");
+}
+
+fn print_figures(name: &str, figures: Option<Figures>) {
+    let Some(figures) = figures else { return };
+    println!(
+        "{name} validation (step {}): loss {:.4}, token perplexity {:.2}, word perplexity {:.1}, {:.3} bits per byte",
+        figures.step,
+        figures.loss,
+        figures.token_perplexity,
+        figures.word_perplexity,
+        figures.bits_per_byte,
+    );
 }

@@ -1,0 +1,73 @@
+//! From the words of the command line to a configuration: preset, then file, then options.
+
+use anyhow::{Context, Result};
+use minigpt_data::Source;
+use minigpt_model::GptConfig;
+use minigpt_train::{DataConfig, RunConfig};
+
+use crate::args::{DataArgs, TextArgs, TrainArgs};
+
+/// What `minigpt train` shall do.
+pub(crate) fn of_train(args: &TrainArgs) -> Result<RunConfig> {
+    let mut config = RunConfig::preset(&args.preset)?;
+    if let Some(name) = &args.model {
+        config.model = GptConfig::preset(name, config.model.vocab_size)?;
+    }
+    if let Some(path) = &args.config {
+        let text = fs_err::read_to_string(path)?;
+        config = config.with_toml(&text).with_context(|| path.display().to_string())?;
+    }
+    apply_text(&mut config.data, args.data.as_ref(), &args.text);
+    apply(&mut config.training.epochs, &args.epochs);
+    apply(&mut config.training.batch_size, &args.batch_size);
+    apply(&mut config.training.seed, &args.seed);
+    apply(&mut config.training.skip_bad_steps, &args.skip_bad_steps);
+    apply(&mut config.schedule.learning_rate, &args.learning_rate);
+    apply(&mut config.sample.prompt, &args.prompt);
+    if let Some(rate) = args.dropout {
+        config.model = config.model.with_dropout(rate);
+    }
+    // Passes asked for here outrank the steps of a preset.
+    let preset_steps = config.training.max_steps.filter(|_| args.epochs.is_none());
+    config.training.max_steps = args.max_steps.or(preset_steps);
+    config.training.max_minutes = args.max_minutes.or(config.training.max_minutes);
+    config.training.eval_every = args.eval_every.or(config.training.eval_every);
+    config.training.save_every = args.save_every.or(config.training.save_every);
+    for setting in &args.set {
+        let (key, value) = setting
+            .split_once('=')
+            .with_context(|| format!("--set {setting}: expected KEY=VALUE, as training.seed=7"))?;
+        config = config.with_setting(key.trim(), value.trim())?;
+    }
+    config.validate()?;
+    Ok(config)
+}
+
+/// What the commands under `minigpt data` look at.
+pub(crate) fn of_data(args: &DataArgs) -> Result<RunConfig> {
+    let mut config = RunConfig::preset(&args.preset)?;
+    if let Some(name) = &args.model {
+        config.model = GptConfig::preset(name, config.model.vocab_size)?;
+    }
+    apply_text(&mut config.data, args.source.as_ref(), &args.text);
+    Ok(config)
+}
+
+fn apply_text(config: &mut DataConfig, source: Option<&Source>, args: &TextArgs) {
+    if let Some(source) = source {
+        source.clone_into(&mut config.source);
+        // What a preset's records are says nothing about others.
+        config.lines = false;
+    }
+    apply(&mut config.text_field, &args.text_field);
+    apply(&mut config.tokenizer, &args.tokenizer);
+    config.lossy |= args.lossy;
+    config.lines |= args.lines;
+    config.valid = args.valid.clone().or(config.valid.take());
+}
+
+fn apply<T: Clone>(setting: &mut T, argument: &Option<T>) {
+    if let Some(value) = argument {
+        setting.clone_from(value);
+    }
+}

@@ -1,0 +1,36 @@
+//! Which optimiser moves which weights.
+
+use burn::module::ParamGroup;
+use burn::optim::decay::WeightDecayConfig;
+use burn::optim::{AdamWConfig, AdjustLrFn, ModuleOptimizer, MuonConfig};
+
+use crate::config::{OptimizerConfig, OptimizerKind};
+
+/// AdamW, with decay on the matrices only: a decayed bias or scale costs capacity and regularises
+/// nothing. With Muon, the matrices inside the blocks are its.
+pub(crate) fn optimizer(config: &OptimizerConfig) -> ModuleOptimizer {
+    let adamw = |weight_decay: f32| {
+        AdamWConfig::new()
+            .with_beta_1(config.beta_1)
+            .with_beta_2(config.beta_2)
+            .with_epsilon(config.epsilon)
+            .with_weight_decay(weight_decay)
+            .build()
+    };
+    let all = ModuleOptimizer::from(adamw(0.0));
+    let matrices = group(r"(wte|wpe|c_attn|c_proj|c_fc)\.weight$");
+    let all = all.with_group(matrices, adamw(config.weight_decay), None);
+    match config.kind {
+        OptimizerKind::AdamW => all,
+        OptimizerKind::Muon => {
+            let muon = MuonConfig::new()
+                .with_weight_decay(Some(WeightDecayConfig::new(config.weight_decay)))
+                .with_adjust_lr_fn(AdjustLrFn::MatchRmsAdamW);
+            all.with_group(group(r"(c_attn|c_proj|c_fc)\.weight$"), muon.build(), None)
+        }
+    }
+}
+
+fn group(pattern: &str) -> ParamGroup {
+    ParamGroup::from_regex(pattern).expect("a regular expression that compiles")
+}

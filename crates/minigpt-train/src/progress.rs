@@ -1,0 +1,95 @@
+//! What a run has done so far, and whom it tells.
+
+use std::time::Instant;
+
+use minigpt_data::TokenSplit;
+
+use crate::average::Average;
+use crate::engine::{Observer, TrainEvent};
+use crate::error::TrainError;
+use crate::evaluation::Evaluation;
+use crate::metrics::{Row, Split};
+use crate::summary::End;
+
+/// What changes while the engine runs.
+pub(crate) struct Progress {
+    observer: Observer,
+    /// Steps taken.
+    pub(crate) step: usize,
+    /// Seconds of training before this process.
+    seconds_before: f64,
+    started: Instant,
+    pub(crate) rows: Vec<Row>,
+    /// Training tokens seen.
+    pub(crate) tokens: u64,
+    /// Validations by their step.
+    pub(crate) evaluations: Vec<(usize, Evaluation)>,
+    pub(crate) average: Option<Average>,
+    /// The last validation of the average.
+    pub(crate) average_evaluation: Option<(usize, Evaluation)>,
+    pub(crate) outcome: Result<End, TrainError>,
+}
+
+impl Progress {
+    /// At the start of a run.
+    pub(crate) fn new(observer: Observer, average: Option<Average>) -> Self {
+        Self {
+            observer,
+            step: 0,
+            seconds_before: 0.0,
+            started: Instant::now(),
+            rows: Vec::new(),
+            tokens: 0,
+            evaluations: Vec::new(),
+            average,
+            average_evaluation: None,
+            outcome: Ok(End::Complete),
+        }
+    }
+
+    /// After `step` steps, with the rows up to there.
+    pub(crate) fn resumed(
+        observer: Observer,
+        average: Option<Average>,
+        step: usize,
+        rows: Vec<Row>,
+        valid: &TokenSplit,
+    ) -> Self {
+        let of_split = |split| rows.iter().filter(move |row| row.split == split);
+        let evaluation = |row: &Row| (row.step, Evaluation::of_loss(row.loss, valid));
+        Self {
+            step,
+            seconds_before: rows.last().map_or(0.0, |row| row.seconds),
+            tokens: rows.last().map_or(0, |row| row.tokens),
+            evaluations: of_split(Split::Valid).map(evaluation).collect(),
+            average_evaluation: of_split(Split::Average).last().map(evaluation),
+            rows,
+            ..Self::new(observer, average)
+        }
+    }
+
+    /// Seconds of training, earlier processes included.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.seconds_before + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Steps that were left out because their loss or gradient was no number.
+    pub(crate) fn bad_steps(&self) -> usize {
+        let is_bad = |row: &&Row| {
+            let norm = row.grad_norm.unwrap_or_default();
+            row.split == Split::Train && !(row.loss.is_finite() && norm.is_finite())
+        };
+        self.rows.iter().filter(is_bad).count()
+    }
+
+    /// Validations since the one with the lowest loss.
+    pub(crate) fn validations_without_a_best(&self) -> usize {
+        let losses = || self.evaluations.iter().map(|(_, evaluation)| evaluation.loss());
+        let best = losses().fold(f64::INFINITY, f64::min);
+        losses().rev().take_while(|loss| *loss > best).count()
+    }
+
+    pub(crate) fn tell(&mut self, event: TrainEvent) {
+        (self.observer)(event);
+    }
+}

@@ -1,0 +1,43 @@
+//! What a run shows of itself: its title, and text by its model.
+
+use minigpt_data::{Source, Tokenizer};
+use minigpt_model::{Generator, Gpt};
+
+use crate::config::RunConfig;
+use crate::error::TrainError;
+
+/// The prompt of the configuration and the model's continuation, up to `<|endoftext|>`.
+///
+/// # Errors
+/// [`TrainError::Prompt`] or [`TrainError::Data`].
+pub fn sample(
+    model: &Gpt,
+    tokenizer: &Tokenizer,
+    config: &RunConfig,
+    seed: u64,
+) -> Result<String, TrainError> {
+    let prompt = tokenizer.encode(&config.sample.prompt)?;
+    let end = tokenizer.end_of_text();
+    let continuation = Generator::new(model, &prompt, config.sample.sampling.clone(), seed)?
+        .take(config.sample.max_tokens)
+        .take_while(|id| *id != end);
+    let ids: Vec<u32> = prompt.iter().copied().chain(continuation).collect();
+    Ok(tokenizer.decode(&ids)?)
+}
+
+/// What the picture of a run is titled: the run, its model and its data.
+pub fn plot_title(config: &RunConfig, name: &str) -> String {
+    let model = &config.model;
+    let data = match &config.data.source {
+        Source::Embedded => "the embedded novels".to_owned(),
+        source => source.to_string(),
+    };
+    format!(
+        "{name}: {} layers, {} wide, {} heads, {:.1}M parameters on {}",
+        model.n_layer,
+        model.n_embd,
+        model.n_head,
+        model.parameter_counts().total() as f64 / 1e6,
+        data,
+    )
+}

@@ -1,0 +1,114 @@
+//! Damaged checkpoints: each is named in one line, and the one before it is used.
+
+use crate::support::{Sandbox, prose, train_losses};
+
+/// A run of twenty steps with sets at 10 and 20.
+fn trained() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 20 --eval-every 10 --name run";
+    sandbox.succeeds(&train.split(' ').collect::<Vec<_>>());
+    sandbox
+}
+
+/// Changes one file of the newest set, and expects `message` in the warning of whoever reads it:
+/// a resumed run, which then takes the last ten steps again, and a generation.
+#[track_caller]
+fn warns(file: &str, damage: impl Fn(Vec<u8>) -> Option<Vec<u8>>, message: &str) {
+    let sandbox = trained();
+    let path = sandbox.path("runs/run/checkpoints/step-000020").join(file);
+    match damage(fs_err::read(&path).unwrap()) {
+        Some(bytes) => fs_err::write(&path, bytes).unwrap(),
+        None => fs_err::remove_file(&path).unwrap(),
+    }
+    for command in [
+        "generate runs/run --prompt In --max-tokens 2 --device cpu",
+        "train --resume runs/run --device cpu",
+    ] {
+        let output = sandbox.minigpt(&command.split(' ').collect::<Vec<_>>());
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{command}: {errors}");
+        let warnings: Vec<_> =
+            errors.lines().filter(|line| line.starts_with("warning: ")).collect();
+        assert_eq!(warnings.len(), 1, "{command}: {errors}");
+        assert!(warnings[0].contains(message) && warnings[0].contains("step-000020"), "{errors}");
+    }
+    assert_eq!(train_losses(&sandbox.path("runs/run")).len(), 20);
+}
+
+/// The manifest with one value changed.
+fn manifest(key: &'static str, value: serde_json::Value) -> impl Fn(Vec<u8>) -> Option<Vec<u8>> {
+    move |bytes| {
+        let mut manifest: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        manifest[key] = value.clone();
+        Some(serde_json::to_vec(&manifest).unwrap())
+    }
+}
+
+#[test]
+fn cut_short() {
+    warns("optimizer.bpk", |bytes| Some(bytes[..100].to_vec()), "optimizer.bpk is damaged");
+}
+
+#[test]
+fn a_bit_turned() {
+    let turn = |mut bytes: Vec<u8>| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        Some(bytes)
+    };
+    warns("model.bpk", turn, "model.bpk is damaged");
+}
+
+#[test]
+fn a_file_missing() {
+    warns("schedule.bpk", |_| None, "schedule.bpk");
+    warns("manifest.json", |_| None, "manifest.json");
+}
+
+#[test]
+fn no_manifest_at_all() {
+    warns("manifest.json", |_| Some(b"{".to_vec()), "manifest.json is damaged: EOF while parsing");
+    warns("manifest.json", |_| Some(b"{}".to_vec()), "its format is null and this minigpt reads 1");
+}
+
+#[test]
+fn of_another_format_version() {
+    warns("manifest.json", manifest("format", 99.into()), "its format is 99");
+}
+
+#[test]
+fn of_another_step() {
+    warns("manifest.json", manifest("step", 15.into()), "it is of step 15, not of 20");
+}
+
+#[test]
+fn of_another_model_shape() {
+    let sandbox = trained();
+    let path = sandbox.path("runs/run/checkpoints/step-000020/manifest.json");
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
+    manifest["model"]["n_layer"] = 1.into();
+    fs_err::write(&path, serde_json::to_vec(&manifest).unwrap()).unwrap();
+    // The run is complete, unless its last validation is missing.
+    let config = sandbox.path("runs/run/config.json");
+    let text = fs_err::read_to_string(&config).unwrap();
+    fs_err::write(&config, text.replace("\"max_steps\": 20", "\"max_steps\": 30")).unwrap();
+    let error = sandbox.fails(&["train", "--resume", "runs/run", "--device", "cpu"]);
+    assert!(error.contains("step-000020 is damaged: its model is not the one in"), "{error}");
+}
+
+#[test]
+fn with_every_set_damaged_the_run_says_so_and_stays_as_it_is() {
+    let sandbox = trained();
+    for step in ["000010", "000020"] {
+        let model = sandbox.path(&format!("runs/run/checkpoints/step-{step}/model.bpk"));
+        fs_err::write(model, "foreign").unwrap();
+    }
+    let rows = fs_err::read(sandbox.path("runs/run/metrics.csv")).unwrap();
+    let resume = sandbox.fails(&["train", "--resume", "runs/run", "--device", "cpu"]);
+    assert!(resume.contains("has no intact checkpoint"), "{resume}");
+    let generate = sandbox.fails(&["generate", "runs/run", "--prompt", "In", "--device", "cpu"]);
+    assert!(generate.contains("has no intact checkpoint"), "{generate}");
+    assert_eq!(fs_err::read(sandbox.path("runs/run/metrics.csv")).unwrap(), rows);
+}
