@@ -62,7 +62,7 @@ impl Progress {
             seconds_before: rows.last().map_or(0.0, |row| row.seconds),
             tokens: rows.last().map_or(0, |row| row.tokens),
             evaluations: of_split(Split::Valid).map(evaluation).collect(),
-            average_evaluation: of_split(Split::Average).last().map(evaluation),
+            average_evaluation: of_split(Split::Average).next_back().map(evaluation),
             rows,
             ..Self::new(observer, average)
         }
