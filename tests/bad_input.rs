@@ -38,6 +38,37 @@ fn settings_out_of_range() {
 }
 
 #[test]
+fn settings_by_a_wrong_name_or_of_a_wrong_kind() {
+    let set = |setting: &'static str, message| refuses(&["--set", setting], message);
+    set(
+        "training.batchsize=8",
+        "unknown setting `training.batchsize`: expected perhaps `batch_size`",
+    );
+    set("training.batch_size=many", "setting training.batch_size = \"many\": invalid type");
+    set("training.batch_size", "--set training.batch_size: expected KEY=VALUE");
+    set("training.ema_decay=1", "training.ema_decay is out of range: expected 0 < decay < 1");
+    set("training.accumulation=99", "training.accumulation is out of range");
+    set("optimizer.kind=sgd", "unknown variant `sgd`, expected `adamw` or `muon`");
+    refuses(&["--config", "missing.toml"], "missing.toml");
+    refuses(&["--config", "prose.txt"], "prose.txt: not valid TOML");
+    refuses(&["--tui"], "--tui: standard output is no terminal");
+}
+
+#[test]
+fn curves_that_cannot_be_drawn() {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 2 --name run";
+    sandbox.succeeds(&train.split(' ').collect::<Vec<_>>());
+    let error = sandbox.fails(&["plot", "runs/run", "--out", "loss.jpeg"]);
+    assert!(error.ends_with("loss.jpeg: expected a name that ends in .png or .svg"), "{error}");
+    for arguments in [["--curve", "lose"], ["--x", "epochs"]] {
+        let output = sandbox.minigpt(&[&["plot", "runs/run"], &arguments[..]].concat());
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+#[test]
 fn a_prompt_longer_than_the_context() {
     let long = "word ".repeat(200);
     refuses(&["--prompt", &long], "the model's context is 32: shorten the prompt");

@@ -1,8 +1,8 @@
 //! The commands from end to end, as a newcomer would type them.
 
-use minigpt_train::{End, Manifest, RunConfig, Split, Summary};
+use minigpt_train::{End, Manifest, OptimizerKind, Quantity, RunConfig, Split, Summary};
 
-use crate::support::{Sandbox, losses, prose, train_losses, weights};
+use crate::support::{Sandbox, losses, prose, train_losses};
 
 const TINY: [&str; 13] = [
     "train",
@@ -43,9 +43,15 @@ fn a_run_leaves_everything_that_the_run_folder_promises() {
     assert!((last.token_perplexity.ln() - last.loss).abs() < 1e-9);
 
     let run = sandbox.path("runs/first");
-    for file in ["environment.json", "tokenizer.json", "samples.md", "summary.json", "loss.png"] {
+    for file in ["environment.json", "tokenizer.json", "samples.md", "summary.json"] {
         assert!(run.join(file).metadata().unwrap().len() > 0, "{file}");
     }
+    for quantity in Quantity::ALL {
+        assert!(run.join(format!("plots/{}.png", quantity.name())).exists(), "{quantity:?}");
+    }
+    let is_events = |name: &str| name.starts_with("events.out.tfevents.");
+    let names = fs_err::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| is_events(&name.to_string_lossy())).count(), 1);
     let config: RunConfig =
         serde_json::from_slice(&fs_err::read(run.join("config.json")).unwrap()).unwrap();
     assert_eq!((config.training.seed, config.model.vocab_size), (7, 300));
@@ -110,12 +116,14 @@ fn a_trained_run_can_be_continued_in_text_and_drawn() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert!(json["text"].as_str().unwrap().starts_with("In the"));
 
-    let before = fs_err::read(sandbox.path("runs/first/loss.png")).unwrap();
-    fs_err::remove_file(sandbox.path("runs/first/loss.png")).unwrap();
+    let picture = sandbox.path("runs/first/plots/loss.png");
+    let before = fs_err::read(&picture).unwrap();
+    fs_err::remove_file(&picture).unwrap();
     sandbox.succeeds(&["plot", "runs/first"]);
-    assert_eq!(fs_err::read(sandbox.path("runs/first/loss.png")).unwrap(), before);
-    sandbox.succeeds(&["plot", "runs/first", "runs/first", "--out", "both.png"]);
-    assert!(sandbox.path("both.png").exists());
+    assert_eq!(fs_err::read(&picture).unwrap(), before);
+    let two = ["plot", "runs/first", "runs/first", "--curve", "grad-norm", "--x", "minutes"];
+    sandbox.succeeds(&[&two[..], &["--out", "both.svg"]].concat());
+    assert!(fs_err::read_to_string(sandbox.path("both.svg")).unwrap().contains("minutes"));
 }
 
 #[test]
@@ -141,67 +149,6 @@ fn devices_lists_the_processor() {
     assert!(json.is_array());
 }
 
-#[cfg(unix)]
-#[test]
-fn ctrl_c_saves_and_says_so() {
-    let sandbox = Sandbox::new();
-    sandbox.write("prose.txt", prose().repeat(20));
-    let mut child = sandbox
-        .command(&TINY)
-        .args(["--max-steps", "100000", "--epochs", "100000", "--eval-every", "100000"])
-        .stderr(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let metrics = sandbox.path("runs/first/metrics.csv");
-    while !metrics.metadata().is_ok_and(|file| file.len() > 500) {
-        assert!(child.try_wait().unwrap().is_none(), "the run ended before Ctrl-C");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    let interrupt = ["-INT", &child.id().to_string()];
-    assert!(std::process::Command::new("kill").args(interrupt).status().unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-
-    let summary = fs_err::read(sandbox.path("runs/first/summary.json")).unwrap();
-    let summary: Summary = serde_json::from_slice(&summary).unwrap();
-    assert_eq!(summary.end, End::Interrupted);
-    let checkpoint = format!("runs/first/checkpoints/step-{:06}/manifest.json", summary.steps);
-    assert!(sandbox.path(&checkpoint).exists());
-}
-
-/// Trains with dropout for 30 steps, stops it in the middle by taking its later checkpoints away as
-/// a crash would, resumes it, and compares with a straight run.
-#[test]
-fn a_resumed_run_ends_with_the_same_weights_as_a_straight_one() {
-    let sandbox = Sandbox::new();
-    sandbox.write("prose.txt", prose());
-    let run = |name: &str| {
-        let args = "train --preset tiny --dropout 0.1 --data prose.txt --tokenizer bpe:300 \
-                    --device cpu --max-steps 30 --eval-every 10 --name";
-        let mut args: Vec<&str> = args.split_whitespace().collect();
-        args.push(name);
-        sandbox.succeeds(&args);
-        sandbox.path("runs").join(name)
-    };
-    let (straight, broken) = (run("straight"), run("broken"));
-
-    fs_err::remove_dir_all(broken.join("checkpoints/step-000030")).unwrap();
-    let half_written = broken.join("checkpoints/step-000030.partial");
-    fs_err::create_dir(&half_written).unwrap();
-    fs_err::write(half_written.join("model.bpk"), "half").unwrap();
-    let mut metrics = fs_err::read_to_string(broken.join("metrics.csv")).unwrap();
-    metrics.truncate(metrics.len() - 20);
-    fs_err::write(broken.join("metrics.csv"), metrics).unwrap();
-    sandbox.succeeds(&["train", "--resume", "runs/broken", "--device", "cpu"]);
-
-    assert_eq!(weights(&straight), weights(&broken));
-    assert_eq!(train_losses(&straight), train_losses(&broken));
-    let samples = |run: &std::path::Path| fs_err::read_to_string(run.join("samples.md")).unwrap();
-    assert_eq!(samples(&straight), samples(&broken));
-    let complete = sandbox.fails(&["train", "--resume", "runs/broken", "--device", "cpu"]);
-    assert!(complete.contains("is complete after 30 steps"), "{complete}");
-}
-
 #[test]
 fn other_text_and_another_tokenizer_are_not_resumed() {
     for (tokenizer, message) in
@@ -217,4 +164,124 @@ fn other_text_and_another_tokenizer_are_not_resumed() {
         let error = sandbox.fails(&["train", "--resume", "runs/first", "--device", "cpu"]);
         assert!(error.contains(message), "{error}");
     }
+}
+
+#[test]
+fn a_dry_run_says_what_it_would_cost_and_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    let plan = train(&sandbox, &["--dry-run", "--json", "--max-steps", "50"]);
+    let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    assert_eq!((&plan["event"], &plan["length"]["total_steps"]), (&"plan".into(), &50.into()));
+    // The formula of the estimate, with this model's weights outside wpe.
+    let weights = |part: &str| plan["parameters"][part].as_f64().unwrap();
+    let matrices = weights("wte") + weights("attention") + weights("mlp") + weights("layer_norms");
+    let config = RunConfig::tiny();
+    let attended = config.model.n_layer * config.model.n_embd * config.model.block_size;
+    let per_token = 6.0 * matrices + 12.0 * attended as f64;
+    let tokens = 50 * config.training.batch_size * config.model.block_size;
+    assert_eq!(plan["operations"].as_f64().unwrap(), per_token * tokens as f64);
+    assert!(!sandbox.path("runs").exists());
+}
+
+#[test]
+fn settings_come_from_preset_file_options_and_names_in_this_order() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "settings.toml",
+        "[training]\nbatch_size = 3\nseed = 1\nkeep_last = 5\n[optimizer]\nkind = \"muon\"\n",
+    );
+    let more = "--max-steps 2 --config settings.toml --batch-size 4 --set training.keep_last=1";
+    train(&sandbox, &more.split(' ').collect::<Vec<_>>());
+    let config = fs_err::read(sandbox.path("runs/first/config.json")).unwrap();
+    let config: RunConfig = serde_json::from_slice(&config).unwrap();
+    assert_eq!(config.optimizer.kind, OptimizerKind::Muon);
+    let training = config.training;
+    assert_eq!((training.batch_size, training.seed, training.keep_last), (4, 7, 1));
+}
+
+/// The losses of a run of twelve steps with these settings besides.
+fn losses_with(more: &[&str]) -> Vec<f64> {
+    let sandbox = Sandbox::new();
+    train(&sandbox, &[&["--max-steps", "12"], more].concat());
+    train_losses(&sandbox.path("runs/first"))
+}
+
+#[test]
+fn a_batch_in_parts_is_the_same_batch_to_rounding() {
+    let whole = losses_with(&[]);
+    for parts in ["training.accumulation=4", "training.accumulation=5"] {
+        let parts = losses_with(&["--set", parts]);
+        assert_ne!(whole, parts, "nothing was accumulated");
+        for (whole, parts) in whole.iter().zip(parts) {
+            assert!((whole - parts).abs() < 1e-4, "{whole} is not {parts}");
+        }
+    }
+}
+
+#[test]
+fn each_part_of_the_recipe_changes_the_run() {
+    let plain = losses_with(&[]);
+    for setting in [
+        "optimizer.kind=muon",
+        "optimizer.weight_decay=0.5",
+        "schedule.decay=constant",
+        "schedule.decay=linear",
+        "training.label_smoothing=0.1",
+        "model.attn_pdrop=0.2",
+        "model.resid_pdrop=0.2",
+        "model.embd_pdrop=0.2",
+    ] {
+        // No warm-up, so that twelve steps see the decay.
+        let changed = losses_with(&["--set", "schedule.warmup_steps=2", "--set", setting]);
+        assert_ne!(plain, changed, "{setting}");
+        assert!(changed[11] < changed[0] - 0.1, "{setting} learnt nothing: {changed:?}");
+    }
+}
+
+#[test]
+fn a_run_ends_early_by_its_minutes_and_by_its_patience() {
+    let sandbox = Sandbox::new();
+    let more =
+        ["--max-steps", "100000", "--max-minutes", "0.02", "--eval-every", "100000", "--json"];
+    let summary = last_event(&train(&sandbox, &more));
+    assert_eq!(summary.end, End::OutOfTime);
+    assert_eq!(summary.last.unwrap().step, summary.steps);
+    assert!(summary.seconds >= 1.2 && !summary.samples.is_empty());
+
+    let sandbox = Sandbox::new();
+    // A rate at which nothing is learnt.
+    let more = "--max-steps 1000 --eval-every 2 --learning-rate 1 --set training.patience=2 --json";
+    let summary = last_event(&train(&sandbox, &more.split(' ').collect::<Vec<_>>()));
+    assert_eq!(summary.end, End::Patience);
+    let best = summary.best.unwrap().step;
+    assert_eq!(summary.steps, best + 4);
+}
+
+#[test]
+fn the_average_of_the_weights_is_validated_saved_and_used() {
+    let sandbox = Sandbox::new();
+    let more = "--max-steps 40 --eval-every 20 --set training.ema_decay=0.9 --json";
+    let summary = last_event(&train(&sandbox, &more.split(' ').collect::<Vec<_>>()));
+    let run = sandbox.path("runs/first");
+    let (average, last) = (summary.average.unwrap(), summary.last.unwrap());
+    assert_eq!((average.step, losses(&run, Split::Average)[1]), (40, average.loss));
+    assert_ne!(average.loss, last.loss);
+
+    let text = |more: &[&str]| {
+        let generate = "generate runs/first --prompt In --greedy --device cpu --max-tokens 30";
+        sandbox.succeeds(&generate.split(' ').chain(more.iter().copied()).collect::<Vec<_>>())
+    };
+    assert!(text(&["--average"]).starts_with("In"));
+
+    train(&sandbox, &["--max-steps", "2", "--name", "without"]);
+    let error = sandbox.fails(&[
+        "generate",
+        "runs/without",
+        "--prompt",
+        "In",
+        "--average",
+        "--device",
+        "cpu",
+    ]);
+    assert!(error.contains("keeps no average of its weights"), "{error}");
 }

@@ -7,6 +7,7 @@ mod checkpoints;
 mod commands;
 mod data;
 mod gpu;
+mod interruption;
 mod learning;
 mod readme;
 mod support;

@@ -1,11 +1,10 @@
 //! A program to run, a folder to run it in, and a short text to learn.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor};
-use minigpt_train::{Row, RunFolder, Split, read_metrics};
+use minigpt_train::{Manifest, Row, Split, read_metrics};
 
 /// `minigpt` in a folder of its own.
 pub(crate) struct Sandbox(tempfile::TempDir);
@@ -70,19 +69,12 @@ pub(crate) fn losses(run: &Path, split: Split) -> Vec<f64> {
     rows.iter().filter(|row: &&Row| row.split == split).map(|row| row.loss).collect()
 }
 
-/// All weights of a run's best checkpoint.
-pub(crate) fn weights(run: &Path) -> Vec<f32> {
-    struct Collect(Vec<f32>);
-    impl ModuleVisitor for Collect {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0.extend(param.val().into_data().try_into_vec::<f32>().unwrap());
-        }
-    }
-    let (model, _) =
-        RunFolder::open(run).unwrap().best_model(&Device::flex(), &mut |_| ()).unwrap();
-    let mut collect = Collect(Vec::new());
-    model.visit(&mut collect);
-    collect.0
+/// The checksum of each file in a run's checkpoint: equal ones mean weights, average and schedule
+/// equal to the bit. The optimiser's is left out, because burn writes its state in a hash map's order.
+pub(crate) fn checksums(run: &Path, step: usize) -> BTreeMap<String, String> {
+    let path = run.join(format!("checkpoints/step-{step:06}/manifest.json"));
+    let manifest: Manifest = serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap();
+    manifest.sha256.into_iter().filter(|(file, _)| file != "optimizer.bpk").collect()
 }
 
 /// A hundred and fifty distinct sentences: enough to learn from and to hold a tenth out.

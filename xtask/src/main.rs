@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask train`, `cargo xtask test`, `cargo xtask ci`.
+//! The project's chores: `cargo xtask train`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask ci`.
 //!
 //! Every chore is a cargo command line that you could type yourself; this program only knows which
 //! ones, and in which order. `train`, `test` and `ci` all build with the release profile and the
@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "xtask talks to a terminal")]
 
+mod bench;
 mod cargo;
 mod ci;
 
@@ -22,6 +23,8 @@ Examples:
   cargo xtask train --help                   … and so does this: it builds minigpt first
   cargo xtask test                           unit, integration and doc tests of the workspace
   cargo xtask test packing -- --nocapture    arguments go to `cargo test`
+  cargo xtask bench                          what the engine costs beside the steps; memory
+  cargo xtask bench --steps 100 --preset austen
   cargo xtask ci                             all that CI checks, cheapest first
   cargo xtask ci --only fmt --only clippy    some of it
   cargo xtask ci --skip package";
@@ -49,6 +52,8 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Measure the training engine: time outside the steps, and memory over a thousand of them
+    Bench(bench::Bench),
     /// Run all checks of CI, cheapest first, and stop at the first failure
     Ci(ci::Selection),
 }
@@ -63,6 +68,7 @@ fn main() -> Result<ExitCode> {
             }
             cargo::replace_process(cargo::test(&args))
         }
+        Chore::Bench(bench) => bench::run(&bench).map(|()| ExitCode::SUCCESS),
         Chore::Ci(selection) => ci::run(&selection),
     }
 }
@@ -91,7 +97,7 @@ mod tests {
             Chore::Train { args } | Chore::Test { args } => {
                 args.join(" ".as_ref()).into_string().unwrap()
             }
-            Chore::Ci(_) => panic!("`{line}` is not train or test"),
+            Chore::Bench(_) | Chore::Ci(_) => panic!("`{line}` is not train or test"),
         }
     }
 
@@ -110,6 +116,12 @@ mod tests {
             assert_eq!(passed_through(&format!("xtask train {args}")), args);
             assert_eq!(passed_through(&format!("xtask test {args}")), args);
         }
+    }
+
+    #[test]
+    fn bench_passes_what_it_does_not_know_on() {
+        assert!(parse("xtask bench --steps 100 --preset austen").is_ok());
+        assert!(parse("xtask bench --steps many").is_err());
     }
 
     #[test]

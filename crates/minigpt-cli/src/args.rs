@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use minigpt_data::{Source, TokenizerSpec};
+use minigpt_train::{Axis, Quantity};
 
 use crate::device::DeviceChoice;
 
@@ -113,7 +114,10 @@ pub(crate) struct TrainArgs {
     /// Say what the run would be and cost, and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Continue this run folder from its last checkpoint, exactly; only --device, --cache and
+    /// Show the run on the whole screen, with curves; q stops it, with a checkpoint
+    #[arg(long, conflicts_with_all = ["json", "dry_run"])]
+    pub(crate) tui: bool,
+    /// Continue this run folder from its last checkpoint, exactly; only --device, --cache, --tui and
     /// --json go with it
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "preset", "data", "valid", "text_field", "lossy", "lines", "tokenizer", "model", "name", "epochs", "max_steps",
@@ -227,14 +231,22 @@ pub(crate) struct GenerateArgs {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  minigpt plot runs/austen
-  minigpt plot runs/slow runs/fast --out compared.png")]
+  minigpt plot runs/austen --curve grad-norm
+  minigpt plot runs/slow runs/fast --out compared.png
+  minigpt plot runs/slow runs/fast --curve perplexity --x minutes --out compared.svg")]
 pub(crate) struct PlotArgs {
     /// Run folders, drawn over each other
     #[arg(required = true)]
     pub(crate) runs: Vec<PathBuf>,
-    /// The picture [default: loss.png in the run folder; compared.png for several runs]
-    #[arg(long)]
+    /// loss, perplexity (of the validation), learning-rate, grad-norm or tokens-per-second
+    #[arg(long, default_value = "loss")]
+    pub(crate) curve: Quantity,
+    /// What the horizontal axis counts: steps, tokens, passes or minutes
+    #[arg(long, default_value = "steps")]
+    pub(crate) x: Axis,
+    /// The picture, a .png or .svg [default: plots/CURVE.png in the run folder; compared.png for
+    /// several runs]
+    #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }
 

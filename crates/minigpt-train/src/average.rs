@@ -81,7 +81,7 @@ mod tests {
         let config = GptConfig::tiny(16);
         let trainee = |seed| Trainee::new(Gpt::init(&config, seed, &device).unwrap(), 1, 0.0);
         let first = trainee(1);
-        let second = first.clone().load_record(trainee(2).into_record());
+        let second = trainee(2);
         let mut average = Average::new(0.9, first.clone());
         average.follow(&second, 10_000);
         let weights = |trainee: &Trainee| trainee.transformer.wte.weight.val();

@@ -132,12 +132,18 @@ impl CheckpointFolder {
         })
     }
 
+    /// True where no set was ever completed.
+    pub(crate) fn is_empty(&self) -> Result<bool, TrainError> {
+        Ok(self.steps()?.is_empty())
+    }
+
     /// Removes the sets taken after `step`, which a resumed run will take again, and what was left
     /// half-written.
     pub(crate) fn forget_after(&self, step: usize) -> Result<(), TrainError> {
         for later in self.steps()?.into_iter().filter(|later| *later > step) {
             fs_err::remove_dir_all(self.set(later))?;
         }
+        fs_err::create_dir_all(&self.path)?;
         for entry in fs_err::read_dir(&self.path)? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == PARTIAL) {

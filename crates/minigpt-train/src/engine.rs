@@ -21,9 +21,9 @@ use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
 use crate::metrics::{MetricsWriter, Row, Split};
-use crate::plot::{Curve, draw_loss_curves};
+use crate::plot::Quantity;
 use crate::progress::Progress;
-use crate::report::{plot_title, sample};
+use crate::report::{draw_run, sample};
 use crate::run::{RunFolder, SAMPLE_HEADING};
 use crate::summary::End;
 use crate::train::Length;
@@ -123,8 +123,8 @@ impl Engine {
         mut save: impl FnMut(&Learner<Trainee>, usize),
         stop: impl Fn() -> bool,
     ) -> Result<End, TrainError> {
-        let mut metrics = MetricsWriter::append(&self.run.metrics_path())?;
         let first_step = self.progress.borrow().step;
+        let mut metrics = MetricsWriter::append(&self.run, first_step)?;
         if self.is_validation_left_out(first_step) {
             let validation = self.validate(learner, valid, &mut metrics, &stop)?;
             self.begin_set(validation)?;
@@ -147,8 +147,8 @@ impl Engine {
                 self.begin_set(validation)?;
                 save(learner, step);
             }
-            if is_due || end.is_some() {
-                self.draw()?;
+            if is_due {
+                draw_run(&self.run, &self.config, &self.progress.borrow().rows, &[Quantity::Loss])?;
             }
             if let Some(end) = end.or_else(|| self.end_of_validations(&stop)) {
                 return Ok(end);
@@ -327,13 +327,6 @@ impl Engine {
             files.push((AVERAGE_FILE, average.to_bytes()?));
         }
         self.sets.begin(manifest, &files)
-    }
-
-    fn draw(&self) -> Result<(), TrainError> {
-        let name = self.run.name();
-        let title = plot_title(&self.config, &name);
-        let curve = Curve { name, rows: self.progress.borrow().rows.clone() };
-        draw_loss_curves(&self.run.plot_path(), &title, &[curve])
     }
 
     /// Lets the model continue the fixed prompt, for the reader to see it learn.

@@ -6,6 +6,7 @@ use minigpt_data::DataError;
 use minigpt_model::{ConfigError, PromptError, SamplingError};
 
 use crate::config::RunConfig;
+use crate::plot::Quantity;
 
 /// What can go wrong with a run.
 #[derive(Debug, thiserror::Error)]
@@ -121,9 +122,31 @@ pub enum TrainError {
         path: PathBuf,
     },
     /// Nothing to draw yet.
-    #[error("{path} has no training rows yet: let the run take a step")]
+    #[error(
+        "cannot draw {path}: there is no {quantity} yet, let the run take a step or a validation"
+    )]
     NoMetrics {
-        /// The metrics file.
+        /// The picture.
+        path: PathBuf,
+        /// What was to be drawn.
+        quantity: &'static str,
+    },
+    /// No curve has this name.
+    #[error("unknown curve `{name}`: expected one of {known}", known = Quantity::ALL.map(Quantity::name).join(", "))]
+    UnknownCurve {
+        /// The name given.
+        name: String,
+    },
+    /// No axis has this name.
+    #[error("unknown axis `{name}`: expected steps, tokens, passes or minutes")]
+    UnknownAxis {
+        /// The name given.
+        name: String,
+    },
+    /// A picture's name does not say what it is.
+    #[error("cannot draw {path}: expected a name that ends in .png or .svg")]
+    PictureFormat {
+        /// The picture.
         path: PathBuf,
     },
     /// The picture could not be drawn.

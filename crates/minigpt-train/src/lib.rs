@@ -5,12 +5,15 @@ mod batches;
 mod checkpoint;
 mod config;
 mod cost;
+mod dashboard;
 mod engine;
 mod error;
 mod evaluation;
 mod metrics;
 mod optimizer;
 mod overrides;
+#[cfg(test)]
+mod parity;
 mod plot;
 mod progress;
 mod renderer;
@@ -18,6 +21,7 @@ mod report;
 mod run;
 mod schedule;
 mod summary;
+mod tensorboard;
 mod train;
 mod trainee;
 
@@ -29,11 +33,12 @@ pub use config::{
     TrainingConfig,
 };
 pub use cost::{MemoryEstimate, Plan};
+pub use dashboard::Dashboard;
 pub use engine::{Observer, TrainEvent};
 pub use error::TrainError;
 pub use evaluation::Evaluation;
 pub use metrics::{Row, Split, read_metrics};
-pub use plot::{Curve, draw_loss_curves};
+pub use plot::{Axis, Curve, Quantity, draw_curves};
 pub use report::{plot_title, sample};
 pub use run::{Environment, RunFolder};
 pub use schedule::Schedule;

@@ -1,4 +1,5 @@
-//! `metrics.csv`: one row per step and one per validation, for people and for plots.
+//! `metrics.csv`: one row per step and one per validation, for people and for plots; the same as
+//! TensorBoard's events.
 
 use std::path::Path;
 
@@ -6,6 +7,8 @@ use fs_err::{File, OpenOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
+use crate::run::RunFolder;
+use crate::tensorboard::EventWriter;
 
 /// Which split a row speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,20 +45,25 @@ pub struct Row {
     pub seconds: f64,
 }
 
-/// Appends rows to a file, so that a running job can be watched.
-pub(crate) struct MetricsWriter(csv::Writer<File>);
+/// Appends rows to `metrics.csv` and to an event file, so that a running job can be watched.
+pub(crate) struct MetricsWriter {
+    table: csv::Writer<File>,
+    events: EventWriter,
+}
 
 impl MetricsWriter {
-    /// Continues the file, or starts it with a header.
-    pub(crate) fn append(path: &Path) -> Result<Self, TrainError> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+    /// Continues the run's table after `step` steps, or starts it with a header.
+    pub(crate) fn append(run: &RunFolder, step: usize) -> Result<Self, TrainError> {
+        let file = OpenOptions::new().create(true).append(true).open(run.metrics_path())?;
         let is_new = file.metadata()?.len() == 0;
-        Ok(Self(csv::WriterBuilder::new().has_headers(is_new).from_writer(file)))
+        let table = csv::WriterBuilder::new().has_headers(is_new).from_writer(file);
+        Ok(Self { table, events: EventWriter::create(run.path(), step)? })
     }
 
     pub(crate) fn write(&mut self, row: &Row) -> Result<(), TrainError> {
-        self.0.serialize(row).map_err(std::io::Error::other)?;
-        Ok(self.0.flush()?)
+        self.table.serialize(row).map_err(std::io::Error::other)?;
+        self.table.flush()?;
+        self.events.write(row)
     }
 }
 

@@ -27,7 +27,7 @@ impl RunConfig {
     /// [`TrainError::BadToml`] where it is none, and as [`with_setting`](Self::with_setting).
     pub fn with_toml(&self, text: &str) -> Result<Self, TrainError> {
         let table: toml::Table =
-            toml::from_str(text).map_err(|error| TrainError::BadToml(error.to_string()))?;
+            toml::from_str(text).map_err(|error| TrainError::BadToml(in_one_line(text, &error)))?;
         let mut config = self.clone();
         for (section, settings) in table {
             match settings {
@@ -61,6 +61,12 @@ impl RunConfig {
         value.clone_into(place);
         serde_json::from_value(all).map_err(|error| bad(error.to_string()))
     }
+}
+
+/// The error without the picture of its place that it shows by itself.
+fn in_one_line(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
 }
 
 fn json(value: toml::Value) -> Value {
@@ -128,7 +134,7 @@ mod tests {
             wrong.starts_with("setting training.batch_size = \"many\": invalid type: string"),
             "{wrong}"
         );
-        let wrong = config.with_toml("[training").unwrap_err().to_string();
-        assert!(wrong.starts_with("not valid TOML: "), "{wrong}");
+        let wrong = config.with_toml("[model]\n[training").unwrap_err().to_string();
+        assert!(wrong.starts_with("not valid TOML: line 2: "), "{wrong}");
     }
 }

@@ -1,10 +1,13 @@
-//! What a run shows of itself: its title, and text by its model.
+//! What a run shows of itself: its curves, and text by its model.
 
 use minigpt_data::{Source, Tokenizer};
 use minigpt_model::{Generator, Gpt};
 
 use crate::config::RunConfig;
 use crate::error::TrainError;
+use crate::metrics::Row;
+use crate::plot::{Axis, Curve, Quantity, draw_curves};
+use crate::run::RunFolder;
 
 /// The prompt of the configuration and the model's continuation, up to `<|endoftext|>`.
 ///
@@ -23,6 +26,27 @@ pub fn sample(
         .take_while(|id| *id != end);
     let ids: Vec<u32> = prompt.iter().copied().chain(continuation).collect();
     Ok(tokenizer.decode(&ids)?)
+}
+
+/// Draws what there is to draw of the `quantities` into the run's folder.
+pub(crate) fn draw_run(
+    run: &RunFolder,
+    config: &RunConfig,
+    rows: &[Row],
+    quantities: &[Quantity],
+) -> Result<(), TrainError> {
+    let name = run.name();
+    let title = plot_title(config, &name);
+    let curves = [Curve { name, rows: rows.to_vec() }];
+    for quantity in quantities {
+        let path = run.plot_path(*quantity);
+        match draw_curves(&path, &title, &curves, *quantity, Axis::Steps) {
+            // A run that ends before its first validation has no perplexity.
+            Ok(()) | Err(TrainError::NoMetrics { .. }) => (),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// What the picture of a run is titled: the run, its model and its data.

@@ -13,6 +13,7 @@ use crate::checkpoint::{AVERAGE_FILE, CheckpointFolder, MODEL_FILE, Manifest, On
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::metrics::{read_metrics, to_csv};
+use crate::plot::Quantity;
 use crate::trainee::Trainee;
 
 /// Starts each sample in `samples.md`; the step follows.
@@ -43,10 +44,15 @@ pub struct Environment {
 /// environment.json   versions, git revision, device, command line
 /// tokenizer.json     Hugging Face's format
 /// metrics.csv        a row per step and per validation
-/// loss.png           the curves, redrawn at each validation
+/// events.out.*       the same for TensorBoard, a file per process that trained
+/// plots/loss.png     the losses, redrawn at each validation
+/// plots/…            perplexity, learning rate, gradient norm and speed, drawn at the end
 /// samples.md         the text written at each validation
 /// summary.json       the figures of the end
-/// checkpoints/step-000250/{model,optimizer,schedule}.bpk, manifest.json
+/// checkpoints/step-000250/
+///   model.bpk  optimizer.bpk  schedule.bpk  tokenizer.json
+///   average.bpk      the weights' moving average, where the run keeps one
+///   manifest.json    step, model, validation, SHA-256 of the data, the tokenizer and each file
 /// ```
 #[derive(Clone, Debug)]
 pub struct RunFolder {
@@ -64,7 +70,7 @@ impl RunFolder {
         if run.config_path().exists() {
             return Err(TrainError::RunExists { path: run.path });
         }
-        fs_err::create_dir_all(path)?;
+        fs_err::create_dir_all(path.join("plots"))?;
         Ok(run)
     }
 
@@ -106,9 +112,9 @@ impl RunFolder {
         self.path.join("metrics.csv")
     }
 
-    /// `loss.png`.
-    pub fn plot_path(&self) -> PathBuf {
-        self.path.join("loss.png")
+    /// `plots/<quantity>.png`.
+    pub fn plot_path(&self, quantity: Quantity) -> PathBuf {
+        self.path.join("plots").join(quantity.name()).with_extension("png")
     }
 
     /// `samples.md`.
@@ -144,9 +150,11 @@ impl RunFolder {
 
     /// Removes the rows and samples after `step`, which a resumed run will write again.
     pub(crate) fn forget_after(&self, step: usize) -> Result<(), TrainError> {
-        let mut rows = read_metrics(&self.metrics_path())?;
-        rows.retain(|row| row.step <= step);
-        write_atomically(&self.metrics_path(), &to_csv(&rows)?)?;
+        if self.metrics_path().exists() {
+            let mut rows = read_metrics(&self.metrics_path())?;
+            rows.retain(|row| row.step <= step);
+            write_atomically(&self.metrics_path(), &to_csv(&rows)?)?;
+        }
         if self.samples_path().exists() {
             let samples = fs_err::read_to_string(self.samples_path())?;
             write_atomically(&self.samples_path(), samples_until(&samples, step).as_bytes())?;
@@ -237,8 +245,15 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Trai
 /// Writes to a temporary name, syncs, renames: a reader sees the old file or the new one.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     let partial = path.with_extension("partial");
-    let mut file = fs_err::File::create(&partial)?;
-    std::io::Write::write_all(&mut file, bytes)?;
-    file.sync_all()?;
-    Ok(fs_err::rename(partial, path)?)
+    let write = || {
+        let mut file = fs_err::File::create(&partial)?;
+        std::io::Write::write_all(&mut file, bytes)?;
+        file.sync_all()?;
+        fs_err::rename(&partial, path)
+    };
+    write().map_err(|error| {
+        // The error that is reported is the first one.
+        let _ = fs_err::remove_file(&partial);
+        error.into()
+    })
 }

@@ -22,9 +22,10 @@ use crate::engine::{Engine, Observer, TrainEvent};
 use crate::error::TrainError;
 use crate::metrics::read_metrics;
 use crate::optimizer::optimizer;
+use crate::plot::Quantity;
 use crate::progress::Progress;
 use crate::renderer::Silent;
-use crate::report::sample;
+use crate::report::{draw_run, sample};
 use crate::run::{Environment, RunFolder, write_json};
 use crate::schedule::Schedule;
 use crate::summary::{End, Summary};
@@ -141,8 +142,9 @@ pub fn train(
     go(&run, config, data, trainee, device, interrupter, manifest, progress)
 }
 
-/// Continues the run in the folder `path` from its last intact checkpoint, as if it had never
-/// stopped: on the same device the final weights are the same to the bit.
+/// Continues the run in the folder `path` from its last intact checkpoint, or from its start where
+/// it has none yet, as if it had never stopped: on the same device the final weights are the same to
+/// the bit.
 ///
 /// burn places a loaded optimiser's state on its default device before it moves to `device`; a
 /// program built with the `gpu` feature for machines without one sets `BURN_DEVICE=flex`.
@@ -164,18 +166,24 @@ pub fn resume(
     let damaged = &mut |error: TrainError| {
         observer(TrainEvent::Damaged { message: error.to_string() });
     };
-    let Some(manifest) = checkpoints.last(damaged)? else {
-        return Err(TrainError::NoCheckpoint { path: path.to_owned() });
+    let expected = manifest(&config, &data)?;
+    let manifest = match checkpoints.last(damaged)? {
+        Some(manifest) => manifest,
+        // Stopped before its first checkpoint, the run begins again.
+        None if checkpoints.is_empty()? => {
+            Manifest { tokenizer_sha256: run.tokenizer()?.fingerprint()?, ..expected.clone() }
+        }
+        None => return Err(TrainError::NoCheckpoint { path: path.to_owned() }),
     };
     let step = manifest.step;
     if step >= length.total_steps && manifest.validation.is_some() {
         return Err(TrainError::Complete { path: path.to_owned(), steps: step });
     }
-    check_same(&manifest, &self::manifest(&config, &data)?, path, &checkpoints)?;
+    check_same(&manifest, &expected, path, &checkpoints)?;
 
     let trainee = trainee(&config, device)?;
     let mut average = average(&config, &trainee);
-    if let Some(average) = &mut average {
+    if let Some(average) = average.as_mut().filter(|_| step > 0) {
         let file = checkpoints.verified_file(&manifest, AVERAGE_FILE)?;
         let damaged = |reason: String| TrainError::Damaged { path: file.clone(), reason };
         let record = ModuleRecord::load(&file).map_err(|error| damaged(error.to_string()))?;
@@ -183,7 +191,7 @@ pub fn resume(
     }
     checkpoints.forget_after(step)?;
     run.forget_after(step)?;
-    let rows = read_metrics(&run.metrics_path())?;
+    let rows = if step > 0 { read_metrics(&run.metrics_path())? } else { Vec::new() };
     let progress = Progress::resumed(observer, average, step, rows, &data.valid);
     go(&run, &config, data, trainee, device, interrupter, manifest, progress)
 }
@@ -282,6 +290,7 @@ fn go(
     if let Some(error) = result.error {
         return Err(TrainError::Learner(error.to_string()));
     }
+    draw_run(run, config, &progress.rows, &Quantity::ALL)?;
     let samples = match end {
         // Whoever interrupts a run does not wait for its texts.
         End::Interrupted => Vec::new(),

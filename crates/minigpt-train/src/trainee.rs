@@ -1,6 +1,6 @@
 //! The model as burn-train sees it: one step forward and backward, and the gradient limit.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{ExecutionError, Tensor};
 use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
@@ -20,9 +20,21 @@ pub struct Trainee {
 }
 
 impl Trainee {
-    /// The model, with the parts of the recipe that its step needs.
+    /// The model, with the parts of the recipe that its step needs. Its parameters get new ids, their
+    /// places in the model, so that the same run writes the same files to the byte.
     pub fn new(transformer: Gpt, accumulation: usize, label_smoothing: f64) -> Self {
-        Self { transformer, accumulation, label_smoothing }
+        Self { transformer, accumulation, label_smoothing }.map(&mut Number(0))
+    }
+}
+
+/// Numbers the parameters in the order of the module.
+struct Number(u64);
+
+impl ModuleMapper for Number {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        self.0 += 1;
+        let (_, tensor, mapper) = param.consume();
+        Param::from_mapped_value(ParamId::from(self.0), tensor, mapper)
     }
 }
 

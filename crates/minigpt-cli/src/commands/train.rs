@@ -1,12 +1,14 @@
 //! `minigpt train`.
 
+use std::io::IsTerminal;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use minigpt_train::{
-    End, Environment, Figures, Interrupter, Observer, Plan, RunConfig, RunFolder, Summary,
-    TokenData, TrainEvent, resume, train,
+    Dashboard, End, Environment, Figures, Interrupter, Observer, Plan, Quantity, RunConfig,
+    RunFolder, Summary, TokenData, TrainEvent, resume, train,
 };
 use serde::Serialize;
 
@@ -15,6 +17,9 @@ use crate::format::{bytes, duration, grouped};
 use crate::progress::TrainProgress;
 use crate::signals::Signals;
 use crate::{settings, tokens};
+
+/// Exit code of a run that was stopped by a key.
+const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let config = match &args.resume {
@@ -36,7 +41,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
 
     let signals = Signals::listen()?;
     let interrupter = Interrupter::new();
-    let observer = observer(&plan, args.json, &signals, &interrupter);
+    let observer = observer(&plan, args, &signals, &interrupter)?;
     let (path, summary) = match &args.resume {
         Some(path) => {
             eprintln!("resuming: {}\n", path.display());
@@ -59,8 +64,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     } else {
         report(&RunFolder::open(&path)?, &summary);
     }
-    Ok(match (summary.end, signals.exit_code()) {
-        (End::Interrupted, Some(code)) => ExitCode::from(code),
+    Ok(match summary.end {
+        End::Interrupted => ExitCode::from(signals.exit_code().unwrap_or(INTERRUPTED)),
         _ => ExitCode::SUCCESS,
     })
 }
@@ -110,10 +115,18 @@ fn describe(config: &RunConfig, plan: &Plan) {
 }
 
 /// Shows the events of a run, and passes a signal on to it between two of them.
-fn observer(plan: &Plan, json: bool, signals: &Signals, interrupter: &Interrupter) -> Observer {
+fn observer(
+    plan: &Plan,
+    args: &TrainArgs,
+    signals: &Signals,
+    interrupter: &Interrupter,
+) -> Result<Observer> {
+    if args.tui {
+        return full_screen(plan, interrupter);
+    }
     let mut progress = TrainProgress::new(plan.length);
-    let (signals, interrupter) = (signals.clone(), interrupter.clone());
-    Box::new(move |event: TrainEvent| {
+    let (signals, interrupter, json) = (signals.clone(), interrupter.clone(), args.json);
+    Ok(Box::new(move |event: TrainEvent| {
         if json {
             print_line(&event);
         }
@@ -122,7 +135,20 @@ fn observer(plan: &Plan, json: bool, signals: &Signals, interrupter: &Interrupte
             progress.line("stopping after this step, with a checkpoint; once more leaves at once");
             interrupter.stop(Some("interrupted"));
         }
-    })
+    }))
+}
+
+/// burn's display, in which keys take the place of signals.
+fn full_screen(plan: &Plan, interrupter: &Interrupter) -> Result<Observer> {
+    ensure!(std::io::stdout().is_terminal(), "--tui: standard output is no terminal: leave it out");
+    let mut dashboard = Dashboard::new(plan.length, interrupter.clone());
+    Ok(Box::new(move |event: TrainEvent| {
+        let shown = std::panic::catch_unwind(AssertUnwindSafe(|| dashboard.show(&event)));
+        if shown.is_err() {
+            // The user chose to leave at once, which burn's display does by a panic.
+            std::process::exit(INTERRUPTED.into());
+        }
+    }))
 }
 
 /// An object with its name as the events of the run have theirs.
@@ -179,7 +205,7 @@ fn report(folder: &RunFolder, summary: &Summary) {
         println!("\nsample {}:\n  {}", index + 1, sample.replace('\n', "\n  "));
     }
     let path = folder.path().display();
-    println!("\nloss curves: {}", folder.plot_path().display());
+    println!("\nloss curves: {}", folder.plot_path(Quantity::Loss).display());
     if matches!(summary.end, End::Interrupted | End::OutOfTime) {
         println!("go on: minigpt train --resume {path}");
     }

@@ -1,0 +1,82 @@
+//! Ten steps against PyTorch's: `tests/fixtures/parity.py` made the reference.
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use burn::train::Learner;
+use minigpt_model::{Gpt, GptConfig};
+use serde_json::Value;
+
+use crate::batches::TokenBatch;
+use crate::config::{OptimizerConfig, OptimizerKind, ScheduleConfig};
+use crate::optimizer::optimizer;
+use crate::schedule::Schedule;
+use crate::trainee::{Trainee, clip_global_norm};
+
+const WEIGHTS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../minigpt-model/tests/fixtures/gpt2-tiny-random/model.safetensors"
+);
+
+/// Loss, gradient norm and learning rate of each step.
+fn train(kind: OptimizerKind, batches: &Value) -> Vec<[f64; 3]> {
+    let device = Device::flex().autodiff();
+    let model = Gpt::init(&GptConfig::new(384, 64, 3, 4, 48), 0, &device).unwrap();
+    let model = model.load_safetensors(Path::new(WEIGHTS)).unwrap();
+    let config = OptimizerConfig { kind, ..OptimizerConfig::default() };
+    let batches: Vec<Vec<Vec<i32>>> = serde_json::from_value(batches.clone()).unwrap();
+    let schedule = Schedule::new(ScheduleConfig::cosine(3e-3, 4), batches.len());
+    let mut learner = Learner::new(Trainee::new(model, 1, 0.0), optimizer(&config), schedule);
+    learner.fork(&device);
+    let step = |rows: Vec<Vec<i32>>| {
+        let time = rows[0].len() - 1;
+        let part = |range: std::ops::Range<usize>| {
+            let ids: Vec<i32> = rows.iter().flat_map(|row| row[range.clone()].to_vec()).collect();
+            Tensor::from_data(TensorData::new(ids, [rows.len(), time]), &device)
+        };
+        let predicted = rows.len() * time;
+        let batch = TokenBatch { tokens: part(0..time), targets: part(1..time + 1), predicted };
+        let output = learner.train_step(batch);
+        let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, config.grad_clip);
+        learner.lr_step();
+        learner.optimizer_step(gradients);
+        let loss = f64::from(output.item.nats.into_scalar::<f32>()) / predicted as f64;
+        [loss, norm.into_scalar::<f32>().into(), learner.lr_current().base()]
+    };
+    batches.into_iter().map(step).collect()
+}
+
+/// Compares with PyTorch's rows, and returns the largest relative difference of a loss.
+#[track_caller]
+fn compare(kind: OptimizerKind, name: &str, tolerance: f64) {
+    let reference: Value =
+        serde_json::from_str(include_str!("../tests/fixtures/parity.json")).unwrap();
+    let rows = train(kind, &reference["batches"]);
+    let expected = reference[name].as_array().unwrap();
+    assert_eq!((rows.len(), expected.len()), (10, 10));
+    for (step, ([loss, norm, rate], expected)) in rows.iter().zip(expected).enumerate() {
+        let differs = |found: f64, key: &str| {
+            let expected = expected[key].as_f64().unwrap();
+            (found / expected - 1.0).abs()
+        };
+        assert!(differs(*rate, "learning_rate") < 1e-12, "step {step}: learning rate {rate}");
+        for (found, key) in [(loss, "loss"), (norm, "grad_norm")] {
+            let difference = differs(*found, key);
+            assert!(
+                difference < tolerance,
+                "step {step}: {key} {found} is off by {difference:.1e}"
+            );
+        }
+    }
+}
+
+#[test]
+fn adamw_with_decay_groups_clipping_and_cosine_equals_pytorch() {
+    compare(OptimizerKind::AdamW, "adamw", 1e-4);
+}
+
+/// PyTorch orthogonalises in bfloat16.
+#[test]
+fn muon_equals_pytorch_to_its_precision() {
+    compare(OptimizerKind::Muon, "muon", 1e-2);
+}

@@ -1,0 +1,246 @@
+//! A run survives whatever stops it: signals, kills, full disks, numbers that are none.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use minigpt_train::{End, Row, Summary, read_metrics};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::support::{Sandbox, checksums, prose, train_losses};
+
+/// A run with all the state that there is: dropout, an average of the weights, two optimisers.
+const EVERYTHING: &str = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu \
+    --dropout 0.1 --set training.ema_decay=0.9 --set optimizer.kind=muon --max-steps 300 \
+    --eval-every 60 --save-every 4 --name";
+
+fn words<'a>(command: &'a str, name: &'a str) -> Vec<&'a str> {
+    command.split_whitespace().chain([name]).collect()
+}
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    sandbox
+}
+
+/// The command under way, silent.
+fn start(sandbox: &Sandbox, args: &[&str]) -> Child {
+    let mut command = sandbox.command(args);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Waits until `condition` holds, as long as the child runs; false where it ended before.
+fn wait_for(child: &mut Child, mut condition: impl FnMut() -> bool) -> bool {
+    while !condition() {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    true
+}
+
+fn steps_written(run: &Path) -> usize {
+    read_metrics(&run.join("metrics.csv")).map_or(0, |rows| rows.last().map_or(0, |row| row.step))
+}
+
+/// The rows without what the clock says.
+fn untimed(run: &Path) -> Vec<Row> {
+    let rows = read_metrics(&run.join("metrics.csv")).unwrap();
+    rows.into_iter().map(|row| Row { seconds: 0.0, tokens_per_second: 0.0, ..row }).collect()
+}
+
+#[track_caller]
+fn assert_same(straight: &Path, broken: &Path, step: usize) {
+    assert_eq!(untimed(straight), untimed(broken));
+    let samples = |run: &Path| fs_err::read_to_string(run.join("samples.md")).unwrap();
+    assert_eq!(samples(straight), samples(broken));
+    assert_eq!(checksums(straight, step), checksums(broken, step));
+}
+
+/// Twenty times `kill -9` at a random moment, resumed each time.
+#[test]
+fn twenty_kills_leave_no_trace() {
+    let sandbox = sandbox();
+    let run = |name: &str| sandbox.path("runs").join(name);
+    sandbox.succeeds(&words(EVERYTHING, "straight"));
+
+    let mut child = start(&sandbox, &words(EVERYTHING, "broken"));
+    let mut random = ChaCha8Rng::seed_from_u64(20);
+    for kill in 1..=20 {
+        let before = steps_written(&run("broken"));
+        let steps = random.random_range(0..14);
+        let began = wait_for(&mut child, || {
+            run("broken/config.json").exists() && steps_written(&run("broken")) >= before + steps
+        });
+        assert!(began, "the run ended before kill {kill}");
+        std::thread::sleep(Duration::from_micros(random.random_range(0..15_000)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        eprintln!("kill {kill:2}: {} steps in the metrics", steps_written(&run("broken")));
+        child = start(&sandbox, &["train", "--resume", "runs/broken", "--device", "cpu"]);
+    }
+    assert!(child.wait().unwrap().success());
+    assert_same(&run("straight"), &run("broken"), 300);
+}
+
+/// A run that goes on for hours unless it is stopped.
+const ENDLESS: &str = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu \
+    --dropout 0.1 --max-steps 1000000 --eval-every 1000000 --name run";
+
+#[cfg(unix)]
+fn signal(child: &Child, name: &str) {
+    let kill = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_and_sigterm_save_and_the_run_goes_on_from_there() {
+    for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+        let sandbox = sandbox();
+        let run = sandbox.path("runs/run");
+        let mut child = start(&sandbox, &ENDLESS.split_whitespace().collect::<Vec<_>>());
+        assert!(wait_for(&mut child, || steps_written(&run) >= 5), "it ended by itself");
+        signal(&child, name);
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{name}");
+
+        let summary = fs_err::read(run.join("summary.json")).unwrap();
+        let summary: Summary = serde_json::from_slice(&summary).unwrap();
+        assert_eq!((summary.end, summary.last), (End::Interrupted, None));
+        let set = run.join(format!("checkpoints/step-{:06}", summary.steps));
+        assert!(set.join("manifest.json").exists());
+
+        // As long as the straight run that it is then compared with.
+        let steps = summary.steps + 10;
+        let config = run.join("config.json");
+        let text = fs_err::read_to_string(&config).unwrap().replace("1000000", &steps.to_string());
+        fs_err::write(&config, &text).unwrap();
+        sandbox.succeeds(&["train", "--resume", "runs/run", "--device", "cpu"]);
+        let straight =
+            ENDLESS.replace("1000000", &steps.to_string()).replace("--name run", "--name straight");
+        sandbox.succeeds(&straight.split_whitespace().collect::<Vec<_>>());
+        assert_same(&sandbox.path("runs/straight"), &run, steps);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_leaves_at_once() {
+    let sandbox = sandbox();
+    let run = sandbox.path("runs/run");
+    // One step takes seconds.
+    let slow = ENDLESS.replace("--preset tiny", "--preset tiny --model mini --batch-size 32");
+    let mut child = start(&sandbox, &slow.split_whitespace().collect::<Vec<_>>());
+    assert!(wait_for(&mut child, || run.join("config.json").exists()), "it ended by itself");
+    for _ in 0..2 {
+        std::thread::sleep(Duration::from_millis(200));
+        signal(&child, "-INT");
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!run.join("summary.json").exists());
+    assert!(!run.join("checkpoints/step-000001").exists());
+}
+
+/// A limit on the size of a file, which no write gets past, stands in for a full disk.
+#[cfg(unix)]
+#[test]
+fn a_write_that_fails_ends_the_run_with_the_last_checkpoint_intact() {
+    let sandbox = sandbox();
+    let straight = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu \
+                    --max-steps 20 --save-every 5 --name";
+    sandbox.succeeds(&words(straight, "straight"));
+    sandbox.succeeds(&words(straight, "run"));
+    let sets = sandbox.path("runs/run/checkpoints");
+    fs_err::remove_dir_all(sets.join("step-000020")).unwrap();
+
+    let program = sandbox.command(&[]).get_program().to_owned();
+    let limited = format!(
+        "trap '' XFSZ; ulimit -f 500; exec {} train --resume runs/run --device cpu",
+        program.to_string_lossy()
+    );
+    let output = Command::new("sh")
+        .args(["-c", &limited])
+        .current_dir(sandbox.path("."))
+        .env("MINIGPT_CACHE", sandbox.path("cache"))
+        .output()
+        .unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    let last = errors.lines().last().unwrap();
+    assert!(
+        last.starts_with("error: ") && last.contains(".bpk") && last.contains("too large"),
+        "{errors}"
+    );
+    let mut names: Vec<_> =
+        fs_err::read_dir(&sets).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["step-000015"]);
+
+    sandbox.succeeds(&["train", "--resume", "runs/run", "--device", "cpu"]);
+    assert_same(&sandbox.path("runs/straight"), &sandbox.path("runs/run"), 20);
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_the_run_unless_steps_may_be_left_out() {
+    let sandbox = sandbox();
+    // The first step throws the weights so far that the second one's loss overflows.
+    let diverging = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu \
+        --max-steps 50 --save-every 1 --learning-rate 1e36 --set schedule.warmup_steps=1 --name";
+    let error = sandbox.fails(&words(diverging, "stopped"));
+    for part in [
+        "at step 2 ",
+        "learning rate 1.000e36",
+        "gradient norm ",
+        "windows 16 to 31 ",
+        "--skip-bad-steps",
+    ] {
+        assert!(error.contains(part), "`{part}` is not in: {error}");
+    }
+    let run = sandbox.path("runs/stopped");
+    assert!(run.join("checkpoints/step-000001/manifest.json").exists());
+    assert_eq!(train_losses(&run).len(), 1);
+
+    let skipping =
+        [&["train", "--skip-bad-steps", "3"], &words(diverging, "skipped")[1..]].concat();
+    let output = sandbox.minigpt(&skipping);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert_eq!(errors.matches("warning: step left out: ").count(), 3, "{errors}");
+    assert!(errors.lines().last().unwrap().contains("at step 5 "), "{errors}");
+    // The weights of the steps left out are those before them.
+    let run = sandbox.path("runs/skipped");
+    assert_eq!(train_losses(&run).len(), 4);
+    assert_eq!(
+        checksums(&run, 4)["model.bpk"],
+        checksums(&sandbox.path("runs/stopped"), 1)["model.bpk"]
+    );
+}
+
+/// A set half-written, a torn line and a step too many: what a crash at a bad moment leaves.
+#[test]
+fn a_torn_run_is_resumed() {
+    let sandbox = sandbox();
+    let run = |name: &str| {
+        let args = "train --preset tiny --dropout 0.1 --data prose.txt --tokenizer bpe:300 \
+                    --device cpu --max-steps 30 --eval-every 10 --name";
+        sandbox.succeeds(&words(args, name));
+        sandbox.path("runs").join(name)
+    };
+    let (straight, broken) = (run("straight"), run("broken"));
+
+    fs_err::remove_dir_all(broken.join("checkpoints/step-000030")).unwrap();
+    let half_written = broken.join("checkpoints/step-000030.partial");
+    fs_err::create_dir(&half_written).unwrap();
+    fs_err::write(half_written.join("model.bpk"), "half").unwrap();
+    let mut metrics = fs_err::read_to_string(broken.join("metrics.csv")).unwrap();
+    metrics.truncate(metrics.len() - 20);
+    fs_err::write(broken.join("metrics.csv"), metrics).unwrap();
+    sandbox.succeeds(&["train", "--resume", "runs/broken", "--device", "cpu"]);
+
+    assert_same(&straight, &broken, 30);
+    let complete = sandbox.fails(&["train", "--resume", "runs/broken", "--device", "cpu"]);
+    assert!(complete.contains("is complete after 30 steps"), "{complete}");
+}
