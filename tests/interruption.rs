@@ -113,17 +113,31 @@ fn ctrl_c_and_sigterm_save_and_the_run_goes_on_from_there() {
         let set = run.join(format!("checkpoints/step-{:06}", summary.steps));
         assert!(set.join("manifest.json").exists());
 
-        // As long as the straight run that it is then compared with.
-        let steps = summary.steps + 10;
-        let config = run.join("config.json");
-        let text = fs_err::read_to_string(&config).unwrap().replace("1000000", &steps.to_string());
-        fs_err::write(&config, &text).unwrap();
-        sandbox.succeeds(&["train", "--resume", "runs/run", "--device", "cpu"]);
-        let straight =
-            ENDLESS.replace("1000000", &steps.to_string()).replace("--name run", "--name straight");
-        sandbox.succeeds(&straight.split_whitespace().collect::<Vec<_>>());
-        assert_same(&sandbox.path("runs/straight"), &run, steps);
+        resume_to_the_end_of_a_straight_run(&sandbox, summary.steps + 10);
     }
+}
+
+/// Makes the endless run one of `steps`, and compares what it then leaves with a straight one.
+fn resume_to_the_end_of_a_straight_run(sandbox: &Sandbox, steps: usize) {
+    let config = sandbox.path("runs/run/config.json");
+    let text = fs_err::read_to_string(&config).unwrap().replace("1000000", &steps.to_string());
+    fs_err::write(&config, &text).unwrap();
+    sandbox.succeeds(&["train", "--resume", "runs/run", "--device", "cpu"]);
+    let straight = ENDLESS.replace("1000000", &steps.to_string());
+    let straight = straight.replace("--name run", "--name straight");
+    sandbox.succeeds(&straight.split_whitespace().collect::<Vec<_>>());
+    assert_same(&sandbox.path("runs/straight"), &sandbox.path("runs/run"), steps);
+}
+
+#[test]
+fn killed_before_its_first_checkpoint_a_run_begins_again() {
+    let sandbox = sandbox();
+    let run = sandbox.path("runs/run");
+    let mut child = start(&sandbox, &ENDLESS.split_whitespace().collect::<Vec<_>>());
+    assert!(wait_for(&mut child, || steps_written(&run) >= 5), "it ended by itself");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    resume_to_the_end_of_a_straight_run(&sandbox, 20);
 }
 
 #[cfg(unix)]
