@@ -118,8 +118,11 @@ mod tests {
 
     #[test]
     fn seconds_follow_from_tokens_and_speed() {
-        let at =
-            |step, tokens_per_second| Step { tokens: 100 * step, tokens_per_second, seconds: 0.0 };
+        let at = |step: u64, tokens_per_second| Step {
+            tokens: 100 * step,
+            tokens_per_second,
+            seconds: 0.0,
+        };
         assert_eq!(seconds_in_steps(&[at(1, 1.0), at(2, 50.0), at(3, 200.0)]), 2.5);
     }
 
