@@ -184,26 +184,23 @@ fn x_range(points: impl Iterator<Item = (f64, f64)>) -> std::ops::Range<f64> {
 fn y_range(points: impl Iterator<Item = (f64, f64)> + Clone) -> std::ops::Range<f64> {
     let low = points.clone().map(|(_, y)| y).fold(f64::INFINITY, f64::min);
     let high = points.map(|(_, y)| y).fold(f64::NEG_INFINITY, f64::max);
-    // A flat line too needs some height around it.
+    // A flat line too needs some height around it; nothing drawn here is below zero.
     let margin = ((high - low) * 0.08).max(high.abs() * 0.01).max(1e-9);
-    low - margins_below(low, margin)..high + margin
-}
-
-/// What is never negative is not given room below zero.
-fn margins_below(low: f64, margin: f64) -> f64 {
-    if low >= 0.0 { margin.min(low) } else { margin }
+    (low - margin).max(0.0)..high + margin
 }
 
 /// A number with the decimals that an axis as long as `span` needs.
 fn number(value: f64, span: f64) -> String {
-    match (value.abs(), span) {
-        (large, _) if large >= 1e6 => format!("{:.1}M", value / 1e6),
-        (large, _) if large >= 1e4 => format!("{:.0}k", value / 1e3),
-        (_, span) if span < 0.02 && span >= 1e-7 && value.abs() < 0.02 => format!("{value:.1e}"),
-        (_, span) => {
-            let decimals = (1.0 - span.log10()).ceil().clamp(0.0, 4.0) as usize;
-            format!("{value:.decimals$}")
-        }
+    let size = value.abs();
+    if size >= 1e6 {
+        format!("{:.1}M", value / 1e6)
+    } else if size >= 1e4 {
+        format!("{:.0}k", value / 1e3)
+    } else if size < 0.02 && span < 0.02 {
+        format!("{value:.1e}")
+    } else {
+        let decimals = (1.0 - span.log10()).ceil().clamp(0.0, 4.0) as usize;
+        format!("{value:.decimals$}")
     }
 }
 
@@ -223,8 +220,8 @@ mod tests {
 
     #[test]
     fn a_number_has_the_decimals_that_its_axis_needs() {
-        assert_eq!(number(3.14159, 4.0), "3.1");
-        assert_eq!(number(3.14159, 0.4), "3.14");
+        assert_eq!(number(3.1234, 4.0), "3.1");
+        assert_eq!(number(3.1234, 0.4), "3.12");
         assert_eq!(number(250.0, 300.0), "250");
         assert_eq!(number(3e-4, 3e-3), "3.0e-4");
         assert_eq!(number(2_448_384.0, 3e6), "2.4M");
