@@ -15,6 +15,7 @@ mod overrides;
 #[cfg(test)]
 mod parity;
 mod plot;
+mod presets;
 mod progress;
 mod renderer;
 mod report;

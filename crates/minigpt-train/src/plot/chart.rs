@@ -192,7 +192,9 @@ fn y_range(points: impl Iterator<Item = (f64, f64)> + Clone) -> std::ops::Range<
 /// A number with the decimals that an axis as long as `span` needs.
 fn number(value: f64, span: f64) -> String {
     let size = value.abs();
-    if size >= 1e6 {
+    if size < span * 1e-9 {
+        "0".to_owned()
+    } else if size >= 1e6 {
         format!("{:.1}M", value / 1e6)
     } else if size >= 1e4 {
         format!("{:.0}k", value / 1e3)
@@ -223,6 +225,7 @@ mod tests {
         assert_eq!(number(3.1234, 4.0), "3.1");
         assert_eq!(number(3.1234, 0.4), "3.12");
         assert_eq!(number(250.0, 300.0), "250");
+        assert_eq!(number(0.0, 3e-3), "0");
         assert_eq!(number(3e-4, 3e-3), "3.0e-4");
         assert_eq!(number(2_448_384.0, 3e6), "2.4M");
         assert_eq!(number(51_200.0, 60_000.0), "51k");

@@ -1,0 +1,166 @@
+//! The runs that have a name: each value has its reason, or is the article's.
+
+use minigpt_data::{HubDataset, Source, TokenizerSpec};
+use minigpt_model::GptConfig;
+
+use crate::config::{
+    DataConfig, OptimizerConfig, RunConfig, SampleConfig, ScheduleConfig, TrainingConfig,
+};
+use crate::error::TrainError;
+
+impl RunConfig {
+    /// The names that [`preset`](Self::preset) knows.
+    pub const PRESETS: [&'static str; 6] =
+        ["austen", "tiny", "shakespeare-char", "tinystories", "wikitext2", "wikitext103"];
+
+    /// The preset of that name.
+    ///
+    /// # Errors
+    /// [`TrainError::UnknownPreset`].
+    pub fn preset(name: &str) -> Result<Self, TrainError> {
+        match name {
+            "austen" => Ok(Self::austen()),
+            "tiny" => Ok(Self::tiny()),
+            "shakespeare-char" => Ok(Self::shakespeare_char()),
+            "tinystories" => Ok(Self::tinystories()),
+            "wikitext2" => Ok(Self::wikitext2()),
+            "wikitext103" => Ok(Self::wikitext103()),
+            _ => Err(TrainError::UnknownPreset { name: name.to_owned() }),
+        }
+    }
+
+    /// What `cargo xtask train` does: four novels, sized so that two CPU cores need minutes.
+    pub fn austen() -> Self {
+        let vocab_size = 2048;
+        Self {
+            data: DataConfig::new(Source::Embedded, TokenizerSpec::Bpe { vocab_size }),
+            model: GptConfig::small(vocab_size),
+            // A rate ten times the article's: a model this narrow takes it, and there is little time.
+            schedule: ScheduleConfig::cosine(3e-3, 100),
+            training: TrainingConfig {
+                batch_size: 16,
+                epochs: 2,
+                eval_every: Some(250),
+                ..TrainingConfig::default()
+            },
+            sample: SampleConfig { prompt: "It was".to_owned(), ..SampleConfig::default() },
+            optimizer: OptimizerConfig::default(),
+        }
+    }
+
+    /// A few seconds on the embedded corpus, to see that everything works.
+    pub fn tiny() -> Self {
+        let vocab_size = 512;
+        Self {
+            data: DataConfig::new(Source::Embedded, TokenizerSpec::Bpe { vocab_size }),
+            model: GptConfig::tiny(vocab_size),
+            schedule: ScheduleConfig::cosine(3e-3, 20),
+            training: TrainingConfig {
+                epochs: 1,
+                max_steps: Some(200),
+                eval_every: Some(100),
+                ..TrainingConfig::default()
+            },
+            ..Self::austen()
+        }
+    }
+
+    /// nanoGPT's `shakespeare_char` in the setting that its README gives for a CPU: characters,
+    /// 4 layers, 128 wide, context 64, batches of 12, 2000 steps, no dropout.
+    pub fn shakespeare_char() -> Self {
+        // The hub's own copy as parquet; the dataset itself is a script that we do not run.
+        let source = hub("karpathy/tiny_shakespeare", None, Some("refs/convert/parquet"));
+        Self {
+            data: DataConfig::new(source, TokenizerSpec::Char),
+            model: GptConfig::new(66, 64, 4, 4, 128),
+            optimizer: OptimizerConfig { beta_2: 0.99, ..OptimizerConfig::default() },
+            schedule: ScheduleConfig::cosine(1e-3, 100),
+            training: TrainingConfig {
+                batch_size: 12,
+                max_steps: Some(2000),
+                eval_every: Some(250),
+                ..TrainingConfig::default()
+            },
+            sample: SampleConfig { prompt: "\n".to_owned(), ..SampleConfig::default() },
+        }
+    }
+
+    /// Short stories in the words of small children ([Eldan and Li, 2023](https://arxiv.org/abs/2305.07759)),
+    /// the text on which a model this small first becomes coherent.
+    pub fn tinystories() -> Self {
+        let vocab_size = 4096;
+        let source = hub("roneneldan/TinyStories", None, None);
+        Self {
+            data: DataConfig::new(source, TokenizerSpec::Bpe { vocab_size }),
+            // Twice the article's context: a story has about 200 tokens. No dropout: no token
+            // is seen twice.
+            model: GptConfig::new(vocab_size, 256, 4, 8, 256),
+            schedule: ScheduleConfig::cosine(1e-3, 500),
+            training: TrainingConfig {
+                epochs: 1,
+                eval_every: Some(5000),
+                ..TrainingConfig::default()
+            },
+            ..Self::wikitext2()
+        }
+        .with_prompt("Once upon a time")
+    }
+
+    /// The article's experiment, on the text with `<unk>` in place of rare words.
+    pub fn wikitext2() -> Self {
+        let source = hub("Salesforce/wikitext", Some("wikitext-2-v1"), None);
+        Self {
+            data: DataConfig { lines: true, ..DataConfig::new(source, TokenizerSpec::Gpt2) },
+            model: GptConfig::mini(50_257),
+            optimizer: OptimizerConfig::default(),
+            schedule: ScheduleConfig::cosine(3e-4, 1000),
+            training: TrainingConfig::default(),
+            sample: SampleConfig::default(),
+        }
+        .with_prompt("The future of artificial intelligence depends on")
+    }
+
+    /// The article's model on forty times its text: one pass, and no dropout, since no token is
+    /// seen twice.
+    pub fn wikitext103() -> Self {
+        let source = hub("Salesforce/wikitext", Some("wikitext-103-v1"), None);
+        Self {
+            data: DataConfig { source, ..Self::wikitext2().data },
+            model: GptConfig::mini(50_257).with_dropout(0.0),
+            training: TrainingConfig {
+                epochs: 1,
+                eval_every: Some(5000),
+                ..TrainingConfig::default()
+            },
+            ..Self::wikitext2()
+        }
+    }
+
+    fn with_prompt(mut self, prompt: &str) -> Self {
+        self.sample.prompt = prompt.to_owned();
+        self
+    }
+}
+
+fn hub(repo: &str, config: Option<&str>, revision: Option<&str>) -> Source {
+    Source::Hub(HubDataset {
+        repo: repo.to_owned(),
+        config: config.map(str::to_owned),
+        revision: revision.map(str::to_owned),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_valid_and_survives_its_own_json() {
+        for name in RunConfig::PRESETS {
+            let config = RunConfig::preset(name).unwrap();
+            config.validate().unwrap();
+            let json = serde_json::to_string(&config).unwrap();
+            assert_eq!(serde_json::from_str::<RunConfig>(&json).unwrap(), config);
+        }
+    }
+}
