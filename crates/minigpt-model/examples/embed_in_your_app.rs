@@ -47,8 +47,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let model = model.valid();
     let prompt: Vec<u32> = b"The q".iter().map(|byte| u32::from(*byte)).collect();
-    let recited: Vec<u8> =
-        Generator::new(&model, &prompt, Sampling::Greedy, 0)?.take(26).map(|id| id as u8).collect();
+    let generator = Generator::new(&model, &prompt, Sampling::Greedy, 0)?;
+    let recited: Vec<u32> = generator.take(26).collect::<Result<_, _>>()?;
+    let recited: Vec<u8> = recited.into_iter().map(|id| id as u8).collect();
     println!("The q{}", String::from_utf8_lossy(&recited));
     Ok(())
 }

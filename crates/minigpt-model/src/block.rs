@@ -4,14 +4,12 @@ use std::f64::consts::FRAC_2_PI;
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, Linear};
-use burn::tensor::{Bool, Device, Tensor, activation};
+use burn::tensor::{Bool, Tensor, activation};
+
+use crate::attention::{CausalSelfAttention, LayerCache};
 
 /// Added to the variance in every LayerNorm, GPT-2's value.
 const LAYER_NORM_EPSILON: f64 = 1e-5;
-
-/// Stands for minus infinity in masked scores: its exponential is exactly zero in `f32`, and
-/// unlike infinity it can be written as a literal in every shader language.
-const MASKED_SCORE: f32 = -1e9;
 
 /// Layer normalisation over the last dimension ([Ba et al., 2016](https://arxiv.org/abs/1607.06450)),
 /// with GPT-2's names for its two parameters.
@@ -31,46 +29,6 @@ impl LayerNorm {
         let normal = centred / (variance + LAYER_NORM_EPSILON).sqrt();
         normal * self.weight.val().unsqueeze() + self.bias.val().unsqueeze()
     }
-}
-
-/// Causal multi-head self-attention with one fused projection for queries, keys and values.
-#[derive(Module, Debug)]
-pub struct CausalSelfAttention {
-    /// Queries, keys and values side by side, `[n_embd, 3 * n_embd]`.
-    pub c_attn: Linear,
-    /// Projection back onto the residual stream, `[n_embd, n_embd]`.
-    pub c_proj: Linear,
-    pub(crate) dropout: Dropout,
-    pub(crate) n_head: usize,
-}
-
-impl CausalSelfAttention {
-    /// `x` `[batch, time, n_embd]` and the causal mask `[1, 1, time, time]` to
-    /// `[batch, time, n_embd]`.
-    pub fn forward(&self, x: Tensor<3>, mask: Tensor<4, Bool>) -> Tensor<3> {
-        let [batch, time, n_embd] = x.dims();
-        let head_size = n_embd / self.n_head;
-
-        let qkv = self.c_attn.forward(x); // [batch, time, 3 * n_embd]
-        let heads = |part: usize| {
-            qkv.clone()
-                .narrow(2, part * n_embd, n_embd)
-                .reshape([batch, time, self.n_head, head_size])
-                .swap_dims(1, 2) // [batch, n_head, time, head_size]
-        };
-        let (q, k, v) = (heads(0), heads(1), heads(2));
-
-        let scores = q.matmul(k.swap_dims(2, 3)) / (head_size as f64).sqrt();
-        let scores = scores.mask_fill(mask, MASKED_SCORE); // [batch, n_head, time, time]
-        let weights = self.dropout.forward(activation::softmax(scores, 3));
-        let mixed = weights.matmul(v).swap_dims(1, 2); // [batch, time, n_head, head_size]
-        self.c_proj.forward(mixed.reshape([batch, time, n_embd]))
-    }
-}
-
-/// True where a query may not look: at keys later than itself. `[1, 1, time, time]`.
-pub(crate) fn causal_mask(time: usize, device: &Device) -> Tensor<4, Bool> {
-    Tensor::<2, Bool>::tril_mask([time, time], 0, device).unsqueeze()
 }
 
 /// The position-wise network: `c_fc`, GELU in its tanh form, `c_proj`.
@@ -116,7 +74,37 @@ pub struct Block {
 impl Block {
     /// `x` `[batch, time, n_embd]` and the causal mask `[1, 1, time, time]` to the shape of `x`.
     pub fn forward(&self, x: Tensor<3>, mask: Tensor<4, Bool>) -> Tensor<3> {
-        let attended = self.attn.forward(self.ln_1.forward(x.clone()), mask);
+        self.around(x, |x| self.attn.forward(x, mask))
+    }
+
+    /// As [`forward`](Self::forward) for the positions after those in `cache`, which joins them.
+    pub(crate) fn forward_cached(
+        &self,
+        x: Tensor<3>,
+        mask: Option<Tensor<4, Bool>>,
+        cache: &mut LayerCache,
+    ) -> Tensor<3> {
+        self.around(x, |x| self.attn.forward_cached(x, mask, cache))
+    }
+
+    /// As [`forward`](Self::forward), with the attention weights `[batch, n_head, time, time]`.
+    pub(crate) fn forward_traced(
+        &self,
+        x: Tensor<3>,
+        mask: Tensor<4, Bool>,
+    ) -> (Tensor<3>, Tensor<4>) {
+        let mut trace = None;
+        let x = self.around(x, |x| {
+            let (attended, weights) = self.attn.forward_traced(x, mask);
+            trace = Some(weights);
+            attended
+        });
+        (x, trace.expect("the attention was called"))
+    }
+
+    /// The block around whatever attends.
+    fn around(&self, x: Tensor<3>, attend: impl FnOnce(Tensor<3>) -> Tensor<3>) -> Tensor<3> {
+        let attended = attend(self.ln_1.forward(x.clone()));
         let x = x + self.dropout.forward(attended);
         let thought = self.mlp.forward(self.ln_2.forward(x.clone()));
         x + self.dropout.forward(thought)
@@ -126,6 +114,7 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::tensor::Device;
 
     #[test]
     fn gelu_and_its_gradient_equal_burns() {

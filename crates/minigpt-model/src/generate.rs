@@ -1,96 +1,261 @@
-//! Generation: one token after the other from a prompt.
+//! Generation: sampled token after token, or the most probable text by beam search.
 
-use burn::tensor::{Int, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::constraints::Constraints;
+use crate::decode::{Decoder, PromptError};
 use crate::gpt::Gpt;
-use crate::sampling::Sampling;
+use crate::sampling::{Sampling, SamplingError, log_probability};
+
+/// How a continuation is chosen: constraints change the logits, then sampling chooses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Which tokens may follow, and what repetition costs.
+    pub constraints: Constraints,
+    /// How one of them is chosen.
+    pub sampling: Sampling,
+}
+
+impl From<Sampling> for Policy {
+    fn from(sampling: Sampling) -> Self {
+        Self { constraints: Constraints::default(), sampling }
+    }
+}
+
+impl Policy {
+    /// Checks that the policy can be followed.
+    ///
+    /// # Errors
+    /// The first [`SamplingError`] found.
+    pub fn validate(&self) -> Result<(), SamplingError> {
+        self.constraints.validate()?;
+        self.sampling.validate()
+    }
+}
 
 /// An endless sequence of tokens that continue a prompt; take as many as wanted.
 ///
-/// The model sees the last `block_size` tokens of prompt and continuation. The same model, prompt,
-/// policy and seed give the same tokens on any device whose logits agree.
+/// The same model, prompt, policy and seed give the same tokens on any device whose logits agree.
+/// It ends after an error.
+#[derive(Clone)]
 pub struct Generator<'a> {
-    model: &'a Gpt,
-    sampling: Sampling,
+    decoder: Decoder<'a>,
+    policy: Policy,
     rng: ChaCha8Rng,
-    context: Vec<u32>,
-}
-
-/// A prompt that a model cannot continue.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PromptError {
-    /// Nothing to continue.
-    #[error("the prompt is empty: expected at least one token")]
-    Empty,
-    /// An id that the model has no embedding for.
-    #[error(
-        "token id {id} is not in the model's vocabulary of {vocab_size}: use the model's own tokenizer"
-    )]
-    UnknownToken {
-        /// The id.
-        id: u32,
-        /// Number of ids that the model knows.
-        vocab_size: usize,
-    },
-    /// More tokens than the model can see.
-    #[error(
-        "the prompt has {tokens} tokens and the model's context is {block_size}: shorten the prompt"
-    )]
-    TooLong {
-        /// Tokens in the prompt.
-        tokens: usize,
-        /// The model's context.
-        block_size: usize,
-    },
+    logits: Vec<f32>,
+    has_failed: bool,
 }
 
 impl<'a> Generator<'a> {
-    /// Continues `prompt`, a sequence of token ids, by `sampling` with chances from `seed`.
+    /// Continues `prompt`, a sequence of token ids, by `policy` with chances from `seed`.
     ///
     /// # Errors
     /// [`PromptError`] where the model cannot continue this prompt.
     pub fn new(
         model: &'a Gpt,
         prompt: &[u32],
-        sampling: Sampling,
+        policy: impl Into<Policy>,
         seed: u64,
     ) -> Result<Self, PromptError> {
-        let (vocab_size, block_size) = (model.vocab_size(), model.block_size());
-        if prompt.is_empty() {
-            return Err(PromptError::Empty);
-        }
-        if prompt.len() > block_size {
-            return Err(PromptError::TooLong { tokens: prompt.len(), block_size });
-        }
-        if let Some(&id) = prompt.iter().find(|id| **id as usize >= vocab_size) {
-            return Err(PromptError::UnknownToken { id, vocab_size });
-        }
+        let decoder = Decoder::new(model, &[prompt.to_vec()])?;
         let rng = ChaCha8Rng::seed_from_u64(seed);
-        Ok(Self { model, sampling, rng, context: prompt.to_vec() })
+        Ok(Self { decoder, policy: policy.into(), rng, logits: Vec::new(), has_failed: false })
     }
 
-    fn next_logits(&self) -> Vec<f32> {
-        let ids: Vec<i32> = self.context.iter().map(|id| *id as i32).collect();
-        let device = self.model.wte.weight.lazy_device().inner();
-        let tokens =
-            Tensor::<2, Int>::from_data(TensorData::new(ids, [1, self.context.len()]), &device);
-        let logits = self.model.forward_last(tokens).into_data(); // [1, vocab_size]
-        logits.convert::<f32>().try_into_vec().expect("logits converted to f32")
+    /// Prompt and continuation so far.
+    pub fn tokens(&self) -> &[u32] {
+        &self.decoder.sequences()[0]
+    }
+
+    /// Adds tokens that were not chosen here, as the next turn of a conversation.
+    ///
+    /// # Errors
+    /// [`PromptError::UnknownToken`].
+    pub fn extend(&mut self, tokens: &[u32]) -> Result<(), PromptError> {
+        self.decoder.check(tokens)?;
+        tokens.iter().for_each(|token| self.decoder.push(&[*token]));
+        Ok(())
+    }
+
+    /// The model's logits from which the last token was chosen, before any constraint.
+    pub fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
+    /// How often the context was full and its last half read again.
+    pub fn slides(&self) -> usize {
+        self.decoder.slides()
     }
 }
 
 impl Iterator for Generator<'_> {
-    type Item = u32;
+    type Item = Result<u32, SamplingError>;
 
-    fn next(&mut self) -> Option<u32> {
-        let logits = self.next_logits();
-        let token = self.sampling.choose(&logits, self.rng.random());
-        self.context.push(token);
-        if self.context.len() > self.model.block_size() {
-            self.context.remove(0);
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_failed {
+            return None;
+        }
+        self.logits = self.decoder.logits().swap_remove(0);
+        let mut logits = self.logits.clone();
+        self.policy.constraints.apply(&mut logits, &self.decoder.sequences()[0]);
+        let token = self.policy.sampling.choose(&logits, self.rng.random());
+        match token {
+            Ok(token) => self.decoder.push(&[token]),
+            Err(_) => self.has_failed = true,
         }
         Some(token)
     }
+}
+
+/// Several continuations that grow together in one batch, each with chances of its own: the same as
+/// from a [`Generator`] each, and sooner.
+pub struct BatchGenerator<'a> {
+    decoder: Decoder<'a>,
+    policy: Policy,
+    rngs: Vec<ChaCha8Rng>,
+}
+
+impl<'a> BatchGenerator<'a> {
+    /// Continues each of `prompts`, which may differ in length, with chances from its own of `seeds`.
+    ///
+    /// # Errors
+    /// [`PromptError`] where the model cannot continue one of them.
+    ///
+    /// # Panics
+    /// Where there are not as many seeds as prompts.
+    pub fn new(
+        model: &'a Gpt,
+        prompts: &[Vec<u32>],
+        policy: impl Into<Policy>,
+        seeds: &[u64],
+    ) -> Result<Self, PromptError> {
+        assert_eq!(prompts.len(), seeds.len(), "a seed for each prompt");
+        let decoder = Decoder::new(model, prompts)?;
+        let rngs = seeds.iter().map(|seed| ChaCha8Rng::seed_from_u64(*seed)).collect();
+        Ok(Self { decoder, policy: policy.into(), rngs })
+    }
+
+    /// How often the context was full and its last half read again.
+    pub fn slides(&self) -> usize {
+        self.decoder.slides()
+    }
+
+    /// Goes on with these continuations alone, by their places among those that are left.
+    pub fn select(&mut self, rows: &[usize]) {
+        self.decoder.select(rows);
+        self.rngs = rows.iter().map(|row| self.rngs[*row].clone()).collect();
+    }
+}
+
+impl Iterator for BatchGenerator<'_> {
+    /// A token for each continuation.
+    type Item = Result<Vec<u32>, SamplingError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut all = self.decoder.logits();
+        let rows = all.iter_mut().zip(self.decoder.sequences()).zip(&mut self.rngs);
+        let tokens = rows.map(|((logits, sequence), rng)| {
+            self.policy.constraints.apply(logits, sequence);
+            self.policy.sampling.choose(logits, rng.random())
+        });
+        let tokens: Result<Vec<u32>, SamplingError> = tokens.collect();
+        if let Ok(tokens) = &tokens {
+            self.decoder.push(tokens);
+        }
+        Some(tokens)
+    }
+}
+
+/// A continuation that [`beam_search`] found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beam {
+    /// The continuation, without the prompt; a closing end token is part of it.
+    pub tokens: Vec<u32>,
+    /// The sum of its tokens' log-probabilities, in nats.
+    pub log_probability: f64,
+}
+
+impl Beam {
+    /// Log-probability per token, by which beams of different lengths compare.
+    pub fn score(&self) -> f64 {
+        self.log_probability / self.tokens.len().max(1) as f64
+    }
+}
+
+/// The most probable continuations of `prompt` that a beam of `width` finds, best
+/// [score](Beam::score) first: each has `max_tokens` tokens, or ends with `end`.
+///
+/// # Errors
+/// [`PromptError`] where the model cannot continue the prompt, [`SamplingError::NotANumber`] where its
+/// logits are none.
+///
+/// # Panics
+/// Where `width` or `max_tokens` is 0.
+pub fn beam_search(
+    model: &Gpt,
+    prompt: &[u32],
+    constraints: &Constraints,
+    width: usize,
+    max_tokens: usize,
+    end: Option<u32>,
+) -> Result<Vec<Beam>, GenerateError> {
+    assert!(width > 0 && max_tokens > 0, "a beam of at least one, and a token");
+    let mut decoder = Decoder::new(model, &[prompt.to_vec()])?;
+    let mut alive = vec![Beam { tokens: Vec::new(), log_probability: 0.0 }];
+    let mut complete: Vec<Beam> = Vec::new();
+    for _ in 0..max_tokens {
+        let mut logits = decoder.logits();
+        let mut next = Vec::new();
+        for (row, (beam, logits)) in alive.iter().zip(&mut logits).enumerate() {
+            constraints.apply(logits, &decoder.sequences()[row]);
+            for (token, log_probability) in most_probable(logits, width)? {
+                next.push((row, token, beam.log_probability + log_probability));
+            }
+        }
+        next.sort_by(|a, b| b.2.total_cmp(&a.2));
+        let mut rows = Vec::new();
+        let mut chosen = Vec::new();
+        for (row, token, log_probability) in next.into_iter().take(width) {
+            let mut tokens = alive[row].tokens.clone();
+            tokens.push(token);
+            let beam = Beam { tokens, log_probability };
+            if Some(token) == end {
+                complete.push(beam);
+            } else {
+                rows.push(row);
+                chosen.push(beam);
+            }
+        }
+        alive = chosen;
+        if alive.is_empty() || complete.len() >= width {
+            break;
+        }
+        decoder.select(&rows);
+        let tokens: Vec<u32> =
+            alive.iter().filter_map(|beam| beam.tokens.last().copied()).collect();
+        decoder.push(&tokens);
+    }
+    complete.append(&mut alive);
+    complete.sort_by(|a, b| b.score().total_cmp(&a.score()));
+    complete.truncate(width);
+    Ok(complete)
+}
+
+/// A continuation that could not be made.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum GenerateError {
+    /// The prompt cannot be continued.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// The policy cannot be followed.
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
+}
+
+/// The `n` most probable tokens with their log-probabilities.
+fn most_probable(logits: &[f32], n: usize) -> Result<Vec<(u32, f64)>, SamplingError> {
+    let draw = crate::sampling::Draw { top_k: Some(n), ..crate::sampling::Draw::default() };
+    let candidates = draw.candidates(logits)?;
+    Ok(candidates.into_iter().map(|(id, _)| (id, log_probability(logits, id))).collect())
 }

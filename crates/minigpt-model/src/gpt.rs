@@ -7,7 +7,9 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal, NormalError};
 
-use crate::block::{Block, CausalSelfAttention, LayerNorm, Mlp, causal_mask};
+use crate::attention::{CausalSelfAttention, causal_mask};
+use crate::block::{Block, LayerNorm, Mlp};
+use crate::cache::KvCache;
 use crate::config::{ConfigError, GptConfig};
 use crate::loss::{SmoothedLoss, cross_entropy_sum, smoothed_cross_entropy_sum};
 
@@ -94,13 +96,20 @@ impl Gpt {
         let block_size = self.block_size();
         assert!(time <= block_size, "{time} tokens exceed the context of {block_size}");
 
-        let device = tokens.device();
-        let positions = Tensor::<1, Int>::arange(0..time as i64, &device).unsqueeze(); // [1, time]
-        let x = self.wte.forward(tokens) + self.wpe.forward(positions); // [batch, time, n_embd]
-        let mask = causal_mask(time, &device);
-        let x =
-            self.h.iter().fold(self.dropout.forward(x), |x, block| block.forward(x, mask.clone()));
-        self.ln_f.forward(x)
+        let mask = causal_mask(time, &tokens.device());
+        let x = self.embed_from_start(tokens);
+        self.ln_f.forward(self.h.iter().fold(x, |x, block| block.forward(x, mask.clone())))
+    }
+
+    /// Token ids `[batch, time]` at positions `[1 or batch, time]` to `[batch, time, n_embd]`.
+    fn embed(&self, tokens: Tensor<2, Int>, positions: Tensor<2, Int>) -> Tensor<3> {
+        self.dropout.forward(self.wte.forward(tokens) + self.wpe.forward(positions))
+    }
+
+    fn embed_from_start(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
+        let time = tokens.dims()[1] as i64;
+        let positions = Tensor::<1, Int>::arange(0..time, &tokens.device()).unsqueeze(); // [1, time]
+        self.embed(tokens, positions)
     }
 
     /// Logits of the next token at every position, `[batch, time]` to `[batch, time, vocab_size]`.
@@ -119,6 +128,39 @@ impl Gpt {
         let [_, time] = tokens.dims();
         let last = self.hidden(tokens).narrow(1, time - 1, 1); // [batch, 1, n_embd]
         self.head(last).squeeze_dim(1)
+    }
+
+    /// Logits after the last of the tokens `[batch, time]` that follow those in `cache`, which they
+    /// join: `[batch, vocab_size]`.
+    ///
+    /// # Panics
+    /// Where the cache then exceeds [`block_size`](Self::block_size), or was made for another batch.
+    pub fn forward_cached(&self, tokens: Tensor<2, Int>, cache: &mut KvCache) -> Tensor<2> {
+        let [_, time] = tokens.dims();
+        let device = tokens.device();
+        let (positions, mask) = cache.advance(time, self.block_size(), &device);
+        let x = self.embed(tokens, positions);
+        let layers = self.h.iter().zip(cache.layers(self.h.len()));
+        let x = layers.fold(x, |x, (block, layer)| block.forward_cached(x, mask.clone(), layer));
+        let last = self.ln_f.forward(x.narrow(1, time - 1, 1)); // [batch, 1, n_embd]
+        self.head(last).squeeze_dim(1)
+    }
+
+    /// How much each position attends to each other while the model reads `[batch, time]`: for each
+    /// block `[batch, n_head, time, time]`, rows are queries and sum to one.
+    ///
+    /// # Panics
+    /// As [`hidden`](Self::hidden).
+    pub fn attention(&self, tokens: Tensor<2, Int>) -> Vec<Tensor<4>> {
+        let mask = causal_mask(tokens.dims()[1], &tokens.device());
+        let mut x = self.embed_from_start(tokens);
+        let mut traces = Vec::with_capacity(self.h.len());
+        for block in &self.h {
+            let (next, weights) = block.forward_traced(x, mask.clone());
+            traces.push(weights);
+            x = next;
+        }
+        traces
     }
 
     /// Sum, in nats, of the cross-entropy over all targets that are not

@@ -275,8 +275,8 @@ impl Default for TrainingConfig {
 
 impl Default for SampleConfig {
     fn default() -> Self {
-        let sampling =
-            Sampling::Draw(Draw { temperature: 0.8, top_k: Some(50), top_p: Some(0.95) });
+        let draw = Draw { temperature: 0.8, top_k: Some(50), top_p: Some(0.95), ..Draw::default() };
+        let sampling = Sampling::Draw(draw);
         Self { prompt: "Once upon a time".to_owned(), max_tokens: 60, sampling }
     }
 }

@@ -21,10 +21,14 @@ pub fn sample(
 ) -> Result<String, TrainError> {
     let prompt = tokenizer.encode(&config.sample.prompt)?;
     let end = tokenizer.end_of_text();
-    let continuation = Generator::new(model, &prompt, config.sample.sampling.clone(), seed)?
-        .take(config.sample.max_tokens)
-        .take_while(|id| *id != end);
-    let ids: Vec<u32> = prompt.iter().copied().chain(continuation).collect();
+    let mut ids = prompt.clone();
+    let generator = Generator::new(model, &prompt, config.sample.sampling.clone(), seed)?;
+    for id in generator.take(config.sample.max_tokens) {
+        match id? {
+            id if id == end => break,
+            id => ids.push(id),
+        }
+    }
     Ok(tokenizer.decode(&ids)?)
 }
 

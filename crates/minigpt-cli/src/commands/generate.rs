@@ -55,7 +55,11 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitCode> {
         Ok(())
     };
     emit(&args.prompt)?;
-    for id in generator.take(args.max_tokens).take_while(|id| *id != end) {
+    for id in generator.take(args.max_tokens) {
+        let id = id?;
+        if id == end {
+            break;
+        }
         tokens += 1;
         if let Some(piece) = stream.push(id)? {
             emit(&piece)?;
@@ -90,5 +94,6 @@ fn sampling(args: &GenerateArgs) -> Sampling {
         temperature: args.temperature,
         top_k: Some(args.top_k),
         top_p: Some(args.top_p),
+        ..Draw::default()
     })
 }

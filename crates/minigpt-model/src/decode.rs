@@ -1,0 +1,160 @@
+//! Decoding: a batch of token sequences read once, and then prolonged token by token.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::cache::KvCache;
+use crate::gpt::Gpt;
+
+/// A prompt that a model cannot continue.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PromptError {
+    /// Nothing to continue.
+    #[error("the prompt is empty: expected at least one token")]
+    Empty,
+    /// An id that the model has no embedding for.
+    #[error(
+        "token id {id} is not in the model's vocabulary of {vocab_size}: use the model's own tokenizer"
+    )]
+    UnknownToken {
+        /// The id.
+        id: u32,
+        /// Number of ids that the model knows.
+        vocab_size: usize,
+    },
+    /// More tokens than the model can see.
+    #[error(
+        "the prompt has {tokens} tokens and the model's context is {block_size}: shorten the prompt"
+    )]
+    TooLong {
+        /// Tokens in the prompt.
+        tokens: usize,
+        /// The model's context.
+        block_size: usize,
+    },
+}
+
+/// Sequences of tokens that a model reads with a [`KvCache`] while they grow together.
+///
+/// Once a sequence fills the model's context, the last half of it is read again, and the model goes
+/// on from there: it then sees between half of its context and all of it.
+#[derive(Clone)]
+pub struct Decoder<'a> {
+    model: &'a Gpt,
+    device: Device,
+    sequences: Vec<Vec<u32>>,
+    cache: KvCache,
+    /// Last tokens of each sequence that are not in the cache yet; all of them before the first read.
+    unread: usize,
+    slides: usize,
+}
+
+impl<'a> Decoder<'a> {
+    /// Will read `prompts`, which may differ in length.
+    ///
+    /// # Errors
+    /// [`PromptError`] where the model cannot continue one of them, or where there is none.
+    pub fn new(model: &'a Gpt, prompts: &[Vec<u32>]) -> Result<Self, PromptError> {
+        if prompts.is_empty() || prompts.iter().any(Vec::is_empty) {
+            return Err(PromptError::Empty);
+        }
+        let block_size = model.block_size();
+        if let Some(prompt) = prompts.iter().find(|prompt| prompt.len() > block_size) {
+            return Err(PromptError::TooLong { tokens: prompt.len(), block_size });
+        }
+        prompts.iter().try_for_each(|prompt| check_known(model, prompt))?;
+        let device = model.wte.weight.lazy_device().inner();
+        let (cache, sequences) = (KvCache::new(Vec::new()), prompts.to_vec());
+        Ok(Self { model, device, sequences, cache, unread: 0, slides: 0 })
+    }
+
+    /// The sequences so far, prompts included.
+    pub fn sequences(&self) -> &[Vec<u32>] {
+        &self.sequences
+    }
+
+    /// How often the context was full and its last half read again.
+    pub fn slides(&self) -> usize {
+        self.slides
+    }
+
+    /// Logits of each sequence's next token, `[vocab_size]` each.
+    pub fn logits(&mut self) -> Vec<Vec<f32>> {
+        let block_size = self.model.block_size();
+        let logits = if self.cache.is_empty() {
+            self.read_last(block_size)
+        } else if self.cache.len() + self.unread > block_size {
+            self.slides += 1;
+            self.read_last((block_size / 2).max(1))
+        } else {
+            self.read(self.unread)
+        };
+        self.unread = 0;
+        let vocab_size = self.model.vocab_size();
+        let values = logits.into_data().convert::<f32>().try_into_vec::<f32>();
+        let values = values.expect("logits converted to f32"); // [batch, vocab_size]
+        values.chunks(vocab_size).map(<[f32]>::to_vec).collect()
+    }
+
+    /// Makes sure that the model knows these tokens.
+    ///
+    /// # Errors
+    /// [`PromptError::UnknownToken`].
+    pub(crate) fn check(&self, tokens: &[u32]) -> Result<(), PromptError> {
+        check_known(self.model, tokens)
+    }
+
+    /// Prolongs each sequence by its token, which must be in the vocabulary.
+    ///
+    /// # Panics
+    /// Where there are not as many tokens as sequences.
+    pub fn push(&mut self, tokens: &[u32]) {
+        assert_eq!(tokens.len(), self.sequences.len(), "a token for each sequence");
+        for (sequence, token) in self.sequences.iter_mut().zip(tokens) {
+            sequence.push(*token);
+        }
+        self.unread += 1;
+    }
+
+    /// Goes on with these sequences alone, in this order; one may stand several times.
+    ///
+    /// # Panics
+    /// Where there is no such sequence, or none is left.
+    pub fn select(&mut self, rows: &[usize]) {
+        assert!(!rows.is_empty(), "at least one sequence");
+        self.sequences = rows.iter().map(|row| self.sequences[*row].clone()).collect();
+        let cache = std::mem::replace(&mut self.cache, KvCache::new(Vec::new()));
+        if !cache.is_empty() {
+            self.cache = cache.select(rows, &self.device);
+        }
+    }
+
+    /// Reads the last `most` tokens of each sequence into a fresh cache.
+    fn read_last(&mut self, most: usize) -> Tensor<2> {
+        let longest = self.sequences.iter().map(|sequence| sequence.len().min(most)).max();
+        let longest = longest.unwrap_or_default();
+        let padding = self.sequences.iter().map(|sequence| longest - sequence.len().min(longest));
+        self.cache = KvCache::new(padding.collect());
+        self.read(longest)
+    }
+
+    /// Reads the last `time` tokens of each sequence, padded at the start where there are fewer.
+    fn read(&mut self, time: usize) -> Tensor<2> {
+        let rows = self.sequences.len();
+        let mut ids = Vec::with_capacity(rows * time);
+        for sequence in &self.sequences {
+            let last = &sequence[sequence.len().saturating_sub(time)..];
+            ids.resize(ids.len() + time - last.len(), 0);
+            ids.extend(last.iter().map(|id| *id as i32));
+        }
+        let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [rows, time]), &self.device);
+        self.model.forward_cached(tokens, &mut self.cache)
+    }
+}
+
+fn check_known(model: &Gpt, tokens: &[u32]) -> Result<(), PromptError> {
+    let vocab_size = model.vocab_size();
+    match tokens.iter().find(|id| **id as usize >= vocab_size) {
+        Some(&id) => Err(PromptError::UnknownToken { id, vocab_size }),
+        None => Ok(()),
+    }
+}

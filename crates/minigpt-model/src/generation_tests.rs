@@ -1,0 +1,234 @@
+//! Generation, each thing computed two ways: with and without cache, in a batch and alone, by a beam
+//! and by hand.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::{
+    BatchGenerator, Constraints, Decoder, Draw, Generator, Gpt, GptConfig, Policy, Sampling,
+    SamplingError, beam_search, log_probability,
+};
+
+/// Weights wide enough for the tokens to be far from equally probable.
+fn model(config: &GptConfig) -> Gpt {
+    use burn::module::{Module, ModuleMapper, Param};
+    struct Widen;
+    impl ModuleMapper for Widen {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|weights| weights * if D == 2 { 6.0 } else { 1.0 })
+        }
+    }
+    Gpt::init(config, 5, &Device::flex()).unwrap().map(&mut Widen)
+}
+
+fn config() -> GptConfig {
+    GptConfig::new(60, 24, 2, 2, 16)
+}
+
+fn text(n: usize, seed: u32) -> Vec<u32> {
+    (0..n as u32).map(|at| (at * 37 + seed * 11 + at * at) % 60).collect()
+}
+
+/// Logits after the last of `tokens`, read all at once.
+fn uncached(model: &Gpt, tokens: &[u32]) -> Vec<f32> {
+    let ids: Vec<i32> = tokens.iter().map(|id| *id as i32).collect();
+    let ids = TensorData::new(ids, [1, tokens.len()]);
+    let tokens = Tensor::<2, Int>::from_data(ids, &Device::flex());
+    model.forward_last(tokens).into_data().try_into_vec().unwrap()
+}
+
+#[track_caller]
+fn assert_close(actual: &[f32], expected: &[f32]) {
+    assert_eq!(actual.len(), expected.len());
+    let worst = actual.iter().zip(expected).map(|(a, e)| (a - e).abs()).fold(0.0, f32::max);
+    assert!(worst <= 1e-5, "largest difference {worst}");
+}
+
+#[test]
+fn cached_logits_equal_uncached_ones_over_a_whole_context() {
+    let model = model(&config());
+    let text = text(24, 1);
+    for prompt in [1, 7] {
+        let mut decoder = Decoder::new(&model, &[text[..prompt].to_vec()]).unwrap();
+        for end in prompt..=24 {
+            assert_close(&decoder.logits()[0], &uncached(&model, &text[..end]));
+            if end < 24 {
+                decoder.push(&text[end..=end]);
+            }
+        }
+        assert_eq!(decoder.slides(), 0);
+    }
+}
+
+#[test]
+fn several_tokens_at_once_are_read_as_one_by_one() {
+    let model = model(&config());
+    let text = text(15, 2);
+    let mut decoder = Decoder::new(&model, &[text[..4].to_vec()]).unwrap();
+    decoder.logits();
+    text[4..].iter().for_each(|token| decoder.push(&[*token]));
+    assert_close(&decoder.logits()[0], &uncached(&model, &text));
+}
+
+#[test]
+fn past_the_context_the_last_half_is_read_again() {
+    let model = model(&config());
+    let text = text(40, 3);
+    let mut decoder = Decoder::new(&model, &[text[..20].to_vec()]).unwrap();
+    let mut first = 0;
+    for end in 20..=40 {
+        // The cache is full at 24, and again when the 12 that were kept have grown to 24.
+        if [25, 38].contains(&end) {
+            first = end - 12;
+        }
+        assert_close(&decoder.logits()[0], &uncached(&model, &text[first..end]));
+        if end < 40 {
+            decoder.push(&text[end..=end]);
+        }
+    }
+    assert_eq!(decoder.slides(), 2);
+}
+
+#[test]
+fn a_batch_of_different_lengths_gives_what_each_gives_alone() {
+    let model = model(&config());
+    let prompts = [text(3, 1), text(11, 2), text(1, 3)];
+    let mut decoder = Decoder::new(&model, &prompts).unwrap();
+    let mut alone: Vec<_> =
+        prompts.iter().map(|prompt| Decoder::new(&model, &[prompt.clone()]).unwrap()).collect();
+    for step in 0..8 {
+        let logits = decoder.logits();
+        let tokens = text(3, 7 + step);
+        for ((logits, alone), token) in logits.iter().zip(&mut alone).zip(&tokens) {
+            assert_close(logits, &alone.logits()[0]);
+            alone.push(&[*token]);
+        }
+        decoder.push(&tokens);
+    }
+
+    let policy = Sampling::article();
+    let seeds = [4, 5, 6];
+    let batch = BatchGenerator::new(&model, &prompts, policy.clone(), &seeds).unwrap();
+    let rows: Vec<Vec<u32>> = batch.take(12).map(|tokens| tokens.unwrap()).collect();
+    for (row, (prompt, seed)) in prompts.iter().zip(seeds).enumerate() {
+        let alone = Generator::new(&model, prompt, policy.clone(), seed).unwrap();
+        let alone: Vec<u32> = alone.take(12).map(|token| token.unwrap()).collect();
+        assert_eq!(rows.iter().map(|tokens| tokens[row]).collect::<Vec<_>>(), alone);
+    }
+}
+
+#[test]
+fn selected_sequences_go_on_as_they_would_have() {
+    let model = model(&config());
+    let prompts = [text(3, 1), text(6, 2)];
+    let mut decoder = Decoder::new(&model, &prompts).unwrap();
+    decoder.logits();
+    decoder.select(&[1, 0, 1]);
+    decoder.push(&[8, 9, 10]);
+    let logits = decoder.logits();
+    for (row, (prompt, token)) in [(1, 8), (0, 9), (1, 10)].into_iter().enumerate() {
+        let tokens = [&prompts[prompt][..], &[token]].concat();
+        assert_eq!(decoder.sequences()[row], tokens);
+        assert_close(&logits[row], &uncached(&model, &tokens));
+    }
+}
+
+#[test]
+fn a_continuation_can_be_prolonged_from_outside() {
+    let model = model(&config());
+    let mut generator = Generator::new(&model, &text(3, 1), Sampling::Greedy, 0).unwrap();
+    assert!(generator.by_ref().take(4).all(|token| token.is_ok()));
+    generator.extend(&[1, 2, 3]).unwrap();
+    let before = generator.tokens().to_vec();
+    let next = generator.next().unwrap().unwrap();
+    assert_eq!(Sampling::Greedy.choose(&uncached(&model, &before), 0.0).unwrap(), next);
+    assert_close(generator.logits(), &uncached(&model, &before));
+    assert!(generator.extend(&[60]).is_err());
+}
+
+#[test]
+fn constraints_hold_in_a_generation() {
+    let model = model(&config());
+    let constraints = Constraints { no_repeat_ngram: Some(1), ..Constraints::default() };
+    let policy = Policy { constraints, sampling: Sampling::Greedy };
+    let mut generator = Generator::new(&model, &[0], policy, 0).unwrap();
+    let mut all: Vec<u32> = generator.by_ref().take(59).map(|token| token.unwrap()).collect();
+    all.sort_unstable();
+    assert_eq!(all, (1..60).collect::<Vec<_>>());
+    // All sixty have come: none may follow, and that is told once.
+    assert_eq!(generator.next(), Some(Err(SamplingError::NoToken)));
+    assert_eq!(generator.next(), None);
+}
+
+#[test]
+fn a_beam_of_one_is_greedy() {
+    let model = model(&config());
+    let generator = Generator::new(&model, &[1, 2], Sampling::Greedy, 0).unwrap();
+    let greedy: Vec<u32> = generator.take(10).map(|token| token.unwrap()).collect();
+    let beams = beam_search(&model, &[1, 2], &Constraints::default(), 1, 10, None).unwrap();
+    assert_eq!(beams.len(), 1);
+    assert_eq!(beams[0].tokens, greedy);
+}
+
+/// A beam as wide as all continuations of two tokens finds the best of three, as trying all does.
+#[test]
+fn a_wide_beam_finds_the_most_probable_continuation() {
+    let model = model(&GptConfig::new(6, 8, 1, 2, 16));
+    let mut best = (f64::NEG_INFINITY, Vec::new());
+    for number in 0..216u32 {
+        let tokens = [number / 36, number / 6 % 6, number % 6];
+        let log_probability: f64 = (0..3)
+            .map(|at| {
+                log_probability(&uncached(&model, &[&[4], &tokens[..at]].concat()), tokens[at])
+            })
+            .sum();
+        if log_probability > best.0 {
+            best = (log_probability, tokens.to_vec());
+        }
+    }
+    let beams = beam_search(&model, &[4], &Constraints::default(), 36, 3, None).unwrap();
+    assert_eq!(beams[0].tokens, best.1);
+    assert!((beams[0].log_probability - best.0).abs() < 1e-4);
+
+    // A beam that ends is not prolonged.
+    let end = best.1[0];
+    let beams = beam_search(&model, &[4], &Constraints::default(), 4, 3, Some(end)).unwrap();
+    assert!(beams.iter().any(|beam| beam.tokens == [end]));
+    assert!(beams.iter().all(|beam| beam.tokens.len() == 3 || beam.tokens.ends_with(&[end])));
+}
+
+#[test]
+fn broken_weights_are_told() {
+    use burn::module::{Module, ModuleMapper, Param};
+    struct Break;
+    impl ModuleMapper for Break {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|weights| weights * f32::NAN)
+        }
+    }
+    let broken = model(&config()).map(&mut Break);
+    for sampling in [Sampling::Greedy, Sampling::Draw(Draw::default())] {
+        let mut generator = Generator::new(&broken, &[1], sampling, 0).unwrap();
+        assert_eq!(generator.next(), Some(Err(SamplingError::NotANumber)));
+    }
+    let beams = beam_search(&broken, &[1], &Constraints::default(), 2, 2, None);
+    assert_eq!(beams.unwrap_err().to_string(), SamplingError::NotANumber.to_string());
+}
+
+#[test]
+fn attention_rows_sum_to_one_and_see_nothing_later() {
+    let model = model(&config());
+    let ids: Vec<i32> = text(9, 4).iter().map(|id| *id as i32).collect();
+    let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, 9]), &Device::flex());
+    let traces = model.attention(tokens);
+    assert_eq!(traces.len(), 2);
+    for trace in traces {
+        assert_eq!(trace.dims(), [1, 2, 9, 9]);
+        let weights: Vec<f32> = trace.into_data().try_into_vec().unwrap();
+        for (number, row) in weights.chunks(9).enumerate() {
+            let query = number % 9;
+            assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+            assert!(row[query + 1..].iter().all(|weight| *weight == 0.0));
+            assert!(row[..=query].iter().all(|weight| *weight > 0.0));
+        }
+    }
+}
