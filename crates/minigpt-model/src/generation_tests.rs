@@ -93,8 +93,10 @@ fn a_batch_of_different_lengths_gives_what_each_gives_alone() {
     let model = model(&config());
     let prompts = [text(3, 1), text(11, 2), text(1, 3)];
     let mut decoder = Decoder::new(&model, &prompts).unwrap();
-    let mut alone: Vec<_> =
-        prompts.iter().map(|prompt| Decoder::new(&model, &[prompt.clone()]).unwrap()).collect();
+    let mut alone: Vec<_> = prompts
+        .iter()
+        .map(|prompt| Decoder::new(&model, std::slice::from_ref(prompt)).unwrap())
+        .collect();
     for step in 0..8 {
         let logits = decoder.logits();
         let tokens = text(3, 7 + step);
