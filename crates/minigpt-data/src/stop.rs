@@ -1,0 +1,95 @@
+//! Where a text that is being written shall end.
+
+/// Passes text on piece by piece until one of the stop strings comes, whichever pieces it is spread
+/// over. Text that may turn out to begin a stop string is held back.
+#[derive(Clone, Debug)]
+pub struct StopStrings {
+    stops: Vec<String>,
+    held: String,
+}
+
+impl StopStrings {
+    /// Stops at any of these; empty ones are left out.
+    #[must_use]
+    pub fn new(stops: Vec<String>) -> Self {
+        let stops = stops.into_iter().filter(|stop| !stop.is_empty()).collect();
+        Self { stops, held: String::new() }
+    }
+
+    /// Takes more text; gives what may be shown, and whether the text ends there.
+    pub fn push(&mut self, piece: &str) -> (String, bool) {
+        self.held.push_str(piece);
+        let first = self.stops.iter().filter_map(|stop| self.held.find(stop)).min();
+        if let Some(end) = first {
+            self.held.truncate(end);
+            return (std::mem::take(&mut self.held), true);
+        }
+        let begun = self.stops.iter().map(|stop| begun(&self.held, stop)).max().unwrap_or(0);
+        let rest = self.held.split_off(self.held.len() - begun);
+        (std::mem::replace(&mut self.held, rest), false)
+    }
+
+    /// What is held back when no more text comes.
+    #[must_use]
+    pub fn finish(self) -> String {
+        self.held
+    }
+}
+
+/// Bytes at the end of `text` that are the start of `stop`.
+fn begun(text: &str, stop: &str) -> usize {
+    let starts = stop.char_indices().map(|(at, _)| at).skip(1);
+    starts.filter(|at| text.ends_with(&stop[..*at])).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::StopStrings;
+    use proptest::prelude::*;
+
+    fn shown(stops: &[&str], pieces: &[&str]) -> (String, bool) {
+        let mut filter = StopStrings::new(stops.iter().map(|stop| (*stop).to_owned()).collect());
+        let mut all = String::new();
+        for piece in pieces {
+            let (text, ends) = filter.push(piece);
+            all += &text;
+            if ends {
+                return (all, true);
+            }
+        }
+        (all + &filter.finish(), false)
+    }
+
+    #[test]
+    fn a_stop_string_is_found_across_pieces() {
+        assert_eq!(
+            shown(&["\nQ:"], &["an answer", ".\n", "Q", ": more"]),
+            ("an answer.".into(), true)
+        );
+        assert_eq!(shown(&["aab"], &["a", "a", "a", "b", "c"]), ("a".into(), true));
+        assert_eq!(shown(&["xyz", "y"], &["wxy"]), ("wx".into(), true));
+    }
+
+    #[test]
+    fn what_only_began_like_a_stop_string_is_shown() {
+        assert_eq!(shown(&["\nQ:"], &["a\n", "Quite"]), ("a\nQuite".into(), false));
+        assert_eq!(shown(&["end", ""], &["the e", "n"]), ("the en".into(), false));
+        assert_eq!(shown(&[], &["all"]), ("all".into(), false));
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_do_not_matter(text in "[ab\u{e9}]{0,30}", stop in "[ab\u{e9}]{1,3}", size in 1usize..5) {
+            let chars: Vec<char> = text.chars().collect();
+            let pieces: Vec<String> = chars.chunks(size).map(|chunk| chunk.iter().collect()).collect();
+            let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+            let expected = match text.find(&stop) {
+                Some(end) => (text[..end].to_owned(), true),
+                None => (text.clone(), false),
+            };
+            prop_assert_eq!(shown(&[&stop], &pieces), expected);
+        }
+    }
+}
