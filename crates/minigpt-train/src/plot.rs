@@ -1,6 +1,7 @@
 //! Curves of one run, or of several overlaid, as PNG or SVG for a report.
 
 mod chart;
+mod heatmap;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -10,6 +11,8 @@ use plotters::prelude::*;
 use crate::error::TrainError;
 use crate::metrics::{Row, Split};
 use crate::run::write_atomically;
+
+pub use heatmap::draw_attention;
 
 /// The article's 12 × 5 inches at 150 dots per inch.
 const SIZE: (u32, u32) = (1800, 750);
@@ -208,20 +211,31 @@ pub fn draw_curves(
     if panels.iter().flat_map(|panel| &panel.series).all(is_empty) {
         return Err(TrainError::NoMetrics { path: path.to_owned(), quantity: quantity.name() });
     }
+    save(path, SIZE, &chart::Figure { title, panels: &panels, curves, axis })
+}
+
+/// What can be drawn on whatever plotters can draw on.
+trait Picture {
+    fn paint<DB: DrawingBackend>(&self, root: &chart::Area<DB>)
+    -> Result<(), chart::DrawError<DB>>;
+}
+
+/// Draws a picture of that size into a file, whose ending decides the format.
+fn save(path: &Path, size: (u32, u32), picture: &impl Picture) -> Result<(), TrainError> {
+    fn drawn<DB: DrawingBackend>(backend: DB, picture: &impl Picture) -> Result<(), String> {
+        let area = backend.into_drawing_area();
+        picture.paint(&area).and_then(|()| area.present()).map_err(|error| error.to_string())
+    }
     let failed = |reason: String| TrainError::Plot { path: path.to_owned(), reason };
     let bytes = match path.extension().and_then(|extension| extension.to_str()) {
         Some("png") => {
-            let mut pixels = vec![0; (SIZE.0 * SIZE.1 * 3) as usize];
-            let area = BitMapBackend::with_buffer(&mut pixels, SIZE).into_drawing_area();
-            chart::paint(&area, title, &panels, curves, axis).map_err(failed)?;
-            drop(area);
-            png(&pixels)?
+            let mut pixels = vec![0; (size.0 * size.1 * 3) as usize];
+            drawn(BitMapBackend::with_buffer(&mut pixels, size), picture).map_err(failed)?;
+            png(&pixels, size)?
         }
         Some("svg") => {
             let mut text = String::new();
-            let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
-            chart::paint(&area, title, &panels, curves, axis).map_err(failed)?;
-            drop(area);
+            drawn(SVGBackend::with_string(&mut text, size), picture).map_err(failed)?;
             text.into_bytes()
         }
         _ => return Err(TrainError::PictureFormat { path: path.to_owned() }),
@@ -229,9 +243,9 @@ pub fn draw_curves(
     write_atomically(path, &bytes)
 }
 
-fn png(pixels: &[u8]) -> Result<Vec<u8>, TrainError> {
+fn png(pixels: &[u8], size: (u32, u32)) -> Result<Vec<u8>, TrainError> {
     let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, SIZE.0, SIZE.1);
+    let mut encoder = png::Encoder::new(&mut bytes, size.0, size.1);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_compression(png::Compression::High);
     let mut writer = encoder.write_header().map_err(std::io::Error::other)?;

@@ -9,7 +9,7 @@ use plotters::style::{FontStyle, register_font};
 use super::{Axis, Curve, Panel, Series};
 use crate::metrics::Split;
 
-const FONT: &str = "sans-serif";
+pub(super) const FONT: &str = "sans-serif";
 /// Okabe and Ito's colours, told apart by colour-blind readers too.
 pub(super) const COLOURS: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
@@ -20,31 +20,31 @@ pub(super) const COLOURS: [RGBColor; 6] = [
     RGBColor(86, 180, 233),
 ];
 
-type Area<DB> = DrawingArea<DB, Shift>;
-type DrawError<DB> = DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>;
+pub(super) type Area<DB> = DrawingArea<DB, Shift>;
+pub(super) type DrawError<DB> = DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>;
 type Points = Vec<(f64, f64)>;
 
-/// Draws the panels side by side under one title.
-pub(super) fn paint<DB: DrawingBackend>(
-    root: &Area<DB>,
-    title: &str,
-    panels: &[Panel],
-    curves: &[Curve],
-    axis: Axis,
-) -> Result<(), String> {
-    use_embedded_font();
-    root.fill(&WHITE).map_err(|error| error.to_string())?;
-    let area = root.margin(16, 8, 8, 24);
-    let area = area.titled(title, (FONT, 34)).map_err(|error| error.to_string())?;
-    let areas = area.split_evenly((1, panels.len()));
-    for (area, panel) in areas.iter().zip(panels) {
-        draw_panel(area, panel, curves, axis).map_err(|error| error.to_string())?;
+/// Panels side by side under one title.
+pub(super) struct Figure<'a> {
+    pub(super) title: &'a str,
+    pub(super) panels: &'a [Panel],
+    pub(super) curves: &'a [Curve],
+    pub(super) axis: Axis,
+}
+
+impl super::Picture for Figure<'_> {
+    fn paint<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), DrawError<DB>> {
+        use_embedded_font();
+        root.fill(&WHITE)?;
+        let area = root.margin(16, 8, 8, 24).titled(self.title, (FONT, 34))?;
+        let areas = area.split_evenly((1, self.panels.len()));
+        let mut panels = areas.iter().zip(self.panels);
+        panels.try_for_each(|(area, panel)| draw_panel(area, panel, self.curves, self.axis))
     }
-    root.present().map_err(|error| error.to_string())
 }
 
 /// plotters is built without the system's fonts, so that nothing need be installed.
-fn use_embedded_font() {
+pub(super) fn use_embedded_font() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let font = include_bytes!("../../assets/DejaVuSans-subset.ttf");

@@ -1,0 +1,216 @@
+//! Attention as pictures: a head's map each, all on one scale from 0 to 1.
+
+use std::path::Path;
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::chart::{Area, DrawError, FONT, use_embedded_font};
+use super::save;
+use crate::attention::AttentionMap;
+use crate::error::TrainError;
+
+/// Pixels of a map's side in a figure of many, and of one alone.
+const SMALL: u32 = 220;
+const LARGE: u32 = 900;
+/// Pixels beside and below a map for its labels.
+const LABELS: u32 = 84;
+const HEADING: u32 = 34;
+const TITLE: u32 = 64;
+/// Pixels for the colour scale at the right.
+const SCALE: u32 = 110;
+
+/// Draws maps of the same tokens, in rows of `columns`; `labels` name the tokens. The ending of
+/// `path`, `.png` or `.svg`, decides the format.
+///
+/// # Errors
+/// [`TrainError::PictureFormat`], [`TrainError::Plot`] or [`TrainError::Io`].
+///
+/// # Panics
+/// Where there is no map, or `columns` is 0.
+pub fn draw_attention(
+    path: &Path,
+    title: &str,
+    labels: &[String],
+    maps: &[AttentionMap],
+    columns: usize,
+) -> Result<(), TrainError> {
+    let side = if maps.len() == 1 { LARGE } else { SMALL };
+    let rows = maps.len().div_ceil(columns) as u32;
+    let width = columns as u32 * (side + LABELS) + SCALE;
+    let height = TITLE + rows * (side + LABELS + HEADING);
+    save(path, (width, height), &Figure { title, labels, maps, columns, side })
+}
+
+struct Figure<'a> {
+    title: &'a str,
+    labels: &'a [String],
+    maps: &'a [AttentionMap],
+    columns: usize,
+    side: u32,
+}
+
+impl super::Picture for Figure<'_> {
+    fn paint<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), DrawError<DB>> {
+        use_embedded_font();
+        root.fill(&WHITE)?;
+        let title = (FONT, 28).into_font().color(&BLACK);
+        root.draw(&Text::new(self.title.to_owned(), (20, 16), title))?;
+        for (number, map) in self.maps.iter().enumerate() {
+            let (row, column) = (number / self.columns, number % self.columns);
+            let left = column as u32 * (self.side + LABELS) + LABELS;
+            let top = TITLE + row as u32 * (self.side + LABELS + HEADING) + HEADING;
+            self.draw_map(root, map, left as i32, top as i32)?;
+        }
+        let (width, _) = root.dim_in_pixel();
+        draw_scale(root, (width - SCALE) as i32 + 30, (TITLE + HEADING) as i32)
+    }
+}
+
+impl Figure<'_> {
+    fn draw_map<DB: DrawingBackend>(
+        &self,
+        root: &Area<DB>,
+        map: &AttentionMap,
+        left: i32,
+        top: i32,
+    ) -> Result<(), DrawError<DB>> {
+        let time = map.weights.len();
+        // Where the border after so many of the cells is.
+        let edge = |cells: usize| (cells as u32 * self.side / time as u32) as i32;
+        let middle = |cell: usize| (edge(cell) + edge(cell + 1)) / 2;
+
+        let heading = (FONT, 20).into_font().color(&BLACK);
+        let name = format!("layer {}, head {}", map.layer, map.head);
+        root.draw(&Text::new(name, (left, top - 26), heading))?;
+        for (query, row) in map.weights.iter().enumerate() {
+            for (key, weight) in row.iter().enumerate() {
+                let corners = [
+                    (left + edge(key), top + edge(query)),
+                    (left + edge(key + 1), top + edge(query + 1)),
+                ];
+                // What a token may not see is no weight of zero.
+                let colour = if key > query { HIDDEN } else { shade(*weight) };
+                root.draw(&Rectangle::new(corners, colour.filled()))?;
+            }
+        }
+        let border = [(left, top), (left + self.side as i32, top + self.side as i32)];
+        root.draw(&Rectangle::new(border, BLACK.mix(0.4)))?;
+
+        let size = (self.side / time.max(1) as u32).clamp(9, 18);
+        // Labels that would touch are left out evenly.
+        let every = (size as usize * time).div_ceil(self.side as usize).max(1);
+        let style = (FONT, size).into_font().color(&BLACK);
+        let beside = style.pos(Pos::new(HPos::Right, VPos::Center));
+        let below = (FONT, size).into_font().transform(FontTransform::Rotate90).color(&BLACK);
+        let below = below.pos(Pos::new(HPos::Left, VPos::Center));
+        for (at, label) in self.labels.iter().enumerate().take(time).step_by(every) {
+            let label = shortened(label, if self.side == LARGE { 12 } else { 9 });
+            root.draw(&Text::new(label.clone(), (left - 6, top + middle(at)), beside.clone()))?;
+            let bottom = top + self.side as i32 + 6;
+            root.draw(&Text::new(label, (left + middle(at), bottom), below.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+fn draw_scale<DB: DrawingBackend>(
+    root: &Area<DB>,
+    left: i32,
+    top: i32,
+) -> Result<(), DrawError<DB>> {
+    const STEPS: i32 = 200;
+    for step in 0..STEPS {
+        let y = top + STEPS - 1 - step;
+        let colour = shade(step as f32 / (STEPS - 1) as f32);
+        root.draw(&Rectangle::new([(left, y), (left + 20, y + 1)], colour.filled()))?;
+    }
+    let style = (FONT, 18).into_font().color(&BLACK).pos(Pos::new(HPos::Left, VPos::Center));
+    for (value, text) in [(0, "0"), (STEPS / 2, "0.5"), (STEPS, "1")] {
+        root.draw(&Text::new(text, (left + 26, top + STEPS - value), style.clone()))?;
+    }
+    Ok(())
+}
+
+const HIDDEN: RGBColor = RGBColor(235, 235, 235);
+
+/// The colour of a weight: matplotlib's viridis at five of its points, brighter for more.
+fn shade(weight: f32) -> RGBColor {
+    const POINTS: [[f32; 3]; 5] = [
+        [68.0, 1.0, 84.0],
+        [59.0, 82.0, 139.0],
+        [33.0, 145.0, 140.0],
+        [94.0, 201.0, 98.0],
+        [253.0, 231.0, 37.0],
+    ];
+    let place = weight.clamp(0.0, 1.0) * (POINTS.len() - 1) as f32;
+    let from = (place as usize).min(POINTS.len() - 2);
+    let part = place - from as f32;
+    let mix = |channel: usize| {
+        let (low, high) = (POINTS[from][channel], POINTS[from + 1][channel]);
+        (low + (high - low) * part).round() as u8
+    };
+    RGBColor(mix(0), mix(1), mix(2))
+}
+
+/// The start of a label that is too long.
+fn shortened(label: &str, most: usize) -> String {
+    if label.chars().count() <= most {
+        return label.to_owned();
+    }
+    label.chars().take(most - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn maps(time: usize) -> Vec<AttentionMap> {
+        let previous = |at: usize| {
+            let mut row = vec![0.0; time];
+            row[at.saturating_sub(1)] = 1.0;
+            row
+        };
+        let weights: Vec<_> = (0..time).map(previous).collect();
+        (0..6)
+            .map(|n| AttentionMap { layer: n / 3, head: n % 3, weights: weights.clone() })
+            .collect()
+    }
+
+    #[test]
+    fn a_figure_has_every_head_and_every_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("attention.svg");
+        let labels = ["The", " scientist", " found"].map(str::to_owned);
+        draw_attention(&path, "a title", &labels, &maps(3), 3).unwrap();
+        let text = fs_err::read_to_string(&path).unwrap();
+        for part in ["a title", "layer 1, head 2", " scienti…", "0.5"] {
+            assert!(text.contains(part), "no {part}");
+        }
+        assert_eq!(text.matches("scienti…").count(), 2 * 6);
+        // A full weight in each row of each map, and the scale's end.
+        assert_eq!(text.matches("#FDE725").count(), 3 * 6 + 1);
+    }
+
+    #[test]
+    fn one_map_alone_is_large() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("attention.png");
+        draw_attention(&path, "", &vec!["x".to_owned(); 40], &maps(40)[..1], 1).unwrap();
+        let file = std::io::BufReader::new(fs_err::File::open(&path).unwrap());
+        let reader = png::Decoder::new(file).read_info().unwrap();
+        assert_eq!(reader.info().width, LARGE + LABELS + SCALE);
+    }
+
+    #[test]
+    fn the_scale_rises() {
+        let brightness = |weight: f32| {
+            let RGBColor(r, g, b) = shade(weight);
+            2 * u32::from(r) + 5 * u32::from(g) + u32::from(b)
+        };
+        assert!(
+            (0..100).all(|n| brightness(n as f32 / 100.0) < brightness((n + 1) as f32 / 100.0))
+        );
+        assert_eq!(shade(1.0), RGBColor(253, 231, 37));
+    }
+}

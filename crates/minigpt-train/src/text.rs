@@ -1,0 +1,328 @@
+//! A model and its tokenizer as writers of text: one text while it grows, or several at once.
+
+use minigpt_data::{StopStrings, TextStream, Tokenizer};
+use minigpt_model::{BatchGenerator, Generator, Gpt, Policy, log_probability};
+use serde::Serialize;
+
+use crate::error::TrainError;
+
+/// How a text is continued.
+#[derive(Clone, Debug)]
+pub struct TextOptions {
+    /// How each token is chosen.
+    pub policy: Policy,
+    /// Tokens written at most.
+    pub max_tokens: usize,
+    /// Strings before which the text ends.
+    pub stop: Vec<String>,
+    /// Seed of the chances.
+    pub seed: u64,
+    /// Whether each token comes with its log-probability.
+    pub log_probabilities: bool,
+}
+
+/// Why a text ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TextEnd {
+    /// It has all the tokens that it may have.
+    Length,
+    /// The model wrote `<|endoftext|>`.
+    EndOfText,
+    /// A stop string came.
+    Stop,
+}
+
+/// A token of a text that is being written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextToken {
+    /// The token.
+    pub id: u32,
+    /// The text that is certain with it: none while a character or a stop string may be incomplete.
+    pub text: String,
+    /// Its log-probability in nats, before constraints and sampling, where it was asked for.
+    pub log_probability: Option<f64>,
+}
+
+/// A complete continuation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Text {
+    /// The continuation, without the prompt.
+    pub text: String,
+    /// Tokens written, without a closing `<|endoftext|>`.
+    pub tokens: usize,
+    /// Why it ended.
+    pub end: TextEnd,
+}
+
+/// Continues a text token by token; ends after the last one.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_data::Tokenizer;
+/// use minigpt_model::{Gpt, GptConfig, Sampling};
+/// use minigpt_train::{TextGenerator, TextOptions};
+///
+/// let tokenizer = Tokenizer::bytes()?;
+/// let config = GptConfig::tiny(tokenizer.vocab_size());
+/// let model = Gpt::init(&config, 0, &Device::flex())?;
+/// let options = TextOptions {
+///     policy: Sampling::article().into(),
+///     max_tokens: 20,
+///     stop: vec!["\n\n".to_owned()],
+///     seed: 42,
+///     log_probabilities: false,
+/// };
+/// let mut generator = TextGenerator::new(&model, &tokenizer, "Once", &options)?;
+/// let mut text = String::new();
+/// for token in generator.by_ref() {
+///     text += &token?.text;
+/// }
+/// assert!(generator.end().is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct TextGenerator<'a> {
+    generator: Generator<'a>,
+    log_probabilities: bool,
+    writer: Writer<'a>,
+}
+
+impl<'a> TextGenerator<'a> {
+    /// Will continue `prompt`.
+    ///
+    /// # Errors
+    /// [`TrainError::Sampling`], [`TrainError::Data`], or [`TrainError::Prompt`] where the model cannot
+    /// continue this prompt.
+    pub fn new(
+        model: &'a Gpt,
+        tokenizer: &'a Tokenizer,
+        prompt: &str,
+        options: &TextOptions,
+    ) -> Result<Self, TrainError> {
+        options.policy.validate()?;
+        let prompt = tokenizer.encode(prompt)?;
+        let generator = Generator::new(model, &prompt, options.policy.clone(), options.seed)?;
+        let writer = Writer::new(tokenizer, options);
+        Ok(Self { generator, log_probabilities: options.log_probabilities, writer })
+    }
+
+    /// Why the text ended; `None` while it goes on.
+    pub fn end(&self) -> Option<TextEnd> {
+        self.writer.end
+    }
+
+    /// Tokens written so far.
+    pub fn tokens(&self) -> usize {
+        self.writer.tokens
+    }
+
+    /// How often the context was full and its last half read again.
+    pub fn slides(&self) -> usize {
+        self.generator.slides()
+    }
+
+    /// Goes on after `text`, said by somebody else: the next turn of a conversation, for which the model
+    /// need not read the turns before again.
+    ///
+    /// # Errors
+    /// [`TrainError::Data`].
+    pub fn say(&mut self, text: &str, options: &TextOptions) -> Result<(), TrainError> {
+        let tokenizer = self.writer.tokenizer;
+        self.generator.extend(&tokenizer.encode(text)?)?;
+        self.writer = Writer::new(tokenizer, options);
+        Ok(())
+    }
+}
+
+impl Iterator for TextGenerator<'_> {
+    type Item = Result<TextToken, TrainError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.writer.has_ended() {
+            return None;
+        }
+        let id = match self.generator.next()? {
+            Ok(id) => id,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let log_probability =
+            self.log_probabilities.then(|| log_probability(self.generator.logits(), id));
+        Some(self.writer.write(id).map(|text| TextToken { id, text, log_probability }))
+    }
+}
+
+/// Continues each of `prompts` in one batch, the text of number `n` with the chances of
+/// `options.seed + n`; `progress` hears of the tokens written so far. The same texts as from a
+/// [`TextGenerator`] each.
+///
+/// # Errors
+/// As [`TextGenerator`].
+pub fn write_texts(
+    model: &Gpt,
+    tokenizer: &Tokenizer,
+    prompts: &[String],
+    options: &TextOptions,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Vec<Text>, TrainError> {
+    options.policy.validate()?;
+    let ids =
+        prompts.iter().map(|prompt| tokenizer.encode(prompt)).collect::<Result<Vec<_>, _>>()?;
+    let seeds: Vec<u64> =
+        (0..prompts.len() as u64).map(|number| options.seed.wrapping_add(number)).collect();
+    let mut generator = BatchGenerator::new(model, &ids, options.policy.clone(), &seeds)?;
+    let mut texts = vec![String::new(); prompts.len()];
+    let mut writers: Vec<_> = prompts.iter().map(|_| Writer::new(tokenizer, options)).collect();
+    // The texts that still grow, in the order of the generator's rows.
+    let mut growing: Vec<usize> = (0..prompts.len()).collect();
+    growing.retain(|number| !writers[*number].has_ended());
+    let mut written = 0;
+    while !growing.is_empty() {
+        let Some(tokens) = generator.next() else { break };
+        for (number, id) in growing.iter().zip(tokens?) {
+            texts[*number] += &writers[*number].write(id)?;
+        }
+        written += growing.len();
+        progress(written);
+        let goes_on = |row: &usize| !writers[growing[*row]].has_ended();
+        let rows: Vec<usize> = (0..growing.len()).filter(goes_on).collect();
+        if !rows.is_empty() && rows.len() < growing.len() {
+            generator.select(&rows);
+        }
+        growing = rows.into_iter().map(|row| growing[row]).collect();
+    }
+    let text = |(text, writer): (String, Writer<'_>)| Text {
+        text,
+        tokens: writer.tokens,
+        end: writer.end.unwrap_or(TextEnd::Length),
+    };
+    Ok(texts.into_iter().zip(writers).map(text).collect())
+}
+
+/// Turns the tokens of one text into characters, and knows when it ends.
+struct Writer<'a> {
+    tokenizer: &'a Tokenizer,
+    stream: TextStream<'a>,
+    stop: StopStrings,
+    tokens: usize,
+    max_tokens: usize,
+    end: Option<TextEnd>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(tokenizer: &'a Tokenizer, options: &TextOptions) -> Self {
+        Self {
+            tokenizer,
+            stream: TextStream::new(tokenizer),
+            stop: StopStrings::new(options.stop.clone()),
+            tokens: 0,
+            max_tokens: options.max_tokens,
+            end: (options.max_tokens == 0).then_some(TextEnd::Length),
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// The text that is certain with one more token.
+    fn write(&mut self, id: u32) -> Result<String, TrainError> {
+        if id == self.tokenizer.end_of_text() {
+            self.end = Some(TextEnd::EndOfText);
+            return Ok(self.held_back());
+        }
+        self.tokens += 1;
+        let piece = self.stream.push(id)?.unwrap_or_default();
+        let (mut text, stops) = self.stop.push(&piece);
+        if stops {
+            self.end = Some(TextEnd::Stop);
+        } else if self.tokens == self.max_tokens {
+            self.end = Some(TextEnd::Length);
+            text += &self.held_back();
+        }
+        Ok(text)
+    }
+
+    /// What waited for more.
+    fn held_back(&mut self) -> String {
+        let stream = std::mem::replace(&mut self.stream, TextStream::new(self.tokenizer));
+        let stop = std::mem::replace(&mut self.stop, StopStrings::new(Vec::new()));
+        stop.finish() + &stream.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+    use minigpt_model::{GptConfig, Sampling};
+
+    fn options(max_tokens: usize) -> TextOptions {
+        TextOptions {
+            policy: Sampling::article().into(),
+            max_tokens,
+            stop: Vec::new(),
+            seed: 3,
+            log_probabilities: true,
+        }
+    }
+
+    fn model(tokenizer: &Tokenizer) -> Gpt {
+        Gpt::init(&GptConfig::tiny(tokenizer.vocab_size()), 1, &Device::flex()).unwrap()
+    }
+
+    fn text(model: &Gpt, tokenizer: &Tokenizer, prompt: &str, options: &TextOptions) -> Text {
+        let mut generator = TextGenerator::new(model, tokenizer, prompt, options).unwrap();
+        let mut text = String::new();
+        for token in generator.by_ref() {
+            let token = token.unwrap();
+            assert!(token.log_probability.unwrap() < 0.0);
+            text += &token.text;
+        }
+        Text { text, tokens: generator.tokens(), end: generator.end().unwrap() }
+    }
+
+    #[test]
+    fn texts_in_a_batch_are_those_written_alone() {
+        let tokenizer = Tokenizer::bytes().unwrap();
+        let model = model(&tokenizer);
+        let prompts = ["Once", "A longer prompt", "I"].map(str::to_owned);
+        // A common byte, so that the texts end at different places.
+        let options = TextOptions { stop: vec!["e".to_owned()], ..options(90) };
+        let mut written = 0;
+        let batch =
+            write_texts(&model, &tokenizer, &prompts, &options, &mut |n| written = n).unwrap();
+        for (number, (prompt, batch)) in prompts.iter().zip(&batch).enumerate() {
+            let options = TextOptions { seed: 3 + number as u64, ..options.clone() };
+            assert_eq!(text(&model, &tokenizer, prompt, &options), *batch);
+        }
+        let ended = batch.iter().filter(|text| text.end != TextEnd::Length).count();
+        assert!(ended > 0, "none of them stopped: {batch:?}");
+        assert!(written >= batch.iter().map(|text| text.tokens).sum::<usize>());
+    }
+
+    #[test]
+    fn no_tokens_are_no_text() {
+        let tokenizer = Tokenizer::bytes().unwrap();
+        let model = model(&tokenizer);
+        let nothing = Text { text: String::new(), tokens: 0, end: TextEnd::Length };
+        assert_eq!(text(&model, &tokenizer, "Once", &options(0)), nothing);
+        let prompts = ["Once".to_owned()];
+        let texts = write_texts(&model, &tokenizer, &prompts, &options(0), &mut |_| ()).unwrap();
+        assert_eq!(texts, [nothing]);
+    }
+
+    #[test]
+    fn a_conversation_goes_on_where_it_was() {
+        let tokenizer = Tokenizer::bytes().unwrap();
+        let model = model(&tokenizer);
+        let greedy = TextOptions { policy: Sampling::Greedy.into(), ..options(5) };
+        let mut talk = TextGenerator::new(&model, &tokenizer, "Hi", &greedy).unwrap();
+        let mut ids = tokenizer.encode("Hi").unwrap();
+        ids.extend(talk.by_ref().map(|token| token.unwrap().id));
+        talk.say("ho", &greedy).unwrap();
+        ids.extend(tokenizer.encode("ho").unwrap());
+        let next: Vec<u32> = talk.map(|token| token.unwrap().id).collect();
+        let straight = Generator::new(&model, &ids, Sampling::Greedy, 0).unwrap();
+        assert_eq!(next, straight.take(5).map(|token| token.unwrap()).collect::<Vec<_>>());
+    }
+}
