@@ -1,5 +1,7 @@
 //! What the command line says, word for word; the commands give it its meaning.
 
+mod generation;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -7,6 +9,10 @@ use minigpt_data::{Source, TokenizerSpec};
 use minigpt_train::{Axis, Quantity};
 
 use crate::device::DeviceChoice;
+
+pub(crate) use generation::{
+    ApplicationArgs, AttentionArgs, GenerateArgs, ModelArgs, ReplArgs, SamplingArgs, WriteArgs,
+};
 
 /// Train a small GPT, look at it, and let it write.
 #[derive(Debug, Parser)]
@@ -20,8 +26,27 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Train a model and leave a run folder
     Train(Box<TrainArgs>),
-    /// Continue a prompt with a trained model
+    /// Continue prompts with a trained model
     Generate(GenerateArgs),
+    /// Complete a text, 50 tokens
+    #[command(after_help = "Examples:
+  minigpt complete \"The key to success is \" --run runs/austen
+  minigpt complete \"It was\" -n 3 --temperature 0.8")]
+    Complete(ApplicationArgs),
+    /// Tell a story about a theme, 200 tokens
+    #[command(after_help = "Examples:
+  minigpt story \"a magical forest\" --run runs/austen
+  minigpt story \"a lost letter\" --no-repeat-ngram 4")]
+    Story(ApplicationArgs),
+    /// Answer a question, 100 tokens
+    #[command(after_help = "Examples:
+  minigpt ask \"What is machine learning?\" --run runs/austen
+  minigpt ask \"Who is Emma?\" --greedy")]
+    Ask(ApplicationArgs),
+    /// Write with the model in turns; it remembers what was said
+    Repl(ReplArgs),
+    /// Draw what each head attends to, and name its habit
+    Attention(AttentionArgs),
     /// Look at a text as a model will see it, or tokenize it ahead
     #[command(subcommand)]
     Data(DataCommand),
@@ -185,46 +210,6 @@ pub(crate) struct DataArgs {
     #[arg(long)]
     pub(crate) model: Option<String>,
     /// Print a JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  minigpt generate runs/austen --prompt \"It was\"
-  minigpt generate runs/austen --prompt \"She\" --max-tokens 200 --temperature 0.8 --seed 3
-  minigpt generate runs/austen --prompt \"Mr.\" --greedy --json")]
-pub(crate) struct GenerateArgs {
-    /// The run folder
-    pub(crate) run: PathBuf,
-    /// What to continue
-    #[arg(long)]
-    pub(crate) prompt: String,
-    /// Tokens to write at most; <|endoftext|> ends earlier
-    #[arg(long, default_value_t = 100)]
-    pub(crate) max_tokens: usize,
-    /// Below 1 is more careful, above 1 wilder
-    #[arg(long, default_value_t = 1.0, conflicts_with = "greedy", allow_negative_numbers = true)]
-    pub(crate) temperature: f64,
-    /// Choose among the K most probable tokens
-    #[arg(long, default_value_t = 50, value_name = "K", conflicts_with = "greedy")]
-    pub(crate) top_k: usize,
-    /// Choose among the most probable tokens that reach probability P together
-    #[arg(long, default_value_t = 0.95, value_name = "P", conflicts_with = "greedy")]
-    pub(crate) top_p: f64,
-    /// Always take the most probable token
-    #[arg(long)]
-    pub(crate) greedy: bool,
-    /// Use the moving average of the weights, where the run keeps one (training.ema_decay)
-    #[arg(long)]
-    pub(crate) average: bool,
-    /// Seed of the draws
-    #[arg(long, default_value_t = 42)]
-    pub(crate) seed: u64,
-    /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
-    #[arg(long, default_value = "auto")]
-    pub(crate) device: DeviceChoice,
-    /// Print one JSON object instead of streaming the text
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -6,9 +6,11 @@
 )]
 
 mod args;
+mod colour;
 mod commands;
 mod device;
 mod format;
+mod model;
 mod progress;
 mod settings;
 mod signals;
@@ -17,8 +19,10 @@ mod tokens;
 use std::process::ExitCode;
 
 use clap::Parser;
+use minigpt_train::Application;
 
 use crate::args::{Cli, Command};
+use crate::commands::generate;
 
 /// Memory freed by one step is used again by the next instead of going back to the system.
 #[global_allocator]
@@ -28,7 +32,12 @@ fn main() -> ExitCode {
     keep_loaded_state_on_the_host();
     let outcome = match Cli::parse().command {
         Command::Train(args) => commands::train::run(&args),
-        Command::Generate(args) => commands::generate::run(&args),
+        Command::Generate(args) => generate::run(&args),
+        Command::Complete(args) => generate::run_application(Application::Complete, &args),
+        Command::Story(args) => generate::run_application(Application::Story, &args),
+        Command::Ask(args) => generate::run_application(Application::Ask, &args),
+        Command::Repl(args) => commands::repl::run(&args),
+        Command::Attention(args) => commands::attention::run(&args),
         Command::Data(command) => commands::data::run(&command),
         Command::Plot(args) => commands::plot::run(&args),
         Command::Devices(args) => commands::devices::run(&args),

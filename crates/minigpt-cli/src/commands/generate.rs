@@ -1,99 +1,250 @@
-//! `minigpt generate`.
+//! `minigpt generate`, and the three applications that are prompts of their own.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
-use minigpt_data::TextStream;
-use minigpt_model::{Draw, Generator, Sampling};
-use minigpt_train::RunFolder;
+use anyhow::{Result, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use minigpt_model::beam_search;
+use minigpt_train::{
+    Application, Text, TextEnd, TextGenerator, TextOptions, TextToken, write_texts,
+};
 use serde::Serialize;
 
-use crate::args::GenerateArgs;
+use crate::args::{ApplicationArgs, GenerateArgs, WriteArgs};
+use crate::colour::coloured;
+use crate::model::{TrainedModel, run_or_newest};
 
-/// What `--json` prints.
-#[derive(Serialize)]
-struct Generated<'a> {
-    prompt: &'a str,
-    text: String,
-    tokens: usize,
-    seconds: f64,
-    checkpoint_step: usize,
-    sampling: &'a Sampling,
-    seed: u64,
-}
+/// The article's examples.
+const COMPLETE: &str = "The key to success is ";
+const STORY: &str = "a magical forest";
+const ASK: &str = "What is machine learning?";
 
 pub(crate) fn run(args: &GenerateArgs) -> Result<ExitCode> {
-    let sampling = sampling(args);
-    sampling.validate()?;
-    let run = RunFolder::open(&args.run)?;
-    let tokenizer = run.tokenizer()?;
-    let chosen = args.device.resolve()?;
-    let mut damaged = |error| eprintln!("warning: {error}; the checkpoint before it is used");
-    let (model, manifest) = if args.average {
-        run.best_average(&chosen.device, &mut damaged)?
-    } else {
-        run.best_model(&chosen.device, &mut damaged)?
+    let prompts = match (&args.prompt, &args.prompts) {
+        (Some(prompt), _) => vec![prompt.clone()],
+        (None, Some(path)) => {
+            let text = fs_err::read_to_string(path)?;
+            let lines = text.lines().filter(|line| !line.is_empty());
+            lines.map(str::to_owned).collect()
+        }
+        (None, None) => Vec::new(),
     };
-    let prompt = tokenizer.encode(&args.prompt)?;
-    let generator = Generator::new(&model, &prompt, sampling.clone(), args.seed)?;
-    eprintln!("device: {}", chosen.description);
-    eprintln!("model: {}, checkpoint of step {}", args.run.display(), manifest.step);
+    ensure!(!prompts.is_empty(), "no prompt: expected a line of text in the file of prompts");
+    let options = options(&args.write, args.max_tokens, Vec::new())?;
+    let trained = TrainedModel::load(&args.run, &args.write.model)?;
+    write(&trained, &prompts, &options, &args.write)
+}
 
+pub(crate) fn run_application(
+    application: Application,
+    args: &ApplicationArgs,
+) -> Result<ExitCode> {
+    let default = match application {
+        Application::Complete => COMPLETE,
+        Application::Story => STORY,
+        Application::Ask => ASK,
+    };
+    let prompt = application.prompt(args.text.as_deref().unwrap_or(default));
+    let max_tokens = args.max_tokens.unwrap_or(application.max_tokens());
+    let options = options(&args.write, max_tokens, application.stop())?;
+    let trained = TrainedModel::load(&run_or_newest(args.run.as_ref())?, &args.write.model)?;
+    write(&trained, &[prompt], &options, &args.write)
+}
+
+fn options(args: &WriteArgs, max_tokens: usize, mut stop: Vec<String>) -> Result<TextOptions> {
+    stop.extend(args.stop.iter().cloned());
+    Ok(TextOptions {
+        policy: args.sampling.policy()?,
+        max_tokens,
+        stop,
+        seed: args.sampling.seed,
+        log_probabilities: args.logprobs,
+    })
+}
+
+fn write(
+    trained: &TrainedModel,
+    prompts: &[String],
+    options: &TextOptions,
+    args: &WriteArgs,
+) -> Result<ExitCode> {
     let began = Instant::now();
-    let end = tokenizer.end_of_text();
-    let mut stream = TextStream::new(&tokenizer);
-    let mut text = String::new();
-    let mut tokens = 0;
-    let mut emit = |piece: &str| -> Result<()> {
-        text.push_str(piece);
-        if !args.json {
-            print!("{piece}");
-            std::io::stdout().flush()?;
-        }
-        Ok(())
+    let tokens = match (prompts, args.beams) {
+        ([prompt], Some(width)) => search(trained, prompt, options, args, width as usize)?,
+        ([prompt], None) if args.n == 1 => stream(trained, prompt, options, args)?,
+        _ => write_all(trained, prompts, options, args)?,
     };
-    emit(&args.prompt)?;
-    for id in generator.take(args.max_tokens) {
-        let id = id?;
-        if id == end {
-            break;
-        }
-        tokens += 1;
-        if let Some(piece) = stream.push(id)? {
-            emit(&piece)?;
-        }
-    }
-    emit(&stream.finish())?;
-    let seconds = began.elapsed().as_secs_f64();
-
-    if args.json {
-        let generated = Generated {
-            prompt: &args.prompt,
-            text,
-            tokens,
-            seconds,
-            checkpoint_step: manifest.step,
-            sampling: &sampling,
-            seed: args.seed,
-        };
-        println!("{}", serde_json::to_string_pretty(&generated).context("text as JSON")?);
-    } else {
-        println!();
-    }
-    eprintln!("{tokens} tokens, {:.1} per second", tokens as f64 / seconds.max(1e-9));
+    let speed = tokens as f64 / began.elapsed().as_secs_f64().max(1e-9);
+    eprintln!("{tokens} tokens, {speed:.1} per second");
     Ok(ExitCode::SUCCESS)
 }
 
-fn sampling(args: &GenerateArgs) -> Sampling {
-    if args.greedy {
-        return Sampling::Greedy;
+/// What `--json` prints of a text.
+#[derive(Serialize)]
+struct Record<'a> {
+    prompt: &'a str,
+    /// Prompt and continuation.
+    text: String,
+    tokens: usize,
+    end: TextEnd,
+    seed: Option<u64>,
+    checkpoint_step: usize,
+    /// Of a beam: the sum over its tokens, in nats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_probability: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    log_probabilities: Vec<TokenRecord>,
+}
+
+#[derive(Serialize)]
+struct TokenRecord {
+    id: u32,
+    token: String,
+    log_probability: Option<f64>,
+}
+
+fn print_record(record: &Record<'_>) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, record).map_err(std::io::Error::from)?;
+    Ok(out.write_all(b"\n")?)
+}
+
+/// One text, shown while it grows.
+fn stream(
+    trained: &TrainedModel,
+    prompt: &str,
+    options: &TextOptions,
+    args: &WriteArgs,
+) -> Result<usize> {
+    let mut generator = TextGenerator::new(&trained.model, &trained.tokenizer, prompt, options)?;
+    let mut out = anstream::stdout().lock();
+    let in_lines = args.logprobs && !std::io::stdout().is_terminal();
+    if !args.json && !in_lines {
+        write!(out, "{prompt}")?;
+        out.flush()?;
     }
-    Sampling::Draw(Draw {
-        temperature: args.temperature,
-        top_k: Some(args.top_k),
-        top_p: Some(args.top_p),
-        ..Draw::default()
-    })
+    let (mut text, mut records) = (prompt.to_owned(), Vec::new());
+    for token in generator.by_ref() {
+        let token = token?;
+        text += &token.text;
+        if args.json {
+            if args.logprobs {
+                records.push(record(trained, &token));
+            }
+        } else if in_lines {
+            let record = record(trained, &token);
+            let log_probability = record.log_probability.unwrap_or_default();
+            writeln!(out, "{log_probability:8.4}  {:6}  {}", record.id, record.token)?;
+        } else {
+            write!(out, "{}", coloured(&token.text, token.log_probability))?;
+            out.flush()?;
+        }
+    }
+    if !args.json && !in_lines {
+        writeln!(out)?;
+    }
+    drop(out);
+    if args.json {
+        print_record(&Record {
+            prompt,
+            text,
+            tokens: generator.tokens(),
+            end: generator.end().unwrap_or(TextEnd::Length),
+            seed: Some(options.seed),
+            checkpoint_step: trained.manifest.step,
+            log_probability: None,
+            log_probabilities: records,
+        })?;
+    }
+    say_slides(generator.slides());
+    Ok(generator.tokens())
+}
+
+fn record(trained: &TrainedModel, token: &TextToken) -> TokenRecord {
+    let TextToken { id, log_probability, .. } = *token;
+    TokenRecord { id, token: trained.tokenizer.token_label(id), log_probability }
+}
+
+pub(crate) fn say_slides(slides: usize) {
+    if slides > 0 {
+        eprintln!("the context was full {slides} times: the model went on from its last half");
+    }
+}
+
+/// Several texts at once, shown when all are written.
+fn write_all(
+    trained: &TrainedModel,
+    prompts: &[String],
+    options: &TextOptions,
+    args: &WriteArgs,
+) -> Result<usize> {
+    let each = |prompt: &String| std::iter::repeat_n(prompt.clone(), args.n as usize);
+    let prompts: Vec<String> = prompts.iter().flat_map(each).collect();
+    let bar = ProgressBar::new((prompts.len() * options.max_tokens) as u64);
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} tokens, {per_sec}") {
+        bar.set_style(style);
+    }
+    let mut progress = |tokens: usize| bar.set_position(tokens as u64);
+    let texts = write_texts(&trained.model, &trained.tokenizer, &prompts, options, &mut progress)?;
+    bar.finish_and_clear();
+    for (number, (prompt, written)) in prompts.iter().zip(&texts).enumerate() {
+        let Text { text, tokens, end } = written;
+        let text = format!("{prompt}{text}");
+        if args.json {
+            print_record(&Record {
+                prompt,
+                text,
+                tokens: *tokens,
+                end: *end,
+                seed: Some(options.seed.wrapping_add(number as u64)),
+                checkpoint_step: trained.manifest.step,
+                log_probability: None,
+                log_probabilities: Vec::new(),
+            })?;
+        } else {
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "--- {}\n{text}\n", number + 1)?;
+        }
+    }
+    Ok(texts.iter().map(|text| text.tokens).sum())
+}
+
+/// The most probable texts that a beam finds, best first.
+fn search(
+    trained: &TrainedModel,
+    prompt: &str,
+    options: &TextOptions,
+    args: &WriteArgs,
+    width: usize,
+) -> Result<usize> {
+    ensure!(options.max_tokens > 0, "--max-tokens 0: expected at least 1 for --beams");
+    let tokenizer = &trained.tokenizer;
+    let (ids, end) = (tokenizer.encode(prompt)?, tokenizer.end_of_text());
+    let constraints = &options.policy.constraints;
+    let beams =
+        beam_search(&trained.model, &ids, constraints, width, options.max_tokens, Some(end))?;
+    for (number, beam) in beams.iter().enumerate() {
+        let written: Vec<u32> = beam.tokens.iter().copied().filter(|id| *id != end).collect();
+        let text = format!("{prompt}{}", tokenizer.decode(&written)?);
+        let is_complete = written.len() < beam.tokens.len();
+        if args.json {
+            print_record(&Record {
+                prompt,
+                text,
+                tokens: written.len(),
+                end: if is_complete { TextEnd::EndOfText } else { TextEnd::Length },
+                seed: None,
+                checkpoint_step: trained.manifest.step,
+                log_probability: Some(beam.log_probability),
+                log_probabilities: Vec::new(),
+            })?;
+        } else {
+            let mut out = std::io::stdout().lock();
+            let score = beam.score();
+            writeln!(out, "--- {}, {score:.3} nats a token\n{text}\n", number + 1)?;
+        }
+    }
+    Ok(beams.iter().map(|beam| beam.tokens.len()).sum())
 }

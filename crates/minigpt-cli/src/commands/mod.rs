@@ -1,7 +1,9 @@
 //! One module per subcommand.
 
+pub(crate) mod attention;
 pub(crate) mod data;
 pub(crate) mod devices;
 pub(crate) mod generate;
 pub(crate) mod plot;
+pub(crate) mod repl;
 pub(crate) mod train;

@@ -1,0 +1,188 @@
+//! What the commands that write with a trained model, or look into it, are told.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::device::DeviceChoice;
+
+/// Which weights, where.
+#[derive(Args, Debug)]
+pub(crate) struct ModelArgs {
+    /// Use the moving average of the weights, where the run keeps one (training.ema_decay)
+    #[arg(long)]
+    pub(crate) average: bool,
+    /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
+    #[arg(long, default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+}
+
+/// How tokens are chosen; the options take effect in this order.
+#[derive(Args, Debug)]
+pub(crate) struct SamplingArgs {
+    /// Only these token ids may follow, as 12,40,7 (--logprobs --json shows ids)
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    pub(crate) allow: Option<Vec<u32>>,
+    /// These token ids may not follow
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    pub(crate) ban: Vec<u32>,
+    /// No sequence of N tokens comes twice
+    #[arg(long, value_name = "N")]
+    pub(crate) no_repeat_ngram: Option<usize>,
+    /// Above 1 makes tokens that were there less probable
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub(crate) repetition_penalty: f64,
+    /// Subtracted from the logits of tokens that were there
+    #[arg(long, value_name = "NATS", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) presence_penalty: f64,
+    /// Subtracted from a token's logit as often as it was there
+    #[arg(long, value_name = "NATS", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) frequency_penalty: f64,
+    /// Always take the most probable token
+    #[arg(long)]
+    pub(crate) greedy: bool,
+    /// Below 1 is more careful, above 1 wilder
+    #[arg(long, default_value_t = 1.0, conflicts_with = "greedy", allow_negative_numbers = true)]
+    pub(crate) temperature: f64,
+    /// Choose among the K most probable tokens
+    #[arg(long, value_name = "K", default_value_t = 50, conflicts_with = "greedy")]
+    pub(crate) top_k: usize,
+    /// Choose among the most probable tokens that reach probability P together
+    #[arg(
+        long,
+        value_name = "P",
+        default_value_t = 0.95,
+        conflicts_with = "greedy",
+        allow_negative_numbers = true
+    )]
+    pub(crate) top_p: f64,
+    /// Leave out tokens below this part of the most probable one's probability
+    #[arg(long, value_name = "P", conflicts_with = "greedy", allow_negative_numbers = true)]
+    pub(crate) min_p: Option<f64>,
+    /// Seed of the draws
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+}
+
+/// How texts are written.
+#[derive(Args, Debug)]
+pub(crate) struct WriteArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    #[command(flatten)]
+    pub(crate) sampling: SamplingArgs,
+    /// End the text before this string; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) stop: Vec<String>,
+    /// Write N texts at once, each with chances of its own
+    #[arg(short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) n: u32,
+    /// Search for the most probable texts, N at a time, instead of drawing one
+    #[arg(long, value_name = "N", conflicts_with_all = ["n", "stop", "logprobs", "greedy"], value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) beams: Option<u32>,
+    /// Show how probable each token was: in colours on a terminal, else a line per token
+    #[arg(long, conflicts_with = "n")]
+    pub(crate) logprobs: bool,
+    /// Print a JSON object per text instead of the text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt generate runs/austen --prompt \"It was\"
+  minigpt generate runs/austen --prompt \"It was\" --greedy --logprobs
+  minigpt generate runs/austen --prompt \"It was\" -n 4 --temperature 0.8 --stop \".\"
+  minigpt generate runs/austen --prompts prompts.txt --json
+  minigpt generate runs/austen --prompt \"It was\" --beams 4")]
+pub(crate) struct GenerateArgs {
+    /// The run folder
+    pub(crate) run: PathBuf,
+    /// What to continue
+    #[arg(long, required_unless_present = "prompts")]
+    pub(crate) prompt: Option<String>,
+    /// A file of prompts, one a line, that are continued together
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["prompt", "logprobs", "beams"])]
+    pub(crate) prompts: Option<PathBuf>,
+    /// Tokens to write at most; <|endoftext|> ends earlier
+    #[arg(long, default_value_t = 100)]
+    pub(crate) max_tokens: usize,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ApplicationArgs {
+    /// What it is about [default: the example below]
+    pub(crate) text: Option<String>,
+    /// The run folder [default: the newest in runs/]
+    #[arg(long)]
+    pub(crate) run: Option<PathBuf>,
+    /// Tokens to write at most [default: see above]
+    #[arg(long)]
+    pub(crate) max_tokens: Option<usize>,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Lines are turns: the model goes on after each. /reset forgets, /quit or Ctrl-D ends.
+
+Examples:
+  minigpt repl --run runs/austen
+  minigpt repl --qa --max-tokens 40 --temperature 0.8"
+)]
+pub(crate) struct ReplArgs {
+    /// The run folder [default: the newest in runs/]
+    #[arg(long)]
+    pub(crate) run: Option<PathBuf>,
+    /// Put each line as a question, `Q: … A:`
+    #[arg(long)]
+    pub(crate) qa: bool,
+    /// Tokens to write at most in a turn
+    #[arg(long, default_value_t = 60)]
+    pub(crate) max_tokens: usize,
+    /// End a turn before this string; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) stop: Vec<String>,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    #[command(flatten)]
+    pub(crate) sampling: SamplingArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt attention runs/austen \"The scientist discovered\" --tokens 5
+  minigpt attention runs/austen \"She was not\" --layer 1 --head 3")]
+pub(crate) struct AttentionArgs {
+    /// The run folder
+    pub(crate) run: PathBuf,
+    /// What the model reads
+    #[arg(default_value = "The scientist discovered")]
+    pub(crate) prompt: String,
+    /// Tokens it then chooses, greedily; a figure each
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) tokens: u32,
+    /// Draw heads of this layer only, counted from 0
+    #[arg(long)]
+    pub(crate) layer: Option<usize>,
+    /// Draw this head only, counted from 0, as large as it gets
+    #[arg(long, requires = "layer")]
+    pub(crate) head: Option<usize>,
+    /// Folder for the pictures and the page [default: attention in the run folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Windows of the run's validation text on which the heads' habits are measured; 0 leaves it out
+    #[arg(long, default_value_t = 32)]
+    pub(crate) windows: usize,
+    /// Folder that keeps tokens, as for `minigpt train`
+    #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Print the heads' habits and the names of the files as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

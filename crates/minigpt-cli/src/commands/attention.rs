@@ -1,0 +1,118 @@
+//! `minigpt attention`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
+use minigpt_train::{
+    AttentionMap, HeadHabits, attention_page, draw_attention, head_habits, record_attention,
+};
+use serde::Serialize;
+
+use crate::args::AttentionArgs;
+use crate::model::TrainedModel;
+use crate::tokens;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    files: Vec<PathBuf>,
+    habits: Vec<HeadHabits>,
+}
+
+pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
+    let trained = TrainedModel::load(&args.run, &args.model)?;
+    let config = &trained.manifest.model;
+    if let Some(layer) = args.layer {
+        let n_layer = config.n_layer;
+        ensure!(layer < n_layer, "--layer {layer}: expected 0 to {}", n_layer - 1);
+    }
+    if let Some(head) = args.head {
+        let n_head = config.n_head;
+        ensure!(head < n_head, "--head {head}: expected 0 to {}", n_head - 1);
+    }
+    let tokenizer = &trained.tokenizer;
+    let prompt = tokenizer.encode(&args.prompt)?;
+    let steps = record_attention(&trained.model, &prompt, args.tokens as usize)?;
+
+    let folder = args.out.clone().unwrap_or_else(|| trained.run.path().join("attention"));
+    fs_err::create_dir_all(&folder)?;
+    let label = |id: u32| tokenizer.token_label(id);
+    let is_drawn = |map: &&AttentionMap| {
+        args.layer.is_none_or(|layer| map.layer == layer)
+            && args.head.is_none_or(|head| map.head == head)
+    };
+    let mut files = Vec::new();
+    for (number, step) in steps.iter().enumerate() {
+        let labels: Vec<String> = step.tokens.iter().map(|id| label(*id)).collect();
+        let maps: Vec<AttentionMap> = step.maps.iter().filter(is_drawn).cloned().collect();
+        let columns = if maps.len() == 1 { 1 } else { config.n_head };
+        let title = format!(
+            "{}, token {} of {}: “{}” after “{}”",
+            trained.run.name(),
+            number + 1,
+            steps.len(),
+            label(step.chosen),
+            labels.concat(),
+        );
+        let path = folder.join(picture_name(number + 1, args));
+        draw_attention(&path, &title, &labels, &maps, columns)?;
+        files.push(path);
+    }
+    let page = attention_page(&format!("{}: {}", trained.run.name(), args.prompt), &steps, label)?;
+    let path = folder.join("attention.html");
+    fs_err::write(&path, page)?;
+    files.push(path);
+
+    let habits = habits(&trained, args)?;
+    if args.json {
+        let mut out = std::io::stdout().lock();
+        let report = Report { files, habits };
+        serde_json::to_writer_pretty(&mut out, &report).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    print_habits(&habits)?;
+    let mut out = std::io::stdout().lock();
+    for file in files {
+        writeln!(out, "{}", file.display())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `token-1.png`, with the layer and the head where they were chosen.
+fn picture_name(number: usize, args: &AttentionArgs) -> String {
+    let layer = args.layer.map(|layer| format!("-layer-{layer}")).unwrap_or_default();
+    let head = args.head.map(|head| format!("-head-{head}")).unwrap_or_default();
+    format!("token-{number}{layer}{head}.png")
+}
+
+/// What each head does on the run's own validation text.
+fn habits(trained: &TrainedModel, args: &AttentionArgs) -> Result<Vec<HeadHabits>> {
+    if args.windows == 0 {
+        return Ok(Vec::new());
+    }
+    let store = tokens::prepare(&trained.run.config()?.data, args.cache.as_deref())?;
+    let windows = store.valid().windows(trained.manifest.model.block_size)?;
+    Ok(head_habits(&trained.model, &windows, args.windows))
+}
+
+fn print_habits(habits: &[HeadHabits]) -> Result<()> {
+    if habits.is_empty() {
+        return Ok(());
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "layer  head  previous  itself  first  induction  spread  habit")?;
+    for head in habits {
+        let HeadHabits { layer, head, previous, itself, first, induction, spread, habit } = *head;
+        let habit = serde_json::to_value(habit)?;
+        writeln!(
+            out,
+            "{layer:5}  {head:4}  {previous:8.3}  {itself:6.3}  {first:5.3}  {induction:9.3}  {spread:6.3}  {}",
+            habit.as_str().unwrap_or_default(),
+        )?;
+    }
+    writeln!(out)?;
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! `minigpt repl`: turns of a person and a model that remembers what was said.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use minigpt_train::{Application, TextEnd, TextGenerator, TextOptions};
+
+use crate::args::ReplArgs;
+use crate::commands::generate::say_slides;
+use crate::model::{TrainedModel, run_or_newest};
+
+pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
+    let mut stop = args.stop.clone();
+    if args.qa {
+        stop.extend(Application::Ask.stop());
+    }
+    let options = TextOptions {
+        policy: args.sampling.policy()?,
+        max_tokens: args.max_tokens,
+        stop,
+        seed: args.sampling.seed,
+        log_probabilities: false,
+    };
+    let trained = TrainedModel::load(&run_or_newest(args.run.as_ref())?, &args.model)?;
+    eprintln!("a line is a turn; /reset forgets, /quit ends");
+
+    let mut conversation: Option<TextGenerator<'_>> = None;
+    let mut lines = std::io::stdin().lock().lines();
+    loop {
+        if std::io::stdin().is_terminal() {
+            eprint!("> ");
+        }
+        let Some(line) = lines.next().transpose()? else { break };
+        match line.trim() {
+            "" => continue,
+            "/quit" => break,
+            "/reset" => {
+                conversation = None;
+                continue;
+            }
+            command if command.starts_with('/') => {
+                eprintln!("unknown command {command}: expected /reset or /quit");
+                continue;
+            }
+            _ => {}
+        }
+        let spoken = match &mut conversation {
+            None => {
+                let prompt = if args.qa { Application::Ask.prompt(&line) } else { line };
+                let started =
+                    TextGenerator::new(&trained.model, &trained.tokenizer, &prompt, &options);
+                started.map(|generator| conversation.insert(generator))
+            }
+            Some(talk) => {
+                let line = next_turn(&line, talk.end(), args.qa);
+                talk.say(&line, &options).map(|()| talk)
+            }
+        };
+        // A line that cannot be continued ends no conversation.
+        match spoken {
+            Ok(talk) => answer(talk)?,
+            Err(error) => eprintln!("error: {error}"),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A line as the model reads it after its own words.
+fn next_turn(line: &str, end: Option<TextEnd>, qa: bool) -> String {
+    match (qa, end) {
+        (false, _) => format!("\n{line}"),
+        // The model has begun the next question by itself.
+        (true, Some(TextEnd::Stop)) => format!(" {line}\nA:"),
+        (true, _) => format!("\n{}", Application::Ask.prompt(line)),
+    }
+}
+
+fn answer(talk: &mut TextGenerator<'_>) -> Result<()> {
+    let slides = talk.slides();
+    let mut out = std::io::stdout().lock();
+    for token in talk.by_ref() {
+        write!(out, "{}", token?.text)?;
+        out.flush()?;
+    }
+    writeln!(out)?;
+    say_slides(talk.slides() - slides);
+    Ok(())
+}

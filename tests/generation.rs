@@ -1,0 +1,206 @@
+//! Writing with a trained model and looking into it, as users type it.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::support::{Sandbox, prose};
+
+/// A run that has learnt the prose a little.
+fn trained() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 150 --eval-every 150 --name run";
+    sandbox.succeeds(&train.split(' ').collect::<Vec<_>>());
+    sandbox
+}
+
+/// Options that a word each, and the prompt last.
+fn generate(sandbox: &Sandbox, options: &str) -> String {
+    let words = options.split_whitespace();
+    let args: Vec<&str> =
+        ["generate", "runs/run", "--device", "cpu"].into_iter().chain(words).collect();
+    sandbox.succeeds(&[&args[..], &["--prompt", "In the morning"]].concat())
+}
+
+fn records(output: &str) -> Vec<Value> {
+    output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn texts_end_where_they_shall() {
+    let sandbox = trained();
+    let text = generate(&sandbox, "--greedy --max-tokens 60 --stop .");
+    assert!(text.starts_with("In the morning") && !text.contains('.'), "{text}");
+    let stopped = &records(&generate(&sandbox, "--greedy --max-tokens 60 --stop . --json"))[0];
+    assert_eq!(
+        (&stopped["end"], stopped["text"].as_str().unwrap()),
+        (&"stop".into(), text.trim_end_matches('\n'))
+    );
+    let short = &records(&generate(&sandbox, "--greedy --max-tokens 3 --json"))[0];
+    assert_eq!((&short["end"], &short["tokens"]), (&"length".into(), &3.into()));
+}
+
+#[test]
+fn several_texts_are_those_of_their_seeds() {
+    let sandbox = trained();
+    let texts = records(&generate(&sandbox, "-n 3 --max-tokens 20 --seed 7 --json"));
+    assert_eq!(texts.len(), 3);
+    for (number, text) in texts.iter().enumerate() {
+        let seed = (7 + number).to_string();
+        let alone = records(&generate(&sandbox, &format!("--max-tokens 20 --seed {seed} --json")));
+        assert_eq!(alone[0]["text"], text["text"]);
+        assert_eq!(text["seed"], 7 + number as u64);
+    }
+    assert_ne!(texts[0]["text"], texts[1]["text"]);
+
+    sandbox.write("prompts.txt", "In the\n\nHer sister spoke of\n");
+    let both = ["generate", "runs/run", "--prompts", "prompts.txt", "--device", "cpu", "--json"];
+    let both = records(&sandbox.succeeds(&both));
+    let prompts: Vec<_> = both.iter().map(|text| text["prompt"].as_str().unwrap()).collect();
+    assert_eq!(prompts, ["In the", "Her sister spoke of"]);
+}
+
+#[test]
+fn probabilities_are_shown_per_token() {
+    let sandbox = trained();
+    let lines = generate(&sandbox, "--greedy --logprobs --max-tokens 5");
+    let first: f64 = lines.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(lines.lines().count() == 5 && first < 0.0, "{lines}");
+    let text = &records(&generate(&sandbox, "--greedy --logprobs --max-tokens 5 --json"))[0];
+    let tokens = text["log_probabilities"].as_array().unwrap();
+    assert_eq!(tokens.len(), 5);
+    assert!((tokens[0]["log_probability"].as_f64().unwrap() - first).abs() < 1e-3);
+    let together: String = tokens.iter().map(|token| token["token"].as_str().unwrap()).collect();
+    assert_eq!(format!("In the morning{together}"), text["text"].as_str().unwrap());
+}
+
+#[test]
+fn constraints_and_beams_change_what_is_written() {
+    let sandbox = trained();
+    let plain = &records(&generate(&sandbox, "--greedy --logprobs --max-tokens 6 --json"))[0];
+    let first = plain["log_probabilities"][0]["id"].as_u64().unwrap();
+    let banned =
+        generate(&sandbox, &format!("--greedy --max-tokens 6 --ban {first} --logprobs --json"));
+    assert_ne!(records(&banned)[0]["log_probabilities"][0]["id"], first);
+    let allowed = generate(&sandbox, &format!("--max-tokens 4 --allow {first} --logprobs --json"));
+    for token in records(&allowed)[0]["log_probabilities"].as_array().unwrap() {
+        assert_eq!(token["id"], first);
+    }
+    for options in [
+        "--repetition-penalty 2",
+        "--presence-penalty 5",
+        "--frequency-penalty 3",
+        "--no-repeat-ngram 1",
+    ] {
+        let penalised = generate(&sandbox, &format!("--greedy --max-tokens 60 --json {options}"));
+        let unpenalised = generate(&sandbox, "--greedy --max-tokens 60 --json");
+        assert_ne!(records(&penalised)[0]["text"], records(&unpenalised)[0]["text"], "{options}");
+    }
+    let beams = records(&generate(&sandbox, "--beams 3 --max-tokens 6 --json"));
+    assert_eq!(beams.len(), 3);
+    let score = |beam: &Value| beam["log_probability"].as_f64().unwrap();
+    let greedy: f64 = plain["log_probabilities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|token| token["log_probability"].as_f64().unwrap())
+        .sum();
+    assert!(score(&beams[0]) >= greedy - 1e-3);
+}
+
+#[test]
+fn the_applications_have_the_articles_prompts_and_find_the_newest_run() {
+    let sandbox = trained();
+    for (command, prompt, most) in [
+        ("complete", "The key to success is ", 50),
+        ("story", "Write a short story about a magical forest. Once upon a time,", 200),
+        ("ask", "Q: What is machine learning?\nA:", 100),
+    ] {
+        let text = &records(&sandbox.succeeds(&[command, "--device", "cpu", "--json"]))[0];
+        assert_eq!(text["prompt"], prompt);
+        let tokens = text["tokens"].as_u64().unwrap();
+        assert!(tokens <= most && (tokens == most || text["end"] != "length"), "{command}: {text}");
+    }
+    let mine = ["story", "Bath", "--run", "runs/run", "--max-tokens", "5", "--device", "cpu"];
+    assert!(sandbox.succeeds(&mine).starts_with("Write a short story about Bath."));
+}
+
+#[test]
+fn a_conversation_remembers_and_forgets() {
+    let sandbox = trained();
+    let talk = |lines: &str| {
+        sandbox.write("lines.txt", lines);
+        let input = std::fs::File::from(fs_err::File::open(sandbox.path("lines.txt")).unwrap());
+        let args = ["repl", "--greedy", "--max-tokens", "8", "--device", "cpu"];
+        let output = sandbox.command(&args).stdin(Stdio::from(input)).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = talk("In the morning\n/quit\nnot read\n");
+    let remembered = talk("In the morning\nIn the morning Emma\n");
+    assert!(remembered.starts_with(&first) && remembered.len() > first.len());
+    let forgotten = talk("In the morning\n/reset\nIn the morning\n");
+    assert_eq!(forgotten, first.repeat(2));
+}
+
+#[test]
+fn attention_is_drawn_for_every_token_and_every_head_has_a_habit() {
+    let sandbox = trained();
+    let args = ["attention", "runs/run", "In the morning", "--tokens", "3", "--device", "cpu"];
+    let report = sandbox.succeeds(&[&args[..], &["--json"]].concat());
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let files: Vec<&str> =
+        report["files"].as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
+    assert_eq!(files.len(), 4);
+    assert!(files.iter().all(|file| sandbox.path(file).metadata().unwrap().len() > 5_000));
+    let page = fs_err::read_to_string(sandbox.path("runs/run/attention/attention.html")).unwrap();
+    assert!(page.contains("In the morning"));
+    let habits = report["habits"].as_array().unwrap();
+    assert_eq!(habits.len(), 2 * 4);
+    assert!(habits.iter().all(|head| head["habit"].is_string()));
+
+    let one =
+        [&args[..], &["--layer", "1", "--head", "2", "--windows", "0", "--out", "one"]].concat();
+    assert!(sandbox.succeeds(&one).contains("token-3-layer-1-head-2.png"));
+    let error = sandbox.fails(&[&args[..], &["--layer", "2"]].concat());
+    assert!(error.contains("--layer 2: expected 0 to 1"), "{error}");
+    let long = "word ".repeat(40);
+    let error = sandbox.fails(&["attention", "runs/run", &long, "--device", "cpu"]);
+    assert!(error.contains("the model's context is 32"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_written_is_told() {
+    let sandbox = trained();
+    let fails = |options: &str| {
+        let args = ["generate", "runs/run", "--device", "cpu", "--prompt", "In"];
+        let words: Vec<&str> = options.split_whitespace().collect();
+        sandbox.fails(&[&args[..], &words].concat())
+    };
+    assert!(fails("--temperature 0").contains("temperature 0 is out of range"));
+    assert!(fails("--temperature -1").contains("temperature -1 is out of range"));
+    assert!(fails("--top-p 0").contains("top-p 0 is out of range"));
+    assert!(fails("--top-p 1.1").contains("top-p 1.1 is out of range"));
+    assert!(fails("--min-p 2").contains("min-p 2 is out of range"));
+    assert!(fails("--top-k 0").contains("top-k 0 keeps no token"));
+    assert!(fails("--repetition-penalty 0").contains("repetition penalty 0 is out of range"));
+    assert!(fails("--no-repeat-ngram 0").contains("no-repeat n-gram 0"));
+    assert!(fails("--allow 9999").contains("no token may follow"));
+    assert!(
+        sandbox
+            .fails(&["generate", "runs/run", "--prompt", "", "--device", "cpu"])
+            .contains("the prompt is empty")
+    );
+    let long = "word ".repeat(200);
+    let error = sandbox.fails(&["generate", "runs/run", "--prompt", &long, "--device", "cpu"]);
+    assert!(error.contains("the model's context is 32: shorten the prompt"), "{error}");
+    sandbox.write("empty.txt", "\n\n");
+    let error = sandbox.fails(&["generate", "runs/run", "--prompts", "empty.txt"]);
+    assert!(error.contains("expected a line of text"), "{error}");
+    // More candidates than there are tokens are all tokens.
+    generate(&sandbox, "--top-k 100000 --max-tokens 2");
+
+    let alone = Sandbox::new();
+    assert!(alone.fails(&["story"]).contains("no run in runs/"));
+}
