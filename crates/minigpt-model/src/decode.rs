@@ -37,6 +37,19 @@ pub enum PromptError {
 ///
 /// Once a sequence fills the model's context, the last half of it is read again, and the model goes
 /// on from there: it then sees between half of its context and all of it.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_model::{Decoder, Gpt, GptConfig};
+///
+/// let model = Gpt::init(&GptConfig::tiny(256), 0, &Device::flex())?;
+/// let mut decoder = Decoder::new(&model, &[vec![72, 101], vec![7]])?;
+/// let logits = decoder.logits();
+/// assert_eq!((logits.len(), logits[1].len()), (2, 256));
+/// decoder.push(&[108, 9]); // chosen from these logits, one way or another
+/// assert_eq!(decoder.sequences()[0], [72, 101, 108]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Decoder<'a> {
     model: &'a Gpt,

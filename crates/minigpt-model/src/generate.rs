@@ -186,6 +186,17 @@ impl Beam {
 /// The most probable continuations of `prompt` that a beam of `width` finds, best
 /// [score](Beam::score) first: each has `max_tokens` tokens, or ends with `end`.
 ///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_model::{Constraints, Gpt, GptConfig, beam_search};
+///
+/// let model = Gpt::init(&GptConfig::tiny(256), 0, &Device::flex())?;
+/// let beams = beam_search(&model, &[72, 101], &Constraints::default(), 4, 10, None)?;
+/// assert_eq!((beams.len(), beams[0].tokens.len()), (4, 10));
+/// assert!(beams[0].score() >= beams[3].score());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`PromptError`] where the model cannot continue the prompt, [`SamplingError::NotANumber`] where its
 /// logits are none.

@@ -31,6 +31,27 @@ pub struct AttentionStep {
 
 /// Continues `prompt` greedily by `tokens` tokens and records every head at every one of them.
 ///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_data::Tokenizer;
+/// use minigpt_model::{Gpt, GptConfig};
+/// use minigpt_train::{attention_page, draw_attention, record_attention};
+///
+/// let tokenizer = Tokenizer::bytes()?;
+/// let config = GptConfig::tiny(tokenizer.vocab_size());
+/// let model = Gpt::init(&config, 0, &Device::flex())?;
+/// let steps = record_attention(&model, &tokenizer.encode("Once")?, 2)?;
+///
+/// // The second token's picture, a row of heads for each layer, and a page of both.
+/// let labels: Vec<String> = steps[1].tokens.iter().map(|id| tokenizer.token_label(*id)).collect();
+/// let folder = tempfile::tempdir()?;
+/// let picture = folder.path().join("token-2.png");
+/// draw_attention(&picture, "Once", &labels, &steps[1].maps, config.n_head)?;
+/// let page = attention_page("Once", &steps, |id| tokenizer.token_label(id))?;
+/// assert!(picture.exists() && page.starts_with("<!doctype html>"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`TrainError::Prompt`] where prompt and continuation do not fit the context or the prompt is empty,
 /// [`TrainError::Sampling`] where the logits are no numbers.
@@ -146,6 +167,21 @@ impl HeadHabits {
 }
 
 /// Measures every head's habits on up to `count` windows of a text, block by block.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_data::{Corpus, TokenSplit, Tokenizer};
+/// use minigpt_model::{Gpt, GptConfig};
+/// use minigpt_train::head_habits;
+///
+/// let tokenizer = Tokenizer::bytes()?;
+/// let config = GptConfig::tiny(tokenizer.vocab_size());
+/// let model = Gpt::init(&config, 0, &Device::flex())?;
+/// let text = TokenSplit::from_documents(&tokenizer, &Corpus::embedded()?.valid, &mut |_| {})?;
+/// let habits = head_habits(&model, &text.windows(config.block_size)?, 4);
+/// assert_eq!(habits.len(), config.n_layer * config.n_head);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn head_habits(model: &Gpt, windows: &Windows, count: usize) -> Vec<HeadHabits> {
     let mut sums: Vec<HabitSums> = Vec::new();
     for number in 0..count.min(windows.len()) {

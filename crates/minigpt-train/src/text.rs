@@ -155,6 +155,28 @@ impl Iterator for TextGenerator<'_> {
 /// `options.seed + n`; `progress` hears of the tokens written so far. The same texts as from a
 /// [`TextGenerator`] each.
 ///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_data::Tokenizer;
+/// use minigpt_model::{Gpt, GptConfig, Sampling};
+/// use minigpt_train::{TextOptions, write_texts};
+///
+/// let tokenizer = Tokenizer::bytes()?;
+/// let config = GptConfig::tiny(tokenizer.vocab_size());
+/// let model = Gpt::init(&config, 0, &Device::flex())?;
+/// let options = TextOptions {
+///     policy: Sampling::Greedy.into(),
+///     max_tokens: 5,
+///     stop: Vec::new(),
+///     seed: 42,
+///     log_probabilities: false,
+/// };
+/// let prompts = ["Once", "In the morning"].map(str::to_owned);
+/// let texts = write_texts(&model, &tokenizer, &prompts, &options, &mut |_tokens| ())?;
+/// assert_eq!(texts.len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// As [`TextGenerator`].
 pub fn write_texts(
