@@ -52,6 +52,7 @@ fn several_texts_are_those_of_their_seeds() {
     let texts = records(&generate(&sandbox, "-n 3 --max-tokens 20 --seed 7 --json"));
     assert_eq!(texts.len(), 3);
     for (number, text) in texts.iter().enumerate() {
+        assert_eq!(text["slides"], 0);
         let seed = (7 + number).to_string();
         let alone = records(&generate(&sandbox, &format!("--max-tokens 20 --seed {seed} --json")));
         assert_eq!(alone[0]["text"], text["text"]);
@@ -112,6 +113,12 @@ fn constraints_and_beams_change_what_is_written() {
         .map(|token| token["log_probability"].as_f64().unwrap())
         .sum();
     assert!(score(&beams[0]) >= greedy - 1e-3);
+    let text = beams[0]["text"].as_str().unwrap();
+    let cut = records(&generate(&sandbox, "--beams 3 --max-tokens 6 --stop e --json"));
+    assert_eq!(cut[0]["end"], "stop");
+    let written = text.strip_prefix("In the morning").unwrap();
+    let expected = written.split('e').next().unwrap();
+    assert_eq!(cut[0]["text"], format!("In the morning{expected}"));
 }
 
 #[test]
@@ -174,6 +181,8 @@ fn attention_is_drawn_for_every_token_and_every_head_has_a_habit() {
     let long = "word ".repeat(40);
     let error = sandbox.fails(&["attention", "runs/run", &long, "--device", "cpu"]);
     assert!(error.contains("the model's context is 32"), "{error}");
+    let error = sandbox.fails(&["attention", "runs/run", "In", "--tokens", "500"]);
+    assert!(error.contains("record fewer tokens"), "{error}");
 }
 
 #[test]
@@ -204,6 +213,9 @@ fn what_cannot_be_written_is_told() {
     sandbox.write("empty.txt", "\n\n");
     let error = sandbox.fails(&["generate", "runs/run", "--prompts", "empty.txt"]);
     assert!(error.contains("expected a line of text"), "{error}");
+    // A policy of its own cannot be had together with a beam.
+    let both = ["generate", "runs/run", "--prompt", "In", "--beams", "2", "--top-p", "0.5"];
+    assert_eq!(sandbox.minigpt(&both).status.code(), Some(2));
     // More candidates than there are tokens are all tokens.
     generate(&sandbox, "--top-k 100000 --max-tokens 2");
 
