@@ -1,12 +1,31 @@
 //! Cross-entropy of a linear head without a matrix of logits.
+//!
+//! A chunk of tokens is taken at a time, and of its logits a tile: some rows of the head against all
+//! tokens of the chunk, `[rows, tokens]`. A tile is turned into exponentials while it is in the cache,
+//! against its own largest logits; when the last tile is there, and with it the sums over the
+//! vocabulary, one pass turns each tile into the gradient of its logits, just before the two products
+//! that use it. Tokens lie side by side, so that a sum over the vocabulary is a sum of vectors.
 
 use rayon::prelude::*;
 
-use crate::matrix::{Matrix, Output, product};
-use crate::simd::{add, add_scaled, dot, exp, map_and_sum, max, vectorized};
+use crate::blocks::{ELEMENTS, add_up};
+use crate::matrix::{Matrix, Output, product_here};
+use crate::scratch::Scratch;
+use crate::simd::{exp, vectorized};
 
-/// Tokens whose logits exist at one time.
-const TOKENS: usize = 128;
+/// Logits that exist at one time with gradients: 64 MiB at most. Fewer, and reading the head and adding
+/// to its gradient once for each chunk of tokens costs more than the products.
+const LOGITS: usize = 1 << 24;
+
+/// The largest chunk of tokens, and the smallest.
+const TOKENS: (usize, usize) = (1024, 64);
+
+/// Rows of the head in the largest tile, and in the smallest.
+const TILE: (usize, usize) = (1024, 64);
+
+/// Groups of tiles that add up their gradient of the hidden states on their own: as many threads can
+/// work at a time.
+const GROUPS: usize = 16;
 
 /// What a batch costs, summed over its targets.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -17,11 +36,19 @@ pub struct CrossEntropy {
     pub nats: f64,
 }
 
+impl std::ops::AddAssign for CrossEntropy {
+    fn add_assign(&mut self, other: Self) {
+        self.objective += other.objective;
+        self.nats += other.nats;
+    }
+}
+
 /// Cross-entropy of `hidden · headᵀ` against `targets`: `hidden` `[n, d]`, `head` `[v, d]`, `targets`
 /// `[n]` of ids in `0..v`, or negative where there is nothing to predict.
 ///
 /// `smoothing` is the share of a target that is spread evenly over the vocabulary
-/// ([Szegedy et al., 2016](https://arxiv.org/abs/1512.00567)).
+/// ([Szegedy et al., 2016](https://arxiv.org/abs/1512.00567)). Beside the arguments it holds 4 MiB per
+/// thread.
 ///
 /// # Panics
 ///
@@ -35,16 +62,23 @@ pub fn linear_cross_entropy(
     let Some(problem) = Problem::new(hidden, head, targets, smoothing) else {
         return CrossEntropy::default();
     };
-    let mut logits = problem.logits_buffer();
     let mut total = CrossEntropy::default();
-    for chunk in problem.chunks() {
-        total += problem.forward(chunk, &mut logits).0;
+    for chunk in problem.chunks(hidden, targets) {
+        let heads = head.par_chunks(problem.tile * problem.d).enumerate();
+        let statistics: Vec<_> = heads
+            .map(|(tile, head)| {
+                let mut logits = Scratch::new(head.len() / problem.d * chunk.targets.len());
+                problem.exponentials(chunk, tile, head, &mut logits)
+            })
+            .collect();
+        total += problem.loss(chunk, &statistics).0;
     }
     total
 }
 
 /// As [`linear_cross_entropy`], with the gradients of the objective: `d_hidden` `[n, d]` and `d_head`
-/// `[v, d]`, both replaced.
+/// `[v, d]`, both replaced. Beside the arguments it holds up to 64 MiB of logits, and keeps them for the
+/// next call.
 ///
 /// # Panics
 ///
@@ -63,24 +97,25 @@ pub fn linear_cross_entropy_with_gradients(
         d_head.fill(0.0);
         return CrossEntropy::default();
     };
-    let mut logits = problem.logits_buffer();
+    let mut logits = Scratch::new(problem.tokens.min(targets.len()) * problem.vocab_size);
     let mut total = CrossEntropy::default();
     let mut output = Output::Replace;
-    for (chunk, d_hidden) in problem.chunks().zip(d_hidden.chunks_mut(TOKENS * problem.d)) {
-        let (loss, sums) = problem.forward(chunk, &mut logits);
+    let d_hidden = d_hidden.chunks_mut(problem.tokens * problem.d);
+    for (chunk, d_hidden) in problem.chunks(hidden, targets).zip(d_hidden) {
+        let logits = &mut logits[..chunk.targets.len() * problem.vocab_size];
+        let tiles = logits.par_chunks_mut(problem.tile * chunk.targets.len());
+        let tiles = tiles.zip(head.par_chunks(problem.tile * problem.d)).enumerate();
+        let statistics: Vec<_> = tiles
+            .map(|(tile, (logits, head))| problem.exponentials(chunk, tile, head, logits))
+            .collect();
+        let (loss, log_sums) = problem.loss(chunk, &statistics);
         total += loss;
-        problem.backward(chunk, &logits, &sums, d_hidden, d_head, output);
+        let softmax =
+            Softmax { exponentials: logits, statistics: &statistics, log_sums: &log_sums };
+        problem.gradients(chunk, head, softmax, d_hidden, d_head, output);
         output = Output::Add;
     }
-    problem.add_targets(d_hidden, d_head);
     total
-}
-
-impl std::ops::AddAssign for CrossEntropy {
-    fn add_assign(&mut self, other: Self) {
-        self.objective += other.objective;
-        self.nats += other.nats;
-    }
 }
 
 /// Some of the tokens.
@@ -90,21 +125,38 @@ struct Chunk<'a> {
     targets: &'a [i32],
 }
 
-struct Problem<'a> {
-    hidden: &'a [f32],
-    head: &'a [f32],
-    targets: &'a [i32],
-    smoothing: f32,
-    d: usize,
-    vocab_size: usize,
-    /// Sum over the vocabulary of the head's rows, `[d]`: its product with a hidden state is the sum
-    /// of its logits.
-    head_sum: Vec<f32>,
+/// What is known of each token's logits in one tile, `[tokens]` each.
+struct TileStatistics {
+    largest: Vec<f32>,
+    /// Of `exp(logit - largest)`.
+    sums: Vec<f32>,
+    /// Of the logits themselves.
+    totals: Vec<f32>,
+    /// Tokens whose targets are in this tile, and their logits.
+    targets: Vec<(usize, f32)>,
 }
 
-impl<'a> Problem<'a> {
+/// All tiles of a chunk.
+struct Softmax<'a> {
+    exponentials: &'a mut [f32],
+    statistics: &'a [TileStatistics],
+    /// Infinite for a token that does not count, whose softmax is then zero.
+    log_sums: &'a [f32],
+}
+
+struct Problem {
+    d: usize,
+    vocab_size: usize,
+    smoothing: f32,
+    /// Tokens of a chunk.
+    tokens: usize,
+    /// Rows of the head in a tile.
+    tile: usize,
+}
+
+impl Problem {
     /// None where there is no token.
-    fn new(hidden: &'a [f32], head: &'a [f32], targets: &'a [i32], smoothing: f32) -> Option<Self> {
+    fn new(hidden: &[f32], head: &[f32], targets: &[i32], smoothing: f32) -> Option<Self> {
         let n = targets.len();
         if n == 0 {
             return None;
@@ -115,104 +167,163 @@ impl<'a> Problem<'a> {
         let vocab_size = head.len() / d;
         let in_vocabulary = targets.iter().all(|&target| (target as i64) < vocab_size as i64);
         assert!(in_vocabulary, "cross-entropy: a target is not below {vocab_size}");
-        let mut head_sum = vec![0.0; d];
-        if smoothing != 0.0 {
-            crate::sum_rows(head, &mut head_sum);
-        }
-        Some(Self { hidden, head, targets, smoothing, d, vocab_size, head_sum })
+        let tokens = (LOGITS / vocab_size.max(1)).clamp(TOKENS.1, TOKENS.0);
+        let tokens = 1 << tokens.ilog2();
+        let tile = (vocab_size / 8).next_multiple_of(TILE.1).clamp(TILE.1, TILE.0);
+        Some(Self { d, vocab_size, smoothing, tokens, tile })
     }
 
-    fn logits_buffer(&self) -> Vec<f32> {
-        vec![0.0; TOKENS.min(self.targets.len()) * self.vocab_size]
+    fn chunks<'a>(
+        &self,
+        hidden: &'a [f32],
+        targets: &'a [i32],
+    ) -> impl Iterator<Item = Chunk<'a>> + use<'a> {
+        let hidden = hidden.chunks(self.tokens * self.d);
+        let targets = targets.chunks(self.tokens);
+        hidden.zip(targets).map(|(hidden, targets)| Chunk { hidden, targets })
     }
 
-    fn chunks(&self) -> impl Iterator<Item = Chunk<'a>> + use<'a> {
-        let hidden = self.hidden.chunks(TOKENS * self.d);
-        hidden.zip(self.targets.chunks(TOKENS)).map(|(hidden, targets)| Chunk { hidden, targets })
-    }
-
-    fn head(&self) -> Matrix<'a> {
-        Matrix::new(self.head, self.vocab_size, self.d)
-    }
-
-    /// Loss of a chunk of tokens. Leaves `exp(logit - largest)` in `logits`, and gives their sums.
-    fn forward(&self, chunk: Chunk, logits: &mut [f32]) -> (CrossEntropy, Vec<f32>) {
-        let Chunk { hidden, targets } = chunk;
-        let n = targets.len();
-        let logits = &mut logits[..n * self.vocab_size];
-        let hidden_matrix = Matrix::new(hidden, n, self.d);
-        product(hidden_matrix, self.head().transposed(), logits, Output::Replace);
-        let rows = logits.par_chunks_mut(self.vocab_size).zip(targets);
-        let rows = rows.zip(hidden.par_chunks(self.d));
-        let losses: Vec<(CrossEntropy, f32)> =
-            rows.map(|((row, &target), hidden)| self.token(row, target, hidden)).collect();
-        let mut total = CrossEntropy::default();
-        losses.iter().for_each(|(loss, _)| total += *loss);
-        (total, losses.into_iter().map(|(_, sum)| sum).collect())
-    }
-
-    /// Loss of one token, whose logits become `exp(logit - largest)`, and their sum.
-    fn token(&self, logits: &mut [f32], target: i32, hidden: &[f32]) -> (CrossEntropy, f32) {
-        let Ok(target) = usize::try_from(target) else {
-            logits.fill(0.0);
-            return (CrossEntropy::default(), 1.0);
-        };
-        let target_logit = f64::from(logits[target]);
-        let (largest, sum) = vectorized(|| {
-            let largest = max(logits);
-            (largest, map_and_sum(logits, |logit| exp(logit - largest)))
-        });
-        let log_sum = f64::from(largest) + f64::from(sum).ln();
-        let nats = log_sum - target_logit;
-        let mean_logit = f64::from(dot(hidden, &self.head_sum)) / self.vocab_size as f64;
-        let smoothing = f64::from(self.smoothing);
-        let even = if smoothing == 0.0 { 0.0 } else { log_sum - mean_logit };
-        (CrossEntropy { objective: (1.0 - smoothing) * nats + smoothing * even, nats }, sum)
-    }
-
-    /// The softmax's part of the gradients. Its rows are never divided by their sums: `d_hidden` is
-    /// afterwards, and `hidden` before it is multiplied.
-    fn backward(
+    /// `logits = exp(head · hiddenᵀ - largest)`, `[rows of the head, tokens]`.
+    fn exponentials(
         &self,
         chunk: Chunk,
-        exponentials: &[f32],
-        sums: &[f32],
+        tile: usize,
+        head: &[f32],
+        logits: &mut [f32],
+    ) -> TileStatistics {
+        let (n, rows) = (chunk.targets.len(), head.len() / self.d);
+        let hidden = Matrix::new(chunk.hidden, n, self.d);
+        let head = Matrix::new(head, rows, self.d);
+        product_here(head, hidden.transposed(), logits, Output::Replace);
+        let place = |(token, row): (usize, usize)| (token, logits[row * n + token]);
+        let targets = self.targets_in(chunk, tile, rows).map(place).collect();
+        let mut largest = vec![f32::NEG_INFINITY; n];
+        let (mut sums, mut totals) = (vec![0.0; n], vec![0.0; n]);
+        vectorized(|| {
+            for row in logits.chunks_exact(n) {
+                for ((&logit, largest), total) in row.iter().zip(&mut largest).zip(&mut totals) {
+                    *largest = if logit > *largest { logit } else { *largest };
+                    *total += logit;
+                }
+            }
+            for row in logits.chunks_exact_mut(n) {
+                for ((logit, &largest), sum) in row.iter_mut().zip(&largest).zip(&mut sums) {
+                    *logit = exp(*logit - largest);
+                    *sum += *logit;
+                }
+            }
+        });
+        TileStatistics { largest, sums, totals, targets }
+    }
+
+    /// Tokens of the chunk whose targets are in this tile, and the targets' rows there.
+    fn targets_in<'a>(
+        &self,
+        chunk: Chunk<'a>,
+        tile: usize,
+        rows: usize,
+    ) -> impl Iterator<Item = (usize, usize)> + use<'a> {
+        let first = tile * self.tile;
+        let own = first..first + rows;
+        chunk.targets.iter().enumerate().filter_map(move |(token, &target)| {
+            let target = usize::try_from(target).ok().filter(|target| own.contains(target))?;
+            Some((token, target - first))
+        })
+    }
+
+    /// Loss of a chunk, and the logarithms of its tokens' sums of exponentials.
+    fn loss(&self, chunk: Chunk, statistics: &[TileStatistics]) -> (CrossEntropy, Vec<f32>) {
+        let mut loss = CrossEntropy::default();
+        let mut log_sums = vec![f32::INFINITY; chunk.targets.len()];
+        let smoothing = f64::from(self.smoothing);
+        for &(token, logit) in statistics.iter().flat_map(|tile| &tile.targets) {
+            let log_sum = log_sum(token, statistics);
+            let total: f64 = statistics.iter().map(|tile| f64::from(tile.totals[token])).sum();
+            let nats = log_sum - f64::from(logit);
+            let even = log_sum - total / self.vocab_size as f64;
+            loss.nats += nats;
+            // Not 0 * even, which is no number where a logit is infinite and smoothing off.
+            loss.objective +=
+                if smoothing == 0.0 { nats } else { (1.0 - smoothing) * nats + smoothing * even };
+            log_sums[token] = log_sum as f32;
+        }
+        (loss, log_sums)
+    }
+
+    /// `d_hidden` of a chunk, and its share of `d_head`.
+    fn gradients(
+        &self,
+        chunk: Chunk,
+        head: &[f32],
+        softmax: Softmax,
         d_hidden: &mut [f32],
         d_head: &mut [f32],
         output: Output,
     ) {
-        let Chunk { hidden, targets } = chunk;
-        let n = targets.len();
-        let exponentials = Matrix::new(&exponentials[..n * self.vocab_size], n, self.vocab_size);
-        product(exponentials, self.head(), d_hidden, Output::Replace);
-        let mut scaled = hidden.to_vec();
-        let rows = scaled.chunks_mut(self.d).zip(d_hidden.chunks_mut(self.d));
-        for ((scaled, d_hidden), sum) in rows.zip(sums) {
-            scaled.iter_mut().chain(d_hidden).for_each(|x| *x /= sum);
-        }
-        product(exponentials.transposed(), Matrix::new(&scaled, n, self.d), d_head, output);
+        let n = chunk.targets.len();
+        let n_tiles = softmax.statistics.len();
+        let per_group = n_tiles.div_ceil(GROUPS);
+        let n_groups = n_tiles.div_ceil(per_group);
+        let mut partials = Scratch::new(n_groups * n * self.d);
+        let group_rows = per_group * self.tile;
+        let heads = head.par_chunks(group_rows * self.d);
+        let gradients = d_head.par_chunks_mut(group_rows * self.d);
+        let tiles = softmax.exponentials.par_chunks_mut(group_rows * n);
+        let groups = partials.par_chunks_mut(n * self.d).zip(heads.zip(gradients).zip(tiles));
+        groups.enumerate().for_each(|(group, (d_hidden, ((head, d_head), exponentials)))| {
+            let heads = head.chunks(self.tile * self.d);
+            let gradients = d_head.chunks_mut(self.tile * self.d);
+            let tiles = exponentials.chunks_mut(self.tile * n);
+            let mut d_hidden_output = Output::Replace;
+            for (i, (tile, (head, d_head))) in tiles.zip(heads.zip(gradients)).enumerate() {
+                let index = group * per_group + i;
+                let rows = head.len() / self.d;
+                self.d_logits(chunk, index, &softmax.statistics[index], softmax.log_sums, tile);
+                let tile = Matrix::new(tile, rows, n);
+                let head = Matrix::new(head, rows, self.d);
+                product_here(tile.transposed(), head, d_hidden, d_hidden_output);
+                product_here(tile, Matrix::new(chunk.hidden, n, self.d), d_head, output);
+                d_hidden_output = Output::Add;
+            }
+        });
+        d_hidden.par_chunks_mut(ELEMENTS).enumerate().for_each(|(i, d_hidden)| {
+            let own = i * ELEMENTS..i * ELEMENTS + d_hidden.len();
+            add_up(partials.chunks(n * self.d).map(|partial| &partial[own.clone()]), d_hidden);
+        });
     }
 
-    /// The targets' part of the gradients: `smoothing / v` on every id, the rest on the target.
-    fn add_targets(&self, d_hidden: &mut [f32], d_head: &mut [f32]) {
-        let on_target = self.smoothing - 1.0;
-        let on_every = -self.smoothing / self.vocab_size as f32;
-        let mut hidden_sum = vec![0.0; self.d];
-        let rows = self.targets.iter().zip(self.hidden.chunks(self.d));
-        for ((&target, hidden), d_hidden) in rows.zip(d_hidden.chunks_mut(self.d)) {
-            let Ok(target) = usize::try_from(target) else { continue };
-            let row = target * self.d..(target + 1) * self.d;
-            vectorized(|| {
-                add_scaled(d_hidden, on_target, &self.head[row.clone()]);
-                add_scaled(d_hidden, on_every, &self.head_sum);
-                add_scaled(&mut d_head[row], on_target, hidden);
-                add(&mut hidden_sum, hidden);
-            });
-        }
-        if self.smoothing != 0.0 {
-            d_head
-                .par_chunks_mut(self.d)
-                .for_each(|row| vectorized(|| add_scaled(row, on_every, &hidden_sum)));
+    /// Exponentials of a tile to gradients of its logits: the softmax, less the smoothed target.
+    fn d_logits(
+        &self,
+        chunk: Chunk,
+        tile: usize,
+        statistics: &TileStatistics,
+        log_sums: &[f32],
+        exponentials: &mut [f32],
+    ) {
+        let n = log_sums.len();
+        let even = -self.smoothing / self.vocab_size as f32;
+        let counts = |log_sum: &f32| if *log_sum == f32::INFINITY { 0.0 } else { even };
+        let shifts: Vec<f32> = log_sums.iter().map(counts).collect();
+        let pairs = statistics.largest.iter().zip(log_sums);
+        let scales: Vec<f32> = pairs.map(|(largest, log_sum)| (largest - log_sum).exp()).collect();
+        vectorized(|| {
+            for row in exponentials.chunks_exact_mut(n) {
+                for ((x, &scale), &shift) in row.iter_mut().zip(&scales).zip(&shifts) {
+                    *x = x.mul_add(scale, shift);
+                }
+            }
+        });
+        for (token, row) in self.targets_in(chunk, tile, exponentials.len() / n) {
+            exponentials[row * n + token] -= 1.0 - self.smoothing;
         }
     }
+}
+
+/// Logarithm of the sum of one token's exponentials over all tiles.
+fn log_sum(token: usize, statistics: &[TileStatistics]) -> f64 {
+    let tiles = statistics.iter().map(|tile| (tile.largest[token], tile.sums[token]));
+    let largest = tiles.clone().map(|(largest, _)| largest).fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = tiles.map(|(own, sum)| f64::from(sum) * f64::from(own - largest).exp()).sum();
+    f64::from(largest) + sum.ln()
 }

@@ -78,6 +78,7 @@ mod layer_norm;
 mod linear;
 mod matrix;
 mod residual;
+mod scratch;
 mod simd;
 
 pub use adamw::{AdamW, sum_of_squares};

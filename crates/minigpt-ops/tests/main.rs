@@ -42,7 +42,10 @@ fn assert_close(ours: &[f32], exact: &[f64], tolerance: f64) {
 /// The outputs of `f` on one thread, after asserting that two give the same bits.
 fn on_one_thread_and_two(f: impl Fn() -> Vec<Vec<f32>> + Sync) -> Vec<Vec<f32>> {
     let on = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .expect("a pool of threads");
         pool.install(&f)
     };
     let (one, two) = (on(1), on(2));
