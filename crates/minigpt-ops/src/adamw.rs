@@ -44,7 +44,7 @@ impl AdamW {
         let moments = moment_1.par_chunks_mut(ELEMENTS).zip(moment_2.par_chunks_mut(ELEMENTS));
         let values = parameters.par_chunks_mut(ELEMENTS).zip(gradient.par_chunks(ELEMENTS));
         values.zip(moments).for_each(|((parameters, gradient), (moment_1, moment_2))| {
-            vectorized(|| self.update_chunk(parameters, gradient, scale, moment_1, moment_2));
+            vectorized!(self.update_chunk(parameters, gradient, scale, moment_1, moment_2));
         });
     }
 
@@ -74,6 +74,6 @@ impl AdamW {
 /// `Σ x²`, the square of a norm: blocks in `f32`, their sum in `f64`.
 pub fn sum_of_squares(x: &[f32]) -> f64 {
     let partials: Vec<f32> =
-        x.par_chunks(ELEMENTS).map(|x| vectorized(|| sum_of(x, |x| x * x))).collect();
+        x.par_chunks(ELEMENTS).map(|x| vectorized!(sum_of(x, |x| x * x))).collect();
     partials.into_iter().map(f64::from).sum()
 }

@@ -160,7 +160,7 @@ impl Head {
         let (seen, later) = scores.split_at_mut(query + 1);
         later.fill(0.0);
         let dropout = self.dropout.place(query as u64);
-        vectorized(|| {
+        vectorized!({
             let largest = max(seen);
             let sum = map_and_sum(seen, |score| exp(score - largest));
             let reciprocal = 1.0 / sum;
@@ -193,7 +193,7 @@ impl Head {
             let rows = weights.chunks_exact_mut(end).zip(d_scores.chunks_exact_mut(end));
             for (query, (weights, d_scores)) in queries.zip(rows) {
                 let row = query * self.head_size..(query + 1) * self.head_size;
-                let along = vectorized(|| dot(&out[row.clone()], &d_out[row]));
+                let along = vectorized!(dot(&out[row.clone()], &d_out[row]));
                 self.softmax_backward(query, log_sums[query], along, weights, d_scores);
             }
             let [weights, d_scores] =
@@ -223,7 +223,7 @@ impl Head {
         later.fill(0.0);
         d_later.fill(0.0);
         let dropout = self.dropout.place(query as u64);
-        vectorized(|| {
+        vectorized!({
             for (key, (weight, gradient)) in (0..).zip(seen.iter_mut().zip(d_seen)) {
                 let (softmax, multiplier) = (exp(*weight - log_sum), dropout.multiplier(key));
                 *weight = softmax * multiplier;

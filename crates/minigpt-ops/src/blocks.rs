@@ -15,7 +15,7 @@ pub(crate) const ROWS: usize = 32;
 pub(crate) fn add_up<'a>(partials: impl Iterator<Item = &'a [f32]>, sums: &mut [f32]) {
     sums.fill(0.0);
     for partial in partials {
-        vectorized(|| add(sums, partial));
+        vectorized!(add(sums, partial));
     }
 }
 
@@ -35,7 +35,7 @@ pub fn sum_rows(x: &[f32], sums: &mut [f32]) {
         .par_chunks(ROWS * m)
         .map(|rows| {
             let mut partial = vec![0.0; m];
-            vectorized(|| rows.chunks_exact(m).for_each(|row| add(&mut partial, row)));
+            vectorized!(rows.chunks_exact(m).for_each(|row| add(&mut partial, row)));
             partial
         })
         .collect();

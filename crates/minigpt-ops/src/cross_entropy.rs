@@ -199,7 +199,7 @@ impl Problem {
         let targets = self.targets_in(chunk, tile, rows).map(place).collect();
         let mut largest = vec![f32::NEG_INFINITY; n];
         let (mut sums, mut totals) = (vec![0.0; n], vec![0.0; n]);
-        vectorized(|| {
+        vectorized!({
             for row in logits.chunks_exact(n) {
                 for ((&logit, largest), total) in row.iter().zip(&mut largest).zip(&mut totals) {
                     *largest = if logit > *largest { logit } else { *largest };
@@ -307,7 +307,7 @@ impl Problem {
         let shifts: Vec<f32> = log_sums.iter().map(counts).collect();
         let pairs = statistics.largest.iter().zip(log_sums);
         let scales: Vec<f32> = pairs.map(|(largest, log_sum)| (largest - log_sum).exp()).collect();
-        vectorized(|| {
+        vectorized!({
             for row in exponentials.chunks_exact_mut(n) {
                 for ((x, &scale), &shift) in row.iter_mut().zip(&scales).zip(&shifts) {
                     *x = x.mul_add(scale, shift);

@@ -23,7 +23,7 @@ pub fn linear_vector(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
     y.par_chunks_mut(COLUMNS).enumerate().for_each(|(chunk, y)| {
         let first = chunk * COLUMNS;
         let columns = first..first + y.len();
-        vectorized(|| {
+        vectorized!({
             for (&x, row) in x.iter().zip(weight.chunks_exact(m)) {
                 add_scaled(y, x, &row[columns.clone()]);
             }
@@ -40,7 +40,7 @@ pub fn head_vector(x: &[f32], head: &[f32], y: &mut [f32]) {
     let d = x.len();
     assert_eq!(head.len(), y.len() * d, "head_vector: the head is not [v, d]");
     y.par_chunks_mut(ROWS).zip(head.par_chunks((ROWS * d).max(1))).for_each(|(y, head)| {
-        vectorized(|| {
+        vectorized!({
             for (y, row) in y.iter_mut().zip(head.chunks_exact(d)) {
                 *y = dot(x, row);
             }

@@ -60,7 +60,7 @@ pub fn dropout(x: &[f32], dropout: Dropout, y: &mut [f32]) {
     let chunks = y.par_chunks_mut(ELEMENTS).zip(x.par_chunks(ELEMENTS));
     chunks.enumerate().for_each(|(chunk, (y, x))| {
         let first = chunk * ELEMENTS;
-        vectorized(|| {
+        vectorized!({
             for (i, (y, &x)) in y.iter_mut().zip(x).enumerate() {
                 *y = x * dropout.multiplier((first + i) as u32);
             }

@@ -34,7 +34,7 @@ pub fn embedding_backward(ids: &[i32], dy: &[f32], d_table: &mut [f32]) {
         for (&id, dy) in ids.iter().zip(dy.chunks_exact(d)) {
             if own.contains(&(id as usize)) {
                 let row = &mut table[(id as usize - first) * d..][..d];
-                vectorized(|| add(row, dy));
+                vectorized!(add(row, dy));
             }
         }
     });

@@ -20,7 +20,7 @@ pub fn bias_gelu(x: &[f32], bias: &[f32], y: &mut [f32]) {
     assert!(x.len().is_multiple_of(m), "bias_gelu: x is not [n, m]");
     let blocks = y.par_chunks_mut((ROWS * m).max(1)).zip(x.par_chunks((ROWS * m).max(1)));
     blocks.for_each(|(y, x)| {
-        vectorized(|| {
+        vectorized!({
             for (y, x) in y.chunks_exact_mut(m).zip(x.chunks_exact(m)) {
                 for ((y, &x), &bias) in y.iter_mut().zip(x).zip(bias) {
                     *y = gelu(x + bias);
@@ -44,7 +44,7 @@ pub fn bias_gelu_backward(x: &[f32], bias: &[f32], dy: &[f32], dx: &mut [f32], d
     let partials: Vec<Vec<f32>> = blocks
         .map(|(dx, (x, dy))| {
             let mut partial = vec![0.0; m];
-            vectorized(|| {
+            vectorized!({
                 let rows = x.chunks_exact(m).zip(dy.chunks_exact(m)).zip(dx.chunks_exact_mut(m));
                 for ((x, dy), dx) in rows {
                     let sums = partial.iter_mut().zip(bias);

@@ -36,7 +36,7 @@ pub fn layer_norm(
     assert_eq!(y.len(), x.len(), "layer_norm: x and y have one length");
     let blocks = y.par_chunks_mut(ROWS * d).zip(x.par_chunks(ROWS * d));
     blocks.zip(statistics.par_chunks_mut(ROWS)).for_each(|((y, x), statistics)| {
-        vectorized(|| {
+        vectorized!({
             let rows = y.chunks_exact_mut(d).zip(x.chunks_exact(d)).zip(statistics);
             for ((y, x), statistics) in rows {
                 *statistics = row_statistics(x, epsilon);
@@ -87,7 +87,7 @@ pub fn layer_norm_backward(
         .map(|((dx, (x, dy)), statistics)| {
             let mut partial = vec![0.0; 2 * d];
             let (d_weight, d_bias) = partial.split_at_mut(d);
-            vectorized(|| {
+            vectorized!({
                 let rows = x.chunks_exact(d).zip(dy.chunks_exact(d)).zip(dx.chunks_exact_mut(d));
                 for (((x, dy), dx), &statistics) in rows.zip(statistics) {
                     row_backward(x, weight, statistics, dy, dx, d_weight);

@@ -18,7 +18,7 @@ pub fn residual_dropout(x: &[f32], a: &[f32], bias: &[f32], dropout: Dropout, y:
     let size = (ROWS * d).max(1);
     let blocks = y.par_chunks_mut(size).zip(x.par_chunks(size).zip(a.par_chunks(size)));
     blocks.enumerate().for_each(|(block, (y, (x, a)))| {
-        vectorized(|| {
+        vectorized!({
             let rows = y.chunks_exact_mut(d).zip(x.chunks_exact(d)).zip(a.chunks_exact(d));
             for (row, ((y, x), a)) in rows.enumerate() {
                 let first = (block * size + row * d) as u32;
@@ -46,7 +46,7 @@ pub fn residual_dropout_backward(dy: &[f32], dropout: Dropout, da: &mut [f32], d
     let partials: Vec<Vec<f32>> = blocks
         .map(|(block, (da, dy))| {
             let mut partial = vec![0.0; d];
-            vectorized(|| {
+            vectorized!({
                 for (row, (da, dy)) in da.chunks_exact_mut(d).zip(dy.chunks_exact(d)).enumerate() {
                     let first = (block * size + row * d) as u32;
                     for (i, ((da, &dy), sum)) in (0..).zip(da.iter_mut().zip(dy).zip(&mut partial))

@@ -1,7 +1,7 @@
 //! Loops that the compiler vectorises, for whatever the processor turns out to have.
 //!
 //! Kernels here are plain loops over slices and small arrays of lanes, always inlined, and run
-//! inside [`vectorized`]. `mul_add` is one instruction there, and rounds once everywhere: results do
+//! inside [`vectorized!`]. `mul_add` is one instruction there, and rounds once everywhere: results do
 //! not depend on the instruction set, only on the number of [`LANES`].
 
 use std::array;
@@ -10,10 +10,25 @@ use std::array;
 /// addition.
 pub(crate) const LANES: usize = 32;
 
-/// Runs `f` compiled for the best instruction set of this processor: AVX-512, AVX2 with FMA, NEON, or
-/// what every processor of the target has. `f` and what it calls must be inlined into it.
+/// Evaluates an expression compiled for the best instruction set of this processor: AVX-512, AVX2 with
+/// FMA, NEON, or what every processor of the target has.
+///
+/// All functions that it calls must be `#[inline(always)]`: what is not inlined is compiled for every
+/// processor, and each `mul_add` there is a call of the C library. Loops over several slices belong in
+/// functions that take these as arguments: only there does the compiler know that they do not overlap.
+macro_rules! vectorized {
+    ($work:expr) => {
+        $crate::simd::dispatch(
+            #[inline(always)]
+            || $work,
+        )
+    };
+}
+pub(crate) use vectorized;
+
+/// [`vectorized!`] with its expression as a closure.
 #[inline(always)]
-pub(crate) fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+pub(crate) fn dispatch<R>(f: impl FnOnce() -> R) -> R {
     // By hand where `Arch::dispatch` leaves AVX2 out: that is behind a feature of pulp which nothing
     // else here uses, and switching it on would have burn built a second time.
     #[cfg(target_arch = "x86_64")]
@@ -50,11 +65,9 @@ pub(crate) fn exp(x: f32) -> f32 {
     let p = r.mul_add(p, 1.666_666_5e-1);
     let p = r.mul_add(p, 0.5);
     let e = p.mul_add(r * r, r) + 1.0;
-    // n is at most 128 and e below 2 there: the exponent is added in two steps to stay in range.
-    let n = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
-    let half = n >> 1;
-    let power = |n: i32| f32::from_bits(((n + 127) << 23) as u32);
-    e * power(half) * power(n - half)
+    // The lowest bits of `shifted` are n: it is added to the exponent. Within the bounds above the
+    // result is a normal number.
+    f32::from_bits(e.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
 /// Logistic function, relative error below 1e-6.
@@ -167,7 +180,7 @@ mod tests {
     fn exp_is_close_to_libms_over_its_range() {
         for i in -87_000..=88_000 {
             let x = i as f32 * 1e-3 + 1e-5;
-            let (ours, exact) = (vectorized(|| exp(x)) as f64, (x as f64).exp());
+            let (ours, exact) = (vectorized!(exp(x)) as f64, (x as f64).exp());
             assert!((ours / exact - 1.0).abs() < 2e-7, "exp({x}) = {ours}, not {exact}");
         }
     }
