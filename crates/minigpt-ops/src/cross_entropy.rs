@@ -200,18 +200,8 @@ impl Problem {
         let mut largest = vec![f32::NEG_INFINITY; n];
         let (mut sums, mut totals) = (vec![0.0; n], vec![0.0; n]);
         vectorized!({
-            for row in logits.chunks_exact(n) {
-                for ((&logit, largest), total) in row.iter().zip(&mut largest).zip(&mut totals) {
-                    *largest = if logit > *largest { logit } else { *largest };
-                    *total += logit;
-                }
-            }
-            for row in logits.chunks_exact_mut(n) {
-                for ((logit, &largest), sum) in row.iter_mut().zip(&largest).zip(&mut sums) {
-                    *logit = exp(*logit - largest);
-                    *sum += *logit;
-                }
-            }
+            logits.chunks_exact(n).for_each(|row| keep_largest(row, &mut largest, &mut totals));
+            logits.chunks_exact_mut(n).for_each(|row| exponentials(row, &largest, &mut sums));
         });
         TileStatistics { largest, sums, totals, targets }
     }
@@ -307,16 +297,36 @@ impl Problem {
         let shifts: Vec<f32> = log_sums.iter().map(counts).collect();
         let pairs = statistics.largest.iter().zip(log_sums);
         let scales: Vec<f32> = pairs.map(|(largest, log_sum)| (largest - log_sum).exp()).collect();
-        vectorized!({
-            for row in exponentials.chunks_exact_mut(n) {
-                for ((x, &scale), &shift) in row.iter_mut().zip(&scales).zip(&shifts) {
-                    *x = x.mul_add(scale, shift);
-                }
-            }
-        });
+        vectorized!(
+            exponentials.chunks_exact_mut(n).for_each(|row| scale_and_shift(row, &scales, &shifts))
+        );
         for (token, row) in self.targets_in(chunk, tile, exponentials.len() / n) {
             exponentials[row * n + token] -= 1.0 - self.smoothing;
         }
+    }
+}
+
+/// The logits of one id for each token, into what is known of the tokens.
+#[inline(always)]
+fn keep_largest(logits: &[f32], largest: &mut [f32], totals: &mut [f32]) {
+    for ((&logit, largest), total) in logits.iter().zip(largest).zip(totals) {
+        *largest = if logit > *largest { logit } else { *largest };
+        *total += logit;
+    }
+}
+
+#[inline(always)]
+fn exponentials(logits: &mut [f32], largest: &[f32], sums: &mut [f32]) {
+    for ((logit, &largest), sum) in logits.iter_mut().zip(largest).zip(sums) {
+        *logit = exp(*logit - largest);
+        *sum += *logit;
+    }
+}
+
+#[inline(always)]
+fn scale_and_shift(x: &mut [f32], scales: &[f32], shifts: &[f32]) {
+    for ((x, &scale), &shift) in x.iter_mut().zip(scales).zip(shifts) {
+        *x = x.mul_add(scale, shift);
     }
 }
 
