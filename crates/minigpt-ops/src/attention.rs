@@ -3,8 +3,9 @@
 use rayon::prelude::*;
 
 use crate::Dropout;
-use crate::matrix::{Matrix, Output, product_here};
-use crate::simd::{dot, exp, map_and_sum, max, vectorized};
+use crate::matrix::{Matrix, MatrixMut, Output, product_here, scaled_product_here};
+use crate::scratch::Scratch;
+use crate::simd::{LANES, dot, exp, map_and_sum, max, vectorized};
 
 /// Queries whose scores exist at one time.
 const QUERIES: usize = 64;
@@ -44,16 +45,14 @@ pub fn causal_attention(
     if out.is_empty() {
         return;
     }
-    let heads = split_heads(out, shape, 1);
-    heads.into_par_iter().zip(log_sums.par_chunks_mut(shape.time)).enumerate().for_each(
-        |(index, (rows, log_sums))| {
-            let head = Head::new(shape, qkv, index, dropout);
-            let mut scores = vec![0.0; QUERIES.min(shape.time) * shape.time];
-            let mut mixed = vec![0.0; shape.time * shape.head_size];
-            head.forward(&mut scores, &mut mixed, log_sums);
-            copy_rows(&mixed, rows, 1.0);
-        },
-    );
+    let outs: Vec<_> = out
+        .chunks_exact_mut(shape.time * shape.n_embd())
+        .flat_map(|out| MatrixMut::split_columns(out, shape.n_embd(), shape.head_size))
+        .collect();
+    let heads = outs.into_par_iter().zip(log_sums.par_chunks_mut(shape.time));
+    heads.enumerate().for_each(|(index, (out, log_sums))| {
+        Head::new(shape, qkv, index, dropout).forward(out, log_sums);
+    });
 }
 
 /// Gradient of [`causal_attention`]: `d_qkv` `[batch, time, 3 * n_embd]`, replaced, from `d_out`
@@ -77,207 +76,197 @@ pub fn causal_attention_backward(
     if out.is_empty() {
         return;
     }
-    let heads = split_heads(d_qkv, shape, 3);
-    heads.into_par_iter().zip(log_sums.par_chunks(shape.time)).enumerate().for_each(
-        |(index, (rows, log_sums))| {
-            let head = Head::new(shape, qkv, index, dropout);
-            let size = shape.time * shape.head_size;
-            let mut gradients = [vec![0.0; size], vec![0.0; size], vec![0.0; size]];
-            let [out, d_out] = [out, d_out].map(|packed| gather(packed, shape, index, 1, 0, 1.0));
-            head.backward(&out, &d_out, log_sums, &mut gradients);
-            let scales = [head.scale, 1.0, 1.0];
-            let mut rows = rows.into_iter();
-            for (gradient, scale) in gradients.iter().zip(scales) {
-                copy_rows(gradient, rows.by_ref().take(shape.time).collect(), scale);
-            }
-        },
-    );
+    let gradients: Vec<_> = d_qkv
+        .chunks_exact_mut(shape.time * 3 * shape.n_embd())
+        .flat_map(|d_qkv| head_gradients(d_qkv, shape))
+        .collect();
+    let heads = gradients.into_par_iter().zip(log_sums.par_chunks(shape.time));
+    heads.enumerate().for_each(|(index, (gradients, log_sums))| {
+        let [out, d_out] = [out, d_out].map(|packed| shape.part(packed, 1, 0, index));
+        Head::new(shape, qkv, index, dropout).backward(out, d_out, log_sums, gradients);
+    });
+}
+
+/// Of one sequence's gradient, each head's blocks for queries, keys and values.
+fn head_gradients(d_qkv: &mut [f32], shape: AttentionShape) -> Vec<[MatrixMut<'_>; 3]> {
+    let mut blocks = MatrixMut::split_columns(d_qkv, 3 * shape.n_embd(), shape.head_size);
+    let [queries, keys, values] =
+        [(); 3].map(|()| blocks.by_ref().take(shape.n_head).collect::<Vec<_>>());
+    queries.into_iter().zip(keys).zip(values).map(|((q, k), v)| [q, k, v]).collect()
 }
 
 impl AttentionShape {
+    fn n_embd(self) -> usize {
+        self.n_head * self.head_size
+    }
+
     fn check(self, qkv: &[f32], out: &[f32], log_sums: &[f32]) {
         let rows = self.batch * self.time * self.n_head;
         assert_eq!(out.len(), rows * self.head_size, "attention: out is not [batch, time, n_embd]");
         assert_eq!(qkv.len(), 3 * out.len(), "attention: qkv is not [batch, time, 3 * n_embd]");
         assert_eq!(log_sums.len(), rows, "attention: log_sums is not [batch, n_head, time]");
     }
+
+    /// Part `part` of head `index` of the batch, `[time, head_size]`, in `[batch, time, parts * n_embd]`.
+    fn part(self, packed: &[f32], parts: usize, part: usize, index: usize) -> Matrix<'_> {
+        let width = parts * self.n_embd();
+        let (sequence, head) = (index / self.n_head, index % self.n_head);
+        let sequence = &packed[sequence * self.time * width..][..self.time * width];
+        let first = (part * self.n_head + head) * self.head_size;
+        Matrix::of_columns(sequence, width, first..first + self.head_size)
+    }
 }
 
-/// One head of one sequence, copied out: each part `[time, head_size]`, queries scaled.
-struct Head {
+/// One head of one sequence: each part `[time, head_size]`.
+struct Head<'a> {
     time: usize,
-    head_size: usize,
     scale: f32,
-    queries: Vec<f32>,
-    keys: Vec<f32>,
-    values: Vec<f32>,
+    queries: Matrix<'a>,
+    keys: Matrix<'a>,
+    values: Matrix<'a>,
     dropout: Dropout,
 }
 
-impl Head {
-    fn new(shape: AttentionShape, qkv: &[f32], index: usize, dropout: Dropout) -> Self {
+impl<'a> Head<'a> {
+    fn new(shape: AttentionShape, qkv: &'a [f32], index: usize, dropout: Dropout) -> Self {
+        let [queries, keys, values] = [0, 1, 2].map(|part| shape.part(qkv, 3, part, index));
         let scale = 1.0 / (shape.head_size as f32).sqrt();
-        Self {
-            time: shape.time,
-            head_size: shape.head_size,
-            scale,
-            queries: gather(qkv, shape, index, 3, 0, scale),
-            keys: gather(qkv, shape, index, 3, 1, 1.0),
-            values: gather(qkv, shape, index, 3, 2, 1.0),
-            dropout: dropout.place(index as u64),
-        }
+        let dropout = dropout.place(index as u64);
+        Self { time: shape.time, scale, queries, keys, values, dropout }
     }
 
-    /// The first rows of a part as a matrix.
-    fn rows<'a>(&self, part: &'a [f32], first: usize, end: usize) -> Matrix<'a> {
-        let part = &part[first * self.head_size..end * self.head_size];
-        Matrix::new(part, end - first, self.head_size)
+    /// Room for the scores of [`QUERIES`].
+    fn tile(&self) -> Scratch {
+        Scratch::new(QUERIES.min(self.time) * self.time)
     }
 
-    fn forward(&self, scores: &mut [f32], mixed: &mut [f32], log_sums: &mut [f32]) {
+    fn forward(&self, mut out: MatrixMut, log_sums: &mut [f32]) {
+        let mut tile = self.tile();
         for first in (0..self.time).step_by(QUERIES) {
             let end = (first + QUERIES).min(self.time);
-            let scores = &mut scores[..(end - first) * end];
+            let scores = &mut tile[..(end - first) * end];
             self.scores(first, end, scores);
-            for (query, row) in (first..).zip(scores.chunks_exact_mut(end)) {
-                log_sums[query] = self.softmax(query, row);
-            }
-            let mixed = &mut mixed[first * self.head_size..end * self.head_size];
+            let log_sums = &mut log_sums[first..end];
+            vectorized!(softmax(first, scores, self.dropout, log_sums));
             let weights = Matrix::new(scores, end - first, end);
-            product_here(weights, self.rows(&self.values, 0, end), mixed, Output::Replace);
+            let values = self.values.rows(0..end);
+            scaled_product_here(1.0, weights, values, out.some_rows(first..end), Output::Replace);
         }
     }
 
     /// Scores of the queries `first..end` against the keys `0..end`.
     fn scores(&self, first: usize, end: usize, scores: &mut [f32]) {
-        let queries = self.rows(&self.queries, first, end);
-        let keys = self.rows(&self.keys, 0, end);
-        product_here(queries, keys.transposed(), scores, Output::Replace);
+        let (queries, keys) = (self.queries.rows(first..end), self.keys.rows(0..end));
+        let scores = MatrixMut::new(scores, end - first, end);
+        scaled_product_here(self.scale, queries, keys.transposed(), scores, Output::Replace);
     }
 
-    /// Scores of one query to weights after dropout, zero for later keys. Gives the log-sum.
-    fn softmax(&self, query: usize, scores: &mut [f32]) -> f32 {
-        let (seen, later) = scores.split_at_mut(query + 1);
-        later.fill(0.0);
-        let dropout = self.dropout.place(query as u64);
-        vectorized!({
-            let largest = max(seen);
-            let sum = map_and_sum(seen, |score| exp(score - largest));
-            let reciprocal = 1.0 / sum;
-            for (key, weight) in (0..).zip(seen) {
-                *weight *= reciprocal * dropout.multiplier(key);
-            }
-            largest + sum.ln()
-        })
-    }
-
-    /// Gradients of queries (of the scaled ones), keys and values, which are zero before.
-    fn backward(
-        &self,
-        out: &[f32],
-        d_out: &[f32],
-        log_sums: &[f32],
-        gradients: &mut [Vec<f32>; 3],
-    ) {
-        let size = QUERIES.min(self.time) * self.time;
-        let (mut weights, mut d_scores) = (vec![0.0; size], vec![0.0; size]);
-        let [d_queries, d_keys, d_values] = gradients;
-        for first in (0..self.time).step_by(QUERIES) {
+    /// Gradients of queries, keys and values. The last queries come first: their keys are all, so that
+    /// what they give replaces what was there, and the others add to it.
+    fn backward(&self, out: Matrix, d_out: Matrix, log_sums: &[f32], gradients: [MatrixMut; 3]) {
+        let (mut tile, mut d_tile) = (self.tile(), self.tile());
+        let [mut d_queries, mut d_keys, mut d_values] = gradients;
+        for first in (0..self.time).step_by(QUERIES).rev() {
             let end = (first + QUERIES).min(self.time);
-            let (queries, size) = (first..end, (end - first) * end);
-            let (weights, d_scores) = (&mut weights[..size], &mut d_scores[..size]);
+            let n = end - first;
+            let output = if end == self.time { Output::Replace } else { Output::Add };
+            let (weights, d_scores) = (&mut tile[..n * end], &mut d_tile[..n * end]);
             self.scores(first, end, weights);
-            let d_mixed = self.rows(d_out, first, end);
-            let values = self.rows(&self.values, 0, end);
-            product_here(d_mixed, values.transposed(), d_scores, Output::Replace);
-            let rows = weights.chunks_exact_mut(end).zip(d_scores.chunks_exact_mut(end));
-            for (query, (weights, d_scores)) in queries.zip(rows) {
-                let row = query * self.head_size..(query + 1) * self.head_size;
-                let along = vectorized!(dot(&out[row.clone()], &d_out[row]));
-                self.softmax_backward(query, log_sums[query], along, weights, d_scores);
-            }
-            let [weights, d_scores] =
-                [weights, d_scores].map(|tile| Matrix::new(tile, end - first, end));
-            let before = ..end * self.head_size;
-            product_here(weights.transposed(), d_mixed, &mut d_values[before], Output::Add);
-            let queries = self.rows(&self.queries, first, end);
-            product_here(d_scores.transposed(), queries, &mut d_keys[before], Output::Add);
-            let d_queries = &mut d_queries[first * self.head_size..end * self.head_size];
-            product_here(d_scores, self.rows(&self.keys, 0, end), d_queries, Output::Replace);
+            let (out, d_out) = (out.rows(first..end), d_out.rows(first..end));
+            product_here(d_out, self.values.rows(0..end).transposed(), d_scores, Output::Replace);
+            let log_sums = &log_sums[first..end];
+            vectorized!(softmax_backward(
+                first,
+                weights,
+                d_scores,
+                self.dropout,
+                log_sums,
+                out,
+                d_out
+            ));
+            let [weights, d_scores] = [weights, d_scores].map(|tile| Matrix::new(tile, n, end));
+            let [queries, keys] = [self.queries.rows(first..end), self.keys.rows(0..end)];
+            let scale = self.scale;
+            scaled_product_here(1.0, weights.transposed(), d_out, d_values.first_rows(end), output);
+            scaled_product_here(
+                scale,
+                d_scores.transposed(),
+                queries,
+                d_keys.first_rows(end),
+                output,
+            );
+            let d_queries = d_queries.some_rows(first..end);
+            scaled_product_here(scale, d_scores, keys, d_queries, Output::Replace);
         }
     }
+}
 
-    /// From the scores of one query and the gradients of its weights after dropout: these weights
-    /// again, and the gradients of the scores. `along` is the weights' inner product with their
-    /// gradients, which equals that of the output with its own.
-    fn softmax_backward(
-        &self,
-        query: usize,
-        log_sum: f32,
-        along: f32,
-        scores: &mut [f32],
-        d_weights: &mut [f32],
-    ) {
-        let (seen, later) = scores.split_at_mut(query + 1);
-        let (d_seen, d_later) = d_weights.split_at_mut(query + 1);
-        later.fill(0.0);
-        d_later.fill(0.0);
-        let dropout = self.dropout.place(query as u64);
-        vectorized!({
-            for (key, (weight, gradient)) in (0..).zip(seen.iter_mut().zip(d_seen)) {
-                let (softmax, multiplier) = (exp(*weight - log_sum), dropout.multiplier(key));
-                *weight = softmax * multiplier;
-                *gradient = softmax * gradient.mul_add(multiplier, -along);
-            }
-        });
+/// Scores of queries from `first` on to weights after dropout, zero for later keys, and the logarithms
+/// of their sums of exponentials.
+#[inline(always)]
+fn softmax(first: usize, scores: &mut [f32], dropout: Dropout, log_sums: &mut [f32]) {
+    let end = first + log_sums.len();
+    for ((query, row), log_sum) in (first..).zip(scores.chunks_exact_mut(end)).zip(log_sums) {
+        row[query + 1..padded(query, end)].fill(f32::NEG_INFINITY);
+        let seen = &mut row[..padded(query, end)];
+        let largest = max(seen);
+        let sum = map_and_sum(seen, |score| exp(score - largest));
+        *log_sum = largest + sum.ln();
+        drop_and_scale(seen, dropout.place(query as u64), 1.0 / sum);
+        row[query + 1..].fill(0.0);
     }
 }
 
-/// One part of one head of one sequence, `[time, head_size]`, out of `[batch, time, parts * n_embd]`.
-fn gather(
-    packed: &[f32],
-    shape: AttentionShape,
-    index: usize,
-    parts: usize,
-    part: usize,
-    scale: f32,
-) -> Vec<f32> {
-    let (sequence, head) = (index / shape.n_head, index % shape.n_head);
-    let width = parts * shape.n_head * shape.head_size;
-    let first = (part * shape.n_head + head) * shape.head_size;
-    let rows = packed[sequence * shape.time * width..].chunks_exact(width).take(shape.time);
-    let mut gathered = Vec::with_capacity(shape.time * shape.head_size);
-    rows.for_each(|row| gathered.extend(row[first..][..shape.head_size].iter().map(|x| x * scale)));
-    gathered
+#[inline(always)]
+fn drop_and_scale(weights: &mut [f32], dropout: Dropout, scale: f32) {
+    for (key, weight) in weights.iter_mut().enumerate() {
+        *weight *= scale * dropout.multiplier(key as u32);
+    }
 }
 
-/// For each head of each sequence its rows of `[batch, time, parts * n_embd]`: those of the first part,
-/// then of the second and so on.
-fn split_heads(packed: &mut [f32], shape: AttentionShape, parts: usize) -> Vec<Vec<&mut [f32]>> {
-    let AttentionShape { batch, time, n_head, head_size } = shape;
-    let mut pieces: Vec<Option<&mut [f32]>> =
-        packed.chunks_exact_mut(head_size).map(Some).collect();
-    let piece =
-        |sequence, head, part, row| ((sequence * time + row) * parts + part) * n_head + head;
-    let mut heads = Vec::with_capacity(batch * n_head);
-    for index in 0..batch * n_head {
-        let (sequence, head) = (index / n_head, index % n_head);
-        let places = (0..parts).flat_map(|part| (0..time).map(move |row| (part, row)));
-        heads.push(
-            places
-                .filter_map(|(part, row)| pieces[piece(sequence, head, part, row)].take())
-                .collect(),
-        );
+/// From the scores of queries from `first` on and the gradients of their weights after dropout: these
+/// weights again, and the gradients of the scores.
+#[inline(always)]
+fn softmax_backward(
+    first: usize,
+    scores: &mut [f32],
+    d_weights: &mut [f32],
+    dropout: Dropout,
+    log_sums: &[f32],
+    out: Matrix,
+    d_out: Matrix,
+) {
+    let end = first + log_sums.len();
+    let rows = scores.chunks_exact_mut(end).zip(d_weights.chunks_exact_mut(end));
+    for (i, ((scores, d_weights), &log_sum)) in rows.zip(log_sums).enumerate() {
+        let query = first + i;
+        let seen = padded(query, end);
+        // The weights' inner product with their gradients equals that of the output with its own.
+        let along = dot(out.row(i), d_out.row(i));
+        let dropout = dropout.place(query as u64);
+        row_backward(&mut scores[..seen], &mut d_weights[..seen], dropout, log_sum, along);
+        scores[query + 1..].fill(0.0);
+        d_weights[query + 1..].fill(0.0);
     }
-    heads
 }
 
-/// `scale` times the rows of a contiguous matrix to where they belong.
-fn copy_rows(from: &[f32], to: Vec<&mut [f32]>, scale: f32) {
-    let head_size = to.first().map_or(1, |row| row.len());
-    for (to, from) in to.into_iter().zip(from.chunks_exact(head_size)) {
-        for (to, from) in to.iter_mut().zip(from) {
-            *to = scale * from;
-        }
+#[inline(always)]
+fn row_backward(
+    scores: &mut [f32],
+    d_weights: &mut [f32],
+    dropout: Dropout,
+    log_sum: f32,
+    along: f32,
+) {
+    for (key, (weight, gradient)) in scores.iter_mut().zip(d_weights).enumerate() {
+        let (softmax, multiplier) = (exp(*weight - log_sum), dropout.multiplier(key as u32));
+        *weight = softmax * multiplier;
+        *gradient = softmax * gradient.mul_add(multiplier, -along);
     }
+}
+
+/// Keys that a query sees, and as many later ones as make whole vectors.
+#[inline(always)]
+fn padded(query: usize, keys: usize) -> usize {
+    (query + 1).next_multiple_of(LANES).min(keys)
 }
