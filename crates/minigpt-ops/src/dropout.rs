@@ -59,13 +59,15 @@ pub fn dropout(x: &[f32], dropout: Dropout, y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "input and output of a dropout have one length");
     let chunks = y.par_chunks_mut(ELEMENTS).zip(x.par_chunks(ELEMENTS));
     chunks.enumerate().for_each(|(chunk, (y, x))| {
-        let first = chunk * ELEMENTS;
-        vectorized!({
-            for (i, (y, &x)) in y.iter_mut().zip(x).enumerate() {
-                *y = x * dropout.multiplier((first + i) as u32);
-            }
-        });
+        vectorized!(drop_chunk(x, dropout, chunk * ELEMENTS, y));
     });
+}
+
+#[inline(always)]
+fn drop_chunk(x: &[f32], dropout: Dropout, first: usize, y: &mut [f32]) {
+    for (i, (y, &x)) in y.iter_mut().zip(x).enumerate() {
+        *y = x * dropout.multiplier((first + i) as u32);
+    }
 }
 
 /// 32 random bits for `counter` under `key`: the two rounds of Wellons' lowbias32

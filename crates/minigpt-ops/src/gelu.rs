@@ -21,13 +21,17 @@ pub fn bias_gelu(x: &[f32], bias: &[f32], y: &mut [f32]) {
     let blocks = y.par_chunks_mut((ROWS * m).max(1)).zip(x.par_chunks((ROWS * m).max(1)));
     blocks.for_each(|(y, x)| {
         vectorized!({
-            for (y, x) in y.chunks_exact_mut(m).zip(x.chunks_exact(m)) {
-                for ((y, &x), &bias) in y.iter_mut().zip(x).zip(bias) {
-                    *y = gelu(x + bias);
-                }
-            }
+            let rows = y.chunks_exact_mut(m).zip(x.chunks_exact(m));
+            rows.for_each(|(y, x)| row_forward(x, bias, y));
         });
     });
+}
+
+#[inline(always)]
+fn row_forward(x: &[f32], bias: &[f32], y: &mut [f32]) {
+    for ((y, &x), &bias) in y.iter_mut().zip(x).zip(bias) {
+        *y = gelu(x + bias);
+    }
 }
 
 /// Gradients of [`bias_gelu`] from `dy` `[n, m]`: `dx` `[n, m]` and `d_bias` `[m]`, both replaced.
@@ -46,18 +50,21 @@ pub fn bias_gelu_backward(x: &[f32], bias: &[f32], dy: &[f32], dx: &mut [f32], d
             let mut partial = vec![0.0; m];
             vectorized!({
                 let rows = x.chunks_exact(m).zip(dy.chunks_exact(m)).zip(dx.chunks_exact_mut(m));
-                for ((x, dy), dx) in rows {
-                    let sums = partial.iter_mut().zip(bias);
-                    for (((&x, &dy), dx), (sum, &bias)) in x.iter().zip(dy).zip(dx).zip(sums) {
-                        *dx = dy * gelu_derivative(x + bias);
-                        *sum += *dx;
-                    }
-                }
+                rows.for_each(|((x, dy), dx)| row_backward(x, bias, dy, dx, &mut partial));
             });
             partial
         })
         .collect();
     add_up(partials.iter().map(Vec::as_slice), d_bias);
+}
+
+#[inline(always)]
+fn row_backward(x: &[f32], bias: &[f32], dy: &[f32], dx: &mut [f32], d_bias: &mut [f32]) {
+    for (((&x, &bias), &dy), (dx, sum)) in x.iter().zip(bias).zip(dy).zip(dx.iter_mut().zip(d_bias))
+    {
+        *dx = dy * gelu_derivative(x + bias);
+        *sum += *dx;
+    }
 }
 
 /// `x · (1 + tanh(u)) / 2` with `u = √(2/π) · (x + 0.044715 x³)`, written as `x · sigmoid(2u)`.

@@ -40,14 +40,18 @@ pub fn layer_norm(
             let rows = y.chunks_exact_mut(d).zip(x.chunks_exact(d)).zip(statistics);
             for ((y, x), statistics) in rows {
                 *statistics = row_statistics(x, epsilon);
-                let RowStatistics { mean, reciprocal_deviation } = *statistics;
-                for ((y, &x), (&weight, &bias)) in y.iter_mut().zip(x).zip(weight.iter().zip(bias))
-                {
-                    *y = ((x - mean) * reciprocal_deviation).mul_add(weight, bias);
-                }
+                row_forward(x, weight, bias, *statistics, y);
             }
         });
     });
+}
+
+#[inline(always)]
+fn row_forward(x: &[f32], weight: &[f32], bias: &[f32], statistics: RowStatistics, y: &mut [f32]) {
+    let RowStatistics { mean, reciprocal_deviation } = statistics;
+    for (((y, &x), &weight), &bias) in y.iter_mut().zip(x).zip(weight).zip(bias) {
+        *y = ((x - mean) * reciprocal_deviation).mul_add(weight, bias);
+    }
 }
 
 #[inline(always)]

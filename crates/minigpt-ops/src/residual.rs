@@ -19,16 +19,19 @@ pub fn residual_dropout(x: &[f32], a: &[f32], bias: &[f32], dropout: Dropout, y:
     let blocks = y.par_chunks_mut(size).zip(x.par_chunks(size).zip(a.par_chunks(size)));
     blocks.enumerate().for_each(|(block, (y, (x, a)))| {
         vectorized!({
-            let rows = y.chunks_exact_mut(d).zip(x.chunks_exact(d)).zip(a.chunks_exact(d));
-            for (row, ((y, x), a)) in rows.enumerate() {
-                let first = (block * size + row * d) as u32;
-                let terms = x.iter().zip(a).zip(bias);
-                for (i, (y, ((&x, &a), &bias))) in (0..).zip(y.iter_mut().zip(terms)) {
-                    *y = (a + bias).mul_add(dropout.multiplier(first.wrapping_add(i)), x);
-                }
+            let rows = y.chunks_exact_mut(d).zip(x.chunks_exact(d).zip(a.chunks_exact(d)));
+            for (row, (y, (x, a))) in rows.enumerate() {
+                row_forward(x, a, bias, dropout, block * size + row * d, y);
             }
         });
     });
+}
+
+#[inline(always)]
+fn row_forward(x: &[f32], a: &[f32], bias: &[f32], dropout: Dropout, first: usize, y: &mut [f32]) {
+    for (i, (((y, &x), &a), &bias)) in (first as u32..).zip(y.iter_mut().zip(x).zip(a).zip(bias)) {
+        *y = (a + bias).mul_add(dropout.multiplier(i), x);
+    }
 }
 
 /// Gradients of [`residual_dropout`] from `dy` `[n, d]`: `da` `[n, d]` and `d_bias` `[d]`, both
@@ -48,16 +51,19 @@ pub fn residual_dropout_backward(dy: &[f32], dropout: Dropout, da: &mut [f32], d
             let mut partial = vec![0.0; d];
             vectorized!({
                 for (row, (da, dy)) in da.chunks_exact_mut(d).zip(dy.chunks_exact(d)).enumerate() {
-                    let first = (block * size + row * d) as u32;
-                    for (i, ((da, &dy), sum)) in (0..).zip(da.iter_mut().zip(dy).zip(&mut partial))
-                    {
-                        *da = dy * dropout.multiplier(first.wrapping_add(i));
-                        *sum += *da;
-                    }
+                    row_backward(dy, dropout, block * size + row * d, da, &mut partial);
                 }
             });
             partial
         })
         .collect();
     add_up(partials.iter().map(Vec::as_slice), d_bias);
+}
+
+#[inline(always)]
+fn row_backward(dy: &[f32], dropout: Dropout, first: usize, da: &mut [f32], d_bias: &mut [f32]) {
+    for (i, ((da, &dy), sum)) in (first as u32..).zip(da.iter_mut().zip(dy).zip(d_bias)) {
+        *da = dy * dropout.multiplier(i);
+        *sum += *da;
+    }
 }
