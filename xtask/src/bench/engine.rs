@@ -8,10 +8,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde::Deserialize;
 
-use crate::cargo::{self, cargo};
-
 #[derive(Args)]
-pub(crate) struct Bench {
+pub(crate) struct Engine {
     /// Steps to take
     #[arg(long, default_value_t = 1000)]
     steps: usize,
@@ -41,9 +39,7 @@ struct Step {
 /// Step after which memory must no longer grow.
 const SETTLED: usize = 50;
 
-pub(crate) fn run(bench: &Bench) -> Result<()> {
-    let build = ["build", "--release", "--package", "minigpt-cli", "--bin", "minigpt"];
-    cargo::run(&mut cargo(build))?;
+pub(crate) fn run(bench: &Engine) -> Result<()> {
     let runs = std::env::temp_dir().join(format!("minigpt-bench-{}", std::process::id()));
     let result = train(bench, &runs);
     if runs.exists() {
@@ -54,9 +50,8 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
 }
 
 /// The steps of a run without validations but the last, and the resident memory in MiB after each.
-fn train(bench: &Bench, runs: &std::path::Path) -> Result<(Vec<Step>, Vec<f64>)> {
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/minigpt");
-    let mut command = Command::new(program);
+fn train(bench: &Engine, runs: &std::path::Path) -> Result<(Vec<Step>, Vec<f64>)> {
+    let mut command = Command::new(super::PROGRAM);
     let steps = bench.steps.to_string();
     command.args(["train", "--preset", "tiny", "--max-steps", &steps, "--eval-every", &steps]);
     command.args(["--device", "cpu", "--json"]).arg("--runs").arg(runs).args(&bench.args);
@@ -64,7 +59,7 @@ fn train(bench: &Bench, runs: &std::path::Path) -> Result<(Vec<Step>, Vec<f64>)>
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .with_context(|| format!("could not start {program}"))?;
+        .with_context(|| format!("could not start {}", super::PROGRAM))?;
     let output = child.stdout.take().context("the program has no output")?;
     let (mut rows, mut memory) = (Vec::new(), Vec::new());
     for line in BufReader::new(output).lines() {

@@ -1,0 +1,198 @@
+//! `cargo xtask bench`: how fast minigpt trains, writes, tokenizes and starts, alone or beside PyTorch.
+
+mod engine;
+mod plot;
+mod program;
+mod shapes;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::cargo::{self, cargo};
+use program::{Figures, Program};
+use shapes::Shape;
+
+/// The program that is measured.
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/minigpt");
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    part: Option<Part>,
+    /// The article's model alone, with both vocabularies
+    #[arg(long)]
+    quick: bool,
+    /// Time the same shapes in PyTorch with this Python, in turn with ours
+    #[arg(long, value_name = "PYTHON")]
+    peer: Option<PathBuf>,
+    /// How often each program takes its turn; the fastest counts
+    #[arg(long, default_value_t = 2)]
+    rounds: usize,
+    /// Where bench.json and bench.png go
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// What the engine costs beside the steps, and whether memory stays where it is
+    Engine(engine::Engine),
+}
+
+/// All that a benchmark found.
+#[derive(Serialize)]
+struct Report {
+    processor: String,
+    threads: usize,
+    shapes: Vec<Measured>,
+    /// The article's model, one text, tokens a second.
+    decode: Figures,
+    /// GPT-2's tokenizer on the embedded novels, MB a second.
+    tokenize_megabytes_per_second: f64,
+    /// `minigpt --version`, in milliseconds.
+    start_milliseconds: f64,
+}
+
+/// One shape by every program.
+#[derive(Serialize)]
+pub(crate) struct Measured {
+    shape: Shape,
+    programs: Vec<(Program, Figures)>,
+}
+
+pub(crate) fn run(bench: &Bench) -> Result<()> {
+    let build = ["build", "--release", "--package", "minigpt-cli", "--bin", "minigpt"];
+    cargo::run(&mut cargo(build))?;
+    match &bench.part {
+        Some(Part::Engine(engine)) => engine::run(engine),
+        None => all(bench),
+    }
+}
+
+fn all(bench: &Bench) -> Result<()> {
+    let shapes = if bench.quick { shapes::quick() } else { shapes::all() };
+    let programs = Program::all(bench.peer.as_deref());
+    let mut measured = Vec::new();
+    println!("{:44} {:26} {:>9} {:>9} {:>12}", "shape", "program", "ms/step", "MiB", "faults/step");
+    for shape in shapes {
+        let measure = measure(&shape, &programs, bench)?;
+        measure.print();
+        measured.push(measure);
+    }
+    let report = Report {
+        processor: processor(),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        shapes: measured,
+        decode: program::decode()?,
+        tokenize_megabytes_per_second: tokenize()?,
+        start_milliseconds: start()?,
+    };
+    println!("decode: {:.0} tokens a second", report.decode.tokens_per_second);
+    println!("tokenize: {:.1} MB a second", report.tokenize_megabytes_per_second);
+    println!("start: {:.1} ms", report.start_milliseconds);
+    fs_err::create_dir_all(&bench.out)?;
+    let json = bench.out.join("bench.json");
+    fs_err::write(&json, serde_json::to_string_pretty(&report)?)?;
+    println!("wrote {}", json.display());
+    if !bench.quick {
+        let picture = bench.out.join("bench.png");
+        plot::draw(&report.shapes, &picture)?;
+        println!("wrote {}", picture.display());
+    }
+    Ok(())
+}
+
+/// Every program in turn, several times: the machine may be slower for a while.
+fn measure(shape: &Shape, programs: &[Program], bench: &Bench) -> Result<Measured> {
+    let mut best: Vec<(Program, Figures)> = Vec::new();
+    for round in 0..bench.rounds.max(1) {
+        for (index, program) in programs.iter().enumerate() {
+            let figures = program.train(shape, bench.peer.as_deref())?;
+            match round {
+                0 => best.push((*program, figures)),
+                _ => best[index].1.improve(figures),
+            }
+        }
+    }
+    Ok(Measured { shape: *shape, programs: best })
+}
+
+impl Measured {
+    fn print(&self) {
+        for (program, figures) in &self.programs {
+            let shape = self.shape.to_string();
+            let faults = figures.page_faults_per_step.unwrap_or(f64::NAN);
+            let memory = figures.peak_memory.unwrap_or(f64::NAN);
+            let milliseconds = 1e3 * figures.seconds_per_step;
+            println!("{shape:44} {program:26} {milliseconds:9.1} {memory:9.0} {faults:12.0}");
+        }
+        let (ours, peers) = (self.ours(), self.peers());
+        let fastest = peers.clone().map(|peer| peer.seconds_per_step).reduce(f64::min);
+        let leanest = peers.filter_map(|peer| peer.peak_memory).reduce(f64::min);
+        if let (Some(fastest), Some(leanest), Some(memory)) = (fastest, leanest, ours.peak_memory) {
+            println!(
+                "{:44} PyTorch's best over ours: time {:.2}, memory {:.2}",
+                "",
+                fastest / ours.seconds_per_step,
+                leanest / memory
+            );
+        }
+    }
+
+    fn ours(&self) -> &Figures {
+        &self.programs[0].1
+    }
+
+    fn peers(&self) -> impl Iterator<Item = &Figures> + Clone {
+        self.programs[1..].iter().map(|(_, figures)| figures)
+    }
+}
+
+/// Megabytes a second through GPT-2's tokenizer, from the embedded novels to a fresh cache.
+fn tokenize() -> Result<f64> {
+    let cache = std::env::temp_dir().join(format!("minigpt-bench-{}", std::process::id()));
+    let began = Instant::now();
+    let mut command = Command::new(PROGRAM);
+    command.args(["data", "prepare", "embedded", "--tokenizer", "gpt2", "--json", "--cache"]);
+    quietly(command.arg(&cache))?;
+    let seconds = began.elapsed().as_secs_f64();
+    fs_err::remove_dir_all(&cache)?;
+    // Austen's four novels, `crates/minigpt-data/README.md` has their size.
+    Ok(2.668_487 / seconds)
+}
+
+/// Milliseconds until the program has said its version, the fastest of ten.
+fn start() -> Result<f64> {
+    let mut fastest = f64::INFINITY;
+    for _ in 0..10 {
+        let began = Instant::now();
+        quietly(Command::new(PROGRAM).arg("--version"))?;
+        fastest = began.elapsed().as_secs_f64().min(fastest);
+    }
+    Ok(1e3 * fastest)
+}
+
+fn quietly(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("could not start {command:?}"))?;
+    anyhow::ensure!(
+        output.status.success(),
+        "{command:?} failed: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The processor's name, where Linux's `/proc` tells it.
+fn processor() -> String {
+    let info = fs_err::read_to_string(Path::new("/proc/cpuinfo")).unwrap_or_default();
+    let line = info.lines().find(|line| line.starts_with("model name"));
+    let name = line.and_then(|line| line.split_once(':')).map(|(_, name)| name.trim());
+    name.unwrap_or(std::env::consts::ARCH).to_owned()
+}
