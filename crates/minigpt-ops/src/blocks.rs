@@ -19,6 +19,17 @@ pub(crate) fn add_up<'a>(partials: impl Iterator<Item = &'a [f32]>, sums: &mut [
     }
 }
 
+/// `x *= factor`, any shape. Nothing is done for a factor of one.
+///
+/// For gradients that were made before the factor was known, as those of
+/// [`linear_cross_entropy_with_gradients`](crate::linear_cross_entropy_with_gradients).
+pub fn scale(x: &mut [f32], factor: f32) {
+    if factor != 1.0 {
+        x.par_chunks_mut(ELEMENTS)
+            .for_each(|x| vectorized!(x.iter_mut().for_each(|x| *x *= factor)));
+    }
+}
+
 /// Sums over rows: `x` `[n, m]` to `sums` `[m]`, replaced. The gradient of a bias, or of position
 /// embeddings with `[batch, time * n_embd]`.
 ///

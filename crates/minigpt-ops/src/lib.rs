@@ -27,6 +27,8 @@
 //! | attention | [`causal_attention`] | [`causal_attention_backward`] |
 //! | embedding | (a copy) | [`embedding_backward`] |
 //! | head and loss | [`linear_cross_entropy`] | [`linear_cross_entropy_with_gradients`] |
+//! | embedding of positions, a bias alone | | [`sum_rows`] |
+//! | by a factor known later | | [`scale`] |
 //! | optimiser | [`sum_of_squares`], [`AdamW::update`] | |
 //! | one token | [`linear_vector`], [`head_vector`] | |
 //!
@@ -83,7 +85,7 @@ mod simd;
 
 pub use adamw::{AdamW, sum_of_squares};
 pub use attention::{AttentionShape, causal_attention, causal_attention_backward};
-pub use blocks::sum_rows;
+pub use blocks::{scale, sum_rows};
 pub use cross_entropy::{CrossEntropy, linear_cross_entropy, linear_cross_entropy_with_gradients};
 pub use decode::{head_vector, linear_vector};
 pub use dropout::{Dropout, dropout};

@@ -133,8 +133,8 @@ fn check_residual(n: usize, d: usize, rate: f32, seed: u64) {
     );
     let mask = Dropout::new(rate, seed).place(1);
     let outputs = on_one_thread_and_two(|| {
-        let (mut y, mut alone, mut da, mut db) =
-            (fresh(n * d), fresh(n * d), fresh(n * d), fresh(d));
+        let (mut y, mut alone) = (fresh(n * d), fresh(n * d));
+        let (mut da, mut db) = (fresh(n * d), fresh(d));
         residual_dropout(&x, &a, &b, mask, &mut y);
         dropout(&x, mask, &mut alone);
         residual_dropout_backward(&dy, mask, &mut da, &mut db);
@@ -262,6 +262,9 @@ fn check_adamw(n: usize, seed: u64) {
         p
     };
     assert_close(&outputs[0], &(0..n).map(exact).collect::<Vec<_>>(), 1e-5);
+    let mut scaled = start.clone();
+    scale(&mut scaled, -1.5);
+    assert_close(&scaled, &start.iter().map(|&x| -1.5 * f64::from(x)).collect::<Vec<_>>(), 1e-7);
     let squares = start.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>();
     assert_close(&outputs[1], &[squares], 1e-6);
 }
@@ -346,25 +349,33 @@ proptest! {
 #[test]
 fn sizes_that_need_several_blocks_and_threads() {
     check_linear(300, 96, 130, 1);
+    check_embedding(500, 40, 3000, 4);
+    check_decoding(300, 1000, 5);
     check_attention(AttentionShape { batch: 2, time: 200, n_head: 2, head_size: 20 }, 0.1, 2);
     check_attention(AttentionShape { batch: 1, time: 128, n_head: 2, head_size: 32 }, 0.0, 3);
 }
 
+/// As many tokens and ids as need several chunks and tiles, against one token at a time.
 #[test]
 fn a_loss_over_several_chunks_of_tokens_is_the_sum_of_their_losses() {
-    let (n, d, v) = (300, 16, 700);
+    let (n, d, v) = (2100, 4, 300);
     let (hidden, head) = (values(1, n * d), values(2, v * d));
     let targets: Vec<i32> =
-        (0..n as i32).map(|i| if i % 7 == 0 { -1 } else { i * 37 % 700 }).collect();
-    let (mut d_hidden, mut d_head) = (fresh(n * d), fresh(v * d));
-    let loss = linear_cross_entropy_with_gradients(
-        &hidden,
-        &head,
-        &targets,
-        0.1,
-        &mut d_hidden,
-        &mut d_head,
-    );
+        (0..n as i32).map(|i| if i % 7 == 0 { -1 } else { i * 37 % v as i32 }).collect();
+    let outputs = on_one_thread_and_two(|| {
+        let (mut d_hidden, mut d_head) = (fresh(n * d), fresh(v * d));
+        let loss = linear_cross_entropy_with_gradients(
+            &hidden,
+            &head,
+            &targets,
+            0.1,
+            &mut d_hidden,
+            &mut d_head,
+        );
+        let alone = linear_cross_entropy(&hidden, &head, &targets, 0.1);
+        let losses = [loss.objective, alone.objective].map(|x| x as f32);
+        vec![losses.to_vec(), d_hidden, d_head]
+    });
     let (mut objective, mut d_head_sum) = (0.0, vec![0.0f64; v * d]);
     for (i, target) in targets.iter().enumerate() {
         let row = i * d..(i + 1) * d;
@@ -379,10 +390,10 @@ fn a_loss_over_several_chunks_of_tokens_is_the_sum_of_their_losses() {
         );
         objective += one.objective;
         d_head_sum.iter_mut().zip(&d_head).for_each(|(sum, &x)| *sum += f64::from(x));
-        assert_close(&d_hidden[row], &wide(&d_row), 1e-5);
+        assert_close(&outputs[1][row], &wide(&d_row), 1e-5);
     }
-    assert!((loss.objective / objective - 1.0).abs() < 1e-6);
-    assert_close(&d_head, &d_head_sum, 1e-5);
+    assert_close(&outputs[0], &[objective, objective], 1e-6);
+    assert_close(&outputs[2], &d_head_sum, 1e-5);
 }
 
 #[test]
