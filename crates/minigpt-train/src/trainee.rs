@@ -1,5 +1,6 @@
 //! The model as burn-train sees it: one step forward and backward, and the gradient limit.
 
+use burn::backend::Flex;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{ExecutionError, Tensor};
@@ -159,6 +160,16 @@ fn sum_of_squares<const D: usize>(gradient: Tensor<D>) -> Tensor<1> {
     Tensor::from_floats([sum as f32], &device)
 }
 
+/// `gradient` times `factor`, where it lies if it can.
+fn scaled<const D: usize>(gradient: Tensor<D>, factor: f32) -> Tensor<D> {
+    if !is_in_memory(&gradient) {
+        return gradient.mul_scalar(factor);
+    }
+    let mut gradient = memory(gradient);
+    minigpt_ops::scale(gradient.storage_mut(), factor);
+    Tensor::from_primitive::<Flex>(gradient)
+}
+
 /// What a gradient beyond the limit is multiplied by.
 enum Factor {
     /// A number: on the CPU it costs nothing to read.
@@ -176,7 +187,7 @@ impl ModuleVisitor for Scale {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.remove::<D>(param.id) {
             let scaled = match &self.factor {
-                Factor::Known(factor) => gradient.mul_scalar(*factor),
+                Factor::Known(factor) => scaled(gradient, *factor),
                 Factor::OnDevice(factor) => gradient * factor.clone().unsqueeze(),
             };
             self.gradients.register(param.id, scaled);

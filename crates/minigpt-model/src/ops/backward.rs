@@ -5,7 +5,6 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
-use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use minigpt_ops::{Dropout, RowStatistics};
@@ -337,7 +336,10 @@ impl Backward<Flex, 2> for LinearCrossEntropy {
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let scale = values(&contiguous(grads.consume::<Flex>(&ops.node)))[0];
         let parents = parents(&ops);
-        let scaled = |gradient| Flex::float_mul_scalar(gradient, scale.into());
+        let scaled = |mut gradient: FlexTensor| {
+            minigpt_ops::scale(gradient.storage_mut(), scale);
+            gradient
+        };
         register(parents, grads, ops.state.map(scaled));
     }
 }

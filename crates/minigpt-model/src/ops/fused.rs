@@ -164,31 +164,41 @@ pub(super) fn layer_norm(
 }
 
 pub(super) fn linear(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor) -> FlexTensor {
-    let [batch, time, _] = x.shape().dims();
-    let mut y = buffer(batch * time * last_dim(weight));
-    let product = match batch * time {
-        1 => minigpt_ops::linear_vector,
-        _ => minigpt_ops::linear,
-    };
-    product(values(x), values(weight), values(bias), &mut y);
-    tensor(y, [batch, time, last_dim(weight)])
+    let [batch, time, from] = x.shape().dims();
+    let to = last_dim(weight);
+    let mut y = buffer(batch * time * to);
+    let (x, weight, bias) = (values(x), values(weight), values(bias));
+    if is_decoding(batch, time) {
+        let rows = y.chunks_exact_mut(to).zip(x.chunks_exact(from));
+        rows.for_each(|(y, x)| minigpt_ops::linear_vector(x, weight, bias, y));
+    } else {
+        minigpt_ops::linear(x, weight, bias, &mut y);
+    }
+    tensor(y, [batch, time, to])
 }
 
-/// The logits of one token: `[1, 1, n_embd]` to `[1, 1, vocab_size]`.
+/// True for a token of each of a few texts. The time then goes into reading the weights, and a product by
+/// vectors reads them as they lie. One text at a time, so that its numbers are those it would have alone.
+pub(super) fn is_decoding(batch: usize, time: usize) -> bool {
+    time == 1 && batch <= 8
+}
+
+/// The logits of a token of each text: `[batch, 1, n_embd]` to `[batch, 1, vocab_size]`.
 pub(super) fn head(hidden: Tensor<3>, head: Tensor<2>) -> Tensor<3> {
-    let vocab_size = head.dims()[0];
+    let ([batch, _, n_embd], [vocab_size, _]) = (hidden.dims(), head.dims());
     let memory = |primitive: Result<FlexTensor, _>| contiguous(primitive.expect("on the CPU"));
     let hidden = memory(hidden.try_into_primitive::<Flex>());
     let head = memory(head.try_into_primitive::<Flex>());
-    let mut logits = buffer(vocab_size);
-    minigpt_ops::head_vector(values(&hidden), values(&head), &mut logits);
-    Tensor::from_primitive::<Flex>(tensor(logits, [1, 1, vocab_size]))
+    let mut logits = buffer(batch * vocab_size);
+    let rows = logits.chunks_exact_mut(vocab_size).zip(values(&hidden).chunks_exact(n_embd));
+    rows.for_each(|(logits, hidden)| minigpt_ops::head_vector(hidden, values(&head), logits));
+    Tensor::from_primitive::<Flex>(tensor(logits, [batch, 1, vocab_size]))
 }
 
 /// [`linear`] without a bias.
 pub(super) fn project(x: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
     let [batch, time, _] = x.shape().dims();
-    if batch * time == 1 {
+    if is_decoding(batch, time) {
         return linear(x, weight, &tensor(vec![0.0; last_dim(weight)], [last_dim(weight)]));
     }
     let mut y = buffer(batch * time * last_dim(weight));

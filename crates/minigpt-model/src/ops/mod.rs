@@ -101,9 +101,12 @@ pub(crate) fn causal_attention(qkv: Tensor<3>, n_head: usize, dropout: Dropout) 
 
 /// `hidden · headᵀ`: `[batch, time, n_embd]` and `[vocab_size, n_embd]` to `[batch, time, vocab_size]`.
 pub(crate) fn head(hidden: Tensor<3>, head: Tensor<2>) -> Tensor<3> {
-    let [batch, time, _] = hidden.dims();
     #[cfg(feature = "cpu")]
-    if batch * time == 1 && is_fused(&hidden) && !hidden.device().is_autodiff() {
+    if let [batch, time, _] = hidden.dims()
+        && fused::is_decoding(batch, time)
+        && is_fused(&hidden)
+        && !hidden.device().is_autodiff()
+    {
         return fused::head(hidden, head);
     }
     hidden.matmul(head.transpose().unsqueeze())
