@@ -1,137 +1,198 @@
-//! Whole-process figures of a training run: what the engine costs beside the steps, and whether
-//! memory stays where it is.
+//! `cargo xtask bench`: how fast minigpt trains, writes, tokenizes and starts, alone or beside PyTorch.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+mod engine;
+mod plot;
+mod program;
+mod shapes;
 
-use anyhow::{Context, Result, ensure};
-use clap::Args;
-use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use crate::cargo::{self, cargo};
+use program::{Figures, Program};
+use shapes::Shape;
+
+/// The program that is measured.
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/minigpt");
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Bench {
-    /// Steps to take
-    #[arg(long, default_value_t = 1000)]
-    steps: usize,
-    /// More arguments for `minigpt train`
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    args: Vec<String>,
+    #[command(subcommand)]
+    part: Option<Part>,
+    /// The article's model alone, with both vocabularies
+    #[arg(long)]
+    quick: bool,
+    /// Time the same shapes in PyTorch with this Python, in turn with ours
+    #[arg(long, value_name = "PYTHON")]
+    peer: Option<PathBuf>,
+    /// How often each program takes its turn; the fastest counts
+    #[arg(long, default_value_t = 2)]
+    rounds: usize,
+    /// Where bench.json and bench.png go
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
 }
 
-/// An event that `minigpt train --json` prints; of most only the name matters here.
-#[derive(Deserialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
-enum Event {
-    Step(Step),
-    #[serde(other)]
-    Other,
+#[derive(Subcommand)]
+enum Part {
+    /// What the engine costs beside the steps, and whether memory stays where it is
+    Engine(engine::Engine),
 }
 
-#[derive(Clone, Copy, Deserialize)]
-struct Step {
-    /// Seen so far.
-    tokens: u64,
-    tokens_per_second: f64,
-    /// Since training began.
-    seconds: f64,
+/// All that a benchmark found.
+#[derive(Serialize)]
+struct Report {
+    processor: String,
+    threads: usize,
+    shapes: Vec<Measured>,
+    /// The article's model, one text, tokens a second.
+    decode: Figures,
+    /// GPT-2's tokenizer on the embedded novels, MB a second.
+    tokenize_megabytes_per_second: f64,
+    /// `minigpt --version`, in milliseconds.
+    start_milliseconds: f64,
 }
 
-/// Step after which memory must no longer grow.
-const SETTLED: usize = 50;
+/// One shape by every program.
+#[derive(Serialize)]
+pub(crate) struct Measured {
+    shape: Shape,
+    programs: Vec<(Program, Figures)>,
+}
 
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     let build = ["build", "--release", "--package", "minigpt-cli", "--bin", "minigpt"];
     cargo::run(&mut cargo(build))?;
-    let runs = std::env::temp_dir().join(format!("minigpt-bench-{}", std::process::id()));
-    let result = train(bench, &runs);
-    if runs.exists() {
-        fs_err::remove_dir_all(&runs)?;
+    match &bench.part {
+        Some(Part::Engine(engine)) => engine::run(engine),
+        None => all(bench),
     }
-    let (steps, memory) = result?;
-    report(&steps, &memory)
 }
 
-/// The steps of a run without validations but the last, and the resident memory in MiB after each.
-fn train(bench: &Bench, runs: &std::path::Path) -> Result<(Vec<Step>, Vec<f64>)> {
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/minigpt");
-    let mut command = Command::new(program);
-    let steps = bench.steps.to_string();
-    command.args(["train", "--preset", "tiny", "--max-steps", &steps, "--eval-every", &steps]);
-    command.args(["--device", "cpu", "--json"]).arg("--runs").arg(runs).args(&bench.args);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .with_context(|| format!("could not start {program}"))?;
-    let output = child.stdout.take().context("the program has no output")?;
-    let (mut rows, mut memory) = (Vec::new(), Vec::new());
-    for line in BufReader::new(output).lines() {
-        if let Event::Step(step) = serde_json::from_str(&line?)? {
-            rows.push(step);
-            memory.push(resident_mebibytes(child.id()).unwrap_or(f64::NAN));
-        }
+fn all(bench: &Bench) -> Result<()> {
+    let shapes = if bench.quick { shapes::quick() } else { shapes::all() };
+    let programs = Program::all(bench.peer.as_deref());
+    let mut measured = Vec::new();
+    println!("{:44} {:26} {:>9} {:>9} {:>12}", "shape", "program", "ms/step", "MiB", "faults/step");
+    for shape in shapes {
+        let measure = measure(&shape, &programs, bench)?;
+        measure.print();
+        measured.push(measure);
     }
-    let status = child.wait()?;
-    ensure!(status.success(), "minigpt train failed: {status}");
-    ensure!(rows.len() > SETTLED, "{} steps are too few to compare", rows.len());
-    Ok((rows, memory))
-}
-
-/// Resident memory of a process, where Linux's `/proc` tells it.
-fn resident_mebibytes(process: u32) -> Option<f64> {
-    let status = fs_err::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    let kibibytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kibibytes / 1024.0)
-}
-
-fn report(steps: &[Step], memory: &[f64]) -> Result<()> {
-    let (first, last) = (steps[0], steps[steps.len() - 1]);
-    let elapsed = last.seconds - first.seconds;
-    let inside = seconds_in_steps(steps);
-    let taken = steps.len() - 1;
-    println!("{taken} steps in {elapsed:.2} s: {:.2} ms a step", 1e3 * elapsed / taken as f64);
-    println!(
-        "outside the steps (data, metrics, events, progress): {:.2} % of the time",
-        100.0 * (1.0 - inside / elapsed)
-    );
-    for at in [SETTLED, steps.len() / 4, steps.len() / 2, steps.len() * 3 / 4, steps.len()] {
-        println!("resident after step {at}: {:.1} MiB", memory[at - 1]);
+    let report = Report {
+        processor: processor(),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        shapes: measured,
+        decode: program::decode()?,
+        tokenize_megabytes_per_second: tokenize()?,
+        start_milliseconds: start()?,
+    };
+    println!("decode: {:.0} tokens a second", report.decode.tokens_per_second);
+    println!("tokenize: {:.1} MB a second", report.tokenize_megabytes_per_second);
+    println!("start: {:.1} ms", report.start_milliseconds);
+    fs_err::create_dir_all(&bench.out)?;
+    let json = bench.out.join("bench.json");
+    fs_err::write(&json, serde_json::to_string_pretty(&report)?)?;
+    println!("wrote {}", json.display());
+    if !bench.quick {
+        let picture = bench.out.join("bench.png");
+        plot::draw(&report.shapes, &picture)?;
+        println!("wrote {}", picture.display());
     }
-    let highest = memory[SETTLED..].iter().copied().fold(f64::NAN, f64::max);
-    let growth = highest / memory[SETTLED - 1] - 1.0;
-    println!("highest after step {SETTLED}: {highest:.1} MiB, {:+.1} %", 100.0 * growth);
     Ok(())
 }
 
-/// Seconds spent inside all steps but the first.
-fn seconds_in_steps(steps: &[Step]) -> f64 {
-    let pairs = steps.windows(2);
-    pairs.map(|pair| (pair[1].tokens - pair[0].tokens) as f64 / pair[1].tokens_per_second).sum()
+/// Every program in turn, several times: the machine may be slower for a while.
+fn measure(shape: &Shape, programs: &[Program], bench: &Bench) -> Result<Measured> {
+    let mut best: Vec<(Program, Figures)> = Vec::new();
+    for round in 0..bench.rounds.max(1) {
+        for (index, program) in programs.iter().enumerate() {
+            let figures = program.train(shape, bench.peer.as_deref())?;
+            match round {
+                0 => best.push((*program, figures)),
+                _ => best[index].1.improve(figures),
+            }
+        }
+    }
+    Ok(Measured { shape: *shape, programs: best })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seconds_follow_from_tokens_and_speed() {
-        let at = |step: u64, tokens_per_second| Step {
-            tokens: 100 * step,
-            tokens_per_second,
-            seconds: 0.0,
-        };
-        assert_eq!(seconds_in_steps(&[at(1, 1.0), at(2, 50.0), at(3, 200.0)]), 2.5);
+impl Measured {
+    fn print(&self) {
+        for (program, figures) in &self.programs {
+            let shape = self.shape.to_string();
+            let faults = figures.page_faults_per_step.unwrap_or(f64::NAN);
+            let memory = figures.peak_memory.unwrap_or(f64::NAN);
+            let milliseconds = 1e3 * figures.seconds_per_step;
+            println!("{shape:44} {program:26} {milliseconds:9.1} {memory:9.0} {faults:12.0}");
+        }
+        let (ours, peers) = (self.ours(), self.peers());
+        let fastest = peers.clone().map(|peer| peer.seconds_per_step).reduce(f64::min);
+        let leanest = peers.filter_map(|peer| peer.peak_memory).reduce(f64::min);
+        if let (Some(fastest), Some(leanest), Some(memory)) = (fastest, leanest, ours.peak_memory) {
+            println!(
+                "{:44} PyTorch's best over ours: time {:.2}, memory {:.2}",
+                "",
+                fastest / ours.seconds_per_step,
+                leanest / memory
+            );
+        }
     }
 
-    #[test]
-    fn events_are_read() {
-        let step = r#"{"event":"step","split":"train","step":3,"passes":0.1,"tokens":96,"loss":2.0,
-            "learning_rate":0.1,"grad_norm":1.0,"tokens_per_second":10.0,"seconds":4.0}"#;
-        assert!(matches!(serde_json::from_str(step), Ok(Event::Step(Step { tokens: 96, .. }))));
-        let other = r#"{"event":"validating","done":1,"total":2}"#;
-        assert!(matches!(serde_json::from_str(other), Ok(Event::Other)));
+    fn ours(&self) -> &Figures {
+        &self.programs[0].1
     }
+
+    fn peers(&self) -> impl Iterator<Item = &Figures> + Clone {
+        self.programs[1..].iter().map(|(_, figures)| figures)
+    }
+}
+
+/// Megabytes a second through GPT-2's tokenizer, from the embedded novels to a fresh cache.
+fn tokenize() -> Result<f64> {
+    let cache = std::env::temp_dir().join(format!("minigpt-bench-{}", std::process::id()));
+    let began = Instant::now();
+    let mut command = Command::new(PROGRAM);
+    command.args(["data", "prepare", "embedded", "--tokenizer", "gpt2", "--json", "--cache"]);
+    quietly(command.arg(&cache))?;
+    let seconds = began.elapsed().as_secs_f64();
+    fs_err::remove_dir_all(&cache)?;
+    // Austen's four novels, `crates/minigpt-data/README.md` has their size.
+    Ok(2.668_487 / seconds)
+}
+
+/// Milliseconds until the program has said its version, the fastest of ten.
+fn start() -> Result<f64> {
+    let mut fastest = f64::INFINITY;
+    for _ in 0..10 {
+        let began = Instant::now();
+        quietly(Command::new(PROGRAM).arg("--version"))?;
+        fastest = began.elapsed().as_secs_f64().min(fastest);
+    }
+    Ok(1e3 * fastest)
+}
+
+fn quietly(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("could not start {command:?}"))?;
+    anyhow::ensure!(
+        output.status.success(),
+        "{command:?} failed: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The processor's name, where Linux's `/proc` tells it.
+fn processor() -> String {
+    let info = fs_err::read_to_string(Path::new("/proc/cpuinfo")).unwrap_or_default();
+    let line = info.lines().find(|line| line.starts_with("model name"));
+    let name = line.and_then(|line| line.split_once(':')).map(|(_, name)| name.trim());
+    name.unwrap_or(std::env::consts::ARCH).to_owned()
 }

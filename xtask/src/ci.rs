@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use crate::cargo::{self, cargo};
 
 /// The crates that others may build on, in the order of their dependencies.
-const LIBRARIES: [&str; 3] = ["minigpt-model", "minigpt-data", "minigpt-train"];
+const LIBRARIES: [&str; 4] = ["minigpt-ops", "minigpt-model", "minigpt-data", "minigpt-train"];
 
 /// What the model crate must never need: it is for people who bring their own program.
 const NOT_IN_MODEL: [&str; 4] = ["tokenizers", "plotters", "clap", "burn-train"];

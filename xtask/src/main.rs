@@ -23,8 +23,10 @@ Examples:
   cargo xtask train --help                   … and so does this: it builds minigpt first
   cargo xtask test                           unit, integration and doc tests of the workspace
   cargo xtask test packing -- --nocapture    arguments go to `cargo test`
-  cargo xtask bench                          what the engine costs beside the steps; memory
-  cargo xtask bench --steps 100 --preset austen
+  cargo xtask bench --quick                  a training step, decoding, tokenizing, starting
+  cargo xtask bench --peer venv/bin/python   over many shapes, in turn with PyTorch
+  cargo xtask bench engine                   what the engine costs beside the steps; memory
+  cargo xtask bench engine --steps 100 --preset austen
   cargo xtask ci                             all that CI checks, cheapest first
   cargo xtask ci --only fmt --only clippy    some of it
   cargo xtask ci --skip package";
@@ -52,7 +54,7 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Measure the training engine: time outside the steps, and memory over a thousand of them
+    /// Measure speed and memory: training steps over many shapes, decoding, tokenizing, starting
     Bench(bench::Bench),
     /// Run all checks of CI, cheapest first, and stop at the first failure
     Ci(ci::Selection),
@@ -119,9 +121,11 @@ mod tests {
     }
 
     #[test]
-    fn bench_passes_what_it_does_not_know_on() {
-        assert!(parse("xtask bench --steps 100 --preset austen").is_ok());
-        assert!(parse("xtask bench --steps many").is_err());
+    fn bench_measures_steps_or_the_engine() {
+        assert!(parse("xtask bench engine --steps 100 --preset austen").is_ok());
+        assert!(parse("xtask bench engine --steps many").is_err());
+        assert!(parse("xtask bench --quick --peer python3").is_ok());
+        assert!(parse("xtask bench --preset austen").is_err());
     }
 
     #[test]

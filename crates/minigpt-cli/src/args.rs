@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Data(DataCommand),
     /// Draw the loss curves of one run, or of several overlaid
     Plot(PlotArgs),
+    /// Time training steps or written tokens of a model of any shape, on random tokens
+    Bench(BenchArgs),
     /// List the devices that can train
     Devices(DevicesArgs),
 }
@@ -241,6 +243,47 @@ pub(crate) struct PlotArgs {
   minigpt devices --json")]
 pub(crate) struct DevicesArgs {
     /// Print a JSON array
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt bench                                  the article's model, 50257 ids
+  minigpt bench --vocab 4096 --context 256 --batch 8
+  minigpt bench --decode                         tokens a second, one text")]
+pub(crate) struct BenchArgs {
+    /// Token ids
+    #[arg(long, default_value_t = 50257)]
+    pub(crate) vocab: usize,
+    /// Positions
+    #[arg(long, default_value_t = 128)]
+    pub(crate) context: usize,
+    /// Blocks
+    #[arg(long, default_value_t = 4)]
+    pub(crate) layers: usize,
+    /// Heads of each block
+    #[arg(long, default_value_t = 8)]
+    pub(crate) heads: usize,
+    /// Width of the residual stream
+    #[arg(long, default_value_t = 256)]
+    pub(crate) width: usize,
+    /// Windows in a step
+    #[arg(long, default_value_t = 16)]
+    pub(crate) batch: usize,
+    /// Probability that a value is dropped while training
+    #[arg(long, default_value_t = 0.1)]
+    pub(crate) dropout: f64,
+    /// Steps to time, after two that are not
+    #[arg(long, default_value_t = 6)]
+    pub(crate) steps: usize,
+    /// Time writing instead: as many tokens as the context has positions
+    #[arg(long)]
+    pub(crate) decode: bool,
+    /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: DeviceChoice,
+    /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Attention(args) => commands::attention::run(&args),
         Command::Data(command) => commands::data::run(&command),
         Command::Plot(args) => commands::plot::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Devices(args) => commands::devices::run(&args),
     };
     match outcome {

@@ -2,11 +2,10 @@
 
 use burn::module::Module;
 use burn::nn::{Dropout, Linear};
-use burn::tensor::{Bool, Device, Tensor, activation};
+use burn::tensor::{Bool, Int, Tensor, s};
 
-/// Stands for minus infinity in masked scores: its exponential is exactly zero in `f32`, and
-/// unlike infinity it can be written as a literal in every shader language.
-const MASKED_SCORE: f32 = -1e9;
+use crate::ops::plain::{attention_weights, heads, mix};
+use crate::ops::{self, Chances};
 
 /// Causal multi-head self-attention with one fused projection for queries, keys and values.
 #[derive(Module, Debug)]
@@ -19,35 +18,64 @@ pub struct CausalSelfAttention {
     pub(crate) n_head: usize,
 }
 
-/// Keys and values of one block for the positions seen so far, `[batch, n_head, time, head_size]`.
+/// Keys and values of one block for the positions seen so far.
+///
+/// There is room for more than these, so that a further position is written where it belongs and the others
+/// stay where they are.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LayerCache(Option<[Tensor<4>; 2]>);
+pub(crate) struct LayerCache {
+    /// `[batch, n_head, room, head_size]` each.
+    pair: Option<[Tensor<4>; 2]>,
+    len: usize,
+}
 
 impl LayerCache {
-    /// Joins the keys and values of further positions, and gives those of all.
+    /// Joins the keys and values of further positions, and gives those of all:
+    /// `[batch, n_head, past + time, head_size]`.
     fn extend(&mut self, keys: Tensor<4>, values: Tensor<4>) -> [Tensor<4>; 2] {
-        let all = match self.0.take() {
-            None => [keys, values],
-            Some([before, values_before]) => {
-                [Tensor::cat(vec![before, keys], 2), Tensor::cat(vec![values_before, values], 2)]
+        let past = self.len;
+        self.len += keys.dims()[2];
+        let len = self.len;
+        let pair = match self.pair.take() {
+            Some(pair) if pair[0].dims()[2] >= len => pair,
+            smaller => {
+                let [batch, n_head, _, head_size] = keys.dims();
+                let room = [batch, n_head, len.next_power_of_two(), head_size];
+                let larger = [&keys, &values].map(|part| Tensor::zeros(room, &part.device()));
+                match smaller {
+                    None => larger,
+                    Some(smaller) => write(larger, 0, smaller.map(|part| part.narrow(2, 0, past))),
+                }
             }
         };
-        self.0.insert(all).clone()
+        let pair = write(pair, past, [keys, values]);
+        self.pair.insert(pair).clone().map(|part| part.narrow(2, 0, len))
     }
 
     /// The cache of these rows of the batch, in this order.
-    pub(crate) fn select(self, rows: &Tensor<1, burn::tensor::Int>) -> Self {
-        Self(self.0.map(|pair| pair.map(|tensor| tensor.select(0, rows.clone()))))
+    pub(crate) fn select(self, rows: &Tensor<1, Int>) -> Self {
+        let pair = self.pair.map(|pair| pair.map(|part| part.select(0, rows.clone())));
+        Self { pair, len: self.len }
     }
 }
 
+/// Puts positions into the third dimension of both tensors, from `first` on.
+fn write(pair: [Tensor<4>; 2], first: usize, positions: [Tensor<4>; 2]) -> [Tensor<4>; 2] {
+    let [keys, values] = pair;
+    let [new_keys, new_values] = positions;
+    let put = |all: Tensor<4>, new: Tensor<4>| {
+        let time = new.dims()[2];
+        all.slice_assign(s![.., .., first..first + time, ..], new)
+    };
+    [put(keys, new_keys), put(values, new_values)]
+}
+
 impl CausalSelfAttention {
-    /// `x` `[batch, time, n_embd]` and the causal mask `[1, 1, time, time]` to
-    /// `[batch, time, n_embd]`.
-    pub fn forward(&self, x: Tensor<3>, mask: Tensor<4, Bool>) -> Tensor<3> {
-        let [q, k, v] = self.heads(x);
-        let weights = self.dropout.forward(weights(q, k, Some(mask)));
-        self.mix(weights, v)
+    /// `x` `[batch, time, n_embd]` to the same shape; each position sees itself and those before.
+    pub fn forward(&self, x: Tensor<3>, chances: &mut Chances) -> Tensor<3> {
+        let qkv = ops::linear(x, &self.c_attn); // [batch, time, 3 * n_embd]
+        let mixed = ops::causal_attention(qkv, self.n_head, chances.next(&self.dropout));
+        ops::linear(mixed, &self.c_proj)
     }
 
     /// As [`forward`](Self::forward) for `time` positions after the `past` ones in `cache`, with a
@@ -58,9 +86,9 @@ impl CausalSelfAttention {
         mask: Option<Tensor<4, Bool>>,
         cache: &mut LayerCache,
     ) -> Tensor<3> {
-        let [q, k, v] = self.heads(x);
+        let [q, k, v] = heads(ops::linear(x, &self.c_attn), self.n_head);
         let [k, v] = cache.extend(k, v);
-        self.mix(weights(q, k, mask), v)
+        ops::linear(mix(attention_weights(q, k, mask), v), &self.c_proj)
     }
 
     /// As [`forward`](Self::forward), with the attention weights `[batch, n_head, time, time]`.
@@ -69,45 +97,8 @@ impl CausalSelfAttention {
         x: Tensor<3>,
         mask: Tensor<4, Bool>,
     ) -> (Tensor<3>, Tensor<4>) {
-        let [q, k, v] = self.heads(x);
-        let weights = weights(q, k, Some(mask));
-        (self.mix(weights.clone(), v), weights)
+        let [q, k, v] = heads(ops::linear(x, &self.c_attn), self.n_head);
+        let weights = attention_weights(q, k, Some(mask));
+        (ops::linear(mix(weights.clone(), v), &self.c_proj), weights)
     }
-
-    /// Queries, keys and values, each `[batch, n_head, time, head_size]`.
-    fn heads(&self, x: Tensor<3>) -> [Tensor<4>; 3] {
-        let [batch, time, n_embd] = x.dims();
-        let head_size = n_embd / self.n_head;
-        let qkv = self.c_attn.forward(x); // [batch, time, 3 * n_embd]
-        [0, 1, 2].map(|part| {
-            qkv.clone()
-                .narrow(2, part * n_embd, n_embd)
-                .reshape([batch, time, self.n_head, head_size])
-                .swap_dims(1, 2) // [batch, n_head, time, head_size]
-        })
-    }
-
-    /// The values by their weights, projected: `[batch, time, n_embd]`.
-    fn mix(&self, weights: Tensor<4>, values: Tensor<4>) -> Tensor<3> {
-        let [batch, n_head, time, _] = weights.dims();
-        let n_embd = n_head * values.dims()[3];
-        let mixed = weights.matmul(values).swap_dims(1, 2); // [batch, time, n_head, head_size]
-        self.c_proj.forward(mixed.reshape([batch, time, n_embd]))
-    }
-}
-
-/// How much each query attends to each key: `[batch, n_head, queries, keys]`, rows that sum to one.
-fn weights(q: Tensor<4>, k: Tensor<4>, mask: Option<Tensor<4, Bool>>) -> Tensor<4> {
-    let head_size = q.dims()[3];
-    let scores = q.matmul(k.swap_dims(2, 3)) / (head_size as f64).sqrt();
-    let scores = match mask {
-        Some(mask) => scores.mask_fill(mask, MASKED_SCORE),
-        None => scores,
-    };
-    activation::softmax(scores, 3)
-}
-
-/// True where a query may not look: at keys later than itself. `[1, 1, time, time]`.
-pub(crate) fn causal_mask(time: usize, device: &Device) -> Tensor<4, Bool> {
-    Tensor::<2, Bool>::tril_mask([time, time], 0, device).unsqueeze()
 }

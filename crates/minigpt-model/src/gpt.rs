@@ -7,11 +7,13 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal, NormalError};
 
-use crate::attention::{CausalSelfAttention, causal_mask};
+use crate::attention::CausalSelfAttention;
 use crate::block::{Block, LayerNorm, Mlp};
 use crate::cache::KvCache;
 use crate::config::{ConfigError, GptConfig};
-use crate::loss::{SmoothedLoss, cross_entropy_sum, smoothed_cross_entropy_sum};
+use crate::loss::SmoothedLoss;
+use crate::ops::plain::causal_mask;
+use crate::ops::{self, Chances};
 
 /// GPT-2's architecture ([Radford et al., 2019](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf)).
 ///
@@ -96,20 +98,16 @@ impl Gpt {
         let block_size = self.block_size();
         assert!(time <= block_size, "{time} tokens exceed the context of {block_size}");
 
-        let mask = causal_mask(time, &tokens.device());
-        let x = self.embed_from_start(tokens);
-        self.ln_f.forward(self.h.iter().fold(x, |x, block| block.forward(x, mask.clone())))
+        let mut chances = Chances::draw(&self.wte.weight.lazy_device());
+        let x = self.embed(tokens, &mut chances);
+        let x = self.h.iter().fold(x, |x, block| block.forward(x, &mut chances));
+        self.ln_f.forward(x)
     }
 
-    /// Token ids `[batch, time]` at positions `[1 or batch, time]` to `[batch, time, n_embd]`.
-    fn embed(&self, tokens: Tensor<2, Int>, positions: Tensor<2, Int>) -> Tensor<3> {
-        self.dropout.forward(self.wte.forward(tokens) + self.wpe.forward(positions))
-    }
-
-    fn embed_from_start(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
-        let time = tokens.dims()[1] as i64;
-        let positions = Tensor::<1, Int>::arange(0..time, &tokens.device()).unsqueeze(); // [1, time]
-        self.embed(tokens, positions)
+    /// Token ids `[batch, time]` at the first positions to `[batch, time, n_embd]`.
+    fn embed(&self, tokens: Tensor<2, Int>, chances: &mut Chances) -> Tensor<3> {
+        let [wte, wpe] = [&self.wte, &self.wpe].map(|embedding| embedding.weight.val());
+        ops::embed(tokens, wte, wpe, chances.next(&self.dropout))
     }
 
     /// Logits of the next token at every position, `[batch, time]` to `[batch, time, vocab_size]`.
@@ -152,7 +150,7 @@ impl Gpt {
         let [_, time] = tokens.dims();
         let device = tokens.device();
         let (positions, mask) = cache.advance(time, self.block_size(), &device);
-        let x = self.embed(tokens, positions);
+        let x = self.wte.forward(tokens) + self.wpe.forward(positions);
         let layers = self.h.iter().zip(cache.layers(self.h.len()));
         let x = layers.fold(x, |x, (block, layer)| block.forward_cached(x, mask.clone(), layer));
         let last = self.ln_f.forward(x.narrow(1, time - 1, 1)); // [batch, 1, n_embd]
@@ -178,7 +176,7 @@ impl Gpt {
     /// As [`hidden`](Self::hidden).
     pub fn attention(&self, tokens: Tensor<2, Int>) -> Vec<Tensor<4>> {
         let mask = causal_mask(tokens.dims()[1], &tokens.device());
-        let mut x = self.embed_from_start(tokens);
+        let mut x = self.embed(tokens, &mut Chances::none());
         let mut traces = Vec::with_capacity(self.h.len());
         for block in &self.h {
             let (next, weights) = block.forward_traced(x, mask.clone());
@@ -198,7 +196,7 @@ impl Gpt {
     /// # Panics
     /// As [`hidden`](Self::hidden).
     pub fn loss_sum(&self, tokens: Tensor<2, Int>, targets: Tensor<2, Int>) -> Tensor<1> {
-        cross_entropy_sum(self.hidden(tokens), self.wte.weight.val(), targets)
+        self.smoothed_loss_sum(tokens, targets, 0.0).objective
     }
 
     /// As [`loss_sum`](Self::loss_sum), with label smoothing in the part that is minimised
@@ -212,11 +210,13 @@ impl Gpt {
         targets: Tensor<2, Int>,
         smoothing: f64,
     ) -> SmoothedLoss {
-        smoothed_cross_entropy_sum(self.hidden(tokens), self.wte.weight.val(), targets, smoothing)
+        let hidden = self.hidden(tokens).flatten(0, 1); // [batch * time, n_embd]
+        let targets = targets.flatten(0, 1); // [batch * time]
+        ops::linear_cross_entropy(hidden, self.wte.weight.val(), targets, smoothing)
     }
 
     fn head(&self, hidden: Tensor<3>) -> Tensor<3> {
-        hidden.matmul(self.wte.weight.val().transpose().unsqueeze())
+        ops::head(hidden, self.wte.weight.val())
     }
 }
 

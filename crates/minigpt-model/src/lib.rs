@@ -9,6 +9,7 @@ mod decode;
 mod generate;
 mod gpt;
 mod loss;
+mod ops;
 mod safetensors;
 mod sampling;
 
@@ -21,6 +22,7 @@ pub use decode::{Decoder, PromptError};
 pub use generate::{BatchGenerator, Beam, GenerateError, Generator, Policy, beam_search};
 pub use gpt::Gpt;
 pub use loss::{IGNORE_INDEX, SmoothedLoss};
+pub use ops::Chances;
 pub use safetensors::WeightsError;
 pub use sampling::{Draw, Sampling, SamplingError, log_probability};
 

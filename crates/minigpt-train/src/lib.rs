@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod adamw;
 mod application;
 mod attention;
 mod attention_page;
@@ -12,6 +13,7 @@ mod dashboard;
 mod engine;
 mod error;
 mod evaluation;
+mod measure;
 mod metrics;
 mod optimizer;
 mod overrides;
@@ -47,6 +49,7 @@ pub use dashboard::Dashboard;
 pub use engine::{Observer, TrainEvent};
 pub use error::TrainError;
 pub use evaluation::Evaluation;
+pub use measure::{time_steps, time_tokens};
 pub use metrics::{Row, Split, read_metrics};
 pub use plot::{Axis, Curve, Quantity, draw_attention, draw_curves};
 pub use report::{plot_title, sample};

@@ -2,21 +2,15 @@
 
 use burn::module::ParamGroup;
 use burn::optim::decay::WeightDecayConfig;
-use burn::optim::{AdamWConfig, AdjustLrFn, ModuleOptimizer, MuonConfig};
+use burn::optim::{AdjustLrFn, ModuleOptimizer, MuonConfig};
 
+use crate::adamw::AdamW;
 use crate::config::{OptimizerConfig, OptimizerKind};
 
 /// AdamW, with decay on the matrices only: a decayed bias or scale costs capacity and regularises
 /// nothing. With Muon, the matrices inside the blocks are its.
 pub(crate) fn optimizer(config: &OptimizerConfig) -> ModuleOptimizer {
-    let adamw = |weight_decay: f32| {
-        AdamWConfig::new()
-            .with_beta_1(config.beta_1)
-            .with_beta_2(config.beta_2)
-            .with_epsilon(config.epsilon)
-            .with_weight_decay(weight_decay)
-            .build()
-    };
+    let adamw = |weight_decay: f32| AdamW::new(config, weight_decay);
     let all = ModuleOptimizer::from(adamw(0.0));
     let matrices = group(r"(wte|wpe|c_attn|c_proj|c_fc)\.weight$");
     let all = all.with_group(matrices, adamw(config.weight_decay), None);

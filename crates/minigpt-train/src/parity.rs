@@ -11,7 +11,7 @@ use crate::batches::TokenBatch;
 use crate::config::{OptimizerConfig, OptimizerKind, ScheduleConfig};
 use crate::optimizer::optimizer;
 use crate::schedule::Schedule;
-use crate::trainee::{Trainee, clip_global_norm};
+use crate::trainee::{Trainee, take_step};
 
 const WEIGHTS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -36,11 +36,8 @@ fn train(kind: OptimizerKind, batches: &Value) -> Vec<[f64; 3]> {
         };
         let predicted = rows.len() * time;
         let batch = TokenBatch { tokens: part(0..time), targets: part(1..time + 1), predicted };
-        let output = learner.train_step(batch);
-        let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, config.grad_clip);
-        learner.lr_step();
-        learner.optimizer_step(gradients);
-        let loss = f64::from(output.item.nats.into_scalar::<f32>()) / predicted as f64;
+        let (loss, norm) = take_step(&mut learner, batch, config.grad_clip);
+        let loss = f64::from(loss.nats.into_scalar::<f32>()) / predicted as f64;
         [loss, norm.into_scalar::<f32>().into(), learner.lr_current().base()]
     };
     batches.into_iter().map(step).collect()

@@ -1,11 +1,13 @@
 //! The model as burn-train sees it: one step forward and backward, and the gradient limit.
 
+use burn::backend::Flex;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{ExecutionError, Tensor};
-use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
+use burn::train::{InferenceStep, ItemLazy, Learner, TrainOutput, TrainStep};
 use minigpt_model::Gpt;
 
+use crate::adamw::{is_in_memory, memory};
 use crate::batches::TokenBatch;
 
 /// A [`Gpt`] in training. The field's name completes the weights' paths to those of Hugging Face's
@@ -88,6 +90,19 @@ impl InferenceStep for Trainee {
     }
 }
 
+/// One step of the weights against the gradient of a batch, whose norm `[1]` is returned with the loss.
+pub(crate) fn take_step(
+    learner: &mut Learner<Trainee>,
+    batch: TokenBatch,
+    grad_clip: f32,
+) -> (StepLoss, Tensor<1>) {
+    let output = learner.train_step(batch);
+    let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, grad_clip);
+    learner.lr_step();
+    learner.optimizer_step(gradients);
+    (output.item, norm)
+}
+
 /// Scales all gradients by one factor so that their common norm is at most `limit`, and returns
 /// them with the norm before, `[1]` ([Pascanu et al., 2013](https://arxiv.org/abs/1211.5063)).
 ///
@@ -106,6 +121,14 @@ pub(crate) fn clip_global_norm<M: Module>(
     let norm = sum.sqrt();
     // torch.nn.utils.clip_grad_norm_ guards the division with the same 1e-6.
     let factor = (norm.clone() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0);
+    let factor = match is_in_memory(&factor) {
+        true => Factor::Known(factor.into_scalar()),
+        false => Factor::OnDevice(factor),
+    };
+    // Most gradients of a training are within the limit.
+    if matches!(factor, Factor::Known(1.0)) {
+        return (gradients, norm);
+    }
     let mut scale = Scale { gradients, factor };
     module.visit(&mut scale);
     (scale.gradients, norm)
@@ -119,7 +142,7 @@ struct SumOfSquares<'a> {
 impl ModuleVisitor for SumOfSquares<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let Some(gradient) = self.gradients.get::<D>(param.id) else { return };
-        let square = gradient.square().sum();
+        let square = sum_of_squares(gradient);
         self.sum = Some(match self.sum.take() {
             Some(sum) => sum + square,
             None => square,
@@ -127,15 +150,47 @@ impl ModuleVisitor for SumOfSquares<'_> {
     }
 }
 
+/// `[1]`.
+fn sum_of_squares<const D: usize>(gradient: Tensor<D>) -> Tensor<1> {
+    if !is_in_memory(&gradient) {
+        return gradient.square().sum();
+    }
+    let device = gradient.device();
+    let sum = minigpt_ops::sum_of_squares(memory(gradient).storage());
+    Tensor::from_floats([sum as f32], &device)
+}
+
+/// `gradient` times `factor`, where it lies if it can.
+fn scaled<const D: usize>(gradient: Tensor<D>, factor: f32) -> Tensor<D> {
+    if !is_in_memory(&gradient) {
+        return gradient.mul_scalar(factor);
+    }
+    let mut gradient = memory(gradient);
+    minigpt_ops::scale(gradient.storage_mut(), factor);
+    Tensor::from_primitive::<Flex>(gradient)
+}
+
+/// What a gradient beyond the limit is multiplied by.
+enum Factor {
+    /// A number: on the CPU it costs nothing to read.
+    Known(f32),
+    /// `[1]`: a GPU need not be waited for.
+    OnDevice(Tensor<1>),
+}
+
 struct Scale {
     gradients: GradientsParams,
-    factor: Tensor<1>,
+    factor: Factor,
 }
 
 impl ModuleVisitor for Scale {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.remove::<D>(param.id) {
-            self.gradients.register(param.id, gradient * self.factor.clone().unsqueeze());
+            let scaled = match &self.factor {
+                Factor::Known(factor) => scaled(gradient, *factor),
+                Factor::OnDevice(factor) => gradient * factor.clone().unsqueeze(),
+            };
+            self.gradients.register(param.id, scaled);
         }
     }
 }

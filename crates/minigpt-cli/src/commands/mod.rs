@@ -1,6 +1,7 @@
 //! One module per subcommand.
 
 pub(crate) mod attention;
+pub(crate) mod bench;
 pub(crate) mod data;
 pub(crate) mod devices;
 pub(crate) mod generate;

@@ -1,0 +1,117 @@
+//! `minigpt bench`.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
+use burn::tensor::Device;
+use minigpt_model::GptConfig;
+use minigpt_train::{time_steps, time_tokens};
+use serde::Serialize;
+
+use crate::args::BenchArgs;
+
+/// Steps or tokens before the clock counts: memory is fetched and caches are filled.
+const WARM_UP: usize = 2;
+
+/// What a benchmark found.
+#[derive(Serialize)]
+struct Report {
+    parameters: usize,
+    /// Median.
+    seconds_per_step: f64,
+    tokens_per_second: f64,
+    /// Highest so far, in MiB, where the system tells.
+    peak_memory: Option<f64>,
+    /// Pages that a step fetched anew, where the system tells.
+    page_faults_per_step: Option<f64>,
+}
+
+pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
+    ensure!(args.batch > 0, "--batch is 0: expected at least 1");
+    ensure!(args.steps > 0, "--steps is 0: expected at least 1");
+    let config = GptConfig::new(args.vocab, args.context, args.layers, args.heads, args.width)
+        .with_dropout(args.dropout);
+    config.validate()?;
+    let device = args.device.resolve()?.device;
+    let report = match args.decode {
+        true => decode(&config, &device)?,
+        false => train(&config, args, &device)?,
+    };
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        report.print(if args.decode { "token" } else { "step" });
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Seconds and page faults of each step so far.
+#[derive(Default)]
+struct Watch {
+    seconds: Vec<f64>,
+    page_faults: Vec<Option<f64>>,
+}
+
+impl Watch {
+    fn step(&mut self, seconds: f64) {
+        self.seconds.push(seconds);
+        self.page_faults.push(page_faults());
+    }
+}
+
+fn train(config: &GptConfig, args: &BenchArgs, device: &Device) -> Result<Report> {
+    let mut watch = Watch::default();
+    let steps = args.steps + WARM_UP;
+    time_steps(config, args.batch, steps, device, |seconds| watch.step(seconds))?;
+    Ok(Report::new(config, &watch, args.batch * args.context))
+}
+
+fn decode(config: &GptConfig, device: &Device) -> Result<Report> {
+    let mut watch = Watch::default();
+    time_tokens(config, config.block_size.max(WARM_UP + 1), device, |seconds| watch.step(seconds))?;
+    Ok(Report::new(config, &watch, 1))
+}
+
+impl Report {
+    fn new(config: &GptConfig, watch: &Watch, tokens: usize) -> Self {
+        let mut seconds = watch.seconds[WARM_UP..].to_vec();
+        seconds.sort_by(f64::total_cmp);
+        let seconds_per_step = seconds[seconds.len() / 2];
+        let (before, after) = (watch.page_faults[WARM_UP - 1], watch.page_faults.last());
+        let faults = after.copied().flatten().zip(before).map(|(after, before)| after - before);
+        Self {
+            parameters: config.parameter_counts().total(),
+            seconds_per_step,
+            tokens_per_second: tokens as f64 / seconds_per_step,
+            peak_memory: peak_memory(),
+            page_faults_per_step: faults.map(|faults| faults / seconds.len() as f64),
+        }
+    }
+
+    fn print(&self, what: &str) {
+        println!("parameters      {}", self.parameters);
+        println!("time            {:.2} ms a {what}", 1e3 * self.seconds_per_step);
+        println!("speed           {:.0} tokens a second", self.tokens_per_second);
+        if let Some(peak) = self.peak_memory {
+            println!("peak memory     {peak:.0} MiB");
+        }
+        if let Some(faults) = self.page_faults_per_step {
+            println!("page faults     {faults:.0} a {what}");
+        }
+    }
+}
+
+/// The most memory that this process has had, in MiB, where Linux's `/proc` tells it.
+fn peak_memory() -> Option<f64> {
+    let status = fs_err::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kibibytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kibibytes / 1024.0)
+}
+
+/// Pages that this process has fetched without a disk, where Linux's `/proc` tells it.
+fn page_faults() -> Option<f64> {
+    let stat = fs_err::read_to_string("/proc/self/stat").ok()?;
+    // The name before may have spaces and ends with a parenthesis; the count is the eighth after it.
+    stat.rsplit(')').next()?.split_whitespace().nth(7)?.parse().ok()
+}

@@ -1,0 +1,345 @@
+//! The backward passes of the fused operations.
+
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Autodiff, Flex, TensorMetadata};
+use minigpt_ops::{Dropout, RowStatistics};
+
+use super::fused::{
+    self, FlexTensor, Fused, Ids, attention_shape, contiguous, dropped, last_dim, scalars, tensor,
+    values,
+};
+use super::memory::buffer;
+
+impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
+    fn embed(
+        tokens: IntTensor<Self>,
+        wte: FloatTensor<Self>,
+        wpe: FloatTensor<Self>,
+        dropout: Dropout,
+    ) -> FloatTensor<Self> {
+        let tokens = Ids::new(tokens);
+        let ([wte, wpe], nodes) = split([wte, wpe]);
+        let y = fused::embed(&tokens, &wte, &wpe, dropout);
+        let rows = [&wte, &wpe].map(|table| values(table).len() / last_dim(table));
+        record::<_, C, _>(Embed, nodes, y, (tokens, rows, dropout))
+    }
+
+    fn layer_norm(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let ([x, weight, bias], nodes) = split([x, weight, bias]);
+        let (y, statistics) = fused::layer_norm(&x, &weight, &bias);
+        record::<_, C, _>(LayerNorm, nodes, y, (x, weight, statistics))
+    }
+
+    fn linear(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let ([x, weight, bias], nodes) = split([x, weight, bias]);
+        let y = fused::linear(&x, &weight, &bias);
+        record::<_, C, _>(Linear, nodes, y, (x, weight))
+    }
+
+    fn mlp(
+        x: FloatTensor<Self>,
+        w_fc: FloatTensor<Self>,
+        b_fc: FloatTensor<Self>,
+        w_proj: FloatTensor<Self>,
+        b_proj: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let ([x, w_fc, b_fc, w_proj, b_proj], nodes) = split([x, w_fc, b_fc, w_proj, b_proj]);
+        let hidden = fused::project(&x, &w_fc);
+        let y = fused::linear(&fused::bias_gelu(&hidden, &b_fc), &w_proj, &b_proj);
+        record::<_, C, _>(Mlp, nodes, y, MlpState { x, hidden, w_fc, b_fc, w_proj })
+    }
+
+    fn residual_dropout(
+        x: FloatTensor<Self>,
+        branch: FloatTensor<Self>,
+        dropout: Dropout,
+    ) -> FloatTensor<Self> {
+        let ([x, branch], nodes) = split([x, branch]);
+        let y = fused::residual_dropout(&x, &branch, dropout);
+        record::<_, C, _>(ResidualDropout, nodes, y, dropout)
+    }
+
+    fn causal_attention(
+        qkv: FloatTensor<Self>,
+        n_head: usize,
+        dropout: Dropout,
+    ) -> FloatTensor<Self> {
+        let ([qkv], nodes) = split([qkv]);
+        let (out, log_sums) = fused::causal_attention(&qkv, n_head, dropout);
+        let state = AttentionState { qkv, n_head, dropout, out: out.clone(), log_sums };
+        record::<_, C, _>(CausalAttention, nodes, out, state)
+    }
+
+    fn linear_cross_entropy(
+        hidden: FloatTensor<Self>,
+        head: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        smoothing: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        if !hidden.is_tracked() && !head.is_tracked() {
+            let [hidden, head] = [hidden, head].map(FloatTensor::<Self>::into_primitive);
+            let (objective, nats) = Flex::linear_cross_entropy(hidden, head, targets, smoothing);
+            return (FloatTensor::<Self>::new(objective), FloatTensor::<Self>::new(nats));
+        }
+        let targets = Ids::new(targets);
+        let ([hidden, head], nodes) = split([hidden, head]);
+        let (mut d_hidden, mut d_head) =
+            (buffer(values(&hidden).len()), buffer(values(&head).len()));
+        let loss = minigpt_ops::linear_cross_entropy_with_gradients(
+            values(&hidden),
+            values(&head),
+            targets.values(),
+            smoothing as f32,
+            &mut d_hidden,
+            &mut d_head,
+        );
+        let (objective, nats) = scalars(loss);
+        let gradients = [tensor(d_hidden, hidden.shape()), tensor(d_head, head.shape())];
+        let objective = record::<_, C, _>(LinearCrossEntropy, nodes, objective, gradients);
+        (objective, FloatTensor::<Self>::new(nats))
+    }
+}
+
+/// The tensors, each in one piece of memory, and their places in the graph.
+fn split<const N: usize>(
+    inputs: [FloatTensor<Autodiff<Flex>>; N],
+) -> ([FlexTensor; N], [NodeGuard; N]) {
+    let nodes = inputs.each_ref().map(|input| input.node());
+    (inputs.map(|input| contiguous(input.into_primitive())), nodes)
+}
+
+/// Notes an operation whose gradient will be asked for.
+fn record<O, C, const N: usize>(
+    operation: O,
+    nodes: [NodeGuard; N],
+    output: FlexTensor,
+    state: O::State,
+) -> FloatTensor<Autodiff<Flex>>
+where
+    O: Backward<Flex, N>,
+    C: CheckpointStrategy,
+{
+    match operation.prepare::<C>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => prepared.finish(state, output),
+        OpsKind::UnTracked(prepared) => prepared.finish(output),
+    }
+}
+
+/// Hands each parent that is tracked its gradient.
+fn register<const N: usize>(
+    parents: [Option<NodeId>; N],
+    grads: &mut Gradients,
+    gradients: [FlexTensor; N],
+) {
+    for (parent, gradient) in parents.into_iter().zip(gradients) {
+        if let Some(parent) = parent {
+            grads.register::<Flex>(parent, gradient);
+        }
+    }
+}
+
+fn parents<S, const N: usize>(ops: &Ops<S, N>) -> [Option<NodeId>; N] {
+    ops.parents.each_ref().map(|parent| parent.as_ref().map(|parent| parent.id))
+}
+
+#[derive(Debug)]
+struct Embed;
+
+impl Backward<Flex, 2> for Embed {
+    /// Tokens `[batch, time]`, rows of the two tables, dropout.
+    type State = (Ids, [usize; 2], Dropout);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = contiguous(grads.consume::<Flex>(&ops.node));
+        let (tokens, rows, dropout) = &ops.state;
+        let dy = dropped(dy, *dropout);
+        let (time, n_embd) = (tokens.row_len() as i32, last_dim(&dy));
+        let positions: Vec<i32> = (0..tokens.values().len() as i32).map(|i| i % time).collect();
+        let gradients = [tokens.values(), &positions].into_iter().zip(rows).map(|(ids, rows)| {
+            let mut table = vec![0.0; rows * n_embd];
+            minigpt_ops::embedding_backward(ids, values(&dy), &mut table);
+            tensor(table, [*rows, n_embd])
+        });
+        let gradients: Vec<FlexTensor> = gradients.collect();
+        if let Ok(gradients) = gradients.try_into() {
+            register(parents(&ops), grads, gradients);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct LayerNorm;
+
+impl Backward<Flex, 3> for LayerNorm {
+    /// Input, weight, and what each row was normalised by.
+    type State = (FlexTensor, FlexTensor, Vec<RowStatistics>);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = contiguous(grads.consume::<Flex>(&ops.node));
+        let (x, weight, statistics) = &ops.state;
+        let width = last_dim(x);
+        let mut dx = buffer(values(x).len());
+        let (mut d_weight, mut d_bias) = (buffer(width), buffer(width));
+        minigpt_ops::layer_norm_backward(
+            values(x),
+            values(weight),
+            statistics,
+            values(&dy),
+            &mut dx,
+            &mut d_weight,
+            &mut d_bias,
+        );
+        let gradients = [tensor(dx, x.shape()), tensor(d_weight, [width]), tensor(d_bias, [width])];
+        register(parents(&ops), grads, gradients);
+    }
+}
+
+#[derive(Debug)]
+struct Linear;
+
+impl Backward<Flex, 3> for Linear {
+    /// Input and weight.
+    type State = (FlexTensor, FlexTensor);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = contiguous(grads.consume::<Flex>(&ops.node));
+        let (x, weight) = &ops.state;
+        let gradients = linear_backward(x, weight, &dy);
+        register(parents(&ops), grads, gradients);
+    }
+}
+
+/// Gradients of input, weight and bias.
+fn linear_backward(x: &FlexTensor, weight: &FlexTensor, dy: &FlexTensor) -> [FlexTensor; 3] {
+    let width = last_dim(weight);
+    let [mut dx, mut d_weight] = [x, weight].map(|input| buffer(values(input).len()));
+    let mut d_bias = buffer(width);
+    let (x_values, dy) = (values(x), values(dy));
+    minigpt_ops::linear_backward(x_values, values(weight), dy, &mut dx, &mut d_weight, &mut d_bias);
+    [tensor(dx, x.shape()), tensor(d_weight, weight.shape()), tensor(d_bias, [width])]
+}
+
+#[derive(Debug)]
+struct Mlp;
+
+#[derive(Clone, Debug)]
+struct MlpState {
+    x: FlexTensor,
+    /// `x · w_fc`, before bias and GELU.
+    hidden: FlexTensor,
+    w_fc: FlexTensor,
+    b_fc: FlexTensor,
+    w_proj: FlexTensor,
+}
+
+impl Backward<Flex, 5> for Mlp {
+    type State = MlpState;
+
+    fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = contiguous(grads.consume::<Flex>(&ops.node));
+        let MlpState { x, hidden, w_fc, b_fc, w_proj } = &ops.state;
+        let activated = fused::bias_gelu(hidden, b_fc);
+        let [d_activated, d_w_proj, d_b_proj] = linear_backward(&activated, w_proj, &dy);
+        drop(activated);
+
+        let width = last_dim(w_fc);
+        let (mut d_hidden, mut d_b_fc) = (buffer(values(hidden).len()), buffer(width));
+        let [hidden, d_activated] = [hidden, &d_activated].map(values);
+        minigpt_ops::bias_gelu_backward(
+            hidden,
+            values(b_fc),
+            d_activated,
+            &mut d_hidden,
+            &mut d_b_fc,
+        );
+
+        let [mut dx, mut d_w_fc] = [x, w_fc].map(|input| buffer(values(input).len()));
+        let n = d_hidden.len() / width;
+        minigpt_ops::project_backward(n, values(x), values(w_fc), &d_hidden, &mut dx, &mut d_w_fc);
+        let gradients = [
+            tensor(dx, x.shape()),
+            tensor(d_w_fc, w_fc.shape()),
+            tensor(d_b_fc, [width]),
+            d_w_proj,
+            d_b_proj,
+        ];
+        register(parents(&ops), grads, gradients);
+    }
+}
+
+#[derive(Debug)]
+struct ResidualDropout;
+
+impl Backward<Flex, 2> for ResidualDropout {
+    type State = Dropout;
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = contiguous(grads.consume::<Flex>(&ops.node));
+        let d_branch = dropped(dy.clone(), ops.state);
+        register(parents(&ops), grads, [dy, d_branch]);
+    }
+}
+
+#[derive(Debug)]
+struct CausalAttention;
+
+#[derive(Clone, Debug)]
+struct AttentionState {
+    qkv: FlexTensor,
+    n_head: usize,
+    dropout: Dropout,
+    out: FlexTensor,
+    log_sums: Vec<f32>,
+}
+
+impl Backward<Flex, 1> for CausalAttention {
+    type State = AttentionState;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let d_out = contiguous(grads.consume::<Flex>(&ops.node));
+        let AttentionState { qkv, n_head, dropout, out, log_sums } = &ops.state;
+        let mut d_qkv = buffer(values(qkv).len());
+        minigpt_ops::causal_attention_backward(
+            attention_shape(qkv, *n_head),
+            values(qkv),
+            values(out),
+            log_sums,
+            values(&d_out),
+            *dropout,
+            &mut d_qkv,
+        );
+        let gradient = tensor(d_qkv, qkv.shape());
+        register(parents(&ops), grads, [gradient]);
+    }
+}
+
+#[derive(Debug)]
+struct LinearCrossEntropy;
+
+impl Backward<Flex, 2> for LinearCrossEntropy {
+    /// The gradients of hidden states and head, made with the loss.
+    type State = [FlexTensor; 2];
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let scale = values(&contiguous(grads.consume::<Flex>(&ops.node)))[0];
+        let parents = parents(&ops);
+        let scaled = |mut gradient: FlexTensor| {
+            minigpt_ops::scale(gradient.storage_mut(), scale);
+            gradient
+        };
+        register(parents, grads, ops.state.map(scaled));
+    }
+}

@@ -1,0 +1,89 @@
+//! Dropout ([Srivastava et al., 2014](https://jmlr.org/papers/v15/srivastava14a.html)) whose chances
+//! follow from the device's seed and the place in the model.
+
+use burn::nn;
+use burn::tensor::{Device, Distribution, Tensor, TensorData};
+
+/// The chances of one forward pass: hands a [`Dropout`] to each place of the model in its order.
+///
+/// Where the fused operations run, all of them follow from one number drawn from the device, so that no
+/// mask need be stored and the number of threads does not matter. Elsewhere the device draws masks.
+#[derive(Debug)]
+pub struct Chances {
+    is_training: bool,
+    key: Option<u64>,
+    place: u64,
+}
+
+impl Chances {
+    /// Chances for a pass on `device`: only one that differentiates drops anything.
+    pub fn draw(device: &Device) -> Self {
+        let is_training = device.is_autodiff();
+        let key = (is_training && super::has_kernels(device)).then(|| draw_key(device));
+        Self { is_training, key, place: 0 }
+    }
+
+    /// For a pass that drops nothing.
+    pub fn none() -> Self {
+        Self { is_training: false, key: None, place: 0 }
+    }
+
+    /// The dropout of the next place.
+    pub(crate) fn next(&mut self, module: &nn::Dropout) -> Dropout {
+        self.place += 1;
+        if !self.is_training || module.prob == 0.0 || !module.training.is_enabled() {
+            return Dropout::Off;
+        }
+        match self.key {
+            Some(key) => {
+                Dropout::Keyed(minigpt_ops::Dropout::new(module.prob as f32, key).place(self.place))
+            }
+            None => Dropout::Drawn(module.clone()),
+        }
+    }
+}
+
+/// Drops elements at one place of one forward pass, and scales the others so that the mean stays.
+#[derive(Clone, Debug)]
+pub(crate) enum Dropout {
+    /// Drops nothing.
+    Off,
+    /// Element `i` falls by a function of a key and `i`.
+    Keyed(minigpt_ops::Dropout),
+    /// The device draws a mask.
+    Drawn(nn::Dropout),
+}
+
+impl Dropout {
+    /// For the kernels.
+    #[cfg(feature = "cpu")]
+    pub(super) fn key(&self) -> minigpt_ops::Dropout {
+        match self {
+            Self::Keyed(dropout) => *dropout,
+            Self::Off | Self::Drawn(_) => minigpt_ops::Dropout::NONE,
+        }
+    }
+
+    /// `x` with some of its elements dropped, any shape, by burn's own operations.
+    pub(super) fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Off => x,
+            Self::Drawn(module) => module.forward(x),
+            Self::Keyed(dropout) => {
+                let shape = x.shape();
+                let factors =
+                    (0..shape.num_elements()).map(|index| dropout.multiplier(index as u32));
+                let factors = TensorData::new(factors.collect::<Vec<_>>(), shape);
+                let factors = Tensor::<D>::from_data(factors, &x.device().inner());
+                x * factors
+            }
+        }
+    }
+}
+
+/// 46 bits from the device's generator.
+fn draw_key(device: &Device) -> u64 {
+    let drawn = Tensor::<1>::random([2], Distribution::Default, &device.clone().inner());
+    let drawn = drawn.into_data().try_into_vec::<f32>().unwrap_or_default();
+    drawn.iter().fold(0, |key, number| key << 32 | u64::from(number.to_bits()))
+}

@@ -1,0 +1,287 @@
+//! The operations on the memory of burn's CPU backend: an extension of it, and its forward passes.
+
+use burn::backend::ops::IntTensorOps;
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{DType, IntDType, Shape, Tensor, TensorData};
+use minigpt_ops::{AttentionShape, CrossEntropy, Dropout, RowStatistics};
+
+use super::memory::{buffer, bytes};
+use super::plain::LAYER_NORM_EPSILON;
+
+/// A tensor of burn's CPU backend.
+pub(super) type FlexTensor = FloatTensor<Flex>;
+
+/// The fused operations; shapes are those of the functions one module up.
+#[backend_extension(Flex, Autodiff)]
+pub(super) trait Fused: Backend {
+    /// Rows of two tables, added and dropped.
+    fn embed(
+        tokens: IntTensor<Self>,
+        wte: FloatTensor<Self>,
+        wpe: FloatTensor<Self>,
+        dropout: Dropout,
+    ) -> FloatTensor<Self>;
+
+    /// Layer normalisation.
+    fn layer_norm(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// Matrix product and bias.
+    fn linear(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// Two of them with GELU between.
+    fn mlp(
+        x: FloatTensor<Self>,
+        w_fc: FloatTensor<Self>,
+        b_fc: FloatTensor<Self>,
+        w_proj: FloatTensor<Self>,
+        b_proj: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// A dropped branch onto the residual stream.
+    fn residual_dropout(
+        x: FloatTensor<Self>,
+        branch: FloatTensor<Self>,
+        dropout: Dropout,
+    ) -> FloatTensor<Self>;
+
+    /// Attention from the packed projection.
+    fn causal_attention(
+        qkv: FloatTensor<Self>,
+        n_head: usize,
+        dropout: Dropout,
+    ) -> FloatTensor<Self>;
+
+    /// Objective and nats, `[1]` each; only the objective has a gradient.
+    fn linear_cross_entropy(
+        hidden: FloatTensor<Self>,
+        head: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        smoothing: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+impl Fused for Flex {
+    fn embed(tokens: FlexTensor, wte: FlexTensor, wpe: FlexTensor, dropout: Dropout) -> FlexTensor {
+        embed(&Ids::new(tokens), &contiguous(wte), &contiguous(wpe), dropout)
+    }
+
+    fn layer_norm(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
+        let [x, weight, bias] = [x, weight, bias].map(contiguous);
+        layer_norm(&x, &weight, &bias).0
+    }
+
+    fn linear(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
+        let [x, weight, bias] = [x, weight, bias].map(contiguous);
+        linear(&x, &weight, &bias)
+    }
+
+    fn mlp(
+        x: FlexTensor,
+        w_fc: FlexTensor,
+        b_fc: FlexTensor,
+        w_proj: FlexTensor,
+        b_proj: FlexTensor,
+    ) -> FlexTensor {
+        let [x, w_fc, b_fc, w_proj, b_proj] = [x, w_fc, b_fc, w_proj, b_proj].map(contiguous);
+        let hidden = project(&x, &w_fc);
+        linear(&bias_gelu(&hidden, &b_fc), &w_proj, &b_proj)
+    }
+
+    fn residual_dropout(x: FlexTensor, branch: FlexTensor, dropout: Dropout) -> FlexTensor {
+        residual_dropout(&contiguous(x), &contiguous(branch), dropout)
+    }
+
+    fn causal_attention(qkv: FlexTensor, n_head: usize, dropout: Dropout) -> FlexTensor {
+        causal_attention(&contiguous(qkv), n_head, dropout).0
+    }
+
+    fn linear_cross_entropy(
+        hidden: FlexTensor,
+        head: FlexTensor,
+        targets: FlexTensor,
+        smoothing: f64,
+    ) -> (FlexTensor, FlexTensor) {
+        let [hidden, head] = [hidden, head].map(contiguous);
+        let targets = Ids::new(targets);
+        let (hidden, head, targets) = (values(&hidden), values(&head), targets.values());
+        scalars(minigpt_ops::linear_cross_entropy(hidden, head, targets, smoothing as f32))
+    }
+}
+
+pub(super) fn embed(
+    tokens: &Ids,
+    wte: &FlexTensor,
+    wpe: &FlexTensor,
+    dropout: Dropout,
+) -> FlexTensor {
+    let [batch, time] = tokens.0.shape().dims();
+    let n_embd = last_dim(wte);
+    let mut y = buffer(batch * time * n_embd);
+    let row = |row: usize| row * n_embd..(row + 1) * n_embd;
+    for (index, (y, id)) in y.chunks_exact_mut(n_embd).zip(tokens.values()).enumerate() {
+        let token = &values(wte)[row(*id as usize)];
+        let position = &values(wpe)[row(index % time)];
+        y.iter_mut()
+            .zip(token)
+            .zip(position)
+            .for_each(|((y, token), position)| *y = token + position);
+    }
+    dropped(tensor(y, [batch, time, n_embd]), dropout)
+}
+
+/// `x` with some of its elements dropped.
+pub(super) fn dropped(x: FlexTensor, dropout: Dropout) -> FlexTensor {
+    if dropout.is_none() {
+        return x;
+    }
+    let mut y = buffer(values(&x).len());
+    minigpt_ops::dropout(values(&x), dropout, &mut y);
+    tensor(y, x.shape())
+}
+
+/// Also what each row was normalised by.
+pub(super) fn layer_norm(
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    bias: &FlexTensor,
+) -> (FlexTensor, Vec<RowStatistics>) {
+    let x_values = values(x);
+    let mut statistics = vec![RowStatistics::default(); x_values.len() / last_dim(x)];
+    let mut y = buffer(x_values.len());
+    let (weight, bias) = (values(weight), values(bias));
+    let epsilon = LAYER_NORM_EPSILON as f32;
+    minigpt_ops::layer_norm(x_values, weight, bias, epsilon, &mut y, &mut statistics);
+    (tensor(y, x.shape()), statistics)
+}
+
+pub(super) fn linear(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor) -> FlexTensor {
+    let [batch, time, from] = x.shape().dims();
+    let to = last_dim(weight);
+    let mut y = buffer(batch * time * to);
+    let (x, weight, bias) = (values(x), values(weight), values(bias));
+    if is_decoding(batch, time) {
+        let rows = y.chunks_exact_mut(to).zip(x.chunks_exact(from));
+        rows.for_each(|(y, x)| minigpt_ops::linear_vector(x, weight, bias, y));
+    } else {
+        minigpt_ops::linear(x, weight, bias, &mut y);
+    }
+    tensor(y, [batch, time, to])
+}
+
+/// True for a token of each of a few texts. The time then goes into reading the weights, and a product by
+/// vectors reads them as they lie. One text at a time, so that its numbers are those it would have alone.
+pub(super) fn is_decoding(batch: usize, time: usize) -> bool {
+    time == 1 && batch <= 8
+}
+
+/// The logits of a token of each text: `[batch, 1, n_embd]` to `[batch, 1, vocab_size]`.
+pub(super) fn head(hidden: Tensor<3>, head: Tensor<2>) -> Tensor<3> {
+    let ([batch, _, n_embd], [vocab_size, _]) = (hidden.dims(), head.dims());
+    let memory = |primitive: Result<FlexTensor, _>| contiguous(primitive.expect("on the CPU"));
+    let hidden = memory(hidden.try_into_primitive::<Flex>());
+    let head = memory(head.try_into_primitive::<Flex>());
+    let mut logits = buffer(batch * vocab_size);
+    let rows = logits.chunks_exact_mut(vocab_size).zip(values(&hidden).chunks_exact(n_embd));
+    rows.for_each(|(logits, hidden)| minigpt_ops::head_vector(hidden, values(&head), logits));
+    Tensor::from_primitive::<Flex>(tensor(logits, [batch, 1, vocab_size]))
+}
+
+/// [`linear`] without a bias.
+pub(super) fn project(x: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
+    let [batch, time, _] = x.shape().dims();
+    if is_decoding(batch, time) {
+        return linear(x, weight, &tensor(vec![0.0; last_dim(weight)], [last_dim(weight)]));
+    }
+    let mut y = buffer(batch * time * last_dim(weight));
+    minigpt_ops::project(batch * time, values(x), values(weight), &mut y);
+    tensor(y, [batch, time, last_dim(weight)])
+}
+
+pub(super) fn bias_gelu(x: &FlexTensor, bias: &FlexTensor) -> FlexTensor {
+    let mut y = buffer(values(x).len());
+    minigpt_ops::bias_gelu(values(x), values(bias), &mut y);
+    tensor(y, x.shape())
+}
+
+pub(super) fn residual_dropout(
+    x: &FlexTensor,
+    branch: &FlexTensor,
+    dropout: Dropout,
+) -> FlexTensor {
+    let mut y = buffer(values(x).len());
+    let no_bias = vec![0.0; last_dim(x)];
+    minigpt_ops::residual_dropout(values(x), values(branch), &no_bias, dropout, &mut y);
+    tensor(y, x.shape())
+}
+
+/// Also the logarithms of the softmaxes' denominators.
+pub(super) fn causal_attention(
+    qkv: &FlexTensor,
+    n_head: usize,
+    dropout: Dropout,
+) -> (FlexTensor, Vec<f32>) {
+    let shape = attention_shape(qkv, n_head);
+    let n_embd = n_head * shape.head_size;
+    let mut out = buffer(shape.batch * shape.time * n_embd);
+    let mut log_sums = vec![0.0; shape.batch * n_head * shape.time];
+    minigpt_ops::causal_attention(shape, values(qkv), dropout, &mut out, &mut log_sums);
+    (tensor(out, [shape.batch, shape.time, n_embd]), log_sums)
+}
+
+pub(super) fn attention_shape(qkv: &FlexTensor, n_head: usize) -> AttentionShape {
+    let [batch, time, width] = qkv.shape().dims();
+    AttentionShape { batch, time, n_head, head_size: width / 3 / n_head }
+}
+
+/// Objective and nats as tensors.
+pub(super) fn scalars(loss: CrossEntropy) -> (FlexTensor, FlexTensor) {
+    let [objective, nats] = [loss.objective, loss.nats].map(|sum| tensor(vec![sum as f32], [1]));
+    (objective, nats)
+}
+
+/// Token ids that lie in memory one after the other.
+#[derive(Clone, Debug)]
+pub(super) struct Ids(FlexTensor);
+
+impl Ids {
+    pub(super) fn new(ids: FlexTensor) -> Self {
+        Self(contiguous(Flex::int_cast(ids, IntDType::I32)))
+    }
+
+    pub(super) fn values(&self) -> &[i32] {
+        self.0.storage()
+    }
+
+    /// Ids in the last dimension.
+    pub(super) fn row_len(&self) -> usize {
+        last_dim(&self.0)
+    }
+}
+
+/// A tensor whose elements lie in memory one after the other, and nothing else.
+pub(super) fn contiguous(tensor: FlexTensor) -> FlexTensor {
+    tensor.to_contiguous()
+}
+
+/// The elements of a [`contiguous`] tensor.
+pub(super) fn values(tensor: &FlexTensor) -> &[f32] {
+    tensor.storage()
+}
+
+pub(super) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
+    FlexTensor::from_data(TensorData::from_bytes(bytes(values), shape.into(), DType::F32))
+}
+
+pub(super) fn last_dim(tensor: &FlexTensor) -> usize {
+    let shape = tensor.shape();
+    shape[shape.num_dims() - 1]
+}

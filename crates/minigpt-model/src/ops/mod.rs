@@ -1,0 +1,162 @@
+//! What a training step spends its time in, each as one differentiable operation.
+//!
+//! Every operation has two bodies. The one in [`plain`] is a composition of burn's own operations, for any
+//! backend. The one in [`fused`] runs the kernels of `minigpt-ops` on the memory of burn's CPU backend, with
+//! its backward pass in [`backward`]. The functions here choose by the device: the model calls them and
+//! knows no backend. Tests hold both bodies against each other.
+
+#[cfg(feature = "cpu")]
+mod backward;
+mod chunked;
+mod dropout;
+#[cfg(feature = "cpu")]
+mod fused;
+#[cfg(feature = "cpu")]
+mod memory;
+pub(crate) mod plain;
+#[cfg(test)]
+mod tests;
+
+use burn::nn::Linear;
+use burn::tensor::{Device, Int, Tensor};
+
+pub use dropout::Chances;
+pub(crate) use dropout::Dropout;
+#[cfg(feature = "cpu")]
+use {burn::backend::Dispatch, burn::tensor::DType, fused::Fused};
+
+use crate::loss::SmoothedLoss;
+
+/// Token ids `[batch, time]` at the first positions to `[batch, time, n_embd]`: rows of `wte`
+/// `[vocab_size, n_embd]` plus rows of `wpe` `[block_size, n_embd]`, dropped.
+pub(crate) fn embed(
+    tokens: Tensor<2, Int>,
+    wte: Tensor<2>,
+    wpe: Tensor<2>,
+    dropout: Dropout,
+) -> Tensor<3> {
+    #[cfg(feature = "cpu")]
+    if is_fused(&wte) {
+        let [tokens, wte, wpe] = [tokens.into_dispatch(), wte.into_dispatch(), wpe.into_dispatch()];
+        return Tensor::from_dispatch(Dispatch::embed(tokens, wte, wpe, dropout.key()));
+    }
+    plain::embed(tokens, wte, wpe, dropout)
+}
+
+/// Normalises the last dimension of `x` `[batch, time, n_embd]`, then scales and shifts it.
+pub(crate) fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<3> {
+    #[cfg(feature = "cpu")]
+    if is_fused(&x) {
+        let [x, weight, bias] = [x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
+        return Tensor::from_dispatch(Dispatch::layer_norm(x, weight, bias));
+    }
+    plain::layer_norm(x, weight, bias)
+}
+
+/// `x · weight + bias`: `[batch, time, from]` to `[batch, time, to]`.
+pub(crate) fn linear(x: Tensor<3>, linear: &Linear) -> Tensor<3> {
+    #[cfg(feature = "cpu")]
+    if is_fused(&x)
+        && let Some([weight, bias]) = parts(linear)
+    {
+        return Tensor::from_dispatch(Dispatch::linear(x.into_dispatch(), weight, bias));
+    }
+    linear.forward(x)
+}
+
+/// `c_fc`, GELU in its tanh form ([Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415)), `c_proj`:
+/// `[batch, time, n_embd]` to the same shape. The fused body keeps what GELU gets and not what it gives.
+pub(crate) fn mlp(x: Tensor<3>, c_fc: &Linear, c_proj: &Linear) -> Tensor<3> {
+    #[cfg(feature = "cpu")]
+    if is_fused(&x)
+        && let (Some([w_fc, b_fc]), Some([w_proj, b_proj])) = (parts(c_fc), parts(c_proj))
+    {
+        let y = Dispatch::mlp(x.into_dispatch(), w_fc, b_fc, w_proj, b_proj);
+        return Tensor::from_dispatch(y);
+    }
+    plain::mlp(x, c_fc, c_proj)
+}
+
+/// `x` plus a branch that is dropped, both `[batch, time, n_embd]`.
+pub(crate) fn residual_dropout(x: Tensor<3>, branch: Tensor<3>, dropout: Dropout) -> Tensor<3> {
+    #[cfg(feature = "cpu")]
+    if is_fused(&x) {
+        let (x, branch) = (x.into_dispatch(), branch.into_dispatch());
+        return Tensor::from_dispatch(Dispatch::residual_dropout(x, branch, dropout.key()));
+    }
+    plain::residual_dropout(x, branch, dropout)
+}
+
+/// Attention of each position to itself and those before: from queries, keys and values side by side,
+/// `[batch, time, 3 * n_embd]`, to `[batch, time, n_embd]`. The fused body keeps no weights `[n_head, time,
+/// time]`: the backward pass makes them again ([Dao et al., 2022](https://arxiv.org/abs/2205.14135)).
+pub(crate) fn causal_attention(qkv: Tensor<3>, n_head: usize, dropout: Dropout) -> Tensor<3> {
+    #[cfg(feature = "cpu")]
+    if is_fused(&qkv) {
+        let mixed = Dispatch::causal_attention(qkv.into_dispatch(), n_head, dropout.key());
+        return Tensor::from_dispatch(mixed);
+    }
+    plain::causal_attention(qkv, n_head, dropout)
+}
+
+/// `hidden · headᵀ`: `[batch, time, n_embd]` and `[vocab_size, n_embd]` to `[batch, time, vocab_size]`.
+pub(crate) fn head(hidden: Tensor<3>, head: Tensor<2>) -> Tensor<3> {
+    #[cfg(feature = "cpu")]
+    if let [batch, time, _] = hidden.dims()
+        && fused::is_decoding(batch, time)
+        && is_fused(&hidden)
+        && !hidden.device().is_autodiff()
+    {
+        return fused::head(hidden, head);
+    }
+    hidden.matmul(head.transpose().unsqueeze())
+}
+
+/// Cross-entropy of `hidden · headᵀ` against `targets`, summed over those that are not negative.
+///
+/// `hidden` is `[tokens, n_embd]`, `head` `[vocab_size, n_embd]`, `targets` `[tokens]`. The logits of all
+/// tokens never exist at once: gradients are made with the loss, part by part.
+pub(crate) fn linear_cross_entropy(
+    hidden: Tensor<2>,
+    head: Tensor<2>,
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+) -> SmoothedLoss {
+    #[cfg(feature = "cpu")]
+    if is_fused(&hidden) {
+        let (hidden, head) = (hidden.into_dispatch(), head.into_dispatch());
+        let (objective, nats) =
+            Dispatch::linear_cross_entropy(hidden, head, targets.into_dispatch(), smoothing);
+        let [objective, nats] = [objective, nats].map(Tensor::from_dispatch);
+        return SmoothedLoss { objective, nats };
+    }
+    chunked::linear_cross_entropy(hidden, head, targets, smoothing)
+}
+
+/// True where the kernels can work on a tensor's memory.
+#[cfg(feature = "cpu")]
+fn is_fused<const D: usize>(tensor: &Tensor<D>) -> bool {
+    has_kernels(&tensor.device()) && tensor.dtype() == DType::F32
+}
+
+/// True where the fused operations run.
+#[cfg(feature = "cpu")]
+fn has_kernels(device: &Device) -> bool {
+    #[cfg(test)]
+    if tests::PLAIN.get() {
+        return false;
+    }
+    *device == Device::flex()
+}
+
+#[cfg(not(feature = "cpu"))]
+fn has_kernels(_device: &Device) -> bool {
+    false
+}
+
+/// Weight and bias, where there is a bias.
+#[cfg(feature = "cpu")]
+fn parts(linear: &Linear) -> Option<[burn::backend::DispatchTensor; 2]> {
+    let bias = linear.bias.as_ref()?.val().into_dispatch();
+    Some([linear.weight.val().into_dispatch(), bias])
+}

@@ -1,0 +1,300 @@
+//! The fused operations against the plain ones: values and gradients.
+
+use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
+
+use burn::module::{Param, ParamId};
+use burn::nn::Linear;
+use burn::optim::{AdamWConfig, GradientsParams};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use proptest::prelude::*;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::*;
+use crate::{Gpt, GptConfig, IGNORE_INDEX};
+
+thread_local! {
+    /// Lets the plain operations run where there are kernels.
+    pub(super) static PLAIN: Cell<bool> = const { Cell::new(false) };
+}
+
+fn plainly<T>(run: impl FnOnce() -> T) -> T {
+    PLAIN.set(true);
+    let result = run();
+    PLAIN.set(false);
+    result
+}
+
+fn normal(len: usize, seed: u64) -> Vec<f32> {
+    StandardNormal.sample_iter(ChaCha8Rng::seed_from_u64(seed)).take(len).collect()
+}
+
+/// What an operation gives, flat, and its gradients by each input.
+fn evaluate(sizes: &[usize], operation: impl Fn(&[Tensor<1>]) -> Tensor<1>) -> Vec<Vec<f32>> {
+    let device = Device::flex().autodiff();
+    let leaf = |(seed, len): (usize, &usize)| {
+        let values = TensorData::new(normal(*len, seed as u64), [*len]);
+        Tensor::<1>::from_data(values, &device).require_grad()
+    };
+    let leaves: Vec<Tensor<1>> = sizes.iter().enumerate().map(leaf).collect();
+    let y = operation(&leaves);
+    // Another weight for each element, so that a gradient in the wrong place shows.
+    let n = y.dims()[0];
+    let weights = Tensor::<1>::from_data(TensorData::new(normal(n, 99), [n]), &device.inner());
+    let gradients = (y.clone() * Tensor::from_inner(weights)).sum().backward();
+    let gradients = leaves.iter().map(|leaf| leaf.grad(&gradients).unwrap());
+    std::iter::once(y.inner())
+        .chain(gradients)
+        .map(|x| x.into_data().try_into_vec().unwrap())
+        .collect()
+}
+
+#[track_caller]
+fn assert_equal(fused: &[Vec<f32>], plain: &[Vec<f32>]) {
+    assert_eq!(fused.len(), plain.len());
+    for (index, (fused, plain)) in fused.iter().zip(plain).enumerate() {
+        assert_eq!(fused.len(), plain.len());
+        let scale = plain.iter().fold(1.0_f32, |scale, x| scale.max(x.abs()));
+        let differences = fused.iter().zip(plain).map(|(fused, plain)| (fused - plain).abs());
+        let worst = differences.fold(0.0, f32::max);
+        assert!(worst <= 2e-5 * scale, "output {index}: off by {worst} of {scale}");
+    }
+}
+
+/// `[batch, time, width]`, whose memory is in another order.
+fn permuted(x: &Tensor<1>, batch: usize, time: usize, width: usize) -> Tensor<3> {
+    x.clone().reshape([width, time, batch]).swap_dims(0, 2)
+}
+
+fn layer(weight: &Tensor<1>, bias: &Tensor<1>) -> Linear {
+    let to = bias.dims()[0];
+    let weight = weight.clone().reshape([weight.dims()[0] / to, to]);
+    Linear {
+        weight: Param::initialized(ParamId::new(), weight),
+        bias: Some(Param::initialized(ParamId::new(), bias.clone())),
+    }
+}
+
+fn keyed(seed: u64) -> minigpt_ops::Dropout {
+    minigpt_ops::Dropout::new(0.3, seed).place(1)
+}
+
+fn ids(len: usize, vocab_size: usize, seed: u64) -> Vec<i32> {
+    let scaled = |x: f32| ((x.abs() * 1000.0) as usize % vocab_size) as i32;
+    normal(len, seed).into_iter().map(scaled).collect()
+}
+
+fn shapes() -> impl Strategy<Value = (usize, usize, usize)> {
+    (1usize..4, 1usize..20, 1usize..24)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn layer_norm_equals_the_plain_one((batch, time, width) in shapes(), wide in 1usize..3) {
+        let width = 2 + width * wide;
+        let run = || evaluate(&[batch * time * width, width, width], |inputs| {
+            let x = permuted(&inputs[0], batch, time, width);
+            layer_norm(x, inputs[1].clone(), inputs[2].clone()).flatten(0, 2)
+        });
+        assert_equal(&run(), &plainly(run));
+    }
+
+    #[test]
+    fn linear_equals_the_plain_one((batch, time, width) in shapes(), to in 1usize..40) {
+        let run = || evaluate(&[batch * time * width, width * to, to], |inputs| {
+            let x = permuted(&inputs[0], batch, time, width);
+            linear(x, &layer(&inputs[1], &inputs[2])).flatten(0, 2)
+        });
+        assert_equal(&run(), &plainly(run));
+    }
+
+    #[test]
+    fn mlp_equals_the_plain_one((batch, time, width) in shapes(), inner in 1usize..40) {
+        let sizes = [batch * time * width, width * inner, inner, inner * width, width];
+        let run = || evaluate(&sizes, |inputs| {
+            let x = permuted(&inputs[0], batch, time, width);
+            mlp(x, &layer(&inputs[1], &inputs[2]), &layer(&inputs[3], &inputs[4])).flatten(0, 2)
+        });
+        assert_equal(&run(), &plainly(run));
+    }
+
+    #[test]
+    fn residual_dropout_equals_the_plain_one((batch, time, width) in shapes(), key in 0u64..99) {
+        let n = batch * time * width;
+        let run = || evaluate(&[n, n], |inputs| {
+            let [x, branch] = [0, 1].map(|input| permuted(&inputs[input], batch, time, width));
+            residual_dropout(x, branch, Dropout::Keyed(keyed(key))).flatten(0, 2)
+        });
+        assert_equal(&run(), &plainly(run));
+    }
+
+    #[test]
+    fn embed_equals_the_plain_one((batch, time, width) in shapes(), key in 0u64..99) {
+        let (vocab_size, block_size) = (13, 21);
+        let tokens = TensorData::new(ids(batch * time, vocab_size, key), [batch, time]);
+        let run = || evaluate(&[vocab_size * width, block_size * width], |inputs| {
+            let tokens = Tensor::<2, Int>::from_data(tokens.clone(), &inputs[0].device());
+            let wte = inputs[0].clone().reshape([width, vocab_size]).transpose();
+            let wpe = inputs[1].clone().reshape([block_size, width]);
+            embed(tokens, wte, wpe, Dropout::Keyed(keyed(key))).flatten(0, 2)
+        });
+        assert_equal(&run(), &plainly(run));
+    }
+
+    #[test]
+    fn attention_equals_the_plain_one(
+        (batch, time, n_head, head_size) in (1usize..3, 1usize..90, 1usize..4, 1usize..12),
+        key in 0u64..99,
+        dropped in any::<bool>(),
+    ) {
+        let width = 3 * n_head * head_size;
+        let base = if dropped { keyed(key) } else { minigpt_ops::Dropout::NONE };
+        let fused = evaluate(&[batch * time * width], |inputs| {
+            let qkv = permuted(&inputs[0], batch, time, width);
+            causal_attention(qkv, n_head, Dropout::Keyed(base)).flatten(0, 2)
+        });
+        // The kernel gives each head and each query a place.
+        let mask = (0..batch * n_head * time * time).map(|index| {
+            let (row, key) = (index / time, index % time);
+            base.place((row / time) as u64).place((row % time) as u64).multiplier(key as u32)
+        });
+        let mask = TensorData::new(mask.collect::<Vec<f32>>(), [batch, n_head, time, time]);
+        let plain = evaluate(&[batch * time * width], |inputs| {
+            let device = inputs[0].device();
+            let [q, k, v] = plain::heads(permuted(&inputs[0], batch, time, width), n_head);
+            let weights = plain::attention_weights(q, k, Some(plain::causal_mask(time, &device)));
+            let mask = Tensor::<4>::from_data(mask.clone(), &device);
+            plain::mix(weights * mask, v).flatten(0, 2)
+        });
+        assert_equal(&fused, &plain);
+    }
+
+    #[test]
+    fn cross_entropy_equals_the_textbooks(
+        (tokens, width, vocab_size) in (1usize..300, 1usize..12, 2usize..80),
+        rows in 1usize..40,
+        smoothing in prop::sample::select(vec![0.0, 0.1]),
+    ) {
+        let mut targets = ids(tokens, vocab_size, 5);
+        targets.iter_mut().skip(1).step_by(3).for_each(|target| *target = IGNORE_INDEX);
+        let run = |loss: &dyn Fn(Tensor<2>, Tensor<2>, Tensor<1, Int>) -> Tensor<1>| {
+            evaluate(&[tokens * width, vocab_size * width], |inputs| {
+                let device = inputs[0].device();
+                let hidden = inputs[0].clone().reshape([width, tokens]).transpose();
+                let head = inputs[1].clone().reshape([vocab_size, width]);
+                let targets = TensorData::new(targets.clone(), [tokens]);
+                loss(hidden, head, Tensor::from_data(targets, &device))
+            })
+        };
+        let fused = run(&|h, w, t| linear_cross_entropy(h, w, t, smoothing).objective);
+        let chunked = run(&|h, w, t| chunked::in_chunks(h, w, t, smoothing, rows).objective);
+        let textbook = run(&|h, w, t| textbook_loss(h, w, t, smoothing));
+        assert_equal(&fused, &textbook);
+        assert_equal(&chunked, &textbook);
+    }
+}
+
+fn textbook_loss(
+    hidden: Tensor<2>,
+    head: Tensor<2>,
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+) -> Tensor<1> {
+    let log_probabilities = activation::log_softmax(hidden.matmul(head.transpose()), 1);
+    let targets: Tensor<2, Int> = targets.unsqueeze_dim(1);
+    let ignored = targets.clone().lower_elem(0);
+    let nats = log_probabilities.clone().gather(1, targets.clamp_min(0)).neg();
+    let even = log_probabilities.mean_dim(1).neg();
+    (nats * (1.0 - smoothing) + even * smoothing).mask_fill(ignored, 0.0).sum()
+}
+
+#[test]
+fn smoothing_mixes_the_token_with_the_whole_vocabulary() {
+    let loss = || {
+        let device = Device::flex();
+        // Logits are `hidden` itself under an identity head.
+        let hidden = Tensor::<2>::from_floats([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]], &device);
+        let targets = Tensor::<1, Int>::from_ints([2, IGNORE_INDEX], &device);
+        linear_cross_entropy(hidden, Tensor::<2>::eye(3, &device), targets, 0.1)
+    };
+    for loss in [loss(), plainly(loss)] {
+        // torch.nn.functional.cross_entropy([[1, 2, .5]], [2], label_smoothing=.0 and .1)
+        assert!((loss.nats.into_scalar::<f32>() - 1.964_366).abs() < 1e-5);
+        assert!((loss.objective.into_scalar::<f32>() - 1.897_699_3).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn gelu_and_its_gradient_equal_burns() {
+    let device = Device::flex().autodiff();
+    let x = Tensor::<1>::from_floats([-90.0, -12.0, -3.0, -0.7, 0.0, 0.1, 2.5, 30.0], &device);
+    let x: Tensor<3> = x.reshape([1, 2, 4]).require_grad();
+    let gradient = |y: Tensor<3>| x.grad(&y.sum().backward()).unwrap();
+    let (ours, burns) = (plain::gelu(x.clone()), activation::gelu_approximate(x.clone()));
+    assert!(ours.clone().all_close(burns.clone(), Some(1e-5), Some(1e-6)));
+    assert!(gradient(ours).all_close(gradient(burns), Some(1e-4), Some(1e-5)));
+}
+
+/// The CPU backend has one generator for all threads, and tests run on several.
+static GENERATOR: Mutex<()> = Mutex::new(());
+
+/// The losses of some steps on one batch, dropout at `rate`.
+fn losses(steps: usize, rate: f64) -> Vec<f32> {
+    let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    let device = Device::flex().autodiff();
+    let config = GptConfig::new(211, 24, 2, 3, 33).with_dropout(rate);
+    let mut model = Gpt::init(&config, 4, &device).unwrap();
+    let mut optimizer = AdamWConfig::new().init();
+    let row = |seed| {
+        Tensor::<2, Int>::from_data(TensorData::new(ids(5 * 23, 211, seed), [5, 23]), &device)
+    };
+    let step = |step: usize| {
+        device.seed(step as u64);
+        let loss = model.loss_sum(row(1), row(2)) / (5.0 * 23.0);
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        model = optimizer.step(3e-4, model.clone(), gradients);
+        loss.into_scalar::<f32>()
+    };
+    (0..steps).map(step).collect()
+}
+
+#[test]
+fn a_hundred_steps_lose_as_the_plain_ones_do() {
+    let (fused, plain) = (losses(100, 0.0), plainly(|| losses(100, 0.0)));
+    assert!(plain[99] < 0.95 * plain[0], "{} to {}: nothing was learnt", plain[0], plain[99]);
+    for (step, (fused, plain)) in fused.iter().zip(&plain).enumerate() {
+        let difference = (fused / plain - 1.0).abs();
+        assert!(difference < 1e-4, "step {step}: {fused} is not {plain}");
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| losses(10, 0.1))
+    };
+    let one = with(1);
+    assert_eq!(one, with(2));
+    assert_ne!(one, losses(10, 0.0), "nothing was dropped");
+}
+
+#[test]
+fn dropout_follows_from_the_devices_seed() {
+    let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    let run = |seed| {
+        let device = Device::flex().autodiff();
+        let model = Gpt::init(&GptConfig::tiny(50).with_dropout(0.2), 0, &device).unwrap();
+        let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids(32, 50, 3), [1, 32]), &device);
+        device.seed(seed);
+        let losses = [0, 1].map(|_| model.loss_sum(tokens.clone(), tokens.clone()));
+        losses.map(|loss| loss.into_scalar::<f32>())
+    };
+    assert_eq!(run(7), run(7));
+    assert_ne!(run(7), run(8));
+    assert_ne!(run(7)[0], run(7)[1], "two passes drop the same elements");
+}

@@ -1,0 +1,104 @@
+//! GELU after a bias.
+
+use rayon::prelude::*;
+
+use crate::blocks::{ROWS, add_up};
+use crate::simd::{sigmoid, vectorized};
+
+const TWICE_ROOT_OF_2_OVER_PI: f32 = 1.595_769;
+const CUBIC: f32 = 0.044_715;
+
+/// `y = gelu(x + bias)` in its tanh form
+/// ([Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415)): `x` and `y` `[n, m]`, `bias` `[m]`.
+///
+/// # Panics
+///
+/// If the lengths do not fit together.
+pub fn bias_gelu(x: &[f32], bias: &[f32], y: &mut [f32]) {
+    let m = bias.len();
+    assert_eq!(x.len(), y.len(), "bias_gelu: x and y have one length");
+    assert!(x.len().is_multiple_of(m), "bias_gelu: x is not [n, m]");
+    let blocks = y.par_chunks_mut((ROWS * m).max(1)).zip(x.par_chunks((ROWS * m).max(1)));
+    blocks.for_each(|(y, x)| {
+        vectorized!({
+            let rows = y.chunks_exact_mut(m).zip(x.chunks_exact(m));
+            rows.for_each(|(y, x)| row_forward(x, bias, y));
+        });
+    });
+}
+
+#[inline(always)]
+fn row_forward(x: &[f32], bias: &[f32], y: &mut [f32]) {
+    for ((y, &x), &bias) in y.iter_mut().zip(x).zip(bias) {
+        *y = gelu(x + bias);
+    }
+}
+
+/// Gradients of [`bias_gelu`] from `dy` `[n, m]`: `dx` `[n, m]` and `d_bias` `[m]`, both replaced.
+///
+/// # Panics
+///
+/// If the lengths do not fit together.
+pub fn bias_gelu_backward(x: &[f32], bias: &[f32], dy: &[f32], dx: &mut [f32], d_bias: &mut [f32]) {
+    let m = bias.len();
+    assert!(x.len() == dy.len() && x.len() == dx.len(), "bias_gelu_backward: lengths differ");
+    assert!(x.len().is_multiple_of(m), "bias_gelu_backward: x is not [n, m]");
+    let size = (ROWS * m).max(1);
+    let blocks = dx.par_chunks_mut(size).zip(x.par_chunks(size).zip(dy.par_chunks(size)));
+    let partials: Vec<Vec<f32>> = blocks
+        .map(|(dx, (x, dy))| {
+            let mut partial = vec![0.0; m];
+            vectorized!({
+                let rows = x.chunks_exact(m).zip(dy.chunks_exact(m)).zip(dx.chunks_exact_mut(m));
+                rows.for_each(|((x, dy), dx)| row_backward(x, bias, dy, dx, &mut partial));
+            });
+            partial
+        })
+        .collect();
+    add_up(partials.iter().map(Vec::as_slice), d_bias);
+}
+
+#[inline(always)]
+fn row_backward(x: &[f32], bias: &[f32], dy: &[f32], dx: &mut [f32], d_bias: &mut [f32]) {
+    for (((&x, &bias), &dy), (dx, sum)) in x.iter().zip(bias).zip(dy).zip(dx.iter_mut().zip(d_bias))
+    {
+        *dx = dy * gelu_derivative(x + bias);
+        *sum += *dx;
+    }
+}
+
+/// `x · (1 + tanh(u)) / 2` with `u = √(2/π) · (x + 0.044715 x³)`, written as `x · sigmoid(2u)`.
+#[inline(always)]
+fn gelu(x: f32) -> f32 {
+    x * sigmoid(TWICE_ROOT_OF_2_OVER_PI * x * (x * x).mul_add(CUBIC, 1.0))
+}
+
+/// With s the sigmoid above and v = 2u: `s + x · s · (1 - s) · v'`.
+#[inline(always)]
+fn gelu_derivative(x: f32) -> f32 {
+    let square = x * x;
+    let s = sigmoid(TWICE_ROOT_OF_2_OVER_PI * x * square.mul_add(CUBIC, 1.0));
+    let slope = TWICE_ROOT_OF_2_OVER_PI * square.mul_add(3.0 * CUBIC, 1.0);
+    (x * s * (1.0 - s)).mul_add(slope, s)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exact(x: f64) -> f64 {
+        x / (1.0 + (-2.0 * (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).exp())
+    }
+
+    #[test]
+    fn value_and_slope_are_close_to_those_in_double_precision() {
+        for i in -5000..=5000 {
+            let x = i as f32 * 2e-3;
+            let (y, wide) = (f64::from(gelu(x)), f64::from(x));
+            // Where the value is small, the rounding of the exponential's large argument shows.
+            assert!((y - exact(wide)).abs() <= 2e-6 * exact(wide).abs().max(1e-2), "gelu({x})");
+            let slope = (exact(wide + 1e-5) - exact(wide - 1e-5)) / 2e-5;
+            assert!((f64::from(gelu_derivative(x)) - slope).abs() < 2e-6, "gelu'({x})");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Fused training operations of a small GPT on the CPU: what a framework does in ten passes over
+//! memory, in one or two, vectorised and on all cores.
+//!
+//! ```text
+//!  ids ─► wte[ids] + wpe ─► dropout ──────────────┐            embedding_backward, sum_rows
+//!      ┌──────────────────────────────────────────┘
+//!      ├─► layer_norm ─► linear ─► causal_attention ─► project ─► residual_dropout ─┐
+//!      ├────────────────────────────────────────────────────────────────────────────┘
+//!      ├─► layer_norm ─► project ─► bias_gelu ─► project ─► residual_dropout ─┐     (n_layer times)
+//!      └──────────────────────────────────────────────────────────────────────┘
+//!  layer_norm ─► linear_cross_entropy_with_gradients                sum_of_squares, AdamW::update
+//! ```
+//!
+//! Everything is a function on row-major `f32` slices. Sizes follow from the lengths of the slices
+//! wherever they can; outputs come last and belong to the caller, who can use them again: what they
+//! hold before is ignored unless the function says that it adds. Each operation has a `_backward` that
+//! takes what the forward pass took and gave. Lengths that do not fit together panic.
+//!
+//! | what | forward | backward |
+//! |---|---|---|
+//! | `x · w + b` | [`linear`] | [`linear_backward`] |
+//! | `x · w` | [`project`] | [`project_backward`] |
+//! | layer normalisation | [`layer_norm`] | [`layer_norm_backward`] |
+//! | `gelu(x + b)` | [`bias_gelu`] | [`bias_gelu_backward`] |
+//! | `x + dropout(a + b)` | [`residual_dropout`] | [`residual_dropout_backward`] |
+//! | dropout alone | [`dropout`] | [`dropout`] of the gradient |
+//! | attention | [`causal_attention`] | [`causal_attention_backward`] |
+//! | embedding | (a copy) | [`embedding_backward`] |
+//! | head and loss | [`linear_cross_entropy`] | [`linear_cross_entropy_with_gradients`] |
+//! | embedding of positions, a bias alone | | [`sum_rows`] |
+//! | by a factor known later | | [`scale`] |
+//! | optimiser | [`sum_of_squares`], [`AdamW::update`] | |
+//! | one token | [`linear_vector`], [`head_vector`] | |
+//!
+//! Results are the same to the bit for any number of threads: work and sums are divided by fixed sizes,
+//! and [`Dropout`] computes its mask from a key and an index. Work runs on the current rayon pool.
+//!
+//! # Example
+//!
+//! A gradient step of a linear layer under a cross-entropy:
+//!
+//! ```
+//! use minigpt_ops::{AdamW, linear_cross_entropy_with_gradients};
+//!
+//! let hidden = [0.5, -1.0, 0.25, 1.0, 0.0, -0.5]; // [2, 3]
+//! let mut head = vec![0.1; 4 * 3]; // [4, 3]
+//! let targets = [2, -1]; // a token, and a position that does not count
+//!
+//! let (mut d_hidden, mut d_head) = ([0.0; 6], vec![0.0; 12]);
+//! let (mut m, mut v) = (vec![0.0; 12], vec![0.0; 12]);
+//! let mut losses = Vec::new();
+//! for step in 1..=20 {
+//!     let loss = linear_cross_entropy_with_gradients(
+//!         &hidden, &head, &targets, 0.0, &mut d_hidden, &mut d_head,
+//!     );
+//!     losses.push(loss.nats);
+//!     let adamw = AdamW {
+//!         learning_rate: 0.1,
+//!         beta_1: 0.9,
+//!         beta_2: 0.999,
+//!         epsilon: 1e-8,
+//!         weight_decay: 0.0,
+//!         step,
+//!     };
+//!     adamw.update(&mut head, &d_head, 1.0, &mut m, &mut v);
+//! }
+//! assert!((losses[0] - 4f64.ln()).abs() < 1e-6);
+//! assert!(losses[19] < 0.1);
+//! ```
+
+mod adamw;
+mod attention;
+mod blocks;
+mod cross_entropy;
+mod decode;
+mod dropout;
+mod embedding;
+mod gelu;
+mod layer_norm;
+mod linear;
+mod matrix;
+mod residual;
+mod scratch;
+mod simd;
+
+pub use adamw::{AdamW, sum_of_squares};
+pub use attention::{AttentionShape, causal_attention, causal_attention_backward};
+pub use blocks::{scale, sum_rows};
+pub use cross_entropy::{CrossEntropy, linear_cross_entropy, linear_cross_entropy_with_gradients};
+pub use decode::{head_vector, linear_vector};
+pub use dropout::{Dropout, dropout};
+pub use embedding::embedding_backward;
+pub use gelu::{bias_gelu, bias_gelu_backward};
+pub use layer_norm::{RowStatistics, layer_norm, layer_norm_backward};
+pub use linear::{linear, linear_backward, project, project_backward};
+pub use residual::{residual_dropout, residual_dropout_backward};

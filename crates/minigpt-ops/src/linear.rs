@@ -1,0 +1,74 @@
+//! Linear layers with weights as GPT-2 stores them, `[n_in, n_out]`.
+
+use rayon::prelude::*;
+
+use crate::blocks::{ROWS, sum_rows};
+use crate::matrix::{Matrix, Output, product};
+
+/// `y = x · weight + bias`: `x` `[n, k]`, `weight` `[k, m]`, `bias` `[m]`, `y` `[n, m]`.
+///
+/// # Panics
+///
+/// If the lengths do not fit together.
+pub fn linear(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
+    let m = bias.len();
+    let n = y.len() / m.max(1);
+    y.par_chunks_mut((ROWS * m).max(1))
+        .for_each(|rows| rows.chunks_mut(m).for_each(|row| row.copy_from_slice(bias)));
+    product(Matrix::new(x, n, x.len() / n.max(1)), weight_matrix(weight, m), y, Output::Add);
+}
+
+/// `y = x · weight` for `n` rows: `x` `[n, k]`, `weight` `[k, m]`, `y` `[n, m]`.
+///
+/// For a bias that the following operation adds, as [`bias_gelu`](crate::bias_gelu) and
+/// [`residual_dropout`](crate::residual_dropout) do.
+///
+/// # Panics
+///
+/// If the lengths do not fit together.
+pub fn project(n: usize, x: &[f32], weight: &[f32], y: &mut [f32]) {
+    let n_or_1 = n.max(1);
+    let x = Matrix::new(x, n, x.len() / n_or_1);
+    product(x, weight_matrix(weight, y.len() / n_or_1), y, Output::Replace);
+}
+
+/// Gradients of [`linear`]: `dx` `[n, k]`, `d_weight` `[k, m]` and `d_bias` `[m]`, all replaced, from
+/// `dy` `[n, m]`.
+///
+/// # Panics
+///
+/// If the lengths do not fit together.
+pub fn linear_backward(
+    x: &[f32],
+    weight: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+    d_weight: &mut [f32],
+    d_bias: &mut [f32],
+) {
+    project_backward(dy.len() / d_bias.len().max(1), x, weight, dy, dx, d_weight);
+    sum_rows(dy, d_bias);
+}
+
+/// Gradients of [`project`] for `n` rows: `dx = dy · weightᵀ` and `d_weight = xᵀ · dy`, both replaced.
+///
+/// # Panics
+///
+/// If the lengths do not fit together.
+pub fn project_backward(
+    n: usize,
+    x: &[f32],
+    weight: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+    d_weight: &mut [f32],
+) {
+    let (k, m) = (x.len() / n.max(1), dy.len() / n.max(1));
+    let dy = Matrix::new(dy, n, m);
+    product(dy, weight_matrix(weight, m).transposed(), dx, Output::Replace);
+    product(Matrix::new(x, n, k).transposed(), dy, d_weight, Output::Replace);
+}
+
+fn weight_matrix(weight: &[f32], m: usize) -> Matrix<'_> {
+    Matrix::new(weight, weight.len() / m.max(1), m)
+}

@@ -1,0 +1,169 @@
+//! Matrix products, through the gemm crate.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use gemm::Parallelism;
+
+/// A matrix to read: any strides, so that a transpose or some of the columns of another are free.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matrix<'a> {
+    data: &'a [f32],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// A row-major matrix of all of `data`.
+    pub(crate) fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
+        assert_eq!(data.len(), rows * columns, "a matrix of {rows} by {columns} has other data");
+        Self { data, rows, columns, row_stride: columns, column_stride: 1 }
+    }
+
+    /// Some columns of the row-major matrix of all of `data`, whose rows have `width` elements.
+    pub(crate) fn of_columns(data: &'a [f32], width: usize, columns: Range<usize>) -> Self {
+        assert!(columns.start <= columns.end && columns.end <= width, "no such columns");
+        assert!(data.len().is_multiple_of(width), "a matrix of rows of {width} has other data");
+        Self {
+            rows: data.len() / width,
+            columns: columns.len(),
+            data: data.get(columns.start..).unwrap_or_default(),
+            row_stride: width,
+            column_stride: 1,
+        }
+    }
+
+    /// Some rows of a matrix that is not transposed.
+    pub(crate) fn rows(self, rows: Range<usize>) -> Self {
+        assert!(rows.start <= rows.end && rows.end <= self.rows, "no such rows");
+        let data = self.data.get(rows.start * self.row_stride..).unwrap_or_default();
+        Self { data, rows: rows.len(), ..self }
+    }
+
+    /// Row `i` of a matrix that is not transposed.
+    #[inline(always)]
+    pub(crate) fn row(self, i: usize) -> &'a [f32] {
+        &self.data[i * self.row_stride..][..self.columns]
+    }
+
+    pub(crate) fn transposed(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+}
+
+/// A matrix to write: rows of adjacent elements, some way apart.
+#[derive(Debug)]
+pub(crate) struct MatrixMut<'a> {
+    start: *mut f32,
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    data: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: as a `&mut [f32]`, it is the only way to its elements while it lives.
+unsafe impl Send for MatrixMut<'_> {}
+
+impl<'a> MatrixMut<'a> {
+    /// A row-major matrix of all of `data`.
+    pub(crate) fn new(data: &'a mut [f32], rows: usize, columns: usize) -> Self {
+        assert_eq!(data.len(), rows * columns, "a matrix of {rows} by {columns} has other data");
+        let start = data.as_mut_ptr();
+        Self { start, rows, columns, row_stride: columns, data: PhantomData }
+    }
+
+    /// The row-major matrix of all of `data`, whose rows have `width` elements, split into blocks of
+    /// columns: what `chunks_mut` is for rows.
+    pub(crate) fn split_columns(
+        data: &'a mut [f32],
+        width: usize,
+        columns: usize,
+    ) -> impl Iterator<Item = Self> {
+        assert!(width.is_multiple_of(columns), "columns do not fill the width");
+        assert!(data.len().is_multiple_of(width), "a matrix of rows of {width} has other data");
+        let (start, rows) = (data.as_mut_ptr(), data.len() / width);
+        (0..width / columns).map(move |block| Self {
+            start: start.wrapping_add(block * columns),
+            rows,
+            columns,
+            row_stride: width,
+            data: PhantomData,
+        })
+    }
+
+    /// The first rows.
+    pub(crate) fn first_rows(&mut self, rows: usize) -> MatrixMut<'_> {
+        self.some_rows(0..rows)
+    }
+
+    /// Some rows.
+    pub(crate) fn some_rows(&mut self, rows: Range<usize>) -> MatrixMut<'_> {
+        assert!(rows.start <= rows.end && rows.end <= self.rows, "no such rows");
+        let start = self.start.wrapping_add(rows.start * self.row_stride);
+        MatrixMut { start, rows: rows.len(), data: PhantomData, ..*self }
+    }
+}
+
+/// Whether a product replaces what is in its output or is added to it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Output {
+    Replace,
+    Add,
+}
+
+/// `c = a · b` or `c += a · b` on all threads of the current rayon pool. `c` is row-major.
+///
+/// An element is summed in the same order whatever the number of threads.
+pub(crate) fn product(a: Matrix, b: Matrix, c: &mut [f32], output: Output) {
+    let c = MatrixMut::new(c, a.rows, b.columns);
+    gemm(1.0, a, b, c, output, Parallelism::Rayon(0));
+}
+
+/// [`product`] on the calling thread alone.
+pub(crate) fn product_here(a: Matrix, b: Matrix, c: &mut [f32], output: Output) {
+    scaled_product_here(1.0, a, b, MatrixMut::new(c, a.rows, b.columns), output);
+}
+
+/// `c = scale · a · b` or `c += scale · a · b` on the calling thread alone.
+pub(crate) fn scaled_product_here(scale: f32, a: Matrix, b: Matrix, c: MatrixMut, output: Output) {
+    gemm(scale, a, b, c, output, Parallelism::None);
+}
+
+fn gemm(scale: f32, a: Matrix, b: Matrix, c: MatrixMut, output: Output, parallelism: Parallelism) {
+    assert_eq!(a.columns, b.rows, "inner dimensions differ");
+    assert!(c.rows == a.rows && c.columns == b.columns, "the product has another size");
+    // SAFETY: the constructors of `Matrix` have checked that its rows and columns are within `data`, and
+    // `rows` and `transposed` keep that. Those of `MatrixMut` have checked the same, and that no other
+    // matrix or slice shares its elements. The sizes fit together, as checked above.
+    unsafe {
+        gemm::gemm(
+            a.rows,
+            b.columns,
+            a.columns,
+            c.start,
+            1,
+            c.row_stride as isize,
+            output == Output::Add,
+            a.data.as_ptr(),
+            a.column_stride as isize,
+            a.row_stride as isize,
+            b.data.as_ptr(),
+            b.column_stride as isize,
+            b.row_stride as isize,
+            1.0,
+            scale,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! How fast a model of a shape trains and writes on a device.
+
+use std::time::Instant;
+
+use burn::tensor::{Device, Distribution, Int, Tensor};
+use burn::train::Learner;
+use minigpt_model::{Generator, Gpt, GptConfig, Sampling};
+
+use crate::batches::TokenBatch;
+use crate::config::{OptimizerConfig, OptimizerKind, ScheduleConfig};
+use crate::error::TrainError;
+use crate::optimizer::optimizer;
+use crate::schedule::Schedule;
+use crate::trainee::{Trainee, take_step};
+
+/// Tells `watch` the seconds of each of `steps` training steps of a fresh model, on batches of `batch_size`
+/// windows of random tokens: everything that a run does in a step, and nothing that it does between two.
+///
+/// # Errors
+/// [`TrainError`] where the configuration describes no model.
+pub fn time_steps(
+    config: &GptConfig,
+    batch_size: usize,
+    steps: usize,
+    device: &Device,
+    mut watch: impl FnMut(f64),
+) -> Result<(), TrainError> {
+    let device = device.clone().autodiff();
+    let model = Gpt::init(config, 0, &device)?;
+    let adamw = OptimizerConfig { kind: OptimizerKind::AdamW, ..OptimizerConfig::default() };
+    let schedule = Schedule::new(ScheduleConfig::cosine(3e-4, 1), steps);
+    let mut learner = Learner::new(Trainee::new(model, 1, 0.0), optimizer(&adamw), schedule);
+    learner.fork(&device);
+
+    let shape = [batch_size, config.block_size];
+    let ids = Distribution::Uniform(0.0, config.vocab_size as f64);
+    let random = || Tensor::<2, Int>::random(shape, ids, &device);
+    for _ in 0..steps {
+        let predicted = batch_size * config.block_size;
+        let batch = TokenBatch { tokens: random(), targets: random(), predicted };
+        let began = Instant::now();
+        let (loss, _) = take_step(&mut learner, batch, adamw.grad_clip);
+        // Waits for the device.
+        let _ = loss.nats.into_scalar::<f32>();
+        watch(began.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
+
+/// Tells `watch` the seconds of each of `tokens` tokens that a fresh model writes after a prompt of one.
+///
+/// # Errors
+/// [`TrainError`] where the configuration describes no model.
+pub fn time_tokens(
+    config: &GptConfig,
+    tokens: usize,
+    device: &Device,
+    mut watch: impl FnMut(f64),
+) -> Result<(), TrainError> {
+    let model = Gpt::init(config, 0, device)?;
+    let mut generator = Generator::new(&model, &[0], Sampling::Greedy, 0)?;
+    for _ in 0..tokens {
+        let began = Instant::now();
+        generator.next().transpose()?;
+        watch(began.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_and_token_has_its_time() {
+        let (config, device) = (GptConfig::tiny(50), Device::flex());
+        let (mut steps, mut tokens) = (0, 0);
+        time_steps(&config, 2, 3, &device, |_| steps += 1).unwrap();
+        // More than the context, so that the cache is filled anew.
+        time_tokens(&config, 40, &device, |_| tokens += 1).unwrap();
+        assert_eq!((steps, tokens), (3, 40));
+        let uneven = GptConfig { n_head: 3, ..config };
+        assert!(time_steps(&uneven, 2, 3, &device, |_| ()).is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! The shapes of model and batch that are measured.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A model and the batches that train it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Shape {
+    pub(crate) vocab: usize,
+    pub(crate) context: usize,
+    pub(crate) layers: usize,
+    pub(crate) heads: usize,
+    pub(crate) width: usize,
+    pub(crate) batch: usize,
+}
+
+/// The article's model with GPT-2's vocabulary.
+const ARTICLE: Shape =
+    Shape { vocab: 50257, context: 128, layers: 4, heads: 8, width: 256, batch: 16 };
+
+/// The same with a vocabulary that suits a small text; the sweeps start from here.
+pub(crate) const SMALL: Shape = Shape { vocab: 4096, ..ARTICLE };
+
+/// Both vocabularies.
+pub(crate) fn quick() -> Vec<Shape> {
+    vec![ARTICLE, SMALL]
+}
+
+/// One quantity at a time, from the small vocabulary.
+pub(crate) fn all() -> Vec<Shape> {
+    let mut shapes = quick();
+    shapes.extend([1024, 16_384].map(|vocab| Shape { vocab, ..SMALL }));
+    shapes.extend([64, 256, 512, 1024].map(|context| Shape { context, ..SMALL }));
+    shapes.extend([128, 512, 768].map(|width| Shape { width, ..SMALL }));
+    shapes.extend([1, 4, 32].map(|batch| Shape { batch, ..SMALL }));
+    shapes.extend([2, 8].map(|layers| Shape { layers, ..SMALL }));
+    shapes
+}
+
+impl Shape {
+    /// As `minigpt bench` and the peers take it.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let Self { vocab, context, layers, heads, width, batch } = self;
+        let named = [
+            ("vocab", vocab),
+            ("context", context),
+            ("layers", layers),
+            ("heads", heads),
+            ("width", width),
+            ("batch", batch),
+        ];
+        named.into_iter().flat_map(|(name, size)| [format!("--{name}"), size.to_string()]).collect()
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { vocab, context, layers, heads, width, batch } = self;
+        let text =
+            format!("{vocab} ids, {layers}x{width}, {heads} heads, {context} long, batch {batch}");
+        f.pad(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_differ_and_heads_divide_widths() {
+        let all = all();
+        for (index, shape) in all.iter().enumerate() {
+            assert!(shape.width.is_multiple_of(shape.heads), "{shape}");
+            assert!(!all[..index].contains(shape), "{shape} stands twice");
+        }
+    }
+}
