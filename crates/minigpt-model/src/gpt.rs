@@ -47,7 +47,7 @@ impl Gpt {
         config.validate()?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let residual_std = STD / (2.0 * config.n_layer as f32).sqrt();
-        let drawn = &mut |name: &str, shape: &[usize]| {
+        let drawn = |name: &str, shape: &[usize]| {
             let values = match (shape.len(), name) {
                 (2, name) if name.ends_with("c_proj.weight") => {
                     normal(&mut rng, shape, residual_std)
@@ -66,7 +66,7 @@ impl Gpt {
     pub(crate) fn assemble<E>(
         config: &GptConfig,
         device: &Device,
-        source: &mut dyn FnMut(&str, &[usize]) -> Result<TensorData, E>,
+        source: impl FnMut(&str, &[usize]) -> Result<TensorData, E>,
     ) -> Result<Self, E> {
         let mut parts = Assembly { device, source };
         let (n_embd, n_inner) = (config.n_embd, config.n_inner);
@@ -224,12 +224,15 @@ fn normal(rng: &mut ChaCha8Rng, shape: &[usize], std: f32) -> Vec<f32> {
 }
 
 /// The parts of a model, from parameters by name.
-struct Assembly<'a, E> {
+struct Assembly<'a, S> {
     device: &'a Device,
-    source: &'a mut dyn FnMut(&str, &[usize]) -> Result<TensorData, E>,
+    source: S,
 }
 
-impl<E> Assembly<'_, E> {
+impl<S, E> Assembly<'_, S>
+where
+    S: FnMut(&str, &[usize]) -> Result<TensorData, E>,
+{
     fn parameter<const D: usize>(
         &mut self,
         name: &str,

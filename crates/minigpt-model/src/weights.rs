@@ -183,7 +183,7 @@ impl Weights {
     ) -> Result<Gpt, WeightsError> {
         self.check_head()?;
         self.check(config)?;
-        Gpt::assemble(config, device, &mut |name, _| self.read(name))
+        Gpt::assemble(config, device, |name, _| self.read(name))
     }
 
     /// Fails at the first tensor that is missing, of another shape, no number, or too many.
