@@ -11,7 +11,8 @@ use minigpt_train::{Axis, Quantity};
 use crate::device::DeviceChoice;
 
 pub(crate) use generation::{
-    ApplicationArgs, AttentionArgs, GenerateArgs, ModelArgs, ReplArgs, SamplingArgs, WriteArgs,
+    ApplicationArgs, AttentionArgs, ExportArgs, GenerateArgs, ModelArgs, ReplArgs, SamplingArgs,
+    WriteArgs,
 };
 
 /// Train a small GPT, look at it, and let it write.
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Repl(ReplArgs),
     /// Draw what each head attends to, and name its habit
     Attention(AttentionArgs),
+    /// Write a model as transformers or llama.cpp read it
+    Export(ExportArgs),
     /// Look at a text as a model will see it, or tokenize it ahead
     #[command(subcommand)]
     Data(DataCommand),

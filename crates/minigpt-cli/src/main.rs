@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Ask(args) => generate::run_application(Application::Ask, &args),
         Command::Repl(args) => commands::repl::run(&args),
         Command::Attention(args) => commands::attention::run(&args),
+        Command::Export(args) => commands::export::run(&args),
         Command::Data(command) => commands::data::run(&command),
         Command::Plot(args) => commands::plot::run(&args),
         Command::Bench(args) => commands::bench::run(&args),

@@ -1,29 +1,52 @@
-//! A run's model, ready to write.
+//! A model, ready to write: from a run, or from a folder of Hugging Face's layout.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::{Context, Result};
-use minigpt_data::Tokenizer;
-use minigpt_model::{Constraints, Draw, Gpt, Policy, Sampling};
-use minigpt_train::{Manifest, RunFolder};
+use anyhow::{Context, Result, ensure};
+use minigpt_data::{Hub, ModelSource, Tokenizer};
+use minigpt_model::{CONFIG_FILE, Constraints, Draw, Gpt, GptConfig, Policy, Sampling};
+use minigpt_train::{Manifest, Pretrained, RunFolder};
 
 use crate::args::{ModelArgs, SamplingArgs};
+use crate::progress::ByteProgress;
 
 /// Where `minigpt train` puts runs.
 const RUNS: &str = "runs";
 
-/// A model from a run's best checkpoint, with what belongs to it.
+/// A model with what belongs to it.
 pub(crate) struct TrainedModel {
-    pub(crate) run: RunFolder,
+    pub(crate) origin: Origin,
     pub(crate) model: Gpt,
+    pub(crate) config: GptConfig,
     pub(crate) tokenizer: Tokenizer,
-    pub(crate) manifest: Manifest,
+}
+
+/// Where a model comes from.
+pub(crate) enum Origin {
+    /// A checkpoint of a run.
+    Run { run: RunFolder, manifest: Manifest },
+    /// A model folder, of this machine or of the hub.
+    Pretrained { source: ModelSource },
 }
 
 impl TrainedModel {
-    /// Loads it, and says on standard error what and where it is.
-    pub(crate) fn load(path: &Path, args: &ModelArgs) -> Result<Self> {
+    /// Loads what `source` names, and says on standard error what and where it is. This is the one
+    /// place that tells a run from a model folder.
+    pub(crate) fn load(source: &ModelSource, args: &ModelArgs) -> Result<Self> {
+        let folder = folder(source)?;
+        if Pretrained::is_in(&folder) {
+            return Self::load_pretrained(source, &folder, args);
+        }
+        Self::load_run(&folder, args)
+    }
+
+    fn load_run(path: &Path, args: &ModelArgs) -> Result<Self> {
+        ensure!(
+            path.join(CONFIG_FILE).is_file(),
+            "{} is not a run folder, nor a model's in Hugging Face's layout: expected a config.json in it",
+            path.display()
+        );
         let run = RunFolder::open(path)?;
         let tokenizer = run.tokenizer()?;
         let chosen = args.device.resolve()?;
@@ -35,15 +58,63 @@ impl TrainedModel {
         };
         eprintln!("device: {}", chosen.description);
         eprintln!("model: {}, checkpoint of step {}", path.display(), manifest.step);
-        Ok(Self { run, model, tokenizer, manifest })
+        let config = manifest.model.clone();
+        Ok(Self { origin: Origin::Run { run, manifest }, model, config, tokenizer })
+    }
+
+    fn load_pretrained(source: &ModelSource, folder: &Path, args: &ModelArgs) -> Result<Self> {
+        ensure!(!args.average, "--average: {source} is a model folder, which keeps no average");
+        let chosen = args.device.resolve()?;
+        let Pretrained { model, config, tokenizer } = Pretrained::load(folder, &chosen.device)?;
+        eprintln!("device: {}", chosen.description);
+        let millions = config.parameter_counts().total() as f64 / 1e6;
+        eprintln!("model: {source}, {millions:.1}M parameters");
+        let origin = Origin::Pretrained { source: source.clone() };
+        Ok(Self { origin, model, config, tokenizer })
+    }
+
+    /// What to call it: the run's name, or the last part of the folder's or the repository's.
+    pub(crate) fn name(&self) -> String {
+        match &self.origin {
+            Origin::Run { run, .. } => run.name(),
+            Origin::Pretrained { source: ModelSource::Folder(path) } => {
+                let name = path.file_name().unwrap_or(path.as_os_str());
+                name.to_string_lossy().into_owned()
+            }
+            Origin::Pretrained { source: ModelSource::Hub(model) } => {
+                model.repo.rsplit('/').next().unwrap_or_default().to_owned()
+            }
+        }
+    }
+
+    /// The step of the run's checkpoint.
+    pub(crate) fn checkpoint_step(&self) -> Option<usize> {
+        match &self.origin {
+            Origin::Run { manifest, .. } => Some(manifest.step),
+            Origin::Pretrained { .. } => None,
+        }
     }
 }
 
-/// The run folder that was named, or the newest in `runs`.
-pub(crate) fn run_or_newest(run: Option<&PathBuf>) -> Result<PathBuf> {
-    match run {
-        Some(run) => Ok(run.clone()),
-        None => newest_run().context("no run in runs/: train one, or name a run folder with --run"),
+/// The folder that `source` names, downloaded where it is on the hub.
+fn folder(source: &ModelSource) -> Result<PathBuf> {
+    let mut progress = ByteProgress::new();
+    if let ModelSource::Hub(model) = source {
+        progress.line(&format!("looking up {model} on the hub"));
+    }
+    Ok(source.folder(&Hub::from_env(), &mut |download| {
+        let what = format!("downloading {}", download.file);
+        progress.show(&what, download.done_bytes, Some(download.total_bytes));
+    })?)
+}
+
+/// The model that was named, or the newest run in `runs`.
+pub(crate) fn named_or_newest(source: Option<&ModelSource>) -> Result<ModelSource> {
+    match source {
+        Some(source) => Ok(source.clone()),
+        None => newest_run()
+            .map(ModelSource::Folder)
+            .context("no run in runs/: train one, or name a run or model folder with --run"),
     }
 }
 

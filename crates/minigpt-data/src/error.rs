@@ -137,6 +137,12 @@ pub enum DataError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The folder has no tokenizer's files.
+    #[error("{path} has no tokenizer: expected tokenizer.json, or vocab.json and merges.txt", path = path.display())]
+    NoTokenizer {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A character that a tokenizer of characters has no id for.
     #[error("character {character:?} (U+{code:04X}) is not in the vocabulary: the char tokenizer knows the {known} characters of its corpus; take it out of the text, or use the tokenizer \"byte\" or \"bpe:<size>\"", code = u32::from(*character))]
     UnknownCharacter {
@@ -163,9 +169,17 @@ pub enum DataError {
         /// The name as given, without "hf:".
         given: String,
     },
+    /// A model's name that is not understood.
+    #[error(
+        "unknown model \"hf:{given}\": expected \"hf:<owner>/<model>\", then \"@<revision>\" if needed, such as \"hf:openai-community/gpt2\""
+    )]
+    UnknownModel {
+        /// The name as given, without "hf:".
+        given: String,
+    },
     /// The hub does not give a file, and the cache does not have it.
     #[error(
-        "{file} cannot be had from {address}: {reason}; offline, give a folder with the files instead: `--data <folder>`"
+        "{file} cannot be had from {address}: {reason}; offline, give a folder with the files instead"
     )]
     Hub {
         /// The file, or the dataset or model as a whole.

@@ -149,6 +149,11 @@ impl Snapshot<'_> {
         format!("{}/{}", self.hub.endpoint, self.repo.url())
     }
 
+    /// Where the cache has the files, under their names.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.cache.repo(self.repo.clone()).pointer_path(&self.commit)
+    }
+
     /// The path of a file in the cache, downloaded if it is not there yet. What a broken download
     /// left is gone on with, and the whole is checked against the hub's checksum.
     pub(crate) fn get(
@@ -156,7 +161,7 @@ impl Snapshot<'_> {
         file: &str,
         progress: &mut dyn FnMut(Download),
     ) -> Result<PathBuf, DataError> {
-        let path = self.cache.repo(self.repo.clone()).pointer_path(&self.commit).join(file);
+        let path = self.folder().join(file);
         let pinned = pinned(&self.repo, &self.commit);
         let address =
             format!("{}/{}/resolve/{}/{file}", self.hub.endpoint, self.repo.url(), self.commit);

@@ -16,8 +16,8 @@
 //! The order to read in: [`Source`] and [`Documents`] (where text comes from), [`Corpus`] (what is
 //! held out), [`Tokenizer`] and [`TokenizerSpec`] (text to ids and back), [`TokenSplit`] and
 //! [`Windows`] (what the model is asked to predict), [`TokenStore`] (the same for texts larger than
-//! memory), [`Passes`] (in which order), [`Hub`] (what is downloaded), [`TextStream`] (ids back to
-//! text while they are generated).
+//! memory), [`Passes`] (in which order), [`Hub`] and [`ModelSource`] (what is downloaded),
+//! [`TextStream`] (ids back to text while they are generated).
 //!
 //! Nothing here prints, and progress goes to a callback: the terminal belongs to the program.
 //!
@@ -58,6 +58,7 @@ mod folder;
 mod holdout;
 mod hub;
 mod input;
+mod models;
 mod order;
 mod pieces;
 mod records;
@@ -73,12 +74,14 @@ mod text;
 mod tokenizer;
 mod tokens;
 mod training;
+mod vocabulary;
 
 pub use corpus::Corpus;
 pub use dataset::HubDataset;
 pub use documents::Documents;
 pub use error::DataError;
 pub use hub::{Download, Hub};
+pub use models::{HubModel, ModelSource};
 pub use order::{Passes, Place};
 pub use source::{ReadOptions, Source};
 pub use spec::TokenizerSpec;
@@ -89,6 +92,7 @@ pub use store::{Manifest, Preparing, ShardManifest, SplitManifest, TokenStore};
 pub use stream::TextStream;
 pub use tokenizer::{END_OF_TEXT, Progress, Tokenizer, VOCAB_SIZES};
 pub use tokens::{TokenSplit, Window, Windows};
+pub use vocabulary::Vocabulary;
 
 /// Compiles and runs the example of the README.
 #[cfg(doctest)]

@@ -38,7 +38,7 @@ pub enum TokenizerSpec {
         /// Where it is.
         path: PathBuf,
     },
-    /// The `tokenizer.json` of a model on the Hugging Face hub.
+    /// The tokenizer of a model on the Hugging Face hub.
     Hub {
         /// The model, as "owner/model".
         model: String,
@@ -115,12 +115,19 @@ impl Tokenizer {
         }
     }
 
-    /// Loads the `tokenizer.json` of a model on the Hugging Face hub.
+    /// Loads the tokenizer of a model on the Hugging Face hub: its `tokenizer.json`, or its
+    /// `vocab.json` and `merges.txt`.
     ///
     /// # Errors
     /// [`DataError::Hub`] if it cannot be had, and as [`Tokenizer::load`].
     pub fn from_hub(model: &str, hub: &Hub) -> Result<Self, DataError> {
         let snapshot = hub.snapshot(Repo::model(model.to_owned()))?;
+        let has = |name: &str| snapshot.files().iter().any(|file| file == name);
+        if !has("tokenizer.json") && has("vocab.json") && has("merges.txt") {
+            let vocab = snapshot.get("vocab.json", &mut |_| {})?;
+            let merges = snapshot.get("merges.txt", &mut |_| {})?;
+            return Self::from_vocab_and_merges(&vocab, &merges);
+        }
         Self::load(&snapshot.get("tokenizer.json", &mut |_| {})?)
     }
 

@@ -19,6 +19,7 @@ use crate::chars::Characters;
 use crate::documents::hex;
 use crate::files::{embedded_text, write_whole};
 use crate::pieces::pieces;
+use crate::vocabulary::bpe;
 
 /// The marker between documents, in files and, as one special token, in the token stream.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
@@ -43,7 +44,7 @@ pub struct Progress {
     pub total_bytes: u64,
 }
 
-type ByteLevelBpe =
+pub(crate) type ByteLevelBpe =
     TokenizerImpl<BPE, NormalizerWrapper, ByteLevel, PostProcessorWrapper, DecoderWrapper>;
 
 /// Text to ids and back: a byte-level BPE (GPT-2's, or one with GPT-2's pre-tokenizer and another
@@ -87,14 +88,8 @@ impl Tokenizer {
         let vocab: Vocab = serde_json::from_str(&vocab)
             .map_err(|error| bad_tokenizer(Path::new("gpt2-vocab.json.xz"), error))?;
         let merges = include_bytes!("../assets/gpt2-merges.txt.xz");
-        let merges = embedded_text("gpt2-merges.txt.xz", merges)?
-            .lines()
-            .filter_map(|line| line.split_once(' '))
-            .filter(|(left, _)| *left != "#version:")
-            .map(|(left, right)| (left.to_owned(), right.to_owned()))
-            .collect();
-        let model = BPE::builder().vocab_and_merges(vocab, merges).build()?;
-        Self::from_model(model)
+        let merges = embedded_text("gpt2-merges.txt.xz", merges)?;
+        Self::from_model(bpe(vocab, &merges)?, Path::new("gpt2-vocab.json.xz"))
     }
 
     /// One id per byte, its value, and [`END_OF_TEXT`] last: 257 ids.
@@ -103,7 +98,7 @@ impl Tokenizer {
     /// [`DataError::Tokenizers`] if the library fails, which is not known to happen.
     pub fn bytes() -> Result<Self, DataError> {
         let vocab: Vocab = byte_chars().iter().map(char::to_string).zip(0..).collect();
-        Self::from_model(BPE::builder().vocab_and_merges(vocab, Vec::new()).build()?)
+        Self::from_model(bpe(vocab, "")?, Path::new("byte"))
     }
 
     /// Reads a `tokenizer.json`, written by [`Tokenizer::save`] or by Hugging Face's library.
@@ -249,10 +244,19 @@ impl Tokenizer {
         bytes.ok_or(DataError::UnknownId { id, vocab_size: self.vocab_size() })
     }
 
-    pub(crate) fn from_model(model: BPE) -> Result<Self, DataError> {
+    /// `path` is where the model comes from, for errors.
+    pub(crate) fn from_model(model: BPE, path: &Path) -> Result<Self, DataError> {
         let mut inner = with_gpt2_pre_tokenizer(model);
         inner.add_special_tokens([AddedToken::from(END_OF_TEXT, true)])?;
-        Self::from_inner(inner).map_err(|reason| bad_tokenizer(Path::new("tokenizer"), reason))
+        Self::from_inner(inner).map_err(|reason| bad_tokenizer(path, reason))
+    }
+
+    /// The byte-level BPE that this is, unless it is one of characters.
+    pub(crate) fn bpe(&self) -> Option<&ByteLevelBpe> {
+        match &self.model {
+            Model::Bpe(bpe) | Model::Bytes(bpe, _) => Some(bpe),
+            Model::Characters(_) => None,
+        }
     }
 
     /// Checks what the rest of the crate relies on. The error is the reason alone: the caller
@@ -318,7 +322,7 @@ pub(crate) fn check_vocab_size(vocab_size: usize) -> Result<(), DataError> {
     }
 }
 
-fn bad_tokenizer(path: &Path, reason: impl fmt::Display) -> DataError {
+pub(crate) fn bad_tokenizer(path: &Path, reason: impl fmt::Display) -> DataError {
     DataError::BadTokenizer { path: path.to_owned(), reason: reason.to_string() }
 }
 

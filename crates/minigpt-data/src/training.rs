@@ -1,6 +1,7 @@
 //! Tokenizers made from a corpus.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
@@ -41,7 +42,7 @@ impl Tokenizer {
             .build();
         let mut inner = with_gpt2_pre_tokenizer(BPE::default());
         inner.train(&mut trainer, pieces)?;
-        Self::from_model(inner.get_model().clone())
+        Self::from_model(inner.get_model().clone(), Path::new("bpe"))
     }
 
     /// As [`Tokenizer::train_bpe`], on training documents that may not fit in memory.

@@ -15,6 +15,9 @@ use crate::loss::SmoothedLoss;
 use crate::ops::plain::causal_mask;
 use crate::ops::{self, Chances};
 
+/// Deviation of initial weights.
+const STD: f32 = 0.02;
+
 /// GPT-2's architecture ([Radford et al., 2019](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf)).
 ///
 /// Field names, and so the paths of the weights (`h.0.attn.c_attn.weight`, …), are GPT-2's.
@@ -44,38 +47,56 @@ impl Gpt {
     /// [`ConfigError`] where the configuration describes no model.
     pub fn init(config: &GptConfig, seed: u64, device: &Device) -> Result<Self, ConfigError> {
         config.validate()?;
-        let mut weights = Initializer { rng: ChaCha8Rng::seed_from_u64(seed), device };
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let residual_std = STD / (2.0 * config.n_layer as f32).sqrt();
+        let drawn = |name: &str, shape: &[usize]| {
+            let values = match (shape.len(), name) {
+                (2, name) if name.ends_with("c_proj.weight") => {
+                    normal(&mut rng, shape, residual_std)
+                }
+                (2, _) => normal(&mut rng, shape, STD),
+                (_, name) if name.ends_with("weight") => vec![1.0; shape[0]],
+                _ => vec![0.0; shape[0]],
+            };
+            Ok(TensorData::new(values, shape))
+        };
+        Self::assemble(config, device, drawn)
+    }
+
+    /// The model of `config` with the parameters that `source` gives for a name and a shape, asked
+    /// for in the order of [`GptConfig::parameters`].
+    pub(crate) fn assemble<E>(
+        config: &GptConfig,
+        device: &Device,
+        source: impl FnMut(&str, &[usize]) -> Result<TensorData, E>,
+    ) -> Result<Self, E> {
+        let mut parts = Assembly { device, source };
         let (n_embd, n_inner) = (config.n_embd, config.n_inner);
-        let std = 0.02;
-        let residual_std = std / (2.0 * config.n_layer as f32).sqrt();
         let dropout = |rate: f64| DropoutConfig::new(rate).init();
 
-        let wte = Embedding { weight: weights.normal([config.vocab_size, n_embd], std) };
-        let wpe = Embedding { weight: weights.normal([config.block_size, n_embd], std) };
-        let h = (0..config.n_layer)
-            .map(|_| Block {
-                ln_1: weights.layer_norm(n_embd),
+        let wte = Embedding { weight: parts.parameter("wte.weight", [config.vocab_size, n_embd])? };
+        let wpe = Embedding { weight: parts.parameter("wpe.weight", [config.block_size, n_embd])? };
+        let mut block = |index: usize| {
+            let name = |part: &str| format!("h.{index}.{part}");
+            Ok(Block {
+                ln_1: parts.layer_norm(&name("ln_1"), n_embd)?,
                 attn: CausalSelfAttention {
-                    c_attn: weights.linear(n_embd, 3 * n_embd, std),
-                    c_proj: weights.linear(n_embd, n_embd, residual_std),
+                    c_attn: parts.linear(&name("attn.c_attn"), n_embd, 3 * n_embd)?,
+                    c_proj: parts.linear(&name("attn.c_proj"), n_embd, n_embd)?,
                     dropout: dropout(config.attn_pdrop),
                     n_head: config.n_head,
                 },
-                ln_2: weights.layer_norm(n_embd),
+                ln_2: parts.layer_norm(&name("ln_2"), n_embd)?,
                 mlp: Mlp {
-                    c_fc: weights.linear(n_embd, n_inner, std),
-                    c_proj: weights.linear(n_inner, n_embd, residual_std),
+                    c_fc: parts.linear(&name("mlp.c_fc"), n_embd, n_inner)?,
+                    c_proj: parts.linear(&name("mlp.c_proj"), n_inner, n_embd)?,
                 },
                 dropout: dropout(config.resid_pdrop),
             })
-            .collect();
-        Ok(Self {
-            wte,
-            wpe,
-            h,
-            ln_f: weights.layer_norm(n_embd),
-            dropout: dropout(config.embd_pdrop),
-        })
+        };
+        let h = (0..config.n_layer).map(&mut block).collect::<Result<_, E>>()?;
+        let ln_f = parts.layer_norm("ln_f", n_embd)?;
+        Ok(Self { wte, wpe, h, ln_f, dropout: dropout(config.embd_pdrop) })
     }
 
     /// Longest context in tokens.
@@ -220,33 +241,40 @@ impl Gpt {
     }
 }
 
-/// Draws all weights of a model from one generator, on the host, in the order of the fields.
-struct Initializer<'a> {
-    rng: ChaCha8Rng,
-    device: &'a Device,
+/// `product(shape)` values from N(0, std).
+fn normal(rng: &mut ChaCha8Rng, shape: &[usize], std: f32) -> Vec<f32> {
+    let normal: Result<Normal<f32>, NormalError> = Normal::new(0.0, std);
+    let normal = normal.expect("a positive finite deviation");
+    normal.sample_iter(rng).take(shape.iter().product()).collect()
 }
 
-impl Initializer<'_> {
-    fn normal(&mut self, shape: [usize; 2], std: f32) -> Param<Tensor<2>> {
-        let normal: Result<Normal<f32>, NormalError> = Normal::new(0.0, std);
-        let normal = normal.expect("a positive finite deviation");
-        let values = normal.sample_iter(&mut self.rng).take(shape[0] * shape[1]).collect();
-        self.param(values, shape)
+/// The parts of a model, from parameters by name.
+struct Assembly<'a, S> {
+    device: &'a Device,
+    source: S,
+}
+
+impl<S, E> Assembly<'_, S>
+where
+    S: FnMut(&str, &[usize]) -> Result<TensorData, E>,
+{
+    fn parameter<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+    ) -> Result<Param<Tensor<D>>, E> {
+        Ok(Param::from_data((self.source)(name, &shape)?, self.device))
     }
 
-    fn linear(&mut self, from: usize, to: usize, std: f32) -> Linear {
-        let weight = self.normal([from, to], std);
-        Linear { weight, bias: Some(self.param(vec![0.0; to], [to])) }
+    fn linear(&mut self, name: &str, from: usize, to: usize) -> Result<Linear, E> {
+        let weight = self.parameter(&format!("{name}.weight"), [from, to])?;
+        let bias = self.parameter(&format!("{name}.bias"), [to])?;
+        Ok(Linear { weight, bias: Some(bias) })
     }
 
-    fn layer_norm(&self, n_embd: usize) -> LayerNorm {
-        LayerNorm {
-            weight: self.param(vec![1.0; n_embd], [n_embd]),
-            bias: self.param(vec![0.0; n_embd], [n_embd]),
-        }
-    }
-
-    fn param<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
-        Param::from_data(TensorData::new(values, shape), self.device)
+    fn layer_norm(&mut self, name: &str, n_embd: usize) -> Result<LayerNorm, E> {
+        let weight = self.parameter(&format!("{name}.weight"), [n_embd])?;
+        let bias = self.parameter(&format!("{name}.bias"), [n_embd])?;
+        Ok(LayerNorm { weight, bias })
     }
 }

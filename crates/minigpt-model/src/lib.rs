@@ -7,11 +7,18 @@ mod config;
 mod constraints;
 mod decode;
 mod generate;
+mod gguf;
 mod gpt;
 mod loss;
 mod ops;
+mod parameters;
+mod pickle;
+mod pretrained;
+mod pytorch;
 mod safetensors;
 mod sampling;
+mod weights;
+mod zip;
 
 pub use attention::CausalSelfAttention;
 pub use block::{Block, LayerNorm, Mlp};
@@ -20,13 +27,17 @@ pub use config::{ConfigError, GptConfig, ParameterCounts};
 pub use constraints::Constraints;
 pub use decode::{Decoder, PromptError};
 pub use generate::{BatchGenerator, Beam, GenerateError, Generator, Policy, beam_search};
+pub use gguf::GgufValue;
 pub use gpt::Gpt;
 pub use loss::{IGNORE_INDEX, SmoothedLoss};
 pub use ops::Chances;
-pub use safetensors::WeightsError;
+pub use pretrained::CONFIG_FILE;
 pub use sampling::{Draw, Sampling, SamplingError, log_probability};
+pub use weights::WeightsError;
 
 #[cfg(test)]
 mod generation_tests;
+#[cfg(test)]
+mod pretrained_tests;
 #[cfg(test)]
 mod tests;

@@ -1,37 +1,97 @@
-//! Weights in GPT-2's names, in and out of safetensors files.
+//! The safetensors format, in and out.
 
+use std::collections::HashMap;
+use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 
-use burn::store::{ModuleSnapshot, SafetensorsStore};
+use burn::store::burn_pack::Tensor as StoredTensor;
+use burn::tensor::{Bytes, DType};
+use safetensors::tensor::{Metadata, TensorInfo};
+use safetensors::{Dtype, SafeTensors};
 
 use crate::gpt::Gpt;
+use crate::weights::{PREFIX, WeightsError, map_file};
 
-/// Weights that could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum WeightsError {
-    /// The file cannot be read, or its tensors do not fit the model.
-    #[error("cannot load weights from {path}: {reason}")]
-    Load {
-        /// The file.
-        path: String,
-        /// What was wrong with it.
-        reason: String,
-    },
+/// The longest header that is read. GPT-2 XL's has 60 KB; a header of many megabytes would cost many
+/// times its size in memory before anything in it could be checked.
+const MAX_HEADER: u64 = 4 << 20;
+
+/// Bytes of the number before the header.
+const LENGTH: usize = size_of::<u64>();
+
+/// The tensors of a safetensors file, read from its mapping when their bytes are asked for.
+pub(crate) fn open(path: &Path) -> Result<Vec<StoredTensor>, WeightsError> {
+    let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), reason };
+    let map = Arc::new(map_file(path)?);
+    let length = map.first_chunk::<LENGTH>().map(|bytes| u64::from_le_bytes(*bytes));
+    if let Some(length) = length.filter(|length| *length > MAX_HEADER) {
+        return Err(damaged(format!("it claims a header of {length} bytes")));
+    }
+    let (header, metadata) =
+        SafeTensors::read_metadata(&map).map_err(|error| damaged(error.to_string()))?;
+    let start = LENGTH + header;
+    let tensors = metadata.tensors().into_iter().map(|(name, info)| {
+        let kind = dtype(info.dtype).ok_or_else(|| WeightsError::Kind {
+            path: path.to_owned(),
+            name: name.clone(),
+            kind: info.dtype.to_string(),
+        })?;
+        let range = start + info.data_offsets.0..start + info.data_offsets.1;
+        let (map, length) = (map.clone(), range.len());
+        let bytes = move || Ok(Bytes::from_bytes_vec(map[range.clone()].to_vec()));
+        Ok(StoredTensor::deferred(name, kind, info.shape.clone(), None, length, bytes))
+    });
+    tensors.collect()
+}
+
+/// The kinds of numbers that burn has too.
+fn dtype(dtype: Dtype) -> Option<DType> {
+    Some(match dtype {
+        Dtype::F16 => DType::F16,
+        Dtype::BF16 => DType::BF16,
+        Dtype::F32 => DType::F32,
+        Dtype::F64 => DType::F64,
+        Dtype::U8 | Dtype::BOOL => DType::U8,
+        Dtype::I64 => DType::I64,
+        _ => return None,
+    })
 }
 
 impl Gpt {
-    /// This model with the weights of a safetensors file in the layout of Hugging Face's GPT-2
-    /// (names with or without the `transformer.` prefix, projections stored `[in, out]`).
+    /// Writes the weights as transformers' `GPT2LMHeadModel` saves them: its names, projections
+    /// `[in, out]`, 32-bit floats, the head left to `wte`.
+    ///
+    /// The file is written in place and synced: write to a temporary name where a reader may look.
     ///
     /// # Errors
-    /// [`WeightsError::Load`] where the file is missing, damaged, or of another shape.
-    pub fn load_safetensors(mut self, path: &Path) -> Result<Self, WeightsError> {
-        let failed =
-            |reason: String| WeightsError::Load { path: path.display().to_string(), reason };
-        let mut store = SafetensorsStore::from_file(path)
-            .with_key_remapping(r"^transformer\.", "")
-            .allow_partial(false);
-        self.load_from(&mut store).map_err(|error| failed(error.to_string()))?;
-        Ok(self)
+    /// [`WeightsError::Io`], or [`WeightsError::Write`] where the device does not give the weights.
+    pub fn save_safetensors(&self, path: &Path) -> Result<(), WeightsError> {
+        let failed = |reason: String| WeightsError::Write { path: path.to_owned(), reason };
+        let tensors = self.stored_parameters();
+        let mut end = 0;
+        let infos = tensors.iter().map(|tensor| {
+            let start = end;
+            end += tensor.byte_len();
+            let (dtype, shape) = (Dtype::F32, tensor.shape.to_vec());
+            let info = TensorInfo { dtype, shape, data_offsets: (start, end) };
+            (format!("{PREFIX}{}", tensor.name), info)
+        });
+        let infos = infos.collect();
+        // Without this, transformers refuses the file.
+        let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+        let metadata =
+            Metadata::new(Some(format), infos).map_err(|error| failed(error.to_string()))?;
+        let mut header = serde_json::to_vec(&metadata).map_err(std::io::Error::from)?;
+        header.resize(header.len().next_multiple_of(LENGTH), b' ');
+
+        let mut file = BufWriter::new(fs_err::File::create(path)?);
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(&header)?;
+        for tensor in tensors {
+            file.write_all(&tensor.into_bytes().map_err(|error| failed(error.to_string()))?)?;
+        }
+        let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        Ok(file.sync_all()?)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use minigpt_data::DataError;
-use minigpt_model::{ConfigError, PromptError, SamplingError};
+use minigpt_model::{ConfigError, PromptError, SamplingError, WeightsError};
 
 use crate::config::RunConfig;
 use crate::plot::Quantity;
@@ -55,6 +55,35 @@ pub enum TrainError {
     /// The text or the tokenizer is not usable.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A model folder's weights cannot be read or written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A model folder's tokenizer has ids that its model does not know.
+    #[error(
+        "{path}: its tokenizer has {ids} ids and its model knows {vocab_size}: expected the model's own tokenizer"
+    )]
+    TokenizerTooLarge {
+        /// The folder.
+        path: PathBuf,
+        /// Ids of the tokenizer.
+        ids: usize,
+        /// Ids that the model knows.
+        vocab_size: usize,
+    },
+    /// Something is where a model shall be exported to.
+    #[error("{path} is there already: choose another folder, or move it away")]
+    ExportExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// llama.cpp has no tokenizer of this kind.
+    #[error(
+        "cannot write {path}: llama.cpp has no tokenizer of characters; train with bpe:SIZE, byte or gpt2"
+    )]
+    NoGgufTokenizer {
+        /// The file.
+        path: PathBuf,
+    },
     /// A prompt does not fit the model.
     #[error(transparent)]
     Prompt(#[from] PromptError),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use burn::train::Learner;
-use minigpt_model::{Gpt, GptConfig};
+use minigpt_model::Gpt;
 use serde_json::Value;
 
 use crate::batches::TokenBatch;
@@ -13,16 +13,13 @@ use crate::optimizer::optimizer;
 use crate::schedule::Schedule;
 use crate::trainee::{Trainee, take_step};
 
-const WEIGHTS: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../minigpt-model/tests/fixtures/gpt2-tiny-random/model.safetensors"
-);
+const MODEL: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../minigpt-model/tests/fixtures/gpt2-tiny-random");
 
 /// Loss, gradient norm and learning rate of each step.
 fn train(kind: OptimizerKind, batches: &Value) -> Vec<[f64; 3]> {
     let device = Device::flex().autodiff();
-    let model = Gpt::init(&GptConfig::new(384, 64, 3, 4, 48), 0, &device).unwrap();
-    let model = model.load_safetensors(Path::new(WEIGHTS)).unwrap();
+    let (model, _) = Gpt::from_pretrained(Path::new(MODEL), &device).unwrap();
     let config = OptimizerConfig { kind, ..OptimizerConfig::default() };
     let batches: Vec<Vec<Vec<i32>>> = serde_json::from_value(batches.clone()).unwrap();
     let schedule = Schedule::new(ScheduleConfig::cosine(3e-3, 4), batches.len());

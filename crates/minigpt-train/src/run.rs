@@ -7,6 +7,7 @@ use burn::store::ModuleRecord;
 use burn::tensor::Device;
 use minigpt_data::Tokenizer;
 use minigpt_model::Gpt;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{AVERAGE_FILE, CheckpointFolder, MODEL_FILE, Manifest, OnDamage};
@@ -14,6 +15,7 @@ use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::metrics::{read_metrics, to_csv};
 use crate::plot::Quantity;
+use crate::summary::Summary;
 use crate::trainee::Trainee;
 
 /// Starts each sample in `samples.md`; the step follows.
@@ -102,6 +104,10 @@ impl RunFolder {
         self.path.join("config.json")
     }
 
+    fn environment_path(&self) -> PathBuf {
+        self.path.join("environment.json")
+    }
+
     /// `tokenizer.json`.
     pub fn tokenizer_path(&self) -> PathBuf {
         self.path.join("tokenizer.json")
@@ -143,7 +149,7 @@ impl RunFolder {
         tokenizer: &Tokenizer,
     ) -> Result<(), TrainError> {
         tokenizer.save(&self.tokenizer_path())?;
-        write_json(&self.path.join("environment.json"), environment)?;
+        write_json(&self.environment_path(), environment)?;
         // Last, because its presence makes the folder a run.
         write_json(&self.config_path(), config)
     }
@@ -167,9 +173,23 @@ impl RunFolder {
     /// # Errors
     /// [`TrainError::Io`] or [`TrainError::Damaged`].
     pub fn config(&self) -> Result<RunConfig, TrainError> {
-        let path = self.config_path();
-        serde_json::from_slice(&fs_err::read(&path)?)
-            .map_err(|error| TrainError::Damaged { path, reason: error.to_string() })
+        read_json(self.config_path())
+    }
+
+    /// Where and with what the run was made.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] or [`TrainError::Damaged`].
+    pub fn environment(&self) -> Result<Environment, TrainError> {
+        read_json(self.environment_path())
+    }
+
+    /// The figures of the run's end, once it has one.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] or [`TrainError::Damaged`].
+    pub fn summary(&self) -> Result<Option<Summary>, TrainError> {
+        self.summary_path().exists().then(|| read_json(self.summary_path())).transpose()
     }
 
     /// The tokenizer.
@@ -234,6 +254,11 @@ fn samples_until(samples: &str, step: usize) -> &str {
         number.parse::<usize>().is_ok_and(|number| number > step)
     });
     later.map_or(samples, |(at, _)| &samples[..at])
+}
+
+fn read_json<T: DeserializeOwned>(path: PathBuf) -> Result<T, TrainError> {
+    serde_json::from_slice(&fs_err::read(&path)?)
+        .map_err(|error| TrainError::Damaged { path, reason: error.to_string() })
 }
 
 /// Writes `value` as indented JSON, to a temporary name first.

@@ -56,7 +56,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    fn new((step, evaluation): &(usize, Evaluation)) -> Self {
+    pub(crate) fn new((step, evaluation): &(usize, Evaluation)) -> Self {
         Self {
             step: *step,
             loss: evaluation.loss(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use minigpt_data::ModelSource;
 
 use crate::device::DeviceChoice;
 
@@ -94,10 +95,11 @@ pub(crate) struct WriteArgs {
   minigpt generate runs/austen --prompt \"It was\" --greedy --logprobs
   minigpt generate runs/austen --prompt \"It was\" -n 4 --temperature 0.8 --stop \".\"
   minigpt generate runs/austen --prompts prompts.txt --json
-  minigpt generate runs/austen --prompt \"It was\" --beams 4")]
+  minigpt generate runs/austen --prompt \"It was\" --beams 4
+  minigpt generate hf:openai-community/gpt2 --prompt \"It was\"")]
 pub(crate) struct GenerateArgs {
-    /// The run folder
-    pub(crate) run: PathBuf,
+    /// A run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from the hub
+    pub(crate) model: ModelSource,
     /// What to continue
     #[arg(long, required_unless_present = "prompts")]
     pub(crate) prompt: Option<String>,
@@ -115,9 +117,10 @@ pub(crate) struct GenerateArgs {
 pub(crate) struct ApplicationArgs {
     /// What it is about [default: the example below]
     pub(crate) text: Option<String>,
-    /// The run folder [default: the newest in runs/]
-    #[arg(long)]
-    pub(crate) run: Option<PathBuf>,
+    /// A run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from the hub
+    /// [default: the newest run in runs/]
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) run: Option<ModelSource>,
     /// Tokens to write at most [default: see above]
     #[arg(long)]
     pub(crate) max_tokens: Option<usize>,
@@ -134,9 +137,10 @@ Examples:
   minigpt repl --qa --max-tokens 40 --temperature 0.8"
 )]
 pub(crate) struct ReplArgs {
-    /// The run folder [default: the newest in runs/]
-    #[arg(long)]
-    pub(crate) run: Option<PathBuf>,
+    /// A run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from the hub
+    /// [default: the newest run in runs/]
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) run: Option<ModelSource>,
     /// Put each line as a question, `Q: … A:`
     #[arg(long)]
     pub(crate) qa: bool,
@@ -157,8 +161,9 @@ pub(crate) struct ReplArgs {
   minigpt attention runs/austen \"The scientist discovered\" --tokens 5
   minigpt attention runs/austen \"She was not\" --layer 1 --head 3")]
 pub(crate) struct AttentionArgs {
-    /// The run folder
-    pub(crate) run: PathBuf,
+    /// A run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from the hub
+    #[arg(value_name = "MODEL")]
+    pub(crate) source: ModelSource,
     /// What the model reads
     #[arg(default_value = "The scientist discovered")]
     pub(crate) prompt: String,
@@ -171,7 +176,8 @@ pub(crate) struct AttentionArgs {
     /// Draw this head only, counted from 0, as large as it gets
     #[arg(long, requires = "layer")]
     pub(crate) head: Option<usize>,
-    /// Folder for the pictures and the page [default: attention in the run folder]
+    /// Folder for the pictures and the page [default: attention in the run folder, or
+    /// here for other models]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
     /// Windows of the run's validation text on which the heads' habits are measured; 0 leaves it out
@@ -185,4 +191,26 @@ pub(crate) struct AttentionArgs {
     /// Print the heads' habits and the names of the files as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt export runs/austen --out austen-gpt2
+  minigpt export runs/austen --gguf austen.gguf
+  minigpt export hf:openai-community/gpt2 --gguf gpt2.gguf")]
+pub(crate) struct ExportArgs {
+    /// A run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from the hub
+    #[arg(value_name = "MODEL")]
+    pub(crate) source: ModelSource,
+    /// New folder for transformers, with a model card
+    #[arg(long, value_name = "FOLDER", required_unless_present = "gguf")]
+    pub(crate) out: Option<PathBuf>,
+    /// File for llama.cpp
+    #[arg(long, value_name = "FILE")]
+    pub(crate) gguf: Option<PathBuf>,
+    /// Licence of the weights for the card, as the hub calls it: mit, cc-by-sa-4.0, …
+    #[arg(long, value_name = "NAME", requires = "out")]
+    pub(crate) license: Option<String>,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
 }

@@ -11,7 +11,7 @@ use minigpt_train::{
 use serde::Serialize;
 
 use crate::args::AttentionArgs;
-use crate::model::TrainedModel;
+use crate::model::{Origin, TrainedModel};
 use crate::tokens;
 
 /// What `--json` prints.
@@ -22,8 +22,8 @@ struct Report {
 }
 
 pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
-    let trained = TrainedModel::load(&args.run, &args.model)?;
-    let config = &trained.manifest.model;
+    let trained = TrainedModel::load(&args.source, &args.model)?;
+    let config = &trained.config;
     if let Some(layer) = args.layer {
         let n_layer = config.n_layer;
         ensure!(layer < n_layer, "--layer {layer}: expected 0 to {}", n_layer - 1);
@@ -36,7 +36,12 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
     let prompt = tokenizer.encode(&args.prompt)?;
     let steps = record_attention(&trained.model, &prompt, args.tokens as usize)?;
 
-    let folder = args.out.clone().unwrap_or_else(|| trained.run.path().join("attention"));
+    let folder = match (&args.out, &trained.origin) {
+        (Some(out), _) => out.clone(),
+        (None, Origin::Run { run, .. }) => run.path().join("attention"),
+        // Others' folders are left as they are.
+        (None, Origin::Pretrained { .. }) => PathBuf::from("attention"),
+    };
     fs_err::create_dir_all(&folder)?;
     let label = |id: u32| tokenizer.token_label(id);
     let is_drawn = |map: &&AttentionMap| {
@@ -50,7 +55,7 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
         let columns = if maps.len() == 1 { 1 } else { config.n_head };
         let title = format!(
             "{}, token {} of {}: “{}” after “{}”",
-            trained.run.name(),
+            trained.name(),
             number + 1,
             steps.len(),
             label(step.chosen),
@@ -61,7 +66,7 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
         files.push(path);
     }
     let path = folder.join("attention.html");
-    let title = format!("{}: {}", trained.run.name(), args.prompt);
+    let title = format!("{}: {}", trained.name(), args.prompt);
     write_attention_page(&path, &title, &steps, label)?;
     files.push(path);
 
@@ -93,8 +98,12 @@ fn habits(trained: &TrainedModel, args: &AttentionArgs) -> Result<Vec<HeadHabits
     if args.windows == 0 {
         return Ok(Vec::new());
     }
-    let store = tokens::prepare(&trained.run.config()?.data, args.cache.as_deref())?;
-    let windows = store.valid().windows(trained.manifest.model.block_size)?;
+    let Origin::Run { run, .. } = &trained.origin else {
+        eprintln!("the heads' habits are measured on a run's validation text: left out");
+        return Ok(Vec::new());
+    };
+    let store = tokens::prepare(&run.config()?.data, args.cache.as_deref())?;
+    let windows = store.valid().windows(trained.config.block_size)?;
     Ok(head_habits(&trained.model, &windows, args.windows))
 }
 

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::args::{ApplicationArgs, GenerateArgs, WriteArgs};
 use crate::colour::coloured;
-use crate::model::{TrainedModel, run_or_newest};
+use crate::model::{TrainedModel, named_or_newest};
 
 /// The article's examples.
 const COMPLETE: &str = "The key to success is ";
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitCode> {
     };
     ensure!(!prompts.is_empty(), "no prompt: expected a line of text in the file of prompts");
     let options = options(&args.write, args.max_tokens, Vec::new())?;
-    let trained = TrainedModel::load(&args.run, &args.write.model)?;
+    let trained = TrainedModel::load(&args.model, &args.write.model)?;
     write(&trained, &prompts, &options, &args.write)
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn run_application(
     let prompt = application.prompt(args.text.as_deref().unwrap_or(default));
     let max_tokens = args.max_tokens.unwrap_or(application.max_tokens());
     let options = options(&args.write, max_tokens, application.stop())?;
-    let trained = TrainedModel::load(&run_or_newest(args.run.as_ref())?, &args.write.model)?;
+    let trained = TrainedModel::load(&named_or_newest(args.run.as_ref())?, &args.write.model)?;
     write(&trained, &[prompt], &options, &args.write)
 }
 
@@ -94,7 +94,8 @@ struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     slides: Option<usize>,
     seed: Option<u64>,
-    checkpoint_step: usize,
+    /// None where the model is no run's.
+    checkpoint_step: Option<usize>,
     /// Of a beam: the sum over its tokens, in nats.
     #[serde(skip_serializing_if = "Option::is_none")]
     log_probability: Option<f64>,
@@ -158,7 +159,7 @@ fn stream(
             end: generator.end().unwrap_or(TextEnd::Length),
             slides: Some(generator.slides()),
             seed: Some(options.seed),
-            checkpoint_step: trained.manifest.step,
+            checkpoint_step: trained.checkpoint_step(),
             log_probability: None,
             log_probabilities: records,
         })?;
@@ -205,7 +206,7 @@ fn write_all(
                 end: *end,
                 slides: Some(*slides),
                 seed: Some(options.seed.wrapping_add(number as u64)),
-                checkpoint_step: trained.manifest.step,
+                checkpoint_step: trained.checkpoint_step(),
                 log_probability: None,
                 log_probabilities: Vec::new(),
             })?;
@@ -254,7 +255,7 @@ fn search(
                 end,
                 slides: None,
                 seed: None,
-                checkpoint_step: trained.manifest.step,
+                checkpoint_step: trained.checkpoint_step(),
                 log_probability: Some(beam.log_probability),
                 log_probabilities: Vec::new(),
             })?;

@@ -4,6 +4,7 @@ pub(crate) mod attention;
 pub(crate) mod bench;
 pub(crate) mod data;
 pub(crate) mod devices;
+pub(crate) mod export;
 pub(crate) mod generate;
 pub(crate) mod plot;
 pub(crate) mod repl;

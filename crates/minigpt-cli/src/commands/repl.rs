@@ -8,7 +8,7 @@ use minigpt_train::{Application, TextGenerator, TextOptions};
 
 use crate::args::ReplArgs;
 use crate::commands::generate::say_slides;
-use crate::model::{TrainedModel, run_or_newest};
+use crate::model::{TrainedModel, named_or_newest};
 
 pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
     let mut stop = args.stop.clone();
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
         seed: args.sampling.seed,
         log_probabilities: false,
     };
-    let trained = TrainedModel::load(&run_or_newest(args.run.as_ref())?, &args.model)?;
+    let trained = TrainedModel::load(&named_or_newest(args.run.as_ref())?, &args.model)?;
     eprintln!("a line is a turn; /reset forgets, /quit ends");
 
     let mut conversation: Option<TextGenerator<'_>> = None;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use minigpt_data::{
-    Corpus, DataError, Hub, HubDataset, ReadOptions, Source, Tokenizer, TokenizerSpec,
+    Corpus, DataError, Hub, HubDataset, ModelSource, ReadOptions, Source, Tokenizer, TokenizerSpec,
 };
 use sha2::{Digest, Sha256};
 
@@ -233,7 +233,7 @@ fn a_dataset_is_downloaded_once_and_then_read_offline() {
         format!(
             "datasets/o/other cannot be had from {}/api/datasets/o/other/revision/main: \
              HF_HUB_OFFLINE is set and the cache does not have it; offline, give a folder with \
-             the files instead: `--data <folder>`",
+             the files instead",
             server.address
         )
     );
@@ -295,7 +295,7 @@ fn a_failure_that_stays_names_file_address_and_what_to_do() {
         let server = Server::wikitext();
         server.fault("/cdn", &[fault; 3]);
         let error = server.read("hf:o/d/large").unwrap_err().to_string();
-        let offline = "; offline, give a folder with the files instead: `--data <folder>`";
+        let offline = "; offline, give a folder with the files instead";
         assert_eq!(error, format!("{}{reason}{offline}", address(&server)));
         assert_eq!(server.requests("/cdn").len(), requests, "{fault:?}");
         // Nothing wrong stays in the cache.
@@ -347,4 +347,35 @@ fn a_tokenizer_comes_from_a_model() {
     let error = Tokenizer::from_hub("o/none", &hub).unwrap_err().to_string();
     assert!(error.starts_with("o/none cannot be had from ") && error.contains("(404)"), "{error}");
     assert!(!format!("{hub:?}").contains("secret"));
+}
+
+#[test]
+fn a_model_is_downloaded_once_and_then_found_offline() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    Tokenizer::bytes().unwrap().save(&path).unwrap();
+    let weights: Vec<u8> = (0..=u8::MAX).cycle().take(50_000).collect();
+    let server = Server::new(&[
+        ("o/m/config.json", b"{}"),
+        ("o/m/tokenizer.json", &fs_err::read(&path).unwrap()),
+        ("o/m/model.safetensors", &weights),
+        ("o/m/flax_model.msgpack", b"another format"),
+        ("o/empty/README.md", b"no model"),
+    ]);
+    let hub = server.options().hub;
+    let source: ModelSource = "hf:o/m".parse().unwrap();
+    let mut files = Vec::new();
+    let found = source.folder(&hub, &mut |download| files.push(download.file)).unwrap();
+    assert_eq!(fs_err::read(found.join("model.safetensors")).unwrap(), weights);
+    assert_eq!(Tokenizer::in_folder(&found).unwrap().vocab_size(), 257);
+    assert!(files.contains(&"model.safetensors".to_owned()), "{files:?}");
+    assert!(server.requests("flax").is_empty());
+
+    let offline = Hub { offline: true, ..hub.clone() };
+    assert_eq!(source.folder(&offline, &mut |_| panic!("a download")).unwrap(), found);
+    let none: ModelSource = "hf:o/empty".parse().unwrap();
+    let error = none.folder(&hub, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains("o/empty cannot be had from ") && error.contains("no config.json"));
+    let here: ModelSource = "here".parse().unwrap();
+    assert_eq!(here.folder(&offline, &mut |_| {}).unwrap(), Path::new("here"));
 }

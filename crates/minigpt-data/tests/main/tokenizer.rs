@@ -274,3 +274,57 @@ fn other_tokenizers_are_refused() {
         assert!(error.to_string().contains("tokenizer.json"), "{error}");
     }
 }
+
+/// Writes the tables of a tokenizer as the two files in which GPT-2 was published.
+fn write_tables(tokenizer: &Tokenizer, folder: &std::path::Path) {
+    let tables = tokenizer.vocabulary().unwrap().unwrap();
+    let vocab: std::collections::BTreeMap<&str, usize> =
+        tables.tokens.iter().enumerate().map(|(id, token)| (token.as_str(), id)).collect();
+    fs_err::write(folder.join("vocab.json"), serde_json::to_vec(&vocab).unwrap()).unwrap();
+    let merges = format!("#version: 0.2\n{}\n", tables.merges.join("\n"));
+    fs_err::write(folder.join("merges.txt"), merges).unwrap();
+}
+
+#[test]
+fn a_folder_has_its_tokenizer_in_one_file_or_in_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let in_folder = || Tokenizer::in_folder(folder.path());
+    let error = in_folder().unwrap_err().to_string();
+    assert!(
+        error.ends_with("has no tokenizer: expected tokenizer.json, or vocab.json and merges.txt")
+    );
+    for tokenizer in [&*GPT2, &*BPE, &Tokenizer::bytes().unwrap()] {
+        write_tables(tokenizer, folder.path());
+        let loaded = in_folder().unwrap();
+        assert_eq!(loaded.vocabulary().unwrap(), tokenizer.vocabulary().unwrap());
+        assert_eq!(loaded.end_of_text(), tokenizer.end_of_text());
+        let text = &CORPUS.valid[0][..10_000];
+        assert_eq!(loaded.encode(text).unwrap(), tokenizer.encode(text).unwrap());
+    }
+    let tables = GPT2.vocabulary().unwrap().unwrap();
+    assert_eq!((tables.tokens.len(), tables.merges.len()), (50_257, 50_000));
+    assert_eq!((tables.tokens[262].as_str(), tables.merges[0].as_str()), ("Ġthe", "Ġ t"));
+
+    BPE.save(&folder.path().join("tokenizer.json")).unwrap();
+    assert_eq!(in_folder().unwrap().fingerprint().unwrap(), BPE.fingerprint().unwrap());
+    let characters = Tokenizer::characters(["abc"].into_iter()).unwrap();
+    assert_eq!(characters.vocabulary().unwrap(), None);
+}
+
+#[test]
+fn tables_that_are_none_are_refused_with_their_file() {
+    let folder = tempfile::tempdir().unwrap();
+    write_tables(&Tokenizer::bytes().unwrap(), folder.path());
+    let refuses = |file: &str, contents: &str, reason: &str| {
+        let path = folder.path().join(file);
+        let before = fs_err::read(&path).unwrap();
+        fs_err::write(&path, contents).unwrap();
+        let error = Tokenizer::in_folder(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(file) && error.contains(reason), "{error}");
+        fs_err::write(path, before).unwrap();
+    };
+    refuses("vocab.json", "[1, 2]", "invalid type");
+    refuses("vocab.json", r#"{"a": 0}"#, "it does not cover all 256 bytes");
+    refuses("vocab.json", r#"{"a": -1}"#, "invalid value");
+    refuses("merges.txt", "a b\n", "out of vocabulary");
+}

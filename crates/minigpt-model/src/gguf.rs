@@ -1,0 +1,209 @@
+//! GGUF, the format of llama.cpp: weights and what must be known of them in one file
+//! ([specification](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), version 3).
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use burn::store::burn_pack::Tensor as StoredTensor;
+
+use crate::config::GptConfig;
+use crate::gpt::Gpt;
+use crate::weights::WeightsError;
+
+/// Tensors start at multiples of this, the format's default.
+const ALIGNMENT: usize = 32;
+
+/// ggml's number for 32-bit floats.
+const F32: u32 = 0;
+
+/// A value of a GGUF file's metadata.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GgufValue {
+    /// A number.
+    U32(u32),
+    /// A number.
+    F32(f32),
+    /// Yes or no.
+    Bool(bool),
+    /// A text.
+    String(String),
+    /// A list of texts.
+    Strings(Vec<String>),
+    /// A list of numbers.
+    I32s(Vec<i32>),
+}
+
+impl GgufValue {
+    /// The number that the format has for this type.
+    fn kind(&self) -> u32 {
+        match self {
+            Self::U32(_) => 4,
+            Self::F32(_) => 6,
+            Self::Bool(_) => 7,
+            Self::String(_) => 8,
+            Self::Strings(_) | Self::I32s(_) => 9,
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::U32(value) => out.extend(value.to_le_bytes()),
+            Self::F32(value) => out.extend(value.to_le_bytes()),
+            Self::Bool(value) => out.push(u8::from(*value)),
+            Self::String(value) => write_string(value, out),
+            Self::Strings(values) => {
+                write_array_head(8, values.len(), out);
+                values.iter().for_each(|value| write_string(value, out));
+            }
+            Self::I32s(values) => {
+                write_array_head(5, values.len(), out);
+                values.iter().for_each(|value| out.extend(value.to_le_bytes()));
+            }
+        }
+    }
+}
+
+fn write_string(text: &str, out: &mut Vec<u8>) {
+    out.extend((text.len() as u64).to_le_bytes());
+    out.extend(text.as_bytes());
+}
+
+fn write_array_head(kind: u32, length: usize, out: &mut Vec<u8>) {
+    out.extend(kind.to_le_bytes());
+    out.extend((length as u64).to_le_bytes());
+}
+
+impl Gpt {
+    /// Writes the model as a GGUF file of the architecture `gpt2`, in 32-bit floats, with `metadata`
+    /// besides what the shape says; llama.cpp wants the tokenizer there.
+    ///
+    /// The file is written in place and synced: write to a temporary name where a reader may look.
+    ///
+    /// # Errors
+    /// [`WeightsError::Io`], or [`WeightsError::Write`] where the device does not give the weights.
+    pub fn save_gguf(
+        &self,
+        config: &GptConfig,
+        metadata: &[(String, GgufValue)],
+        path: &Path,
+    ) -> Result<(), WeightsError> {
+        let failed = |reason: String| WeightsError::Write { path: path.to_owned(), reason };
+        let tensors = self.stored_parameters();
+        let mut file = BufWriter::new(fs_err::File::create(path)?);
+        file.write_all(&head(config, metadata, &tensors))?;
+        for tensor in tensors {
+            let is_projection = is_projection(&tensor);
+            let shape = tensor.shape.to_vec();
+            let bytes = tensor.into_bytes().map_err(|error| failed(error.to_string()))?;
+            let length = bytes.len();
+            if is_projection {
+                file.write_all(&transposed(&bytes, [shape[0], shape[1]]))?;
+            } else {
+                file.write_all(&bytes)?;
+            }
+            file.write_all(&vec![0; length.next_multiple_of(ALIGNMENT) - length])?;
+        }
+        let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        Ok(file.sync_all()?)
+    }
+}
+
+/// All that stands before the first tensor.
+fn head(config: &GptConfig, metadata: &[(String, GgufValue)], tensors: &[StoredTensor]) -> Vec<u8> {
+    let shape = shape_metadata(config);
+    let mut out = b"GGUF".to_vec();
+    out.extend(3_u32.to_le_bytes());
+    out.extend((tensors.len() as u64).to_le_bytes());
+    out.extend(((shape.len() + metadata.len()) as u64).to_le_bytes());
+    for (key, value) in shape.iter().chain(metadata) {
+        write_string(key, &mut out);
+        out.extend(value.kind().to_le_bytes());
+        value.write(&mut out);
+    }
+    let mut offset = 0;
+    for tensor in tensors {
+        write_string(&name(&tensor.name), &mut out);
+        let mut sizes = tensor.shape.to_vec();
+        // ggml counts the sizes from the innermost; a projection is transposed besides.
+        if !is_projection(tensor) {
+            sizes.reverse();
+        }
+        out.extend((sizes.len() as u32).to_le_bytes());
+        sizes.iter().for_each(|size| out.extend((*size as u64).to_le_bytes()));
+        out.extend(F32.to_le_bytes());
+        out.extend((offset as u64).to_le_bytes());
+        offset += tensor.byte_len().next_multiple_of(ALIGNMENT);
+    }
+    out.resize(out.len().next_multiple_of(ALIGNMENT), 0);
+    out
+}
+
+/// What llama.cpp must know of the shape.
+fn shape_metadata(config: &GptConfig) -> Vec<(String, GgufValue)> {
+    let size = |key: &str, size: usize| (format!("gpt2.{key}"), GgufValue::U32(size as u32));
+    vec![
+        ("general.architecture".to_owned(), GgufValue::String("gpt2".to_owned())),
+        ("general.file_type".to_owned(), GgufValue::U32(F32)),
+        size("block_count", config.n_layer),
+        size("context_length", config.block_size),
+        size("embedding_length", config.n_embd),
+        size("feed_forward_length", config.n_inner),
+        size("attention.head_count", config.n_head),
+        ("gpt2.attention.layer_norm_epsilon".to_owned(), GgufValue::F32(1e-5)),
+    ]
+}
+
+/// llama.cpp's name for a parameter.
+fn name(parameter: &str) -> String {
+    let Some((block, rest)) = parameter.strip_prefix("h.").and_then(|name| name.split_once('.'))
+    else {
+        return parameter
+            .replace("wte.", "token_embd.")
+            .replace("wpe.", "position_embd.")
+            .replace("ln_f.", "output_norm.");
+    };
+    let rest = rest
+        .replace("ln_1.", "attn_norm.")
+        .replace("attn.c_attn.", "attn_qkv.")
+        .replace("attn.c_proj.", "attn_output.")
+        .replace("ln_2.", "ffn_norm.")
+        .replace("mlp.c_fc.", "ffn_up.")
+        .replace("mlp.c_proj.", "ffn_down.");
+    format!("blk.{block}.{rest}")
+}
+
+/// GPT-2 stores projections `[in, out]`; ggml multiplies by `[out, in]`.
+fn is_projection(tensor: &StoredTensor) -> bool {
+    tensor.name.starts_with("h.") && tensor.shape.len() == 2
+}
+
+/// The 32-bit values of a matrix `[rows, columns]` as `[columns, rows]`.
+fn transposed(bytes: &[u8], [rows, columns]: [usize; 2]) -> Vec<u8> {
+    let value = |row: usize, column: usize| &bytes[4 * (row * columns + column)..][..4];
+    let mut out = Vec::with_capacity(bytes.len());
+    for column in 0..columns {
+        (0..rows).for_each(|row| out.extend(value(row, column)));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_have_llama_cpps_names() {
+        assert_eq!(name("wte.weight"), "token_embd.weight");
+        assert_eq!(name("ln_f.bias"), "output_norm.bias");
+        assert_eq!(name("h.11.attn.c_attn.weight"), "blk.11.attn_qkv.weight");
+        assert_eq!(name("h.0.mlp.c_proj.bias"), "blk.0.ffn_down.bias");
+        assert_eq!(name("h.2.attn.c_proj.bias"), "blk.2.attn_output.bias");
+    }
+
+    #[test]
+    fn a_matrix_is_transposed() {
+        let bytes = |values: [f32; 6]| values.map(f32::to_le_bytes).concat();
+        let matrix = bytes([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(transposed(&matrix, [2, 3]), bytes([1.0, 4.0, 2.0, 5.0, 3.0, 6.0]));
+    }
+}

@@ -1,0 +1,268 @@
+//! The weights in a model folder: found, checked by name and shape, and only then read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use burn::store::burn_pack::Tensor as StoredTensor;
+use burn::tensor::{DType, Device, TensorData};
+use memmap2::Mmap;
+use serde::Deserialize;
+
+use crate::config::{ConfigError, GptConfig};
+use crate::gpt::Gpt;
+use crate::{pytorch, safetensors};
+
+/// What stands before each name but the head's where the head was saved too.
+pub(crate) const PREFIX: &str = "transformer.";
+
+/// The head, a second name for `wte.weight`.
+const HEAD: &str = "lm_head.weight";
+
+/// A model folder that could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// The configuration is of another kind of model.
+    #[error("{path} has the model_type {found}: expected gpt2, which is what minigpt runs")]
+    Architecture {
+        /// The configuration.
+        path: PathBuf,
+        /// Its `model_type`.
+        found: String,
+    },
+    /// The configuration is damaged, or asks for what [`Gpt`] does not do.
+    #[error("{path} is no configuration of a GPT-2 that minigpt runs: {reason}")]
+    Config {
+        /// The configuration.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The shape is none.
+    #[error(transparent)]
+    Shape(#[from] ConfigError),
+    /// No weights in a format that can be read.
+    #[error(
+        "{folder} has no weights: expected model.safetensors or pytorch_model.bin, or their index and parts"
+    )]
+    NoWeights {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file of weights, or an index of such files, is not what its name says.
+    #[error("{path} is damaged: {reason}; get the file again")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A pickle that has more of Python in it than tensors need.
+    #[error(
+        "{path} is a pickle that asks Python for {name}: expected tensors alone; nothing was run, use the model's safetensors file or another copy"
+    )]
+    Code {
+        /// The file.
+        path: PathBuf,
+        /// What it asks for.
+        name: String,
+    },
+    /// A parameter of the model is not among the weights.
+    #[error("{path} has no tensor {name}, of shape {expected:?} by its config.json")]
+    Missing {
+        /// The file or folder.
+        path: PathBuf,
+        /// The parameter.
+        name: String,
+        /// Its shape in the model.
+        expected: Vec<usize>,
+    },
+    /// A tensor that the model has no place for.
+    #[error("{path} has a tensor {name}, which a GPT-2 with its config.json does not have")]
+    Unexpected {
+        /// The file or folder.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+    },
+    /// A tensor of another shape than the model's.
+    #[error("{path}: {name} has the shape {found:?}, by its config.json it should be {expected:?}")]
+    Misshapen {
+        /// The file or folder.
+        path: PathBuf,
+        /// The parameter.
+        name: String,
+        /// Its shape in the file.
+        found: Vec<usize>,
+        /// Its shape in the model.
+        expected: Vec<usize>,
+    },
+    /// A tensor of something else than floating point numbers.
+    #[error("{path}: {name} holds {kind}: expected floating point numbers of 16, 32 or 64 bits")]
+    Kind {
+        /// The file or folder.
+        path: PathBuf,
+        /// The parameter.
+        name: String,
+        /// What it holds.
+        kind: String,
+    },
+    /// A head of its own.
+    #[error("{path}: {HEAD} is not the token embedding: expected a model whose head is tied to it")]
+    UntiedHead {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// The model's own weights could not be read from its device.
+    #[error("cannot write {path}: {reason}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The operating system failed; the message names the file.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// The tensors of a model folder by the names that [`GptConfig::parameters`] has, none of them read.
+#[derive(Debug)]
+pub(crate) struct Weights {
+    /// The file, or with several their folder.
+    path: PathBuf,
+    tensors: BTreeMap<String, StoredTensor>,
+}
+
+/// An index of weights in several files.
+#[derive(Deserialize)]
+struct Index {
+    /// Tensor to file.
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Weights {
+    /// Finds the weights in a folder: of two formats the one that needs no pickle.
+    pub(crate) fn open(folder: &Path) -> Result<Self, WeightsError> {
+        for name in ["model.safetensors", "pytorch_model.bin"] {
+            let whole = folder.join(name);
+            let index = folder.join(format!("{name}.index.json"));
+            if whole.is_file() {
+                return Self::of_files(&whole, std::slice::from_ref(&whole));
+            }
+            if index.is_file() {
+                return Self::of_files(folder, &read_index(&index)?);
+            }
+        }
+        Err(WeightsError::NoWeights { folder: folder.to_owned() })
+    }
+
+    fn of_files(path: &Path, files: &[PathBuf]) -> Result<Self, WeightsError> {
+        let mut tensors = BTreeMap::new();
+        for file in files {
+            let is_pickle = file.extension().is_some_and(|extension| extension == "bin");
+            let found = if is_pickle { pytorch::open(file)? } else { safetensors::open(file)? };
+            for tensor in found {
+                let name = tensor.name.strip_prefix(PREFIX).unwrap_or(&tensor.name).to_owned();
+                if is_mask(&name) {
+                    continue;
+                }
+                if tensors.insert(name.clone(), tensor).is_some() {
+                    let reason = format!("it has {name} twice");
+                    return Err(WeightsError::Damaged { path: path.to_owned(), reason });
+                }
+            }
+        }
+        Ok(Self { path: path.to_owned(), tensors })
+    }
+
+    /// The model that these are the weights of, if they are the ones that `config` asks for.
+    pub(crate) fn into_model(
+        mut self,
+        config: &GptConfig,
+        device: &Device,
+    ) -> Result<Gpt, WeightsError> {
+        self.check_head()?;
+        self.check(config)?;
+        Gpt::assemble(config, device, |name, _| self.read(name))
+    }
+
+    /// Fails at the first tensor that is missing, of another shape, no number, or too many.
+    ///
+    /// Parameters are asked for one by one, since the layers that a damaged configuration claims may
+    /// be more than there is memory for their names.
+    pub(crate) fn check(&self, config: &GptConfig) -> Result<(), WeightsError> {
+        let path = || self.path.clone();
+        let mut expected = BTreeSet::new();
+        for (name, shape) in config.parameters() {
+            let Some(tensor) = self.tensors.get(&name) else {
+                return Err(WeightsError::Missing { path: path(), name, expected: shape });
+            };
+            let found = tensor.shape.to_vec();
+            if found != shape {
+                return Err(WeightsError::Misshapen { path: path(), name, found, expected: shape });
+            }
+            if !matches!(tensor.dtype, DType::F16 | DType::BF16 | DType::F32 | DType::F64) {
+                let kind = format!("{:?}", tensor.dtype);
+                return Err(WeightsError::Kind { path: path(), name, kind });
+            }
+            expected.insert(name);
+        }
+        match self.tensors.keys().find(|name| !expected.contains(*name)) {
+            Some(name) => Err(WeightsError::Unexpected { path: path(), name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Leaves the head out, if it is what it should be.
+    fn check_head(&mut self) -> Result<(), WeightsError> {
+        let Some(head) = self.tensors.remove(HEAD) else { return Ok(()) };
+        let Some(wte) = self.tensors.get("wte.weight") else { return Ok(()) };
+        let is_like = head.shape == wte.shape && head.dtype == wte.dtype;
+        if is_like && self.bytes(&head)? == self.bytes(wte)? {
+            return Ok(());
+        }
+        Err(WeightsError::UntiedHead { path: self.path.clone() })
+    }
+
+    fn read(&self, name: &str) -> Result<TensorData, WeightsError> {
+        let tensor = &self.tensors[name];
+        let bytes = self.bytes(tensor)?;
+        let data = TensorData::try_from_bytes(bytes, tensor.shape.clone(), tensor.dtype);
+        data.and_then(|data| data.try_cast(DType::F32))
+            .map_err(|error| self.damaged(name, error.to_string()))
+    }
+
+    fn bytes(&self, tensor: &StoredTensor) -> Result<burn::tensor::Bytes, WeightsError> {
+        tensor.to_bytes().map_err(|error| self.damaged(&tensor.name, error.to_string()))
+    }
+
+    fn damaged(&self, name: &str, reason: String) -> WeightsError {
+        WeightsError::Damaged { path: self.path.clone(), reason: format!("{name}: {reason}") }
+    }
+}
+
+/// The bytes of a file, read as they are used.
+pub(crate) fn map_file(path: &Path) -> Result<Mmap, WeightsError> {
+    let file = fs_err::File::open(path)?;
+    // SAFETY: the mapping is only read; as with any mapped file, one that another program shortens
+    // meanwhile ends this one.
+    Ok(unsafe { Mmap::map(file.file()) }?)
+}
+
+/// Old versions of transformers saved the causal mask of each block with the weights.
+fn is_mask(name: &str) -> bool {
+    name.starts_with("h.") && (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"))
+}
+
+/// The files that an index names, beside it.
+fn read_index(path: &Path) -> Result<Vec<PathBuf>, WeightsError> {
+    let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), reason };
+    let index: Index =
+        serde_json::from_slice(&fs_err::read(path)?).map_err(|error| damaged(error.to_string()))?;
+    let files: BTreeSet<String> = index.weight_map.into_values().collect();
+    let is_name = |file: &str| Path::new(file).file_name().is_some_and(|name| name == file);
+    if let Some(file) = files.iter().find(|file| !is_name(file)) {
+        return Err(damaged(format!("it names {file:?}, which is no file beside it")));
+    }
+    Ok(files.iter().map(|file| path.with_file_name(file)).collect())
+}

@@ -1,0 +1,51 @@
+//! A model in a folder of Hugging Face's layout, with its tokenizer.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use minigpt_data::Tokenizer;
+use minigpt_model::{CONFIG_FILE, Gpt, GptConfig};
+
+use crate::error::TrainError;
+
+/// A model and its tokenizer as others made them.
+#[derive(Debug)]
+pub struct Pretrained {
+    /// The model.
+    pub model: Gpt,
+    /// Its shape.
+    pub config: GptConfig,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+}
+
+impl Pretrained {
+    /// True where the folder's `config.json` is of Hugging Face's layout, be it of a model that can be
+    /// loaded or not; the configuration of a run is another.
+    pub fn is_in(folder: &Path) -> bool {
+        let config = fs_err::read(folder.join(CONFIG_FILE)).ok();
+        let config: Option<serde_json::Value> =
+            config.and_then(|json| serde_json::from_slice(&json).ok());
+        config.is_some_and(|config| !config["model_type"].is_null())
+    }
+
+    /// Loads the model of a folder, onto `device`, and its tokenizer.
+    ///
+    /// # Errors
+    /// [`TrainError::Weights`] or [`TrainError::Data`] where the files are not those of a GPT-2,
+    /// [`TrainError::TokenizerTooLarge`] where the tokenizer is another model's.
+    pub fn load(folder: &Path, device: &Device) -> Result<Self, TrainError> {
+        // First, because it is the quicker to fail.
+        let tokenizer = Tokenizer::in_folder(folder)?;
+        let config = GptConfig::read_hugging_face(&folder.join(CONFIG_FILE))?;
+        if tokenizer.vocab_size() > config.vocab_size {
+            return Err(TrainError::TokenizerTooLarge {
+                path: folder.to_owned(),
+                ids: tokenizer.vocab_size(),
+                vocab_size: config.vocab_size,
+            });
+        }
+        let (model, config) = Gpt::from_pretrained(folder, device)?;
+        Ok(Self { model, config, tokenizer })
+    }
+}

@@ -1,0 +1,241 @@
+//! Models to and from Hugging Face's layout and GGUF: the commands, and what transformers and
+//! llama.cpp make of the files.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use minigpt_model::Gpt;
+use minigpt_train::Pretrained;
+use serde_json::Value;
+
+use crate::support::{Sandbox, prose};
+
+/// A Python that has what `tests/python/requirements.txt` lists.
+const PYTHON: &str = "MINIGPT_PYTHON";
+
+/// CI sets this, so that a missing Python there is a failure and not a skipped test.
+const REQUIRE: &str = "MINIGPT_REQUIRE_PYTHON";
+
+const PROMPT: &str = "In the morning";
+/// With the prompt in bytes, within the context of 32: the others do not slide it.
+const TOKENS: usize = 12;
+
+/// The Python to compare with, unless `what` is to be skipped.
+fn python(what: &str) -> Option<PathBuf> {
+    let python = std::env::var_os(PYTHON).map(PathBuf::from);
+    assert!(
+        python.is_some() || std::env::var_os(REQUIRE).is_none(),
+        "{REQUIRE} is set, and {PYTHON} names no Python"
+    );
+    if python.is_none() {
+        eprintln!(
+            "SKIPPED: {what}: {PYTHON} names no Python with tests/python/requirements.txt; .ci/run \
+             shows how to make one"
+        );
+    }
+    python
+}
+
+/// What a script of `tests/python` prints.
+#[track_caller]
+fn script(python: &Path, name: &str, arguments: &[&str]) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python");
+    let mut command = Command::new(python);
+    command.arg(folder.join(name)).args(arguments).arg(PROMPT).arg(TOKENS.to_string());
+    let output = command.env("HF_HUB_OFFLINE", "1").output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name} {}:\n{errors}", arguments.join(" "));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A run that has learnt the prose a little, with this tokenizer.
+fn trained(tokenizer: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    let train = "train --preset tiny --data prose.txt --device cpu --max-steps 150 --eval-every 150 --name run --tokenizer";
+    let words: Vec<&str> = train.split(' ').chain([tokenizer]).collect();
+    sandbox.succeeds(&words);
+    sandbox
+}
+
+fn export(sandbox: &Sandbox, model: &str, out: &str) -> PathBuf {
+    sandbox.succeeds(&["export", model, "--out", out, "--device", "cpu"]);
+    sandbox.path(out)
+}
+
+/// The command's greedy text.
+fn greedy(sandbox: &Sandbox, model: &str) -> String {
+    let tokens = TOKENS.to_string();
+    let args = ["generate", model, "--prompt", PROMPT, "--greedy", "--max-tokens", &tokens];
+    let json = sandbox.succeeds(&[&args[..], &["--json", "--device", "cpu"]].concat());
+    serde_json::from_str::<Value>(&json).unwrap()["text"].as_str().unwrap().to_owned()
+}
+
+/// Logits after each token, `[time * vocab_size]`.
+fn logits(model: &Gpt, ids: &[u32]) -> Vec<f32> {
+    let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
+    let length = ids.len();
+    let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, length]), &Device::flex());
+    model.forward(tokens).into_data().try_into_vec().unwrap()
+}
+
+/// Compares a folder's model with what transformers said of it.
+#[track_caller]
+fn assert_same(folder: &Path, theirs: &Value) {
+    let ours = Pretrained::load(folder, &Device::flex()).unwrap();
+    let ids = ours.tokenizer.encode(PROMPT).unwrap();
+    assert_eq!(serde_json::json!(ids), theirs["ids"]);
+    let rows = theirs["logits"].as_array().unwrap().iter();
+    let theirs = rows.flat_map(|row| row.as_array().unwrap()).map(|x| x.as_f64().unwrap() as f32);
+    let theirs: Vec<f32> = theirs.collect();
+    let ours = logits(&ours.model, &ids);
+    assert_eq!(ours.len(), theirs.len());
+    let worst = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst <= 1e-4, "logits differ by up to {worst}");
+}
+
+#[test]
+fn an_exported_run_writes_the_same_text_and_so_does_its_export() {
+    let sandbox = trained("bpe:300");
+    let folder = export(&sandbox, "runs/run", "first");
+    assert_eq!(greedy(&sandbox, "first"), greedy(&sandbox, "runs/run"));
+    let again = export(&sandbox, "first", "second");
+    for file in ["model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"] {
+        assert!(
+            fs_err::read(folder.join(file)).unwrap() == fs_err::read(again.join(file)).unwrap()
+        );
+    }
+    let leftovers = fs_err::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(leftovers.into_iter().all(|name| !name.to_string_lossy().contains("partial")));
+
+    let out = ["attention", "second", PROMPT, "--tokens", "1", "--out", "maps", "--device", "cpu"];
+    assert!(sandbox.succeeds(&out).contains("attention.html"));
+    let complete = ["complete", "Anne", "--run", "second", "--max-tokens", "3", "--device", "cpu"];
+    assert!(sandbox.succeeds(&complete).starts_with("Anne"));
+}
+
+#[test]
+fn a_model_in_the_hubs_cache_is_found_by_its_name() {
+    let sandbox = trained("bpe:300");
+    let cached = sandbox.path("home/hub/models--owner--model");
+    fs_err::create_dir_all(cached.join("refs")).unwrap();
+    fs_err::create_dir_all(cached.join("snapshots")).unwrap();
+    fs_err::write(cached.join("refs/main"), "0123").unwrap();
+    export(&sandbox, "runs/run", "out");
+    fs_err::rename(sandbox.path("out"), cached.join("snapshots/0123")).unwrap();
+    let args = ["generate", "hf:owner/model", "--prompt", PROMPT, "--greedy", "--max-tokens", "12"];
+    let mut command = sandbox.command(&[&args[..], &["--json", "--device", "cpu"]].concat());
+    command.env("HF_HOME", sandbox.path("home")).env("HF_HUB_OFFLINE", "1");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(record["text"].as_str().unwrap(), greedy(&sandbox, "runs/run"));
+    assert!(record["checkpoint_step"].is_null());
+}
+
+#[test]
+fn the_model_card_says_what_the_run_was() {
+    let sandbox = trained("bpe:300");
+    let args = ["export", "runs/run", "--out", "out", "--license", "mit", "--device", "cpu"];
+    sandbox.succeeds(&args);
+    let card = fs_err::read_to_string(sandbox.path("out/README.md")).unwrap();
+    let summary = fs_err::read(sandbox.path("runs/run/summary.json")).unwrap();
+    let summary: Value = serde_json::from_slice(&summary).unwrap();
+    let perplexity = summary["best"]["token_perplexity"].as_f64().unwrap();
+    for part in [
+        "---\nlicense: mit\n",
+        "# run\n",
+        "`prose.txt`",
+        "`bpe:300`",
+        "these weights: step 150",
+        "learning rate: 0.003 after 20 warm-up steps",
+        "![loss](plots/loss.png)",
+        &format!("| token perplexity | {perplexity:.2} |"),
+        "| bits per byte |",
+        "minigpt train --preset tiny",
+        summary["samples"][0].as_str().unwrap().lines().next().unwrap(),
+        "## Limits",
+    ] {
+        assert!(card.contains(part), "`{part}` is not in:\n{card}");
+    }
+    let picture = fs_err::read(sandbox.path("out/plots/loss.png")).unwrap();
+    assert_eq!(picture, fs_err::read(sandbox.path("runs/run/plots/loss.png")).unwrap());
+}
+
+#[test]
+fn what_cannot_be_exported_or_imported_is_said_in_one_line() {
+    let sandbox = trained("char");
+    export(&sandbox, "runs/run", "out");
+    let export =
+        |more: &[&str]| sandbox.fails(&[&["export", "runs/run", "--device", "cpu"], more].concat());
+    assert!(export(&["--out", "out"]).contains("out is there already: choose another folder"));
+    let error = export(&["--gguf", "run.gguf"]);
+    assert!(error.contains("run.gguf: llama.cpp has no tokenizer of characters"), "{error}");
+    assert!(!sandbox.path("run.gguf").exists());
+
+    let generate = |model: &str, more: &[&str]| {
+        let args = ["generate", model, "--prompt", PROMPT, "--device", "cpu"];
+        sandbox.fails(&[&args[..], more].concat())
+    };
+    assert!(generate("out", &["--average"]).contains("keeps no average"));
+    assert!(generate("nowhere", &[]).contains("nowhere is not a run folder, nor a model's"));
+    let spoil = |file: &str, contents: &[u8], message: &str| {
+        let path = sandbox.path("out").join(file);
+        let before = fs_err::read(&path).unwrap();
+        fs_err::write(&path, contents).unwrap();
+        let error = generate("out", &[]);
+        assert!(error.contains(file) && error.contains(message), "{error}");
+        fs_err::write(path, before).unwrap();
+    };
+    spoil("config.json", br#"{"model_type": "llama"}"#, "has the model_type llama: expected gpt2");
+    spoil("model.safetensors", &[255; 40], "it claims a header of 18446744073709551615 bytes");
+    spoil("tokenizer.json", b"{}", "is not a usable tokenizer");
+    fs_err::remove_file(sandbox.path("out/tokenizer.json")).unwrap();
+    assert!(generate("out", &[]).contains("expected tokenizer.json, or vocab.json and merges.txt"));
+    let hub = sandbox
+        .command(&["generate", "hf:owner/model", "--prompt", PROMPT])
+        .env("HF_HUB_OFFLINE", "1")
+        .env("HF_HOME", sandbox.path("hub"))
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&hub.stderr);
+    assert!(error.contains("error: owner/model cannot be had from "), "{error}");
+}
+
+#[test]
+fn transformers_computes_the_same_from_an_exported_run() {
+    let Some(python) = python("an exported run in transformers") else { return };
+    for tokenizer in ["bpe:300", "byte", "char", "gpt2"] {
+        let sandbox = trained(tokenizer);
+        let folder = export(&sandbox, "runs/run", "out");
+        let theirs = script(&python, "with_transformers.py", &["read", folder.to_str().unwrap()]);
+        assert_same(&folder, &theirs);
+        assert_eq!(theirs["text"].as_str().unwrap(), greedy(&sandbox, "runs/run"), "{tokenizer}");
+    }
+}
+
+#[test]
+fn what_transformers_saves_computes_the_same_here() {
+    let Some(python) = python("a folder saved by transformers") else { return };
+    let sandbox = trained("bpe:300");
+    let tokenizer = export(&sandbox, "runs/run", "out");
+    let theirs = sandbox.path("theirs");
+    let arguments = ["write", tokenizer.to_str().unwrap(), theirs.to_str().unwrap()];
+    let reference = script(&python, "with_transformers.py", &arguments);
+    assert!(theirs.join("model.safetensors.index.json").exists(), "not in parts");
+    assert_same(&theirs, &reference);
+    assert_eq!(reference["text"].as_str().unwrap(), greedy(&sandbox, "theirs"));
+}
+
+#[test]
+fn llama_cpp_writes_the_same_text() {
+    let Some(python) = python("a GGUF file in llama.cpp") else { return };
+    for tokenizer in ["bpe:300", "byte", "gpt2"] {
+        let sandbox = trained(tokenizer);
+        sandbox.succeeds(&["export", "runs/run", "--gguf", "run.gguf", "--device", "cpu"]);
+        let file = sandbox.path("run.gguf");
+        let theirs = script(&python, "with_llama_cpp.py", &[file.to_str().unwrap()]);
+        assert_eq!(theirs["text"].as_str().unwrap(), greedy(&sandbox, "runs/run"), "{tokenizer}");
+    }
+}
