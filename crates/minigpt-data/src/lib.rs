@@ -16,8 +16,9 @@
 //! The order to read in: [`Source`] and [`Documents`] (where text comes from), [`Corpus`] (what is
 //! held out), [`Tokenizer`] and [`TokenizerSpec`] (text to ids and back), [`TokenSplit`] and
 //! [`Windows`] (what the model is asked to predict), [`TokenStore`] (the same for texts larger than
-//! memory), [`Passes`] (in which order), [`Hub`] (what is downloaded), [`TextStream`] (ids back to
-//! text while they are generated).
+//! memory), [`Passes`] (in which order), [`CountedTokens`] and [`Detokenizer`] (a text to evaluate a
+//! model on), [`Hub`] (what is downloaded), [`TextStream`] (ids back to text while they are
+//! generated).
 //!
 //! Nothing here prints, and progress goes to a callback: the terminal belongs to the program.
 //!
@@ -50,7 +51,10 @@
 
 mod chars;
 mod corpus;
+mod counted;
+mod counts;
 mod dataset;
+mod detokenizer;
 mod documents;
 mod error;
 mod files;
@@ -60,6 +64,7 @@ mod hub;
 mod input;
 mod order;
 mod pieces;
+mod portion;
 mod records;
 mod shards;
 mod source;
@@ -75,11 +80,15 @@ mod tokens;
 mod training;
 
 pub use corpus::Corpus;
+pub use counted::CountedTokens;
+pub use counts::TextCounts;
 pub use dataset::HubDataset;
+pub use detokenizer::Detokenizer;
 pub use documents::Documents;
 pub use error::DataError;
 pub use hub::{Download, Hub};
 pub use order::{Passes, Place};
+pub use portion::Portion;
 pub use source::{ReadOptions, Source};
 pub use spec::TokenizerSpec;
 pub use statistics::Unigrams;
