@@ -11,6 +11,7 @@ mod gpt;
 mod loss;
 mod safetensors;
 mod sampling;
+mod score;
 
 pub use attention::CausalSelfAttention;
 pub use block::{Block, LayerNorm, Mlp};
@@ -23,6 +24,7 @@ pub use gpt::Gpt;
 pub use loss::{IGNORE_INDEX, SmoothedLoss};
 pub use safetensors::WeightsError;
 pub use sampling::{Draw, Sampling, SamplingError, log_probability};
+pub use score::Scores;
 
 #[cfg(test)]
 mod generation_tests;
