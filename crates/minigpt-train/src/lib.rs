@@ -5,13 +5,19 @@ mod attention;
 mod attention_page;
 mod average;
 mod batches;
+mod bootstrap;
 mod checkpoint;
+mod comparison;
 mod config;
 mod cost;
 mod dashboard;
 mod engine;
 mod error;
+mod evaluate;
+#[cfg(test)]
+mod evaluate_tests;
 mod evaluation;
+mod likelihood;
 mod metrics;
 mod optimizer;
 mod overrides;
@@ -20,13 +26,16 @@ mod parity;
 mod plot;
 mod presets;
 mod progress;
+mod protocol;
 mod renderer;
 mod report;
 mod run;
 mod schedule;
 mod summary;
+mod tasks;
 mod tensorboard;
 mod text;
+mod token_losses;
 mod train;
 mod trainee;
 
@@ -36,8 +45,10 @@ pub use attention::{
 };
 pub use attention_page::attention_page;
 pub use batches::{TokenBatch, train_loader, valid_loader};
+pub use bootstrap::{Bootstrap, Measured, Unit};
 pub use burn::train::Interrupter;
 pub use checkpoint::{CheckpointFolder, Manifest, OnDamage};
+pub use comparison::{ComparedModel, Metric, QUOTED, Quoted, Training};
 pub use config::{
     DataConfig, Decay, OptimizerConfig, OptimizerKind, RunConfig, SampleConfig, ScheduleConfig,
     TrainingConfig,
@@ -46,13 +57,17 @@ pub use cost::{MemoryEstimate, Plan};
 pub use dashboard::Dashboard;
 pub use engine::{Observer, TrainEvent};
 pub use error::TrainError;
+pub use evaluate::{ContextLoss, EvalConfig, EvalReport, FrequencyLoss, evaluate};
 pub use evaluation::Evaluation;
+pub use likelihood::{Accuracy, Answer, TaskReport, TaskScores, answer};
 pub use metrics::{Row, Split, read_metrics};
-pub use plot::{Axis, Curve, Quantity, draw_attention, draw_curves};
+pub use plot::{Axis, Curve, Quantity, draw_attention, draw_comparison, draw_curves, draw_losses};
+pub use protocol::Protocol;
 pub use report::{plot_title, sample};
 pub use run::{Environment, RunFolder};
 pub use schedule::Schedule;
 pub use summary::{End, Figures, Summary};
+pub use tasks::{Cloze, MultipleChoice, Questions, Task};
 pub use text::{Text, TextEnd, TextGenerator, TextOptions, TextToken, write_texts};
 pub use train::{Length, TokenData, resume, train};
 pub use trainee::{StepLoss, Trainee};

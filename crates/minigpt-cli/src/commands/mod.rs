@@ -1,8 +1,10 @@
 //! One module per subcommand.
 
 pub(crate) mod attention;
+pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod devices;
+pub(crate) mod eval;
 pub(crate) mod generate;
 pub(crate) mod plot;
 pub(crate) mod repl;
