@@ -114,10 +114,13 @@ fn in_words(text: &EvalText, report: &EvalReport) -> String {
     } else {
         String::new()
     };
+    let documents = match text.documents.len() {
+        1 => "1 document".to_owned(),
+        number => format!("{} documents", grouped(number as u64)),
+    };
     format!(
-        "text: {}: {} documents, {} bytes, {} words, {} tokens\nprotocol: {}, each token predicted once\n\n{}\n{intervals}time: {}, {} tokens/s\n",
+        "text: {}: {documents}, {} bytes, {} words, {} tokens\nprotocol: {}, each token predicted once\n\n{}\n{intervals}time: {}, {} tokens/s\n",
         text.description(),
-        grouped(text.documents.len() as u64),
         grouped(sums.bytes),
         grouped(sums.words),
         grouped(sums.tokens as u64),

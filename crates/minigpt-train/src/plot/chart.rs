@@ -166,7 +166,7 @@ fn marker<C>(at: C, colour: RGBColor, is_average: bool) -> Circle<C, i32> {
 /// A running mean that forgets at the same rate over the whole width, whatever the run's length;
 /// its start is not drawn towards zero ([Kingma and Ba, 2015](https://arxiv.org/abs/1412.6980),
 /// section 3, on bias correction).
-pub(super) fn smoothed(points: &[(f64, f64)]) -> Points {
+fn smoothed(points: &[(f64, f64)]) -> Points {
     let keep = 1.0 - 1.0 / (points.len() as f64 / 50.0).max(1.0);
     let (mut mean, mut weight) = (0.0, 0.0);
     let smooth = |&(x, y): &(f64, f64)| {

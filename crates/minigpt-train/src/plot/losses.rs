@@ -5,10 +5,10 @@ use std::path::Path;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::chart::{Area, COLOURS, DrawError, FONT, number, smoothed, use_embedded_font, y_range};
+use super::chart::{Area, COLOURS, DrawError, FONT, number, use_embedded_font, y_range};
 use super::{SIZE, save};
 use crate::error::TrainError;
-use crate::evaluate::{EvalReport, FrequencyLoss};
+use crate::evaluate::{ContextLoss, EvalReport, FrequencyLoss};
 
 /// Draws the loss by position in the context and by token frequency; the ending of `path`, `.png` or
 /// `.svg`, decides the format.
@@ -39,19 +39,20 @@ fn draw_by_context<DB: DrawingBackend>(
     area: &Area<DB>,
     report: &EvalReport,
 ) -> Result<(), DrawError<DB>> {
-    let points: Vec<(f64, f64)> =
-        report.by_context.iter().map(|at| (at.seen as f64, at.loss)).collect();
+    let drawn = often(&report.by_context);
+    let points: Vec<(f64, f64)> = drawn.iter().map(log_point).collect();
     let y = y_range(points.iter().copied());
     let y_span = y.end - y.start;
-    let most = points.last().map_or(1.0, |(seen, _)| *seen);
+    let x = |point: Option<&(f64, f64)>| point.map_or(0.0, |(x, _)| *x);
     // Twice the context is one step to the right: what little context does is then as wide.
-    let x = (1.0..most.max(2.0) * 1.05).log_scale().base(2.0);
+    let (first, last) = (x(points.first()), x(points.last()));
+    let caption = format!("Loss by position in the context, mean {:.3}", report.evaluation.loss());
     let mut chart = ChartBuilder::on(area)
-        .caption("Loss by position in the context", (FONT, 26))
+        .caption(caption, (FONT, 26))
         .margin(20)
         .x_label_area_size(90)
         .y_label_area_size(90)
-        .build_cartesian_2d(x, y)?;
+        .build_cartesian_2d(first..last + (last - first).max(0.1) * 0.03, y)?;
     chart
         .configure_mesh()
         .x_desc("tokens read before the predicted one (logarithmic)")
@@ -60,18 +61,42 @@ fn draw_by_context<DB: DrawingBackend>(
         .axis_desc_style((FONT, 22))
         .light_line_style(TRANSPARENT)
         .bold_line_style(BLACK.mix(0.12))
-        .x_label_formatter(&|x| format!("{x:.0}"))
+        .x_label_formatter(&|x| format!("{:.0}", x.exp2()))
         .y_label_formatter(&|y| number(*y, y_span))
         .draw()?;
     let colour = COLOURS[0];
-    chart.draw_series(LineSeries::new(points.clone(), colour.mix(0.25)))?;
-    chart.draw_series(LineSeries::new(smoothed(&points), colour.stroke_width(3)))?;
-    let mean = report.evaluation.loss();
-    let line = [(1.0, mean), (most, mean)];
-    chart.draw_series([PathElement::new(line, BLACK.mix(0.5))])?;
-    let style = (FONT, 20).into_font().color(&BLACK).pos(Pos::new(HPos::Right, VPos::Bottom));
-    chart.draw_series([Text::new(format!("mean of all {mean:.3}"), (most, mean), style)])?;
+    let dot = |point| Circle::new(point, 3, colour.mix(0.35).filled());
+    chart.draw_series(points.iter().copied().map(dot))?;
+    chart.draw_series(LineSeries::new(means(drawn), colour.stroke_width(3)))?;
     Ok(())
+}
+
+/// The positions that enough tokens were predicted at to be compared: where windows overlap, the
+/// first window alone has the early ones.
+fn often(positions: &[ContextLoss]) -> &[ContextLoss] {
+    let most = positions.iter().map(|at| at.tokens).max().unwrap_or(0);
+    let first = positions.iter().position(|at| at.tokens * 10 >= most).unwrap_or(0);
+    &positions[first..]
+}
+
+fn log_point(at: &ContextLoss) -> (f64, f64) {
+    ((at.seen as f64).log2(), at.loss)
+}
+
+/// Means over positions that are alike: each stretch ends a third further than it begins.
+fn means(positions: &[ContextLoss]) -> Vec<(f64, f64)> {
+    let mut means = Vec::new();
+    let mut rest = positions;
+    while let Some(first) = rest.first() {
+        let is_alike = |at: &ContextLoss| at.seen * 3 <= first.seen * 4;
+        let (stretch, later) = rest.split_at(rest.partition_point(is_alike));
+        let tokens: usize = stretch.iter().map(|at| at.tokens).sum();
+        let nats: f64 = stretch.iter().map(|at| at.tokens as f64 * at.loss).sum();
+        let middle = (log_point(first).0 + log_point(&stretch[stretch.len() - 1]).0) / 2.0;
+        means.push((middle, nats / tokens as f64));
+        rest = later;
+    }
+    means
 }
 
 fn draw_by_frequency<DB: DrawingBackend>(
@@ -114,7 +139,8 @@ fn draw_by_frequency<DB: DrawingBackend>(
             .draw_series([EmptyElement::at((middle, class.loss))
                 + Text::new(above, (0, -6), style(VPos::Bottom))])?;
         chart.draw_series([below(occurrences(class), 8)])?;
-        chart.draw_series([below(format!("{share:.0} %"), 30)])?;
+        let places = usize::from(share < 10.0);
+        chart.draw_series([below(format!("{share:.places$} %"), 30)])?;
     }
     Ok(())
 }
@@ -124,5 +150,31 @@ fn occurrences(class: &FrequencyLoss) -> String {
         "once".to_owned()
     } else {
         format!("{}–{}", class.from, class.to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seen: usize, tokens: usize, loss: f64) -> ContextLoss {
+        ContextLoss { seen, tokens, loss }
+    }
+
+    #[test]
+    fn means_are_weighted_and_stretches_grow() {
+        let positions: Vec<_> = (1..=8).map(|seen| at(seen, seen, seen as f64)).collect();
+        let means = means(&positions);
+        // 1, 2, 3 and 4, 5 and 6, 7 and 8.
+        assert_eq!(means.len(), 5);
+        assert_eq!(means[2].1, (9.0 + 16.0) / 7.0);
+        assert_eq!(means[1].0, 1.0);
+    }
+
+    #[test]
+    fn positions_of_the_first_window_alone_are_left_out() {
+        let positions = [at(1, 1, 9.0), at(2, 1, 1.0), at(3, 50, 4.0), at(4, 51, 4.0)];
+        assert_eq!(often(&positions), &positions[2..]);
+        assert_eq!(often(&positions[..2]).len(), 2);
     }
 }
