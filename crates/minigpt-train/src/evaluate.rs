@@ -61,6 +61,8 @@ pub struct ContextLoss {
     pub tokens: usize,
     /// Their mean cross-entropy in nats.
     pub loss: f64,
+    /// The standard deviation of their cross-entropies.
+    pub deviation: f64,
 }
 
 /// The tokens that occur so often in the text.
@@ -196,16 +198,21 @@ fn sums_of_documents(losses: &TokenLosses, text: &CountedTokens) -> Vec<Sums> {
 }
 
 fn by_context(losses: &TokenLosses, context: usize) -> Vec<ContextLoss> {
-    let mut sums = vec![(0, 0.0); context + 1];
+    let mut sums = vec![(0, 0.0, 0.0); context + 1];
     for (seen, nats) in losses.seen.iter().zip(&losses.nats) {
-        let (tokens, sum) = &mut sums[*seen as usize];
+        let nats = f64::from(*nats);
+        let (tokens, sum, squares) = &mut sums[*seen as usize];
         *tokens += 1;
-        *sum += f64::from(*nats);
+        *sum += nats;
+        *squares += nats * nats;
     }
-    let losses = sums.into_iter().enumerate().filter(|(_, (tokens, _))| *tokens > 0);
-    losses
-        .map(|(seen, (tokens, sum))| ContextLoss { seen, tokens, loss: sum / tokens as f64 })
-        .collect()
+    let sums = sums.into_iter().enumerate().filter(|(_, (tokens, ..))| *tokens > 0);
+    sums.map(|(seen, (tokens, sum, squares))| {
+        let loss = sum / tokens as f64;
+        let deviation = (squares / tokens as f64 - loss * loss).max(0.0).sqrt();
+        ContextLoss { seen, tokens, loss, deviation }
+    })
+    .collect()
 }
 
 /// Ids that occur once, 2 to 9 times, 10 to 99 times, ….

@@ -123,7 +123,8 @@ fn with_interval(measured: Measured, places: usize) -> String {
 /// Quoted figures with the number of their note.
 fn quoted_rows(quoted: &[Quoted]) -> Vec<Vec<String>> {
     let none = || "–".to_owned();
-    let row = |(index, row): (usize, &Quoted)| {
+    let sources = sources(quoted);
+    let row = |row: &Quoted| {
         let value = if row.low == row.high {
             row.low.to_string()
         } else {
@@ -131,13 +132,27 @@ fn quoted_rows(quoted: &[Quoted]) -> Vec<Vec<String>> {
         };
         let of = |metric| if row.metric == metric { value.clone() } else { none() };
         let training = if row.training.is_empty() { none() } else { row.training.to_owned() };
-        let name = format!("quoted: {} [{}]", row.model, index + 1);
-        let parameters = grouped(row.parameters);
-        let figures = [of(Metric::Token), of(Metric::Word)];
-        let [token, word] = figures;
-        vec![name, parameters, token, word, none(), training, none(), none(), none()]
+        let note = sources.iter().position(|source| *source == (row.source, row.protocol));
+        vec![
+            format!("quoted: {} [{}]", row.model, note.unwrap_or_default() + 1),
+            grouped(row.parameters),
+            of(Metric::Token),
+            of(Metric::Word),
+            none(),
+            training,
+            none(),
+            none(),
+            none(),
+        ]
     };
-    quoted.iter().enumerate().map(row).collect()
+    quoted.iter().map(row).collect()
+}
+
+/// Sources and protocols of the quoted figures, each once.
+fn sources(quoted: &[Quoted]) -> Vec<(&'static str, &'static str)> {
+    let mut sources: Vec<_> = quoted.iter().map(|row| (row.source, row.protocol)).collect();
+    sources.dedup();
+    sources
 }
 
 /// What the quoted figures are, a line each.
@@ -145,11 +160,10 @@ fn notes(quoted: &[Quoted], between: &str) -> String {
     if quoted.is_empty() {
         return String::new();
     }
-    let note = |(index, row): (usize, &Quoted)| {
-        format!("{between}[{}] {}; {}", index + 1, row.source, row.protocol)
-    };
-    let notes: String = quoted.iter().enumerate().map(note).collect();
-    format!("\nquoted, not computed here, each with a protocol of its own:{notes}\n")
+    let note =
+        |(index, (source, protocol))| format!("{between}[{}] {source}; {protocol}", index + 1);
+    let notes: String = sources(quoted).into_iter().enumerate().map(note).collect();
+    format!("\nquoted, not computed here, each by a protocol of its own:{notes}\n")
 }
 
 fn csv(data: &str, models: &[ComparedModel], quoted: &[Quoted]) -> Result<Vec<u8>> {

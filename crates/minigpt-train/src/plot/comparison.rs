@@ -18,7 +18,7 @@ const ROW: u32 = 44;
 const FRAME: u32 = 190;
 /// Pixels for names at the left, and for values after the longest bar.
 const NAMES: i32 = 250;
-const VALUES: i32 = 190;
+const VALUES: i32 = 260;
 
 /// Draws token and word perplexity of the models side by side, with their intervals; quoted figures
 /// are pale and stand below. The ending of `path`, `.png` or `.svg`, decides the format.
@@ -75,6 +75,16 @@ impl Panel {
     }
 }
 
+impl Panel {
+    fn remark(&self) -> &'static str {
+        if self.bars.iter().any(|bar| bar.is_quoted) {
+            "logarithmic; lower is better; pale: quoted, on other texts and by other protocols"
+        } else {
+            "logarithmic; lower is better"
+        }
+    }
+}
+
 impl Bar {
     fn measured(name: &str, measured: Measured) -> Self {
         let Measured { value, low, high } = measured;
@@ -84,9 +94,9 @@ impl Bar {
 
     fn quoted(row: &Quoted) -> Self {
         let label = if row.low == row.high {
-            format!("{} (quoted)", row.low)
+            format!("{} ({})", row.low, row.by)
         } else {
-            format!("{}–{} (quoted)", row.low, row.high)
+            format!("{}–{} ({})", row.low, row.high, row.by)
         };
         let interval = (row.low != row.high).then_some((row.low, row.high));
         let value = (row.low * row.high).sqrt();
@@ -96,8 +106,11 @@ impl Bar {
 
 /// With as many digits as are worth reading.
 fn perplexity(value: f64) -> String {
-    let decimals = if value < 100.0 { 2 } else { 1 };
-    format!("{value:.decimals$}")
+    match value {
+        ..100.0 => format!("{value:.2}"),
+        ..10_000.0 => format!("{value:.1}"),
+        _ => format!("{value:.2e}"),
+    }
 }
 
 impl super::Picture for Figure<'_> {
@@ -133,10 +146,11 @@ fn draw_panel<DB: DrawingBackend>(area: &Area<DB>, panel: &Panel) -> Result<(), 
         let x = place(tick);
         area.draw(&PathElement::new([(x, 56), (x, bottom)], BLACK.mix(0.15)))?;
         let style = grey.pos(Pos::new(HPos::Center, VPos::Top));
-        area.draw(&Text::new(format!("{tick}"), (x, bottom + 6), style))?;
+        let name = if tick < 1e5 { format!("{tick}") } else { format!("{tick:.0e}") };
+        area.draw(&Text::new(name, (x, bottom + 6), style))?;
     }
     let style = grey.pos(Pos::new(HPos::Left, VPos::Top));
-    area.draw(&Text::new("logarithmic; lower is better", (NAMES, bottom + 34), style))?;
+    area.draw(&Text::new(panel.remark(), (NAMES, bottom + 34), style))?;
     panel
         .bars
         .iter()
@@ -144,10 +158,14 @@ fn draw_panel<DB: DrawingBackend>(area: &Area<DB>, panel: &Panel) -> Result<(), 
         .try_for_each(|(index, bar)| draw_bar(area, bar, 64 + (index as u32 * ROW) as i32, &place))
 }
 
-/// 1, 2 and 5 times the powers of ten in a range.
+/// The powers of ten in a range, with 2 and 5 times them where there is room.
 fn ticks(start: f64, end: f64) -> Vec<f64> {
-    let decades = (0..12).flat_map(|power| [1.0, 2.0, 5.0].map(|step| step * 10f64.powi(power)));
-    decades.filter(|tick| (start..=end).contains(tick)).collect()
+    let is_wide = end / start > 1e3;
+    let steps: &[f64] = if is_wide { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let ticks = (0..300).flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
+    let ticks: Vec<f64> = ticks.filter(|tick| (start..=end).contains(tick)).collect();
+    let every = ticks.len().div_ceil(9).max(1);
+    ticks.into_iter().step_by(every).collect()
 }
 
 fn draw_bar<DB: DrawingBackend>(
@@ -212,9 +230,19 @@ mod tests {
         let path = folder.path().join("compared.svg");
         draw_comparison(&path, "a title", &[model], &QUOTED).unwrap();
         let text = fs_err::read_to_string(&path).unwrap();
-        for part in ["a title", "85.90", "220.4", "29.41 (quoted)", "35–45 (quoted)", "…"] {
+        for part in ["a title", "85.90", "220.4", "29.41 (paper)", "35–45 (article)", "…"] {
             assert!(text.contains(part), "no {part}");
         }
-        assert_eq!(text.matches("(quoted)").count(), QUOTED.len());
+        assert_eq!(text.matches("(paper)").count(), 4);
+        assert_eq!(text.matches("pale: quoted").count(), 2);
+    }
+
+    #[test]
+    fn there_are_never_too_many_ticks() {
+        assert_eq!(ticks(10.0, 60.0), [10.0, 20.0, 50.0]);
+        for end in [1.5, 60.0, 999.0, 1e6, 1e25] {
+            let ticks = ticks(1.0, end);
+            assert!((1..=9).contains(&ticks.len()), "{ticks:?}");
+        }
     }
 }

@@ -46,7 +46,8 @@ fn draw_by_context<DB: DrawingBackend>(
     let x = |point: Option<&(f64, f64)>| point.map_or(0.0, |(x, _)| *x);
     // Twice the context is one step to the right: what little context does is then as wide.
     let (first, last) = (x(points.first()), x(points.last()));
-    let caption = format!("Loss by position in the context, mean {:.3}", report.evaluation.loss());
+    let mean = report.evaluation.loss();
+    let caption = format!("Loss by position in the context ± 2 standard errors, mean {mean:.3}");
     let mut chart = ChartBuilder::on(area)
         .caption(caption, (FONT, 26))
         .margin(20)
@@ -67,7 +68,17 @@ fn draw_by_context<DB: DrawingBackend>(
     let colour = COLOURS[0];
     let dot = |point| Circle::new(point, 3, colour.mix(0.35).filled());
     chart.draw_series(points.iter().copied().map(dot))?;
-    chart.draw_series(LineSeries::new(means(drawn), colour.stroke_width(3)))?;
+    let means = means(drawn);
+    let line = means.iter().map(|mean| (mean.x, mean.loss));
+    chart.draw_series(LineSeries::new(line, colour.stroke_width(3)))?;
+    let error = |mean: &Mean| {
+        let ends = [(mean.x, mean.loss - mean.error), (mean.x, mean.loss + mean.error)];
+        PathElement::new(ends, colour.stroke_width(2))
+    };
+    chart.draw_series(means.iter().map(error))?;
+    chart.draw_series(
+        means.iter().map(|mean| Circle::new((mean.x, mean.loss), 5, colour.filled())),
+    )?;
     Ok(())
 }
 
@@ -83,17 +94,28 @@ fn log_point(at: &ContextLoss) -> (f64, f64) {
     ((at.seen as f64).log2(), at.loss)
 }
 
+/// Positions that are alike, taken together.
+struct Mean {
+    x: f64,
+    loss: f64,
+    /// Twice the standard error: 95 % where the tokens were independent.
+    error: f64,
+}
+
 /// Means over positions that are alike: each stretch ends a third further than it begins.
-fn means(positions: &[ContextLoss]) -> Vec<(f64, f64)> {
+fn means(positions: &[ContextLoss]) -> Vec<Mean> {
     let mut means = Vec::new();
     let mut rest = positions;
     while let Some(first) = rest.first() {
         let is_alike = |at: &ContextLoss| at.seen * 3 <= first.seen * 4;
         let (stretch, later) = rest.split_at(rest.partition_point(is_alike));
-        let tokens: usize = stretch.iter().map(|at| at.tokens).sum();
-        let nats: f64 = stretch.iter().map(|at| at.tokens as f64 * at.loss).sum();
-        let middle = (log_point(first).0 + log_point(&stretch[stretch.len() - 1]).0) / 2.0;
-        means.push((middle, nats / tokens as f64));
+        let sum = |value: fn(&ContextLoss) -> f64| -> f64 {
+            stretch.iter().map(|at| at.tokens as f64 * value(at)).sum()
+        };
+        let tokens = sum(|_| 1.0);
+        let x = (log_point(first).0 + log_point(&stretch[stretch.len() - 1]).0) / 2.0;
+        let error = 2.0 * sum(|at| at.deviation * at.deviation).sqrt() / tokens;
+        means.push(Mean { x, loss: sum(|at| at.loss) / tokens, error });
         rest = later;
     }
     means
@@ -158,7 +180,7 @@ mod tests {
     use super::*;
 
     fn at(seen: usize, tokens: usize, loss: f64) -> ContextLoss {
-        ContextLoss { seen, tokens, loss }
+        ContextLoss { seen, tokens, loss, deviation: 3.0 }
     }
 
     #[test]
@@ -167,8 +189,8 @@ mod tests {
         let means = means(&positions);
         // 1, 2, 3 and 4, 5 and 6, 7 and 8.
         assert_eq!(means.len(), 5);
-        assert_eq!(means[2].1, (9.0 + 16.0) / 7.0);
-        assert_eq!(means[1].0, 1.0);
+        assert_eq!((means[1].x, means[2].loss), (1.0, (9.0 + 16.0) / 7.0));
+        assert!((means[2].error - 2.0 * 3.0 / 7f64.sqrt()).abs() < 1e-12);
     }
 
     #[test]
