@@ -7,6 +7,7 @@ mod checkpoints;
 mod commands;
 mod data;
 mod exchange;
+mod evaluation;
 mod generation;
 mod gpu;
 mod interruption;

@@ -19,6 +19,8 @@ fn every_command_in_the_readme_runs() {
     fs_err::create_dir(sandbox.path("wikitext-2")).unwrap();
     sandbox.write("wikitext-2/train.txt", prose());
     sandbox.write("wikitext-2/valid.txt", prose());
+    sandbox.write("choices.jsonl", include_str!("../crates/minigpt-train/tasks/choices.jsonl"));
+    sandbox.write("cloze.jsonl", include_str!("../crates/minigpt-train/tasks/cloze.jsonl"));
 
     let mut ran = 0;
     for command in commands() {

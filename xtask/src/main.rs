@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask train`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask ci`.
+//! The project's chores: `cargo xtask train`, `test`, `bench`, `reproduce` and `ci`.
 //!
 //! Every chore is a cargo command line that you could type yourself; this program only knows which
 //! ones, and in which order. `train`, `test` and `ci` all build with the release profile and the
@@ -9,6 +9,7 @@
 mod bench;
 mod cargo;
 mod ci;
+mod reproduce;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ Examples:
   cargo xtask bench --peer venv/bin/python   over many shapes, in turn with PyTorch
   cargo xtask bench engine                   what the engine costs beside the steps; memory
   cargo xtask bench engine --steps 100 --preset austen
+  cargo xtask reproduce --data wikitext-2    the article's experiment, with a report
   cargo xtask ci                             all that CI checks, cheapest first
   cargo xtask ci --only fmt --only clippy    some of it
   cargo xtask ci --skip package";
@@ -56,6 +58,8 @@ enum Chore {
     },
     /// Measure speed and memory: training steps over many shapes, decoding, tokenizing, starting
     Bench(bench::Bench),
+    /// Run the article's experiment and write a report of it
+    Reproduce(reproduce::Reproduce),
     /// Run all checks of CI, cheapest first, and stop at the first failure
     Ci(ci::Selection),
 }
@@ -71,6 +75,7 @@ fn main() -> Result<ExitCode> {
             cargo::replace_process(cargo::test(&args))
         }
         Chore::Bench(bench) => bench::run(&bench).map(|()| ExitCode::SUCCESS),
+        Chore::Reproduce(args) => reproduce::run(&args).map(|()| ExitCode::SUCCESS),
         Chore::Ci(selection) => ci::run(&selection),
     }
 }
@@ -99,7 +104,9 @@ mod tests {
             Chore::Train { args } | Chore::Test { args } => {
                 args.join(" ".as_ref()).into_string().unwrap()
             }
-            Chore::Bench(_) | Chore::Ci(_) => panic!("`{line}` is not train or test"),
+            Chore::Bench(_) | Chore::Reproduce(_) | Chore::Ci(_) => {
+                panic!("`{line}` is not train or test")
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the command line says, word for word; the commands give it its meaning.
 
+mod evaluation;
 mod generation;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use minigpt_train::{Axis, Quantity};
 
 use crate::device::DeviceChoice;
 
+pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalTextArgs, ProtocolArgs, TableFormat};
 pub(crate) use generation::{
     ApplicationArgs, AttentionArgs, ExportArgs, GenerateArgs, ModelArgs, ReplArgs, SamplingArgs,
     WriteArgs,
@@ -50,6 +52,10 @@ pub(crate) enum Command {
     Attention(AttentionArgs),
     /// Write a model as transformers or llama.cpp read it
     Export(ExportArgs),
+    /// Measure a trained model on a text, or put questions to it
+    Eval(EvalArgs),
+    /// Measure several models on one text, as a table and a picture
+    Compare(CompareArgs),
     /// Look at a text as a model will see it, or tokenize it ahead
     #[command(subcommand)]
     Data(DataCommand),

@@ -13,6 +13,17 @@ pub(crate) fn grouped(number: impl Into<u128>) -> String {
     text
 }
 
+/// A number with so many decimals, fewer where it is large, and its thousands grouped.
+pub(crate) fn decimals(value: f64, places: usize) -> String {
+    match value {
+        value if !value.is_finite() => value.to_string(),
+        ..100.0 => format!("{value:.places$}"),
+        ..10_000.0 => format!("{value:.1}"),
+        ..1e15 => grouped(value.round() as u64),
+        _ => format!("{value:.3e}"),
+    }
+}
+
 /// Seconds as `3 s`, `4 min 05 s` or `2 h 07 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     let seconds = seconds.max(0.0).round() as u64;
@@ -42,6 +53,10 @@ mod tests {
         assert_eq!(grouped(0u32), "0");
         assert_eq!(grouped(999u32), "999");
         assert_eq!(grouped(1_234_567u64), "1,234,567");
+        assert_eq!(decimals(81.336, 2), "81.34");
+        assert_eq!(decimals(1399.84, 2), "1399.8");
+        assert_eq!(decimals(123_456.7, 2), "123,457");
+        assert_eq!(decimals(1e30, 2), "1.000e30");
         assert_eq!(duration(3.4), "3 s");
         assert_eq!(duration(245.0), "4 min 05 s");
         assert_eq!(duration(7620.0), "2 h 07 min");

@@ -9,11 +9,13 @@ mod args;
 mod colour;
 mod commands;
 mod device;
+mod evaluation;
 mod format;
 mod model;
 mod progress;
 mod settings;
 mod signals;
+mod table;
 mod tokens;
 
 use std::process::ExitCode;
@@ -39,6 +41,8 @@ fn main() -> ExitCode {
         Command::Repl(args) => commands::repl::run(&args),
         Command::Attention(args) => commands::attention::run(&args),
         Command::Export(args) => commands::export::run(&args),
+        Command::Eval(args) => commands::eval::run(&args),
+        Command::Compare(args) => commands::compare::run(&args),
         Command::Data(command) => commands::data::run(&command),
         Command::Plot(args) => commands::plot::run(&args),
         Command::Bench(args) => commands::bench::run(&args),

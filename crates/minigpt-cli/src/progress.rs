@@ -64,6 +64,42 @@ fn byte_bar(what: String, total: Option<u64>) -> ProgressBar {
     bar.with_style(style).with_message(what)
 }
 
+/// Shows work counted in pieces.
+pub(crate) struct CountProgress {
+    what: &'static str,
+    unit: &'static str,
+    total: usize,
+    bar: ProgressBar,
+    last_line: Instant,
+}
+
+impl CountProgress {
+    pub(crate) fn new(what: &'static str, total: usize, unit: &'static str) -> Self {
+        let template = format!(
+            "{what} {{wide_bar}} {{human_pos}}/{{human_len}} {unit}, {{per_sec}}, {{eta}} left"
+        );
+        let style = ProgressStyle::with_template(&template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::new(total as u64).with_style(style);
+        Self { what, unit, total, bar, last_line: Instant::now() }
+    }
+
+    pub(crate) fn show(&mut self, done: usize) {
+        self.bar.set_position(done as u64);
+        if self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_INTERVAL {
+            self.last_line = Instant::now();
+            let (done, total) = (grouped(done as u64), grouped(self.total as u64));
+            eprintln!("{}: {done} of {total} {}", self.what, self.unit);
+        }
+    }
+}
+
+impl Drop for CountProgress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// Shows the events of a run.
 pub(crate) struct TrainProgress {
     length: Length,

@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use sha2::{Digest, Sha256};
 
 use crate::folder::{Split, data_files, find_split, glob_files};
-use crate::holdout::{after, before, tenth_from_the_end};
+use crate::holdout::{Visit, after, before, tenth_from_the_end};
 use crate::input::{Input, Part, Sink, stem};
-use crate::{Corpus, DataError, Hub, ReadOptions};
+use crate::{Corpus, DataError, Hub, Portion, ReadOptions};
 
 /// The files of a [`Source`](crate::Source) and its splits, found but not read yet.
 ///
@@ -167,23 +167,56 @@ impl Documents {
     /// [`DataError::NotText`], [`DataError::BadPacking`], [`DataError::BadLine`],
     /// [`DataError::BadParquet`], [`DataError::TooSmall`], [`DataError::Io`].
     pub fn read(&self) -> Result<Corpus, DataError> {
-        let collect = |split| {
-            let (mut documents, mut document) = (Vec::new(), String::new());
-            self.visit(split, &mut |part| {
-                match part {
-                    Part::Text(text) => document.push_str(text),
-                    Part::End => documents.push(std::mem::take(&mut document)),
-                }
-                Ok(())
-            })?;
-            Ok::<_, DataError>(documents)
-        };
         Ok(Corpus {
             name: self.name.clone(),
-            train: collect(Split::Train)?,
-            valid: collect(Split::Valid)?,
-            test: if self.test.is_empty() { None } else { Some(collect(Split::Test)?) },
+            train: self.read_split(Split::Train)?,
+            valid: self.read_split(Split::Valid)?,
+            test: if self.test.is_empty() { None } else { Some(self.read_split(Split::Test)?) },
         })
+    }
+
+    /// Reads the documents of one portion into memory.
+    ///
+    /// # Errors
+    /// As [`Documents::read`], and [`DataError::NoTestSplit`].
+    pub fn read_portion(&self, portion: Portion) -> Result<Vec<String>, DataError> {
+        match portion {
+            Portion::Train => self.read_split(Split::Train),
+            Portion::Valid => self.read_split(Split::Valid),
+            Portion::Test if self.test.is_empty() => {
+                Err(DataError::NoTestSplit { path: self.path.clone() })
+            }
+            Portion::Test => self.read_split(Split::Test),
+            Portion::All => {
+                let all = [&self.train[..], &self.valid, &self.test].concat();
+                self.collect(&mut |sink| self.visit_inputs(&all, sink))
+            }
+        }
+    }
+
+    /// Whether files of their own are held out for validation, rather than the last tenth.
+    #[must_use]
+    pub fn has_own_validation(&self) -> bool {
+        !self.valid.is_empty()
+    }
+
+    fn read_split(&self, split: Split) -> Result<Vec<String>, DataError> {
+        self.collect(&mut |sink| self.visit(split, sink))
+    }
+
+    fn collect(&self, visit: &mut Visit<'_>) -> Result<Vec<String>, DataError> {
+        let (mut documents, mut document) = (Vec::new(), String::new());
+        visit(&mut |part| {
+            match part {
+                Part::Text(text) => document.push_str(text),
+                Part::End => documents.push(std::mem::take(&mut document)),
+            }
+            Ok(())
+        })?;
+        if documents.is_empty() {
+            return Err(DataError::Empty { path: self.path.clone() });
+        }
+        Ok(documents)
     }
 
     /// Where tokenizers on the hub are to be had.

@@ -115,6 +115,32 @@ pub enum DataError {
     /// A window length of zero.
     #[error("block size 0 is too small: expected at least 1 token per window")]
     ZeroBlockSize,
+    /// A stride that leaves tokens out, or none at all.
+    #[error("stride {stride} is out of range: expected 1 to the context of {block_size}")]
+    Stride {
+        /// The stride asked for.
+        stride: usize,
+        /// Tokens in a window.
+        block_size: usize,
+    },
+    /// A name of a split that is not understood.
+    #[error("unknown split {given:?}: expected \"train\", \"valid\", \"test\" or \"all\"")]
+    UnknownPortion {
+        /// The name as given.
+        given: String,
+    },
+    /// The source has no test split.
+    #[error("{path} has no test split: expected a file named test.*; choose another split, or give the file itself", path = path.display())]
+    NoTestSplit {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A detokenizer's name that is not understood.
+    #[error("unknown detokenizer {given:?}: expected \"wikitext\"")]
+    UnknownDetokenizer {
+        /// The name as given.
+        given: String,
+    },
     /// A tokenizer name that is not understood.
     #[error(
         "unknown tokenizer {given:?}: expected \"gpt2\", \"bpe:<size>\" such as \"bpe:4096\", \"char\", \"byte\", \"file:<tokenizer.json>\" or \"hf:<owner>/<model>\""

@@ -16,8 +16,9 @@
 //! The order to read in: [`Source`] and [`Documents`] (where text comes from), [`Corpus`] (what is
 //! held out), [`Tokenizer`] and [`TokenizerSpec`] (text to ids and back), [`TokenSplit`] and
 //! [`Windows`] (what the model is asked to predict), [`TokenStore`] (the same for texts larger than
-//! memory), [`Passes`] (in which order), [`Hub`] and [`ModelSource`] (what is downloaded),
-//! [`TextStream`] (ids back to text while they are generated).
+//! memory), [`Passes`] (in which order), [`CountedTokens`] and [`Detokenizer`] (a text to evaluate a
+//! model on), [`Hub`] and [`ModelSource`] (what is downloaded), [`TextStream`] (ids back to text
+//! while they are generated).
 //!
 //! Nothing here prints, and progress goes to a callback: the terminal belongs to the program.
 //!
@@ -50,7 +51,10 @@
 
 mod chars;
 mod corpus;
+mod counted;
+mod counts;
 mod dataset;
+mod detokenizer;
 mod documents;
 mod error;
 mod files;
@@ -61,6 +65,7 @@ mod input;
 mod models;
 mod order;
 mod pieces;
+mod portion;
 mod records;
 mod shards;
 mod source;
@@ -77,12 +82,16 @@ mod training;
 mod vocabulary;
 
 pub use corpus::Corpus;
+pub use counted::CountedTokens;
+pub use counts::TextCounts;
 pub use dataset::HubDataset;
+pub use detokenizer::Detokenizer;
 pub use documents::Documents;
 pub use error::DataError;
 pub use hub::{Download, Hub};
 pub use models::{HubModel, ModelSource};
 pub use order::{Passes, Place};
+pub use portion::Portion;
 pub use source::{ReadOptions, Source};
 pub use spec::TokenizerSpec;
 pub use statistics::Unigrams;

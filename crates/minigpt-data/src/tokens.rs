@@ -91,25 +91,40 @@ impl TokenSplit {
     /// [`DataError::TooFewTokens`] if there are fewer than `block_size + 1` tokens, and
     /// [`DataError::ZeroBlockSize`].
     pub fn windows(&self, block_size: usize) -> Result<Windows, DataError> {
+        self.sliding_windows(block_size, block_size)
+    }
+
+    /// Windows of `block_size` tokens that overlap: each starts `stride` tokens after the one before,
+    /// and only the last `stride` of its targets are [`fresh`](Window::fresh).
+    ///
+    /// # Errors
+    /// As [`TokenSplit::windows`], and [`DataError::Stride`] for a stride outside `1..=block_size`.
+    pub fn sliding_windows(&self, block_size: usize, stride: usize) -> Result<Windows, DataError> {
         if block_size == 0 {
             return Err(DataError::ZeroBlockSize);
         }
         if self.len() <= block_size {
             return Err(DataError::TooFewTokens { tokens: self.len(), block_size });
         }
-        Ok(Windows { tokens: self.tokens.clone(), block_size })
+        if !(1..=block_size).contains(&stride) {
+            return Err(DataError::Stride { stride, block_size });
+        }
+        Ok(Windows { tokens: self.tokens.clone(), block_size, stride })
     }
 }
 
 /// A stream of tokens seen as windows of equal length; cheap to clone and to share.
 ///
-/// The windows follow each other without overlap or padding. Where the tokens do not divide, the
-/// last window starts earlier and overlaps the one before, and only its last
-/// [`fresh`](Window::fresh) targets count, so that each token is predicted exactly once per pass.
+/// The windows follow each other without padding and, but for [`TokenSplit::sliding_windows`],
+/// without overlap. Where the tokens do not divide, the last window starts earlier, so that it ends
+/// with them. Only the last [`fresh`](Window::fresh) targets of a window count: those that no window
+/// before it has. So each token is predicted exactly once per pass.
 #[derive(Clone, Debug)]
 pub struct Windows {
     tokens: Tokens,
     block_size: usize,
+    /// Tokens between the starts of two windows.
+    stride: usize,
 }
 
 /// What the model sees and what it should say: `targets[i]` is the token after `inputs[i]`.
@@ -120,7 +135,7 @@ pub struct Window {
     /// The tokens to predict, `block_size` of them.
     pub targets: Vec<u32>,
     /// How many targets, from the end, count towards a loss over the whole split. All of them,
-    /// except in a last window that overlaps the one before.
+    /// except in a window that overlaps the one before.
     pub fresh: usize,
 }
 
@@ -129,7 +144,7 @@ impl Windows {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "there is always a window")]
     pub fn len(&self) -> usize {
-        self.predicted_tokens().div_ceil(self.block_size)
+        1 + (self.predicted_tokens() - self.block_size).div_ceil(self.stride)
     }
 
     /// The window with this number.
@@ -139,8 +154,9 @@ impl Windows {
     #[must_use]
     pub fn get(&self, index: usize) -> Window {
         assert!(index < self.len(), "window {index} of {}", self.len());
-        let predicted_before = index * self.block_size;
-        let start = predicted_before.min(self.predicted_tokens() - self.block_size);
+        let start = index * self.stride;
+        let predicted_before = if index == 0 { 0 } else { start - self.stride + self.block_size };
+        let start = start.min(self.predicted_tokens() - self.block_size);
         let end = start + self.block_size;
         Window { fresh: end - predicted_before, ..self.around(start) }
     }
@@ -191,12 +207,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_token_is_predicted_exactly_once(len in 2_u32..500, block_size in 1_usize..60) {
+        fn every_token_is_predicted_exactly_once(
+            len in 2_u32..500,
+            (block_size, stride) in (1_usize..60).prop_flat_map(|size| (Just(size), 1..=size)),
+        ) {
             prop_assume!(block_size < len as usize);
-            let windows = positions(len).windows(block_size).unwrap();
+            let windows = positions(len).sliding_windows(block_size, stride).unwrap();
             let mut predicted: Vec<u32> = Vec::new();
-            for window in windows.iter() {
+            for (index, window) in windows.iter().enumerate() {
                 prop_assert_eq!(window.inputs.len(), block_size);
+                let most_fresh = if index == 0 { block_size } else { stride };
+                prop_assert!(window.fresh <= most_fresh);
                 prop_assert!(window.inputs.iter().zip(&window.targets).all(|(i, t)| i + 1 == *t));
                 predicted.extend(&window.targets[block_size - window.fresh..]);
             }
@@ -215,6 +236,19 @@ mod tests {
         let ends: Vec<usize> = (0..split.len()).filter(|&i| ids[i] == end).collect();
         assert_eq!((end, ends, split.len()), (256, vec![0, 4, 11], 12));
         assert_eq!((split.bytes, split.words, split.characters), (9, 3, 8));
+    }
+
+    #[test]
+    fn windows_that_do_not_slide_do_not_overlap() {
+        let windows = positions(9).windows(4).unwrap();
+        let starts: Vec<u32> = windows.iter().map(|window| window.inputs[0]).collect();
+        assert_eq!(starts, [0, 4]);
+        let sliding = positions(10).sliding_windows(4, 2).unwrap();
+        let starts: Vec<_> =
+            sliding.iter().map(|window| (window.inputs[0], window.fresh)).collect();
+        assert_eq!(starts, [(0, 4), (2, 2), (4, 2), (5, 1)]);
+        let error = positions(9).sliding_windows(4, 5).unwrap_err().to_string();
+        assert_eq!(error, "stride 5 is out of range: expected 1 to the context of 4");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod safetensors;
 mod sampling;
 mod weights;
 mod zip;
+mod score;
 
 pub use attention::CausalSelfAttention;
 pub use block::{Block, LayerNorm, Mlp};
@@ -34,6 +35,7 @@ pub use ops::Chances;
 pub use pretrained::CONFIG_FILE;
 pub use sampling::{Draw, Sampling, SamplingError, log_probability};
 pub use weights::WeightsError;
+pub use score::Scores;
 
 #[cfg(test)]
 mod generation_tests;

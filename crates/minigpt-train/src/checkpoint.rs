@@ -29,7 +29,7 @@ const PARTS: [&str; 3] = [MODEL_FILE, "optimizer.bpk", "schedule.bpk"];
 const MANIFEST_FILE: &str = "manifest.json";
 
 /// Raised when a set's files change their meaning.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What a checkpoint holds and where in the run it was taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

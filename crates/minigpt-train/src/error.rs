@@ -167,6 +167,38 @@ pub enum TrainError {
         /// The run folder.
         path: PathBuf,
     },
+    /// A text cannot be read so.
+    #[error("{option} {value} is out of range: expected 1 to {most}")]
+    Protocol {
+        /// Which of the protocol's numbers.
+        option: &'static str,
+        /// The number given.
+        value: usize,
+        /// The largest there can be.
+        most: usize,
+    },
+    /// No unit of the bootstrap has this name.
+    #[error("unknown unit `{name}`: expected windows or documents")]
+    UnknownUnit {
+        /// The name given.
+        name: String,
+    },
+    /// A line of a task's file is no question.
+    #[error("{path}, line {line}: {reason}")]
+    TaskLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A task's file is empty.
+    #[error("{path} holds no questions: expected a JSON object a line")]
+    EmptyTask {
+        /// The file.
+        path: PathBuf,
+    },
     /// Nothing to draw yet.
     #[error(
         "cannot draw {path}: there is no {quantity} yet, let the run take a step or a validation"

@@ -1,9 +1,11 @@
 //! Quality of a model on a text, as sums from which every protocol's figure follows.
 
+use std::f64::consts::LN_2;
+
 use minigpt_data::TokenSplit;
 use serde::{Deserialize, Serialize};
 
-/// The cross-entropy of a whole text: every token predicted once, in disjoint windows.
+/// The cross-entropy of a whole text, every token predicted once.
 ///
 /// The closing `<|endoftext|>` of each document is a token like the others and is included in
 /// `nats` and `tokens`; it belongs to no word and no byte.
@@ -17,12 +19,15 @@ pub struct Evaluation {
     pub words: u64,
     /// Number of UTF-8 bytes in the text.
     pub bytes: u64,
+    /// Number of Unicode scalar values in the text.
+    pub characters: u64,
 }
 
 impl Evaluation {
     /// The figures of `split` for a sum of `nats`.
     pub fn new(nats: f64, tokens: usize, split: &TokenSplit) -> Self {
-        Self { nats, tokens, words: split.words, bytes: split.bytes }
+        let TokenSplit { words, bytes, characters, .. } = *split;
+        Self { nats, tokens, words, bytes, characters }
     }
 
     /// The figures of `split` for a mean `loss` in nats per token, all but the first predicted.
@@ -48,6 +53,11 @@ impl Evaluation {
 
     /// Bits needed per byte of text, comparable between tokenizers and languages.
     pub fn bits_per_byte(&self) -> f64 {
-        self.nats / std::f64::consts::LN_2 / self.bytes as f64
+        self.nats / LN_2 / self.bytes as f64
+    }
+
+    /// Bits needed per character of text, comparable between tokenizers.
+    pub fn bits_per_character(&self) -> f64 {
+        self.nats / LN_2 / self.characters as f64
     }
 }

@@ -1,7 +1,9 @@
 //! Curves of one run, or of several overlaid, as PNG or SVG for a report.
 
 mod chart;
+mod comparison;
 mod heatmap;
+mod losses;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -12,7 +14,9 @@ use crate::error::TrainError;
 use crate::metrics::{Row, Split};
 use crate::run::write_atomically;
 
+pub use comparison::draw_comparison;
 pub use heatmap::draw_attention;
+pub use losses::draw_losses;
 
 /// The article's 12 × 5 inches at 150 dots per inch.
 const SIZE: (u32, u32) = (1800, 750);

@@ -181,7 +181,7 @@ fn x_range(points: impl Iterator<Item = (f64, f64)>) -> std::ops::Range<f64> {
     0.0..points.map(|(x, _)| x).fold(0.0, f64::max) * 1.04 + 1e-9
 }
 
-fn y_range(points: impl Iterator<Item = (f64, f64)> + Clone) -> std::ops::Range<f64> {
+pub(super) fn y_range(points: impl Iterator<Item = (f64, f64)> + Clone) -> std::ops::Range<f64> {
     let low = points.clone().map(|(_, y)| y).fold(f64::INFINITY, f64::min);
     let high = points.map(|(_, y)| y).fold(f64::NEG_INFINITY, f64::max);
     // A flat line too needs some height around it; nothing drawn here is below zero.
@@ -190,7 +190,7 @@ fn y_range(points: impl Iterator<Item = (f64, f64)> + Clone) -> std::ops::Range<
 }
 
 /// A number with the decimals that an axis as long as `span` needs.
-fn number(value: f64, span: f64) -> String {
+pub(super) fn number(value: f64, span: f64) -> String {
     let size = value.abs();
     if size < span * 1e-9 {
         "0".to_owned()

@@ -1,0 +1,130 @@
+//! What the commands that measure trained models are told.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use minigpt_data::{Detokenizer, Portion, Source};
+use minigpt_train::{Bootstrap, Unit};
+
+use super::ModelArgs;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt eval runs/austen                          its own validation text
+  minigpt eval runs/austen --stride 16              a window that slides
+  minigpt eval runs/wiki --data wikitext-2 --split test --detokenize wikitext
+  minigpt eval runs/austen --data notes.txt --resample documents --json
+  minigpt eval runs/austen --tasks choices.jsonl --tasks cloze.jsonl
+
+A file of tasks has a JSON object a line, either of
+  {\"question\": \"The opposite of hot is\", \"choices\": [\"warm\", \"cold\"], \"answer\": 1}
+  {\"text\": \"A text whose last word is to be predicted\"}
+Multiple choice gives acc and acc_norm, texts give acc and perplexity of the last word, all as
+lm-evaluation-harness defines them.")]
+pub(crate) struct EvalArgs {
+    /// The run folder
+    pub(crate) run: PathBuf,
+    #[command(flatten)]
+    pub(crate) text: EvalTextArgs,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArgs,
+    /// Put the questions of this file to the model instead of reading a text; may be given several
+    /// times
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "data", "split", "text_field", "lossy", "lines", "detokenize", "context", "stride",
+        "resamples", "resample", "seed", "out",
+    ])]
+    pub(crate) tasks: Vec<PathBuf>,
+    /// Folder for the figures and their picture [default: evaluation in the run folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt compare runs/austen runs/muon
+  minigpt compare runs/* --data wikitext-2 --split valid --quoted --format markdown
+  minigpt compare runs/small runs/large --stride 32 --format csv --out sizes.svg")]
+pub(crate) struct CompareArgs {
+    /// Run folders, a row each
+    #[arg(required = true)]
+    pub(crate) models: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) text: EvalTextArgs,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArgs,
+    /// Add what others published for GPT-2 on WikiText-2, and the article's figures, marked as quoted
+    #[arg(long)]
+    pub(crate) quoted: bool,
+    /// How the table is written
+    #[arg(long, value_enum, default_value = "text", conflicts_with = "json")]
+    pub(crate) format: TableFormat,
+    /// The picture, a .png or .svg
+    #[arg(long, value_name = "FILE", default_value = "comparison.png")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Print a JSON object instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    Text,
+    Markdown,
+    Csv,
+}
+
+/// Which text a model is measured on.
+#[derive(Args, Debug)]
+pub(crate) struct EvalTextArgs {
+    /// The text, as `minigpt train --data` takes it [default: the run's own]
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) data: Option<Source>,
+    /// train, valid, test or all [default: valid, or all of a text that brings no validation part]
+    #[arg(long)]
+    pub(crate) split: Option<Portion>,
+    /// The field of .jsonl records or column of .parquet files that holds the text [default: text]
+    #[arg(long, value_name = "FIELD", requires = "data")]
+    pub(crate) text_field: Option<String>,
+    /// Read bytes that are no UTF-8 as U+FFFD instead of refusing the file
+    #[arg(long, requires = "data")]
+    pub(crate) lossy: bool,
+    /// The records of .jsonl and .parquet files are lines of one text instead of documents
+    #[arg(long, requires = "data")]
+    pub(crate) lines: bool,
+    /// Put the text together again as people write it: `wikitext` undoes WikiText's tokenization;
+    /// words and bytes are counted as they were
+    #[arg(long, value_name = "RULES")]
+    pub(crate) detokenize: Option<Detokenizer>,
+}
+
+/// How a text is read, and how far the figures can be trusted.
+#[derive(Args, Debug)]
+pub(crate) struct ProtocolArgs {
+    /// Most tokens read before one is predicted [default: the model's context]
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) context: Option<usize>,
+    /// Tokens from one window to the next; fewer than the context give each prediction more context,
+    /// for more time [default: the context, so that windows do not overlap]
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) stride: Option<usize>,
+    /// Windows that go through the model at once; decides about time and memory alone
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) batch_size: u32,
+    /// Times that the text is drawn anew for the intervals; 0 leaves them out
+    #[arg(long, value_name = "N", default_value_t = Bootstrap::default().resamples)]
+    pub(crate) resamples: usize,
+    /// What is drawn: windows or documents
+    #[arg(long, value_name = "UNIT", default_value = "windows")]
+    pub(crate) resample: Unit,
+    /// Seed of the draws
+    #[arg(long, default_value_t = Bootstrap::default().seed)]
+    pub(crate) seed: u64,
+}

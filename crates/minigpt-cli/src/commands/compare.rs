@@ -1,0 +1,216 @@
+//! `minigpt compare`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use minigpt_train::{
+    ComparedModel, Measured, Metric, QUOTED, Quoted, RunFolder, Split, Training, draw_comparison,
+    read_metrics,
+};
+use serde::Serialize;
+
+use crate::args::{CompareArgs, TableFormat};
+use crate::evaluation::EvalText;
+use crate::format::{decimals, duration, grouped};
+use crate::model::TrainedModel;
+use crate::table;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Output<'a> {
+    data: String,
+    models: &'a [ComparedModel],
+    quoted: &'a [Quoted],
+}
+
+pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
+    let first = || Ok(RunFolder::open(&args.models[0])?.config()?);
+    let text = EvalText::read(&args.text, first)?;
+    let mut models = Vec::new();
+    for path in &args.models {
+        let trained = TrainedModel::load(path, &args.model)?;
+        let report = text.evaluate(&trained, &args.protocol)?;
+        models.push(ComparedModel {
+            model: path.display().to_string(),
+            parameters: trained.manifest.model.parameter_counts().total(),
+            protocol: report.protocol,
+            token_perplexity: report.token_perplexity,
+            word_perplexity: report.word_perplexity,
+            bits_per_byte: report.bits_per_byte,
+            training: training(&trained.run)?,
+            tokens_per_second: report.tokens_per_second(),
+        });
+    }
+    let quoted: &[Quoted] = if args.quoted { &QUOTED } else { &[] };
+    let title = format!("Perplexity on {}", text.description());
+    draw_comparison(&args.out, &title, &models, quoted)?;
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        let output = Output { data: text.description(), models: &models, quoted };
+        writeln!(out, "{}", serde_json::to_string_pretty(&output)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    match args.format {
+        TableFormat::Text => {
+            let rows = [head(), measured_rows(&models), quoted_rows(quoted)].concat();
+            write!(out, "{}\n{}{}", text.description(), table::text(&rows), notes(quoted, "\n"))?;
+        }
+        TableFormat::Markdown => {
+            let rows = [head(), measured_rows(&models), quoted_rows(quoted)].concat();
+            let notes = notes(quoted, "\n\n");
+            write!(out, "{}\n\n{}\n{notes}", text.description(), table::markdown(&rows))?;
+        }
+        TableFormat::Csv => out.write_all(&csv(&text.description(), &models, quoted)?)?,
+    }
+    eprintln!("picture: {}", args.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Time and speed of a run, where it has come to its end.
+fn training(run: &RunFolder) -> Result<Option<Training>> {
+    let Some(summary) = run.summary()? else { return Ok(None) };
+    let rows = read_metrics(&run.metrics_path())?;
+    let tokens = rows.iter().rev().find(|row| row.split == Split::Train).map(|row| row.tokens);
+    let tokens_per_second = tokens.unwrap_or_default() as f64 / summary.seconds;
+    Ok(Some(Training { seconds: summary.seconds, tokens_per_second }))
+}
+
+fn head() -> Vec<Vec<String>> {
+    let head = [
+        "model",
+        "parameters",
+        "token perplexity",
+        "word perplexity",
+        "bits per byte",
+        "training",
+        "training tokens/s",
+        "evaluated tokens/s",
+        "context/stride",
+    ];
+    vec![head.map(str::to_owned).to_vec()]
+}
+
+fn measured_rows(models: &[ComparedModel]) -> Vec<Vec<String>> {
+    let none = || "–".to_owned();
+    let row = |model: &ComparedModel| {
+        let training = model.training;
+        vec![
+            model.model.clone(),
+            grouped(model.parameters as u64),
+            with_interval(model.token_perplexity, 2),
+            with_interval(model.word_perplexity, 2),
+            with_interval(model.bits_per_byte, 4),
+            training.map_or_else(none, |training| duration(training.seconds)),
+            training.map_or_else(none, |training| grouped(training.tokens_per_second as u64)),
+            grouped(model.tokens_per_second as u64),
+            format!("{}/{}", model.protocol.context, model.protocol.stride),
+        ]
+    };
+    models.iter().map(row).collect()
+}
+
+fn with_interval(measured: Measured, places: usize) -> String {
+    let value = decimals(measured.value, places);
+    match measured.low.zip(measured.high) {
+        Some((low, high)) => {
+            format!("{value} ({} – {})", decimals(low, places), decimals(high, places))
+        }
+        None => value,
+    }
+}
+
+/// Quoted figures with the number of their note.
+fn quoted_rows(quoted: &[Quoted]) -> Vec<Vec<String>> {
+    let none = || "–".to_owned();
+    let sources = sources(quoted);
+    let row = |row: &Quoted| {
+        let value = if row.low == row.high {
+            row.low.to_string()
+        } else {
+            format!("{}–{}", row.low, row.high)
+        };
+        let of = |metric| if row.metric == metric { value.clone() } else { none() };
+        let training = if row.training.is_empty() { none() } else { row.training.to_owned() };
+        let note = sources.iter().position(|source| *source == (row.source, row.protocol));
+        vec![
+            format!("quoted: {} [{}]", row.model, note.unwrap_or_default() + 1),
+            grouped(row.parameters),
+            of(Metric::Token),
+            of(Metric::Word),
+            none(),
+            training,
+            none(),
+            none(),
+            none(),
+        ]
+    };
+    quoted.iter().map(row).collect()
+}
+
+/// Sources and protocols of the quoted figures, each once.
+fn sources(quoted: &[Quoted]) -> Vec<(&'static str, &'static str)> {
+    let mut sources: Vec<_> = quoted.iter().map(|row| (row.source, row.protocol)).collect();
+    sources.dedup();
+    sources
+}
+
+/// What the quoted figures are, a line each.
+fn notes(quoted: &[Quoted], between: &str) -> String {
+    if quoted.is_empty() {
+        return String::new();
+    }
+    let note =
+        |(index, (source, protocol))| format!("{between}[{}] {source}; {protocol}", index + 1);
+    let notes: String = sources(quoted).into_iter().enumerate().map(note).collect();
+    format!("\nquoted, not computed here, each by a protocol of its own:{notes}\n")
+}
+
+fn csv(data: &str, models: &[ComparedModel], quoted: &[Quoted]) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "model",
+        "parameters",
+        "token_perplexity",
+        "token_perplexity_low",
+        "token_perplexity_high",
+        "word_perplexity",
+        "word_perplexity_low",
+        "word_perplexity_high",
+        "bits_per_byte",
+        "bits_per_byte_low",
+        "bits_per_byte_high",
+        "training_seconds",
+        "training_tokens_per_second",
+        "evaluated_tokens_per_second",
+        "data",
+        "protocol",
+        "quoted_from",
+    ])?;
+    let optional = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let cells = |Measured { value, low, high }| [value.to_string(), optional(low), optional(high)];
+    for row in models {
+        let mut record = vec![row.model.clone(), row.parameters.to_string()];
+        for measured in [row.token_perplexity, row.word_perplexity, row.bits_per_byte] {
+            record.extend(cells(measured));
+        }
+        record.push(optional(row.training.map(|training| training.seconds)));
+        record.push(optional(row.training.map(|training| training.tokens_per_second)));
+        record.push(row.tokens_per_second.to_string());
+        record.extend([data.to_owned(), row.protocol.to_string(), String::new()]);
+        writer.write_record(&record)?;
+    }
+    for row in quoted {
+        let mut record = vec![row.model.to_owned(), row.parameters.to_string()];
+        let value = (row.low == row.high).then_some(row.low);
+        let figure = [optional(value), row.low.to_string(), row.high.to_string()];
+        for metric in [Metric::Token, Metric::Word] {
+            let is_it = row.metric == metric;
+            record.extend(if is_it { figure.clone() } else { Default::default() });
+        }
+        record.extend(std::iter::repeat_n(String::new(), 7));
+        record.extend([row.protocol.to_owned(), row.source.to_owned()]);
+        writer.write_record(&record)?;
+    }
+    Ok(writer.into_inner()?)
+}

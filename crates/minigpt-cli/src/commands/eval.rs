@@ -1,0 +1,195 @@
+//! `minigpt eval`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use minigpt_train::{
+    Accuracy, EvalReport, Measured, Task, TaskReport, TaskScores, answer, draw_losses,
+};
+use serde::Serialize;
+
+use crate::args::EvalArgs;
+use crate::evaluation::EvalText;
+use crate::format::{decimals, duration, grouped};
+use crate::model::TrainedModel;
+use crate::progress::CountProgress;
+use crate::table;
+
+pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
+    if args.tasks.is_empty() {
+        read_text(args)?
+    } else {
+        answer_tasks(args)?
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What `--json` prints, and what the file beside the picture holds.
+#[derive(Serialize)]
+struct Output<'a> {
+    model: &'a Path,
+    step: usize,
+    parameters: usize,
+    data: &'a str,
+    split: String,
+    detokenizer: Option<String>,
+    documents: usize,
+    /// The protocol in words.
+    description: String,
+    tokens_per_second: f64,
+    files: [PathBuf; 2],
+    #[serde(flatten)]
+    report: &'a EvalReport,
+}
+
+fn read_text(args: &EvalArgs) -> Result<()> {
+    let trained = TrainedModel::load(&args.run, &args.model)?;
+    let text = EvalText::read(&args.text, || Ok(trained.run.config()?))?;
+    let report = text.evaluate(&trained, &args.protocol)?;
+    let folder = args.out.clone().unwrap_or_else(|| trained.run.path().join("evaluation"));
+    fs_err::create_dir_all(&folder)?;
+    let protocol = report.protocol;
+    let name =
+        format!("{}-context-{}-stride-{}", text.file_name(), protocol.context, protocol.stride);
+    // Not `with_extension`, which would take the end of a name for one.
+    let files = ["png", "json"].map(|extension| folder.join(format!("{name}.{extension}")));
+    let title = format!("{} on {}: {protocol}", trained.run.name(), text.description());
+    draw_losses(&files[0], &title, &report)?;
+    let output = Output {
+        model: &args.run,
+        step: trained.manifest.step,
+        parameters: trained.manifest.model.parameter_counts().total(),
+        data: &text.source,
+        split: text.portion.to_string(),
+        detokenizer: text.detokenizer.map(|detokenizer| detokenizer.to_string()),
+        documents: text.documents.len(),
+        description: format!("{protocol}, each token predicted once"),
+        tokens_per_second: report.tokens_per_second(),
+        files: files.clone(),
+        report: &report,
+    };
+    let json = serde_json::to_string_pretty(&output)?;
+    fs_err::write(&files[1], &json)?;
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{json}")?;
+        return Ok(());
+    }
+    write!(out, "{}", in_words(&text, &report))?;
+    files.iter().try_for_each(|file| writeln!(out, "{}", file.display()))?;
+    Ok(())
+}
+
+fn in_words(text: &EvalText, report: &EvalReport) -> String {
+    let sums = report.evaluation;
+    let figures = [
+        ("token perplexity", report.token_perplexity, 2),
+        ("word perplexity", report.word_perplexity, 2),
+        ("bits per byte", report.bits_per_byte, 4),
+        ("bits per character", report.bits_per_character, 4),
+        ("tokens predicted right", percent(report.accuracy), 2),
+    ];
+    let head = ["", "value", "95 % interval"].map(str::to_owned).to_vec();
+    let rows: Vec<Vec<String>> = figures
+        .iter()
+        .map(|(name, measured, places)| {
+            let Measured { value, low, high } = *measured;
+            let interval = match low.zip(high) {
+                Some((low, high)) => {
+                    format!("{} – {}", decimals(low, *places), decimals(high, *places))
+                }
+                None => "–".to_owned(),
+            };
+            vec![(*name).to_owned(), decimals(value, *places), interval]
+        })
+        .collect();
+    let intervals = if report.token_perplexity.low.is_some() {
+        let (bootstrap, parts) = (report.bootstrap, grouped(report.parts as u64));
+        format!(
+            "intervals: {} resamples of the {parts} {}, seed {}\n",
+            bootstrap.resamples, bootstrap.unit, bootstrap.seed
+        )
+    } else {
+        String::new()
+    };
+    let documents = match text.documents.len() {
+        1 => "1 document".to_owned(),
+        number => format!("{} documents", grouped(number as u64)),
+    };
+    format!(
+        "text: {}: {documents}, {} bytes, {} words, {} tokens\nprotocol: {}, each token predicted once\n\n{}\n{intervals}time: {}, {} tokens/s\n",
+        text.description(),
+        grouped(sums.bytes),
+        grouped(sums.words),
+        grouped(sums.tokens as u64),
+        report.protocol,
+        table::text(&[vec![head], rows].concat()),
+        duration(report.seconds),
+        grouped(report.tokens_per_second() as u64),
+    )
+}
+
+fn percent(part: Measured) -> Measured {
+    let times_hundred = |value: f64| 100.0 * value;
+    Measured {
+        value: times_hundred(part.value),
+        low: part.low.map(times_hundred),
+        high: part.high.map(times_hundred),
+    }
+}
+
+/// What `--tasks --json` prints, one for each file.
+#[derive(Serialize)]
+struct TaskOutput<'a> {
+    model: &'a Path,
+    task: &'a Path,
+    #[serde(flatten)]
+    report: &'a TaskReport,
+}
+
+fn answer_tasks(args: &EvalArgs) -> Result<()> {
+    // All files first: a bad line is better told before the model has worked.
+    let tasks = args.tasks.iter().map(|path| Task::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let trained = TrainedModel::load(&args.run, &args.model)?;
+    for task in &tasks {
+        let mut progress: Option<CountProgress> = None;
+        let batch_size = args.protocol.batch_size as usize;
+        let report =
+            answer(&trained.model, &trained.tokenizer, task, batch_size, &mut |done, total| {
+                progress
+                    .get_or_insert_with(|| CountProgress::new("answering", total, "continuations"))
+                    .show(done);
+            })?;
+        drop(progress);
+        let mut out = std::io::stdout().lock();
+        if args.json {
+            let output = TaskOutput { model: &args.run, task: &task.path, report: &report };
+            writeln!(out, "{}", serde_json::to_string_pretty(&output)?)?;
+        } else {
+            write!(out, "{}", task_in_words(task, &report))?;
+        }
+    }
+    Ok(())
+}
+
+fn task_in_words(task: &Task, report: &TaskReport) -> String {
+    let row = |name: &str, value: f64| vec![name.to_owned(), format!("{value:.4}"), String::new()];
+    let accuracy = |name: &str, accuracy: Accuracy| {
+        let error = accuracy.standard_error.map(|error| format!("± {error:.4}"));
+        vec![name.to_owned(), format!("{:.4}", accuracy.value), error.unwrap_or_default()]
+    };
+    let (kind, rows) = match report.scores {
+        TaskScores::MultipleChoice { acc, acc_norm, chance } => (
+            "multiple choice by likelihood",
+            vec![accuracy("acc", acc), accuracy("acc_norm", acc_norm), row("chance", chance)],
+        ),
+        TaskScores::Cloze { acc, perplexity } => (
+            "last word from all before it",
+            vec![accuracy("acc", acc), row("perplexity", perplexity)],
+        ),
+    };
+    let questions = grouped(report.questions as u64);
+    format!("{}: {questions} questions, {kind}\n{}", task.path.display(), table::text(&rows))
+}

@@ -1,0 +1,171 @@
+//! `minigpt eval` and `minigpt compare`, from end to end.
+
+use minigpt_train::{Summary, TaskScores};
+use serde_json::Value;
+
+use crate::support::{Sandbox, prose};
+
+/// A sandbox with a run of some steps, `runs/NAME` each.
+fn trained(names: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    for name in names {
+        let train =
+            "train --preset tiny --data prose.txt --tokenizer bpe:300 --max-steps 30 --device cpu";
+        let args: Vec<&str> = train.split(' ').chain(["--name", name]).collect();
+        sandbox.succeeds(&args);
+    }
+    sandbox
+}
+
+fn eval(sandbox: &Sandbox, options: &str) -> String {
+    let args = ["eval", "runs/run", "--device", "cpu"];
+    sandbox.succeeds(&[&args[..], &options.split_whitespace().collect::<Vec<_>>()].concat())
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+#[test]
+fn a_runs_own_validation_is_measured_as_training_did() {
+    let sandbox = trained(&["run"]);
+    let summary = fs_err::read(sandbox.path("runs/run/summary.json")).unwrap();
+    let summary: Summary = serde_json::from_slice(&summary).unwrap();
+    let last = summary.last.unwrap();
+
+    let report = json(&eval(&sandbox, "--json"));
+    for (name, expected) in [
+        ("token_perplexity", last.token_perplexity),
+        ("word_perplexity", last.word_perplexity),
+        ("bits_per_byte", last.bits_per_byte),
+    ] {
+        let measured = &report[name];
+        let value = number(&measured["value"]);
+        assert!((value / expected - 1.0).abs() < 1e-4, "{name}: {value} is not {expected}");
+        assert!(number(&measured["low"]) < value && value < number(&measured["high"]));
+    }
+    assert_eq!(report["description"], "disjoint windows of 32 tokens, each token predicted once");
+    assert_eq!((&report["split"], &report["step"]), (&"validation".into(), &30.into()));
+    for file in report["files"].as_array().unwrap() {
+        let path = sandbox.path(file.as_str().unwrap());
+        assert!(path.starts_with(sandbox.path("runs/run/evaluation")));
+        assert!(path.metadata().unwrap().len() > 1000, "{}", path.display());
+    }
+
+    let text = eval(&sandbox, "--stride 8 --batch-size 3 --resamples 10");
+    for part in [
+        "prose.txt, validation split",
+        "windows of 32 tokens, stride 8",
+        "bits per character",
+        "10 resamples",
+    ] {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+}
+
+#[test]
+fn another_text_is_measured_whole_or_by_its_split() {
+    let sandbox = trained(&["run"]);
+    sandbox.write("page.txt", " = Page = \n \n A well @-@ known page ( of 1 @,@ 000 words ) . \n");
+    let page = |options: &str| json(&eval(&sandbox, &format!("--data page.txt --json {options}")));
+    let (plain, detokenized) = (page(""), page("--detokenize wikitext"));
+    assert_eq!(plain["split"], "all");
+    let sums = |report: &Value, name: &str| report["evaluation"][name].as_u64().unwrap();
+    for name in ["words", "bytes", "characters"] {
+        assert_eq!(sums(&plain, name), sums(&detokenized, name), "{name} of the text as it was");
+    }
+    assert!(sums(&plain, "tokens") > sums(&detokenized, "tokens"));
+
+    fs_err::create_dir(sandbox.path("folder")).unwrap();
+    for split in ["train", "valid", "test"] {
+        sandbox.write(&format!("folder/{split}.txt"), format!("The {split} part.\n").repeat(9));
+    }
+    for (option, split) in [("", "validation"), ("--split test", "test"), ("--split all", "all")] {
+        let report = json(&eval(&sandbox, &format!("--data folder --json {option}")));
+        assert_eq!(report["split"], split);
+        assert_eq!(report["documents"], if split == "all" { 3 } else { 1 });
+    }
+}
+
+#[test]
+fn what_cannot_be_measured_is_told() {
+    let sandbox = trained(&["run"]);
+    let fails = |options: &str| {
+        let args = ["eval", "runs/run", "--device", "cpu"];
+        sandbox.fails(&[&args[..], &options.split_whitespace().collect::<Vec<_>>()].concat())
+    };
+    assert!(fails("--context 33").ends_with("context 33 is out of range: expected 1 to 32"));
+    assert!(fails("--stride 33").ends_with("stride 33 is out of range: expected 1 to 32"));
+    assert!(fails("--stride 0").ends_with("stride 0 is out of range: expected 1 to 32"));
+    assert!(fails("--split test").contains("prose.txt has no test split"));
+    assert!(fails("--data nothing.txt").contains("nothing.txt does not exist"));
+    sandbox.write("bad.jsonl", "{\"text\": \"two words\"}\n\n{\"text\": \"one\"}\n");
+    assert!(fails("--tasks bad.jsonl").contains("bad.jsonl, line 3: expected two words at least"));
+    assert!(fails("--tasks nothing.jsonl").contains("nothing.jsonl"));
+}
+
+#[test]
+fn questions_are_answered() {
+    let sandbox = trained(&["run"]);
+    sandbox.write("cloze.jsonl", "{\"text\": \"In the morning Emma spoke of the garden\"}\n");
+    sandbox.write(
+        "choices.jsonl",
+        "{\"question\": \"In the\", \"choices\": [\"zzz\", \"morning\"], \"answer\": 1}\n",
+    );
+    let text = eval(&sandbox, "--tasks choices.jsonl --tasks cloze.jsonl");
+    assert!(text.contains("choices.jsonl: 1 questions, multiple choice by likelihood"), "{text}");
+    assert!(text.contains("cloze.jsonl: 1 questions, last word from all before it"), "{text}");
+    let report = json(&eval(&sandbox, "--tasks choices.jsonl --json"));
+    let scores: &Value = &report["scores"];
+    assert_eq!(scores["kind"], "multiple-choice");
+    assert_eq!(number(&scores["acc"]["value"]), 1.0, "the text begins each sentence so: {report}");
+    let likelihoods = report["answers"][0]["log_likelihoods"].as_array().unwrap();
+    assert!(number(&likelihoods[1]) > number(&likelihoods[0]));
+    let chance = TaskScores::MultipleChoice {
+        acc: minigpt_train::Accuracy { value: 1.0, standard_error: None },
+        acc_norm: minigpt_train::Accuracy { value: 1.0, standard_error: None },
+        chance: 0.5,
+    };
+    assert_eq!(serde_json::to_value(chance).unwrap(), *scores);
+}
+
+#[test]
+fn models_are_compared_in_every_format() {
+    let sandbox = trained(&["one", "two"]);
+    let compare = |options: &str| {
+        let args = ["compare", "runs/one", "runs/two", "--device", "cpu"];
+        sandbox.succeeds(&[&args[..], &options.split_whitespace().collect::<Vec<_>>()].concat())
+    };
+    let text = compare("--quoted");
+    for part in ["runs/two", "32/32", "quoted: GPT-2 XL [1]", "18.34", "35–45", "table 3", "[4] "]
+    {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+    assert!(sandbox.path("comparison.png").metadata().unwrap().len() > 5000);
+    let markdown = compare("--format markdown --out two.svg");
+    assert!(markdown.contains("| model | parameters | token perplexity |"), "{markdown}");
+    assert!(!markdown.contains("quoted"));
+    assert!(fs_err::read_to_string(sandbox.path("two.svg")).unwrap().contains("runs/one"));
+
+    let csv = compare("--format csv --quoted");
+    let mut rows = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let head = rows.next().unwrap();
+    assert_eq!((head[0], head[head.len() - 1], csv.lines().count()), ("model", "quoted_from", 13));
+
+    // The same model twice: what the command says is what `eval` says.
+    let json = json(&compare("--json --stride 16"));
+    let models = json["models"].as_array().unwrap();
+    let [one, two] =
+        [&models[0], &models[1]].map(|model| number(&model["token_perplexity"]["value"]));
+    assert_eq!(one, two, "the same seed gives the same model");
+    let alone =
+        sandbox.succeeds(&["eval", "runs/one", "--stride", "16", "--device", "cpu", "--json"]);
+    let alone: Value = serde_json::from_str(&alone).unwrap();
+    assert_eq!(number(&alone["token_perplexity"]["value"]), one);
+    assert!(number(&models[0]["training"]["seconds"]) > 0.0);
+}

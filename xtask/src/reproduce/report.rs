@@ -1,0 +1,335 @@
+//! The report in Markdown.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::article;
+use super::{Evaluation, Findings, Measured, Row, Text};
+
+/// The report; pictures are named from `out`, where it will stand.
+pub(super) fn markdown(findings: &Findings, out: &Path) -> String {
+    let parts = [
+        introduction(findings),
+        beside_the_article(findings),
+        passes(findings),
+        protocols(findings, out),
+        findings.comparison.trim().to_owned(),
+        "![Perplexities of the model measured here and of those quoted](comparison.png)".to_owned(),
+        curves(),
+        texts(&findings.texts),
+        attention(findings),
+        machine(findings),
+    ];
+    let headings = [
+        "# The article's experiment, run by minigpt",
+        "## Beside the article's figures",
+        "## Pass by pass",
+        "## Perplexity by protocol",
+        "## Beside other models",
+        "",
+        "## Curves",
+        "## Texts",
+        "## Attention",
+        "## Machine and versions",
+    ];
+    let sections = headings.iter().zip(parts).map(|(heading, part)| match *heading {
+        "" => part,
+        heading => format!("{heading}\n\n{part}"),
+    });
+    sections.collect::<Vec<_>>().join("\n\n") + "\n"
+}
+
+fn introduction(findings: &Findings) -> String {
+    let summary = &findings.summary;
+    let passes = findings.rows.iter().map(|row| row.passes).fold(0.0, f64::max);
+    let (wanted, short) = (findings.config.training.epochs as f64, passes + 0.01);
+    let warning = if short < wanted {
+        format!(
+            "\n\n**This run stopped after {passes:.2} of {wanted} passes: its figures are those of \
+             a try, not of the experiment.**"
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "WikiText-2 with `<unk>`, GPT-2's tokenizer, preset `wikitext2`: {} steps, {:.2} passes, in \
+         {}. Every figure below was computed by this run, unless it says that it is the article's or \
+         quoted.{warning}",
+        summary.steps,
+        passes,
+        duration(summary.seconds),
+    )
+}
+
+/// The article's figures, one by one.
+fn beside_the_article(findings: &Findings) -> String {
+    let (model, training) = (&findings.config.model, &findings.config.training);
+    let (summary, rows) = (&findings.summary, &findings.rows);
+    let last = rows.iter().rfind(|row| row.split == "train");
+    let steps_per_pass = last.map_or(0.0, |row| row.step as f64 / row.passes);
+    let speed = last.map_or(0.0, |row| row.tokens as f64) / summary.seconds;
+    let window_tokens = (training.batch_size * model.block_size) as f64;
+    let disjoint = &findings.evaluations[0];
+    let validation = disjoint.evaluation.tokens as f64 / window_tokens;
+    let generated = findings.texts.iter().filter_map(|text| text.tokens_per_second);
+    let generated: Vec<f64> = generated.collect();
+    let slowest = generated.iter().copied().fold(f64::INFINITY, f64::min);
+    let fastest = generated.iter().copied().fold(0.0, f64::max);
+    let batches = article::PERPLEXITY_BATCHES;
+    let loss = article::PASSES[1].1;
+    let rows = [
+        [
+            "parameters".to_owned(),
+            "about 22M".to_owned(),
+            format!("{:.1}M", disjoint.parameters as f64 / 1e6),
+            format!(
+                "{} layers, {} wide, {} heads, context {}, vocabulary {}; with an output head of its \
+                 own instead of the embedding's it would be {:.1}M",
+                model.n_layer,
+                model.n_embd,
+                model.n_head,
+                model.block_size,
+                model.vocab_size,
+                (disjoint.parameters + model.vocab_size * model.n_embd) as f64 / 1e6,
+            ),
+        ],
+        [
+            "steps in a pass".to_owned(),
+            article::STEPS_PER_PASS.to_string(),
+            format!("{steps_per_pass:.0}"),
+            format!("{window_tokens:.0} tokens each"),
+        ],
+        [
+            "steps per second".to_owned(),
+            format!("{} (“a consumer GPU”)", article::STEPS_PER_SECOND),
+            format!("{:.2}", summary.steps as f64 / summary.seconds),
+            format!("{speed:.0} tokens per second, validations included"),
+        ],
+        [
+            "validation perplexity at the end".to_owned(),
+            format!("{} (“35 to 45 is good”)", article::PERPLEXITY),
+            summary
+                .last
+                .as_ref()
+                .map_or("–".to_owned(), |last| format!("{:.2}", last.token_perplexity)),
+            format!(
+                "per token. The article's own validation loss after pass 2, {loss}, would be {:.2}",
+                loss.exp()
+            ),
+        ],
+        [
+            "batches of that validation".to_owned(),
+            batches.to_string(),
+            format!("{validation:.0}"),
+            format!(
+                "{} tokens here, {:.0} there: the article does not say which text it leaves out",
+                disjoint.evaluation.tokens,
+                batches as f64 * window_tokens
+            ),
+        ],
+        [
+            "tokens generated per second".to_owned(),
+            article::GENERATED_PER_SECOND.to_string(),
+            format!("{slowest:.1} to {fastest:.1}"),
+            "one text at a time, with a key-value cache".to_owned(),
+        ],
+        [
+            "training time".to_owned(),
+            "2–4 hours".to_owned(),
+            duration(summary.seconds),
+            findings.environment.device.clone(),
+        ],
+    ];
+    table(["", "the article's", "measured", "remarks"], &rows)
+}
+
+/// Average training loss of each pass, and the validation at its end.
+fn passes(findings: &Findings) -> String {
+    let of_split = |split: &'static str| findings.rows.iter().filter(move |row| row.split == split);
+    let most = findings.config.training.epochs;
+    let mut rows = Vec::new();
+    for pass in 0..most {
+        let is_in = |row: &&Row| row.passes > pass as f64 && row.passes <= pass as f64 + 1.0 + 1e-9;
+        let losses: Vec<f64> = of_split("train").filter(is_in).map(|row| row.loss).collect();
+        let Some(valid) = of_split("valid").rfind(is_in) else { continue };
+        let (train, said) = article::PASSES
+            .get(pass)
+            .map_or(("not given".to_owned(), "not given".to_owned()), |(train, valid)| {
+                (train.to_string(), format!("{valid} ({:.2})", valid.exp()))
+            });
+        rows.push([
+            format!("{:.2}", valid.passes),
+            train,
+            format!("{:.4}", losses.iter().sum::<f64>() / losses.len() as f64),
+            said,
+            format!("{:.4} ({:.2})", valid.loss, valid.loss.exp()),
+            duration(valid.seconds),
+        ]);
+    }
+    let head = [
+        "passes",
+        "training loss, the article's",
+        "measured",
+        "validation loss (perplexity), the article's",
+        "measured",
+        "after",
+    ];
+    format!(
+        "{}\nTraining losses are means over the steps of the pass, with dropout; validation is per \
+         token of GPT-2's tokenizer, disjoint windows, without.",
+        table(head, &rows)
+    )
+}
+
+fn protocols(findings: &Findings, out: &Path) -> String {
+    let row = |evaluation: &Evaluation| {
+        let text = match evaluation.detokenizer {
+            Some(_) => "detokenized as lm-evaluation-harness does",
+            None => "as it is, `<unk>` a word",
+        };
+        [
+            evaluation.description.clone(),
+            text.to_owned(),
+            measured(&evaluation.token_perplexity, 2),
+            measured(&evaluation.word_perplexity, 2),
+            measured(&evaluation.bits_per_byte, 4),
+            measured(&evaluation.bits_per_character, 4),
+            duration(evaluation.seconds),
+        ]
+    };
+    let rows: Vec<_> = findings.evaluations.iter().map(row).collect();
+    let head = [
+        "protocol",
+        "text",
+        "token perplexity",
+        "word perplexity",
+        "bits per byte",
+        "bits per character",
+        "took",
+    ];
+    let picture = findings.evaluations[0].files.first();
+    let picture = picture.map(|path| path.strip_prefix(out).unwrap_or(path).display().to_string());
+    format!(
+        "{}\nWords and bytes are those of the dataset, also where its text was detokenized. In \
+         parentheses: 95 % intervals by the bootstrap, over windows.\n\n![Loss by position in the \
+         context and by frequency of the token]({})",
+        table(head, &rows),
+        picture.unwrap_or_default()
+    )
+}
+
+fn measured(measured: &Measured, places: usize) -> String {
+    let value = format!("{:.places$}", measured.value);
+    match measured.low.zip(measured.high) {
+        Some((low, high)) => format!("{value} ({low:.places$} – {high:.places$})"),
+        None => value,
+    }
+}
+
+fn curves() -> String {
+    "![Training loss against steps, validation loss beside it](run/plots/loss.png)\n\n\
+     ![Validation perplexity](run/plots/perplexity.png)\n\n\
+     ![Learning rate](run/plots/learning-rate.png)"
+        .to_owned()
+}
+
+fn texts(texts: &[Text]) -> String {
+    let mut written = "As the model wrote them, with seed 42, chosen by nobody.".to_owned();
+    for text in texts {
+        let quoted: Vec<String> = text.text.lines().map(|line| format!("> {line}")).collect();
+        let speed = text.tokens_per_second.map(|speed| format!(", {speed:.1} per second"));
+        // Writing into a string cannot fail.
+        let _ = write!(
+            written,
+            "\n\n**{}**, “{}”: {} tokens{}\n\n{}",
+            text.title,
+            text.prompt.replace('\n', " "),
+            text.tokens,
+            speed.unwrap_or_default(),
+            quoted.join("\n"),
+        );
+    }
+    written
+}
+
+fn attention(findings: &Findings) -> String {
+    let rows: Vec<_> = findings
+        .habits
+        .iter()
+        .map(|head| {
+            [
+                head.layer.to_string(),
+                head.head.to_string(),
+                format!("{:.3}", head.previous),
+                format!("{:.3}", head.itself),
+                format!("{:.3}", head.first),
+                head.habit.clone(),
+            ]
+        })
+        .collect();
+    let head = ["layer", "head", "to the previous token", "to itself", "to the first", "habit"];
+    let pictures: Vec<String> = (1..=5)
+        .map(|token| format!("![All heads before token {token}](attention/token-{token}.png)"))
+        .collect();
+    format!(
+        "The article sees heads that look at adjacent words, at related words further away, at \
+         grammar and at key words. Measured on the validation text:\n\n{}\n{}",
+        table(head, &rows),
+        pictures.join("\n\n")
+    )
+}
+
+fn machine(findings: &Findings) -> String {
+    let environment = &findings.environment;
+    let processors = fs_err::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = processors.lines().find_map(|line| line.strip_prefix("model name"));
+    let name = name.map(|name| name.trim_start_matches([' ', '\t', ':']).to_owned());
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    format!(
+        "- device: {}\n- machine: {}, {} cores, {}\n- minigpt {}, burn {}, revision {}",
+        environment.device,
+        environment.platform,
+        cores,
+        name.as_deref().unwrap_or("processor unknown"),
+        environment.minigpt,
+        environment.burn,
+        environment.git_revision.as_deref().unwrap_or("unknown"),
+    )
+}
+
+fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+    let mut table = format!("| {} |\n|{}\n", head.join(" | "), "---|".repeat(N));
+    for row in rows {
+        table += &format!("| {} |\n", row.join(" | "));
+    }
+    table
+}
+
+/// Seconds as `3 s`, `4 min 05 s` or `2 h 07 min`.
+fn duration(seconds: f64) -> String {
+    let seconds = seconds.max(0.0).round() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_markdown() {
+        let rows = [["a".to_owned(), "1".to_owned()]];
+        assert_eq!(table(["x", "y"], &rows), "| x | y |\n|---|---|\n| a | 1 |\n");
+    }
+
+    #[test]
+    fn a_measured_figure_has_its_interval() {
+        let with = Measured { value: 85.9, low: Some(84.0), high: Some(88.123) };
+        assert_eq!(measured(&with, 2), "85.90 (84.00 – 88.12)");
+        let without = Measured { value: 1.25, low: None, high: None };
+        assert_eq!(measured(&without, 4), "1.2500");
+    }
+}
