@@ -121,13 +121,15 @@ pub(crate) fn clip_global_norm<M: Module>(
     let norm = sum.sqrt();
     // torch.nn.utils.clip_grad_norm_ guards the division with the same 1e-6.
     let factor = (norm.clone() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0);
-    let factor = match is_in_memory(&factor) {
-        true => Factor::Known(factor.into_scalar()),
-        false => Factor::OnDevice(factor),
-    };
-    // Most gradients of a training are within the limit.
-    if matches!(factor, Factor::Known(1.0)) {
-        return (gradients, norm);
+    if is_in_memory(&factor) {
+        let factor = factor.into_scalar::<f32>();
+        // Most gradients of a training are within the limit.
+        if factor == 1.0 {
+            return (gradients, norm);
+        }
+        let mut scale = ScaleInMemory { gradients, factor };
+        module.visit(&mut scale);
+        return (scale.gradients, norm);
     }
     let mut scale = Scale { gradients, factor };
     module.visit(&mut scale);
@@ -160,37 +162,31 @@ fn sum_of_squares<const D: usize>(gradient: Tensor<D>) -> Tensor<1> {
     Tensor::from_floats([sum as f32], &device)
 }
 
-/// `gradient` times `factor`, where it lies if it can.
-fn scaled<const D: usize>(gradient: Tensor<D>, factor: f32) -> Tensor<D> {
-    if !is_in_memory(&gradient) {
-        return gradient.mul_scalar(factor);
-    }
-    let mut gradient = memory(gradient);
-    minigpt_ops::scale(gradient.storage_mut(), factor);
-    Tensor::from_primitive::<Flex>(gradient)
-}
-
-/// What a gradient beyond the limit is multiplied by.
-enum Factor {
-    /// A number: on the CPU it costs nothing to read.
-    Known(f32),
-    /// `[1]`: a GPU need not be waited for.
-    OnDevice(Tensor<1>),
-}
-
 struct Scale {
     gradients: GradientsParams,
-    factor: Factor,
+    factor: Tensor<1>,
 }
 
 impl ModuleVisitor for Scale {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.remove::<D>(param.id) {
-            let scaled = match &self.factor {
-                Factor::Known(factor) => scaled(gradient, *factor),
-                Factor::OnDevice(factor) => gradient * factor.clone().unsqueeze(),
-            };
-            self.gradients.register(param.id, scaled);
+            self.gradients.register(param.id, gradient * self.factor.clone().unsqueeze());
+        }
+    }
+}
+
+/// As [`Scale`] on the CPU, where a number costs nothing to read: gradients stay where they lie.
+struct ScaleInMemory {
+    gradients: GradientsParams,
+    factor: f32,
+}
+
+impl ModuleVisitor for ScaleInMemory {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.remove::<D>(param.id) {
+            let mut gradient = memory(gradient);
+            minigpt_ops::scale(gradient.storage_mut(), self.factor);
+            self.gradients.register(param.id, Tensor::<D>::from_primitive::<Flex>(gradient));
         }
     }
 }

@@ -169,7 +169,8 @@ impl Backward<Flex, 2> for Embed {
         let (time, n_embd) = (tokens.row_len() as i32, last_dim(&dy));
         let positions: Vec<i32> = (0..tokens.values().len() as i32).map(|i| i % time).collect();
         let gradients = [tokens.values(), &positions].into_iter().zip(rows).map(|(ids, rows)| {
-            let mut table = vec![0.0; rows * n_embd];
+            let mut table = buffer(rows * n_embd);
+            table.fill(0.0);
             minigpt_ops::embedding_backward(ids, values(&dy), &mut table);
             tensor(table, [*rows, n_embd])
         });
