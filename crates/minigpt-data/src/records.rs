@@ -1,9 +1,11 @@
 //! Documents in the records of a `.jsonl` or `.parquet` file.
 
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 
-use parquet::basic::Type as PhysicalType;
+use parquet::basic::{ConvertedType, Type as PhysicalType};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::record::Field;
@@ -91,6 +93,7 @@ pub(crate) fn visit_parquet(
     path: &Path,
     file: impl ChunkReader + 'static,
     field: &str,
+    bad_bytes: BadBytes,
     sink: &mut Sink<'_>,
 ) -> Result<(), DataError> {
     let bad = |reason: String| DataError::BadParquet { path: path.to_owned(), reason };
@@ -102,33 +105,39 @@ pub(crate) fn visit_parquet(
     let rows = reader.get_row_iter(Some(projection.map_err(damaged)?)).map_err(damaged)?;
     for (number, row) in rows.enumerate() {
         let row = row.map_err(|error| bad(format!("row {}: {error}", number + 1)))?;
-        match row.get_column_iter().next() {
-            Some((_, Field::Str(text))) => {
-                sink(Part::Text(text))?;
-                sink(Part::End)?;
-            }
-            Some((_, Field::Bytes(bytes))) => {
-                let text = std::str::from_utf8(bytes.data());
-                sink(Part::Text(text.map_err(|e| bad(format!("row {}: {e}", number + 1)))?))?;
-                sink(Part::End)?;
-            }
-            // Null.
-            _ => {}
+        // Anything else is null.
+        if let Some((_, Field::Bytes(bytes))) = row.get_column_iter().next() {
+            let text = match bad_bytes {
+                BadBytes::Refuse => std::str::from_utf8(bytes.data())
+                    .map(Cow::Borrowed)
+                    .map_err(|error| bad(format!("row {}: {error}", number + 1)))?,
+                BadBytes::Replace => String::from_utf8_lossy(bytes.data()),
+            };
+            sink(Part::Text(&text))?;
+            sink(Part::End)?;
         }
     }
     Ok(())
 }
 
+/// The column of that name as bytes, because the library has its own way with bad ones.
 fn text_column(schema: &Type, field: &str) -> Result<parquet::schema::types::TypePtr, String> {
     let Some(column) = schema.get_fields().iter().find(|column| column.name() == field) else {
         let names: Vec<&str> = schema.get_fields().iter().map(|column| column.name()).collect();
         return Err(format!("no column {field:?} among {names:?}; name the one with the text"));
     };
-    if column.is_primitive() && column.get_physical_type() == PhysicalType::BYTE_ARRAY {
-        Ok(column.clone())
-    } else {
-        Err(format!("column {field:?} holds no strings; name the one with the text"))
+    let (info, text) = (column.get_basic_info(), PhysicalType::BYTE_ARRAY);
+    let is_text = column.is_primitive()
+        && column.get_physical_type() == text
+        && matches!(
+            info.converted_type(),
+            ConvertedType::NONE | ConvertedType::UTF8 | ConvertedType::ENUM | ConvertedType::JSON
+        );
+    if !is_text {
+        return Err(format!("column {field:?} holds no strings; name the one with the text"));
     }
+    let bytes = Type::primitive_type_builder(field, text).with_repetition(info.repetition());
+    bytes.build().map(Arc::new).map_err(|error| error.to_string())
 }
 
 /// Joins records into one document, each of them a line.

@@ -73,7 +73,7 @@ pub use plot::{Axis, Curve, Quantity, draw_attention, draw_comparison, draw_curv
 pub use pretrained::Pretrained;
 pub use protocol::Protocol;
 pub use report::{plot_title, sample};
-pub use run::{Environment, RunFolder};
+pub use run::{Environment, RunFolder, RunLock};
 pub use schedule::Schedule;
 pub use summary::{End, Figures, Summary};
 pub use tasks::{Cloze, MultipleChoice, Questions, Task};
