@@ -73,7 +73,8 @@ const PAPER: &str =
     "Radford et al., 2019, “Language Models are Unsupervised Multitask Learners”, table 3";
 const ZERO_SHOT: &str = "WikiText-2, no training on it, per word of the dataset, detokenized by rules that were not published";
 const PAGE: &str = "Hugging Face, “Perplexity of fixed-length models”";
-const ARTICLE: &str = "“LLM Training and Generation: Bringing Mini-GPT to Life”, which gives neither dataset nor protocol";
+const ARTICLE: &str =
+    "“LLM Training and Generation: Bringing Mini-GPT to Life”, its table of models";
 
 const DISJOINT: &str =
     "WikiText-2 raw test split, lines joined by empty lines, disjoint windows of 1024 tokens";
