@@ -34,7 +34,35 @@ fn settings_out_of_range() {
     refuses(&["--max-steps", "0"], "training.max_steps is out of range");
     refuses(&["--learning-rate", "-1"], "schedule.learning_rate is out of range");
     refuses(&["--prompt", ""], "sample.prompt is out of range");
+    refuses(
+        &["--max-steps", "9000000000000000000", "--batch-size", "9000000000"],
+        "training.batch_size is out of range: expected 1 to 1048576",
+    );
+    refuses(&["--max-steps", "4294967296"], "training.max_steps is out of range");
+    refuses(
+        &["--set", "model.n_embd=4000000000000", "--set", "model.n_head=1"],
+        "n_embd 4000000000000 is too large: expected at most 10000000000",
+    );
+    refuses(&["--set", "model.n_inner=100000000"], "more than 10000000000 parameters");
     refuses(&["--model", "huge"], "unknown model preset `huge`: expected one of tiny, small");
+}
+
+#[test]
+fn more_passes_than_can_be_counted() {
+    let sandbox = Sandbox::new();
+    let most = u64::MAX.to_string();
+    let args = ["train", "--preset", "tiny", "--device", "cpu", "--epochs", &most];
+    let error = sandbox.fails(&args);
+    assert!(error.contains("training.epochs is out of range"), "{error}");
+}
+
+#[test]
+fn what_a_resumed_run_cannot_change() {
+    let sandbox = Sandbox::new();
+    for option in [["--runs", "elsewhere"], ["--seed", "1"]] {
+        let output = sandbox.minigpt(&[&["train", "--resume", "runs/run"], &option[..]].concat());
+        assert_eq!(output.status.code(), Some(2), "{option:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! Damaged checkpoints: each is named in one line, and the one before it is used.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+
 use crate::support::{Sandbox, prose, train_losses};
 
 /// A run of twenty steps with sets at 10 and 20.
@@ -12,15 +16,18 @@ fn trained() -> Sandbox {
 }
 
 /// Changes one file of the newest set, and expects `message` in the warning of whoever reads it:
-/// a resumed run, which then takes the last ten steps again, and a generation.
+/// a resumed run, which then takes the last ten steps again and keeps what it could not read, and a
+/// generation.
 #[track_caller]
 fn warns(file: &str, damage: impl Fn(Vec<u8>) -> Option<Vec<u8>>, message: &str) {
     let sandbox = trained();
-    let path = sandbox.path("runs/run/checkpoints/step-000020").join(file);
+    let set = sandbox.path("runs/run/checkpoints/step-000020");
+    let path = set.join(file);
     match damage(fs_err::read(&path).unwrap()) {
         Some(bytes) => fs_err::write(&path, bytes).unwrap(),
         None => fs_err::remove_file(&path).unwrap(),
     }
+    let damaged = contents(&set);
     for command in [
         "generate runs/run --prompt In --max-tokens 2 --device cpu",
         "train --resume runs/run --device cpu",
@@ -34,6 +41,14 @@ fn warns(file: &str, damage: impl Fn(Vec<u8>) -> Option<Vec<u8>>, message: &str)
         assert!(warnings[0].contains(message) && warnings[0].contains("step-000020"), "{errors}");
     }
     assert_eq!(train_losses(&sandbox.path("runs/run")).len(), 20);
+    assert!(set.join("manifest.json").exists());
+    assert!(contents(&set.with_extension("damaged")) == damaged, "it was not kept as it was");
+}
+
+/// The files of a folder.
+fn contents(folder: &Path) -> BTreeMap<OsString, Vec<u8>> {
+    let entries = fs_err::read_dir(folder).unwrap().map(Result::unwrap);
+    entries.map(|entry| (entry.file_name(), fs_err::read(entry.path()).unwrap())).collect()
 }
 
 /// The manifest with one value changed.
@@ -75,6 +90,33 @@ fn no_manifest_at_all() {
 #[test]
 fn of_another_format_version() {
     warns("manifest.json", manifest("format", 99.into()), "its format is 99");
+}
+
+#[test]
+fn of_a_newer_format_version() {
+    // An older program must not cost a newer one its best set.
+    warns("manifest.json", manifest("format", 2.into()), "use the version that wrote it");
+}
+
+#[test]
+fn of_a_model_that_no_memory_holds() {
+    let huge = |bytes: Vec<u8>| {
+        let mut manifest: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        manifest["model"]["n_embd"] = 4_000_000_000_000_u64.into();
+        manifest["model"]["n_head"] = 1.into();
+        Some(serde_json::to_vec(&manifest).unwrap())
+    };
+    warns("manifest.json", huge, "n_embd 4000000000000 is too large");
+
+    // A model that could be: nothing is allocated that the file cannot fill.
+    let sandbox = trained();
+    let path = sandbox.path("runs/run/checkpoints/step-000020/manifest.json");
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
+    manifest["model"]["n_embd"] = 20_000.into();
+    fs_err::write(&path, serde_json::to_vec(&manifest).unwrap()).unwrap();
+    let error = sandbox.fails(&["generate", "runs/run", "--prompt", "In", "--device", "cpu"]);
+    assert!(error.contains("model.bpk is damaged: ") && error.contains("cannot hold"), "{error}");
 }
 
 #[test]

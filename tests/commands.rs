@@ -1,5 +1,7 @@
 //! The commands from end to end, as a newcomer would type them.
 
+use std::process::Stdio;
+
 use minigpt_train::{End, Manifest, OptimizerKind, Quantity, RunConfig, Split, Summary};
 
 use crate::support::{Sandbox, losses, prose, train_losses};
@@ -247,6 +249,12 @@ fn a_run_ends_early_by_its_minutes_and_by_its_patience() {
     assert_eq!(summary.end, End::OutOfTime);
     assert_eq!(summary.last.unwrap().step, summary.steps);
     assert!(summary.seconds >= 1.2 && !summary.samples.is_empty());
+    // The minutes are those of a process.
+    let resume = ["train", "--resume", "runs/first", "--device", "cpu", "--json"];
+    let resumed = last_event(&sandbox.succeeds(&resume));
+    assert_eq!(resumed.end, End::OutOfTime);
+    assert!(resumed.steps > summary.steps + 1, "{} after {}", resumed.steps, summary.steps);
+    assert!(resumed.seconds >= 2.4);
 
     let sandbox = Sandbox::new();
     // A rate at which nothing is learnt.
@@ -255,6 +263,55 @@ fn a_run_ends_early_by_its_minutes_and_by_its_patience() {
     assert_eq!(summary.end, End::Patience);
     let best = summary.best.unwrap().step;
     assert_eq!(summary.steps, best + 4);
+    let error = sandbox.fails(&resume[..5]);
+    assert!(error.contains("2 validations without a new best: raise training.patience"), "{error}");
+    let config = sandbox.path("runs/first/config.json");
+    let text = fs_err::read_to_string(&config).unwrap();
+    fs_err::write(&config, text.replace("\"patience\": 2", "\"patience\": 4")).unwrap();
+    let resumed = last_event(&sandbox.succeeds(&resume));
+    assert!(resumed.steps > summary.steps);
+}
+
+#[test]
+fn a_dry_resumption_says_what_is_left_and_changes_nothing() {
+    let sandbox = Sandbox::new();
+    train(&sandbox, &["--max-steps", "20", "--eval-every", "10"]);
+    let resume = ["train", "--resume", "runs/first", "--dry-run", "--json", "--device", "cpu"];
+    assert!(sandbox.fails(&resume).contains("is complete after 20 steps"));
+    let sets = sandbox.path("runs/first/checkpoints");
+    fs_err::remove_dir_all(sets.join("step-000020")).unwrap();
+    let rows = train_losses(&sandbox.path("runs/first"));
+
+    let output = sandbox.minigpt(&resume);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("left: 10 steps, after 10 that were taken"), "{errors}");
+    let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(plan["steps_taken"], 10);
+    assert_eq!(train_losses(&sandbox.path("runs/first")), rows);
+    assert!(!sets.join("step-000020").exists());
+}
+
+/// The command with readers that have gone away.
+fn without_readers(sandbox: &Sandbox, args: &[&str]) -> Option<i32> {
+    let mut command = sandbox.command(args);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn readers_that_go_away_end_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    for more in [&["--name", "a"][..], &["--name", "b", "--json"]] {
+        let args = [&TINY[..7], &["--device", "cpu", "--max-steps", "5"], more].concat();
+        assert_eq!(without_readers(&sandbox, &args), Some(0), "{more:?}");
+    }
+    assert!(sandbox.path("runs/a/summary.json").exists());
+    assert!(sandbox.path("runs/b/summary.json").exists());
+    assert_eq!(without_readers(&sandbox, &["plot", "runs/a"]), Some(0));
+    assert_eq!(without_readers(&sandbox, &["devices"]), Some(0));
+    assert_eq!(without_readers(&sandbox, &["devices", "--json"]), Some(0));
 }
 
 #[test]

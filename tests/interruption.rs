@@ -117,6 +117,48 @@ fn ctrl_c_and_sigterm_save_and_the_run_goes_on_from_there() {
     }
 }
 
+/// The full screen, in a terminal of util-linux's.
+#[cfg(target_os = "linux")]
+#[test]
+fn sigterm_saves_under_the_full_screen_too() {
+    let sandbox = sandbox();
+    let run = sandbox.path("runs/run");
+    let program = sandbox.command(&[]).get_program().to_string_lossy().into_owned();
+    let shown = format!("stty rows 40 cols 120; echo $$ > pid; exec {program} {ENDLESS} --tui");
+    let mut child = Command::new("script")
+        .args(["-qec", &shown, "/dev/null"])
+        .current_dir(sandbox.path("."))
+        .env("MINIGPT_CACHE", sandbox.path("cache"))
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    assert!(wait_for(&mut child, || steps_written(&run) >= 5), "it ended by itself");
+    let id = fs_err::read_to_string(sandbox.path("pid")).unwrap();
+    assert!(Command::new("kill").args(["-TERM", id.trim()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    let summary: Summary =
+        serde_json::from_slice(&fs_err::read(run.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(summary.end, End::Interrupted);
+    assert!(run.join(format!("checkpoints/step-{:06}/manifest.json", summary.steps)).exists());
+}
+
+#[test]
+fn one_process_trains_in_a_folder() {
+    let sandbox = sandbox();
+    let run = sandbox.path("runs/run");
+    let mut child = start(&sandbox, &ENDLESS.split_whitespace().collect::<Vec<_>>());
+    assert!(wait_for(&mut child, || steps_written(&run) >= 1), "it ended by itself");
+    let error = sandbox.fails(&["train", "--resume", "runs/run", "--device", "cpu"]);
+    assert!(error.contains("another process is training in runs/run: "), "{error}");
+    assert!(child.try_wait().unwrap().is_none(), "the first one was disturbed");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // The lock went with its process.
+    resume_to_the_end_of_a_straight_run(&sandbox, 20);
+}
+
 /// Makes the endless run one of `steps`, and compares what it then leaves with a straight one.
 fn resume_to_the_end_of_a_straight_run(sandbox: &Sandbox, steps: usize) {
     let config = sandbox.path("runs/run/config.json");

@@ -100,7 +100,7 @@ pub(crate) struct TrainArgs {
     /// Take this many steps instead of whole passes
     #[arg(long)]
     pub(crate) max_steps: Option<usize>,
-    /// End the run after this many minutes
+    /// End the run after this many minutes; one that is resumed has them again
     #[arg(long, value_name = "MINUTES")]
     pub(crate) max_minutes: Option<f64>,
     /// Windows in a step
@@ -136,17 +136,17 @@ pub(crate) struct TrainArgs {
     /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
-    /// Say what the run would be and cost, and stop
+    /// Say what the run would be and cost, or what is left of one with --resume, and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Show the run on the whole screen, with curves; q stops it, with a checkpoint
     #[arg(long, conflicts_with_all = ["json", "dry_run"])]
     pub(crate) tui: bool,
-    /// Continue this run folder from its last checkpoint, exactly; only --device, --cache, --tui and
-    /// --json go with it
+    /// Continue this run folder from its last checkpoint, exactly; only --device, --cache, --dry-run,
+    /// --tui and --json go with it
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "preset", "data", "valid", "text_field", "lossy", "lines", "tokenizer", "model", "name", "epochs", "max_steps",
-        "max_minutes", "batch_size", "learning_rate", "dropout", "eval_every", "save_every",
+        "preset", "data", "valid", "text_field", "lossy", "lines", "tokenizer", "model", "name", "runs", "epochs",
+        "max_steps", "max_minutes", "batch_size", "learning_rate", "dropout", "eval_every", "save_every",
         "skip_bad_steps", "config", "set", "prompt", "seed",
     ])]
     pub(crate) resume: Option<PathBuf>,

@@ -11,6 +11,7 @@ mod commands;
 mod device;
 mod format;
 mod model;
+mod output;
 mod progress;
 mod settings;
 mod signals;
@@ -23,6 +24,7 @@ use minigpt_train::Application;
 
 use crate::args::{Cli, Command};
 use crate::commands::generate;
+use crate::output::say;
 
 /// Memory freed by one step is used again by the next instead of going back to the system.
 #[global_allocator]
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            say(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

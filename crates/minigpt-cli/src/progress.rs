@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use minigpt_train::{Length, Row, Split, TrainEvent};
 
 use crate::format::{bytes, duration, grouped};
+use crate::output::say;
 
 /// Time between two plain lines.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
@@ -34,14 +35,14 @@ impl ByteProgress {
         if self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_INTERVAL {
             self.last_line = Instant::now();
             let of_total = total.map(|total| format!(" of {}", bytes(total))).unwrap_or_default();
-            eprintln!("{what}: {}{of_total}", bytes(done));
+            say(format_args!("{what}: {}{of_total}", bytes(done)));
         }
     }
 
     /// Something that takes time and cannot be counted.
     pub(crate) fn line(&mut self, text: &str) {
         self.bar.finish_and_clear();
-        eprintln!("{text}");
+        say(text);
     }
 }
 
@@ -148,12 +149,12 @@ impl TrainProgress {
                 let total = self.length.total_steps;
                 let per_step = (row.seconds - seconds_before) / (row.step - steps_before) as f64;
                 let left = per_step * (total - row.step) as f64;
-                eprintln!(
+                say(format_args!(
                     "step {}/{total}: loss {loss:.4}, learning rate {learning_rate:.6}, {} tokens/s, {} left",
                     row.step,
                     grouped(speed as u64),
                     duration(left),
-                );
+                ));
             }
         }
     }
@@ -161,8 +162,8 @@ impl TrainProgress {
     /// A line of its own.
     pub(crate) fn line(&self, text: &str) {
         match &self.display {
-            Display::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
-            Display::Plain { .. } => eprintln!("{text}"),
+            Display::Bar(bar) => bar.suspend(|| say(text)),
+            Display::Plain { .. } => say(text),
         }
     }
 }

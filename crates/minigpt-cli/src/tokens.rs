@@ -8,6 +8,7 @@ use minigpt_data::{Preparing, Progress, Source, TokenStore};
 use minigpt_train::DataConfig;
 
 use crate::format::{self, grouped};
+use crate::output::say;
 use crate::progress::ByteProgress;
 
 /// The tokens that `config` asks for, from the cache or made now.
@@ -36,13 +37,13 @@ pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<Token
         }
     })?;
     drop(progress);
-    eprintln!(
+    say(format_args!(
         "data: {}, tokenizer {} ({} ids), in {}",
         config.source,
         config.tokenizer,
         grouped(store.tokenizer().vocab_size() as u64),
         store.folder().display(),
-    );
+    ));
     Ok(store)
 }
 

@@ -106,18 +106,18 @@ fn visit_records(
     options: &ReadOptions,
     sink: &mut Sink<'_>,
 ) -> Result<(), DataError> {
-    let field = &options.text_field;
+    let (field, bad_bytes) = (&options.text_field, bad_bytes(options));
     if format == Format::Jsonl {
-        return visit_jsonl(path, open(path)?, field, bad_bytes(options), sink);
+        return visit_jsonl(path, open(path)?, field, bad_bytes, sink);
     }
     // Parquet is read from its end: a packed one has to be in memory.
     if Packing::of(&path.to_string_lossy()).0.is_some() {
         let mut bytes = Vec::new();
         open(path)?.read_to_end(&mut bytes).map_err(|error| read_error(path, error))?;
-        return visit_parquet(path, Bytes::from(bytes), field, sink);
+        return visit_parquet(path, Bytes::from(bytes), field, bad_bytes, sink);
     }
     let (file, _) = fs_err::File::open(path)?.into_parts();
-    visit_parquet(path, file, field, sink)
+    visit_parquet(path, file, field, bad_bytes, sink)
 }
 
 fn bad_bytes(options: &ReadOptions) -> BadBytes {

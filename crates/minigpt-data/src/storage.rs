@@ -41,6 +41,21 @@ impl TokenWidth {
         }
     }
 
+    /// The largest id in the bytes of a file, in a loop that the compiler turns into vector
+    /// instructions.
+    fn largest(self, bytes: &[u8]) -> Option<u32> {
+        match self {
+            Self::U16 => {
+                let (chunks, _) = bytes.as_chunks::<2>();
+                chunks.iter().map(|chunk| u16::from_le_bytes(*chunk)).max().map(u32::from)
+            }
+            Self::U32 => {
+                let (chunks, _) = bytes.as_chunks::<4>();
+                chunks.iter().map(|chunk| u32::from_le_bytes(*chunk)).max()
+            }
+        }
+    }
+
     fn read(self, bytes: &[u8], ids: &mut Vec<u32>) {
         match self {
             Self::U16 => {
@@ -86,15 +101,22 @@ impl Shard {
         width: TokenWidth,
     ) -> Result<Self, DataError> {
         let file = fs_err::File::open(path)?;
-        let (expected, found) = ((len * width.bytes()) as u64, file.metadata()?.len());
+        let (expected, found) =
+            ((len as u64).saturating_mul(width.bytes() as u64), file.metadata()?.len());
         if found != expected {
             let reason = format!("{found} bytes instead of {expected}");
             return Err(DataError::BadStore { path: path.to_owned(), reason });
         }
-        // SAFETY: a shard is never written again after it got its name, and any bytes are valid
-        // tokens. A user who cuts the file short meanwhile ends the program with a bus error.
+        // SAFETY: a shard is never written again after it got its name, and any bytes are integers.
+        // A user who cuts the file short meanwhile ends the program with a bus error.
         let map = unsafe { Mmap::map(file.file()) }?;
         Ok(Self { start, len, width, map })
+    }
+
+    /// The largest id in the file, which is read for it as a whole: about half a second for each
+    /// gigabyte that the system has in memory.
+    pub(crate) fn largest_id(&self) -> Option<u32> {
+        self.width.largest(&self.map)
     }
 }
 
@@ -149,6 +171,8 @@ mod tests {
                 fs_err::write(&path, bytes).unwrap();
                 shards.push(Shard::open(&path, start, len, width).unwrap());
             }
+            let largest = shards.iter().filter_map(Shard::largest_id).max();
+            prop_assert_eq!(largest, all.last().copied());
             let mapped = Tokens::Mapped(shards.into());
             prop_assert_eq!(mapped.len(), all.len());
             let to = to.min(all.len());

@@ -56,12 +56,22 @@ pub enum ConfigError {
         /// The rate given.
         rate: f64,
     },
-    /// The vocabulary does not fit the 32-bit token ids of the devices.
-    #[error("vocab_size {vocab_size} is too large: expected at most {max}", max = i32::MAX)]
-    Vocabulary {
+    /// A size is beyond what its kind can be.
+    #[error("{field} {size} is too large: expected at most {max}")]
+    TooLarge {
+        /// The field's name.
+        field: &'static str,
         /// The size given.
-        vocab_size: usize,
+        size: usize,
+        /// The largest there may be.
+        max: u64,
     },
+    /// The sizes together make a model that no single device holds.
+    #[error(
+        "the model would have more than {max} parameters: choose a smaller vocab_size, block_size, n_layer, n_embd or n_inner",
+        max = GptConfig::MAX_PARAMETERS
+    )]
+    TooManyParameters,
     /// No preset has this name.
     #[error("unknown model preset `{name}`: expected one of {known}", known = GptConfig::PRESETS.join(", "))]
     UnknownPreset {
@@ -74,6 +84,14 @@ pub enum ConfigError {
 const GPT2_VOCAB_SIZE: usize = 50_257;
 
 impl GptConfig {
+    /// Most parameters a model may have: ten billion, 160 GB of weights,
+    /// gradients and AdamW's moments in `f32`. More trains on no single device, and a mistyped size
+    /// is better refused than left to an allocator, which ends the program.
+    pub const MAX_PARAMETERS: u64 = 10_000_000_000;
+
+    /// Most blocks: the deepest published transformers have a thousand.
+    const MAX_LAYERS: u64 = 10_000;
+
     /// The names that [`preset`](Self::preset) knows.
     pub const PRESETS: [&'static str; 7] =
         ["tiny", "small", "mini", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"];
@@ -186,8 +204,22 @@ impl GptConfig {
         if let Some((field, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
             return Err(ConfigError::Zero { field });
         }
-        if self.vocab_size > i32::MAX as usize {
-            return Err(ConfigError::Vocabulary { vocab_size: self.vocab_size });
+        let limits = [
+            // The devices' token ids have 32 bits.
+            ("vocab_size", self.vocab_size, i32::MAX as u64),
+            ("block_size", self.block_size, Self::MAX_PARAMETERS),
+            ("n_layer", self.n_layer, Self::MAX_LAYERS),
+            ("n_head", self.n_head, Self::MAX_PARAMETERS),
+            ("n_embd", self.n_embd, Self::MAX_PARAMETERS),
+            ("n_inner", self.n_inner, Self::MAX_PARAMETERS),
+        ];
+        if let Some((field, size, max)) =
+            limits.into_iter().find(|(_, size, max)| *size as u64 > *max)
+        {
+            return Err(ConfigError::TooLarge { field, size, max });
+        }
+        if self.wide_parameter_count() > u128::from(Self::MAX_PARAMETERS) {
+            return Err(ConfigError::TooManyParameters);
         }
         if !self.n_embd.is_multiple_of(self.n_head) {
             return Err(ConfigError::UnevenHeads { n_embd: self.n_embd, n_head: self.n_head });
@@ -203,7 +235,18 @@ impl GptConfig {
         }
     }
 
+    /// The sum of [`parameter_counts`](Self::parameter_counts), of sizes within their own limits but
+    /// not yet within the common one: that sum fits no `usize`.
+    fn wide_parameter_count(&self) -> u128 {
+        let wide = |size: usize| size as u128;
+        let [c, inner] = [self.n_embd, self.n_inner].map(wide);
+        let block = 4 * c * (c + 1) + 2 * c * inner + inner + c + 4 * c;
+        c * (wide(self.vocab_size) + wide(self.block_size)) + wide(self.n_layer) * block + 2 * c
+    }
+
     /// Number of parameters, part by part, without building the model.
+    ///
+    /// The sizes must be [valid](Self::validate).
     pub fn parameter_counts(&self) -> ParameterCounts {
         let (c, inner) = (self.n_embd, self.n_inner);
         let linear = |from: usize, to: usize| from * to + to;
@@ -254,6 +297,7 @@ mod tests {
         ];
         for (config, total) in expected {
             assert_eq!(config.parameter_counts().total(), total, "{config:?}");
+            assert_eq!(config.wide_parameter_count(), total as u128, "{config:?}");
         }
     }
 
@@ -302,6 +346,20 @@ mod tests {
         refuses(
             GptConfig { resid_pdrop: f64::NAN, ..good },
             "resid_pdrop NaN is out of range: expected 0 <= resid_pdrop < 1",
+        );
+        refuses(
+            GptConfig { n_layer: 10_001, ..GptConfig::tiny(256) },
+            "n_layer 10001 is too large: expected at most 10000",
+        );
+        for (n_embd, n_head) in [(4_000_000_000, 1), (100_000, 1), (9_999_999_999, 3)] {
+            refuses(
+                GptConfig { n_embd, n_head, ..GptConfig::tiny(256) },
+                "the model would have more than 10000000000 parameters: choose a smaller vocab_size, block_size, n_layer, n_embd or n_inner",
+            );
+        }
+        refuses(
+            GptConfig { n_embd: usize::MAX, ..GptConfig::tiny(256) },
+            "n_embd 18446744073709551615 is too large: expected at most 10000000000",
         );
         let unknown = GptConfig::preset("huge", 256).unwrap_err().to_string();
         assert_eq!(

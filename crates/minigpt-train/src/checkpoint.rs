@@ -2,7 +2,8 @@
 //!
 //! burn-train saves the three parts on three threads. Each part goes into `step-N.partial`; the
 //! thread that writes the last one adds the manifest, syncs, and renames the folder to `step-N`.
-//! A folder without the suffix is therefore complete.
+//! A folder without the suffix is therefore complete. One that a resumed run could not read becomes
+//! `step-N.damaged` and is never looked at again.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -19,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
+use crate::run::sync_folder;
 
 /// File of the model's weights in a set.
 pub(crate) const MODEL_FILE: &str = "model.bpk";
@@ -113,7 +115,7 @@ impl CheckpointFolder {
     ///
     /// # Errors
     /// As [`manifests`](Self::manifests).
-    pub(crate) fn last(&self, damaged: OnDamage<'_>) -> Result<Option<Manifest>, TrainError> {
+    pub fn last(&self, damaged: OnDamage<'_>) -> Result<Option<Manifest>, TrainError> {
         let mut manifests = self.manifests(damaged)?;
         manifests.reverse();
         Ok(self.first_intact(manifests, damaged))
@@ -137,11 +139,11 @@ impl CheckpointFolder {
         Ok(self.steps()?.is_empty())
     }
 
-    /// Removes the sets taken after `step`, which a resumed run will take again, and what was left
-    /// half-written.
-    pub(crate) fn forget_after(&self, step: usize) -> Result<(), TrainError> {
+    /// Sets aside the sets taken after `step`, the newest that can be read: they may be good for
+    /// another version of minigpt, or be mended. Removes what was left half-written.
+    pub(crate) fn set_aside_after(&self, step: usize) -> Result<(), TrainError> {
         for later in self.steps()?.into_iter().filter(|later| *later > step) {
-            fs_err::remove_dir_all(self.set(later))?;
+            fs_err::rename(self.set(later), self.free_damaged(later))?;
         }
         fs_err::create_dir_all(&self.path)?;
         for entry in fs_err::read_dir(&self.path)? {
@@ -176,6 +178,15 @@ impl CheckpointFolder {
         self.path.join(format!("step-{step:06}.{PARTIAL}"))
     }
 
+    /// `step-N.damaged`, or the first free of `step-N.damaged-2`, `-3`, ….
+    fn free_damaged(&self, step: usize) -> PathBuf {
+        let first = self.path.join(format!("step-{step:06}.{DAMAGED}"));
+        let numbered =
+            (2_usize..).map(|number| self.path.join(format!("step-{step:06}.{DAMAGED}-{number}")));
+        let mut candidates = std::iter::once(first.clone()).chain(numbered);
+        candidates.find(|path| !path.exists()).unwrap_or(first)
+    }
+
     /// The steps that complete sets are named for, in order.
     fn steps(&self) -> Result<Vec<usize>, TrainError> {
         if !self.path.exists() {
@@ -208,6 +219,9 @@ impl CheckpointFolder {
 /// End of the name of a set that is being written.
 const PARTIAL: &str = "partial";
 
+/// End of the name of a set that could not be read.
+const DAMAGED: &str = "damaged";
+
 /// The manifest of the set taken at `step`.
 fn read_manifest(path: &Path, step: usize) -> Result<Manifest, TrainError> {
     let damaged = |reason: String| TrainError::Damaged { path: path.to_owned(), reason };
@@ -224,6 +238,8 @@ fn read_manifest(path: &Path, step: usize) -> Result<Manifest, TrainError> {
     if manifest.step != step {
         return Err(damaged(format!("it is of step {}, not of {step}", manifest.step)));
     }
+    // Whoever reads a shape may count and multiply its sizes.
+    manifest.model.validate().map_err(|error| damaged(error.to_string()))?;
     match PARTS.iter().find(|part| !manifest.sha256.contains_key(**part)) {
         Some(part) => Err(damaged(format!("it does not list {part}"))),
         None => Ok(manifest),
@@ -305,7 +321,10 @@ impl SetWriter {
         if complete.exists() {
             fs_err::remove_dir_all(&complete)?;
         }
+        sync_folder(&self.folder.partial(step))?;
         fs_err::rename(self.folder.partial(step), complete)?;
+        // Before the older sets go, the new one's name must be on the disk.
+        sync_folder(&self.folder.path)?;
         state.pending = None;
         self.done.notify_all();
         self.folder.prune(self.keep_last)
@@ -341,8 +360,10 @@ pub(crate) struct Part {
 
 impl<R: Checkpoint> Checkpointer<R> for Part {
     fn save(&self, _step: usize, record: R) -> Result<(), CheckpointerError> {
-        let bytes = record.checkpoint_into_bytes().map_err(CheckpointerError::Record)?;
-        let finished = self.writer.finish_part(self.file, &bytes);
+        let bytes = record.checkpoint_into_bytes();
+        let bytes = bytes.map_err(|error| TrainError::Learner(error.to_string()));
+        let finished = bytes.and_then(|bytes| self.writer.finish_part(self.file, &bytes));
+        // Whatever failed: who waits for this set must hear of it.
         finished.map_err(|error| {
             let message = error.to_string();
             self.writer.give_up(error);
@@ -368,3 +389,6 @@ impl CheckpointingStrategy for AlwaysSave {
         vec![CheckpointingAction::Save]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
 
+/// Most windows in a step, so that those of all steps can be counted.
+const MAX_BATCH_SIZE: usize = 1 << 20;
+
+/// Most steps of a run: the step is half of the 64 bits that seed a step's dropout.
+pub(crate) const MAX_STEPS: usize = u32::MAX as usize;
+
 /// Everything that decides the outcome of a run, saved as `config.json` in its folder before the
 /// first step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,13 +126,15 @@ pub struct TrainingConfig {
     pub epochs: usize,
     /// Take this many steps instead of whole passes.
     pub max_steps: Option<usize>,
-    /// End the run at the first step after this many minutes, with a validation.
+    /// End the run at the first step after this many minutes, with a validation. They are those of
+    /// one process: a run that is resumed has them again.
     pub max_minutes: Option<f64>,
     /// Steps between validations; without it, one at the end of each pass. Each saves a checkpoint.
     pub eval_every: Option<usize>,
     /// Steps between checkpoints besides those of the validations.
     pub save_every: Option<usize>,
-    /// End the run after this many validations without a new best.
+    /// End the run after this many validations without a new best. A run that ended so is resumed
+    /// with a larger one.
     pub patience: Option<usize>,
     /// Steps that may be left out because their loss or gradient is no number.
     pub skip_bad_steps: usize,
@@ -174,7 +182,11 @@ impl RunConfig {
             ("schedule.learning_rate", positive(schedule.learning_rate), "a number above 0"),
             ("schedule.final_ratio", (0.0..=1.0).contains(&schedule.final_ratio), "0 to 1"),
             ("schedule.decay_ratio", (0.0..=1.0).contains(&schedule.decay_ratio), "0 to 1"),
-            ("training.batch_size", training.batch_size > 0, "at least 1"),
+            (
+                "training.batch_size",
+                (1..=MAX_BATCH_SIZE).contains(&training.batch_size),
+                "1 to 1048576",
+            ),
             (
                 "training.accumulation",
                 (1..=training.batch_size).contains(&training.accumulation),
@@ -194,7 +206,11 @@ impl RunConfig {
                 "0 < decay < 1",
             ),
             ("training.epochs", training.epochs > 0, "at least 1"),
-            ("training.max_steps", training.max_steps != Some(0), "at least 1"),
+            (
+                "training.max_steps",
+                training.max_steps.is_none_or(|steps| (1..=MAX_STEPS).contains(&steps)),
+                "1 to 4294967295",
+            ),
             ("training.eval_every", training.eval_every != Some(0), "at least 1"),
             ("training.keep_last", training.keep_last > 0, "at least 1"),
             ("sample.prompt", !self.sample.prompt.is_empty(), "some text"),
@@ -298,6 +314,6 @@ mod tests {
         let mut config = RunConfig::tiny();
         config.training.batch_size = 0;
         let error = config.validate().unwrap_err().to_string();
-        assert_eq!(error, "training.batch_size is out of range: expected at least 1");
+        assert_eq!(error, "training.batch_size is out of range: expected 1 to 1048576");
     }
 }

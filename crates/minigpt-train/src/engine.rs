@@ -22,7 +22,7 @@ use crate::error::TrainError;
 use crate::evaluation::Evaluation;
 use crate::metrics::{MetricsWriter, Row, Split};
 use crate::plot::Quantity;
-use crate::progress::Progress;
+use crate::progress::{Progress, validations_without_a_best};
 use crate::report::{draw_run, sample};
 use crate::run::{RunFolder, SAMPLE_HEADING};
 use crate::summary::End;
@@ -127,8 +127,11 @@ impl Engine {
         let mut metrics = MetricsWriter::append(&self.run, first_step)?;
         if self.is_validation_left_out(first_step) {
             let validation = self.validate(learner, valid, &mut metrics, &stop)?;
-            self.begin_set(validation)?;
+            self.begin_set(validation, &metrics)?;
             save(learner, first_step);
+            if let Some(end) = self.end_of_validations(&stop) {
+                return Ok(end);
+            }
         }
         let left = self.length.total_steps - first_step;
         for batch in train.iter().take(left) {
@@ -144,7 +147,7 @@ impl Engine {
                 _ => None,
             };
             if is_due || end.is_some() || self.length.saves(step) {
-                self.begin_set(validation)?;
+                self.begin_set(validation, &metrics)?;
                 save(learner, step);
             }
             if is_due {
@@ -292,7 +295,7 @@ impl Engine {
 
     /// Why no step follows this one.
     fn end_of_steps(&self, step: usize, stop: &impl Fn() -> bool) -> Option<End> {
-        let minutes = self.progress.borrow().seconds() / 60.0;
+        let minutes = self.progress.borrow().minutes_here();
         match self.config.training.max_minutes {
             _ if stop() => Some(End::Interrupted),
             _ if step == self.length.total_steps => Some(End::Complete),
@@ -303,7 +306,7 @@ impl Engine {
 
     /// Why no step follows these validations.
     fn end_of_validations(&self, stop: &impl Fn() -> bool) -> Option<End> {
-        let without = self.progress.borrow().validations_without_a_best();
+        let without = validations_without_a_best(&self.progress.borrow().rows);
         match self.config.training.patience {
             _ if stop() => Some(End::Interrupted),
             Some(patience) if without >= patience => Some(End::Patience),
@@ -319,7 +322,12 @@ impl Engine {
     }
 
     /// Announces a checkpoint to the threads that will write it.
-    fn begin_set(&self, validation: Option<Evaluation>) -> Result<(), TrainError> {
+    fn begin_set(
+        &self,
+        validation: Option<Evaluation>,
+        metrics: &MetricsWriter,
+    ) -> Result<(), TrainError> {
+        metrics.sync()?;
         let progress = self.progress.borrow();
         let manifest = Manifest { step: progress.step, validation, ..self.manifest.clone() };
         let mut files = vec![(TOKENIZER_FILE, fs_err::read(self.run.tokenizer_path())?)];

@@ -84,6 +84,12 @@ pub enum TrainError {
         /// The folder.
         path: PathBuf,
     },
+    /// Another process trains there.
+    #[error("another process is training in {path}: wait for its end, or stop it")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// No run is there.
     #[error(
         "{path} is not a run folder: expected a folder made by `minigpt train`, with a config.json"
@@ -121,6 +127,18 @@ pub enum TrainError {
         path: PathBuf,
         /// Steps taken.
         steps: usize,
+    },
+    /// The run has ended by its patience.
+    #[error(
+        "{path} ended at step {steps}, after {validations} validations without a new best: raise training.patience in its config.json to go on"
+    )]
+    OutOfPatience {
+        /// The run folder.
+        path: PathBuf,
+        /// Steps taken.
+        steps: usize,
+        /// Validations since the best one.
+        validations: usize,
     },
     /// The text is not the one that the run was trained on.
     #[error(

@@ -50,7 +50,7 @@ pub use evaluation::Evaluation;
 pub use metrics::{Row, Split, read_metrics};
 pub use plot::{Axis, Curve, Quantity, draw_attention, draw_curves};
 pub use report::{plot_title, sample};
-pub use run::{Environment, RunFolder};
+pub use run::{Environment, RunFolder, RunLock};
 pub use schedule::Schedule;
 pub use summary::{End, Figures, Summary};
 pub use text::{Text, TextEnd, TextGenerator, TextOptions, TextToken, write_texts};

@@ -65,6 +65,11 @@ impl MetricsWriter {
         self.table.flush()?;
         self.events.write(row)
     }
+
+    /// Waits until the rows are on the disk: a checkpoint must not know of steps that they lack.
+    pub(crate) fn sync(&self) -> Result<(), TrainError> {
+        Ok(self.table.get_ref().sync_data()?)
+    }
 }
 
 /// `rows` as the text of a `metrics.csv`.

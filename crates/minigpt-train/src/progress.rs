@@ -73,6 +73,11 @@ impl Progress {
         self.seconds_before + self.started.elapsed().as_secs_f64()
     }
 
+    /// Minutes of training in this process.
+    pub(crate) fn minutes_here(&self) -> f64 {
+        self.started.elapsed().as_secs_f64() / 60.0
+    }
+
     /// Steps that were left out because their loss or gradient was no number.
     pub(crate) fn bad_steps(&self) -> usize {
         let is_bad = |row: &&Row| {
@@ -82,14 +87,14 @@ impl Progress {
         self.rows.iter().filter(is_bad).count()
     }
 
-    /// Validations since the one with the lowest loss.
-    pub(crate) fn validations_without_a_best(&self) -> usize {
-        let losses = || self.evaluations.iter().map(|(_, evaluation)| evaluation.loss());
-        let best = losses().fold(f64::INFINITY, f64::min);
-        losses().rev().take_while(|loss| *loss > best).count()
-    }
-
     pub(crate) fn tell(&mut self, event: TrainEvent) {
         (self.observer)(event);
     }
+}
+
+/// Validations since the one with the lowest loss.
+pub(crate) fn validations_without_a_best(rows: &[Row]) -> usize {
+    let losses = || rows.iter().filter(|row| row.split == Split::Valid).map(|row| row.loss);
+    let best = losses().fold(f64::INFINITY, f64::min);
+    losses().rev().take_while(|loss| *loss > best).count()
 }

@@ -1,5 +1,7 @@
 //! The run folder: everything a run leaves behind, and how later commands find it.
 
+use std::fs::TryLockError;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -40,6 +42,7 @@ pub struct Environment {
 /// The folder `runs/<name>` of one run.
 ///
 /// ```text
+/// train.lock         held by the process that trains here
 /// config.json        the resolved RunConfig, written before the first step
 /// environment.json   versions, git revision, device, command line
 /// tokenizer.json     Hugging Face's format
@@ -53,25 +56,58 @@ pub struct Environment {
 ///   model.bpk  optimizer.bpk  schedule.bpk  tokenizer.json
 ///   average.bpk      the weights' moving average, where the run keeps one
 ///   manifest.json    step, model, validation, SHA-256 of the data, the tokenizer and each file
+/// checkpoints/step-000500.damaged/   what a resumed run could not read
 /// ```
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
 }
 
+/// The right to train in a run folder, until it is dropped or its process ends.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: fs_err::File,
+}
+
 impl RunFolder {
-    /// Makes the folder of a new run.
+    /// Makes the folder of a new run, and locks it.
     ///
     /// # Errors
-    /// [`TrainError::RunExists`] where a run is there already, [`TrainError::Io`] where the folder
-    /// cannot be made.
-    pub fn create(path: &Path) -> Result<Self, TrainError> {
+    /// [`TrainError::RunExists`] where a run is there already, [`TrainError::InUse`] where another
+    /// process begins one, [`TrainError::Io`] where the folder cannot be made.
+    pub fn create(path: &Path) -> Result<(Self, RunLock), TrainError> {
         let run = Self { path: path.to_owned() };
-        if run.config_path().exists() {
-            return Err(TrainError::RunExists { path: run.path });
-        }
+        run.refuse_taken()?;
         fs_err::create_dir_all(path.join("plots"))?;
-        Ok(run)
+        let lock = run.lock()?;
+        // Another process may have made its run between the two lines before.
+        run.refuse_taken()?;
+        Ok((run, lock))
+    }
+
+    fn refuse_taken(&self) -> Result<(), TrainError> {
+        if self.config_path().exists() {
+            return Err(TrainError::RunExists { path: self.path.clone() });
+        }
+        Ok(())
+    }
+
+    /// Keeps other processes from training in this folder, as long as the lock lives. The operating
+    /// system holds it, so that a process that is killed leaves none behind.
+    ///
+    /// # Errors
+    /// [`TrainError::InUse`] where another process trains here, [`TrainError::Io`].
+    pub fn lock(&self) -> Result<RunLock, TrainError> {
+        let file = fs_err::File::create(self.path.join("train.lock"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(RunLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(TrainError::InUse { path: self.path.clone() }),
+            // Some file systems of clusters have no locks, and are no worse than before.
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+                Ok(RunLock { _file: file })
+            }
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
     }
 
     /// Opens the folder of a run.
@@ -218,8 +254,16 @@ impl RunFolder {
             return Err(TrainError::NoCheckpoint { path: self.path.clone() });
         };
         let path = checkpoints.verified_file(&manifest, file)?;
-        let trainee = Trainee::new(Gpt::init(&manifest.model, 0, device)?, 1, 0.0);
         let damaged = |reason: String| TrainError::Damaged { path: path.clone(), reason };
+        // Before memory is taken for a model: a manifest can claim any.
+        let parameters = manifest.model.parameter_counts().total() as u64;
+        let bytes = fs_err::metadata(&path)?.len();
+        if bytes < parameters * size_of::<f32>() as u64 {
+            return Err(damaged(format!(
+                "{bytes} bytes cannot hold the {parameters} parameters of the model in its manifest"
+            )));
+        }
+        let trainee = Trainee::new(Gpt::init(&manifest.model, 0, device)?, 1, 0.0);
         let record = ModuleRecord::load(&path).map_err(|error| damaged(error.to_string()))?;
         let trainee =
             trainee.try_load_record(record).map_err(|error| damaged(error.to_string()))?;
@@ -249,11 +293,26 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainErr
         let mut file = fs_err::File::create(&partial)?;
         std::io::Write::write_all(&mut file, bytes)?;
         file.sync_all()?;
-        fs_err::rename(&partial, path)
+        fs_err::rename(&partial, path)?;
+        // The parent of a name alone is the empty path.
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        sync_folder(folder.unwrap_or(Path::new(".")))
     };
     write().map_err(|error| {
         // The error that is reported is the first one.
         let _ = fs_err::remove_file(&partial);
         error.into()
     })
+}
+
+/// Waits until the names in a folder are on the disk, where the system lets a folder be opened.
+#[cfg(unix)]
+pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
+    fs_err::File::open(path)?.sync_all()
+}
+
+/// Windows opens no folders as files; its file systems write names in order.
+#[cfg(not(unix))]
+pub(crate) fn sync_folder(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }

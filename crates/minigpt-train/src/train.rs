@@ -16,14 +16,16 @@ use sha2::{Digest, Sha256};
 
 use crate::average::Average;
 use crate::batches::{train_loader, valid_loader};
-use crate::checkpoint::{AVERAGE_FILE, AlwaysSave, CheckpointFolder, Manifest, SetWriter};
-use crate::config::{RunConfig, TrainingConfig};
+use crate::checkpoint::{
+    AVERAGE_FILE, AlwaysSave, CheckpointFolder, Manifest, OnDamage, SetWriter,
+};
+use crate::config::{MAX_STEPS, RunConfig, TrainingConfig};
 use crate::engine::{Engine, Observer, TrainEvent};
 use crate::error::TrainError;
 use crate::metrics::read_metrics;
 use crate::optimizer::optimizer;
 use crate::plot::Quantity;
-use crate::progress::Progress;
+use crate::progress::{Progress, validations_without_a_best};
 use crate::renderer::Silent;
 use crate::report::{draw_run, sample};
 use crate::run::{Environment, RunFolder, write_json};
@@ -86,14 +88,20 @@ impl Length {
     /// The length of a run with these data.
     ///
     /// # Errors
+    /// As [`RunConfig::validate`]; [`TrainError::Setting`] for more steps than a run can have, and
     /// [`TrainError::Data`] where a split is too small for one window.
     pub fn new(config: &RunConfig, data: &TokenData) -> Result<Self, TrainError> {
+        config.validate()?;
         let block_size = config.model.block_size;
         data.valid.windows(block_size)?;
         let passes = Passes::new(data.train.windows(block_size)?, config.training.seed);
         let steps_per_pass = passes.windows_per_pass().div_ceil(config.training.batch_size);
-        let whole_passes = steps_per_pass * config.training.epochs;
+        let whole_passes = steps_per_pass.saturating_mul(config.training.epochs);
         let total_steps = config.training.max_steps.unwrap_or(whole_passes);
+        if total_steps > MAX_STEPS {
+            let expected = "passes of at most 4294967295 steps together";
+            return Err(TrainError::Setting { field: "training.epochs", expected });
+        }
         let eval_every = config.training.eval_every.unwrap_or(steps_per_pass);
         let save_every = config.training.save_every;
         Ok(Self { steps_per_pass, total_steps, eval_every, save_every })
@@ -131,11 +139,10 @@ pub fn train(
     interrupter: Interrupter,
     observer: Observer,
 ) -> Result<Summary, TrainError> {
-    config.validate()?;
     Length::new(config, &data)?;
     let trainee = trainee(config, device)?;
     check_sample_prompt(&trainee.transformer, config, &data.tokenizer)?;
-    let run = RunFolder::create(path)?;
+    let (run, _lock) = RunFolder::create(path)?;
     run.write_start(config, environment, &data.tokenizer)?;
     let progress = Progress::new(observer, average(config, &trainee));
     let manifest = manifest(config, &data)?;
@@ -159,26 +166,19 @@ pub fn resume(
     mut observer: Observer,
 ) -> Result<Summary, TrainError> {
     let run = RunFolder::open(path)?;
+    let _lock = run.lock()?;
     let config = run.config()?;
-    config.validate()?;
-    let length = Length::new(&config, &data)?;
-    let checkpoints = run.checkpoints();
     let damaged = &mut |error: TrainError| {
         observer(TrainEvent::Damaged { message: error.to_string() });
     };
+    let checkpoints = run.checkpoints();
     let expected = manifest(&config, &data)?;
-    let manifest = match checkpoints.last(damaged)? {
+    let manifest = match checkpoint_to_resume(&run, &config, &data, damaged)? {
         Some(manifest) => manifest,
         // Stopped before its first checkpoint, the run begins again.
-        None if checkpoints.is_empty()? => {
-            Manifest { tokenizer_sha256: run.tokenizer()?.fingerprint()?, ..expected.clone() }
-        }
-        None => return Err(TrainError::NoCheckpoint { path: path.to_owned() }),
+        None => Manifest { tokenizer_sha256: run.tokenizer()?.fingerprint()?, ..expected.clone() },
     };
     let step = manifest.step;
-    if step >= length.total_steps && manifest.validation.is_some() {
-        return Err(TrainError::Complete { path: path.to_owned(), steps: step });
-    }
     check_same(&manifest, &expected, path, &checkpoints)?;
 
     let trainee = trainee(&config, device)?;
@@ -189,11 +189,48 @@ pub fn resume(
         let record = ModuleRecord::load(&file).map_err(|error| damaged(error.to_string()))?;
         average.restore(record).map_err(damaged)?;
     }
-    checkpoints.forget_after(step)?;
+    checkpoints.set_aside_after(step)?;
     run.forget_after(step)?;
     let rows = if step > 0 { read_metrics(&run.metrics_path())? } else { Vec::new() };
     let progress = Progress::resumed(observer, average, step, rows, &data.valid);
     go(&run, &config, data, trainee, device, interrupter, manifest, progress)
+}
+
+/// The set from which the run goes on, or none where it has not taken one yet.
+///
+/// # Errors
+/// [`TrainError::NoCheckpoint`] where no set is intact, [`TrainError::Complete`] or
+/// [`TrainError::OutOfPatience`] where the run has ended, or as [`Length::new`].
+pub(crate) fn checkpoint_to_resume(
+    run: &RunFolder,
+    config: &RunConfig,
+    data: &TokenData,
+    damaged: OnDamage<'_>,
+) -> Result<Option<Manifest>, TrainError> {
+    let length = Length::new(config, data)?;
+    let (checkpoints, path) = (run.checkpoints(), run.path().to_owned());
+    let Some(manifest) = checkpoints.last(damaged)? else {
+        return match checkpoints.is_empty()? {
+            true => Ok(None),
+            false => Err(TrainError::NoCheckpoint { path }),
+        };
+    };
+    let steps = manifest.step;
+    if manifest.validation.is_none() {
+        return Ok(Some(manifest));
+    }
+    if steps >= length.total_steps {
+        return Err(TrainError::Complete { path, steps });
+    }
+    let mut rows = read_metrics(&run.metrics_path())?;
+    rows.retain(|row| row.step <= steps);
+    let validations = validations_without_a_best(&rows);
+    match config.training.patience {
+        Some(patience) if validations >= patience => {
+            Err(TrainError::OutOfPatience { path, steps, validations })
+        }
+        _ => Ok(Some(manifest)),
+    }
 }
 
 fn trainee(config: &RunConfig, device: &Device) -> Result<Trainee, TrainError> {
@@ -295,7 +332,9 @@ fn go(
         // Whoever interrupts a run does not wait for its texts.
         End::Interrupted => Vec::new(),
         _ => (0..3)
-            .map(|index| sample(&result.model.transformer, &data.tokenizer, config, seed + index))
+            .map(|index| {
+                sample(&result.model.transformer, &data.tokenizer, config, seed.wrapping_add(index))
+            })
             .collect::<Result<_, _>>()?,
     };
     let summary = Summary::new(&progress, end, samples);

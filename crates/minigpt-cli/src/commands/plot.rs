@@ -1,6 +1,7 @@
 //! `minigpt plot`.
 
 use std::collections::HashSet;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,6 +9,7 @@ use anyhow::Result;
 use minigpt_train::{Curve, RunFolder, draw_curves, plot_title, read_metrics};
 
 use crate::args::PlotArgs;
+use crate::output::print;
 
 pub(crate) fn run(args: &PlotArgs) -> Result<ExitCode> {
     let runs = args.runs.iter().map(|path| RunFolder::open(path)).collect::<Result<Vec<_>, _>>()?;
@@ -25,6 +27,6 @@ pub(crate) fn run(args: &PlotArgs) -> Result<ExitCode> {
     };
     let path = args.out.clone().unwrap_or(default_path);
     draw_curves(&path, &title, &curves, args.curve, args.x)?;
-    println!("{}", path.display());
+    print(|out| writeln!(out, "{}", path.display()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! `minigpt train`.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::args::TrainArgs;
 use crate::format::{bytes, duration, grouped};
+use crate::output::{print, say};
 use crate::progress::TrainProgress;
 use crate::signals::Signals;
 use crate::{settings, tokens};
@@ -27,24 +28,22 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
         None => settings::of_train(args)?,
     };
     let chosen = args.device.resolve()?;
-    eprintln!("device: {}", chosen.description);
+    say(format_args!("device: {}", chosen.description));
     let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
     let config = with_vocabulary(config, &data);
-    let plan = Plan::new(&config, &data)?;
-    describe(&config, &plan);
     if args.dry_run {
-        if args.json {
-            print_event("plan", &plan);
-        }
+        dry_run(args, &config, &data)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let plan = Plan::new(&config, &data)?;
+    describe(&config, &plan);
 
     let signals = Signals::listen()?;
     let interrupter = Interrupter::new();
     let observer = observer(&plan, args, &signals, &interrupter)?;
     let (path, summary) = match &args.resume {
         Some(path) => {
-            eprintln!("resuming: {}\n", path.display());
+            say(format_args!("resuming: {}\n", path.display()));
             (path.clone(), resume(path, data, &chosen.device, interrupter, observer)?)
         }
         None => {
@@ -52,7 +51,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
                 Some(name) => args.runs.join(name),
                 None => free_folder(&args.runs, &args.preset),
             };
-            eprintln!("run: {}\n", path.display());
+            say(format_args!("run: {}\n", path.display()));
             let environment = environment(&chosen.description);
             let device = &chosen.device;
             let summary = train(&path, &config, &environment, data, device, interrupter, observer)?;
@@ -60,14 +59,31 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
         }
     };
     if args.json {
-        print_event("summary", &summary);
+        print_event("summary", &summary)?;
     } else {
-        report(&RunFolder::open(&path)?, &summary);
+        let folder = RunFolder::open(&path)?;
+        print(|out| report(&folder, &summary, out))?;
     }
     Ok(match summary.end {
         End::Interrupted => ExitCode::from(signals.exit_code().unwrap_or(INTERRUPTED)),
         _ => ExitCode::SUCCESS,
     })
+}
+
+/// Says what the run would be and cost, or what is left of the one that would be resumed.
+fn dry_run(args: &TrainArgs, config: &RunConfig, data: &TokenData) -> Result<()> {
+    let plan = match &args.resume {
+        Some(path) => {
+            let mut damaged = |error| say(format_args!("warning: {error}"));
+            Plan::of_resumed(&RunFolder::open(path)?, data, &mut damaged)?
+        }
+        None => Plan::new(config, data)?,
+    };
+    describe(config, &plan);
+    if args.json {
+        print_event("plan", &plan)?;
+    }
+    Ok(())
 }
 
 /// The model knows as many ids as the tokenizer has, whatever a preset supposes.
@@ -80,13 +96,13 @@ fn with_vocabulary(mut config: RunConfig, data: &TokenData) -> RunConfig {
 fn describe(config: &RunConfig, plan: &Plan) {
     let model = &config.model;
     let counts = &plan.parameters;
-    eprintln!(
+    say(format_args!(
         "tokens: {} training, {} validation, vocabulary {}",
         grouped(plan.train_tokens as u64),
         grouped(plan.valid_tokens as u64),
         grouped(model.vocab_size as u64),
-    );
-    eprintln!(
+    ));
+    say(format_args!(
         "model: {} layers, {} wide, {} heads, context {}: {} parameters ({} embeddings, {} attention, {} perceptrons, {} norms)",
         model.n_layer,
         model.n_embd,
@@ -97,21 +113,27 @@ fn describe(config: &RunConfig, plan: &Plan) {
         grouped(counts.attention as u64),
         grouped(counts.mlp as u64),
         grouped(counts.layer_norms as u64),
-    );
-    eprintln!(
+    ));
+    say(format_args!(
         "length: {} steps of {} windows, {} steps a pass, validation every {}",
         grouped(plan.length.total_steps as u64),
         config.training.batch_size,
         grouped(plan.length.steps_per_pass as u64),
         grouped(plan.length.eval_every as u64),
-    );
-    eprintln!(
+    ));
+    say(format_args!(
         "cost: about {} of memory ({} for weights and optimiser), {:.1} TFLOP of work",
         bytes(plan.memory.total()),
         bytes(plan.memory.state),
         plan.operations / 1e12,
-    );
-    eprintln!("expected first loss: {:.3}, ln of the vocabulary", plan.first_loss);
+    ));
+    if plan.steps_taken > 0 {
+        let left = plan.length.total_steps.saturating_sub(plan.steps_taken);
+        let taken = grouped(plan.steps_taken as u64);
+        say(format_args!("left: {} steps, after {taken} that were taken", grouped(left as u64)));
+    } else {
+        say(format_args!("expected first loss: {:.3}, ln of the vocabulary", plan.first_loss));
+    }
 }
 
 /// Shows the events of a run, and passes a signal on to it between two of them.
@@ -121,52 +143,86 @@ fn observer(
     signals: &Signals,
     interrupter: &Interrupter,
 ) -> Result<Observer> {
-    if args.tui {
-        return full_screen(plan, interrupter);
-    }
-    let mut progress = TrainProgress::new(plan.length);
-    let (signals, interrupter, json) = (signals.clone(), interrupter.clone(), args.json);
+    let mut display = Display::new(plan, args, interrupter)?;
+    let (signals, interrupter) = (signals.clone(), interrupter.clone());
     Ok(Box::new(move |event: TrainEvent| {
-        if json {
-            print_line(&event);
-        }
-        progress.show(event);
+        display.show(event);
         if signals.exit_code().is_some() && !interrupter.should_stop() {
-            progress.line("stopping after this step, with a checkpoint; once more leaves at once");
+            display.stopping();
             interrupter.stop(Some("interrupted"));
         }
     }))
 }
 
-/// burn's display, in which keys take the place of signals.
-fn full_screen(plan: &Plan, interrupter: &Interrupter) -> Result<Observer> {
-    ensure!(std::io::stdout().is_terminal(), "--tui: standard output is no terminal: leave it out");
-    let mut dashboard = Dashboard::new(plan.length, interrupter.clone());
-    Ok(Box::new(move |event: TrainEvent| {
-        let shown = std::panic::catch_unwind(AssertUnwindSafe(|| dashboard.show(&event)));
-        if shown.is_err() {
-            // The user chose to leave at once, which burn's display does by a panic.
-            std::process::exit(INTERRUPTED.into());
+/// Where the events of a run are shown.
+enum Display {
+    /// A bar or plain lines on standard error.
+    Lines(TrainProgress),
+    /// The same, and JSON on standard output.
+    Json(TrainProgress),
+    /// burn's display, in which keys take the place of Ctrl-C.
+    FullScreen(Box<Dashboard>),
+}
+
+impl Display {
+    fn new(plan: &Plan, args: &TrainArgs, interrupter: &Interrupter) -> Result<Self> {
+        if args.tui {
+            let is_terminal = std::io::stdout().is_terminal();
+            ensure!(is_terminal, "--tui: standard output is no terminal: leave it out");
+            return Ok(Self::FullScreen(Box::new(Dashboard::new(
+                plan.length,
+                interrupter.clone(),
+            ))));
         }
-    }))
+        let progress = TrainProgress::new(plan.length);
+        Ok(if args.json { Self::Json(progress) } else { Self::Lines(progress) })
+    }
+
+    fn show(&mut self, event: TrainEvent) {
+        match self {
+            Self::Lines(progress) => progress.show(event),
+            Self::Json(progress) => {
+                // Where it cannot be written, the run's own files have it still.
+                let _ = print_line(&event);
+                progress.show(event);
+            }
+            Self::FullScreen(dashboard) => {
+                let shown = std::panic::catch_unwind(AssertUnwindSafe(|| dashboard.show(&event)));
+                if shown.is_err() {
+                    // The user chose to leave at once, which burn's display does by a panic.
+                    std::process::exit(INTERRUPTED.into());
+                }
+            }
+        }
+    }
+
+    fn stopping(&self) {
+        match self {
+            Self::Lines(progress) | Self::Json(progress) => {
+                progress
+                    .line("stopping after this step, with a checkpoint; once more leaves at once");
+            }
+            // It is gone with the step.
+            Self::FullScreen(_) => (),
+        }
+    }
 }
 
 /// An object with its name as the events of the run have theirs.
-fn print_event(event: &'static str, content: &impl Serialize) {
+fn print_event(event: &'static str, content: &impl Serialize) -> Result<()> {
     #[derive(Serialize)]
     struct Named<'a, T> {
         event: &'static str,
         #[serde(flatten)]
         content: &'a T,
     }
-    print_line(&Named { event, content });
+    print_line(&Named { event, content })
 }
 
-/// A line of JSON on standard output. A reader that went away does not end a run.
-fn print_line(line: &impl Serialize) {
-    let mut out = std::io::stdout().lock();
-    let _ = serde_json::to_writer(&mut out, line);
-    let _ = std::io::Write::write_all(&mut out, b"\n");
+/// A line of JSON on standard output.
+fn print_line(line: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_string(line)?;
+    print(|out| writeln!(out, "{json}"))
 }
 
 /// `runs/<preset>`, or the first free of `runs/<preset>-2`, `-3`, ….
@@ -187,7 +243,7 @@ fn environment(device: &str) -> Environment {
     }
 }
 
-fn report(folder: &RunFolder, summary: &Summary) {
+fn report(folder: &RunFolder, summary: &Summary, out: &mut impl Write) -> std::io::Result<()> {
     let end = match summary.end {
         End::Complete => "done",
         End::OutOfTime => "out of time",
@@ -195,31 +251,36 @@ fn report(folder: &RunFolder, summary: &Summary) {
         End::Interrupted => "interrupted",
     };
     let (steps, took) = (grouped(summary.steps as u64), duration(summary.seconds));
-    println!("\n{end} after {steps} steps in {took}");
-    print_figures("last", summary.last);
+    writeln!(out, "\n{end} after {steps} steps in {took}")?;
+    write_figures("last", summary.last, out)?;
     if summary.best != summary.last {
-        print_figures("best", summary.best);
+        write_figures("best", summary.best, out)?;
     }
-    print_figures("averaged weights' last", summary.average);
+    write_figures("averaged weights' last", summary.average, out)?;
     for (index, sample) in summary.samples.iter().enumerate() {
-        println!("\nsample {}:\n  {}", index + 1, sample.replace('\n', "\n  "));
+        writeln!(out, "\nsample {}:\n  {}", index + 1, sample.replace('\n', "\n  "))?;
     }
     let path = folder.path().display();
-    println!("\nloss curves: {}", folder.plot_path(Quantity::Loss).display());
+    writeln!(out, "\nloss curves: {}", folder.plot_path(Quantity::Loss).display())?;
     if matches!(summary.end, End::Interrupted | End::OutOfTime) {
-        println!("go on: minigpt train --resume {path}");
+        writeln!(out, "go on: minigpt train --resume {path}")?;
     }
-    println!("next: minigpt generate {path} --prompt \"...\"");
+    writeln!(out, "next: minigpt generate {path} --prompt \"...\"")
 }
 
-fn print_figures(name: &str, figures: Option<Figures>) {
-    let Some(figures) = figures else { return };
-    println!(
+fn write_figures(
+    name: &str,
+    figures: Option<Figures>,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    let Some(figures) = figures else { return Ok(()) };
+    writeln!(
+        out,
         "{name} validation (step {}): loss {:.4}, token perplexity {:.2}, word perplexity {:.1}, {:.3} bits per byte",
         figures.step,
         figures.loss,
         figures.token_perplexity,
         figures.word_perplexity,
         figures.bits_per_byte,
-    );
+    )
 }

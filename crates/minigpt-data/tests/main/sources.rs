@@ -25,7 +25,7 @@ fn string(path: &Path) -> String {
 }
 
 /// Writes a table of a number and a text that may be missing.
-fn write_parquet(path: &Path, compression: Compression, texts: &[Option<&str>]) {
+fn write_parquet(path: &Path, compression: Compression, texts: &[Option<impl AsRef<[u8]>>]) {
     let schema =
         parse_message_type("message rows { required int32 id; optional binary text (UTF8); }");
     let properties = WriterProperties::builder().set_compression(compression).build();
@@ -43,7 +43,7 @@ fn write_parquet(path: &Path, compression: Compression, texts: &[Option<&str>]) 
             }
             ColumnWriter::ByteArrayColumnWriter(column) => {
                 let values: Vec<ByteArray> =
-                    texts.iter().flatten().map(|text| ByteArray::from(*text)).collect();
+                    texts.iter().flatten().map(|text| text.as_ref().to_vec().into()).collect();
                 let defined: Vec<i16> = texts.iter().map(|text| text.is_some().into()).collect();
                 column.write_batch(&values, Some(&defined), None).unwrap();
             }
@@ -175,6 +175,20 @@ fn parquet_gives_a_document_per_row() {
     let packed = folder.path().join("a.parquet.zst");
     fs_err::write(&packed, zstd::encode_all(whole.as_slice(), 1).unwrap()).unwrap();
     assert_eq!(read(&string(&packed)).unwrap().train.len(), 2);
+}
+
+#[test]
+fn bad_bytes_in_a_parquet_file_are_refused_or_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    let texts = [Some(&b"one"[..]), Some(b"caf\xe9!"), None, Some(b"two")];
+    write_parquet(&path, Compression::UNCOMPRESSED, &texts);
+    let error = read(&string(&path)).unwrap_err().to_string();
+    assert!(error.contains("row 2: invalid utf-8 sequence"), "{error}");
+    let options = ReadOptions { lossy: true, ..ReadOptions::default() };
+    let corpus = Source::Path(path).read(&options).unwrap();
+    let text = [corpus.train, corpus.valid].concat().concat();
+    assert_eq!(text, "onecaf\u{fffd}!two");
 }
 
 #[test]
