@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::sync::Arc;
+use std::str::Utf8Error;
 
 use parquet::basic::{ConvertedType, Type as PhysicalType};
+use parquet::column::reader::get_typed_column_reader;
+use parquet::data_type::ByteArrayType;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
-use parquet::record::Field;
-use parquet::schema::types::Type;
+use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 use serde_json::Value;
 
 use crate::DataError;
@@ -88,7 +89,12 @@ fn kind_of(value: &Value) -> &'static str {
     }
 }
 
+/// Rows of a `.parquet` file read at a time.
+const ROWS: usize = 1024;
+
 /// Gives one document per row: the string in column `field`. Rows without one are passed over.
+///
+/// The column is read as bytes, because the library's rows refuse bad ones by themselves.
 pub(crate) fn visit_parquet(
     path: &Path,
     file: impl ChunkReader + 'static,
@@ -99,45 +105,66 @@ pub(crate) fn visit_parquet(
     let bad = |reason: String| DataError::BadParquet { path: path.to_owned(), reason };
     let damaged = |error: ParquetError| bad(error.to_string());
     let reader = SerializedFileReader::new(file).map_err(damaged)?;
-    let schema = reader.metadata().file_metadata().schema().clone();
-    let column = text_column(&schema, field).map_err(bad)?;
-    let projection = Type::group_type_builder(schema.name()).with_fields(vec![column]).build();
-    let rows = reader.get_row_iter(Some(projection.map_err(damaged)?)).map_err(damaged)?;
-    for (number, row) in rows.enumerate() {
-        let row = row.map_err(|error| bad(format!("row {}: {error}", number + 1)))?;
-        // Anything else is null.
-        if let Some((_, Field::Bytes(bytes))) = row.get_column_iter().next() {
-            let text = match bad_bytes {
-                BadBytes::Refuse => std::str::from_utf8(bytes.data())
-                    .map(Cow::Borrowed)
-                    .map_err(|error| bad(format!("row {}: {error}", number + 1)))?,
-                BadBytes::Replace => String::from_utf8_lossy(bytes.data()),
-            };
-            sink(Part::Text(&text))?;
-            sink(Part::End)?;
+    let schema = reader.metadata().file_metadata().schema_descr();
+    let column = text_column(schema, field).map_err(bad)?;
+    let present = schema.column(column).max_def_level();
+    let mut rows_before = 0;
+    for group in 0..reader.num_row_groups() {
+        let group = reader.get_row_group(group).map_err(damaged)?;
+        let column = group.get_column_reader(column).map_err(damaged)?;
+        let mut column = get_typed_column_reader::<ByteArrayType>(column);
+        loop {
+            let (mut levels, mut texts) = (Vec::new(), Vec::new());
+            let read = column.read_records(ROWS, Some(&mut levels), None, &mut texts);
+            let (rows, ..) = read.map_err(damaged)?;
+            if rows == 0 {
+                break;
+            }
+            // A column that must have a text in each row has no levels.
+            let with_text = (0..rows).filter(|row| levels.get(*row).is_none_or(|l| *l == present));
+            for (row, text) in with_text.zip(&texts) {
+                let text = text_of_bytes(text.data(), bad_bytes)
+                    .map_err(|error| bad(format!("row {}: {error}", rows_before + row + 1)))?;
+                sink(Part::Text(&text))?;
+                sink(Part::End)?;
+            }
+            rows_before += rows;
         }
     }
     Ok(())
 }
 
-/// The column of that name as bytes, because the library has its own way with bad ones.
-fn text_column(schema: &Type, field: &str) -> Result<parquet::schema::types::TypePtr, String> {
-    let Some(column) = schema.get_fields().iter().find(|column| column.name() == field) else {
-        let names: Vec<&str> = schema.get_fields().iter().map(|column| column.name()).collect();
-        return Err(format!("no column {field:?} among {names:?}; name the one with the text"));
-    };
-    let (info, text) = (column.get_basic_info(), PhysicalType::BYTE_ARRAY);
-    let is_text = column.is_primitive()
-        && column.get_physical_type() == text
-        && matches!(
-            info.converted_type(),
-            ConvertedType::NONE | ConvertedType::UTF8 | ConvertedType::ENUM | ConvertedType::JSON
-        );
-    if !is_text {
-        return Err(format!("column {field:?} holds no strings; name the one with the text"));
+fn text_of_bytes(bytes: &[u8], bad_bytes: BadBytes) -> Result<Cow<'_, str>, Utf8Error> {
+    match bad_bytes {
+        BadBytes::Refuse => std::str::from_utf8(bytes).map(Cow::Borrowed),
+        BadBytes::Replace => Ok(String::from_utf8_lossy(bytes)),
     }
-    let bytes = Type::primitive_type_builder(field, text).with_repetition(info.repetition());
-    bytes.build().map(Arc::new).map_err(|error| error.to_string())
+}
+
+/// The number of the column of that name.
+fn text_column(schema: &SchemaDescriptor, field: &str) -> Result<usize, String> {
+    let fields = schema.root_schema().get_fields();
+    if !fields.iter().any(|column| column.name() == field) {
+        let names: Vec<&str> = fields.iter().map(|column| column.name()).collect();
+        return Err(format!("no column {field:?} among {names:?}; name the one with the text"));
+    }
+    let is_text = |column: &ColumnDescPtr| {
+        column.path().parts() == [field]
+            && column.physical_type() == PhysicalType::BYTE_ARRAY
+            && column.max_rep_level() == 0
+            && matches!(
+                column.converted_type(),
+                ConvertedType::NONE
+                    | ConvertedType::UTF8
+                    | ConvertedType::ENUM
+                    | ConvertedType::JSON
+            )
+    };
+    schema
+        .columns()
+        .iter()
+        .position(is_text)
+        .ok_or_else(|| format!("column {field:?} holds no strings; name the one with the text"))
 }
 
 /// Joins records into one document, each of them a line.

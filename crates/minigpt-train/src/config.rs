@@ -314,6 +314,6 @@ mod tests {
         let mut config = RunConfig::tiny();
         config.training.batch_size = 0;
         let error = config.validate().unwrap_err().to_string();
-        assert_eq!(error, "training.batch_size is out of range: expected at least 1");
+        assert_eq!(error, "training.batch_size is out of range: expected 1 to 1048576");
     }
 }

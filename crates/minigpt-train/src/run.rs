@@ -333,7 +333,9 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainErr
         std::io::Write::write_all(&mut file, bytes)?;
         file.sync_all()?;
         fs_err::rename(&partial, path)?;
-        path.parent().map_or(Ok(()), sync_folder)
+        // The parent of a name alone is the empty path.
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        sync_folder(folder.unwrap_or(Path::new(".")))
     };
     write().map_err(|error| {
         // The error that is reported is the first one.
