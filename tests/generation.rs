@@ -6,12 +6,17 @@ use serde_json::Value;
 
 use crate::support::{Sandbox, prose};
 
-/// A run that has learnt the prose a little.
+/// A run that has learnt the prose a little, with a context of 32 tokens.
 fn trained() -> Sandbox {
+    trained_with("")
+}
+
+fn trained_with(options: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("prose.txt", prose());
     let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 150 --eval-every 150 --name run";
-    sandbox.succeeds(&train.split(' ').collect::<Vec<_>>());
+    let words = train.split(' ').chain(options.split_whitespace());
+    sandbox.succeeds(&words.collect::<Vec<_>>());
     sandbox
 }
 
@@ -47,6 +52,7 @@ fn several_texts_are_those_of_their_seeds() {
     let texts = records(&generate(&sandbox, "-n 3 --max-tokens 20 --seed 7 --json"));
     assert_eq!(texts.len(), 3);
     for (number, text) in texts.iter().enumerate() {
+        assert_eq!(text["slides"], 0);
         let seed = (7 + number).to_string();
         let alone = records(&generate(&sandbox, &format!("--max-tokens 20 --seed {seed} --json")));
         assert_eq!(alone[0]["text"], text["text"]);
@@ -107,11 +113,18 @@ fn constraints_and_beams_change_what_is_written() {
         .map(|token| token["log_probability"].as_f64().unwrap())
         .sum();
     assert!(score(&beams[0]) >= greedy - 1e-3);
+    let text = beams[0]["text"].as_str().unwrap();
+    let cut = records(&generate(&sandbox, "--beams 3 --max-tokens 6 --stop e --json"));
+    assert_eq!(cut[0]["end"], "stop");
+    let written = text.strip_prefix("In the morning").unwrap();
+    let expected = written.split('e').next().unwrap();
+    assert_eq!(cut[0]["text"], format!("In the morning{expected}"));
 }
 
 #[test]
 fn the_applications_have_the_articles_prompts_and_find_the_newest_run() {
-    let sandbox = trained();
+    // The article's prompts have more than 32 of this tokenizer's tokens.
+    let sandbox = trained_with("--set model.block_size=96");
     for (command, prompt, most) in [
         ("complete", "The key to success is ", 50),
         ("story", "Write a short story about a magical forest. Once upon a time,", 200),
@@ -168,6 +181,8 @@ fn attention_is_drawn_for_every_token_and_every_head_has_a_habit() {
     let long = "word ".repeat(40);
     let error = sandbox.fails(&["attention", "runs/run", &long, "--device", "cpu"]);
     assert!(error.contains("the model's context is 32"), "{error}");
+    let error = sandbox.fails(&["attention", "runs/run", "In", "--tokens", "500"]);
+    assert!(error.contains("record fewer tokens"), "{error}");
 }
 
 #[test]
@@ -198,6 +213,9 @@ fn what_cannot_be_written_is_told() {
     sandbox.write("empty.txt", "\n\n");
     let error = sandbox.fails(&["generate", "runs/run", "--prompts", "empty.txt"]);
     assert!(error.contains("expected a line of text"), "{error}");
+    // A policy of its own cannot be had together with a beam.
+    let both = ["generate", "runs/run", "--prompt", "In", "--beams", "2", "--top-p", "0.5"];
+    assert_eq!(sandbox.minigpt(&both).status.code(), Some(2));
     // More candidates than there are tokens are all tokens.
     generate(&sandbox, "--top-k 100000 --max-tokens 2");
 

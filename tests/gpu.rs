@@ -1,7 +1,10 @@
 //! The wgpu path against the processor, on a software adapter: the commands that users type.
 
+use burn::tensor::{Device, DeviceKind, Int, Tensor, TensorData};
+use minigpt_model::{Decoder, Gpt, GptConfig};
+use minigpt_train::{Split, record_attention};
+
 use crate::support::{Sandbox, losses, prose, train_losses};
-use minigpt_train::Split;
 
 /// CI sets this, so that a missing driver there is a failure and not a skipped test.
 const REQUIRE: &str = "MINIGPT_REQUIRE_GPU";
@@ -21,8 +24,7 @@ fn has_software_adapter(sandbox: &Sandbox) -> bool {
     );
     if !found {
         eprintln!(
-            "SKIPPED: training and generation on the GPU path: no {DRIVER} driver here; \
-             .ci/run shows how to install one"
+            "SKIPPED: the GPU path, no {DRIVER} driver here; .ci/run shows how to install one"
         );
     }
     found
@@ -55,4 +57,53 @@ fn twenty_steps_and_a_generation_equal_the_processors() {
         sandbox.succeeds(&[&["generate", "runs/gpu", "--prompt", "In the"][..], &rest].concat())
     };
     assert_eq!(text("gpu:software"), text("cpu"));
+}
+
+#[track_caller]
+fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(found.len(), expected.len());
+    let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst <= tolerance, "largest difference {worst} exceeds {tolerance}");
+}
+
+#[test]
+fn cached_logits_and_attention_equal_uncached_ones_and_the_processors() {
+    if !has_software_adapter(&Sandbox::new()) {
+        return;
+    }
+    let gpu = Device::wgpu_options().device_kind(DeviceKind::Cpu).init().unwrap();
+    let config = GptConfig::new(60, 16, 2, 2, 32);
+    let model = |device: &Device| Gpt::init(&config, 5, device).unwrap();
+    let (on_gpu, on_cpu) = (model(&gpu), model(&Device::flex()));
+    let text: Vec<u32> = (0..16).map(|at| (at * at + 7 * at) % 60).collect();
+    let uncached = |model: &Gpt, device: &Device, tokens: &[u32]| -> Vec<f32> {
+        let ids: Vec<i32> = tokens.iter().map(|id| *id as i32).collect();
+        let ids = TensorData::new(ids, [1, tokens.len()]);
+        model
+            .forward_last(Tensor::<2, Int>::from_data(ids, device))
+            .into_data()
+            .try_into_vec()
+            .unwrap()
+    };
+    // Two prompts, the second shorter and so padded, over the whole context.
+    let prompts = [text[..5].to_vec(), text[3..5].to_vec()];
+    let mut decoder = Decoder::new(&on_gpu, &prompts).unwrap();
+    for end in 5..=16 {
+        let cached = decoder.logits();
+        for (cached, tokens) in cached.iter().zip([&text[..end], &text[3..end]]) {
+            assert_close(cached, &uncached(&on_gpu, &gpu, tokens), 1e-5);
+            assert_close(cached, &uncached(&on_cpu, &Device::flex(), tokens), 1e-4);
+        }
+        if end < 16 {
+            decoder.push(&[text[end]; 2]);
+        }
+    }
+
+    let steps = |model: &Gpt| record_attention(model, &text[..9], 3).unwrap();
+    for (gpu, cpu) in steps(&on_gpu).iter().zip(steps(&on_cpu)) {
+        assert_eq!((&gpu.tokens, gpu.chosen), (&cpu.tokens, cpu.chosen));
+        for (gpu, cpu) in gpu.maps.iter().zip(&cpu.maps) {
+            assert_close(&gpu.weights.concat(), &cpu.weights.concat(), 1e-4);
+        }
+    }
 }

@@ -2,6 +2,14 @@
 
 /// Passes text on piece by piece until one of the stop strings comes, whichever pieces it is spread
 /// over. Text that may turn out to begin a stop string is held back.
+///
+/// ```
+/// use minigpt_data::StopStrings;
+///
+/// let mut stop = StopStrings::new(vec!["\nQ:".to_owned()]);
+/// assert_eq!(stop.push("an answer.\n"), ("an answer.".to_owned(), None));
+/// assert_eq!(stop.push("Q: more"), (String::new(), Some("\nQ:")));
+/// ```
 #[derive(Clone, Debug)]
 pub struct StopStrings {
     stops: Vec<String>,
@@ -16,17 +24,17 @@ impl StopStrings {
         Self { stops, held: String::new() }
     }
 
-    /// Takes more text; gives what may be shown, and whether the text ends there.
-    pub fn push(&mut self, piece: &str) -> (String, bool) {
+    /// Takes more text; gives what may be shown, and the stop string before which the text ends.
+    pub fn push(&mut self, piece: &str) -> (String, Option<&str>) {
         self.held.push_str(piece);
-        let first = self.stops.iter().filter_map(|stop| self.held.find(stop)).min();
-        if let Some(end) = first {
+        let places = self.stops.iter().filter_map(|stop| Some((self.held.find(stop)?, stop)));
+        if let Some((end, stop)) = places.min_by_key(|(place, _)| *place) {
             self.held.truncate(end);
-            return (std::mem::take(&mut self.held), true);
+            return (std::mem::take(&mut self.held), Some(stop));
         }
         let begun = self.stops.iter().map(|stop| begun(&self.held, stop)).max().unwrap_or(0);
         let rest = self.held.split_off(self.held.len() - begun);
-        (std::mem::replace(&mut self.held, rest), false)
+        (std::mem::replace(&mut self.held, rest), None)
     }
 
     /// What is held back when no more text comes.
@@ -55,7 +63,7 @@ mod tests {
         for piece in pieces {
             let (text, ends) = filter.push(piece);
             all += &text;
-            if ends {
+            if ends.is_some() {
                 return (all, true);
             }
         }

@@ -8,6 +8,15 @@ use crate::sampling::SamplingError;
 
 /// Changes to the logits of the next token that depend on the tokens so far, prompt included. In the
 /// order of the fields; the default changes nothing.
+///
+/// ```
+/// use minigpt_model::Constraints;
+///
+/// let constraints = Constraints { banned: vec![2], presence_penalty: 0.5, ..Constraints::default() };
+/// let mut logits = [1.0, 1.0, 1.0];
+/// constraints.apply(&mut logits, &[0, 0]); // the tokens so far
+/// assert_eq!(logits, [0.5, 1.0, f32::NEG_INFINITY]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Constraints {
@@ -91,10 +100,15 @@ impl Constraints {
         for (id, count) in counts {
             let Some(logit) = logits.get_mut(id as usize) else { continue };
             let value = f64::from(*logit);
+            if value == f64::NEG_INFINITY {
+                continue;
+            }
             let penalty = self.repetition_penalty;
             let value = if value > 0.0 { value / penalty } else { value * penalty };
             let frequency = self.frequency_penalty * f64::from(count);
-            *logit = (value - self.presence_penalty - frequency) as f32;
+            // However large a penalty is, what remains is a logit that can be compared.
+            let value = value - self.presence_penalty - frequency;
+            *logit = value.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32;
         }
     }
 }
@@ -158,6 +172,18 @@ mod tests {
         assert_eq!(applied(&presence, &[0, 1, 0]), [1.5, -1.5, 0.5, 3.0, 0.0]);
         let frequency = with(|c| c.frequency_penalty = 0.5);
         assert_eq!(applied(&frequency, &[0, 1, 0]), [1.0, -1.5, 0.5, 3.0, 0.0]);
+    }
+
+    #[test]
+    fn extreme_penalties_leave_numbers_and_what_may_not_follow() {
+        let constraints = with(|c| {
+            c.banned = vec![1];
+            c.repetition_penalty = 1e-60;
+            c.presence_penalty = -1e39;
+            c.frequency_penalty = -1e300;
+        });
+        let logits = applied(&constraints, &[0, 1, 2]);
+        assert_eq!(logits, [f32::MAX, GONE, f32::MAX, 3.0, 0.0]);
     }
 
     #[test]

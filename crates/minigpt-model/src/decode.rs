@@ -36,16 +36,33 @@ pub enum PromptError {
 /// Sequences of tokens that a model reads with a [`KvCache`] while they grow together.
 ///
 /// Once a sequence fills the model's context, the last half of it is read again, and the model goes
-/// on from there: it then sees between half of its context and all of it.
+/// on from there: it then sees between half of its context and all of it. Each sequence slides for
+/// itself, at the place where it would alone.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_model::{Decoder, Gpt, GptConfig};
+///
+/// let model = Gpt::init(&GptConfig::tiny(256), 0, &Device::flex())?;
+/// let mut decoder = Decoder::new(&model, &[vec![72, 101], vec![7]])?;
+/// let logits = decoder.logits();
+/// assert_eq!((logits.len(), logits[1].len()), (2, 256));
+/// decoder.push(&[108, 9]); // chosen from these logits, one way or another
+/// assert_eq!(decoder.sequences()[0], [72, 101, 108]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Decoder<'a> {
     model: &'a Gpt,
     device: Device,
     sequences: Vec<Vec<u32>>,
+    /// Where in each sequence the model's context begins.
+    starts: Vec<usize>,
+    /// How often each sequence's context was full.
+    slides: Vec<usize>,
     cache: KvCache,
     /// Last tokens of each sequence that are not in the cache yet; all of them before the first read.
     unread: usize,
-    slides: usize,
 }
 
 impl<'a> Decoder<'a> {
@@ -63,8 +80,15 @@ impl<'a> Decoder<'a> {
         }
         prompts.iter().try_for_each(|prompt| check_known(model, prompt))?;
         let device = model.wte.weight.lazy_device().inner();
-        let (cache, sequences) = (KvCache::new(Vec::new()), prompts.to_vec());
-        Ok(Self { model, device, sequences, cache, unread: 0, slides: 0 })
+        Ok(Self {
+            model,
+            device,
+            sequences: prompts.to_vec(),
+            starts: vec![0; prompts.len()],
+            slides: vec![0; prompts.len()],
+            cache: KvCache::new(Vec::new()),
+            unread: 0,
+        })
     }
 
     /// The sequences so far, prompts included.
@@ -72,19 +96,17 @@ impl<'a> Decoder<'a> {
         &self.sequences
     }
 
-    /// How often the context was full and its last half read again.
-    pub fn slides(&self) -> usize {
-        self.slides
+    /// How often each sequence's context was full and the last half of it read again.
+    pub fn slides(&self) -> &[usize] {
+        &self.slides
     }
 
     /// Logits of each sequence's next token, `[vocab_size]` each.
     pub fn logits(&mut self) -> Vec<Vec<f32>> {
-        let block_size = self.model.block_size();
-        let logits = if self.cache.is_empty() {
-            self.read_last(block_size)
-        } else if self.cache.len() + self.unread > block_size {
-            self.slides += 1;
-            self.read_last((block_size / 2).max(1))
+        let is_full = self.cache.len() + self.unread > self.model.block_size();
+        let logits = if self.cache.is_empty() || is_full {
+            self.slide();
+            self.read_contexts()
         } else {
             self.read(self.unread)
         };
@@ -122,27 +144,40 @@ impl<'a> Decoder<'a> {
     pub fn select(&mut self, rows: &[usize]) {
         assert!(!rows.is_empty(), "at least one sequence");
         self.sequences = rows.iter().map(|row| self.sequences[*row].clone()).collect();
+        self.starts = rows.iter().map(|row| self.starts[*row]).collect();
+        self.slides = rows.iter().map(|row| self.slides[*row]).collect();
         let cache = std::mem::replace(&mut self.cache, KvCache::new(Vec::new()));
         if !cache.is_empty() {
             self.cache = cache.select(rows, &self.device);
         }
     }
 
-    /// Reads the last `most` tokens of each sequence into a fresh cache.
-    fn read_last(&mut self, most: usize) -> Tensor<2> {
-        let longest = self.sequences.iter().map(|sequence| sequence.len().min(most)).max();
-        let longest = longest.unwrap_or_default();
-        let padding = self.sequences.iter().map(|sequence| longest - sequence.len().min(longest));
-        self.cache = KvCache::new(padding.collect());
+    /// Begins the context of each sequence that has outgrown it at the last half of its tokens.
+    fn slide(&mut self) {
+        let block_size = self.model.block_size();
+        for (row, sequence) in self.sequences.iter().enumerate() {
+            if sequence.len() - self.starts[row] > block_size {
+                self.starts[row] = sequence.len() - (block_size / 2).max(1);
+                self.slides[row] += 1;
+            }
+        }
+    }
+
+    /// Reads the context of each sequence into a fresh cache.
+    fn read_contexts(&mut self) -> Tensor<2> {
+        let contexts = self.sequences.iter().zip(&self.starts);
+        let lengths: Vec<usize> = contexts.map(|(tokens, start)| tokens.len() - start).collect();
+        let longest = lengths.iter().copied().max().unwrap_or_default();
+        self.cache = KvCache::new(lengths.iter().map(|length| longest - length).collect());
         self.read(longest)
     }
 
-    /// Reads the last `time` tokens of each sequence, padded at the start where there are fewer.
+    /// Reads the last `time` tokens of each context, padded at the start where there are fewer.
     fn read(&mut self, time: usize) -> Tensor<2> {
         let rows = self.sequences.len();
         let mut ids = Vec::with_capacity(rows * time);
-        for sequence in &self.sequences {
-            let last = &sequence[sequence.len().saturating_sub(time)..];
+        for (sequence, start) in self.sequences.iter().zip(&self.starts) {
+            let last = &sequence[sequence.len().saturating_sub(time).max(*start)..];
             ids.resize(ids.len() + time - last.len(), 0);
             ids.extend(last.iter().map(|id| *id as i32));
         }

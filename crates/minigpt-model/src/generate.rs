@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::constraints::Constraints;
 use crate::decode::{Decoder, PromptError};
 use crate::gpt::Gpt;
-use crate::sampling::{Sampling, SamplingError, log_probability};
+use crate::sampling::{Draw, Sampling, SamplingError, log_sum_exp};
 
 /// How a continuation is chosen: constraints change the logits, then sampling chooses.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +85,7 @@ impl<'a> Generator<'a> {
 
     /// How often the context was full and its last half read again.
     pub fn slides(&self) -> usize {
-        self.decoder.slides()
+        self.decoder.slides()[0]
     }
 }
 
@@ -110,6 +110,20 @@ impl Iterator for Generator<'_> {
 
 /// Several continuations that grow together in one batch, each with chances of its own: the same as
 /// from a [`Generator`] each, and sooner.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_model::{BatchGenerator, Gpt, GptConfig, Sampling};
+///
+/// let model = Gpt::init(&GptConfig::tiny(256), 0, &Device::flex())?;
+/// let prompts = [vec![72, 101], vec![7]];
+/// let mut generator = BatchGenerator::new(&model, &prompts, Sampling::article(), &[1, 2])?;
+/// let tokens = generator.by_ref().take(10).collect::<Result<Vec<_>, _>>()?;
+/// assert_eq!((tokens.len(), tokens[0].len()), (10, 2));
+/// generator.select(&[1]); // the first is complete
+/// assert_eq!(generator.next().unwrap()?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct BatchGenerator<'a> {
     decoder: Decoder<'a>,
     policy: Policy,
@@ -136,8 +150,8 @@ impl<'a> BatchGenerator<'a> {
         Ok(Self { decoder, policy: policy.into(), rngs })
     }
 
-    /// How often the context was full and its last half read again.
-    pub fn slides(&self) -> usize {
+    /// How often the context of each continuation that is left was full.
+    pub fn slides(&self) -> &[usize] {
         self.decoder.slides()
     }
 
@@ -172,7 +186,7 @@ impl Iterator for BatchGenerator<'_> {
 pub struct Beam {
     /// The continuation, without the prompt; a closing end token is part of it.
     pub tokens: Vec<u32>,
-    /// The sum of its tokens' log-probabilities, in nats.
+    /// The sum of its tokens' log-probabilities, in nats, among the tokens that the constraints allow.
     pub log_probability: f64,
 }
 
@@ -184,11 +198,23 @@ impl Beam {
 }
 
 /// The most probable continuations of `prompt` that a beam of `width` finds, best
-/// [score](Beam::score) first: each has `max_tokens` tokens, or ends with `end`.
+/// [score](Beam::score) first: each has `max_tokens` tokens, or ends with `end`. A beam that no token
+/// may follow is given up.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_model::{Constraints, Gpt, GptConfig, beam_search};
+///
+/// let model = Gpt::init(&GptConfig::tiny(256), 0, &Device::flex())?;
+/// let beams = beam_search(&model, &[72, 101], &Constraints::default(), 4, 10, None)?;
+/// assert_eq!((beams.len(), beams[0].tokens.len()), (4, 10));
+/// assert!(beams[0].score() >= beams[3].score());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`PromptError`] where the model cannot continue the prompt, [`SamplingError::NotANumber`] where its
-/// logits are none.
+/// logits are none, [`SamplingError::NoToken`] where the constraints leave no continuation.
 ///
 /// # Panics
 /// Where `width` or `max_tokens` is 0.
@@ -209,14 +235,18 @@ pub fn beam_search(
         let mut next = Vec::new();
         for (row, (beam, logits)) in alive.iter().zip(&mut logits).enumerate() {
             constraints.apply(logits, &decoder.sequences()[row]);
-            for (token, log_probability) in most_probable(logits, width)? {
+            // One more than the width: one of them may be the end.
+            for (token, log_probability) in most_probable(logits, width + 1)? {
                 next.push((row, token, beam.log_probability + log_probability));
             }
         }
         next.sort_by(|a, b| b.2.total_cmp(&a.2));
         let mut rows = Vec::new();
         let mut chosen = Vec::new();
-        for (row, token, log_probability) in next.into_iter().take(width) {
+        for (row, token, log_probability) in next {
+            if chosen.len() == width || complete.len() == width {
+                break;
+            }
             let mut tokens = alive[row].tokens.clone();
             tokens.push(token);
             let beam = Beam { tokens, log_probability };
@@ -228,7 +258,7 @@ pub fn beam_search(
             }
         }
         alive = chosen;
-        if alive.is_empty() || complete.len() >= width {
+        if alive.is_empty() || complete.len() == width {
             break;
         }
         decoder.select(&rows);
@@ -239,7 +269,7 @@ pub fn beam_search(
     complete.append(&mut alive);
     complete.sort_by(|a, b| b.score().total_cmp(&a.score()));
     complete.truncate(width);
-    Ok(complete)
+    if complete.is_empty() { Err(SamplingError::NoToken.into()) } else { Ok(complete) }
 }
 
 /// A continuation that could not be made.
@@ -253,9 +283,14 @@ pub enum GenerateError {
     Sampling(#[from] SamplingError),
 }
 
-/// The `n` most probable tokens with their log-probabilities.
+/// The `n` most probable tokens with their log-probabilities; nothing where no token may follow.
 fn most_probable(logits: &[f32], n: usize) -> Result<Vec<(u32, f64)>, SamplingError> {
-    let draw = crate::sampling::Draw { top_k: Some(n), ..crate::sampling::Draw::default() };
-    let candidates = draw.candidates(logits)?;
-    Ok(candidates.into_iter().map(|(id, _)| (id, log_probability(logits, id))).collect())
+    let draw = Draw { top_k: Some(n), ..Draw::default() };
+    let candidates = match draw.candidates(logits) {
+        Err(SamplingError::NoToken) => return Ok(Vec::new()),
+        candidates => candidates?,
+    };
+    let total = log_sum_exp(logits);
+    let log_probability = |id: u32| f64::from(logits[id as usize]) - total;
+    Ok(candidates.into_iter().map(|(id, _)| (id, log_probability(id))).collect())
 }

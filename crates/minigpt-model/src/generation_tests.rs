@@ -55,7 +55,29 @@ fn cached_logits_equal_uncached_ones_over_a_whole_context() {
                 decoder.push(&text[end..=end]);
             }
         }
-        assert_eq!(decoder.slides(), 0);
+        assert_eq!(decoder.slides(), [0]);
+    }
+}
+
+/// The shapes of all presets, with fewer layers and a narrower stream: heads, context and the ratio of
+/// widths are theirs.
+#[test]
+fn every_preset_decodes_as_it_reads() {
+    for name in GptConfig::PRESETS {
+        let preset = GptConfig::preset(name, 60).unwrap();
+        let config = GptConfig {
+            n_layer: 2,
+            n_embd: 4 * preset.n_head,
+            n_inner: 16 * preset.n_head,
+            ..preset
+        };
+        let model = model(&config);
+        let text = text(config.block_size, 6);
+        let mut decoder = Decoder::new(&model, &[text[..config.block_size - 5].to_vec()]).unwrap();
+        for end in config.block_size - 5..config.block_size {
+            assert_close(&decoder.logits()[0], &uncached(&model, &text[..end]));
+            decoder.push(&text[end..=end]);
+        }
     }
 }
 
@@ -85,7 +107,7 @@ fn past_the_context_the_last_half_is_read_again() {
             decoder.push(&text[end..=end]);
         }
     }
-    assert_eq!(decoder.slides(), 2);
+    assert_eq!(decoder.slides(), [2]);
 }
 
 #[test]
@@ -97,7 +119,8 @@ fn a_batch_of_different_lengths_gives_what_each_gives_alone() {
         .iter()
         .map(|prompt| Decoder::new(&model, std::slice::from_ref(prompt)).unwrap())
         .collect();
-    for step in 0..8 {
+    // Each fills its context of 24 in its own time, twice.
+    for step in 0..40 {
         let logits = decoder.logits();
         let tokens = text(3, 7 + step);
         for ((logits, alone), token) in logits.iter().zip(&mut alone).zip(&tokens) {
@@ -106,14 +129,15 @@ fn a_batch_of_different_lengths_gives_what_each_gives_alone() {
         }
         decoder.push(&tokens);
     }
+    assert_eq!(decoder.slides(), [2, 2, 2]);
 
     let policy = Sampling::article();
     let seeds = [4, 5, 6];
     let batch = BatchGenerator::new(&model, &prompts, policy.clone(), &seeds).unwrap();
-    let rows: Vec<Vec<u32>> = batch.take(12).map(|tokens| tokens.unwrap()).collect();
+    let rows: Vec<Vec<u32>> = batch.take(40).map(|tokens| tokens.unwrap()).collect();
     for (row, (prompt, seed)) in prompts.iter().zip(seeds).enumerate() {
         let alone = Generator::new(&model, prompt, policy.clone(), seed).unwrap();
-        let alone: Vec<u32> = alone.take(12).map(|token| token.unwrap()).collect();
+        let alone: Vec<u32> = alone.take(40).map(|token| token.unwrap()).collect();
         assert_eq!(rows.iter().map(|tokens| tokens[row]).collect::<Vec<_>>(), alone);
     }
 }
@@ -196,6 +220,22 @@ fn a_wide_beam_finds_the_most_probable_continuation() {
     let beams = beam_search(&model, &[4], &Constraints::default(), 4, 3, Some(end)).unwrap();
     assert!(beams.iter().any(|beam| beam.tokens == [end]));
     assert!(beams.iter().all(|beam| beam.tokens.len() == 3 || beam.tokens.ends_with(&[end])));
+}
+
+#[test]
+fn a_beam_that_no_token_may_follow_is_given_up() {
+    let model = model(&config());
+    let constraints = Constraints {
+        allowed: Some(vec![3, 5]),
+        no_repeat_ngram: Some(1),
+        ..Constraints::default()
+    };
+    // Of the two tokens one is used up by the other's beam, and then none is left.
+    let search = |length, end| beam_search(&model, &[1], &constraints, 4, length, end);
+    assert_eq!(search(2, None).unwrap().len(), 2);
+    assert_eq!(search(3, None), Err(SamplingError::NoToken.into()));
+    let complete = search(3, Some(5)).unwrap();
+    assert!(complete.iter().all(|beam| beam.tokens.ends_with(&[5])), "{complete:?}");
 }
 
 #[test]

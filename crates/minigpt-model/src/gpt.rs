@@ -131,6 +131,19 @@ impl Gpt {
     /// Logits after the last of the tokens `[batch, time]` that follow those in `cache`, which they
     /// join: `[batch, vocab_size]`.
     ///
+    /// ```
+    /// use burn::tensor::{Device, Int, Tensor};
+    /// use minigpt_model::{Gpt, GptConfig, KvCache};
+    ///
+    /// let device = Device::flex();
+    /// let model = Gpt::init(&GptConfig::tiny(256), 0, &device)?;
+    /// let mut cache = KvCache::new(vec![0]); // one sequence, without padding
+    /// model.forward_cached(Tensor::<2, Int>::from_data([[72, 101, 108]], &device), &mut cache);
+    /// let logits = model.forward_cached(Tensor::<2, Int>::from_data([[108]], &device), &mut cache);
+    /// assert_eq!((logits.dims(), cache.len()), ([1, 256], 4));
+    /// # Ok::<(), minigpt_model::ConfigError>(())
+    /// ```
+    ///
     /// # Panics
     /// Where the cache then exceeds [`block_size`](Self::block_size), or was made for another batch.
     pub fn forward_cached(&self, tokens: Tensor<2, Int>, cache: &mut KvCache) -> Tensor<2> {
@@ -146,6 +159,18 @@ impl Gpt {
 
     /// How much each position attends to each other while the model reads `[batch, time]`: for each
     /// block `[batch, n_head, time, time]`, rows are queries and sum to one.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Int, Tensor};
+    /// use minigpt_model::{Gpt, GptConfig};
+    ///
+    /// let device = Device::flex();
+    /// let config = GptConfig::tiny(256);
+    /// let model = Gpt::init(&config, 0, &device)?;
+    /// let maps = model.attention(Tensor::<2, Int>::from_data([[72, 101, 108]], &device));
+    /// assert_eq!((maps.len(), maps[0].dims()), (config.n_layer, [1, config.n_head, 3, 3]));
+    /// # Ok::<(), minigpt_model::ConfigError>(())
+    /// ```
     ///
     /// # Panics
     /// As [`hidden`](Self::hidden).

@@ -16,6 +16,16 @@ pub enum Sampling {
 /// divides the logits, top-k keeps the k most probable tokens, top-p keeps the smallest set of
 /// the most probable tokens that reaches probability p, min-p keeps those with at least so large a
 /// part of the most probable token's probability.
+///
+/// ```
+/// use minigpt_model::{Draw, Sampling};
+///
+/// let policy = Draw { temperature: 0.8, top_k: Some(2), ..Draw::default() };
+/// let candidates = policy.candidates(&[1.0, 3.0, 2.0])?; // ids with probabilities
+/// assert_eq!(candidates.iter().map(|candidate| candidate.0).collect::<Vec<_>>(), [1, 2]);
+/// assert_eq!(Sampling::Draw(policy).choose(&[1.0, 3.0, 2.0], 0.99)?, 2);
+/// # Ok::<(), minigpt_model::SamplingError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Draw {
@@ -128,7 +138,8 @@ impl Draw {
 
         let odd = |logit: f32| ((f64::from(logit) - largest) / self.temperature).exp();
         let mut kept = normalised(order.into_iter().map(|(id, logit)| (id, odd(logit))).collect());
-        if let Some(p) = self.top_p {
+        // At 1 nothing is cut, not even what rounding would take for more than all.
+        if let Some(p) = self.top_p.filter(|p| *p < 1.0) {
             kept.truncate(smallest_reaching(&kept, p));
             kept = normalised(kept);
         }
@@ -143,12 +154,22 @@ impl Draw {
 
 /// The log-probability, in nats, of a token under the distribution of the logits.
 ///
+/// ```
+/// let uniform = [0.5f32; 8];
+/// assert!((minigpt_model::log_probability(&uniform, 3) + 8f64.ln()).abs() < 1e-9);
+/// ```
+///
 /// # Panics
 /// Where the token has no logit.
 pub fn log_probability(logits: &[f32], token: u32) -> f64 {
+    f64::from(logits[token as usize]) - log_sum_exp(logits)
+}
+
+/// What the logits exceed their log-probabilities by.
+pub(crate) fn log_sum_exp(logits: &[f32]) -> f64 {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|logit| f64::from(logit - largest).exp()).sum();
-    f64::from(logits[token as usize] - largest) - sum.ln()
+    f64::from(largest) + sum.ln()
 }
 
 /// Id and value of the largest logit, the lowest id among equals.

@@ -50,18 +50,30 @@ fn assert_close(actual: &[f32], expected: &[f32], tolerance: f32) {
     assert!(worst <= tolerance, "largest difference {worst} exceeds {tolerance}");
 }
 
+/// The values of a tensor in a safetensors file.
+fn stored(file: &[u8], name: &str) -> Vec<f32> {
+    let tensors = SafeTensors::deserialize(file).unwrap();
+    let tensor = tensors.tensor(name).unwrap();
+    let values = tensor.data().chunks_exact(4);
+    values.map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
+}
+
+/// `make_attention.py` in the folder made the reference.
+#[test]
+fn attention_equals_hugging_faces() {
+    let device = Device::flex();
+    let file = include_bytes!("../tests/fixtures/gpt2-tiny-random/reference_attention.safetensors");
+    let row = batch(&[ids(&reference()["input_ids"][0])], &device);
+    let layers = fixture_model(&device).attention(row);
+    let attention: Vec<f32> = layers.into_iter().flat_map(values).collect();
+    assert_close(&attention, &stored(file, "attention"), 1e-5);
+}
+
 #[test]
 fn logits_equal_hugging_faces() {
     let device = Device::flex();
     let file = include_bytes!("../tests/fixtures/gpt2-tiny-random/reference_logits.safetensors");
-    let tensors = SafeTensors::deserialize(file).unwrap();
-    let expected: Vec<f32> = tensors
-        .tensor("logits")
-        .unwrap()
-        .data()
-        .chunks_exact(4)
-        .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
-        .collect();
+    let expected = stored(file, "logits");
 
     let rows: Vec<_> = reference()["input_ids"].as_array().unwrap().iter().map(ids).collect();
     let logits = values(fixture_model(&device).forward(batch(&rows, &device)));

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use minigpt_data::Windows;
-use minigpt_model::{Gpt, PromptError, Sampling};
+use minigpt_model::{Decoder, Gpt, Sampling};
 use serde::Serialize;
 
 use crate::error::TrainError;
@@ -31,24 +31,40 @@ pub struct AttentionStep {
 
 /// Continues `prompt` greedily by `tokens` tokens and records every head at every one of them.
 ///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_data::Tokenizer;
+/// use minigpt_model::{Gpt, GptConfig};
+/// use minigpt_train::{draw_attention, record_attention, write_attention_page};
+///
+/// let tokenizer = Tokenizer::bytes()?;
+/// let config = GptConfig::tiny(tokenizer.vocab_size());
+/// let model = Gpt::init(&config, 0, &Device::flex())?;
+/// let steps = record_attention(&model, &tokenizer.encode("Once")?, 2)?;
+///
+/// // The second token's picture, a row of heads for each layer, and a page of both.
+/// let labels: Vec<String> = steps[1].tokens.iter().map(|id| tokenizer.token_label(*id)).collect();
+/// let folder = tempfile::tempdir()?;
+/// let picture = folder.path().join("token-2.png");
+/// draw_attention(&picture, "Once", &labels, &steps[1].maps, config.n_head)?;
+/// let page = folder.path().join("attention.html");
+/// write_attention_page(&page, "Once", &steps, |id| tokenizer.token_label(id))?;
+/// assert!(picture.exists() && page.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
-/// [`TrainError::Prompt`] where prompt and continuation do not fit the context or the prompt is empty,
-/// [`TrainError::Sampling`] where the logits are no numbers.
+/// [`TrainError::Prompt`] where the model cannot continue the prompt, [`TrainError::Recording`] where
+/// prompt and continuation do not fit the context, [`TrainError::Sampling`] where the logits are no numbers.
 pub fn record_attention(
     model: &Gpt,
     prompt: &[u32],
     tokens: usize,
 ) -> Result<Vec<AttentionStep>, TrainError> {
-    let (vocab_size, block_size) = (model.vocab_size(), model.block_size());
-    let length = prompt.len() + tokens.saturating_sub(1);
-    if prompt.is_empty() {
-        return Err(PromptError::Empty.into());
-    }
-    if let Some(&id) = prompt.iter().find(|id| **id as usize >= vocab_size) {
-        return Err(PromptError::UnknownToken { id, vocab_size }.into());
-    }
-    if length > block_size {
-        return Err(PromptError::TooLong { tokens: length, block_size }.into());
+    let block_size = model.block_size();
+    Decoder::new(model, &[prompt.to_vec()])?;
+    if prompt.len() + tokens > block_size + 1 {
+        return Err(TrainError::Recording { prompt: prompt.len(), tokens, block_size });
     }
     let mut seen = prompt.to_vec();
     let mut steps = Vec::with_capacity(tokens);
@@ -146,6 +162,21 @@ impl HeadHabits {
 }
 
 /// Measures every head's habits on up to `count` windows of a text, block by block.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_data::{Corpus, TokenSplit, Tokenizer};
+/// use minigpt_model::{Gpt, GptConfig};
+/// use minigpt_train::head_habits;
+///
+/// let tokenizer = Tokenizer::bytes()?;
+/// let config = GptConfig::tiny(tokenizer.vocab_size());
+/// let model = Gpt::init(&config, 0, &Device::flex())?;
+/// let text = TokenSplit::from_documents(&tokenizer, &Corpus::embedded()?.valid, &mut |_| {})?;
+/// let habits = head_habits(&model, &text.windows(config.block_size)?, 4);
+/// assert_eq!(habits.len(), config.n_layer * config.n_head);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn head_habits(model: &Gpt, windows: &Windows, count: usize) -> Vec<HeadHabits> {
     let mut sums: Vec<HabitSums> = Vec::new();
     for number in 0..count.min(windows.len()) {
@@ -249,7 +280,11 @@ mod tests {
             }
         }
         let too_long = record_attention(&model, &[1; 10], 4).unwrap_err().to_string();
-        assert!(too_long.contains("13 tokens and the model's context is 12"), "{too_long}");
+        assert!(
+            too_long.contains("need a context of 13, and the model's context is 12"),
+            "{too_long}"
+        );
+        assert_eq!(record_attention(&model, &[1; 10], 3).unwrap().len(), 3);
         assert!(record_attention(&model, &[], 4).is_err());
         assert!(record_attention(&model, &[50], 4).is_err());
     }
@@ -292,6 +327,7 @@ mod tests {
         assert_eq!(habits.len(), 6);
         for head in habits {
             // Fresh weights attend to all alike.
+            assert_eq!(head.habit, Habit::Spread);
             assert!(head.spread > 0.95, "{head:?}");
             assert!(head.previous < 0.3 && head.itself < 0.3, "{head:?}");
         }

@@ -1,9 +1,12 @@
 //! Recorded attention as a page for a browser.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use crate::attention::{AttentionMap, AttentionStep};
 use crate::error::TrainError;
+use crate::run::write_atomically;
 
 #[derive(Serialize)]
 struct Page<'a> {
@@ -18,12 +21,21 @@ struct PageStep<'a> {
     maps: &'a [AttentionMap],
 }
 
-/// An HTML page of the steps, complete in itself, that tells every weight under the pointer; `label`
-/// names a token.
+/// Writes an HTML page of the steps, complete in itself, that tells every weight under the pointer;
+/// `label` names a token.
 ///
 /// # Errors
-/// [`TrainError::Io`] where a weight has no JSON, which is not known to happen.
-pub fn attention_page(
+/// [`TrainError::Io`].
+pub fn write_attention_page(
+    path: &Path,
+    title: &str,
+    steps: &[AttentionStep],
+    label: impl Fn(u32) -> String,
+) -> Result<(), TrainError> {
+    write_atomically(path, page(title, steps, label)?.as_bytes())
+}
+
+fn page(
     title: &str,
     steps: &[AttentionStep],
     label: impl Fn(u32) -> String,
@@ -48,7 +60,7 @@ mod tests {
         let maps = vec![AttentionMap { layer: 0, head: 1, weights: vec![vec![0.25]] }];
         let steps = [AttentionStep { tokens: vec![7], chosen: 8, maps }];
         let label = |id| if id == 7 { "</script><!--".to_owned() } else { "ok".to_owned() };
-        let page = attention_page("a title", &steps, label).unwrap();
+        let page = page("a title", &steps, label).unwrap();
         assert!(page.contains(r#""tokens":["<\/script><\u0021--"],"chosen":"ok""#), "{page}");
         assert!(page.contains(r#""layer":0,"head":1,"weights":[[0.25]]"#));
         assert_eq!(page.matches("</script>").count(), 1);

@@ -55,9 +55,26 @@ pub enum TrainError {
     /// The text or the tokenizer is not usable.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The sample's prompt does not fit the model.
-    #[error("sample prompt: {0}")]
+    /// A prompt does not fit the model.
+    #[error(transparent)]
     Prompt(#[from] PromptError),
+    /// The prompt of the run's samples does not fit the model.
+    #[error("sample.prompt: {0}")]
+    SamplePrompt(PromptError),
+    /// A prompt and the tokens to record after it do not fit the context.
+    #[error(
+        "{prompt} tokens of prompt and {tokens} to record need a context of {}, and the model's \
+         context is {block_size}: shorten the prompt or record fewer tokens",
+        prompt + tokens - 1
+    )]
+    Recording {
+        /// Tokens in the prompt.
+        prompt: usize,
+        /// Tokens to record.
+        tokens: usize,
+        /// The model's context.
+        block_size: usize,
+    },
     /// A file of the run could not be read or written; the message names it.
     #[error(transparent)]
     Io(#[from] std::io::Error),

@@ -36,7 +36,7 @@ pub use application::Application;
 pub use attention::{
     AttentionMap, AttentionStep, Habit, HeadHabits, head_habits, record_attention,
 };
-pub use attention_page::attention_page;
+pub use attention_page::write_attention_page;
 pub use batches::{TokenBatch, train_loader, valid_loader};
 pub use burn::train::Interrupter;
 pub use checkpoint::{CheckpointFolder, Manifest, OnDamage};

@@ -1,13 +1,14 @@
 //! What a run shows of itself: its curves, and text by its model.
 
 use minigpt_data::{Source, Tokenizer};
-use minigpt_model::{Generator, Gpt};
+use minigpt_model::Gpt;
 
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::metrics::Row;
 use crate::plot::{Axis, Curve, Quantity, draw_curves};
 use crate::run::RunFolder;
+use crate::text::{TextGenerator, TextOptions};
 
 /// The prompt of the configuration and the model's continuation, up to `<|endoftext|>`.
 ///
@@ -19,17 +20,19 @@ pub fn sample(
     config: &RunConfig,
     seed: u64,
 ) -> Result<String, TrainError> {
-    let prompt = tokenizer.encode(&config.sample.prompt)?;
-    let end = tokenizer.end_of_text();
-    let mut ids = prompt.clone();
-    let generator = Generator::new(model, &prompt, config.sample.sampling.clone(), seed)?;
-    for id in generator.take(config.sample.max_tokens) {
-        match id? {
-            id if id == end => break,
-            id => ids.push(id),
-        }
+    let sample = &config.sample;
+    let options = TextOptions {
+        policy: sample.sampling.clone().into(),
+        max_tokens: sample.max_tokens,
+        stop: Vec::new(),
+        seed,
+        log_probabilities: false,
+    };
+    let mut text = sample.prompt.clone();
+    for token in TextGenerator::new(model, tokenizer, &sample.prompt, &options)? {
+        text += &token?.text;
     }
-    Ok(tokenizer.decode(&ids)?)
+    Ok(text)
 }
 
 /// Draws what there is to draw of the `quantities` into the run's folder.

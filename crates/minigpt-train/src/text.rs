@@ -53,6 +53,8 @@ pub struct Text {
     pub tokens: usize,
     /// Why it ended.
     pub end: TextEnd,
+    /// How often the model's context was full and its last half read again.
+    pub slides: usize,
 }
 
 /// Continues a text token by token; ends after the last one.
@@ -111,6 +113,11 @@ impl<'a> TextGenerator<'a> {
         self.writer.end
     }
 
+    /// The stop string before which the text ended, where it was one.
+    pub fn stopped_by(&self) -> Option<&str> {
+        self.writer.stopped_by.as_deref()
+    }
+
     /// Tokens written so far.
     pub fn tokens(&self) -> usize {
         self.writer.tokens
@@ -123,6 +130,28 @@ impl<'a> TextGenerator<'a> {
 
     /// Goes on after `text`, said by somebody else: the next turn of a conversation, for which the model
     /// need not read the turns before again.
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use minigpt_data::Tokenizer;
+    /// use minigpt_model::{Gpt, GptConfig, Sampling};
+    /// use minigpt_train::{TextGenerator, TextOptions};
+    ///
+    /// let tokenizer = Tokenizer::bytes()?;
+    /// let model = Gpt::init(&GptConfig::tiny(tokenizer.vocab_size()), 0, &Device::flex())?;
+    /// let options = TextOptions {
+    ///     policy: Sampling::Greedy.into(),
+    ///     max_tokens: 5,
+    ///     stop: Vec::new(),
+    ///     seed: 42,
+    ///     log_probabilities: false,
+    /// };
+    /// let mut talk = TextGenerator::new(&model, &tokenizer, "Good morning.", &options)?;
+    /// talk.by_ref().try_for_each(|token| token.map(|token| print!("{}", token.text)))?;
+    /// talk.say("\nAnd good night.", &options)?;
+    /// assert_eq!(talk.by_ref().count(), 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`TrainError::Data`].
@@ -155,6 +184,28 @@ impl Iterator for TextGenerator<'_> {
 /// `options.seed + n`; `progress` hears of the tokens written so far. The same texts as from a
 /// [`TextGenerator`] each.
 ///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_data::Tokenizer;
+/// use minigpt_model::{Gpt, GptConfig, Sampling};
+/// use minigpt_train::{TextOptions, write_texts};
+///
+/// let tokenizer = Tokenizer::bytes()?;
+/// let config = GptConfig::tiny(tokenizer.vocab_size());
+/// let model = Gpt::init(&config, 0, &Device::flex())?;
+/// let options = TextOptions {
+///     policy: Sampling::Greedy.into(),
+///     max_tokens: 5,
+///     stop: Vec::new(),
+///     seed: 42,
+///     log_probabilities: false,
+/// };
+/// let prompts = ["Once", "In the morning"].map(str::to_owned);
+/// let texts = write_texts(&model, &tokenizer, &prompts, &options, &mut |_tokens| ())?;
+/// assert_eq!(texts.len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// As [`TextGenerator`].
 pub fn write_texts(
@@ -172,14 +223,16 @@ pub fn write_texts(
     let mut generator = BatchGenerator::new(model, &ids, options.policy.clone(), &seeds)?;
     let mut texts = vec![String::new(); prompts.len()];
     let mut writers: Vec<_> = prompts.iter().map(|_| Writer::new(tokenizer, options)).collect();
+    let mut slides = vec![0; prompts.len()];
     // The texts that still grow, in the order of the generator's rows.
     let mut growing: Vec<usize> = (0..prompts.len()).collect();
     growing.retain(|number| !writers[*number].has_ended());
     let mut written = 0;
     while !growing.is_empty() {
         let Some(tokens) = generator.next() else { break };
-        for (number, id) in growing.iter().zip(tokens?) {
+        for ((number, id), slid) in growing.iter().zip(tokens?).zip(generator.slides()) {
             texts[*number] += &writers[*number].write(id)?;
+            slides[*number] = *slid;
         }
         written += growing.len();
         progress(written);
@@ -190,12 +243,13 @@ pub fn write_texts(
         }
         growing = rows.into_iter().map(|row| growing[row]).collect();
     }
-    let text = |(text, writer): (String, Writer<'_>)| Text {
+    let text = |((text, writer), slides): ((String, Writer<'_>), usize)| Text {
         text,
         tokens: writer.tokens,
         end: writer.end.unwrap_or(TextEnd::Length),
+        slides,
     };
-    Ok(texts.into_iter().zip(writers).map(text).collect())
+    Ok(texts.into_iter().zip(writers).zip(slides).map(text).collect())
 }
 
 /// Turns the tokens of one text into characters, and knows when it ends.
@@ -206,6 +260,7 @@ struct Writer<'a> {
     tokens: usize,
     max_tokens: usize,
     end: Option<TextEnd>,
+    stopped_by: Option<String>,
 }
 
 impl<'a> Writer<'a> {
@@ -217,6 +272,7 @@ impl<'a> Writer<'a> {
             tokens: 0,
             max_tokens: options.max_tokens,
             end: (options.max_tokens == 0).then_some(TextEnd::Length),
+            stopped_by: None,
         }
     }
 
@@ -232,8 +288,9 @@ impl<'a> Writer<'a> {
         }
         self.tokens += 1;
         let piece = self.stream.push(id)?.unwrap_or_default();
-        let (mut text, stops) = self.stop.push(&piece);
-        if stops {
+        let (mut text, stop) = self.stop.push(&piece);
+        if let Some(stop) = stop {
+            self.stopped_by = Some(stop.to_owned());
             self.end = Some(TextEnd::Stop);
         } else if self.tokens == self.max_tokens {
             self.end = Some(TextEnd::Length);
@@ -278,7 +335,8 @@ mod tests {
             assert!(token.log_probability.unwrap() < 0.0);
             text += &token.text;
         }
-        Text { text, tokens: generator.tokens(), end: generator.end().unwrap() }
+        let (tokens, slides) = (generator.tokens(), generator.slides());
+        Text { text, tokens, end: generator.end().unwrap(), slides }
     }
 
     #[test]
@@ -297,6 +355,7 @@ mod tests {
         }
         let ended = batch.iter().filter(|text| text.end != TextEnd::Length).count();
         assert!(ended > 0, "none of them stopped: {batch:?}");
+        assert!(batch.iter().any(|text| text.slides > 0), "none outgrew the context: {batch:?}");
         assert!(written >= batch.iter().map(|text| text.tokens).sum::<usize>());
     }
 
@@ -304,7 +363,7 @@ mod tests {
     fn no_tokens_are_no_text() {
         let tokenizer = Tokenizer::bytes().unwrap();
         let model = model(&tokenizer);
-        let nothing = Text { text: String::new(), tokens: 0, end: TextEnd::Length };
+        let nothing = Text { text: String::new(), tokens: 0, end: TextEnd::Length, slides: 0 };
         assert_eq!(text(&model, &tokenizer, "Once", &options(0)), nothing);
         let prompts = ["Once".to_owned()];
         let texts = write_texts(&model, &tokenizer, &prompts, &options(0), &mut |_| ()).unwrap();

@@ -310,6 +310,6 @@ fn check_sample_prompt(
     tokenizer: &Tokenizer,
 ) -> Result<(), TrainError> {
     let prompt = tokenizer.encode(&config.sample.prompt)?;
-    Generator::new(model, &prompt, config.sample.sampling.clone(), 0)?;
-    Ok(())
+    let sampling = config.sample.sampling.clone();
+    Generator::new(model, &prompt, sampling, 0).map(drop).map_err(TrainError::SamplePrompt)
 }

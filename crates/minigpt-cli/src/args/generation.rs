@@ -78,7 +78,7 @@ pub(crate) struct WriteArgs {
     #[arg(short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) n: u32,
     /// Search for the most probable texts, N at a time, instead of drawing one
-    #[arg(long, value_name = "N", conflicts_with_all = ["n", "stop", "logprobs", "greedy"], value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["n", "logprobs", "greedy", "temperature", "top_k", "top_p", "min_p", "seed"], value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) beams: Option<u32>,
     /// Show how probable each token was: in colours on a terminal, else a line per token
     #[arg(long, conflicts_with = "n")]

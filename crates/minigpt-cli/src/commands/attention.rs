@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 use minigpt_train::{
-    AttentionMap, HeadHabits, attention_page, draw_attention, head_habits, record_attention,
+    AttentionMap, HeadHabits, draw_attention, head_habits, record_attention, write_attention_page,
 };
 use serde::Serialize;
 
@@ -60,9 +60,9 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
         draw_attention(&path, &title, &labels, &maps, columns)?;
         files.push(path);
     }
-    let page = attention_page(&format!("{}: {}", trained.run.name(), args.prompt), &steps, label)?;
     let path = folder.join("attention.html");
-    fs_err::write(&path, page)?;
+    let title = format!("{}: {}", trained.run.name(), args.prompt);
+    write_attention_page(&path, &title, &steps, label)?;
     files.push(path);
 
     let habits = habits(&trained, args)?;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
+use minigpt_data::StopStrings;
 use minigpt_model::beam_search;
 use minigpt_train::{
     Application, Text, TextEnd, TextGenerator, TextOptions, TextToken, write_texts,
@@ -89,6 +90,9 @@ struct Record<'a> {
     text: String,
     tokens: usize,
     end: TextEnd,
+    /// How often the context was full and its last half read again; of a beam it is not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slides: Option<usize>,
     seed: Option<u64>,
     checkpoint_step: usize,
     /// Of a beam: the sum over its tokens, in nats.
@@ -152,6 +156,7 @@ fn stream(
             text,
             tokens: generator.tokens(),
             end: generator.end().unwrap_or(TextEnd::Length),
+            slides: Some(generator.slides()),
             seed: Some(options.seed),
             checkpoint_step: trained.manifest.step,
             log_probability: None,
@@ -190,7 +195,7 @@ fn write_all(
     let texts = write_texts(&trained.model, &trained.tokenizer, &prompts, options, &mut progress)?;
     bar.finish_and_clear();
     for (number, (prompt, written)) in prompts.iter().zip(&texts).enumerate() {
-        let Text { text, tokens, end } = written;
+        let Text { text, tokens, end, slides } = written;
         let text = format!("{prompt}{text}");
         if args.json {
             print_record(&Record {
@@ -198,6 +203,7 @@ fn write_all(
                 text,
                 tokens: *tokens,
                 end: *end,
+                slides: Some(*slides),
                 seed: Some(options.seed.wrapping_add(number as u64)),
                 checkpoint_step: trained.manifest.step,
                 log_probability: None,
@@ -208,6 +214,7 @@ fn write_all(
             writeln!(out, "--- {}\n{text}\n", number + 1)?;
         }
     }
+    say_slides(texts.iter().map(|text| text.slides).sum());
     Ok(texts.iter().map(|text| text.tokens).sum())
 }
 
@@ -227,14 +234,25 @@ fn search(
         beam_search(&trained.model, &ids, constraints, width, options.max_tokens, Some(end))?;
     for (number, beam) in beams.iter().enumerate() {
         let written: Vec<u32> = beam.tokens.iter().copied().filter(|id| *id != end).collect();
-        let text = format!("{prompt}{}", tokenizer.decode(&written)?);
-        let is_complete = written.len() < beam.tokens.len();
+        let decoded = tokenizer.decode(&written)?;
+        let mut stop = StopStrings::new(options.stop.clone());
+        let (mut text, stops) = stop.push(&decoded);
+        let end = match stops {
+            Some(_) => TextEnd::Stop,
+            None if written.len() < beam.tokens.len() => TextEnd::EndOfText,
+            None => TextEnd::Length,
+        };
+        if end != TextEnd::Stop {
+            text += &stop.finish();
+        }
+        let text = format!("{prompt}{text}");
         if args.json {
             print_record(&Record {
                 prompt,
                 text,
                 tokens: written.len(),
-                end: if is_complete { TextEnd::EndOfText } else { TextEnd::Length },
+                end,
+                slides: None,
                 seed: None,
                 checkpoint_step: trained.manifest.step,
                 log_probability: Some(beam.log_probability),

@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use minigpt_train::{Application, TextEnd, TextGenerator, TextOptions};
+use minigpt_train::{Application, TextGenerator, TextOptions};
 
 use crate::args::ReplArgs;
 use crate::commands::generate::say_slides;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
                 started.map(|generator| conversation.insert(generator))
             }
             Some(talk) => {
-                let line = next_turn(&line, talk.end(), args.qa);
+                let line = next_turn(&line, talk.stopped_by(), args.qa);
                 talk.say(&line, &options).map(|()| talk)
             }
         };
@@ -67,11 +67,13 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
 }
 
 /// A line as the model reads it after its own words.
-fn next_turn(line: &str, end: Option<TextEnd>, qa: bool) -> String {
-    match (qa, end) {
+fn next_turn(line: &str, stopped_by: Option<&str>, qa: bool) -> String {
+    match (qa, stopped_by) {
         (false, _) => format!("\n{line}"),
         // The model has begun the next question by itself.
-        (true, Some(TextEnd::Stop)) => format!(" {line}\nA:"),
+        (true, Some(stop)) if Application::Ask.stop().iter().any(|own| own == stop) => {
+            format!(" {line}\nA:")
+        }
         (true, _) => format!("\n{}", Application::Ask.prompt(line)),
     }
 }
@@ -86,4 +88,17 @@ fn answer(talk: &mut TextGenerator<'_>) -> Result<()> {
     writeln!(out)?;
     say_slides(talk.slides() - slides);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_turn;
+
+    #[test]
+    fn a_turn_is_a_question_unless_the_model_has_begun_one() {
+        assert_eq!(next_turn("Why?", None, false), "\nWhy?");
+        assert_eq!(next_turn("Why?", None, true), "\nQ: Why?\nA:");
+        assert_eq!(next_turn("Why?", Some("\nQ:"), true), " Why?\nA:");
+        assert_eq!(next_turn("Why?", Some("."), true), "\nQ: Why?\nA:");
+    }
 }
