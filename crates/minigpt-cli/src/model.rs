@@ -87,6 +87,20 @@ impl TrainedModel {
         }
     }
 
+    /// The run that it comes from.
+    pub(crate) fn run(&self) -> Option<&RunFolder> {
+        match &self.origin {
+            Origin::Run { run, .. } => Some(run),
+            Origin::Pretrained { .. } => None,
+        }
+    }
+
+    /// Where files of that name about the model go: into its run, and for others' models, whose
+    /// folders are left as they are, here.
+    pub(crate) fn folder_for(&self, name: &str) -> PathBuf {
+        self.run().map_or_else(|| PathBuf::from(name), |run| run.path().join(name))
+    }
+
     /// The step of the run's checkpoint.
     pub(crate) fn checkpoint_step(&self) -> Option<usize> {
         match &self.origin {

@@ -17,9 +17,9 @@ mod pretrained;
 mod pytorch;
 mod safetensors;
 mod sampling;
+mod score;
 mod weights;
 mod zip;
-mod score;
 
 pub use attention::CausalSelfAttention;
 pub use block::{Block, LayerNorm, Mlp};
@@ -34,8 +34,8 @@ pub use loss::{IGNORE_INDEX, SmoothedLoss};
 pub use ops::Chances;
 pub use pretrained::CONFIG_FILE;
 pub use sampling::{Draw, Sampling, SamplingError, log_probability};
-pub use weights::WeightsError;
 pub use score::Scores;
+pub use weights::WeightsError;
 
 #[cfg(test)]
 mod generation_tests;

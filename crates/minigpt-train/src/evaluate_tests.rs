@@ -18,9 +18,7 @@ const FIXTURE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../minigpt-model/tests/fixtures/gpt2-tiny-random");
 
 pub(crate) fn random_gpt2() -> Gpt {
-    let path = Path::new(FIXTURE).join("model.safetensors");
-    let model = Gpt::init(&GptConfig::new(384, 64, 3, 4, 48), 0, &Device::flex()).unwrap();
-    model.load_safetensors(&path).unwrap()
+    Gpt::from_pretrained(Path::new(FIXTURE), &Device::flex()).unwrap().0
 }
 
 fn byte_text(documents: &[&str]) -> CountedTokens {

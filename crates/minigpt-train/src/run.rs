@@ -236,20 +236,6 @@ impl RunFolder {
         Ok(Tokenizer::load(&self.tokenizer_path())?)
     }
 
-    /// The figures of the run's end; none while it goes on.
-    ///
-    /// # Errors
-    /// [`TrainError::Io`] or [`TrainError::Damaged`].
-    pub fn summary(&self) -> Result<Option<Summary>, TrainError> {
-        let path = self.summary_path();
-        if !path.exists() {
-            return Ok(None);
-        }
-        serde_json::from_slice(&fs_err::read(&path)?)
-            .map(Some)
-            .map_err(|error| TrainError::Damaged { path, reason: error.to_string() })
-    }
-
     /// The model of the best intact checkpoint, ready for inference on `device`, and its manifest.
     ///
     /// # Errors

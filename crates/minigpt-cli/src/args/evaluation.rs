@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use minigpt_data::{Detokenizer, Portion, Source};
+use minigpt_data::{Detokenizer, ModelSource, Portion, Source};
 use minigpt_train::{Bootstrap, Unit};
 
 use super::ModelArgs;
@@ -22,8 +22,9 @@ A file of tasks has a JSON object a line, either of
 Multiple choice gives acc and acc_norm, texts give acc and perplexity of the last word, all as
 lm-evaluation-harness defines them.")]
 pub(crate) struct EvalArgs {
-    /// The run folder
-    pub(crate) run: PathBuf,
+    /// A run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from the hub
+    #[arg(value_name = "MODEL")]
+    pub(crate) source: ModelSource,
     #[command(flatten)]
     pub(crate) text: EvalTextArgs,
     #[command(flatten)]
@@ -35,7 +36,8 @@ pub(crate) struct EvalArgs {
         "resamples", "resample", "seed", "out",
     ])]
     pub(crate) tasks: Vec<PathBuf>,
-    /// Folder for the figures and their picture [default: evaluation in the run folder]
+    /// Folder for the figures and their picture [default: evaluation in the run's folder, or here for
+    /// others' models]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
@@ -51,9 +53,9 @@ pub(crate) struct EvalArgs {
   minigpt compare runs/* --data wikitext-2 --split valid --quoted --format markdown
   minigpt compare runs/small runs/large --stride 32 --format csv --out sizes.svg")]
 pub(crate) struct CompareArgs {
-    /// Run folders, a row each
-    #[arg(required = true)]
-    pub(crate) models: Vec<PathBuf>,
+    /// Run folders, GPT-2s' folders in Hugging Face's layout, or hf:OWNER/MODEL, a row each
+    #[arg(required = true, value_name = "MODEL")]
+    pub(crate) models: Vec<ModelSource>,
     #[command(flatten)]
     pub(crate) text: EvalTextArgs,
     #[command(flatten)]

@@ -11,7 +11,7 @@ use minigpt_train::{
 use serde::Serialize;
 
 use crate::args::AttentionArgs;
-use crate::model::{Origin, TrainedModel};
+use crate::model::TrainedModel;
 use crate::tokens;
 
 /// What `--json` prints.
@@ -36,12 +36,7 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
     let prompt = tokenizer.encode(&args.prompt)?;
     let steps = record_attention(&trained.model, &prompt, args.tokens as usize)?;
 
-    let folder = match (&args.out, &trained.origin) {
-        (Some(out), _) => out.clone(),
-        (None, Origin::Run { run, .. }) => run.path().join("attention"),
-        // Others' folders are left as they are.
-        (None, Origin::Pretrained { .. }) => PathBuf::from("attention"),
-    };
+    let folder = args.out.clone().unwrap_or_else(|| trained.folder_for("attention"));
     fs_err::create_dir_all(&folder)?;
     let label = |id: u32| tokenizer.token_label(id);
     let is_drawn = |map: &&AttentionMap| {
@@ -98,7 +93,7 @@ fn habits(trained: &TrainedModel, args: &AttentionArgs) -> Result<Vec<HeadHabits
     if args.windows == 0 {
         return Ok(Vec::new());
     }
-    let Origin::Run { run, .. } = &trained.origin else {
+    let Some(run) = trained.run() else {
         eprintln!("the heads' habits are measured on a run's validation text: left out");
         return Ok(Vec::new());
     };

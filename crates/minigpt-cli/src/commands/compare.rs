@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use minigpt_data::ModelSource;
 use minigpt_train::{
     ComparedModel, Measured, Metric, QUOTED, Quoted, RunFolder, Split, Training, draw_comparison,
     read_metrics,
@@ -25,20 +26,23 @@ struct Output<'a> {
 }
 
 pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
-    let first = || Ok(RunFolder::open(&args.models[0])?.config()?);
+    let first = || match &args.models[0] {
+        ModelSource::Folder(path) => Ok(RunFolder::open(path)?.config()?),
+        ModelSource::Hub(model) => bail!("{model} is no run, which would have a text"),
+    };
     let text = EvalText::read(&args.text, first)?;
     let mut models = Vec::new();
-    for path in &args.models {
-        let trained = TrainedModel::load(path, &args.model)?;
+    for source in &args.models {
+        let trained = TrainedModel::load(source, &args.model)?;
         let report = text.evaluate(&trained, &args.protocol)?;
         models.push(ComparedModel {
-            model: path.display().to_string(),
-            parameters: trained.manifest.model.parameter_counts().total(),
+            model: source.to_string(),
+            parameters: trained.config.parameter_counts().total(),
             protocol: report.protocol,
             token_perplexity: report.token_perplexity,
             word_perplexity: report.word_perplexity,
             bits_per_byte: report.bits_per_byte,
-            training: training(&trained.run)?,
+            training: trained.run().map(training).transpose()?.flatten(),
             tokens_per_second: report.tokens_per_second(),
         });
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use minigpt_train::{
     Accuracy, EvalReport, Measured, Task, TaskReport, TaskScores, answer, draw_losses,
 };
@@ -29,8 +29,8 @@ pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
 /// What `--json` prints, and what the file beside the picture holds.
 #[derive(Serialize)]
 struct Output<'a> {
-    model: &'a Path,
-    step: usize,
+    model: String,
+    step: Option<usize>,
     parameters: usize,
     data: &'a str,
     split: String,
@@ -45,22 +45,25 @@ struct Output<'a> {
 }
 
 fn read_text(args: &EvalArgs) -> Result<()> {
-    let trained = TrainedModel::load(&args.run, &args.model)?;
-    let text = EvalText::read(&args.text, || Ok(trained.run.config()?))?;
+    let trained = TrainedModel::load(&args.source, &args.model)?;
+    let text = EvalText::read(&args.text, || {
+        let run = trained.run().context("the model is of no run, which would have a text")?;
+        Ok(run.config()?)
+    })?;
     let report = text.evaluate(&trained, &args.protocol)?;
-    let folder = args.out.clone().unwrap_or_else(|| trained.run.path().join("evaluation"));
+    let folder = args.out.clone().unwrap_or_else(|| trained.folder_for("evaluation"));
     fs_err::create_dir_all(&folder)?;
     let protocol = report.protocol;
     let name =
         format!("{}-context-{}-stride-{}", text.file_name(), protocol.context, protocol.stride);
     // Not `with_extension`, which would take the end of a name for one.
     let files = ["png", "json"].map(|extension| folder.join(format!("{name}.{extension}")));
-    let title = format!("{} on {}: {protocol}", trained.run.name(), text.description());
+    let title = format!("{} on {}: {protocol}", trained.name(), text.description());
     draw_losses(&files[0], &title, &report)?;
     let output = Output {
-        model: &args.run,
-        step: trained.manifest.step,
-        parameters: trained.manifest.model.parameter_counts().total(),
+        model: args.source.to_string(),
+        step: trained.checkpoint_step(),
+        parameters: trained.config.parameter_counts().total(),
         data: &text.source,
         split: text.portion.to_string(),
         detokenizer: text.detokenizer.map(|detokenizer| detokenizer.to_string()),
@@ -143,7 +146,7 @@ fn percent(part: Measured) -> Measured {
 /// What `--tasks --json` prints, one for each file.
 #[derive(Serialize)]
 struct TaskOutput<'a> {
-    model: &'a Path,
+    model: String,
     task: &'a Path,
     #[serde(flatten)]
     report: &'a TaskReport,
@@ -152,7 +155,7 @@ struct TaskOutput<'a> {
 fn answer_tasks(args: &EvalArgs) -> Result<()> {
     // All files first: a bad line is better told before the model has worked.
     let tasks = args.tasks.iter().map(|path| Task::read(path)).collect::<Result<Vec<_>, _>>()?;
-    let trained = TrainedModel::load(&args.run, &args.model)?;
+    let trained = TrainedModel::load(&args.source, &args.model)?;
     for task in &tasks {
         let mut progress: Option<CountProgress> = None;
         let batch_size = args.protocol.batch_size as usize;
@@ -165,7 +168,8 @@ fn answer_tasks(args: &EvalArgs) -> Result<()> {
         drop(progress);
         let mut out = std::io::stdout().lock();
         if args.json {
-            let output = TaskOutput { model: &args.run, task: &task.path, report: &report };
+            let output =
+                TaskOutput { model: args.source.to_string(), task: &task.path, report: &report };
             writeln!(out, "{}", serde_json::to_string_pretty(&output)?)?;
         } else {
             write!(out, "{}", task_in_words(task, &report))?;
