@@ -17,7 +17,7 @@ use crate::cargo::{self, cargo};
 
 #[derive(Args)]
 pub(crate) struct Reproduce {
-    /// A folder with WikiText-2's train.txt and valid.txt, the version with <unk>
+    /// A folder with WikiText-2's train.txt and valid.txt, the version with `<unk>`
     #[arg(long, value_name = "FOLDER")]
     data: PathBuf,
     /// Folder for the run and the report; a run that is there is continued, or reported again

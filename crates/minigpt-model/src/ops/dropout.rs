@@ -4,7 +4,7 @@
 use burn::nn;
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 
-/// The chances of one forward pass: hands a [`Dropout`] to each place of the model in its order.
+/// The chances of one forward pass: hands a dropout to each place of the model in its order.
 ///
 /// Where the fused operations run, all of them follow from one number drawn from the device, so that no
 /// mask need be stored and the number of threads does not matter. Elsewhere the device draws masks.
