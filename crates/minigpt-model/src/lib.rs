@@ -31,7 +31,7 @@ pub use generate::{BatchGenerator, Beam, GenerateError, Generator, Policy, beam_
 pub use gguf::GgufValue;
 pub use gpt::Gpt;
 pub use loss::{IGNORE_INDEX, SmoothedLoss};
-pub use ops::Chances;
+pub use ops::{Chances, has_kernels};
 pub use pretrained::CONFIG_FILE;
 pub use sampling::{Draw, Sampling, SamplingError, log_probability};
 pub use score::Scores;

@@ -1,6 +1,7 @@
 //! What a run will cost, before it starts.
 
-use minigpt_model::{GptConfig, ParameterCounts};
+use burn::tensor::Device;
+use minigpt_model::{GptConfig, ParameterCounts, has_kernels};
 use serde::Serialize;
 
 use crate::checkpoint::OnDamage;
@@ -31,11 +32,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan of a run with these data.
+    /// The plan of a run with these data on `device`.
     ///
     /// # Errors
     /// As [`Length::new`].
-    pub fn new(config: &RunConfig, data: &TokenData) -> Result<Self, TrainError> {
+    pub fn new(config: &RunConfig, data: &TokenData, device: &Device) -> Result<Self, TrainError> {
         let (model, training) = (&config.model, &config.training);
         let length = Length::new(config, data)?;
         let tokens =
@@ -47,7 +48,7 @@ impl Plan {
             valid_tokens: data.valid.len(),
             length,
             steps_taken: 0,
-            memory: MemoryEstimate::new(model, windows),
+            memory: MemoryEstimate::new(model, windows, device),
             operations: tokens * operations_per_token(model),
             first_loss: (model.vocab_size as f64).ln(),
         })
@@ -62,12 +63,13 @@ impl Plan {
     pub fn of_resumed(
         run: &RunFolder,
         data: &TokenData,
+        device: &Device,
         damaged: OnDamage<'_>,
     ) -> Result<Self, TrainError> {
         let config = run.config()?;
         let set = checkpoint_to_resume(run, &config, data, damaged)?;
         let steps_taken = set.map_or(0, |manifest| manifest.step);
-        let plan = Self::new(&config, data)?;
+        let plan = Self::new(&config, data, device)?;
         let total = plan.length.total_steps;
         let left = total.saturating_sub(steps_taken) as f64 / total as f64;
         Ok(Self { steps_taken, operations: plan.operations * left, ..plan })
@@ -84,43 +86,62 @@ fn operations_per_token(model: &GptConfig) -> f64 {
     6.0 * weights as f64 + 12.0 * attended
 }
 
-/// An estimate of a training step's memory, in bytes, in `f32`.
+/// An estimate of a run's memory, in bytes, in `f32`; fitted to peaks of processes on the CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct MemoryEstimate {
     /// Weights, gradients and AdamW's two moments.
     pub state: u64,
+    /// Weights and moments once more, as the bytes of a checkpoint.
+    pub checkpoint: u64,
     /// What the forward pass keeps for the backward pass, at its peak.
     pub activations: u64,
 }
 
 /// The program itself, a small corpus and its tokenizer.
 const PROGRAM: u64 = 128 << 20;
-/// `[time, time]` maps kept per head and layer: scores, masked, exponentials, weights, dropout.
-const ATTENTION_MAPS: u128 = 6;
-/// Vectors of `n_embd` kept per token and layer outside attention maps and perceptron.
-const RESIDUAL_VECTORS: u128 = 22;
-/// Vectors of `n_inner` kept per token and layer: before and inside the GELU.
-const INNER_VECTORS: u128 = 5;
-/// Copies of the logits alive at once around the softmax's backward.
-const LOGITS: u128 = 3;
+/// Logits alive at once, at most: cross-entropy goes over the tokens in chunks.
+const LOGITS: u128 = 1 << 24;
+/// Vectors of `n_embd` per token outside the blocks, and inside the one that is in its backward pass.
+const PASSING_VECTORS: u128 = 18;
+
+/// What a forward pass keeps per token and block.
+struct Kept {
+    /// `[time, time]` maps per head: scores, masked, exponentials, weights, dropout.
+    maps: u128,
+    /// Vectors of `n_embd` outside attention maps and perceptron.
+    residual: u128,
+    /// Vectors of `n_inner`.
+    inner: u128,
+}
+
+/// By operations of burn's own.
+const PLAIN: Kept = Kept { maps: 6, residual: 22, inner: 5 };
+/// By the kernels.
+const FUSED: Kept = Kept { maps: 0, residual: 8, inner: 1 };
 
 impl MemoryEstimate {
-    /// The memory of a step of `batch_size` full windows.
-    pub fn new(model: &GptConfig, batch_size: usize) -> Self {
+    /// The memory of a run with steps of `batch_size` full windows on `device`.
+    pub fn new(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
+        let kept = if has_kernels(device) { FUSED } else { PLAIN };
         // Wide, because valid sizes can multiply to more than any memory has.
         let size = |n: usize| n as u128;
         let tokens = size(batch_size) * size(model.block_size);
-        let maps = ATTENTION_MAPS * size(model.n_head) * size(model.block_size);
-        let residual = RESIDUAL_VECTORS * size(model.n_embd);
-        let inner = INNER_VECTORS * size(model.n_inner);
-        let floats =
-            size(model.n_layer) * (maps + residual + inner) + LOGITS * size(model.vocab_size);
-        let activations = u64::try_from(4 * tokens * floats).unwrap_or(u64::MAX);
-        Self { state: 16 * model.parameter_counts().total() as u64, activations }
+        let maps = kept.maps * size(model.n_head) * size(model.block_size);
+        let block = maps + kept.residual * size(model.n_embd) + kept.inner * size(model.n_inner);
+        let passing = PASSING_VECTORS * size(model.n_embd);
+        let head = size(model.vocab_size) * size(model.n_embd);
+        let logits = (tokens * size(model.vocab_size)).min(LOGITS);
+        let floats = tokens * (size(model.n_layer) * block + passing) + head + logits;
+        let parameters = model.parameter_counts().total() as u64;
+        Self {
+            state: 16 * parameters,
+            checkpoint: 12 * parameters,
+            activations: u64::try_from(4 * floats).unwrap_or(u64::MAX),
+        }
     }
 
     /// Everything together, the program and its text included.
     pub fn total(&self) -> u64 {
-        (PROGRAM + self.state).saturating_add(self.activations)
+        (PROGRAM + self.state + self.checkpoint).saturating_add(self.activations)
     }
 }

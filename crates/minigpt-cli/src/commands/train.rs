@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
+use burn::tensor::Device;
 use minigpt_train::{
     Dashboard, End, Environment, Figures, Interrupter, Observer, Plan, Quantity, RunConfig,
     RunFolder, Summary, TokenData, TrainEvent, resume, train,
@@ -32,10 +33,10 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
     let config = with_vocabulary(config, &data);
     if args.dry_run {
-        dry_run(args, &config, &data)?;
+        dry_run(args, &config, &data, &chosen.device)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let plan = Plan::new(&config, &data)?;
+    let plan = Plan::new(&config, &data, &chosen.device)?;
     describe(&config, &plan);
 
     let signals = Signals::listen()?;
@@ -71,13 +72,13 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
 }
 
 /// Says what the run would be and cost, or what is left of the one that would be resumed.
-fn dry_run(args: &TrainArgs, config: &RunConfig, data: &TokenData) -> Result<()> {
+fn dry_run(args: &TrainArgs, config: &RunConfig, data: &TokenData, device: &Device) -> Result<()> {
     let plan = match &args.resume {
         Some(path) => {
             let mut damaged = |error| say(format_args!("warning: {error}"));
-            Plan::of_resumed(&RunFolder::open(path)?, data, &mut damaged)?
+            Plan::of_resumed(&RunFolder::open(path)?, data, device, &mut damaged)?
         }
-        None => Plan::new(config, data)?,
+        None => Plan::new(config, data, device)?,
     };
     describe(config, &plan);
     if args.json {

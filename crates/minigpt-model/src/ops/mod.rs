@@ -139,9 +139,10 @@ fn is_fused<const D: usize>(tensor: &Tensor<D>) -> bool {
     has_kernels(&tensor.device()) && tensor.dtype() == DType::F32
 }
 
-/// True where the fused operations run.
+/// True where a training step runs on the kernels of `minigpt-ops`, which keep neither attention weights nor
+/// what GELU gives for the backward pass: on the CPU.
 #[cfg(feature = "cpu")]
-fn has_kernels(device: &Device) -> bool {
+pub fn has_kernels(device: &Device) -> bool {
     #[cfg(test)]
     if tests::PLAIN.get() {
         return false;
@@ -149,8 +150,9 @@ fn has_kernels(device: &Device) -> bool {
     *device == Device::flex()
 }
 
+/// True where a training step runs on the kernels of `minigpt-ops`: nowhere, without the feature `cpu`.
 #[cfg(not(feature = "cpu"))]
-fn has_kernels(_device: &Device) -> bool {
+pub fn has_kernels(_device: &Device) -> bool {
     false
 }
 
