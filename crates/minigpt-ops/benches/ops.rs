@@ -295,14 +295,15 @@ mod one_token {
             (values(k, 1.0), values(k * m, 0.02), values(m, 0.1), zeros(m));
         bencher
             .counter(floats(k * m))
-            .bench_local(|| linear_vector(black_box(&x), &weight, &bias, &mut y));
+            .bench_local(|| linear_vectors(black_box(&x), &weight, &bias, &mut y));
     }
 
-    #[divan::bench]
-    fn head(bencher: Bencher) {
-        let (x, head, mut y) = (values(D, 1.0), values(50257 * D, 0.02), zeros(50257));
+    #[divan::bench(args = [1, 8])]
+    fn head(bencher: Bencher, texts: usize) {
+        let (x, head, mut y) =
+            (values(texts * D, 1.0), values(50257 * D, 0.02), zeros(texts * 50257));
         bencher
             .counter(floats(50257 * D))
-            .bench_local(|| head_vector(black_box(&x), &head, &mut y));
+            .bench_local(|| head_vectors(black_box(&x), &head, D, &mut y));
     }
 }

@@ -30,7 +30,7 @@
 //! | embedding of positions, a bias alone | | [`sum_rows`] |
 //! | by a factor known later | | [`scale`] |
 //! | optimiser | [`sum_of_squares`], [`AdamW::update`] | |
-//! | one token | [`linear_vector`], [`head_vector`] | |
+//! | a token of a few texts | [`linear_vectors`], [`head_vectors`] | |
 //!
 //! Results are the same to the bit for any number of threads: work and sums are divided by fixed sizes,
 //! and [`Dropout`] computes its mask from a key and an index. Work runs on the current rayon pool.
@@ -87,7 +87,7 @@ pub use adamw::{AdamW, sum_of_squares};
 pub use attention::{AttentionShape, causal_attention, causal_attention_backward};
 pub use blocks::{scale, sum_rows};
 pub use cross_entropy::{CrossEntropy, linear_cross_entropy, linear_cross_entropy_with_gradients};
-pub use decode::{head_vector, linear_vector};
+pub use decode::{head_vectors, linear_vectors};
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding_backward;
 pub use gelu::{bias_gelu, bias_gelu_backward};

@@ -269,19 +269,29 @@ fn check_adamw(n: usize, seed: u64) {
     assert_close(&outputs[1], &[squares], 1e-6);
 }
 
-fn check_decoding(k: usize, m: usize, seed: u64) {
-    let (x, w, b) = (values(seed, k), values(seed + 1, k * m), values(seed + 2, m));
+fn check_decoding(n: usize, k: usize, m: usize, seed: u64) {
+    let (x, w, b) = (values(seed, n * k), values(seed + 1, k * m), values(seed + 2, m));
     let outputs = on_one_thread_and_two(|| {
-        let (mut y, mut z) = (fresh(m), fresh(m));
-        linear_vector(&x, &w, &b, &mut y);
-        head_vector(&x, &w, &mut z);
+        let (mut y, mut z) = (fresh(n * m), fresh(n * m));
+        linear_vectors(&x, &w, &b, &mut y);
+        head_vectors(&x, &w, k, &mut z);
         vec![y, z]
     });
+    // A text's numbers are those it would have alone.
+    for (text, x) in x.chunks_exact(k).enumerate() {
+        let (mut y, mut z) = (fresh(m), fresh(m));
+        linear_vectors(x, &w, &b, &mut y);
+        head_vectors(x, &w, k, &mut z);
+        assert_eq!([&outputs[0][text * m..][..m], &outputs[1][text * m..][..m]], [&y, &z]);
+    }
     let (x, w) = (wide(&x), wide(&w));
-    let y: Vec<f64> =
-        naive::product(&x, &w, 1, m).iter().zip(&b).map(|(y, &b)| y + f64::from(b)).collect();
+    let y: Vec<f64> = naive::product(&x, &w, n, m)
+        .iter()
+        .zip(b.iter().cycle())
+        .map(|(y, &b)| y + f64::from(b))
+        .collect();
     assert_close(&outputs[0], &y, 1e-5);
-    assert_close(&outputs[1], &naive::product(&x, &naive::transposed(&w, m), 1, m), 1e-5);
+    assert_close(&outputs[1], &naive::product(&x, &naive::transposed(&w, m), n, m), 1e-5);
 }
 
 proptest! {
@@ -341,8 +351,8 @@ proptest! {
     }
 
     #[test]
-    fn decoding(k in 1..300usize, m in 1..600usize, seed: u32) {
-        check_decoding(k, m, u64::from(seed));
+    fn decoding(n in 1..9usize, k in 1..100usize, m in 1..600usize, seed: u32) {
+        check_decoding(n, k, m, u64::from(seed));
     }
 }
 
@@ -350,7 +360,7 @@ proptest! {
 fn sizes_that_need_several_blocks_and_threads() {
     check_linear(300, 96, 130, 1);
     check_embedding(500, 40, 3000, 4);
-    check_decoding(300, 1000, 5);
+    check_decoding(3, 300, 1000, 5);
     check_attention(AttentionShape { batch: 2, time: 200, n_head: 2, head_size: 20 }, 0.1, 2);
     check_attention(AttentionShape { batch: 1, time: 128, n_head: 2, head_size: 32 }, 0.0, 3);
 }

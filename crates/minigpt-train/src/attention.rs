@@ -137,29 +137,14 @@ pub struct HeadHabits {
     pub induction: f64,
     /// Entropy over its largest value, from 0 for a single target to 1 for all alike.
     pub spread: f64,
-    /// The target with the most attention, if that is at least a quarter of it.
+    /// The target with the most attention, if that is at least a tenth of it and three times what even
+    /// attention would give it.
     pub habit: Habit,
 }
 
-/// Least mean attention that makes a habit.
-const HABIT: f64 = 0.25;
-
-impl HeadHabits {
-    fn named(mut self) -> Self {
-        let targets = [
-            (Habit::Previous, self.previous),
-            (Habit::Itself, self.itself),
-            (Habit::First, self.first),
-            (Habit::Induction, self.induction),
-        ];
-        let largest = targets.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
-        self.habit = match largest {
-            Some((habit, mean)) if mean >= HABIT => habit,
-            _ => Habit::Spread,
-        };
-        self
-    }
-}
+/// Least mean attention that makes a habit, and how many times that of even attention.
+const LEAST: f64 = 0.1;
+const TIMES: f64 = 3.0;
 
 /// Measures every head's habits on up to `count` windows of a text, block by block.
 ///
@@ -188,21 +173,30 @@ pub fn head_habits(model: &Gpt, windows: &Windows, count: usize) -> Vec<HeadHabi
             sums.add(&tokens, &map.weights);
         }
     }
-    sums.iter().map(|sums| sums.means().named()).collect()
+    sums.iter().map(HabitSums::means).collect()
 }
 
-/// Sum and number of what is averaged.
+/// Sum and number of what is averaged, and the sum that even attention would have.
 #[derive(Clone, Copy, Default)]
-struct Mean(f64, usize);
+struct Mean {
+    sum: f64,
+    even: f64,
+    number: usize,
+}
 
 impl Mean {
-    fn add(&mut self, value: f64) {
-        self.0 += value;
-        self.1 += 1;
+    fn add(&mut self, value: f64, even: f64) {
+        self.sum += value;
+        self.even += even;
+        self.number += 1;
     }
 
     fn value(self) -> f64 {
-        self.0 / self.1.max(1) as f64
+        self.sum / self.number.max(1) as f64
+    }
+
+    fn is_habit(self) -> bool {
+        self.value() >= LEAST && self.sum >= TIMES * self.even
     }
 }
 
@@ -221,23 +215,25 @@ impl HabitSums {
     fn add(&mut self, tokens: &[u32], weights: &[Vec<f32>]) {
         for (at, row) in weights.iter().enumerate().skip(1) {
             let on = |key: usize| f64::from(row[key]);
-            self.previous.add(on(at - 1));
-            self.itself.add(on(at));
+            let even = 1.0 / (at + 1) as f64;
+            self.previous.add(on(at - 1), even);
+            self.itself.add(on(at), even);
             if at >= 2 {
-                self.first.add(on(0));
+                self.first.add(on(0), even);
             }
             // Tokens after earlier occurrences; the token before is a target of its own.
             let followers: Vec<usize> =
                 (1..at.saturating_sub(1)).filter(|key| tokens[key - 1] == tokens[at]).collect();
             if !followers.is_empty() {
-                self.induction.add(followers.into_iter().map(on).sum());
+                let number = followers.len() as f64;
+                self.induction.add(followers.into_iter().map(on).sum(), even * number);
             }
             let entropy: f64 = row[..=at]
                 .iter()
                 .filter(|weight| **weight > 0.0)
                 .map(|weight| -f64::from(*weight) * f64::from(*weight).ln())
                 .sum();
-            self.spread.add(entropy / ((at + 1) as f64).ln());
+            self.spread.add(entropy / ((at + 1) as f64).ln(), 1.0);
         }
     }
 
@@ -250,8 +246,20 @@ impl HabitSums {
             first: self.first.value(),
             induction: self.induction.value(),
             spread: self.spread.value(),
-            habit: Habit::Spread,
+            habit: self.habit(),
         }
+    }
+
+    fn habit(&self) -> Habit {
+        let targets = [
+            (Habit::Previous, self.previous),
+            (Habit::Itself, self.itself),
+            (Habit::First, self.first),
+            (Habit::Induction, self.induction),
+        ];
+        let habits = targets.into_iter().filter(|(_, mean)| mean.is_habit());
+        let largest = habits.max_by(|a, b| a.1.value().total_cmp(&b.1.value()));
+        largest.map_or(Habit::Spread, |(habit, _)| habit)
     }
 }
 
@@ -292,7 +300,7 @@ mod tests {
     /// Maps made by hand, each with one habit alone.
     #[test]
     fn habits_are_told_apart() {
-        let tokens = [7, 8, 9, 7, 8, 9, 7, 8];
+        let tokens: Vec<u32> = (0..24).map(|at| 7 + at % 6).collect();
         let habit = |target: fn(usize) -> usize| {
             let row = |at: usize| {
                 let mut row = vec![0.0; tokens.len()];
@@ -301,13 +309,13 @@ mod tests {
             };
             let mut sums = HabitSums::default();
             sums.add(&tokens, &(0..tokens.len()).map(row).collect::<Vec<_>>());
-            sums.means().named()
+            sums.means()
         };
         assert_eq!(habit(|at| at.saturating_sub(1)).habit, Habit::Previous);
         assert_eq!(habit(|at| at).habit, Habit::Itself);
         assert_eq!(habit(|_| 0).habit, Habit::First);
-        // The token after the same one, three back.
-        let induction = habit(|at| at.saturating_sub(2));
+        // The token after the same one, six back.
+        let induction = habit(|at| at.saturating_sub(5));
         assert_eq!((induction.habit, induction.induction), (Habit::Induction, 1.0));
         assert_eq!(induction.spread, 0.0);
 
@@ -315,7 +323,7 @@ mod tests {
             (0..40).map(|at| vec![1.0 / (at + 1) as f32; at + 1]).collect();
         let mut sums = HabitSums::default();
         sums.add(&(0..40).collect::<Vec<_>>(), &uniform);
-        let spread = sums.means().named();
+        let spread = sums.means();
         assert_eq!(spread.habit, Habit::Spread);
         assert!((spread.spread - 1.0).abs() < 1e-6);
     }

@@ -164,13 +164,12 @@ pub(super) fn layer_norm(
 }
 
 pub(super) fn linear(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor) -> FlexTensor {
-    let [batch, time, from] = x.shape().dims();
+    let [batch, time, _] = x.shape().dims();
     let to = last_dim(weight);
     let mut y = buffer(batch * time * to);
     let (x, weight, bias) = (values(x), values(weight), values(bias));
     if is_decoding(batch, time) {
-        let rows = y.chunks_exact_mut(to).zip(x.chunks_exact(from));
-        rows.for_each(|(y, x)| minigpt_ops::linear_vector(x, weight, bias, y));
+        minigpt_ops::linear_vectors(x, weight, bias, &mut y);
     } else {
         minigpt_ops::linear(x, weight, bias, &mut y);
     }
@@ -178,7 +177,7 @@ pub(super) fn linear(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor) -> 
 }
 
 /// True for a token of each of a few texts. The time then goes into reading the weights, and a product by
-/// vectors reads them as they lie. One text at a time, so that its numbers are those it would have alone.
+/// vectors reads them as they lie, once for all texts; a text's numbers are those it would have alone.
 pub(super) fn is_decoding(batch: usize, time: usize) -> bool {
     time == 1 && batch <= 8
 }
@@ -190,8 +189,7 @@ pub(super) fn head(hidden: Tensor<3>, head: Tensor<2>) -> Tensor<3> {
     let hidden = memory(hidden.try_into_primitive::<Flex>());
     let head = memory(head.try_into_primitive::<Flex>());
     let mut logits = buffer(batch * vocab_size);
-    let rows = logits.chunks_exact_mut(vocab_size).zip(values(&hidden).chunks_exact(n_embd));
-    rows.for_each(|(logits, hidden)| minigpt_ops::head_vector(hidden, values(&head), logits));
+    minigpt_ops::head_vectors(values(&hidden), values(&head), n_embd, &mut logits);
     Tensor::from_primitive::<Flex>(tensor(logits, [batch, 1, vocab_size]))
 }
 
