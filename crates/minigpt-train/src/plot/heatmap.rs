@@ -105,7 +105,7 @@ impl Figure<'_> {
         let below = (FONT, size).into_font().transform(FontTransform::Rotate90).color(&BLACK);
         let below = below.pos(Pos::new(HPos::Left, VPos::Center));
         for (at, label) in self.labels.iter().enumerate().take(time).step_by(every) {
-            let label = shortened(label, if self.side == LARGE { 12 } else { 9 });
+            let label = shortened(label);
             root.draw(&Text::new(label.clone(), (left - 6, top + middle(at)), beside.clone()))?;
             let bottom = top + self.side as i32 + 6;
             root.draw(&Text::new(label, (left + middle(at), bottom), below.clone()))?;
@@ -153,12 +153,13 @@ fn shade(weight: f32) -> RGBColor {
     RGBColor(mix(0), mix(1), mix(2))
 }
 
-/// The start of a label that is too long.
-fn shortened(label: &str, most: usize) -> String {
-    if label.chars().count() <= most {
+/// The start of a label that is too long for its margin.
+fn shortened(label: &str) -> String {
+    const MOST: usize = 9;
+    if label.chars().count() <= MOST {
         return label.to_owned();
     }
-    label.chars().take(most - 1).chain(['…']).collect()
+    label.chars().take(MOST - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]
