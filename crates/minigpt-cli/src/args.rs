@@ -2,6 +2,7 @@
 
 mod evaluation;
 mod generation;
+mod plan;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ pub(crate) use generation::{
     ApplicationArgs, AttentionArgs, ExportArgs, GenerateArgs, ModelArgs, ReplArgs, SamplingArgs,
     WriteArgs,
 };
+pub(crate) use plan::PlanArgs;
 
 /// Train a small GPT, look at it, and let it write.
 #[derive(Debug, Parser)]
@@ -29,6 +31,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Train a model and leave a run folder
     Train(Box<TrainArgs>),
+    /// Propose a model and a recipe for a budget of parameters, memory or time
+    Plan(PlanArgs),
     /// Continue prompts with a trained model
     Generate(GenerateArgs),
     /// Complete a text, 50 tokens
@@ -283,6 +287,9 @@ pub(crate) struct BenchArgs {
     /// Probability that a value is dropped while training
     #[arg(long, default_value_t = 0.1)]
     pub(crate) dropout: f64,
+    /// Compute the inside of each block again in the backward pass
+    #[arg(long, conflicts_with = "decode")]
+    pub(crate) gradient_checkpointing: bool,
     /// Steps to time, after two that are not
     #[arg(long, default_value_t = 6)]
     pub(crate) steps: usize,

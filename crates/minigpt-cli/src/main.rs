@@ -14,6 +14,7 @@ mod format;
 mod model;
 mod output;
 mod progress;
+mod quantity;
 mod settings;
 mod signals;
 mod table;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     keep_loaded_state_on_the_host();
     let outcome = match Cli::parse().command {
         Command::Train(args) => commands::train::run(&args),
+        Command::Plan(args) => commands::plan::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Complete(args) => generate::run_application(Application::Complete, &args),
         Command::Story(args) => generate::run_application(Application::Story, &args),

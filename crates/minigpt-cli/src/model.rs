@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
+use burn::module::Module;
 use minigpt_data::{Hub, ModelSource, Tokenizer};
 use minigpt_model::{CONFIG_FILE, Constraints, Draw, Gpt, GptConfig, Policy, Sampling};
 use minigpt_train::{Manifest, Pretrained, RunFolder};
@@ -35,10 +36,19 @@ impl TrainedModel {
     /// place that tells a run from a model folder.
     pub(crate) fn load(source: &ModelSource, args: &ModelArgs) -> Result<Self> {
         let folder = folder(source)?;
-        if Pretrained::is_in(&folder) {
-            return Self::load_pretrained(source, &folder, args);
-        }
-        Self::load_run(&folder, args)
+        let loaded = match Pretrained::is_in(&folder) {
+            true => Self::load_pretrained(source, &folder, args)?,
+            false => Self::load_run(&folder, args)?,
+        };
+        loaded.with_adapter(args)
+    }
+
+    /// With the adapter that was asked for merged into the weights.
+    fn with_adapter(self, args: &ModelArgs) -> Result<Self> {
+        let Some(folder) = &args.adapter else { return Ok(self) };
+        let model = self.model.with_adapter(&self.config, folder)?.materialize();
+        eprintln!("adapter: {}", folder.display());
+        Ok(Self { model, ..self })
     }
 
     fn load_run(path: &Path, args: &ModelArgs) -> Result<Self> {

@@ -5,7 +5,7 @@ use minigpt_data::Source;
 use minigpt_model::GptConfig;
 use minigpt_train::{DataConfig, RunConfig};
 
-use crate::args::{DataArgs, TextArgs, TrainArgs};
+use crate::args::{DataArgs, PlanArgs, TextArgs, TrainArgs};
 
 /// What `minigpt train` shall do.
 pub(crate) fn of_train(args: &TrainArgs) -> Result<RunConfig> {
@@ -50,6 +50,13 @@ pub(crate) fn of_data(args: &DataArgs) -> Result<RunConfig> {
         config.model = GptConfig::preset(name, config.model.vocab_size)?;
     }
     apply_text(&mut config.data, args.source.as_ref(), &args.text);
+    Ok(config)
+}
+
+/// What `minigpt plan` starts from.
+pub(crate) fn of_plan(args: &PlanArgs) -> Result<RunConfig> {
+    let mut config = RunConfig::preset(&args.preset)?;
+    apply_text(&mut config.data, args.data.as_ref(), &args.text);
     Ok(config)
 }
 

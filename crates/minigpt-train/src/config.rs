@@ -122,6 +122,10 @@ pub struct TrainingConfig {
     /// Parts that a step's windows go through the model in, one after the other: the same step to
     /// rounding, in less memory.
     pub accumulation: usize,
+    /// Compute the inside of each block again in the backward pass, and keep only what goes into it
+    /// ([Chen et al., 2016](https://arxiv.org/abs/1604.06174)): the same step in less memory and more time.
+    #[serde(default)]
+    pub gradient_checkpointing: bool,
     /// Passes over the training text.
     pub epochs: usize,
     /// Take this many steps instead of whole passes.
@@ -274,6 +278,7 @@ impl Default for TrainingConfig {
         Self {
             batch_size: 16,
             accumulation: 1,
+            gradient_checkpointing: false,
             epochs: 3,
             max_steps: None,
             max_minutes: None,

@@ -3,7 +3,7 @@
 use burn::backend::Flex;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
-use burn::tensor::{ExecutionError, Tensor};
+use burn::tensor::{ExecutionError, Int, Tensor};
 use burn::train::{InferenceStep, ItemLazy, Learner, TrainOutput, TrainStep};
 use minigpt_model::Gpt;
 
@@ -19,13 +19,47 @@ pub struct Trainee {
     /// Parts that a batch goes through the model in.
     accumulation: usize,
     label_smoothing: f64,
+    gradient_checkpointing: bool,
 }
 
 impl Trainee {
     /// The model, with the parts of the recipe that its step needs. Its parameters get new ids, their
     /// places in the model, so that the same run writes the same files to the byte.
     pub fn new(transformer: Gpt, accumulation: usize, label_smoothing: f64) -> Self {
-        Self { transformer, accumulation, label_smoothing }.map(&mut Number(0))
+        let gradient_checkpointing = false;
+        Self { transformer, accumulation, label_smoothing, gradient_checkpointing }
+            .map(&mut Number(0))
+    }
+
+    /// The same, which computes the inside of each block again in the backward pass where that is asked
+    /// for: the same steps in less memory and more time.
+    #[must_use]
+    pub fn with_gradient_checkpointing(self, gradient_checkpointing: bool) -> Self {
+        Self { gradient_checkpointing, ..self }
+    }
+
+    /// Cross-entropy in nats of a part of a batch, `[1]`, and the gradients of the objective over
+    /// `predicted`.
+    fn differentiate(
+        &self,
+        tokens: Tensor<2, Int>,
+        targets: Tensor<2, Int>,
+        predicted: f64,
+    ) -> (Tensor<1>, GradientsParams) {
+        if !self.gradient_checkpointing {
+            let loss = self.transformer.smoothed_loss_sum(tokens, targets, self.label_smoothing);
+            let gradients = (loss.objective / predicted).backward();
+            return (loss.nats.inner(), GradientsParams::from_grads(gradients, self));
+        }
+        let mut parts = GradientsAccumulator::new();
+        let objective = |hidden| {
+            let loss = self.transformer.loss_of_hidden(hidden, targets, self.label_smoothing);
+            (loss.objective / predicted, loss.nats.inner())
+        };
+        let nats = self.transformer.backward_by_block(tokens, objective, |gradients| {
+            parts.accumulate(self, GradientsParams::from_grads(gradients, self));
+        });
+        (nats, parts.grads())
     }
 }
 
@@ -65,11 +99,9 @@ impl TrainStep for Trainee {
         let mut nats: Option<Tensor<1>> = None;
         for part in batch.parts(self.accumulation) {
             let [tokens, targets] = part;
-            let loss = self.transformer.smoothed_loss_sum(tokens, targets, self.label_smoothing);
             // Divided by the targets of all parts, so that their gradients add up to the batch's.
-            let gradients = (loss.objective / predicted as f64).backward();
-            accumulator.accumulate(self, GradientsParams::from_grads(gradients, self));
-            let part_nats = loss.nats.inner();
+            let (part_nats, gradients) = self.differentiate(tokens, targets, predicted as f64);
+            accumulator.accumulate(self, gradients);
             nats = Some(match nats {
                 Some(nats) => nats + part_nats,
                 None => part_nats,

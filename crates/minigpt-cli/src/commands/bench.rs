@@ -1,5 +1,6 @@
 //! `minigpt bench`.
 
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
@@ -62,7 +63,10 @@ impl Watch {
 fn train(config: &GptConfig, args: &BenchArgs, device: &Device) -> Result<Report> {
     let mut watch = Watch::default();
     let steps = args.steps + WARM_UP;
-    time_steps(config, args.batch, steps, device, |seconds| watch.step(seconds))?;
+    time_steps(config, args.batch, args.gradient_checkpointing, steps, device, |seconds| {
+        watch.step(seconds);
+        ControlFlow::Continue(())
+    })?;
     Ok(Report::new(config, &watch, args.batch * args.context))
 }
 

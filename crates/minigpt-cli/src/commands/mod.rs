@@ -8,6 +8,7 @@ pub(crate) mod devices;
 pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod generate;
+pub(crate) mod plan;
 pub(crate) mod plot;
 pub(crate) mod repl;
 pub(crate) mod train;
