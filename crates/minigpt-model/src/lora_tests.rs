@@ -155,7 +155,8 @@ fn targets_are_matched_as_peft_matches_them() {
         let targets = targets.iter().map(|target| (*target).to_owned()).collect();
         let lora = LoraConfig { targets, ..LoraConfig::new(4) };
         lora.validate(&config()).map(|()| {
-            let first = lora.matrices(&config()).filter(|(layer, _)| layer.starts_with("h.0."));
+            let config = config();
+            let first = lora.matrices(&config).filter(|(layer, _)| layer.starts_with("h.0."));
             first.map(|(layer, _)| layer[4..].to_owned()).collect::<Vec<_>>()
         })
     };

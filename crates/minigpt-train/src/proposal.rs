@@ -128,21 +128,20 @@ impl Proposal {
             let speed = ground.speed(&model, part)?;
             return Ok(Self::of(model, part, speed, budget.seconds, ground));
         }
-        let mut affordable = f64::INFINITY;
-        let mut chosen = ground.largest(limit, affordable)?;
-        if let Some(seconds) = budget.seconds {
-            // The speed of a small model finds the size, that of the size found corrects it.
-            let mut measured = ground.largest(limit, 1e12)?;
-            for _ in 0..2 {
-                measuring(&measured.0);
-                affordable = seconds * ground.speed(&measured.0, measured.1)?;
-                measured = ground.largest(limit, affordable)?;
-            }
-            chosen = measured;
-        }
-        let (model, part) = chosen;
+        // The speed of a small model finds the size, that of the size found corrects it.
+        let first = budget.seconds.map_or(f64::INFINITY, |_| 1e12);
+        let (mut model, mut part) = ground.largest(limit, first)?;
         measuring(&model);
-        let speed = ground.speed(&model, part)?;
+        let mut speed = ground.speed(&model, part)?;
+        for seconds in budget.seconds.into_iter().cycle().take(2) {
+            let (next, next_part) = ground.largest(limit, seconds * speed)?;
+            if next == model {
+                break;
+            }
+            (model, part) = (next, next_part);
+            measuring(&model);
+            speed = ground.speed(&model, part)?;
+        }
         Ok(Self::of(model, part, speed, budget.seconds, ground))
     }
 
@@ -259,7 +258,8 @@ impl Ground<'_> {
         let part = Part { windows: 1, by_block: true };
         let (what, least) = ("that much memory".to_owned(), memory(model, part, self.device));
         let parameters = model.parameter_counts().total();
-        let expected = format!("at least {least} bytes for {parameters} parameters");
+        let mebibytes = least.div_ceil(1 << 20);
+        let expected = format!("at least {mebibytes} MiB for {parameters} parameters");
         TrainError::Budget { what, expected }
     }
 
