@@ -1,6 +1,7 @@
 //! What the command line says, word for word; the commands give it its meaning.
 
 mod evaluation;
+mod finetuning;
 mod generation;
 mod plan;
 
@@ -13,6 +14,7 @@ use minigpt_train::{Axis, Quantity};
 use crate::device::DeviceChoice;
 
 pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalTextArgs, ProtocolArgs, TableFormat};
+pub(crate) use finetuning::{ClassifyArgs, FinetuneArgs};
 pub(crate) use generation::{
     ApplicationArgs, AttentionArgs, ExportArgs, GenerateArgs, ModelArgs, ReplArgs, SamplingArgs,
     WriteArgs,
@@ -33,6 +35,10 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     /// Propose a model and a recipe for a budget of parameters, memory or time
     Plan(PlanArgs),
+    /// Train a model further: on other text, instructions, summaries, or labels
+    Finetune(Box<FinetuneArgs>),
+    /// Tell what texts are, with a model tuned to
+    Classify(ClassifyArgs),
     /// Continue prompts with a trained model
     Generate(GenerateArgs),
     /// Complete a text, 50 tokens
@@ -109,6 +115,23 @@ pub(crate) struct TrainArgs {
     /// Folder that holds the runs
     #[arg(long, default_value = "runs")]
     pub(crate) runs: PathBuf,
+    #[command(flatten)]
+    pub(crate) recipe: RecipeArgs,
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
+    /// Continue this run folder from its last checkpoint, exactly; only --device, --cache, --dry-run,
+    /// --tui and --json go with it
+    #[arg(long, value_name = "RUN", conflicts_with_all = [
+        "preset", "data", "valid", "text_field", "lossy", "lines", "tokenizer", "model", "name", "runs", "epochs",
+        "max_steps", "max_minutes", "batch_size", "learning_rate", "dropout", "eval_every", "save_every",
+        "skip_bad_steps", "config", "set", "prompt", "seed",
+    ])]
+    pub(crate) resume: Option<PathBuf>,
+}
+
+/// How long and how a model learns.
+#[derive(Args, Debug)]
+pub(crate) struct RecipeArgs {
     /// Passes over the training text
     #[arg(long)]
     pub(crate) epochs: Option<usize>,
@@ -148,6 +171,11 @@ pub(crate) struct TrainArgs {
     /// Seed of weights, order and dropout
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+}
+
+/// Where a run computes, and how it is shown.
+#[derive(Args, Debug)]
+pub(crate) struct SessionArgs {
     /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
@@ -157,14 +185,6 @@ pub(crate) struct TrainArgs {
     /// Show the run on the whole screen, with curves; q stops it, with a checkpoint
     #[arg(long, conflicts_with_all = ["json", "dry_run"])]
     pub(crate) tui: bool,
-    /// Continue this run folder from its last checkpoint, exactly; only --device, --cache, --dry-run,
-    /// --tui and --json go with it
-    #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "preset", "data", "valid", "text_field", "lossy", "lines", "tokenizer", "model", "name", "runs", "epochs",
-        "max_steps", "max_minutes", "batch_size", "learning_rate", "dropout", "eval_every", "save_every",
-        "skip_bad_steps", "config", "set", "prompt", "seed",
-    ])]
-    pub(crate) resume: Option<PathBuf>,
     /// Print each event of the run as a line of JSON on standard output, its summary last; progress
     /// goes to standard error
     #[arg(long)]

@@ -38,6 +38,8 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Train(args) => commands::train::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
+        Command::Finetune(args) => commands::finetune::run(&args),
+        Command::Classify(args) => commands::classify::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Complete(args) => generate::run_application(Application::Complete, &args),
         Command::Story(args) => generate::run_application(Application::Story, &args),

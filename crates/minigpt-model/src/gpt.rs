@@ -231,20 +231,36 @@ impl Gpt {
         targets: Tensor<2, Int>,
         smoothing: f64,
     ) -> SmoothedLoss {
-        self.loss_of_hidden(self.hidden(tokens), targets, smoothing)
+        self.class_loss_sum(self.wte.weight.val(), tokens, targets, smoothing)
     }
 
-    /// As [`smoothed_loss_sum`](Self::smoothed_loss_sum), of what [`hidden`](Self::hidden) gave,
-    /// `[batch, time, n_embd]`.
+    /// As [`smoothed_loss_sum`](Self::smoothed_loss_sum) with `head`, `[classes, n_embd]`, in the place of
+    /// the token embedding: targets are numbers of classes, mostly one in a row, after its last token.
+    ///
+    /// # Panics
+    /// As [`hidden`](Self::hidden).
+    pub fn class_loss_sum(
+        &self,
+        head: Tensor<2>,
+        tokens: Tensor<2, Int>,
+        targets: Tensor<2, Int>,
+        smoothing: f64,
+    ) -> SmoothedLoss {
+        self.loss_of_hidden(self.hidden(tokens), head, targets, smoothing)
+    }
+
+    /// As [`class_loss_sum`](Self::class_loss_sum), of what [`hidden`](Self::hidden) gave, `[batch, time,
+    /// n_embd]`.
     pub fn loss_of_hidden(
         &self,
         hidden: Tensor<3>,
+        head: Tensor<2>,
         targets: Tensor<2, Int>,
         smoothing: f64,
     ) -> SmoothedLoss {
         let hidden = hidden.flatten(0, 1); // [batch * time, n_embd]
         let targets = targets.flatten(0, 1); // [batch * time]
-        ops::linear_cross_entropy(hidden, self.wte.weight.val(), targets, smoothing)
+        ops::linear_cross_entropy(hidden, head, targets, smoothing)
     }
 
     fn head(&self, hidden: Tensor<3>) -> Tensor<3> {

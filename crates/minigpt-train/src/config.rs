@@ -5,6 +5,7 @@ use minigpt_model::{Draw, GptConfig, Sampling};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
+use crate::finetune::FinetuneConfig;
 
 /// Most windows in a step, so that those of all steps can be counted.
 const MAX_BATCH_SIZE: usize = 1 << 20;
@@ -29,6 +30,9 @@ pub struct RunConfig {
     pub training: TrainingConfig,
     /// The text written at each validation.
     pub sample: SampleConfig,
+    /// What the model is tuned from and for; none of a run that trains from scratch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finetune: Option<FinetuneConfig>,
 }
 
 /// Where the text comes from and how it becomes tokens.

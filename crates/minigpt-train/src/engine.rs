@@ -11,8 +11,7 @@ use burn::train::{
     InferenceStep, Learner, SupervisedLearningStrategy, SupervisedTrainingEventProcessor,
     TrainLoader, TrainingComponents, ValidLoader,
 };
-use minigpt_data::{TokenSplit, Tokenizer};
-use minigpt_model::Gpt;
+use minigpt_data::Tokenizer;
 use serde::Serialize;
 
 use crate::batches::TokenBatch;
@@ -26,6 +25,7 @@ use crate::progress::{Progress, validations_without_a_best};
 use crate::report::{draw_run, sample};
 use crate::run::{RunFolder, SAMPLE_HEADING};
 use crate::summary::End;
+use crate::token_set::TokenSet;
 use crate::train::Length;
 use crate::trainee::{StepLoss, Trainee, clip_global_norm};
 
@@ -77,7 +77,9 @@ pub(crate) struct Engine {
     pub(crate) config: RunConfig,
     pub(crate) run: RunFolder,
     pub(crate) tokenizer: Tokenizer,
-    pub(crate) valid: TokenSplit,
+    pub(crate) valid: TokenSet,
+    /// Batches of a validation.
+    pub(crate) valid_batches: usize,
     pub(crate) length: Length,
     pub(crate) device: Device,
     pub(crate) sets: Arc<SetWriter>,
@@ -251,7 +253,7 @@ impl Engine {
             }
             progress.tell(TrainEvent::Validated { row, evaluation });
         }
-        self.write_sample(&model.transformer)?;
+        self.write_sample(&model)?;
         Ok(Some(evaluation))
     }
 
@@ -263,7 +265,7 @@ impl Engine {
         stop: &impl Fn() -> bool,
     ) -> Result<Option<Evaluation>, TrainError> {
         let (mut nats, mut tokens) = (0.0, 0);
-        let total = batches.num_items().div_ceil(self.config.training.batch_size);
+        let total = self.valid_batches;
         for (index, batch) in batches.iter().enumerate() {
             let batch = batch.map_err(|error| TrainError::Learner(error.to_string()))?;
             let output = InferenceStep::step(model, batch);
@@ -314,11 +316,16 @@ impl Engine {
         }
     }
 
-    /// True after a resumed step whose validation was stopped.
+    /// True before the first step of a model that is tuned, and after a resumed step whose validation
+    /// was stopped.
     fn is_validation_left_out(&self, step: usize) -> bool {
         let rows = &self.progress.borrow().rows;
         let is_there = rows.iter().any(|row| row.split == Split::Valid && row.step == step);
-        step > 0 && self.length.is_due(step) && !is_there
+        let is_due = match step {
+            0 => self.config.finetune.is_some(),
+            _ => self.length.is_due(step),
+        };
+        is_due && !is_there
     }
 
     /// Announces a checkpoint to the threads that will write it.
@@ -338,7 +345,7 @@ impl Engine {
     }
 
     /// Lets the model continue the fixed prompt, for the reader to see it learn.
-    fn write_sample(&self, model: &Gpt) -> Result<(), TrainError> {
+    fn write_sample(&self, model: &Trainee) -> Result<(), TrainError> {
         let text = sample(model, &self.tokenizer, &self.config, self.config.training.seed)?;
         let mut progress = self.progress.borrow_mut();
         let step = progress.step;

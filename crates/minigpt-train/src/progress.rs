@@ -2,14 +2,13 @@
 
 use std::time::Instant;
 
-use minigpt_data::TokenSplit;
-
 use crate::average::Average;
 use crate::engine::{Observer, TrainEvent};
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
 use crate::metrics::{Row, Split};
 use crate::summary::End;
+use crate::token_set::TokenSet;
 
 /// What changes while the engine runs.
 pub(crate) struct Progress {
@@ -53,7 +52,7 @@ impl Progress {
         average: Option<Average>,
         step: usize,
         rows: Vec<Row>,
-        valid: &TokenSplit,
+        valid: &TokenSet,
     ) -> Self {
         let of_split = |split| rows.iter().filter(move |row| row.split == split);
         let evaluation = |row: &Row| (row.step, Evaluation::of_loss(row.loss, valid));
