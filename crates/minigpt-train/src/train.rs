@@ -234,9 +234,9 @@ pub(crate) fn checkpoint_to_resume(
 }
 
 fn trainee(config: &RunConfig, device: &Device) -> Result<Trainee, TrainError> {
-    let TrainingConfig { seed, accumulation, label_smoothing, .. } = config.training;
+    let TrainingConfig { seed, accumulation, precision, label_smoothing, .. } = config.training;
     let transformer = Gpt::init(&config.model, seed, &device.clone().autodiff())?;
-    Ok(Trainee::new(transformer, accumulation, label_smoothing))
+    Ok(Trainee::new(transformer.with_precision(precision), accumulation, label_smoothing))
 }
 
 fn average(config: &RunConfig, trainee: &Trainee) -> Option<Average> {

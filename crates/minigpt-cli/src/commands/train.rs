@@ -18,18 +18,22 @@ use crate::format::{bytes, duration, grouped};
 use crate::output::{print, say};
 use crate::progress::TrainProgress;
 use crate::signals::Signals;
-use crate::{settings, tokens};
+use crate::{precision, settings, tokens};
 
 /// Exit code of a run that was stopped by a key.
 const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
-    let config = match &args.resume {
+    let mut config = match &args.resume {
         Some(path) => RunFolder::open(path)?.config()?,
         None => settings::of_train(args)?,
     };
     let chosen = args.device.resolve()?;
     say(format_args!("device: {}", chosen.description));
+    if let Some(choice) = args.precision {
+        config.training.precision = choice.resolve(&chosen.device);
+    }
+    precision::describe(config.training.precision, &chosen.device);
     let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
     let config = with_vocabulary(config, &data);
     if args.dry_run {
