@@ -129,7 +129,10 @@ fn gradients_by_block_are_those_of_a_pass_that_keeps_everything() {
     };
     let kept = found(&[model.loss_sum(ids(7), ids(3)).backward()]);
     let mut parts = Vec::new();
-    let objective = |hidden| (model.loss_of_hidden(hidden, ids(3), 0.0).objective, ());
+    let objective = |hidden| {
+        let head = model.wte.weight.val();
+        (model.loss_of_hidden(hidden, head, ids(3), 0.0).objective, ())
+    };
     model.backward_by_block(ids(7), objective, |part| parts.push(part));
     for (by_block, kept) in found(&parts).iter().zip(&kept) {
         assert_close(by_block, kept, 1e-4);

@@ -1,7 +1,7 @@
 //! What a run is made of: one struct per concern, and validation.
 
 use minigpt_data::{Documents, Download, ReadOptions, Source, TokenizerSpec};
-use minigpt_model::{Draw, GptConfig, Sampling};
+use minigpt_model::{Draw, GptConfig, LoraConfig, Precision, Sampling};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -130,6 +130,10 @@ pub struct TrainingConfig {
     /// ([Chen et al., 2016](https://arxiv.org/abs/1604.06174)): the same step in less memory and more time.
     #[serde(default)]
     pub gradient_checkpointing: bool,
+    /// What matrix products are computed in where the device can, validations included. Absent from the
+    /// runs of versions that knew `f32` alone.
+    #[serde(default)]
+    pub precision: Precision,
     /// Passes over the training text.
     pub epochs: usize,
     /// Take this many steps instead of whole passes.
@@ -171,6 +175,11 @@ pub struct SampleConfig {
 }
 
 impl RunConfig {
+    /// The adapter that is trained in place of the model's weights.
+    pub(crate) fn lora(&self) -> Option<&LoraConfig> {
+        self.finetune.as_ref()?.lora.as_ref()
+    }
+
     /// Checks everything that can be known before the data is read.
     ///
     /// # Errors
@@ -178,6 +187,9 @@ impl RunConfig {
     pub fn validate(&self) -> Result<(), TrainError> {
         self.model.validate()?;
         self.sample.sampling.validate()?;
+        if let Some(lora) = self.lora() {
+            lora.validate(&self.model)?;
+        }
         let (optimizer, schedule, training) = (&self.optimizer, &self.schedule, &self.training);
         let beta = |value: f32| (0.0..1.0).contains(&value);
         let positive = |value: f64| value > 0.0 && value.is_finite();
@@ -283,6 +295,7 @@ impl Default for TrainingConfig {
             batch_size: 16,
             accumulation: 1,
             gradient_checkpointing: false,
+            precision: Precision::F32,
             epochs: 3,
             max_steps: None,
             max_minutes: None,

@@ -15,6 +15,8 @@ use crate::train::{Length, TokenData, checkpoint_to_resume};
 pub struct Plan {
     /// Parameters, part by part.
     pub parameters: ParameterCounts,
+    /// Those that are trained: all, or an adapter's.
+    pub trained: usize,
     /// Tokens of the training split.
     pub train_tokens: usize,
     /// Tokens of the validation split.
@@ -42,16 +44,20 @@ impl Plan {
         let tokens_per_row = data.train.tokens_per_row(model.block_size);
         let tokens = length.total_steps as f64 * training.batch_size as f64 * tokens_per_row;
         let windows = training.batch_size.div_ceil(training.accumulation);
+        let memory = match training.gradient_checkpointing {
+            true => MemoryEstimate::by_block(model, windows, device),
+            false => MemoryEstimate::new(model, windows, device),
+        };
+        let parameters = model.parameter_counts();
+        let trained = config.lora().map_or(parameters.total(), |lora| lora.parameters(model));
         Ok(Self {
-            parameters: model.parameter_counts(),
+            parameters,
             train_tokens: data.train.tokens(),
             valid_tokens: data.valid.tokens(),
             length,
             steps_taken: 0,
-            memory: match training.gradient_checkpointing {
-                true => MemoryEstimate::by_block(model, windows, device),
-                false => MemoryEstimate::new(model, windows, device),
-            },
+            trained,
+            memory: memory.of_trained(trained, model),
             operations: tokens * operations_per_token(model),
             first_loss: (model.vocab_size as f64).ln(),
         })
@@ -150,6 +156,16 @@ impl MemoryEstimate {
             checkpoint: 12 * parameters,
             activations: u64::try_from(4 * floats).unwrap_or(u64::MAX),
         }
+    }
+
+    /// The same where only so many parameters are trained: the others have neither gradients nor moments.
+    fn of_trained(self, trained: usize, model: &GptConfig) -> Self {
+        let all = model.parameter_counts().total();
+        if trained == all {
+            return self;
+        }
+        let (all, trained) = (all as u64, trained as u64);
+        Self { state: 4 * all + 16 * trained, checkpoint: 4 * all + 12 * trained, ..self }
     }
 
     /// Everything together, the program and its text included.

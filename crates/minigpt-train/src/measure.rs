@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use burn::train::Learner;
-use minigpt_model::{Generator, Gpt, GptConfig, Sampling};
+use minigpt_model::{Generator, Gpt, GptConfig, Precision, Sampling};
 
 use crate::batches::TokenBatch;
 use crate::config::{OptimizerConfig, OptimizerKind, ScheduleConfig};
@@ -25,11 +25,12 @@ pub fn time_steps(
     batch_size: usize,
     gradient_checkpointing: bool,
     steps: usize,
+    precision: Precision,
     device: &Device,
     mut watch: impl FnMut(f64) -> ControlFlow<()>,
 ) -> Result<(), TrainError> {
     let device = device.clone().autodiff();
-    let model = Gpt::init(config, 0, &device)?;
+    let model = Gpt::init(config, 0, &device)?.with_precision(precision);
     let adamw = OptimizerConfig { kind: OptimizerKind::AdamW, ..OptimizerConfig::default() };
     let schedule = Schedule::new(ScheduleConfig::cosine(3e-4, 1), steps);
     let trainee = Trainee::new(model, 1, 0.0).with_gradient_checkpointing(gradient_checkpointing);
@@ -82,7 +83,7 @@ mod tests {
         let (config, device) = (GptConfig::tiny(50), Device::flex());
         let (mut steps, mut tokens) = (0, 0);
         let mut count = |most: i32| {
-            time_steps(&config, 2, false, 3, &device, |_| {
+            time_steps(&config, 2, false, 3, Precision::F32, &device, |_| {
                 steps += 1;
                 if steps < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })
@@ -95,6 +96,6 @@ mod tests {
         assert_eq!(tokens, 40);
         let uneven = GptConfig { n_head: 3, ..config };
         let never = |_| ControlFlow::Break(());
-        assert!(time_steps(&uneven, 2, false, 3, &device, never).is_err());
+        assert!(time_steps(&uneven, 2, false, 3, Precision::Bf16, &device, never).is_err());
     }
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use minigpt_model::GptConfig;
+use minigpt_model::{GptConfig, Precision};
 use serde::Serialize;
 
 use crate::cost::{MemoryEstimate, operations_per_token};
@@ -283,7 +283,7 @@ impl Ground<'_> {
         }
         let began = Instant::now();
         let mut seconds = Vec::new();
-        time_steps(&sample, windows, part.by_block, 12, self.device, |step| {
+        time_steps(&sample, windows, part.by_block, 12, Precision::F32, self.device, |step| {
             seconds.push(step);
             match began.elapsed() < self.measured_for {
                 true => ControlFlow::Continue(()),

@@ -109,14 +109,13 @@ impl Trainee {
 pub(crate) fn fresh_trainee(transformer: Gpt, config: &RunConfig) -> Result<Trainee, TrainError> {
     let TrainingConfig { accumulation, label_smoothing, gradient_checkpointing, seed, .. } =
         config.training;
-    let finetune = config.finetune.as_ref();
-    let transformer = match finetune.and_then(|finetune| finetune.lora.as_ref()) {
+    let transformer = match config.lora() {
         Some(lora) => transformer.with_lora(&config.model, lora, seed)?,
         None => transformer,
     };
     let trainee = Trainee::new(transformer, accumulation, label_smoothing)
         .with_gradient_checkpointing(gradient_checkpointing);
-    let labels = finetune.map_or(0, |finetune| finetune.labels.len());
+    let labels = config.finetune.as_ref().map_or(0, |finetune| finetune.labels.len());
     Ok(if labels == 0 { trainee } else { trainee.with_classes(labels) })
 }
 

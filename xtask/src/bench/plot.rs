@@ -80,13 +80,9 @@ pub(crate) fn picture(
 }
 
 fn panel(area: &Area<'_>, measured: &[Measured], size: Size, quantity: Quantity) -> Result<()> {
-    let programs: Vec<Program> = measured
-        .first()
-        .map(|one| one.programs.iter().map(|(program, _)| *program).collect())
-        .unwrap_or_default();
-    let lines = programs.iter().enumerate().map(|(index, program)| Line {
+    let lines = Program::few(true).into_iter().map(|program| Line {
         name: program.to_string(),
-        points: line(measured, index, size, quantity),
+        points: line(measured, program, size, quantity),
     });
     chart(area, size.0, quantity.0, &lines.collect::<Vec<_>>())
 }
@@ -112,7 +108,8 @@ pub(crate) fn chart(area: &Area<'_>, x_name: &str, y_name: &str, lines: &[Line])
         .x_label_formatter(&|x| format!("{x:.0}"))
         .y_label_formatter(&|y| format!("{y:.0}"))
         .draw()?;
-    for (line, colour) in lines.iter().zip(COLOURS) {
+    let drawn = lines.iter().zip(COLOURS).filter(|(line, _)| !line.points.is_empty());
+    for (line, colour) in drawn {
         let marks = line.points.iter().map(|point| Circle::new(*point, 5, colour.filled()));
         chart.draw_series(marks)?;
         chart
@@ -132,7 +129,7 @@ pub(crate) fn chart(area: &Area<'_>, x_name: &str, y_name: &str, lines: &[Line])
 /// The points of one program in the shapes that differ from the small one in this size alone.
 fn line(
     measured: &[Measured],
-    program: usize,
+    program: Program,
     (_, size): Size,
     (_, quantity): Quantity,
 ) -> Vec<(f64, f64)> {
@@ -142,7 +139,7 @@ fn line(
             let mut shape = one.shape;
             let x = *size(&mut shape);
             *size(&mut shape) = *size(&mut SMALL.clone());
-            let figures = &one.programs.get(program)?.1;
+            let (_, figures) = one.programs.iter().find(|(other, _)| *other == program)?;
             (shape == SMALL).then_some((x as f64, quantity(figures)?))
         })
         .collect();

@@ -63,7 +63,8 @@ impl Watch {
 fn train(config: &GptConfig, args: &BenchArgs, device: &Device) -> Result<Report> {
     let mut watch = Watch::default();
     let steps = args.steps + WARM_UP;
-    time_steps(config, args.batch, args.gradient_checkpointing, steps, device, |seconds| {
+    let (precision, by_block) = (args.precision.resolve(device), args.gradient_checkpointing);
+    time_steps(config, args.batch, by_block, steps, precision, device, |seconds| {
         watch.step(seconds);
         ControlFlow::Continue(())
     })?;

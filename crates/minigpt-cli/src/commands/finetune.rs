@@ -20,7 +20,7 @@ use crate::format::grouped;
 use crate::model::TrainedModel;
 use crate::output::{print, say};
 use crate::progress::CountProgress;
-use crate::{settings, tokens};
+use crate::{precision, settings, tokens};
 
 pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let session = &args.session;
@@ -30,6 +30,10 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let base = TrainedModel::load_onto(&args.base, args.average, &device.clone().autodiff())?;
     let spec = tokenizer_spec(&args.base, &base.tokenizer, args.cache.as_deref())?;
     let mut config = settings::of_finetune(args, &base.config, spec)?;
+    if let Some(choice) = args.recipe.precision {
+        config.training.precision = choice.resolve(device);
+    }
+    precision::describe(config.training.precision, device);
     let Material { data, held_out } = read(&mut config, &base.tokenizer, args.cache.as_deref())?;
     if session.dry_run {
         dry_run(None, &config, &data, device, session)?;
@@ -165,15 +169,19 @@ fn report(
     device: &Device,
     session: &SessionArgs,
 ) -> Result<()> {
-    let Some(held_out) = held_out.filter(|_| summary.end != End::Interrupted) else {
+    if summary.end == End::Interrupted {
         return Ok(());
-    };
+    }
     let run = RunFolder::open(path)?;
+    let mut damaged =
+        |error| say(format_args!("warning: {error}; the checkpoint before it is used"));
+    if let Some(adapter) = run.write_adapter(device, &mut damaged)? {
+        say(format_args!("adapter: {}", adapter.display()));
+    }
+    let Some(held_out) = held_out else { return Ok(()) };
     let tokenizer = run.tokenizer()?;
     let folder = path.join("evaluation");
     fs_err::create_dir_all(&folder)?;
-    let mut damaged =
-        |error| say(format_args!("warning: {error}; the checkpoint before it is used"));
     let task = config.finetune.as_ref().map_or(FinetuneTask::Lm, |finetune| finetune.task);
     let figures = match held_out {
         HeldOut::Dialogues(dialogues) => {

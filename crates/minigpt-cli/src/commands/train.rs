@@ -19,14 +19,14 @@ use crate::format::{bytes, duration, grouped};
 use crate::output::{print, say};
 use crate::progress::TrainProgress;
 use crate::signals::Signals;
-use crate::{settings, tokens};
+use crate::{precision, settings, tokens};
 
 /// Exit code of a run that was stopped by a key.
 const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let session = &args.session;
-    let config = match &args.resume {
+    let mut config = match &args.resume {
         Some(path) => RunFolder::open(path)?.config()?,
         None => settings::of_train(args)?,
     };
@@ -35,6 +35,10 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     }
     let chosen = session.device.resolve()?;
     say(format_args!("device: {}", chosen.description));
+    if let Some(choice) = args.recipe.precision {
+        config.training.precision = choice.resolve(&chosen.device);
+    }
+    precision::describe(config.training.precision, &chosen.device);
     let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
     let config = with_vocabulary(config, &data);
     let device = &chosen.device;
@@ -135,6 +139,13 @@ pub(crate) fn describe(config: &RunConfig, plan: &Plan) {
         grouped(counts.mlp as u64),
         grouped(counts.layer_norms as u64),
     ));
+    if plan.trained < counts.total() {
+        say(format_args!(
+            "adapter: {} parameters trained, {:.2} % of the model's",
+            grouped(plan.trained as u64),
+            100.0 * plan.trained as f64 / counts.total() as f64,
+        ));
+    }
     say(format_args!(
         "length: {} steps of {} windows, {} steps a pass, validation every {}",
         grouped(plan.length.total_steps as u64),

@@ -4,7 +4,7 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::{Flex, TensorMetadata};
-use minigpt_ops::Dropout;
+use minigpt_ops::{Dropout, Precision};
 
 use super::backward::{bias_gelu_backward, parents, register};
 use super::fused::{FlexTensor, contiguous, dropped, last_dim, tensor, values};
@@ -48,9 +48,11 @@ impl Backward<Flex, 3> for LowRank {
         let LowRankState { x, a, b, inner, scale, dropout } = &ops.state;
         let n = values(x).len() / last_dim(x);
         let back = |x: &FlexTensor, weight: &FlexTensor, dy: &[f32]| {
+            let shape = weight.shape();
             let [mut dx, mut d_weight] = [x, weight].map(|input| buffer(values(input).len()));
-            minigpt_ops::project_backward(n, values(x), values(weight), dy, &mut dx, &mut d_weight);
-            (dx, tensor(d_weight, weight.shape()))
+            let (x, weight) = (values(x), values(weight));
+            minigpt_ops::project_backward(Precision::F32, n, x, weight, dy, &mut dx, &mut d_weight);
+            (dx, tensor(d_weight, shape))
         };
         let (mut d_inner, d_b) = back(inner, b, values(&dy));
         minigpt_ops::scale(&mut d_inner, *scale as f32);

@@ -31,6 +31,7 @@ use {burn::backend::Dispatch, burn::tensor::DType, fused::Fused};
 
 use crate::lora::LowRank;
 use crate::loss::SmoothedLoss;
+use crate::precision::Precision;
 
 /// Token ids `[batch, time]` at the first positions to `[batch, time, n_embd]`: rows of `wte`
 /// `[vocab_size, n_embd]` plus rows of `wpe` `[block_size, n_embd]`, dropped.
@@ -60,12 +61,12 @@ pub(crate) fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Te
 
 /// `x · weight + bias`, and what an [adapter](LowRank) of the weight adds: `[batch, time, from]` to
 /// `[batch, time, to]`.
-pub(crate) fn linear(x: Tensor<3>, layer: &Linear, chances: &mut Chances) -> Tensor<3> {
-    let Some(adapter) = adapter(layer) else { return dense(x, layer) };
+pub(crate) fn linear(x: Tensor<3>, layer: &Linear, precision: Precision, chances: &mut Chances) -> Tensor<3> {
+    let Some(adapter) = adapter(layer) else { return dense(x, layer, precision) };
     let dropout = chances.next(&adapter.dropout);
     let [a, b] = [&adapter.a, &adapter.b].map(|factor| factor.val());
     let added = low_rank(x.clone(), a, b, adapter.scale, dropout);
-    residual_dropout(dense(x, layer), added, Dropout::Off)
+    residual_dropout(dense(x, layer, precision), added, Dropout::Off)
 }
 
 fn adapter(layer: &Linear) -> Option<&LowRank> {
@@ -73,12 +74,13 @@ fn adapter(layer: &Linear) -> Option<&LowRank> {
 }
 
 /// `x · weight + bias`, without an adapter.
-fn dense(x: Tensor<3>, layer: &Linear) -> Tensor<3> {
+fn dense(x: Tensor<3>, layer: &Linear, precision: Precision) -> Tensor<3> {
     #[cfg(feature = "cpu")]
     if is_fused(&x)
         && let Some([weight, bias]) = parts(layer)
     {
-        return Tensor::from_dispatch(Dispatch::linear(x.into_dispatch(), weight, bias));
+        let y = Dispatch::linear(x.into_dispatch(), weight, bias, precision.of_kernels());
+        return Tensor::from_dispatch(y);
     }
     plain::linear(x, layer)
 }
@@ -110,6 +112,7 @@ pub(crate) fn mlp(
     x: Tensor<3>,
     c_fc: &Linear,
     c_proj: &Linear,
+    precision: Precision,
     chances: &mut Chances,
 ) -> Tensor<3> {
     #[cfg(feature = "cpu")]
@@ -117,11 +120,12 @@ pub(crate) fn mlp(
         && [c_fc, c_proj].into_iter().all(|layer| adapter(layer).is_none())
         && let (Some([w_fc, b_fc]), Some([w_proj, b_proj])) = (parts(c_fc), parts(c_proj))
     {
-        let y = Dispatch::mlp(x.into_dispatch(), w_fc, b_fc, w_proj, b_proj);
+        let (x, precision) = (x.into_dispatch(), precision.of_kernels());
+        let y = Dispatch::mlp(x, w_fc, b_fc, w_proj, b_proj, precision);
         return Tensor::from_dispatch(y);
     }
-    let hidden = gelu(linear(x, c_fc, chances));
-    linear(hidden, c_proj, chances)
+    let hidden = gelu(linear(x, c_fc, precision, chances));
+    linear(hidden, c_proj, precision, chances)
 }
 
 /// `x` plus a branch that is dropped, both `[batch, time, n_embd]`.
@@ -168,12 +172,14 @@ pub(crate) fn linear_cross_entropy(
     head: Tensor<2>,
     targets: Tensor<1, Int>,
     smoothing: f64,
+    precision: Precision,
 ) -> SmoothedLoss {
     #[cfg(feature = "cpu")]
     if is_fused(&hidden) {
         let (hidden, head) = (hidden.into_dispatch(), head.into_dispatch());
+        let (targets, precision) = (targets.into_dispatch(), precision.of_kernels());
         let (objective, nats) =
-            Dispatch::linear_cross_entropy(hidden, head, targets.into_dispatch(), smoothing);
+            Dispatch::linear_cross_entropy(hidden, head, targets, smoothing, precision);
         let [objective, nats] = [objective, nats].map(Tensor::from_dispatch);
         return SmoothedLoss { objective, nats };
     }

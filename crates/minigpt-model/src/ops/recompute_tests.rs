@@ -40,7 +40,7 @@ fn gradients_of(
     let (nats, gradients) = if by_block {
         let mut parts = GradientsAccumulator::new();
         let objective = |hidden| {
-            let loss = model.loss_of_hidden(hidden, row(2), 0.1);
+            let loss = model.loss_of_hidden(hidden, model.wte.weight.val(), row(2), 0.1);
             (loss.objective / 7.0, loss.nats)
         };
         let nats = model.backward_by_block(row(1), objective, |part| {
