@@ -11,6 +11,7 @@ use minigpt_data::{Source, TokenizerSpec};
 use minigpt_train::{Axis, Quantity};
 
 use crate::device::DeviceChoice;
+use crate::precision::PrecisionChoice;
 
 pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalTextArgs, ProtocolArgs, TableFormat};
 pub(crate) use finetuning::{ClassifyArgs, FinetuneArgs};
@@ -84,6 +85,7 @@ pub(crate) enum Command {
   minigpt train --preset wikitext2               the article's experiment, from the hub
   minigpt train --preset wikitext2 --data wikitext-2 --max-steps 300
   minigpt train --set optimizer.kind=muon --set training.ema_decay=0.999
+  minigpt train --precision auto                 faster where the processor has bf16
   minigpt train --dry-run --model gpt2           what it would cost
   minigpt train --resume runs/notes              go on where it stopped
 
@@ -120,7 +122,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "preset", "data", "valid", "text_field", "lossy", "lines", "tokenizer", "model", "name", "runs", "epochs",
         "max_steps", "max_minutes", "batch_size", "learning_rate", "dropout", "eval_every", "save_every",
-        "skip_bad_steps", "config", "set", "prompt", "seed",
+        "skip_bad_steps", "config", "set", "prompt", "seed", "precision",
     ])]
     pub(crate) resume: Option<PathBuf>,
 }
@@ -175,6 +177,10 @@ pub(crate) struct SessionArgs {
     /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
+    /// What matrix products are computed in: f32, bf16, or auto: bf16 where the device has it
+    /// [default: the preset's, f32]
+    #[arg(long)]
+    pub(crate) precision: Option<PrecisionChoice>,
     /// Say what the run would be and cost, or what is left of one with --resume, and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -303,6 +309,9 @@ pub(crate) struct BenchArgs {
     /// Probability that a value is dropped while training
     #[arg(long, default_value_t = 0.1)]
     pub(crate) dropout: f64,
+    /// What matrix products are computed in: f32, bf16, or auto: bf16 where the device has it
+    #[arg(long, default_value = "f32")]
+    pub(crate) precision: PrecisionChoice,
     /// Steps to time, after two that are not
     #[arg(long, default_value_t = 6)]
     pub(crate) steps: usize,

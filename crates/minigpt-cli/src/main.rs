@@ -13,6 +13,7 @@ mod evaluation;
 mod format;
 mod model;
 mod output;
+mod precision;
 mod progress;
 mod settings;
 mod signals;

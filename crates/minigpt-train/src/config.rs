@@ -1,7 +1,7 @@
 //! What a run is made of: one struct per concern, and validation.
 
 use minigpt_data::{Documents, Download, ReadOptions, Source, TokenizerSpec};
-use minigpt_model::{Draw, GptConfig, Sampling};
+use minigpt_model::{Draw, GptConfig, Precision, Sampling};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -126,6 +126,10 @@ pub struct TrainingConfig {
     /// Parts that a step's windows go through the model in, one after the other: the same step to
     /// rounding, in less memory.
     pub accumulation: usize,
+    /// What matrix products are computed in where the device can, validations included. Absent from the
+    /// runs of versions that knew `f32` alone.
+    #[serde(default)]
+    pub precision: Precision,
     /// Passes over the training text.
     pub epochs: usize,
     /// Take this many steps instead of whole passes.
@@ -278,6 +282,7 @@ impl Default for TrainingConfig {
         Self {
             batch_size: 16,
             accumulation: 1,
+            precision: Precision::F32,
             epochs: 3,
             max_steps: None,
             max_minutes: None,

@@ -19,14 +19,14 @@ use crate::format::{bytes, duration, grouped};
 use crate::output::{print, say};
 use crate::progress::TrainProgress;
 use crate::signals::Signals;
-use crate::{settings, tokens};
+use crate::{precision, settings, tokens};
 
 /// Exit code of a run that was stopped by a key.
 const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let session = &args.session;
-    let config = match &args.resume {
+    let mut config = match &args.resume {
         Some(path) => RunFolder::open(path)?.config()?,
         None => settings::of_train(args)?,
     };
@@ -35,6 +35,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     }
     let chosen = session.device.resolve()?;
     say(format_args!("device: {}", chosen.description));
+    precision::apply(session.precision, &mut config, &chosen.device);
     let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
     let config = with_vocabulary(config, &data);
     let device = &chosen.device;
