@@ -170,10 +170,6 @@ pub(crate) struct RecipeArgs {
     /// What the samples continue
     #[arg(long)]
     pub(crate) prompt: Option<String>,
-    /// What matrix products are computed in: f32, bf16, or auto: bf16 where the device has it
-    /// [default: the preset's, f32]
-    #[arg(long)]
-    pub(crate) precision: Option<PrecisionChoice>,
     /// Seed of weights, order and dropout
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -185,6 +181,10 @@ pub(crate) struct SessionArgs {
     /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
+    /// What matrix products are computed in: f32, bf16, or auto: bf16 where the device has it
+    /// [default: the preset's, f32]
+    #[arg(long)]
+    pub(crate) precision: Option<PrecisionChoice>,
     /// Say what the run would be and cost, or what is left of one with --resume, and stop
     #[arg(long)]
     pub(crate) dry_run: bool,

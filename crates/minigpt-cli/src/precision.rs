@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use burn::tensor::Device;
 use minigpt_model::Precision;
+use minigpt_train::RunConfig;
 
 use crate::output::say;
 
@@ -40,8 +41,13 @@ impl PrecisionChoice {
     }
 }
 
-/// Says what matrix products on `device` will be in.
-pub(crate) fn describe(precision: Precision, device: &Device) {
+/// Puts the choice, if there is one, into the configuration, and says what matrix products on `device`
+/// will be in.
+pub(crate) fn apply(choice: Option<PrecisionChoice>, config: &mut RunConfig, device: &Device) {
+    if let Some(choice) = choice {
+        config.training.precision = choice.resolve(device);
+    }
+    let precision = config.training.precision;
     if precision.is_native(device) {
         say(format_args!("precision: {precision}"));
     } else {

@@ -128,7 +128,7 @@ pub fn train(
     observer: Observer,
 ) -> Result<Summary, TrainError> {
     Length::new(config, &data)?;
-    let transformer = fresh_model(config, device)?;
+    let transformer = Gpt::init(&config.model, config.training.seed, &device.clone().autodiff())?;
     begin(path, config, environment, data, transformer, device, interrupter, observer)
 }
 
@@ -151,7 +151,7 @@ pub fn finetune(
 ) -> Result<Summary, TrainError> {
     Length::new(config, &data)?;
     // Not the base itself, whose dropout is its own.
-    let transformer = fresh_model(config, device)?;
+    let transformer = Gpt::init(&config.model, config.training.seed, &device.clone().autodiff())?;
     let transformer = transformer
         .try_load_record(base.into_record())
         .map_err(|error| TrainError::OtherBase { reason: error.to_string() })?;
@@ -170,7 +170,7 @@ fn begin(
     interrupter: Interrupter,
     observer: Observer,
 ) -> Result<Summary, TrainError> {
-    let trainee = fresh_trainee(transformer, config)?;
+    let trainee = fresh_trainee(transformer.with_precision(config.training.precision), config)?;
     check_sample_prompt(&trainee.transformer, config, &data.tokenizer)?;
     let (run, _lock) = RunFolder::create(path)?;
     run.write_start(config, environment, &data.tokenizer)?;
@@ -217,8 +217,8 @@ pub fn resume(
     let step = manifest.step;
     check_same(&manifest, &expected, path, &checkpoints)?;
 
-    let transformer = fresh_model(&config, device)?;
-    let trainee = fresh_trainee(transformer, &config)?;
+    let transformer = Gpt::init(&config.model, config.training.seed, &device.clone().autodiff())?;
+    let trainee = fresh_trainee(transformer.with_precision(config.training.precision), &config)?;
     let mut average = average(&config, &trainee);
     if let Some(average) = average.as_mut().filter(|_| has_set) {
         let file = checkpoints.verified_file(&manifest, AVERAGE_FILE)?;
@@ -269,13 +269,6 @@ pub(crate) fn checkpoint_to_resume(
         }
         _ => Ok(Some(manifest)),
     }
-}
-
-/// The model that a run from scratch starts from.
-fn fresh_model(config: &RunConfig, device: &Device) -> Result<Gpt, TrainError> {
-    let TrainingConfig { seed, precision, .. } = config.training;
-    let model = Gpt::init(&config.model, seed, &device.clone().autodiff())?;
-    Ok(model.with_precision(precision))
 }
 
 fn average(config: &RunConfig, trainee: &Trainee) -> Option<Average> {

@@ -30,10 +30,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let base = TrainedModel::load_onto(&args.base, args.average, &device.clone().autodiff())?;
     let spec = tokenizer_spec(&args.base, &base.tokenizer, args.cache.as_deref())?;
     let mut config = settings::of_finetune(args, &base.config, spec)?;
-    if let Some(choice) = args.recipe.precision {
-        config.training.precision = choice.resolve(device);
-    }
-    precision::describe(config.training.precision, device);
+    precision::apply(session.precision, &mut config, device);
     let Material { data, held_out } = read(&mut config, &base.tokenizer, args.cache.as_deref())?;
     if session.dry_run {
         dry_run(None, &config, &data, device, session)?;
@@ -68,6 +65,7 @@ pub(crate) fn go_on(
     say(format_args!("device: {}", chosen.description));
     let device = &chosen.device;
     let tokenizer = RunFolder::open(path)?.tokenizer()?;
+    precision::apply(None, &mut config, device);
     let Material { data, held_out } = read(&mut config, &tokenizer, cache)?;
     if session.dry_run {
         dry_run(Some(path), &config, &data, device, session)?;

@@ -35,10 +35,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     }
     let chosen = session.device.resolve()?;
     say(format_args!("device: {}", chosen.description));
-    if let Some(choice) = args.recipe.precision {
-        config.training.precision = choice.resolve(&chosen.device);
-    }
-    precision::describe(config.training.precision, &chosen.device);
+    precision::apply(session.precision, &mut config, &chosen.device);
     let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
     let config = with_vocabulary(config, &data);
     let device = &chosen.device;

@@ -61,7 +61,12 @@ pub(crate) fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Te
 
 /// `x · weight + bias`, and what an [adapter](LowRank) of the weight adds: `[batch, time, from]` to
 /// `[batch, time, to]`.
-pub(crate) fn linear(x: Tensor<3>, layer: &Linear, precision: Precision, chances: &mut Chances) -> Tensor<3> {
+pub(crate) fn linear(
+    x: Tensor<3>,
+    layer: &Linear,
+    precision: Precision,
+    chances: &mut Chances,
+) -> Tensor<3> {
     let Some(adapter) = adapter(layer) else { return dense(x, layer, precision) };
     let dropout = chances.next(&adapter.dropout);
     let [a, b] = [&adapter.a, &adapter.b].map(|factor| factor.val());
