@@ -52,7 +52,7 @@ fn evaluate(sizes: &[usize], operation: impl Fn(&[Tensor<1>]) -> Tensor<1>) -> V
 }
 
 #[track_caller]
-fn assert_equal(fused: &[Vec<f32>], plain: &[Vec<f32>]) {
+pub(super) fn assert_equal(fused: &[Vec<f32>], plain: &[Vec<f32>]) {
     assert_eq!(fused.len(), plain.len());
     for (index, (fused, plain)) in fused.iter().zip(plain).enumerate() {
         assert_eq!(fused.len(), plain.len());
