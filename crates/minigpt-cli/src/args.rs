@@ -177,7 +177,7 @@ pub(crate) struct SessionArgs {
     /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
-    /// What matrix products are computed in: f32, bf16, or auto: bf16 where the device has it
+    /// What matrix products are computed in: f32, bf16, f16, or auto: 16 bits where the device has them
     /// [default: the preset's, f32]
     #[arg(long)]
     pub(crate) precision: Option<PrecisionChoice>,
@@ -309,7 +309,7 @@ pub(crate) struct BenchArgs {
     /// Probability that a value is dropped while training
     #[arg(long, default_value_t = 0.1)]
     pub(crate) dropout: f64,
-    /// What matrix products are computed in: f32, bf16, or auto: bf16 where the device has it
+    /// What matrix products are computed in: f32, bf16, f16, or auto: 16 bits where the device has them
     #[arg(long, default_value = "f32")]
     pub(crate) precision: PrecisionChoice,
     /// Steps to time, after two that are not

@@ -20,6 +20,9 @@ pub struct TokenBatch {
     pub targets: Tensor<2, Int>,
     /// Number of targets that count.
     pub predicted: usize,
+    /// What the objective is multiplied by before the backward pass, and so the gradients: 1, or a
+    /// [`LossScale`](crate::LossScale)'s factor.
+    pub loss_scale: f64,
 }
 
 impl TokenBatch {
@@ -37,7 +40,7 @@ impl TokenBatch {
             predicted += window.fresh;
         }
         let tensor = |ids: Vec<i32>| Tensor::from_data(TensorData::new(ids, shape), device);
-        Self { tokens: tensor(tokens), targets: tensor(targets), predicted }
+        Self { tokens: tensor(tokens), targets: tensor(targets), predicted, loss_scale: 1.0 }
     }
 }
 
@@ -57,7 +60,7 @@ impl TokenBatch {
         let tensor =
             |ids: Vec<i32>| Tensor::from_data(TensorData::new(ids, [rows.len(), time]), device);
         let predicted = rows.iter().map(TokenRow::predicted).sum();
-        Self { tokens: tensor(tokens), targets: tensor(targets), predicted }
+        Self { tokens: tensor(tokens), targets: tensor(targets), predicted, loss_scale: 1.0 }
     }
 
     /// Tokens and targets in `count` parts of about the same number of windows, or as many as there

@@ -19,6 +19,7 @@ use crate::checkpoint::{AVERAGE_FILE, Manifest, SetWriter, TOKENIZER_FILE};
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
+use crate::loss_scale::LossScale;
 use crate::metrics::{MetricsWriter, Row, Split};
 use crate::plot::Quantity;
 use crate::progress::{Progress, validations_without_a_best};
@@ -166,16 +167,19 @@ impl Engine {
     fn step(
         &self,
         learner: &mut Learner<Trainee>,
-        batch: TokenBatch,
+        mut batch: TokenBatch,
         metrics: &mut MetricsWriter,
     ) -> Result<usize, TrainError> {
         let began = Instant::now();
         let step = self.progress.borrow().step + 1;
         // Dropout's chances follow from seed and step alone, so that no state need be saved.
         self.device.seed(self.config.training.seed.wrapping_add((step as u64) << 32));
+        let loss_scale = self.progress.borrow().loss_scale;
+        batch.loss_scale = loss_scale.map_or(1.0, LossScale::factor);
+        let scale = batch.loss_scale;
         let output = learner.train_step(batch);
-        let (gradients, norm) =
-            clip_global_norm(&learner.model(), output.grads, self.config.optimizer.grad_clip);
+        let grad_clip = self.config.optimizer.grad_clip;
+        let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, grad_clip, scale);
         learner.lr_step();
 
         let StepLoss { nats, predicted } = output.item;
@@ -183,7 +187,15 @@ impl Engine {
         let loss = nats / predicted as f64;
         let learning_rate = learner.lr_current().base();
         let mut progress = self.progress.borrow_mut();
-        if loss.is_finite() && grad_norm.is_finite() {
+        let smaller = loss_scale.and_then(LossScale::after_an_overflow);
+        let is_overflow = loss.is_finite() && !grad_norm.is_finite() && smaller.is_some();
+        if is_overflow {
+            progress.loss_scale = smaller;
+            let message =
+                format!("step {step}: 16-bit gradients overflow at a loss scale of {scale}");
+            progress.tell(TrainEvent::Skipped { message });
+        } else if loss.is_finite() && grad_norm.is_finite() {
+            progress.loss_scale = loss_scale.map(LossScale::after_a_step);
             learner.optimizer_step(gradients);
             if let Some(average) = &mut progress.average {
                 average.follow(&learner.model().valid(), step);
@@ -204,7 +216,7 @@ impl Engine {
             tokens: progress.tokens,
             loss,
             learning_rate: Some(learning_rate),
-            grad_norm: Some(grad_norm),
+            grad_norm: Some(grad_norm).filter(|_| !is_overflow),
             tokens_per_second: predicted as f64 / began.elapsed().as_secs_f64(),
             seconds: progress.seconds(),
         };
@@ -336,7 +348,8 @@ impl Engine {
     ) -> Result<(), TrainError> {
         metrics.sync()?;
         let progress = self.progress.borrow();
-        let manifest = Manifest { step: progress.step, validation, ..self.manifest.clone() };
+        let (step, loss_scale) = (progress.step, progress.loss_scale);
+        let manifest = Manifest { step, validation, loss_scale, ..self.manifest.clone() };
         let mut files = vec![(TOKENIZER_FILE, fs_err::read(self.run.tokenizer_path())?)];
         if let Some(average) = &progress.average {
             files.push((AVERAGE_FILE, average.to_bytes()?));

@@ -24,6 +24,7 @@ mod evaluation;
 mod export;
 mod finetune;
 mod likelihood;
+mod loss_scale;
 mod measure;
 mod metrics;
 mod optimizer;
@@ -76,6 +77,7 @@ pub use evaluation::Evaluation;
 pub use export::Export;
 pub use finetune::{ExampleData, FinetuneConfig, FinetuneTask, HeldOut};
 pub use likelihood::{Accuracy, Answer, TaskReport, TaskScores, answer};
+pub use loss_scale::LossScale;
 pub use measure::{time_steps, time_tokens};
 pub use metrics::{Row, Split, read_metrics};
 pub use plot::{

@@ -314,8 +314,10 @@ fn go(
     device: &Device,
     interrupter: Interrupter,
     manifest: Manifest,
-    progress: Progress,
+    mut progress: Progress,
 ) -> Result<Summary, TrainError> {
+    let is_scaled = config.training.precision.needs_loss_scale(device);
+    progress.loss_scale = is_scaled.then(|| manifest.loss_scale.unwrap_or_default());
     let length = Length::new(config, &data)?;
     let training = device.clone().autodiff();
     let first_step = progress.step;

@@ -111,7 +111,7 @@ impl TrainStep for Trainee {
             let [tokens, targets] = part;
             let loss = self.loss_sum(tokens, targets, self.label_smoothing);
             // Divided by the targets of all parts, so that their gradients add up to the batch's.
-            let gradients = (loss.objective / predicted as f64).backward();
+            let gradients = (loss.objective / (predicted as f64 / batch.loss_scale)).backward();
             accumulator.accumulate(self, GradientsParams::from_grads(gradients, self));
             let part_nats = loss.nats.inner();
             nats = Some(match nats {
@@ -140,15 +140,16 @@ pub(crate) fn take_step(
     batch: TokenBatch,
     grad_clip: f32,
 ) -> (StepLoss, Tensor<1>) {
+    let scale = batch.loss_scale;
     let output = learner.train_step(batch);
-    let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, grad_clip);
+    let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, grad_clip, scale);
     learner.lr_step();
     learner.optimizer_step(gradients);
     (output.item, norm)
 }
 
 /// Scales all gradients by one factor so that their common norm is at most `limit`, and returns
-/// them with the norm before, `[1]` ([Pascanu et al., 2013](https://arxiv.org/abs/1211.5063)).
+/// them with the norm before; both are of gradients divided by `scale`, `[1]` ([Pascanu et al., 2013](https://arxiv.org/abs/1211.5063)).
 ///
 /// burn's own clipping limits each tensor by itself. The norm stays on the device, so that the
 /// step need not wait for it.
@@ -156,15 +157,16 @@ pub(crate) fn clip_global_norm<M: Module>(
     module: &M,
     gradients: GradientsParams,
     limit: f32,
+    scale: f64,
 ) -> (GradientsParams, Tensor<1>) {
     let mut squares = SumOfSquares { gradients: &gradients, sum: None };
     module.visit(&mut squares);
     let Some(sum) = squares.sum else {
         return (gradients, Tensor::zeros([1], &module.devices()[0].clone().inner()));
     };
-    let norm = sum.sqrt();
+    let norm = sum.sqrt() / scale;
     // torch.nn.utils.clip_grad_norm_ guards the division with the same 1e-6.
-    let factor = (norm.clone() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0);
+    let factor = (norm.clone() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0) / scale;
     if is_in_memory(&factor) {
         let factor = factor.into_scalar::<f32>();
         // Most gradients of a training are within the limit.

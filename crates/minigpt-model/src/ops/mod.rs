@@ -63,7 +63,7 @@ pub(crate) fn linear(x: Tensor<3>, linear: &Linear, precision: Precision) -> Ten
         let y = Dispatch::linear(x.into_dispatch(), weight, bias, precision.of_kernels());
         return Tensor::from_dispatch(y);
     }
-    linear.forward(x)
+    plain::linear(x, linear, precision)
 }
 
 /// `c_fc`, GELU in its tanh form ([Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415)), `c_proj`:
@@ -77,7 +77,7 @@ pub(crate) fn mlp(x: Tensor<3>, c_fc: &Linear, c_proj: &Linear, precision: Preci
         let y = Dispatch::mlp(x, w_fc, b_fc, w_proj, b_proj, precision);
         return Tensor::from_dispatch(y);
     }
-    plain::mlp(x, c_fc, c_proj)
+    plain::mlp(x, c_fc, c_proj, precision)
 }
 
 /// `x` plus a branch that is dropped, both `[batch, time, n_embd]`.
@@ -135,7 +135,7 @@ pub(crate) fn linear_cross_entropy(
         let [objective, nats] = [objective, nats].map(Tensor::from_dispatch);
         return SmoothedLoss { objective, nats };
     }
-    chunked::linear_cross_entropy(hidden, head, targets, smoothing)
+    chunked::linear_cross_entropy(hidden, head, targets, smoothing, precision)
 }
 
 /// True where the kernels can work on a tensor's memory.
