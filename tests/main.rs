@@ -13,5 +13,6 @@ mod generation;
 mod gpu;
 mod interruption;
 mod learning;
+mod plan;
 mod readme;
 mod support;

@@ -35,6 +35,7 @@ mod plot;
 mod presets;
 mod pretrained;
 mod progress;
+mod proposal;
 mod protocol;
 mod renderer;
 mod report;
@@ -85,6 +86,7 @@ pub use plot::{
     draw_losses,
 };
 pub use pretrained::Pretrained;
+pub use proposal::{Budget, Ground, Proposal, TOKENS_PER_PARAMETER, USEFUL_PASSES};
 pub use protocol::Protocol;
 pub use report::{plot_title, sample};
 pub use rouge::rouge_l;

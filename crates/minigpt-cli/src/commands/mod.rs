@@ -10,6 +10,7 @@ pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod finetune;
 pub(crate) mod generate;
+pub(crate) mod plan;
 pub(crate) mod plot;
 pub(crate) mod repl;
 pub(crate) mod train;
