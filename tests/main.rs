@@ -13,4 +13,5 @@ mod gpu;
 mod interruption;
 mod learning;
 mod readme;
+mod retrieval;
 mod support;

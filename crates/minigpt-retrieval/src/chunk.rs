@@ -26,8 +26,8 @@ pub struct Passage {
 /// Cuts a text into passages of at most `words` words.
 ///
 /// A passage is whole lines as long as they fit, and ends at the first empty line after half its
-/// words; a line with more words than a passage may have is cut between words. Every word is in one
-/// passage, except that a line `<|endoftext|>` ends a passage and is in none.
+/// words. A line with more words than a passage may have is cut where a sentence ends, or else between
+/// words. Every word is in one passage, except that a line `<|endoftext|>` ends a passage and is in none.
 ///
 /// ```
 /// use minigpt_retrieval::passages;
@@ -81,7 +81,10 @@ impl Cutter<'_> {
         let words: Vec<Range<usize>> = words(&self.text[range.clone()])
             .map(|word| range.start + word.start..range.start + word.end)
             .collect();
-        for part in words.chunks(self.most) {
+        let mut rest = &words[..];
+        while !rest.is_empty() {
+            let (part, after) = rest.split_at(self.part(rest));
+            rest = after;
             if self.open.as_ref().is_some_and(|open| open.words + part.len() > self.most) {
                 self.close();
             }
@@ -95,6 +98,20 @@ impl Cutter<'_> {
             open.bytes.end = last.end;
             open.words += part.len();
         }
+    }
+
+    /// How many of a line's words come next: all that a passage may have, or as many as end a sentence.
+    fn part(&self, words: &[Range<usize>]) -> usize {
+        if words.len() <= self.most {
+            return words.len();
+        }
+        let ends_sentence = |word: &Range<usize>| {
+            let word =
+                self.text[word.clone()].trim_end_matches(['"', '\'', '”', '’', ')', '_', '*']);
+            word.ends_with(['.', '!', '?', ';'])
+        };
+        let last = words[self.most / 2..self.most].iter().rposition(ends_sentence);
+        last.map_or(self.most, |last| self.most / 2 + last + 1)
     }
 
     fn close(&mut self) {

@@ -170,6 +170,11 @@ impl Index {
         Ok(Self { folder: folder.to_owned(), fields, contents, analyzer, reader })
     }
 
+    /// Words of a passage at most.
+    pub fn words(&self) -> usize {
+        self.contents.words
+    }
+
     /// Number of texts.
     pub fn texts(&self) -> usize {
         self.contents.texts.len()

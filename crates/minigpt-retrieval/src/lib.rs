@@ -10,7 +10,7 @@ mod update;
 pub use chunk::{Passage, passages};
 pub use error::RetrievalError;
 pub use index::{Found, Index};
-pub use questions::{Hit, Question, RetrievalReport, evaluate, read_questions};
+pub use questions::{Hit, Question, Recall, RetrievalReport, evaluate, read_questions};
 pub use texts::{Text, find_texts};
 pub use update::{Changes, Progress, SkippedText, update};
 

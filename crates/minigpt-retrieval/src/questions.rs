@@ -23,7 +23,7 @@ pub struct Question {
     pub source: String,
     /// The line of that text.
     pub source_line: usize,
-    /// The answer.
+    /// The answer, in the words of that line.
     pub answer: String,
 }
 
@@ -76,11 +76,13 @@ fn parse(line: usize, text: &str) -> Result<Question, String> {
 }
 
 impl Question {
-    /// Whether a passage has the line of the answer.
+    /// Whether a passage has the line of the answer and, since it may have a part of a long line only,
+    /// the answer's words one after the other.
     pub fn is_answered_by(&self, found: &Found) -> bool {
         let passage = &found.passage;
         (passage.first_line..=passage.last_line).contains(&self.source_line)
             && self.is_from(&passage.source)
+            && folded(&passage.text).contains(&folded(&self.answer))
     }
 
     fn is_from(&self, source: &str) -> bool {
@@ -88,13 +90,18 @@ impl Question {
     }
 }
 
+/// A text in lower case with single spaces.
+fn folded(text: &str) -> String {
+    text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// How well the passages of questions were found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RetrievalReport {
     /// Number of questions.
     pub questions: usize,
-    /// With a number of passages `k`, the part of the questions whose passage is among the first `k`.
-    pub recall: Vec<(usize, f64)>,
+    /// How many of the questions have their passage among the first few.
+    pub recall: Vec<Recall>,
     /// The mean over the questions of one over the place of their passage, none counted as 0, among ten:
     /// the mean reciprocal rank ([Voorhees, 1999](https://trec.nist.gov/pubs/trec8/papers/qa_report.pdf)),
     /// cut at ten as [MS MARCO](https://arxiv.org/abs/1611.09268) does.
@@ -103,12 +110,21 @@ pub struct RetrievalReport {
     pub hits: Vec<Hit>,
 }
 
+/// The part of the questions whose passage is among the first `k`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Recall {
+    /// Number of passages looked at.
+    pub k: usize,
+    /// From 0 to 1.
+    pub recall: f64,
+}
+
 /// Where the passage of one question was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Hit {
     /// The question's line in the file.
     pub line: usize,
-    /// The place of the first passage with the line of its answer, counted from 1.
+    /// The place of the first passage that answers it, counted from 1.
     pub rank: Option<usize>,
 }
 
@@ -145,7 +161,8 @@ fn report(hits: Vec<Hit>) -> RetrievalReport {
         let sum: f64 = hits.iter().filter_map(|hit| hit.rank).map(value).sum();
         sum / questions.max(1) as f64
     };
-    let recall = WITHIN.map(|k| (k, mean(&|rank| f64::from(u8::from(rank <= k))))).to_vec();
+    let recall =
+        WITHIN.map(|k| Recall { k, recall: mean(&|rank| f64::from(u8::from(rank <= k))) }).to_vec();
     let mrr = mean(&|rank| 1.0 / rank as f64);
     RetrievalReport { questions, recall, mrr, hits }
 }
@@ -159,7 +176,9 @@ mod tests {
         let ranks = [Some(1), Some(2), None, Some(4), Some(10)];
         let hits = ranks.into_iter().enumerate().map(|(line, rank)| Hit { line, rank });
         let report = report(hits.collect());
-        assert_eq!(report.recall, [(1, 0.2), (3, 0.4), (5, 0.6), (10, 0.8)]);
+        let recall: Vec<(usize, f64)> =
+            report.recall.iter().map(|recall| (recall.k, recall.recall)).collect();
+        assert_eq!(recall, [(1, 0.2), (3, 0.4), (5, 0.6), (10, 0.8)]);
         assert!((report.mrr - (1.0 + 0.5 + 0.25 + 0.1) / 5.0).abs() < 1e-12);
     }
 
@@ -195,19 +214,21 @@ mod tests {
             question: String::new(),
             source: "b.txt".to_owned(),
             source_line: 5,
-            answer: String::new(),
+            answer: "to the sea".to_owned(),
         };
-        let found = |source: &str, first_line, last_line| Found {
+        let found = |source: &str, first_line, last_line, text: &str| Found {
             passage: crate::Passage {
                 source: source.to_owned(),
                 first_line,
                 last_line,
-                text: String::new(),
+                text: text.to_owned(),
             },
             score: 1.0,
         };
-        assert!(question.is_answered_by(&found("a/b.txt", 1, 5)));
-        assert!(!question.is_answered_by(&found("a/b.txt", 6, 9)));
-        assert!(!question.is_answered_by(&found("ab.txt", 1, 9)));
+        let text = "She walked To the\nsea.";
+        assert!(question.is_answered_by(&found("a/b.txt", 1, 5, text)));
+        assert!(!question.is_answered_by(&found("a/b.txt", 1, 5, "She walked to the")));
+        assert!(!question.is_answered_by(&found("a/b.txt", 6, 9, text)));
+        assert!(!question.is_answered_by(&found("ab.txt", 1, 9, text)));
     }
 }

@@ -20,6 +20,7 @@ mod evaluate;
 mod evaluate_tests;
 mod evaluation;
 mod export;
+mod grounding;
 mod likelihood;
 mod measure;
 mod metrics;
@@ -66,6 +67,9 @@ pub use error::TrainError;
 pub use evaluate::{ContextLoss, EvalConfig, EvalReport, FrequencyLoss, evaluate};
 pub use evaluation::Evaluation;
 pub use export::Export;
+pub use grounding::{
+    AnswerLikelihood, GroundedAnswer, GroundedQuestion, GroundingReport, grounded_prompt, grounding,
+};
 pub use likelihood::{Accuracy, Answer, TaskReport, TaskScores, answer};
 pub use measure::{time_steps, time_tokens};
 pub use metrics::{Row, Split, read_metrics};

@@ -1,5 +1,6 @@
 //! One module per subcommand.
 
+pub(crate) mod ask;
 pub(crate) mod attention;
 pub(crate) mod bench;
 pub(crate) mod compare;
@@ -8,6 +9,7 @@ pub(crate) mod devices;
 pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod generate;
+pub(crate) mod index;
 pub(crate) mod plot;
 pub(crate) mod repl;
 pub(crate) mod train;
