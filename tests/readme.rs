@@ -20,10 +20,8 @@ fn every_command_in_the_readme_runs() {
     sandbox.write("wikitext-2/train.txt", prose());
     sandbox.write("wikitext-2/valid.txt", prose());
     sandbox.write("choices.jsonl", include_str!("../crates/minigpt-train/tasks/choices.jsonl"));
-    sandbox.write(
-        "austen.jsonl",
-        include_str!("../crates/minigpt-retrieval/questions/austen.jsonl"),
-    );
+    sandbox
+        .write("austen.jsonl", include_str!("../crates/minigpt-retrieval/questions/austen.jsonl"));
     sandbox.write("cloze.jsonl", include_str!("../crates/minigpt-train/tasks/cloze.jsonl"));
 
     let (mut ran, mut left_out) = (0, Vec::new());

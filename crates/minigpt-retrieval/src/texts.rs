@@ -1,6 +1,7 @@
 //! Which texts there are, and what is in them.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::RetrievalError;
@@ -62,7 +63,7 @@ impl Text {
             Origin::Given(text) => return Ok(Reading::Text(text.clone())),
             Origin::File { path, is_named, .. } => (path, *is_named),
         };
-        let bytes = match fs_err::read(path) {
+        let bytes = match read_text(path) {
             Ok(bytes) => bytes,
             Err(error) if is_named => return Err(error.into()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Reading::Gone),
@@ -74,6 +75,21 @@ impl Text {
             Err(reason) => Ok(Reading::Skipped(reason)),
         }
     }
+}
+
+/// Bytes that are looked at before the rest of a file is read.
+const START: u64 = 8 << 10;
+
+/// A file's bytes; only the first of them where a NUL among those shows that it is no text, so that a
+/// large binary file is not read for nothing.
+fn read_text(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = fs_err::File::open(path)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(START).read_to_end(&mut bytes)?;
+    if !bytes.contains(&0) {
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// UTF-8 without a byte order mark, or what is wrong with it. NUL is UTF-8, but in no text.
@@ -92,7 +108,8 @@ fn text_of(bytes: Vec<u8>) -> Result<String, String> {
 /// [`update`](crate::update); one that is named has to be text.
 ///
 /// # Errors
-/// [`RetrievalError::Missing`] and [`RetrievalError::Io`].
+/// [`RetrievalError::Missing`], [`RetrievalError::NoText`] where folders have no file, and
+/// [`RetrievalError::Io`].
 pub fn find_texts(paths: &[PathBuf], index: &Path) -> Result<Vec<Text>, RetrievalError> {
     let index = fs_err::canonicalize(index).ok();
     let mut texts = BTreeMap::new();
@@ -106,6 +123,10 @@ pub fn find_texts(paths: &[PathBuf], index: &Path) -> Result<Vec<Text>, Retrieva
             let text = Text::file(path, true)?;
             texts.insert(text.source.clone(), text);
         }
+    }
+    if texts.is_empty() && !paths.is_empty() {
+        let places: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(RetrievalError::NoText { places: places.join(", ") });
     }
     Ok(texts.into_values().collect())
 }

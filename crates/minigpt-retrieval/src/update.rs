@@ -73,10 +73,10 @@ pub fn update(
     if !WORDS.contains(&words) {
         return Err(RetrievalError::Words { words });
     }
+    let is_new = !is_there(folder)?;
     if texts.is_empty() {
         return Err(RetrievalError::NoText { places: "no file".to_owned() });
     }
-    let is_new = !is_there(folder)?;
     let outcome = update_in(folder, is_new, texts, words, progress);
     if is_new && outcome.is_err() {
         // An index that was never one; what went wrong first is what to tell.

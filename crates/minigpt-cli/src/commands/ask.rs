@@ -205,7 +205,7 @@ fn note(trained: &TrainedModel) -> Option<String> {
     let parameters = trained.config.parameter_counts().total() as u64;
     (parameters < ANSWERS_FROM).then(|| {
         format!(
-            "note: a model of {:.1}M parameters writes what sounds right and does not know what is: \
+            "a model of {:.1}M parameters writes what sounds right and does not know what is: \
              trust the passages, not the answer",
             parameters as f64 / 1e6
         )
@@ -234,7 +234,7 @@ fn sources(args: &AskArgs, index: &Index, output: &Output<'_>) -> Result<String>
         }
     }
     if let Some(note) = &output.note {
-        text += &format!("\n{note}\n");
+        text += &format!("\nnote: {note}\n");
     }
     Ok(text)
 }
