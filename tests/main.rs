@@ -8,6 +8,7 @@ mod commands;
 mod data;
 mod evaluation;
 mod exchange;
+mod finetuning;
 mod generation;
 mod gpu;
 mod interruption;

@@ -14,6 +14,7 @@ mod format;
 mod lines;
 mod model;
 mod output;
+mod precision;
 mod progress;
 mod settings;
 mod signals;
@@ -37,6 +38,8 @@ fn main() -> ExitCode {
     keep_loaded_state_on_the_host();
     let outcome = match Cli::parse().command {
         Command::Train(args) => commands::train::run(&args),
+        Command::Finetune(args) => commands::finetune::run(&args),
+        Command::Classify(args) => commands::classify::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Complete(args) => generate::run_application(Application::Complete, &args),
         Command::Story(args) => generate::run_application(Application::Story, &args),

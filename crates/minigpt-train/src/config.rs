@@ -1,10 +1,11 @@
 //! What a run is made of: one struct per concern, and validation.
 
 use minigpt_data::{Documents, Download, ReadOptions, Source, TokenizerSpec};
-use minigpt_model::{Draw, GptConfig, Sampling};
+use minigpt_model::{Draw, GptConfig, Precision, Sampling};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
+use crate::finetune::FinetuneConfig;
 
 /// Most windows in a step, so that those of all steps can be counted.
 const MAX_BATCH_SIZE: usize = 1 << 20;
@@ -29,6 +30,9 @@ pub struct RunConfig {
     pub training: TrainingConfig,
     /// The text written at each validation.
     pub sample: SampleConfig,
+    /// What the model is tuned from and for; none of a run that trains from scratch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finetune: Option<FinetuneConfig>,
 }
 
 /// Where the text comes from and how it becomes tokens.
@@ -122,6 +126,10 @@ pub struct TrainingConfig {
     /// Parts that a step's windows go through the model in, one after the other: the same step to
     /// rounding, in less memory.
     pub accumulation: usize,
+    /// What matrix products are computed in where the device can, validations included. Absent from the
+    /// runs of versions that knew `f32` alone.
+    #[serde(default)]
+    pub precision: Precision,
     /// Passes over the training text.
     pub epochs: usize,
     /// Take this many steps instead of whole passes.
@@ -274,6 +282,7 @@ impl Default for TrainingConfig {
         Self {
             batch_size: 16,
             accumulation: 1,
+            precision: Precision::F32,
             epochs: 3,
             max_steps: None,
             max_minutes: None,

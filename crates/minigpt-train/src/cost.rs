@@ -39,13 +39,13 @@ impl Plan {
     pub fn new(config: &RunConfig, data: &TokenData, device: &Device) -> Result<Self, TrainError> {
         let (model, training) = (&config.model, &config.training);
         let length = Length::new(config, data)?;
-        let tokens =
-            length.total_steps as f64 * training.batch_size as f64 * model.block_size as f64;
+        let tokens_per_row = data.train.tokens_per_row(model.block_size);
+        let tokens = length.total_steps as f64 * training.batch_size as f64 * tokens_per_row;
         let windows = training.batch_size.div_ceil(training.accumulation);
         Ok(Self {
             parameters: model.parameter_counts(),
-            train_tokens: data.train.len(),
-            valid_tokens: data.valid.len(),
+            train_tokens: data.train.tokens(),
+            valid_tokens: data.valid.tokens(),
             length,
             steps_taken: 0,
             memory: MemoryEstimate::new(model, windows, device),

@@ -6,6 +6,7 @@ use minigpt_data::DataError;
 use minigpt_model::{ConfigError, PromptError, SamplingError, WeightsError};
 
 use crate::config::RunConfig;
+use crate::finetune::FinetuneTask;
 use crate::plot::Quantity;
 
 /// What can go wrong with a run.
@@ -142,6 +143,44 @@ pub enum TrainError {
     NoCheckpoint {
         /// The run folder.
         path: PathBuf,
+    },
+    /// No task has this name.
+    #[error("unknown task `{name}`: expected one of {known}", known = FinetuneTask::ALL.map(FinetuneTask::name).join(", "))]
+    UnknownTask {
+        /// The name given.
+        name: String,
+    },
+    /// Examples are read from files alone.
+    #[error("{source_name} is no file: expected one of examples, as .jsonl, .json, .csv or .tsv")]
+    NoExampleFile {
+        /// The source given.
+        source_name: String,
+    },
+    /// A model is of another shape than the one that shall be tuned.
+    #[error(
+        "the base is not of the configuration's shape: {reason}; leave the model's sizes as they are"
+    )]
+    OtherBase {
+        /// What differs.
+        reason: String,
+    },
+    /// The run's model tells no classes apart.
+    #[error("{path} is no classifier: expected a run of `minigpt finetune --task classify`")]
+    NotAClassifier {
+        /// The run folder.
+        path: PathBuf,
+    },
+    /// A text does not fit a classifier's context.
+    #[error(
+        "text {number} has {tokens} tokens, with the end of text, and the model's context is {block_size}: shorten it"
+    )]
+    TextTooLong {
+        /// Which of the texts, counted from 1.
+        number: usize,
+        /// Its tokens.
+        tokens: usize,
+        /// The model's context.
+        block_size: usize,
     },
     /// The run keeps no moving average of its weights.
     #[error("{path} keeps no average of its weights: train with training.ema_decay")]

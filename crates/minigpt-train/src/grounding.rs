@@ -1,6 +1,6 @@
 //! Answers from passages: the prompt, and what the passages are worth to a model.
 
-use minigpt_data::Tokenizer;
+use minigpt_data::{Template, Tokenizer};
 use minigpt_model::Gpt;
 use serde::Serialize;
 
@@ -10,20 +10,22 @@ use crate::likelihood::{Request, likelihoods};
 
 /// A question after the passages that may answer it. They come best first and stand best last, next to
 /// the question, where a model makes most of them
-/// ([Liu et al., 2023](https://arxiv.org/abs/2307.03172)).
+/// ([Liu et al., 2023](https://arxiv.org/abs/2307.03172)). A model that was tuned by a template is asked
+/// by it, with the passages as the input.
 ///
 /// ```
 /// use minigpt_train::grounded_prompt;
 ///
 /// let passages = ["Anne walked home.", "Anne likes the sea."].map(str::to_owned);
-/// let prompt = grounded_prompt(&passages, "Who walked home?");
+/// let prompt = grounded_prompt(None, &passages, "Who walked home?");
 /// assert_eq!(prompt, "Anne likes the sea.\n\nAnne walked home.\n\nQ: Who walked home?\nA:");
 /// ```
-pub fn grounded_prompt(passages: &[String], question: &str) -> String {
-    let mut prompt: String =
-        passages.iter().rev().map(|passage| format!("{}\n\n", passage.trim())).collect();
-    prompt += &Application::Ask.prompt(question);
-    prompt
+pub fn grounded_prompt(template: Option<&Template>, passages: &[String], question: &str) -> String {
+    let texts: Vec<&str> = passages.iter().rev().map(|passage| passage.trim()).collect();
+    match template {
+        Some(template) => template.prompt(question, &texts.join("\n\n")),
+        None => [texts, vec![&Application::Ask.prompt(question)]].concat().join("\n\n"),
+    }
 }
 
 /// A question with the answer it should get and the passages found for it.
@@ -94,7 +96,7 @@ pub struct GroundedAnswer {
 ///     answer: "Anne".to_owned(),
 ///     passages: vec!["Anne walked.".to_owned()],
 /// };
-/// let report = grounding(&model, &tokenizer, &[question], 16, &mut |_done, _total| {})?;
+/// let report = grounding(&model, &tokenizer, None, &[question], 16, &mut |_done, _total| {})?;
 /// // A space and four letters, each one of 257.
 /// assert!((report.without.nats_per_token - 257f64.ln()).abs() < 0.5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -105,6 +107,7 @@ pub struct GroundedAnswer {
 pub fn grounding(
     model: &Gpt,
     tokenizer: &Tokenizer,
+    template: Option<&Template>,
     questions: &[GroundedQuestion],
     batch_size: usize,
     progress: &mut dyn FnMut(usize, usize),
@@ -113,8 +116,10 @@ pub fn grounding(
     let mut requests = Vec::new();
     for (question, other) in questions.iter().zip(others) {
         for passages in [&[][..], &question.passages, &other.passages] {
-            let prompt = grounded_prompt(passages, &question.question);
-            let request = Request::new(tokenizer, &prompt, &format!(" {}", question.answer))?;
+            let prompt = grounded_prompt(template, passages, &question.question);
+            let space = if template.is_some() { "" } else { " " };
+            let answer = format!("{space}{}", question.answer);
+            let request = Request::new(tokenizer, &prompt, &answer)?;
             let (tokens, block_size) = (request.continuation.len(), model.block_size());
             if tokens > block_size {
                 let answer = question.answer.clone();
@@ -175,7 +180,7 @@ mod tests {
         let model =
             Gpt::init(&GptConfig::tiny(tokenizer.vocab_size()), 3, &Device::flex()).unwrap();
         let questions = questions();
-        let report = grounding(&model, &tokenizer, &questions, 2, &mut |_, _| {}).unwrap();
+        let report = grounding(&model, &tokenizer, None, &questions, 2, &mut |_, _| {}).unwrap();
         let passages = [&[][..], &questions[1].passages, &questions[0].passages];
         let answers = &report.answers[1];
         for (passages, nats) in
@@ -183,7 +188,7 @@ mod tests {
         {
             let choice = MultipleChoice {
                 line: 1,
-                question: grounded_prompt(passages, &questions[1].question),
+                question: grounded_prompt(None, passages, &questions[1].question),
                 choices: vec![questions[1].answer.clone(), "no".to_owned()],
                 answer: 0,
             };
@@ -203,7 +208,7 @@ mod tests {
         let model =
             Gpt::init(&GptConfig::tiny(tokenizer.vocab_size()), 3, &Device::flex()).unwrap();
         let long = GroundedQuestion { answer: "sea".repeat(20), ..questions().remove(0) };
-        let error = grounding(&model, &tokenizer, &[long], 2, &mut |_, _| {}).unwrap_err();
+        let error = grounding(&model, &tokenizer, None, &[long], 2, &mut |_, _| {}).unwrap_err();
         assert!(
             error.to_string().contains("has 61 tokens, and the model's context is 32"),
             "{error}"

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use burn::train::Learner;
-use minigpt_model::{Generator, Gpt, GptConfig, Sampling};
+use minigpt_model::{Generator, Gpt, GptConfig, Precision, Sampling};
 
 use crate::batches::TokenBatch;
 use crate::config::{OptimizerConfig, OptimizerKind, ScheduleConfig};
@@ -22,11 +22,12 @@ pub fn time_steps(
     config: &GptConfig,
     batch_size: usize,
     steps: usize,
+    precision: Precision,
     device: &Device,
     mut watch: impl FnMut(f64),
 ) -> Result<(), TrainError> {
     let device = device.clone().autodiff();
-    let model = Gpt::init(config, 0, &device)?;
+    let model = Gpt::init(config, 0, &device)?.with_precision(precision);
     let adamw = OptimizerConfig { kind: OptimizerKind::AdamW, ..OptimizerConfig::default() };
     let schedule = Schedule::new(ScheduleConfig::cosine(3e-4, 1), steps);
     let mut learner = Learner::new(Trainee::new(model, 1, 0.0), optimizer(&adamw), schedule);
@@ -37,7 +38,7 @@ pub fn time_steps(
     let random = || Tensor::<2, Int>::random(shape, ids, &device);
     for _ in 0..steps {
         let predicted = batch_size * config.block_size;
-        let batch = TokenBatch { tokens: random(), targets: random(), predicted };
+        let batch = TokenBatch { tokens: random(), targets: random(), predicted, loss_scale: 1.0 };
         let began = Instant::now();
         let (loss, _) = take_step(&mut learner, batch, adamw.grad_clip);
         // Waits for the device.
@@ -75,11 +76,11 @@ mod tests {
     fn every_step_and_token_has_its_time() {
         let (config, device) = (GptConfig::tiny(50), Device::flex());
         let (mut steps, mut tokens) = (0, 0);
-        time_steps(&config, 2, 3, &device, |_| steps += 1).unwrap();
+        time_steps(&config, 2, 3, Precision::F32, &device, |_| steps += 1).unwrap();
         // More than the context, so that the cache is filled anew.
         time_tokens(&config, 40, &device, |_| tokens += 1).unwrap();
         assert_eq!((steps, tokens), (3, 40));
         let uneven = GptConfig { n_head: 3, ..config };
-        assert!(time_steps(&uneven, 2, 3, &device, |_| ()).is_err());
+        assert!(time_steps(&uneven, 2, 3, Precision::Bf16, &device, |_| ()).is_err());
     }
 }

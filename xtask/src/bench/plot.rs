@@ -68,12 +68,9 @@ fn panel(
     size: Size,
     quantity: Quantity,
 ) -> Result<()> {
-    let programs: Vec<Program> = measured
-        .first()
-        .map(|one| one.programs.iter().map(|(program, _)| *program).collect())
-        .unwrap_or_default();
+    let programs = Program::few(true);
     let lines: Vec<Vec<(f64, f64)>> =
-        (0..programs.len()).map(|program| line(measured, program, size, quantity)).collect();
+        programs.iter().map(|program| line(measured, *program, size, quantity)).collect();
     let most = |axis: fn(&(f64, f64)) -> f64| lines.iter().flatten().map(axis).fold(0.0, f64::max);
     let (x, y) = (1.05 * most(|point| point.0), 1.1 * most(|point| point.1));
     let mut chart = ChartBuilder::on(area)
@@ -93,6 +90,9 @@ fn panel(
         .y_label_formatter(&|y| format!("{y:.0}"))
         .draw()?;
     for ((program, points), colour) in programs.iter().zip(lines).zip(COLOURS) {
+        if points.is_empty() {
+            continue;
+        }
         let marks = points.iter().map(|point| Circle::new(*point, 5, colour.filled()));
         chart.draw_series(marks)?;
         chart
@@ -112,7 +112,7 @@ fn panel(
 /// The points of one program in the shapes that differ from the small one in this size alone.
 fn line(
     measured: &[Measured],
-    program: usize,
+    program: Program,
     (_, size): Size,
     (_, quantity): Quantity,
 ) -> Vec<(f64, f64)> {
@@ -122,7 +122,7 @@ fn line(
             let mut shape = one.shape;
             let x = *size(&mut shape);
             *size(&mut shape) = *size(&mut SMALL.clone());
-            let figures = &one.programs.get(program)?.1;
+            let (_, figures) = one.programs.iter().find(|(other, _)| *other == program)?;
             (shape == SMALL).then_some((x as f64, quantity(figures)?))
         })
         .collect();

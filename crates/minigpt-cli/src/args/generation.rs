@@ -106,6 +106,9 @@ pub(crate) struct GenerateArgs {
     /// A file of prompts, one a line, that are continued together
     #[arg(long, value_name = "FILE", conflicts_with_all = ["prompt", "logprobs", "beams"])]
     pub(crate) prompts: Option<PathBuf>,
+    /// Continue prompts as they are, though the model was tuned to be asked otherwise
+    #[arg(long)]
+    pub(crate) raw: bool,
     /// Tokens to write at most; <|endoftext|> ends earlier
     #[arg(long, default_value_t = 100)]
     pub(crate) max_tokens: usize,

@@ -77,7 +77,7 @@ fn answer(args: &AskArgs, index: &Index) -> Result<()> {
     } else if let Some(trained) = &trained {
         let budget = Budget::new(args, trained)?;
         read = budget.excerpts(index, trained, question, &found)?;
-        let prompt = grounded_prompt(&read, question);
+        let prompt = grounded_prompt(trained.template()?.as_ref(), &read, question);
         let options = TextOptions { max_tokens: budget.answer, ..options };
         output.answer = Some(stream(trained, &prompt, &options, is_json)?);
         output.prompt = Some(prompt);
@@ -160,8 +160,9 @@ impl Budget {
         question: &str,
         found: &[Found],
     ) -> Result<Vec<String>> {
+        let template = trained.template()?;
         let mut fits = |passages: &[String]| -> Result<bool> {
-            let prompt = grounded_prompt(passages, question);
+            let prompt = grounded_prompt(template.as_ref(), passages, question);
             Ok(trained.tokenizer.encode(&prompt)?.len() <= self.prompt)
         };
         let excerpts = index.excerpts(question, found, &mut fits)?;
@@ -282,6 +283,7 @@ fn measure(args: &AskArgs, index: &Index, path: &Path) -> Result<()> {
         answers = Some(grounding(
             &trained.model,
             &trained.tokenizer,
+            trained.template()?.as_ref(),
             &asked,
             BATCH_SIZE,
             &mut |done, _total| progress.show(done),

@@ -62,7 +62,8 @@ impl Watch {
 fn train(config: &GptConfig, args: &BenchArgs, device: &Device) -> Result<Report> {
     let mut watch = Watch::default();
     let steps = args.steps + WARM_UP;
-    time_steps(config, args.batch, steps, device, |seconds| watch.step(seconds))?;
+    let precision = args.precision.resolve(device);
+    time_steps(config, args.batch, steps, precision, device, |seconds| watch.step(seconds))?;
     Ok(Report::new(config, &watch, args.batch * args.context))
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
         log_probabilities: false,
     };
     let trained = TrainedModel::load(&named_or_newest(args.run.as_ref())?, &args.model)?;
+    let template = trained.template()?;
     eprintln!("a line is a turn; /reset forgets, /quit ends");
 
     let mut conversation: Option<TextGenerator<'_>> = None;
@@ -44,13 +45,20 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
         }
         let spoken = match &mut conversation {
             None => {
-                let prompt = if args.qa { Application::Ask.prompt(&line) } else { line };
+                let prompt = match (&template, args.qa) {
+                    (Some(template), _) => template.prompt(&line, ""),
+                    (None, true) => Application::Ask.prompt(&line),
+                    (None, false) => line,
+                };
                 let started =
                     TextGenerator::new(&trained.model, &trained.tokenizer, &prompt, &options);
                 started.map(|generator| conversation.insert(generator))
             }
             Some(talk) => {
-                let line = next_turn(&line, talk.stopped_by(), args.qa);
+                let line = match &template {
+                    Some(template) => template.prompt(&line, ""),
+                    None => next_turn(&line, talk.stopped_by(), args.qa),
+                };
                 talk.say(&line, &options).map(|()| talk)
             }
         };

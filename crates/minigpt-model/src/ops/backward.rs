@@ -7,7 +7,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Flex, TensorMetadata};
-use minigpt_ops::{Dropout, RowStatistics};
+use minigpt_ops::{Dropout, Precision, RowStatistics};
 
 use super::fused::{
     self, FlexTensor, Fused, Ids, attention_shape, contiguous, dropped, last_dim, scalars, tensor,
@@ -43,10 +43,11 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self> {
         let ([x, weight, bias], nodes) = split([x, weight, bias]);
-        let y = fused::linear(&x, &weight, &bias);
-        record::<_, C, _>(Linear, nodes, y, (x, weight))
+        let y = fused::linear(&x, &weight, &bias, precision);
+        record::<_, C, _>(Linear, nodes, y, (x, weight, precision))
     }
 
     fn mlp(
@@ -55,11 +56,12 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         b_fc: FloatTensor<Self>,
         w_proj: FloatTensor<Self>,
         b_proj: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self> {
         let ([x, w_fc, b_fc, w_proj, b_proj], nodes) = split([x, w_fc, b_fc, w_proj, b_proj]);
-        let hidden = fused::project(&x, &w_fc);
-        let y = fused::linear(&fused::bias_gelu(&hidden, &b_fc), &w_proj, &b_proj);
-        record::<_, C, _>(Mlp, nodes, y, MlpState { x, hidden, w_fc, b_fc, w_proj })
+        let hidden = fused::project(&x, &w_fc, precision);
+        let y = fused::linear(&fused::bias_gelu(&hidden, &b_fc), &w_proj, &b_proj, precision);
+        record::<_, C, _>(Mlp, nodes, y, MlpState { x, hidden, w_fc, b_fc, w_proj, precision })
     }
 
     fn residual_dropout(
@@ -88,10 +90,12 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         head: FloatTensor<Self>,
         targets: IntTensor<Self>,
         smoothing: f64,
+        precision: Precision,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         if !hidden.is_tracked() && !head.is_tracked() {
             let [hidden, head] = [hidden, head].map(FloatTensor::<Self>::into_primitive);
-            let (objective, nats) = Flex::linear_cross_entropy(hidden, head, targets, smoothing);
+            let (objective, nats) =
+                Flex::linear_cross_entropy(hidden, head, targets, smoothing, precision);
             return (FloatTensor::<Self>::new(objective), FloatTensor::<Self>::new(nats));
         }
         let targets = Ids::new(targets);
@@ -99,6 +103,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let (mut d_hidden, mut d_head) =
             (buffer(values(&hidden).len()), buffer(values(&head).len()));
         let loss = minigpt_ops::linear_cross_entropy_with_gradients(
+            precision,
             values(&hidden),
             values(&head),
             targets.values(),
@@ -213,23 +218,36 @@ struct Linear;
 
 impl Backward<Flex, 3> for Linear {
     /// Input and weight.
-    type State = (FlexTensor, FlexTensor);
+    type State = (FlexTensor, FlexTensor, Precision);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
-        let (x, weight) = &ops.state;
-        let gradients = linear_backward(x, weight, &dy);
+        let (x, weight, precision) = &ops.state;
+        let gradients = linear_backward(x, weight, &dy, *precision);
         register(parents(&ops), grads, gradients);
     }
 }
 
 /// Gradients of input, weight and bias.
-fn linear_backward(x: &FlexTensor, weight: &FlexTensor, dy: &FlexTensor) -> [FlexTensor; 3] {
+fn linear_backward(
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    dy: &FlexTensor,
+    precision: Precision,
+) -> [FlexTensor; 3] {
     let width = last_dim(weight);
     let [mut dx, mut d_weight] = [x, weight].map(|input| buffer(values(input).len()));
     let mut d_bias = buffer(width);
     let (x_values, dy) = (values(x), values(dy));
-    minigpt_ops::linear_backward(x_values, values(weight), dy, &mut dx, &mut d_weight, &mut d_bias);
+    minigpt_ops::linear_backward(
+        precision,
+        x_values,
+        values(weight),
+        dy,
+        &mut dx,
+        &mut d_weight,
+        &mut d_bias,
+    );
     [tensor(dx, x.shape()), tensor(d_weight, weight.shape()), tensor(d_bias, [width])]
 }
 
@@ -244,6 +262,7 @@ struct MlpState {
     w_fc: FlexTensor,
     b_fc: FlexTensor,
     w_proj: FlexTensor,
+    precision: Precision,
 }
 
 impl Backward<Flex, 5> for Mlp {
@@ -251,9 +270,10 @@ impl Backward<Flex, 5> for Mlp {
 
     fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, _: &mut Checkpointer) {
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
-        let MlpState { x, hidden, w_fc, b_fc, w_proj } = &ops.state;
+        let MlpState { x, hidden, w_fc, b_fc, w_proj, precision } = &ops.state;
         let activated = fused::bias_gelu(hidden, b_fc);
-        let [d_activated, d_w_proj, d_b_proj] = linear_backward(&activated, w_proj, &dy);
+        let [d_activated, d_w_proj, d_b_proj] =
+            linear_backward(&activated, w_proj, &dy, *precision);
         drop(activated);
 
         let width = last_dim(w_fc);
@@ -269,7 +289,15 @@ impl Backward<Flex, 5> for Mlp {
 
         let [mut dx, mut d_w_fc] = [x, w_fc].map(|input| buffer(values(input).len()));
         let n = d_hidden.len() / width;
-        minigpt_ops::project_backward(n, values(x), values(w_fc), &d_hidden, &mut dx, &mut d_w_fc);
+        minigpt_ops::project_backward(
+            *precision,
+            n,
+            values(x),
+            values(w_fc),
+            &d_hidden,
+            &mut dx,
+            &mut d_w_fc,
+        );
         let gradients = [
             tensor(dx, x.shape()),
             tensor(d_w_fc, w_fc.shape()),

@@ -26,6 +26,7 @@ pub(crate) use dropout::Dropout;
 use {burn::backend::Dispatch, burn::tensor::DType, fused::Fused};
 
 use crate::loss::SmoothedLoss;
+use crate::precision::Precision;
 
 /// Token ids `[batch, time]` at the first positions to `[batch, time, n_embd]`: rows of `wte`
 /// `[vocab_size, n_embd]` plus rows of `wpe` `[block_size, n_embd]`, dropped.
@@ -54,27 +55,29 @@ pub(crate) fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Te
 }
 
 /// `x · weight + bias`: `[batch, time, from]` to `[batch, time, to]`.
-pub(crate) fn linear(x: Tensor<3>, linear: &Linear) -> Tensor<3> {
+pub(crate) fn linear(x: Tensor<3>, linear: &Linear, precision: Precision) -> Tensor<3> {
     #[cfg(feature = "cpu")]
     if is_fused(&x)
         && let Some([weight, bias]) = parts(linear)
     {
-        return Tensor::from_dispatch(Dispatch::linear(x.into_dispatch(), weight, bias));
+        let y = Dispatch::linear(x.into_dispatch(), weight, bias, precision.of_kernels());
+        return Tensor::from_dispatch(y);
     }
-    linear.forward(x)
+    plain::linear(x, linear, precision)
 }
 
 /// `c_fc`, GELU in its tanh form ([Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415)), `c_proj`:
 /// `[batch, time, n_embd]` to the same shape. The fused body keeps what GELU gets and not what it gives.
-pub(crate) fn mlp(x: Tensor<3>, c_fc: &Linear, c_proj: &Linear) -> Tensor<3> {
+pub(crate) fn mlp(x: Tensor<3>, c_fc: &Linear, c_proj: &Linear, precision: Precision) -> Tensor<3> {
     #[cfg(feature = "cpu")]
     if is_fused(&x)
         && let (Some([w_fc, b_fc]), Some([w_proj, b_proj])) = (parts(c_fc), parts(c_proj))
     {
-        let y = Dispatch::mlp(x.into_dispatch(), w_fc, b_fc, w_proj, b_proj);
+        let (x, precision) = (x.into_dispatch(), precision.of_kernels());
+        let y = Dispatch::mlp(x, w_fc, b_fc, w_proj, b_proj, precision);
         return Tensor::from_dispatch(y);
     }
-    plain::mlp(x, c_fc, c_proj)
+    plain::mlp(x, c_fc, c_proj, precision)
 }
 
 /// `x` plus a branch that is dropped, both `[batch, time, n_embd]`.
@@ -121,16 +124,18 @@ pub(crate) fn linear_cross_entropy(
     head: Tensor<2>,
     targets: Tensor<1, Int>,
     smoothing: f64,
+    precision: Precision,
 ) -> SmoothedLoss {
     #[cfg(feature = "cpu")]
     if is_fused(&hidden) {
         let (hidden, head) = (hidden.into_dispatch(), head.into_dispatch());
+        let (targets, precision) = (targets.into_dispatch(), precision.of_kernels());
         let (objective, nats) =
-            Dispatch::linear_cross_entropy(hidden, head, targets.into_dispatch(), smoothing);
+            Dispatch::linear_cross_entropy(hidden, head, targets, smoothing, precision);
         let [objective, nats] = [objective, nats].map(Tensor::from_dispatch);
         return SmoothedLoss { objective, nats };
     }
-    chunked::linear_cross_entropy(hidden, head, targets, smoothing)
+    chunked::linear_cross_entropy(hidden, head, targets, smoothing, precision)
 }
 
 /// True where the kernels can work on a tensor's memory.

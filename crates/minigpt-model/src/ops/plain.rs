@@ -4,9 +4,10 @@
 use std::f64::consts::FRAC_2_PI;
 
 use burn::nn::Linear;
-use burn::tensor::{Bool, Device, Int, Tensor, activation};
+use burn::tensor::{Bool, Device, FloatDType, Int, Tensor, activation};
 
 use super::dropout::Dropout;
+use crate::precision::Precision;
 
 /// Added to the variance in every LayerNorm, GPT-2's value.
 pub(super) const LAYER_NORM_EPSILON: f64 = 1e-5;
@@ -35,8 +36,31 @@ pub(super) fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Te
     normal * weight.unsqueeze() + bias.unsqueeze()
 }
 
-pub(super) fn mlp(x: Tensor<3>, c_fc: &Linear, c_proj: &Linear) -> Tensor<3> {
-    c_proj.forward(gelu(c_fc.forward(x)))
+pub(super) fn mlp(x: Tensor<3>, c_fc: &Linear, c_proj: &Linear, precision: Precision) -> Tensor<3> {
+    linear(gelu(linear(x, c_fc, precision)), c_proj, precision)
+}
+
+pub(super) fn linear(x: Tensor<3>, linear: &Linear, precision: Precision) -> Tensor<3> {
+    if precision.of_tensors(&x.device()).is_none() {
+        return linear.forward(x);
+    }
+    let y = product(x, linear.weight.val().unsqueeze(), precision);
+    match &linear.bias {
+        Some(bias) => y + bias.val().unsqueeze(),
+        None => y,
+    }
+}
+
+/// `a · b`, in the type of `precision` where the device has it.
+pub(super) fn product<const D: usize>(
+    a: Tensor<D>,
+    b: Tensor<D>,
+    precision: Precision,
+) -> Tensor<D> {
+    match precision.of_tensors(&a.device()) {
+        None => a.matmul(b),
+        Some(dtype) => a.cast(dtype).matmul(b.cast(dtype)).cast(FloatDType::F32),
+    }
 }
 
 /// Written as `x · sigmoid(2u)`, which is the same function: a profile of burn's own on a CPU showed

@@ -107,7 +107,7 @@ proptest! {
     fn linear_equals_the_plain_one((batch, time, width) in shapes(), to in 1usize..40) {
         let run = || evaluate(&[batch * time * width, width * to, to], |inputs| {
             let x = permuted(&inputs[0], batch, time, width);
-            linear(x, &layer(&inputs[1], &inputs[2])).flatten(0, 2)
+            linear(x, &layer(&inputs[1], &inputs[2]), Precision::F32).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -117,7 +117,8 @@ proptest! {
         let sizes = [batch * time * width, width * inner, inner, inner * width, width];
         let run = || evaluate(&sizes, |inputs| {
             let x = permuted(&inputs[0], batch, time, width);
-            mlp(x, &layer(&inputs[1], &inputs[2]), &layer(&inputs[3], &inputs[4])).flatten(0, 2)
+            let layers = [1, 3].map(|first| layer(&inputs[first], &inputs[first + 1]));
+            mlp(x, &layers[0], &layers[1], Precision::F32).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -190,8 +191,8 @@ proptest! {
                 loss(hidden, head, Tensor::from_data(targets, &device))
             })
         };
-        let fused = run(&|h, w, t| linear_cross_entropy(h, w, t, smoothing).objective);
-        let chunked = run(&|h, w, t| chunked::in_chunks(h, w, t, smoothing, rows).objective);
+        let fused = run(&|h, w, t| linear_cross_entropy(h, w, t, smoothing, Precision::F32).objective);
+        let chunked = run(&|h, w, t| chunked::in_chunks(h, w, t, smoothing, rows, Precision::F32).objective);
         let textbook = run(&|h, w, t| textbook_loss(h, w, t, smoothing));
         assert_equal(&fused, &textbook);
         assert_equal(&chunked, &textbook);
@@ -219,7 +220,8 @@ fn smoothing_mixes_the_token_with_the_whole_vocabulary() {
         // Logits are `hidden` itself under an identity head.
         let hidden = Tensor::<2>::from_floats([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]], &device);
         let targets = Tensor::<1, Int>::from_ints([2, IGNORE_INDEX], &device);
-        linear_cross_entropy(hidden, Tensor::<2>::eye(3, &device), targets, 0.1)
+        let head = Tensor::<2>::eye(3, &device);
+        linear_cross_entropy(hidden, head, targets, 0.1, Precision::F32)
     };
     for loss in [loss(), plainly(loss)] {
         // torch.nn.functional.cross_entropy([[1, 2, .5]], [2], label_smoothing=.0 and .1)
@@ -243,11 +245,11 @@ fn gelu_and_its_gradient_equal_burns() {
 static GENERATOR: Mutex<()> = Mutex::new(());
 
 /// The losses of some steps on one batch, dropout at `rate`.
-fn losses(steps: usize, rate: f64) -> Vec<f32> {
+fn losses(steps: usize, rate: f64, precision: Precision) -> Vec<f32> {
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     let device = Device::flex().autodiff();
     let config = GptConfig::new(211, 24, 2, 3, 33).with_dropout(rate);
-    let mut model = Gpt::init(&config, 4, &device).unwrap();
+    let mut model = Gpt::init(&config, 4, &device).unwrap().with_precision(precision);
     let mut optimizer = AdamWConfig::new().init();
     let row = |seed| {
         Tensor::<2, Int>::from_data(TensorData::new(ids(5 * 23, 211, seed), [5, 23]), &device)
@@ -264,7 +266,8 @@ fn losses(steps: usize, rate: f64) -> Vec<f32> {
 
 #[test]
 fn a_hundred_steps_lose_as_the_plain_ones_do() {
-    let (fused, plain) = (losses(100, 0.0), plainly(|| losses(100, 0.0)));
+    let fused = losses(100, 0.0, Precision::F32);
+    let plain = plainly(|| losses(100, 0.0, Precision::F32));
     assert!(plain[99] < 0.95 * plain[0], "{} to {}: nothing was learnt", plain[0], plain[99]);
     for (step, (fused, plain)) in fused.iter().zip(&plain).enumerate() {
         let difference = (fused / plain - 1.0).abs();
@@ -274,13 +277,40 @@ fn a_hundred_steps_lose_as_the_plain_ones_do() {
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    let with = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| losses(10, 0.1))
-    };
-    let one = with(1);
-    assert_eq!(one, with(2));
-    assert_ne!(one, losses(10, 0.0), "nothing was dropped");
+    for precision in [Precision::F32, Precision::Bf16] {
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| losses(10, 0.1, precision))
+        };
+        let one = with(1);
+        assert_eq!(one, with(2));
+        assert_ne!(one, losses(10, 0.0, precision), "nothing was dropped");
+    }
+}
+
+/// On the CPU, whose backend has 16-bit floats, but behind the kernels.
+#[test]
+fn f16_learns_as_f32_does_by_plain_operations() {
+    let [exact, rounded] =
+        [Precision::F32, Precision::F16].map(|it| plainly(|| losses(100, 0.0, it)));
+    assert_ne!(exact, rounded, "nothing was rounded");
+    for (step, (exact, rounded)) in exact.iter().zip(&rounded).enumerate() {
+        let difference = (rounded / exact - 1.0).abs();
+        assert!(difference < 5e-3, "step {step}: {rounded} is not {exact}");
+    }
+    assert!(!Precision::F16.is_native(&Device::flex()), "the kernels have no such numbers");
+    assert!(plainly(|| Precision::F16.needs_loss_scale(&Device::flex())));
+}
+
+#[test]
+fn bf16_learns_as_f32_does() {
+    let [exact, rounded] = [Precision::F32, Precision::Bf16].map(|it| losses(100, 0.0, it));
+    let native = Precision::Bf16.is_native(&Device::flex());
+    assert_eq!(exact != rounded, native, "rounded where there are instructions, and only there");
+    for (step, (exact, rounded)) in exact.iter().zip(&rounded).enumerate() {
+        let difference = (rounded / exact - 1.0).abs();
+        assert!(difference < 5e-3, "step {step}: {rounded} is not {exact}");
+    }
 }
 
 #[test]
