@@ -15,4 +15,5 @@ mod interruption;
 mod learning;
 mod plan;
 mod readme;
+mod retrieval;
 mod support;

@@ -11,10 +11,11 @@ use clap::{Args, ValueEnum};
 use crate::cargo::{self, cargo};
 
 /// The crates that others may build on, in the order of their dependencies.
-const LIBRARIES: [&str; 4] = ["minigpt-ops", "minigpt-model", "minigpt-data", "minigpt-train"];
+const LIBRARIES: [&str; 5] =
+    ["minigpt-ops", "minigpt-model", "minigpt-data", "minigpt-retrieval", "minigpt-train"];
 
 /// What the model crate must never need: it is for people who bring their own program.
-const NOT_IN_MODEL: [&str; 4] = ["tokenizers", "plotters", "clap", "burn-train"];
+const NOT_IN_MODEL: [&str; 5] = ["tokenizers", "tantivy", "plotters", "clap", "burn-train"];
 
 /// A step of CI; the order here is the order of running, cheapest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,6 +4,7 @@ mod evaluation;
 mod finetuning;
 mod generation;
 mod plan;
+mod retrieval;
 
 use std::path::PathBuf;
 
@@ -21,6 +22,7 @@ pub(crate) use generation::{
     WriteArgs,
 };
 pub(crate) use plan::PlanArgs;
+pub(crate) use retrieval::{AskArgs, IndexArgs};
 
 /// Train a small GPT, look at it, and let it write.
 #[derive(Debug, Parser)]
@@ -52,11 +54,10 @@ pub(crate) enum Command {
   minigpt story \"a magical forest\" --run runs/austen
   minigpt story \"a lost letter\" --no-repeat-ngram 4")]
     Story(ApplicationArgs),
-    /// Answer a question, 100 tokens
-    #[command(after_help = "Examples:
-  minigpt ask \"What is machine learning?\" --run runs/austen
-  minigpt ask \"Who is Emma?\" --greedy")]
-    Ask(ApplicationArgs),
+    /// Answer a question, 100 tokens, from an index of your texts if there is one
+    Ask(AskArgs),
+    /// Keep the passages of your texts in an index for `minigpt ask`
+    Index(IndexArgs),
     /// Write with the model in turns; it remembers what was said
     Repl(ReplArgs),
     /// Draw what each head attends to, and name its habit

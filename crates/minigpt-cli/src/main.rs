@@ -11,6 +11,7 @@ mod commands;
 mod device;
 mod evaluation;
 mod format;
+mod lines;
 mod model;
 mod output;
 mod precision;
@@ -44,7 +45,8 @@ fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Complete(args) => generate::run_application(Application::Complete, &args),
         Command::Story(args) => generate::run_application(Application::Story, &args),
-        Command::Ask(args) => generate::run_application(Application::Ask, &args),
+        Command::Ask(args) => commands::ask::run(&args),
+        Command::Index(args) => commands::index::run(&args),
         Command::Repl(args) => commands::repl::run(&args),
         Command::Attention(args) => commands::attention::run(&args),
         Command::Export(args) => commands::export::run(&args),

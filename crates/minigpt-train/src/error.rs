@@ -261,6 +261,18 @@ pub enum TrainError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A reference answer is longer than the model's context.
+    #[error(
+        "answer {answer:?} has {tokens} tokens, and the model's context is {block_size}: expected a shorter one"
+    )]
+    Answer {
+        /// The answer.
+        answer: String,
+        /// Its tokens.
+        tokens: usize,
+        /// The context.
+        block_size: usize,
+    },
     /// A task's file is empty.
     #[error("{path} holds no questions: expected a JSON object a line")]
     EmptyTask {

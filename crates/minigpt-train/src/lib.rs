@@ -23,6 +23,7 @@ mod evaluate_tests;
 mod evaluation;
 mod export;
 mod finetune;
+mod grounding;
 mod likelihood;
 mod loss_scale;
 mod measure;
@@ -77,6 +78,9 @@ pub use evaluate::{ContextLoss, EvalConfig, EvalReport, FrequencyLoss, evaluate}
 pub use evaluation::Evaluation;
 pub use export::Export;
 pub use finetune::{ExampleData, FinetuneConfig, FinetuneTask, HeldOut};
+pub use grounding::{
+    AnswerLikelihood, GroundedAnswer, GroundedQuestion, GroundingReport, grounded_prompt, grounding,
+};
 pub use likelihood::{Accuracy, Answer, TaskReport, TaskScores, answer};
 pub use loss_scale::LossScale;
 pub use measure::{time_steps, time_tokens};
