@@ -1,0 +1,69 @@
+//! `minigpt finetune --lora`, and what its adapter is good for.
+
+use serde_json::Value;
+
+use crate::support::{Sandbox, prose, train_losses};
+
+const LORA: &str = "finetune runs/base --task lm --data letters.txt --device cpu --max-steps 30 --eval-every 15 --learning-rate 1e-2 --set schedule.warmup_steps=1 --lora 4 --lora-alpha 8 --lora-dropout 0.1 --lora-targets c_attn,c_fc --name adapted";
+
+/// A base model that has learnt the prose, and other text.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    sandbox.write("letters.txt", prose().replace("In the morning", "Dear Jane, today"));
+    let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 60 --eval-every 60 --name base";
+    sandbox.succeeds(&train.split(' ').collect::<Vec<_>>());
+    sandbox
+}
+
+fn text(sandbox: &Sandbox, model: &str, more: &[&str]) -> String {
+    let args = ["generate", model, "--prompt", "Dear", "--greedy", "--max-tokens", "20"];
+    let json = sandbox.succeeds(&[&args[..], &["--json", "--device", "cpu"], more].concat());
+    serde_json::from_str::<Value>(&json).unwrap()["text"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_adapter_is_trained_alone_and_makes_the_run_of_its_base() {
+    let sandbox = sandbox();
+    let before = text(&sandbox, "runs/base", &[]);
+    sandbox.succeeds(&LORA.split(' ').collect::<Vec<_>>());
+    let losses = train_losses(&sandbox.path("runs/adapted"));
+    assert!(losses[29] < losses[0] - 0.1, "{losses:?}");
+
+    let tuned = text(&sandbox, "runs/adapted", &[]);
+    assert_ne!(tuned, before, "nothing was learnt");
+    let adapter = ["--adapter", "runs/adapted/adapter"];
+    assert_eq!(text(&sandbox, "runs/base", &adapter), tuned);
+    assert_eq!(text(&sandbox, "runs/base", &[]), before);
+    let size = |path: &str| fs_err::metadata(sandbox.path(path)).unwrap().len();
+    let factors = size("runs/adapted/adapter/adapter_model.safetensors");
+    assert!(factors < size("runs/base/checkpoints/step-000060/model.bpk") / 5);
+
+    let export = "export runs/base --adapter runs/adapted/adapter --out merged --device cpu";
+    sandbox.succeeds(&export.split(' ').collect::<Vec<_>>());
+    assert_eq!(text(&sandbox, "merged", &[]), tuned);
+
+    let args = ["generate", "merged", "--prompt", "Dear", "--device", "cpu"];
+    let error = sandbox.fails(&[&args[..], &adapter].concat());
+    assert!(error.contains("is an adapter for another base model"), "{error}");
+    let json: Value = serde_json::from_slice(
+        &fs_err::read(sandbox.path("runs/adapted/adapter/adapter_config.json")).unwrap(),
+    )
+    .unwrap();
+    assert_eq!(json["base_model_name_or_path"], "runs/base");
+    assert_eq!((&json["r"], &json["fan_in_fan_out"]), (&4.into(), &true.into()));
+}
+
+#[test]
+fn an_adapter_that_is_none_is_refused_in_one_line() {
+    let sandbox = sandbox();
+    let with = |from: &str, to: &str| {
+        let command = LORA.replace(from, to);
+        sandbox.fails(&command.split(' ').collect::<Vec<_>>())
+    };
+    assert!(with("--lora 4", "--lora 0").contains("lora.rank is out of range: expected 1 to 64"));
+    assert!(with("c_fc", "q_proj").contains("no matrix of a block is called `q_proj`"));
+    assert!(with("0.1", "1.5").contains("lora.dropout is out of range: expected 0 <= dropout < 1"));
+    let args = ["generate", "runs/base", "--prompt", "Dear", "--device", "cpu", "--adapter", "no"];
+    assert!(sandbox.fails(&args).contains("adapter_config.json"));
+}
