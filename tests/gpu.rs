@@ -1,6 +1,6 @@
 //! The wgpu path against the processor, on a software adapter: the commands that users type.
 
-use burn::tensor::{Device, DeviceKind, Int, Tensor, TensorData};
+use burn::tensor::{Device, DeviceKind, Gradients, Int, Tensor, TensorData};
 use minigpt_model::{Decoder, Gpt, GptConfig};
 use minigpt_train::{Split, record_attention};
 
@@ -105,5 +105,36 @@ fn cached_logits_and_attention_equal_uncached_ones_and_the_processors() {
         for (gpu, cpu) in gpu.maps.iter().zip(&cpu.maps) {
             assert_close(&gpu.weights.concat(), &cpu.weights.concat(), 1e-4);
         }
+    }
+}
+
+#[test]
+fn gradients_by_block_are_those_of_a_pass_that_keeps_everything() {
+    if !has_software_adapter(&Sandbox::new()) {
+        return;
+    }
+    let gpu = Device::wgpu_options().device_kind(DeviceKind::Cpu).init().unwrap().autodiff();
+    let model = Gpt::init(&GptConfig::new(60, 16, 2, 2, 32), 5, &gpu).unwrap();
+    let ids = |seed: i32| {
+        let ids: Vec<i32> = (0..32).map(|at| (at * at + seed * at) % 60).collect();
+        Tensor::<2, Int>::from_data(TensorData::new(ids, [2, 16]), &gpu)
+    };
+    // Of a parameter in one part, and of the one in two.
+    let found = |gradients: &[Gradients]| {
+        [&model.h[0].attn.c_attn.weight, &model.wte.weight].map(|weight| {
+            let parts = gradients.iter().filter_map(|part| weight.grad(part));
+            let sum = parts.reduce(|a, b| a + b).unwrap();
+            sum.into_data().try_into_vec::<f32>().unwrap()
+        })
+    };
+    let kept = found(&[model.loss_sum(ids(7), ids(3)).backward()]);
+    let mut parts = Vec::new();
+    let objective = |hidden| {
+        let head = model.wte.weight.val();
+        (model.loss_of_hidden(hidden, head, ids(3), 0.0).objective, ())
+    };
+    model.backward_by_block(ids(7), objective, |part| parts.push(part));
+    for (by_block, kept) in found(&parts).iter().zip(&kept) {
+        assert_close(by_block, kept, 1e-4);
     }
 }

@@ -13,6 +13,7 @@ mod generation;
 mod gpu;
 mod interruption;
 mod learning;
+mod plan;
 mod readme;
 mod retrieval;
 mod support;

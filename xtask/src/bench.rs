@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: how fast minigpt trains, writes, tokenizes and starts, alone or beside PyTorch.
 
+mod checkpointing;
 mod engine;
 mod plot;
 mod program;
@@ -43,6 +44,8 @@ pub(crate) struct Bench {
 enum Part {
     /// What the engine costs beside the steps, and whether memory stays where it is
     Engine(engine::Engine),
+    /// Memory against time of gradient checkpointing, for models of 4 to 48 layers
+    Checkpointing(checkpointing::Checkpointing),
 }
 
 /// All that a benchmark found.
@@ -71,6 +74,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     cargo::run(&mut cargo(build))?;
     match &bench.part {
         Some(Part::Engine(engine)) => engine::run(engine),
+        Some(Part::Checkpointing(bench)) => checkpointing::run(bench),
         None => all(bench),
     }
 }

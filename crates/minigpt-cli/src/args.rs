@@ -3,6 +3,7 @@
 mod evaluation;
 mod finetuning;
 mod generation;
+mod plan;
 mod retrieval;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub(crate) use generation::{
     ApplicationArgs, AttentionArgs, ExportArgs, GenerateArgs, ModelArgs, ReplArgs, SamplingArgs,
     WriteArgs,
 };
+pub(crate) use plan::PlanArgs;
 pub(crate) use retrieval::{AskArgs, IndexArgs};
 
 /// Train a small GPT, look at it, and let it write.
@@ -34,6 +36,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Train a model and leave a run folder
     Train(Box<TrainArgs>),
+    /// Propose a model and a recipe for a budget of parameters, memory or time
+    Plan(PlanArgs),
     /// Train a model further: on other text, instructions, summaries, or labels
     Finetune(Box<FinetuneArgs>),
     /// Tell what texts are, with a model tuned to
@@ -310,6 +314,9 @@ pub(crate) struct BenchArgs {
     /// Probability that a value is dropped while training
     #[arg(long, default_value_t = 0.1)]
     pub(crate) dropout: f64,
+    /// Compute the inside of each block again in the backward pass
+    #[arg(long, conflicts_with = "decode")]
+    pub(crate) gradient_checkpointing: bool,
     /// What matrix products are computed in: f32, bf16, f16, or auto: 16 bits where the device has them
     #[arg(long, default_value = "f32")]
     pub(crate) precision: PrecisionChoice,

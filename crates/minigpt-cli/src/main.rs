@@ -16,6 +16,7 @@ mod model;
 mod output;
 mod precision;
 mod progress;
+mod quantity;
 mod settings;
 mod signals;
 mod table;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     keep_loaded_state_on_the_host();
     let outcome = match Cli::parse().command {
         Command::Train(args) => commands::train::run(&args),
+        Command::Plan(args) => commands::plan::run(&args),
         Command::Finetune(args) => commands::finetune::run(&args),
         Command::Classify(args) => commands::classify::run(&args),
         Command::Generate(args) => generate::run(&args),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
+use burn::module::Module;
 use burn::tensor::Device;
 use minigpt_data::{Hub, ModelSource, Template, Tokenizer};
 use minigpt_model::{CONFIG_FILE, Constraints, Draw, Gpt, GptConfig, Policy, Sampling};
@@ -38,7 +39,17 @@ impl TrainedModel {
         let chosen = args.device.resolve()?;
         let trained = Self::load_onto(source, args.average, &chosen.device)?;
         eprintln!("device: {}", chosen.description);
-        Ok(trained)
+        match &args.adapter {
+            Some(folder) => trained.with_adapter(folder),
+            None => Ok(trained),
+        }
+    }
+
+    /// The model with an adapter merged into its weights.
+    fn with_adapter(self, folder: &Path) -> Result<Self> {
+        let model = self.model.with_adapter(&self.config, folder)?.materialize();
+        eprintln!("adapter: {}", folder.display());
+        Ok(Self { model, ..self })
     }
 
     /// As [`load`](Self::load), onto a device that was chosen.

@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result};
 use minigpt_data::{Source, TokenizerSpec};
-use minigpt_model::GptConfig;
+use minigpt_model::{GptConfig, LoraConfig};
 use minigpt_train::{DataConfig, FinetuneConfig, RunConfig};
 
-use crate::args::{DataArgs, FinetuneArgs, RecipeArgs, TextArgs, TrainArgs};
+use crate::args::{DataArgs, FinetuneArgs, PlanArgs, RecipeArgs, TextArgs, TrainArgs};
 
 /// What `minigpt train` shall do.
 pub(crate) fn of_train(args: &TrainArgs) -> Result<RunConfig> {
@@ -30,8 +30,18 @@ pub(crate) fn of_finetune(
     (finetune.fresh, finetune.skip_long) = (args.fresh, args.skip_long);
     let mut data = DataConfig::new(args.data.clone(), tokenizer);
     data.valid.clone_from(&args.valid);
+    finetune.lora = lora(args);
     let config = RunConfig::finetuning(model.clone(), data, finetune);
     with_recipe(with_file(config, &args.recipe)?, &args.recipe)
+}
+
+/// The adapter that shall be trained.
+fn lora(args: &FinetuneArgs) -> Option<LoraConfig> {
+    let mut lora = LoraConfig::new(args.lora?);
+    apply(&mut lora.alpha, &args.lora_alpha);
+    apply(&mut lora.dropout, &args.lora_dropout);
+    apply(&mut lora.targets, &args.lora_targets);
+    Some(lora)
 }
 
 /// The settings of `--config`.
@@ -74,6 +84,13 @@ pub(crate) fn of_data(args: &DataArgs) -> Result<RunConfig> {
         config.model = GptConfig::preset(name, config.model.vocab_size)?;
     }
     apply_text(&mut config.data, args.source.as_ref(), &args.text);
+    Ok(config)
+}
+
+/// What `minigpt plan` starts from.
+pub(crate) fn of_plan(args: &PlanArgs) -> Result<RunConfig> {
+    let mut config = RunConfig::preset(&args.preset)?;
+    apply_text(&mut config.data, args.data.as_ref(), &args.text);
     Ok(config)
 }
 

@@ -76,9 +76,9 @@ fn write(pair: [Tensor<4>; 2], first: usize, positions: [Tensor<4>; 2]) -> [Tens
 impl CausalSelfAttention {
     /// `x` `[batch, time, n_embd]` to the same shape; each position sees itself and those before.
     pub fn forward(&self, x: Tensor<3>, chances: &mut Chances) -> Tensor<3> {
-        let qkv = ops::linear(x, &self.c_attn, self.precision); // [batch, time, 3 * n_embd]
+        let qkv = ops::linear(x, &self.c_attn, self.precision, chances); // [batch, time, 3 * n_embd]
         let mixed = ops::causal_attention(qkv, self.n_head, chances.next(&self.dropout));
-        ops::linear(mixed, &self.c_proj, self.precision)
+        ops::linear(mixed, &self.c_proj, self.precision, chances)
     }
 
     /// As [`forward`](Self::forward) for `time` positions after the `past` ones in `cache`, with a
@@ -89,10 +89,11 @@ impl CausalSelfAttention {
         mask: Option<Tensor<4, Bool>>,
         cache: &mut LayerCache,
     ) -> Tensor<3> {
-        let [q, k, v] = heads(ops::linear(x, &self.c_attn, self.precision), self.n_head);
+        let none = &mut Chances::none();
+        let [q, k, v] = heads(ops::linear(x, &self.c_attn, self.precision, none), self.n_head);
         let [k, v] = cache.extend(k, v);
         let mixed = mix(attention_weights(q, k, mask), v);
-        ops::linear(mixed, &self.c_proj, self.precision)
+        ops::linear(mixed, &self.c_proj, self.precision, none)
     }
 
     /// As [`forward`](Self::forward), with the attention weights `[batch, n_head, time, time]`.
@@ -101,9 +102,10 @@ impl CausalSelfAttention {
         x: Tensor<3>,
         mask: Tensor<4, Bool>,
     ) -> (Tensor<3>, Tensor<4>) {
-        let [q, k, v] = heads(ops::linear(x, &self.c_attn, self.precision), self.n_head);
+        let none = &mut Chances::none();
+        let [q, k, v] = heads(ops::linear(x, &self.c_attn, self.precision, none), self.n_head);
         let weights = attention_weights(q, k, Some(mask));
         let mixed = mix(weights.clone(), v);
-        (ops::linear(mixed, &self.c_proj, self.precision), weights)
+        (ops::linear(mixed, &self.c_proj, self.precision, none), weights)
     }
 }

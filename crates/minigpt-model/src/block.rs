@@ -38,8 +38,8 @@ pub struct Mlp {
 
 impl Mlp {
     /// `[batch, time, n_embd]` to the same shape.
-    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        ops::mlp(x, &self.c_fc, &self.c_proj, self.precision)
+    pub fn forward(&self, x: Tensor<3>, chances: &mut Chances) -> Tensor<3> {
+        ops::mlp(x, &self.c_fc, &self.c_proj, self.precision, chances)
     }
 }
 
@@ -97,7 +97,7 @@ impl Block {
     ) -> Tensor<3> {
         let attended = attend(self.ln_1.forward(x.clone()), chances);
         let x = ops::residual_dropout(x, attended, chances.next(&self.dropout));
-        let thought = self.mlp.forward(self.ln_2.forward(x.clone()));
+        let thought = self.mlp.forward(self.ln_2.forward(x.clone()), chances);
         ops::residual_dropout(x, thought, chances.next(&self.dropout))
     }
 }

@@ -145,7 +145,7 @@ impl Gpt {
     }
 
     /// Token ids `[batch, time]` at the first positions to `[batch, time, n_embd]`.
-    fn embed(&self, tokens: Tensor<2, Int>, chances: &mut Chances) -> Tensor<3> {
+    pub(crate) fn embed(&self, tokens: Tensor<2, Int>, chances: &mut Chances) -> Tensor<3> {
         let [wte, wpe] = [&self.wte, &self.wpe].map(|embedding| embedding.weight.val());
         ops::embed(tokens, wte, wpe, chances.next(&self.dropout))
     }
@@ -265,7 +265,19 @@ impl Gpt {
         targets: Tensor<2, Int>,
         smoothing: f64,
     ) -> SmoothedLoss {
-        let hidden = self.hidden(tokens).flatten(0, 1); // [batch * time, n_embd]
+        self.loss_of_hidden(self.hidden(tokens), head, targets, smoothing)
+    }
+
+    /// As [`class_loss_sum`](Self::class_loss_sum), of what [`hidden`](Self::hidden) gave, `[batch, time,
+    /// n_embd]`.
+    pub fn loss_of_hidden(
+        &self,
+        hidden: Tensor<3>,
+        head: Tensor<2>,
+        targets: Tensor<2, Int>,
+        smoothing: f64,
+    ) -> SmoothedLoss {
+        let hidden = hidden.flatten(0, 1); // [batch * time, n_embd]
         let targets = targets.flatten(0, 1); // [batch * time]
         ops::linear_cross_entropy(hidden, head, targets, smoothing, self.precision)
     }

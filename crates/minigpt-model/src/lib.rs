@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod adapter;
 mod attention;
 mod block;
 mod cache;
@@ -9,6 +10,7 @@ mod decode;
 mod generate;
 mod gguf;
 mod gpt;
+mod lora;
 mod loss;
 mod ops;
 mod parameters;
@@ -16,12 +18,14 @@ mod pickle;
 mod precision;
 mod pretrained;
 mod pytorch;
+mod recompute;
 mod safetensors;
 mod sampling;
 mod score;
 mod weights;
 mod zip;
 
+pub use adapter::{ADAPTER_CONFIG_FILE, ADAPTER_FILE, AdapterError};
 pub use attention::CausalSelfAttention;
 pub use block::{Block, LayerNorm, Mlp};
 pub use cache::KvCache;
@@ -31,6 +35,7 @@ pub use decode::{Decoder, PromptError};
 pub use generate::{BatchGenerator, Beam, GenerateError, Generator, Policy, beam_search};
 pub use gguf::GgufValue;
 pub use gpt::Gpt;
+pub use lora::{LoraConfig, LowRank};
 pub use loss::{IGNORE_INDEX, SmoothedLoss};
 pub use ops::{Chances, has_kernels};
 pub use precision::Precision;

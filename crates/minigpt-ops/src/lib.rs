@@ -20,7 +20,7 @@
 //! | what | forward | backward |
 //! |---|---|---|
 //! | `x · w + b` | [`linear`] | [`linear_backward`] |
-//! | `x · w` | [`project`] | [`project_backward`] |
+//! | `x · w` | [`project`] | [`project_backward`], for a frozen `w` [`project_backward_input`] |
 //! | layer normalisation | [`layer_norm`] | [`layer_norm_backward`] |
 //! | `gelu(x + b)` | [`bias_gelu`] | [`bias_gelu_backward`] |
 //! | `x + dropout(a + b)` | [`residual_dropout`] | [`residual_dropout_backward`] |
@@ -96,6 +96,6 @@ pub use dropout::{Dropout, dropout};
 pub use embedding::embedding_backward;
 pub use gelu::{bias_gelu, bias_gelu_backward};
 pub use layer_norm::{RowStatistics, layer_norm, layer_norm_backward};
-pub use linear::{linear, linear_backward, project, project_backward};
+pub use linear::{linear, linear_backward, project, project_backward, project_backward_input};
 pub use precision::Precision;
 pub use residual::{residual_dropout, residual_dropout_backward};

@@ -68,12 +68,30 @@ pub fn project_backward(
     dx: &mut [f32],
     d_weight: &mut [f32],
 ) {
+    project_backward_input(precision, n, weight, dy, dx);
     let (k, m) = (x.len() / n.max(1), dy.len() / n.max(1));
+    let dy = Matrix::new(dy, n, m);
+    let x = Matrix::new(x, n, k).transposed();
+    product(x, &Operand::new(precision, dy), d_weight, Output::Replace);
+}
+
+/// The gradient of [`project`] by its input alone, for a weight that is not trained: `dx = dy · weightᵀ`,
+/// replaced.
+///
+/// # Panics
+///
+/// If the lengths do not fit together.
+pub fn project_backward_input(
+    precision: Precision,
+    n: usize,
+    weight: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+) {
+    let m = dy.len() / n.max(1);
     let dy = Matrix::new(dy, n, m);
     let weight = Operand::new(precision, weight_matrix(weight, m).transposed());
     product(dy, &weight, dx, Output::Replace);
-    let x = Matrix::new(x, n, k).transposed();
-    product(x, &Operand::new(precision, dy), d_weight, Output::Replace);
 }
 
 fn weight_matrix(weight: &[f32], m: usize) -> Matrix<'_> {

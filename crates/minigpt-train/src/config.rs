@@ -1,7 +1,7 @@
 //! What a run is made of: one struct per concern, and validation.
 
 use minigpt_data::{Documents, Download, ReadOptions, Source, TokenizerSpec};
-use minigpt_model::{Draw, GptConfig, Precision, Sampling};
+use minigpt_model::{Draw, GptConfig, LoraConfig, Precision, Sampling};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -126,6 +126,10 @@ pub struct TrainingConfig {
     /// Parts that a step's windows go through the model in, one after the other: the same step to
     /// rounding, in less memory.
     pub accumulation: usize,
+    /// Compute the inside of each block again in the backward pass, and keep only what goes into it
+    /// ([Chen et al., 2016](https://arxiv.org/abs/1604.06174)): the same step in less memory and more time.
+    #[serde(default)]
+    pub gradient_checkpointing: bool,
     /// What matrix products are computed in where the device can, validations included. Absent from the
     /// runs of versions that knew `f32` alone.
     #[serde(default)]
@@ -171,6 +175,11 @@ pub struct SampleConfig {
 }
 
 impl RunConfig {
+    /// The adapter that is trained in place of the model's weights.
+    pub(crate) fn lora(&self) -> Option<&LoraConfig> {
+        self.finetune.as_ref()?.lora.as_ref()
+    }
+
     /// Checks everything that can be known before the data is read.
     ///
     /// # Errors
@@ -178,6 +187,9 @@ impl RunConfig {
     pub fn validate(&self) -> Result<(), TrainError> {
         self.model.validate()?;
         self.sample.sampling.validate()?;
+        if let Some(lora) = self.lora() {
+            lora.validate(&self.model)?;
+        }
         let (optimizer, schedule, training) = (&self.optimizer, &self.schedule, &self.training);
         let beta = |value: f32| (0.0..1.0).contains(&value);
         let positive = |value: f64| value > 0.0 && value.is_finite();
@@ -282,6 +294,7 @@ impl Default for TrainingConfig {
         Self {
             batch_size: 16,
             accumulation: 1,
+            gradient_checkpointing: false,
             precision: Precision::F32,
             epochs: 3,
             max_steps: None,

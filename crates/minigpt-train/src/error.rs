@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use minigpt_data::DataError;
-use minigpt_model::{ConfigError, PromptError, SamplingError, WeightsError};
+use minigpt_model::{AdapterError, ConfigError, PromptError, SamplingError, WeightsError};
 
 use crate::config::RunConfig;
 use crate::finetune::FinetuneTask;
@@ -47,6 +47,14 @@ pub enum TrainError {
     /// A file of settings is no TOML.
     #[error("not valid TOML: {0}")]
     BadToml(String),
+    /// No model is as small or as large as asked for.
+    #[error("no model trains in {what}: expected {expected}")]
+    Budget {
+        /// What there is.
+        what: String,
+        /// What there should be.
+        expected: String,
+    },
     /// The model's shape is none.
     #[error(transparent)]
     Model(#[from] ConfigError),
@@ -56,6 +64,9 @@ pub enum TrainError {
     /// The text or the tokenizer is not usable.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// An adapter is none, or another model's.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
     /// A model folder's weights cannot be read or written.
     #[error(transparent)]
     Weights(#[from] WeightsError),

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use minigpt_data::{
     DataError, Dialogue, LabelledText, Source, Template, TokenRows, Tokenizer, TooLong, last_tenth,
 };
-use minigpt_model::GptConfig;
+use minigpt_model::{GptConfig, LoraConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{
@@ -88,6 +88,9 @@ pub struct FinetuneConfig {
     pub labels: Vec<String>,
     /// Whether examples longer than the context are left out instead of refused.
     pub skip_long: bool,
+    /// The adapter that is trained in place of the model's own weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora: Option<LoraConfig>,
 }
 
 impl RunConfig {
@@ -101,8 +104,10 @@ impl RunConfig {
             FinetuneTask::Lm => SampleConfig::default().prompt,
             _ => String::new(),
         };
+        // An adapter takes a larger one than the weights themselves.
+        let learning_rate = if finetune.lora.is_some() { 2e-3 } else { 3e-4 };
         let schedule =
-            ScheduleConfig { decay, final_ratio: 0.0, ..ScheduleConfig::cosine(3e-4, 20) };
+            ScheduleConfig { decay, final_ratio: 0.0, ..ScheduleConfig::cosine(learning_rate, 20) };
         Self {
             data,
             model: model.with_dropout(0.1),
@@ -119,7 +124,7 @@ impl FinetuneConfig {
     /// The settings of a task before its data are read.
     pub fn new(base: String, task: FinetuneTask) -> Self {
         let (template, labels) = (task.template(), Vec::new());
-        Self { base, fresh: false, task, template, labels, skip_long: false }
+        Self { base, fresh: false, task, template, labels, skip_long: false, lora: None }
     }
 
     fn template(&self) -> Result<&Template, TrainError> {

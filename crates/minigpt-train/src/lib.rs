@@ -36,6 +36,7 @@ mod plot;
 mod presets;
 mod pretrained;
 mod progress;
+mod proposal;
 mod protocol;
 mod renderer;
 mod report;
@@ -89,6 +90,7 @@ pub use plot::{
     draw_losses,
 };
 pub use pretrained::Pretrained;
+pub use proposal::{Budget, Ground, Proposal, TOKENS_PER_PARAMETER, USEFUL_PASSES};
 pub use protocol::Protocol;
 pub use report::{plot_title, sample};
 pub use rouge::rouge_l;

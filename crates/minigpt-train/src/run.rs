@@ -247,7 +247,33 @@ impl RunFolder {
         damaged: OnDamage<'_>,
     ) -> Result<(Gpt, Manifest), TrainError> {
         let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
-        Ok((trainee.transformer, manifest))
+        Ok((trainee.materialize().transformer, manifest))
+    }
+
+    /// Writes the adapter of the best intact checkpoint into a folder `adapter` of the run, as PEFT
+    /// has it; nothing where the run trains none.
+    ///
+    /// # Errors
+    /// As [`best_model`](Self::best_model), and [`TrainError::Adapter`].
+    pub fn write_adapter(
+        &self,
+        device: &Device,
+        damaged: OnDamage<'_>,
+    ) -> Result<Option<PathBuf>, TrainError> {
+        let Some(finetune) = self.config()?.finetune else { return Ok(None) };
+        let Some(lora) = finetune.lora else { return Ok(None) };
+        let (trainee, _) = self.load_best(MODEL_FILE, device, damaged)?;
+        let (path, partial) = (self.path.join("adapter"), self.path.join("adapter.partial"));
+        for folder in [&partial, &path] {
+            if folder.exists() {
+                fs_err::remove_dir_all(folder)?;
+            }
+        }
+        fs_err::create_dir(&partial)?;
+        trainee.transformer.save_adapter(&lora, &finetune.base, &partial)?;
+        fs_err::rename(&partial, &path)?;
+        sync_folder(&self.path)?;
+        Ok(Some(path))
     }
 
     /// The classifier of the best intact checkpoint, and its manifest.
@@ -261,6 +287,7 @@ impl RunFolder {
         damaged: OnDamage<'_>,
     ) -> Result<(Classifier, Manifest), TrainError> {
         let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
+        let trainee = trainee.materialize();
         let labels = self.config()?.finetune.map(|finetune| finetune.labels).unwrap_or_default();
         match Classifier::new(&trainee, labels) {
             Some(classifier) => Ok((classifier, manifest)),
@@ -281,7 +308,7 @@ impl RunFolder {
             return Err(TrainError::NoAverage { path: self.path.clone() });
         }
         let (trainee, manifest) = self.load_best(AVERAGE_FILE, device, damaged)?;
-        Ok((trainee.transformer, manifest))
+        Ok((trainee.materialize().transformer, manifest))
     }
 
     fn load_best(
@@ -305,7 +332,7 @@ impl RunFolder {
             )));
         }
         let transformer = Gpt::init(&manifest.model, 0, device)?;
-        let trainee = fresh_trainee(transformer, &self.config()?);
+        let trainee = fresh_trainee(transformer, &self.config()?)?;
         let record = ModuleRecord::load(&path).map_err(|error| damaged(error.to_string()))?;
         let trainee =
             trainee.try_load_record(record).map_err(|error| damaged(error.to_string()))?;

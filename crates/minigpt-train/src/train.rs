@@ -170,7 +170,7 @@ fn begin(
     interrupter: Interrupter,
     observer: Observer,
 ) -> Result<Summary, TrainError> {
-    let trainee = fresh_trainee(transformer.with_precision(config.training.precision), config);
+    let trainee = fresh_trainee(transformer.with_precision(config.training.precision), config)?;
     check_sample_prompt(&trainee.transformer, config, &data.tokenizer)?;
     let (run, _lock) = RunFolder::create(path)?;
     run.write_start(config, environment, &data.tokenizer)?;
@@ -218,7 +218,7 @@ pub fn resume(
     check_same(&manifest, &expected, path, &checkpoints)?;
 
     let transformer = Gpt::init(&config.model, config.training.seed, &device.clone().autodiff())?;
-    let trainee = fresh_trainee(transformer.with_precision(config.training.precision), &config);
+    let trainee = fresh_trainee(transformer.with_precision(config.training.precision), &config)?;
     let mut average = average(&config, &trainee);
     if let Some(average) = average.as_mut().filter(|_| has_set) {
         let file = checkpoints.verified_file(&manifest, AVERAGE_FILE)?;

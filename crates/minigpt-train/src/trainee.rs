@@ -10,6 +10,7 @@ use minigpt_model::{Gpt, SmoothedLoss};
 use crate::adamw::{is_in_memory, memory};
 use crate::batches::TokenBatch;
 use crate::config::{RunConfig, TrainingConfig};
+use crate::error::TrainError;
 
 /// A [`Gpt`] in training. The field's name completes the weights' paths to those of Hugging Face's
 /// `GPT2LMHeadModel`: `transformer.h.0.attn.c_attn.weight`, ….
@@ -22,6 +23,7 @@ pub struct Trainee {
     /// Parts that a batch goes through the model in.
     accumulation: usize,
     label_smoothing: f64,
+    gradient_checkpointing: bool,
 }
 
 /// The head that tells classes apart, named as in Hugging Face's `GPT2ForSequenceClassification`.
@@ -35,7 +37,16 @@ impl Trainee {
     /// The model, with the parts of the recipe that its step needs. Its parameters get new ids, their
     /// places in the model, so that the same run writes the same files to the byte.
     pub fn new(transformer: Gpt, accumulation: usize, label_smoothing: f64) -> Self {
-        Self { transformer, score: None, accumulation, label_smoothing }.map(&mut Number(0))
+        let (score, gradient_checkpointing) = (None, false);
+        Self { transformer, score, accumulation, label_smoothing, gradient_checkpointing }
+            .map(&mut Number(0))
+    }
+
+    /// The same, which computes the inside of each block again in the backward pass where that is asked
+    /// for: the same steps in less memory and more time.
+    #[must_use]
+    pub fn with_gradient_checkpointing(self, gradient_checkpointing: bool) -> Self {
+        Self { gradient_checkpointing, ..self }
     }
 
     /// The same with a head for `classes`, of zeros: to begin with, all are as probable.
@@ -48,29 +59,64 @@ impl Trainee {
         Self { score: Some(ClassHead { weight }), ..self }.map(&mut Number(0))
     }
 
-    /// The loss of `[batch, time]` tokens by the head that is there.
+    /// The head that is there.
+    fn head(&self) -> Tensor<2> {
+        match &self.score {
+            None => self.transformer.wte.weight.val(),
+            Some(score) => score.weight.val(),
+        }
+    }
+
+    /// The loss of `[batch, time]` tokens.
     fn loss_sum(
         &self,
         tokens: Tensor<2, Int>,
         targets: Tensor<2, Int>,
         smoothing: f64,
     ) -> SmoothedLoss {
-        match &self.score {
-            None => self.transformer.smoothed_loss_sum(tokens, targets, smoothing),
-            Some(score) => {
-                let head = score.weight.val();
-                self.transformer.class_loss_sum(head, tokens, targets, smoothing)
-            }
+        self.transformer.class_loss_sum(self.head(), tokens, targets, smoothing)
+    }
+
+    /// Cross-entropy in nats of a part of a batch, `[1]`, and the gradients of the objective over
+    /// `predicted`.
+    fn differentiate(
+        &self,
+        tokens: Tensor<2, Int>,
+        targets: Tensor<2, Int>,
+        predicted: f64,
+    ) -> (Tensor<1>, GradientsParams) {
+        if !self.gradient_checkpointing {
+            let loss = self.loss_sum(tokens, targets, self.label_smoothing);
+            let gradients = (loss.objective / predicted).backward();
+            return (loss.nats.inner(), GradientsParams::from_grads(gradients, self));
         }
+        let (model, mut parts) = (&self.transformer, GradientsAccumulator::new());
+        let objective = |hidden| {
+            let loss = model.loss_of_hidden(hidden, self.head(), targets, self.label_smoothing);
+            (loss.objective / predicted, loss.nats.inner())
+        };
+        let nats = model.backward_by_block(tokens, objective, |gradients| {
+            parts.accumulate(self, GradientsParams::from_grads(gradients, self));
+        });
+        (nats, parts.grads())
     }
 }
 
-/// The model with the recipe and the head that `config` asks for.
-pub(crate) fn fresh_trainee(transformer: Gpt, config: &RunConfig) -> Trainee {
-    let TrainingConfig { accumulation, label_smoothing, .. } = config.training;
-    let trainee = Trainee::new(transformer, accumulation, label_smoothing);
+/// The model with the recipe, the adapter and the head that `config` asks for.
+///
+/// # Errors
+/// [`TrainError::Adapter`] where the adapter is none.
+pub(crate) fn fresh_trainee(transformer: Gpt, config: &RunConfig) -> Result<Trainee, TrainError> {
+    let TrainingConfig { accumulation, label_smoothing, gradient_checkpointing, seed, .. } =
+        config.training;
+    let transformer = match config.lora() {
+        Some(lora) => transformer.with_lora(&config.model, lora, seed)?,
+        None => transformer,
+    };
+    let trainee = Trainee::new(transformer, accumulation, label_smoothing)
+        .with_gradient_checkpointing(gradient_checkpointing);
     let labels = config.finetune.as_ref().map_or(0, |finetune| finetune.labels.len());
-    if labels == 0 { trainee } else { trainee.with_classes(labels) }
+    Ok(if labels == 0 { trainee } else { trainee.with_classes(labels) })
 }
 
 /// Numbers the parameters in the order of the module.
@@ -109,11 +155,10 @@ impl TrainStep for Trainee {
         let mut nats: Option<Tensor<1>> = None;
         for part in batch.parts(self.accumulation) {
             let [tokens, targets] = part;
-            let loss = self.loss_sum(tokens, targets, self.label_smoothing);
             // Divided by the targets of all parts, so that their gradients add up to the batch's.
-            let gradients = (loss.objective / (predicted as f64 / batch.loss_scale)).backward();
-            accumulator.accumulate(self, GradientsParams::from_grads(gradients, self));
-            let part_nats = loss.nats.inner();
+            let (part_nats, gradients) =
+                self.differentiate(tokens, targets, predicted as f64 / batch.loss_scale);
+            accumulator.accumulate(self, gradients);
             nats = Some(match nats {
                 Some(nats) => nats + part_nats,
                 None => part_nats,

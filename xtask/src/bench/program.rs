@@ -108,7 +108,7 @@ pub(crate) fn decode() -> Result<Figures> {
     figures(Command::new(PROGRAM).args(["bench", "--json", "--decode"]))
 }
 
-fn figures(command: &mut Command) -> Result<Figures> {
+pub(crate) fn figures(command: &mut Command) -> Result<Figures> {
     let output = quietly(command)?;
     let line = output.lines().last().unwrap_or_default();
     serde_json::from_str(line).with_context(|| format!("{command:?} printed {line:?}"))

@@ -17,6 +17,8 @@ use crate::device::DeviceChoice;
   minigpt finetune runs/wiki --task instruct --data instructions.json --name tuned
   minigpt finetune hf:openai-community/gpt2 --task summarize --data news.jsonl --skip-long
   minigpt finetune runs/wiki --task classify --data reviews.csv --valid more-reviews.csv
+  minigpt finetune runs/wiki --task instruct --data instructions.json --lora 8 --name adapted
+  minigpt generate runs/wiki --adapter runs/adapted/adapter --prompt \"It was\"
   minigpt train --resume runs/tuned              go on where it stopped
 
 Examples are JSON lines, a JSON list, or with .csv and .tsv a table with names in its first line:
@@ -49,6 +51,19 @@ pub(crate) struct FinetuneArgs {
     /// Start from fresh weights of the model's shape: what its training is worth
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Leave the model's weights as they are and train an adapter of this rank beside its matrices,
+    /// which lies in the run's folder `adapter` afterwards
+    #[arg(long, value_name = "RANK", conflicts_with = "fresh")]
+    pub(crate) lora: Option<usize>,
+    /// What the adapter adds is multiplied by this over the rank [default: twice the rank]
+    #[arg(long, value_name = "ALPHA", requires = "lora")]
+    pub(crate) lora_alpha: Option<f64>,
+    /// Probability that an input of the adapter is dropped while training [default: 0]
+    #[arg(long, value_name = "RATE", requires = "lora")]
+    pub(crate) lora_dropout: Option<f64>,
+    /// Matrices with an adapter, as c_attn,mlp.c_proj [default: c_attn,c_proj,c_fc]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
+    pub(crate) lora_targets: Option<Vec<String>>,
     /// Start from the moving average of the weights, where the run keeps one
     #[arg(long)]
     pub(crate) average: bool,

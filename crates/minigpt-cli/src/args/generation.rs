@@ -13,6 +13,9 @@ pub(crate) struct ModelArgs {
     /// Use the moving average of the weights, where the run keeps one (training.ema_decay)
     #[arg(long)]
     pub(crate) average: bool,
+    /// A LoRA adapter of the model, in PEFT's layout, which is merged into it
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) adapter: Option<PathBuf>,
     /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
@@ -201,6 +204,7 @@ pub(crate) struct AttentionArgs {
 #[command(after_help = "Examples:
   minigpt export runs/austen --out austen-gpt2
   minigpt export runs/austen --gguf austen.gguf
+  minigpt export runs/austen --adapter runs/letters/adapter --out merged
   minigpt export hf:openai-community/gpt2 --gguf gpt2.gguf")]
 pub(crate) struct ExportArgs {
     /// A run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from the hub

@@ -167,15 +167,19 @@ fn report(
     device: &Device,
     session: &SessionArgs,
 ) -> Result<()> {
-    let Some(held_out) = held_out.filter(|_| summary.end != End::Interrupted) else {
+    if summary.end == End::Interrupted {
         return Ok(());
-    };
+    }
     let run = RunFolder::open(path)?;
+    let mut damaged =
+        |error| say(format_args!("warning: {error}; the checkpoint before it is used"));
+    if let Some(adapter) = run.write_adapter(device, &mut damaged)? {
+        say(format_args!("adapter: {}", adapter.display()));
+    }
+    let Some(held_out) = held_out else { return Ok(()) };
     let tokenizer = run.tokenizer()?;
     let folder = path.join("evaluation");
     fs_err::create_dir_all(&folder)?;
-    let mut damaged =
-        |error| say(format_args!("warning: {error}; the checkpoint before it is used"));
     let task = config.finetune.as_ref().map_or(FinetuneTask::Lm, |finetune| finetune.task);
     let figures = match held_out {
         HeldOut::Dialogues(dialogues) => {

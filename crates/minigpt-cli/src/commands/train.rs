@@ -136,6 +136,13 @@ pub(crate) fn describe(config: &RunConfig, plan: &Plan) {
         grouped(counts.mlp as u64),
         grouped(counts.layer_norms as u64),
     ));
+    if plan.trained < counts.total() {
+        say(format_args!(
+            "adapter: {} parameters trained, {:.2} % of the model's",
+            grouped(plan.trained as u64),
+            100.0 * plan.trained as f64 / counts.total() as f64,
+        ));
+    }
     say(format_args!(
         "length: {} steps of {} windows, {} steps a pass, validation every {}",
         grouped(plan.length.total_steps as u64),

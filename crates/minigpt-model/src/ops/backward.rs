@@ -13,6 +13,7 @@ use super::fused::{
     self, FlexTensor, Fused, Ids, attention_shape, contiguous, dropped, last_dim, scalars, tensor,
     values,
 };
+use super::low_rank::{Gelu, LowRank, LowRankState};
 use super::memory::buffer;
 
 impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
@@ -62,6 +63,24 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let hidden = fused::project(&x, &w_fc, precision);
         let y = fused::linear(&fused::bias_gelu(&hidden, &b_fc), &w_proj, &b_proj, precision);
         record::<_, C, _>(Mlp, nodes, y, MlpState { x, hidden, w_fc, b_fc, w_proj, precision })
+    }
+
+    fn low_rank(
+        x: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        scale: f64,
+        dropout: Dropout,
+    ) -> FloatTensor<Self> {
+        let ([x, a, b], nodes) = split([x, a, b]);
+        let (y, inner) = fused::low_rank(&x, &a, &b, scale, dropout);
+        record::<_, C, _>(LowRank, nodes, y, LowRankState { x, a, b, inner, scale, dropout })
+    }
+
+    fn tanh_gelu(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let ([x], nodes) = split([x]);
+        let y = fused::gelu(&x);
+        record::<_, C, _>(Gelu, nodes, y, x)
     }
 
     fn residual_dropout(
@@ -144,7 +163,7 @@ where
 }
 
 /// Hands each parent that is tracked its gradient.
-fn register<const N: usize>(
+pub(super) fn register<const N: usize>(
     parents: [Option<NodeId>; N],
     grads: &mut Gradients,
     gradients: [FlexTensor; N],
@@ -156,7 +175,7 @@ fn register<const N: usize>(
     }
 }
 
-fn parents<S, const N: usize>(ops: &Ops<S, N>) -> [Option<NodeId>; N] {
+pub(super) fn parents<S, const N: usize>(ops: &Ops<S, N>) -> [Option<NodeId>; N] {
     ops.parents.each_ref().map(|parent| parent.as_ref().map(|parent| parent.id))
 }
 
@@ -223,9 +242,26 @@ impl Backward<Flex, 3> for Linear {
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
         let (x, weight, precision) = &ops.state;
+        if let [Some(x_node), None, None] = parents(&ops) {
+            let dx = frozen_linear_backward(x, weight, &dy, *precision);
+            return grads.register::<Flex>(x_node, dx);
+        }
         let gradients = linear_backward(x, weight, &dy, *precision);
         register(parents(&ops), grads, gradients);
     }
+}
+
+/// The gradient of the input alone.
+fn frozen_linear_backward(
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    dy: &FlexTensor,
+    precision: Precision,
+) -> FlexTensor {
+    let mut dx = buffer(values(x).len());
+    let n = dx.len() / last_dim(x);
+    minigpt_ops::project_backward_input(precision, n, values(weight), values(dy), &mut dx);
+    tensor(dx, x.shape())
 }
 
 /// Gradients of input, weight and bias.
@@ -271,42 +307,47 @@ impl Backward<Flex, 5> for Mlp {
     fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, _: &mut Checkpointer) {
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
         let MlpState { x, hidden, w_fc, b_fc, w_proj, precision } = &ops.state;
+        if let [Some(x_node), None, None, None, None] = parents(&ops) {
+            let d_activated = frozen_linear_backward(hidden, w_proj, &dy, *precision);
+            let (d_hidden, _) = bias_gelu_backward(hidden, b_fc, &d_activated);
+            drop(d_activated);
+            let dx = frozen_linear_backward(x, w_fc, &d_hidden, *precision);
+            return grads.register::<Flex>(x_node, dx);
+        }
         let activated = fused::bias_gelu(hidden, b_fc);
         let [d_activated, d_w_proj, d_b_proj] =
             linear_backward(&activated, w_proj, &dy, *precision);
         drop(activated);
 
-        let width = last_dim(w_fc);
-        let (mut d_hidden, mut d_b_fc) = (buffer(values(hidden).len()), buffer(width));
-        let [hidden, d_activated] = [hidden, &d_activated].map(values);
-        minigpt_ops::bias_gelu_backward(
-            hidden,
-            values(b_fc),
-            d_activated,
-            &mut d_hidden,
-            &mut d_b_fc,
-        );
+        let (d_hidden, d_b_fc) = bias_gelu_backward(hidden, b_fc, &d_activated);
+        drop(d_activated);
 
         let [mut dx, mut d_w_fc] = [x, w_fc].map(|input| buffer(values(input).len()));
-        let n = d_hidden.len() / width;
+        let n = values(&d_hidden).len() / last_dim(w_fc);
         minigpt_ops::project_backward(
             *precision,
             n,
             values(x),
             values(w_fc),
-            &d_hidden,
+            values(&d_hidden),
             &mut dx,
             &mut d_w_fc,
         );
-        let gradients = [
-            tensor(dx, x.shape()),
-            tensor(d_w_fc, w_fc.shape()),
-            tensor(d_b_fc, [width]),
-            d_w_proj,
-            d_b_proj,
-        ];
+        let gradients =
+            [tensor(dx, x.shape()), tensor(d_w_fc, w_fc.shape()), d_b_fc, d_w_proj, d_b_proj];
         register(parents(&ops), grads, gradients);
     }
+}
+
+/// Gradients of what goes into GELU, and of the bias that it adds.
+pub(super) fn bias_gelu_backward(
+    x: &FlexTensor,
+    bias: &FlexTensor,
+    dy: &FlexTensor,
+) -> (FlexTensor, FlexTensor) {
+    let [mut dx, mut d_bias] = [x, bias].map(|input| buffer(values(input).len()));
+    minigpt_ops::bias_gelu_backward(values(x), values(bias), values(dy), &mut dx, &mut d_bias);
+    (tensor(dx, x.shape()), tensor(d_bias, bias.shape()))
 }
 
 #[derive(Debug)]

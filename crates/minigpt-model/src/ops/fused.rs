@@ -48,6 +48,18 @@ pub(super) trait Fused: Backend {
         precision: Precision,
     ) -> FloatTensor<Self>;
 
+    /// What an adapter adds to a layer.
+    fn low_rank(
+        x: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        scale: f64,
+        dropout: Dropout,
+    ) -> FloatTensor<Self>;
+
+    /// GELU in its tanh form.
+    fn tanh_gelu(x: FloatTensor<Self>) -> FloatTensor<Self>;
+
     /// A dropped branch onto the residual stream.
     fn residual_dropout(
         x: FloatTensor<Self>,
@@ -103,6 +115,21 @@ impl Fused for Flex {
         let [x, w_fc, b_fc, w_proj, b_proj] = [x, w_fc, b_fc, w_proj, b_proj].map(contiguous);
         let hidden = project(&x, &w_fc, precision);
         linear(&bias_gelu(&hidden, &b_fc), &w_proj, &b_proj, precision)
+    }
+
+    fn low_rank(
+        x: FlexTensor,
+        a: FlexTensor,
+        b: FlexTensor,
+        scale: f64,
+        dropout: Dropout,
+    ) -> FlexTensor {
+        let [x, a, b] = [x, a, b].map(contiguous);
+        low_rank(&x, &a, &b, scale, dropout).0
+    }
+
+    fn tanh_gelu(x: FlexTensor) -> FlexTensor {
+        gelu(&contiguous(x))
     }
 
     fn residual_dropout(x: FlexTensor, branch: FlexTensor, dropout: Dropout) -> FlexTensor {
@@ -219,6 +246,24 @@ pub(super) fn project(x: &FlexTensor, weight: &FlexTensor, precision: Precision)
     let mut y = buffer(batch * time * last_dim(weight));
     minigpt_ops::project(precision, batch * time, values(x), values(weight), &mut y);
     tensor(y, [batch, time, last_dim(weight)])
+}
+
+/// Also the inner vectors `scale · dropout(x) · a`.
+pub(super) fn low_rank(
+    x: &FlexTensor,
+    a: &FlexTensor,
+    b: &FlexTensor,
+    scale: f64,
+    dropout: Dropout,
+) -> (FlexTensor, FlexTensor) {
+    let mut inner = project(&dropped(x.clone(), dropout), a, Precision::F32);
+    minigpt_ops::scale(inner.storage_mut(), scale as f32);
+    (project(&inner, b, Precision::F32), inner)
+}
+
+pub(super) fn gelu(x: &FlexTensor) -> FlexTensor {
+    let no_bias = tensor(vec![0.0; last_dim(x)], [last_dim(x)]);
+    bias_gelu(x, &no_bias)
 }
 
 pub(super) fn bias_gelu(x: &FlexTensor, bias: &FlexTensor) -> FlexTensor {

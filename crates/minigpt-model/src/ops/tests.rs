@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
-use burn::module::{Param, ParamId};
+use burn::module::{Module, Param, ParamId};
 use burn::nn::Linear;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
@@ -20,7 +20,7 @@ thread_local! {
     pub(super) static PLAIN: Cell<bool> = const { Cell::new(false) };
 }
 
-fn plainly<T>(run: impl FnOnce() -> T) -> T {
+pub(super) fn plainly<T>(run: impl FnOnce() -> T) -> T {
     PLAIN.set(true);
     let result = run();
     PLAIN.set(false);
@@ -81,7 +81,7 @@ fn keyed(seed: u64) -> minigpt_ops::Dropout {
     minigpt_ops::Dropout::new(0.3, seed).place(1)
 }
 
-fn ids(len: usize, vocab_size: usize, seed: u64) -> Vec<i32> {
+pub(super) fn ids(len: usize, vocab_size: usize, seed: u64) -> Vec<i32> {
     let scaled = |x: f32| ((x.abs() * 1000.0) as usize % vocab_size) as i32;
     normal(len, seed).into_iter().map(scaled).collect()
 }
@@ -107,7 +107,8 @@ proptest! {
     fn linear_equals_the_plain_one((batch, time, width) in shapes(), to in 1usize..40) {
         let run = || evaluate(&[batch * time * width, width * to, to], |inputs| {
             let x = permuted(&inputs[0], batch, time, width);
-            linear(x, &layer(&inputs[1], &inputs[2]), Precision::F32).flatten(0, 2)
+            let layer = layer(&inputs[1], &inputs[2]);
+            linear(x, &layer, Precision::F32, &mut Chances::none()).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -118,9 +119,58 @@ proptest! {
         let run = || evaluate(&sizes, |inputs| {
             let x = permuted(&inputs[0], batch, time, width);
             let layers = [1, 3].map(|first| layer(&inputs[first], &inputs[first + 1]));
-            mlp(x, &layers[0], &layers[1], Precision::F32).flatten(0, 2)
+            mlp(x, &layers[0], &layers[1], Precision::F32, &mut Chances::none()).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
+    }
+
+    #[test]
+    fn low_rank_equals_the_plain_one(
+        (batch, time, width) in shapes(),
+        (rank, to) in (1usize..6, 1usize..40),
+        key in 0u64..99,
+    ) {
+        let run = || evaluate(&[batch * time * width, width * rank, rank * to], |inputs| {
+            let x = permuted(&inputs[0], batch, time, width);
+            let a = inputs[1].clone().reshape([rank, width]).transpose();
+            let b = inputs[2].clone().reshape([rank, to]);
+            low_rank(x, a, b, 0.7, Dropout::Keyed(keyed(key))).flatten(0, 2)
+        });
+        assert_equal(&run(), &plainly(run));
+    }
+
+    #[test]
+    fn gelu_equals_the_plain_one((batch, time, width) in shapes()) {
+        let run = || evaluate(&[batch * time * width], |inputs| {
+            gelu(permuted(&inputs[0], batch, time, width)).flatten(0, 2)
+        });
+        assert_equal(&run(), &plainly(run));
+    }
+
+    /// A frozen layer has a backward pass of its own.
+    #[test]
+    fn frozen_layers_pass_the_same_gradient((batch, time, width) in shapes(), inner in 1usize..40) {
+        let sizes = [width * inner, inner, inner * width, width];
+        let parts = |freeze: bool| {
+            let device = Device::flex().autodiff();
+            let part = |(seed, len): (usize, &usize)| {
+                let values = TensorData::new(normal(*len, 7 + seed as u64), [*len]);
+                let part = Tensor::<1>::from_data(values, &device);
+                if freeze { part } else { part.require_grad() }
+            };
+            let parts: Vec<Tensor<1>> = sizes.iter().enumerate().map(part).collect();
+            let set = |layer: Linear| if freeze { layer.no_grad() } else { layer };
+            [(0, 1), (2, 3)].map(|(weight, bias)| set(layer(&parts[weight], &parts[bias])))
+        };
+        let run = |freeze: bool| evaluate(&[batch * time * width], |inputs| {
+            let [c_fc, c_proj] = parts(freeze);
+            let x = permuted(&inputs[0], batch, time, width);
+            let none = &mut Chances::none();
+            let y = mlp(x.clone(), &c_fc, &c_proj, Precision::F32, none);
+            let linear = |x, layer| linear(x, layer, Precision::F32, &mut Chances::none());
+            (y + linear(linear(x, &c_fc), &c_proj)).flatten(0, 2)
+        });
+        prop_assert_eq!(run(true), run(false));
     }
 
     #[test]
@@ -242,7 +292,7 @@ fn gelu_and_its_gradient_equal_burns() {
 }
 
 /// The CPU backend has one generator for all threads, and tests run on several.
-static GENERATOR: Mutex<()> = Mutex::new(());
+pub(super) static GENERATOR: Mutex<()> = Mutex::new(());
 
 /// The losses of some steps on one batch, dropout at `rate`.
 fn losses(steps: usize, rate: f64, precision: Precision) -> Vec<f32> {
