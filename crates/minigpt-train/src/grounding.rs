@@ -22,9 +22,11 @@ use crate::likelihood::{Request, likelihoods};
 /// ```
 pub fn grounded_prompt(template: Option<&Template>, passages: &[String], question: &str) -> String {
     let texts: Vec<&str> = passages.iter().rev().map(|passage| passage.trim()).collect();
+    let texts = texts.join("\n\n");
     match template {
-        Some(template) => template.prompt(question, &texts.join("\n\n")),
-        None => [texts, vec![&Application::Ask.prompt(question)]].concat().join("\n\n"),
+        Some(template) => template.prompt(question, &texts),
+        None if texts.is_empty() => Application::Ask.prompt(question),
+        None => format!("{texts}\n\n{}", Application::Ask.prompt(question)),
     }
 }
 
