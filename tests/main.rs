@@ -6,6 +6,7 @@ mod bad_input;
 mod checkpoints;
 mod commands;
 mod data;
+mod devices;
 mod evaluation;
 mod exchange;
 mod generation;
@@ -13,4 +14,6 @@ mod gpu;
 mod interruption;
 mod learning;
 mod readme;
+#[cfg(feature = "remote")]
+mod remote;
 mod support;

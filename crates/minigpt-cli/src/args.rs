@@ -65,6 +65,9 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// List the devices that can train
     Devices(DevicesArgs),
+    /// Lend this machine's device to trainers elsewhere
+    #[cfg(feature = "remote")]
+    Worker(WorkerArgs),
 }
 
 #[derive(Args, Debug)]
@@ -79,6 +82,7 @@ pub(crate) enum Command {
   minigpt train --preset wikitext2 --data wikitext-2 --max-steps 300
   minigpt train --set optimizer.kind=muon --set training.ema_decay=0.999
   minigpt train --dry-run --model gpt2           what it would cost
+  minigpt train --devices gpu:0,gpu:1            half of each batch on each
   minigpt train --resume runs/notes              go on where it stopped
 
 Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM."
@@ -147,13 +151,17 @@ pub(crate) struct TrainArgs {
     /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
+    /// Share each batch among several devices, as gpu:0,gpu:1: the first keeps the weights and validates;
+    /// remote:HOST:PORT is one that `minigpt worker` lends
+    #[arg(long, value_name = "DEVICES", value_delimiter = ',', conflicts_with = "device")]
+    pub(crate) devices: Vec<DeviceChoice>,
     /// Say what the run would be and cost, or what is left of one with --resume, and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Show the run on the whole screen, with curves; q stops it, with a checkpoint
     #[arg(long, conflicts_with_all = ["json", "dry_run"])]
     pub(crate) tui: bool,
-    /// Continue this run folder from its last checkpoint, exactly; only --device, --cache, --dry-run,
+    /// Continue this run folder from its last checkpoint, exactly; only --device, --devices, --cache, --dry-run,
     /// --tui and --json go with it
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "preset", "data", "valid", "text_field", "lossy", "lines", "tokenizer", "model", "name", "runs", "epochs",
@@ -254,6 +262,25 @@ pub(crate) struct DevicesArgs {
     /// Print a JSON array
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[cfg(feature = "remote")]
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Whoever has the token computes here; nothing is encrypted: for networks that you trust.
+
+Examples:
+  MINIGPT_TOKEN=secret minigpt worker
+  MINIGPT_TOKEN=secret minigpt worker --listen 4000 --device gpu:1
+  MINIGPT_TOKEN=secret minigpt train --devices cpu,remote:otherhost:4000"
+)]
+pub(crate) struct WorkerArgs {
+    /// The port on which it listens, on all networks of this machine
+    #[arg(long, value_name = "PORT", default_value_t = 3000)]
+    pub(crate) listen: u16,
+    /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
+    #[arg(long, default_value = "auto")]
+    pub(crate) device: DeviceChoice,
 }
 
 #[derive(Args, Debug)]

@@ -140,6 +140,11 @@ impl MemoryEstimate {
         }
     }
 
+    /// What of it is the device's: weights, optimiser and activations.
+    pub fn on_device(&self) -> u64 {
+        self.state.saturating_add(self.activations)
+    }
+
     /// Everything together, the program and its text included.
     pub fn total(&self) -> u64 {
         (PROGRAM + self.state + self.checkpoint).saturating_add(self.activations)

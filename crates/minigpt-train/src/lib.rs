@@ -13,6 +13,7 @@ mod comparison;
 mod config;
 mod cost;
 mod dashboard;
+mod devices;
 mod engine;
 mod error;
 mod evaluate;
@@ -61,6 +62,7 @@ pub use config::{
 };
 pub use cost::{MemoryEstimate, Plan};
 pub use dashboard::Dashboard;
+pub use devices::{DEVICE_THREAD, Devices};
 pub use engine::{Observer, TrainEvent};
 pub use error::TrainError;
 pub use evaluate::{ContextLoss, EvalConfig, EvalReport, FrequencyLoss, evaluate};

@@ -20,6 +20,7 @@ use crate::checkpoint::{
     AVERAGE_FILE, AlwaysSave, CheckpointFolder, Manifest, OnDamage, SetWriter,
 };
 use crate::config::{MAX_STEPS, RunConfig, TrainingConfig};
+use crate::devices::Devices;
 use crate::engine::{Engine, Observer, TrainEvent};
 use crate::error::TrainError;
 use crate::metrics::read_metrics;
@@ -125,6 +126,9 @@ impl Length {
 
 /// Trains a fresh model as `config` says and leaves everything in a new run folder at `path`.
 ///
+/// `devices` is a device, or several that share each batch: the result is that of one of them, up to the
+/// rounding of sums; dropout then draws other chances, and not the same each time.
+///
 /// `interrupter` stops the run after the step under way: validation and a checkpoint follow.
 ///
 /// # Errors
@@ -135,18 +139,19 @@ pub fn train(
     config: &RunConfig,
     environment: &Environment,
     data: TokenData,
-    device: &Device,
+    devices: impl Into<Devices>,
     interrupter: Interrupter,
     observer: Observer,
 ) -> Result<Summary, TrainError> {
     Length::new(config, &data)?;
-    let trainee = trainee(config, device)?;
+    let devices = devices.into();
+    let trainee = trainee(config, &devices.main)?;
     check_sample_prompt(&trainee.transformer, config, &data.tokenizer)?;
     let (run, _lock) = RunFolder::create(path)?;
     run.write_start(config, environment, &data.tokenizer)?;
     let progress = Progress::new(observer, average(config, &trainee));
     let manifest = manifest(config, &data)?;
-    go(&run, config, data, trainee, device, interrupter, manifest, progress)
+    go(&run, config, data, trainee, devices, interrupter, manifest, progress)
 }
 
 /// Continues the run in the folder `path` from its last intact checkpoint, or from its start where
@@ -161,7 +166,7 @@ pub fn train(
 pub fn resume(
     path: &Path,
     data: TokenData,
-    device: &Device,
+    devices: impl Into<Devices>,
     interrupter: Interrupter,
     mut observer: Observer,
 ) -> Result<Summary, TrainError> {
@@ -181,7 +186,8 @@ pub fn resume(
     let step = manifest.step;
     check_same(&manifest, &expected, path, &checkpoints)?;
 
-    let trainee = trainee(&config, device)?;
+    let devices = devices.into();
+    let trainee = trainee(&config, &devices.main)?;
     let mut average = average(&config, &trainee);
     if let Some(average) = average.as_mut().filter(|_| step > 0) {
         let file = checkpoints.verified_file(&manifest, AVERAGE_FILE)?;
@@ -193,7 +199,7 @@ pub fn resume(
     run.forget_after(step)?;
     let rows = if step > 0 { read_metrics(&run.metrics_path())? } else { Vec::new() };
     let progress = Progress::resumed(observer, average, step, rows, &data.valid);
-    go(&run, &config, data, trainee, device, interrupter, manifest, progress)
+    go(&run, &config, data, trainee, devices, interrupter, manifest, progress)
 }
 
 /// The set from which the run goes on, or none where it has not taken one yet.
@@ -277,19 +283,20 @@ fn go(
     config: &RunConfig,
     data: TokenData,
     trainee: Trainee,
-    device: &Device,
+    devices: Devices,
     interrupter: Interrupter,
     manifest: Manifest,
     progress: Progress,
 ) -> Result<Summary, TrainError> {
     let length = Length::new(config, &data)?;
-    let training = device.clone().autodiff();
+    let (validating, devices) = (devices.main.clone(), devices.autodiff());
     let first_step = progress.step;
     let block_size = config.model.block_size;
     let TrainingConfig { batch_size, seed, keep_last, .. } = config.training;
     let passes = Passes::new(data.train.windows(block_size)?, seed);
-    let train_batches = train_loader(passes, batch_size, first_step..length.total_steps, &training);
-    let valid_batches = valid_loader(data.valid.windows(block_size)?, batch_size, device);
+    let steps = first_step..length.total_steps;
+    let train_batches = train_loader(passes, batch_size, steps, &devices.main);
+    let valid_batches = valid_loader(data.valid.windows(block_size)?, batch_size, &validating);
 
     let schedule = Schedule::new(config.schedule.clone(), length.total_steps);
     let learner = Learner::new(trainee, optimizer(&config.optimizer), schedule);
@@ -304,7 +311,7 @@ fn go(
         tokenizer: data.tokenizer.clone(),
         valid: data.valid,
         length,
-        device: training,
+        devices,
         sets: sets.clone(),
         manifest: Manifest { sha256: BTreeMap::new(), ..manifest },
         progress: RefCell::new(progress),

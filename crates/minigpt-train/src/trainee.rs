@@ -64,7 +64,7 @@ impl TrainStep for Trainee {
         let mut accumulator = GradientsAccumulator::new();
         let mut nats: Option<Tensor<1>> = None;
         for part in batch.parts(self.accumulation) {
-            let [tokens, targets] = part;
+            let TokenBatch { tokens, targets, .. } = part;
             let loss = self.transformer.smoothed_loss_sum(tokens, targets, self.label_smoothing);
             // Divided by the targets of all parts, so that their gradients add up to the batch's.
             let gradients = (loss.objective / predicted as f64).backward();

@@ -11,3 +11,5 @@ pub(crate) mod generate;
 pub(crate) mod plot;
 pub(crate) mod repl;
 pub(crate) mod train;
+#[cfg(feature = "remote")]
+pub(crate) mod worker;

@@ -4,16 +4,18 @@ use std::io::{IsTerminal, Write};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::slice;
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
 use minigpt_train::{
     Dashboard, End, Environment, Figures, Interrupter, Observer, Plan, Quantity, RunConfig,
-    RunFolder, Summary, TokenData, TrainEvent, resume, train,
+    RunFolder, Summary, TokenData, TrainError, TrainEvent, resume, train,
 };
 use serde::Serialize;
 
 use crate::args::TrainArgs;
+use crate::device::resolve_all;
 use crate::format::{bytes, duration, grouped};
 use crate::output::{print, say};
 use crate::progress::TrainProgress;
@@ -28,24 +30,27 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
         Some(path) => RunFolder::open(path)?.config()?,
         None => settings::of_train(args)?,
     };
-    let chosen = args.device.resolve()?;
+    let chosen = match args.devices.as_slice() {
+        [] => resolve_all(slice::from_ref(&args.device))?,
+        several => resolve_all(several)?,
+    };
     say(format_args!("device: {}", chosen.description));
     let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
     let config = with_vocabulary(config, &data);
     if args.dry_run {
-        dry_run(args, &config, &data, &chosen.device)?;
+        dry_run(args, &config, &data, &chosen.main)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let plan = Plan::new(&config, &data, &chosen.device)?;
+    let plan = Plan::new(&config, &data, &chosen.main)?;
     describe(&config, &plan);
 
     let signals = Signals::listen()?;
     let interrupter = Interrupter::new();
     let observer = observer(&plan, args, &signals, &interrupter)?;
-    let (path, summary) = match &args.resume {
+    let (path, outcome) = match &args.resume {
         Some(path) => {
             say(format_args!("resuming: {}\n", path.display()));
-            (path.clone(), resume(path, data, &chosen.device, interrupter, observer)?)
+            (path.clone(), resume(path, data, &chosen.devices, interrupter, observer))
         }
         None => {
             let path = match &args.name {
@@ -54,11 +59,19 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
             };
             say(format_args!("run: {}\n", path.display()));
             let environment = environment(&chosen.description);
-            let device = &chosen.device;
-            let summary = train(&path, &config, &environment, data, device, interrupter, observer)?;
-            (path, summary)
+            let devices = &chosen.devices;
+            let outcome = train(&path, &config, &environment, data, devices, interrupter, observer);
+            (path, outcome)
         }
     };
+    let summary = outcome.inspect_err(|error| how_to_go_on(&path, error))?;
+    if let Some(used) = chosen.main.memory_pool_usage() {
+        say(format_args!(
+            "memory: {} taken on the device, {} expected",
+            bytes(used.bytes_reserved),
+            bytes(plan.memory.on_device()),
+        ));
+    }
     if args.json {
         print_event("summary", &summary)?;
     } else {
@@ -69,6 +82,25 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
         End::Interrupted => ExitCode::from(signals.exit_code().unwrap_or(INTERRUPTED)),
         _ => ExitCode::SUCCESS,
     })
+}
+
+/// Says what is left of a run whose device failed.
+fn how_to_go_on(path: &Path, error: &TrainError) {
+    if !matches!(error, TrainError::Device { .. } | TrainError::DeviceMemory { .. }) {
+        return;
+    }
+    let checkpoints = RunFolder::open(path).map(|run| run.checkpoints());
+    let last = checkpoints.and_then(|checkpoints| checkpoints.last(&mut |_| ()));
+    match last {
+        Ok(Some(manifest)) => say(format_args!(
+            "kept: the checkpoint of step {}; go on: minigpt train --resume {} --device cpu",
+            manifest.step,
+            path.display(),
+        )),
+        _ => {
+            say("kept: no checkpoint, the run had not come to one; --save-every takes them sooner")
+        }
+    }
 }
 
 /// Says what the run would be and cost, or what is left of the one that would be resumed.
