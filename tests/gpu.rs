@@ -47,8 +47,8 @@ fn gpu() -> Option<MutexGuard<'static, Device>> {
 }
 
 /// A run of twenty steps, with a checkpoint after ten.
-const RUN: &str =
-    "train --preset tiny --data prose.txt --tokenizer bpe:300 --max-steps 20 --eval-every 10";
+const RUN: &str = "train --preset tiny --data prose.txt --tokenizer bpe:300 --max-steps 20 --eval-every 10 \
+    --set sample.max_tokens=4";
 
 /// Runs a command whose words have no spaces.
 #[track_caller]

@@ -74,6 +74,10 @@ fn run(command: Command) -> Result<ExitCode> {
     }
 }
 
+/// The names of the threads on which burn drives GPUs begin so. It passes their panics on to whoever waits,
+/// and tries some things that fail: whether a kernel is worth tuning, by buffers that may be too large.
+const GPU_THREADS: &str = "DSD-";
+
 /// burn panics where a device is lost or its memory is full: what computes reports that as an error, and
 /// the panic itself is printed only where somebody looks for it.
 fn report_panics_as_errors() {
@@ -81,7 +85,9 @@ fn report_panics_as_errors() {
     let main = thread::current().id();
     panic::set_hook(Box::new(move |info| {
         let thread = thread::current();
-        let is_reported = thread.id() == main || thread.name() == Some(DEVICE_THREAD);
+        let name = thread.name().unwrap_or_default();
+        let is_devices = name == DEVICE_THREAD || name.starts_with(GPU_THREADS);
+        let is_reported = thread.id() == main || is_devices;
         if !is_reported || std::env::var_os("RUST_BACKTRACE").is_some() {
             print(info);
         }

@@ -50,7 +50,8 @@ fn logits_that_are_not_waited_for_are_the_same() {
     let [mut waiting, mut not] = [0, 1].map(|_| Decoder::new(&model, &prompts).unwrap());
     for token in 0..30 {
         assert_eq!(pollster::block_on(not.logits_async()).unwrap(), waiting.logits());
-        [&mut waiting, &mut not].map(|decoder| decoder.push(&[token, 59 - token]));
+        waiting.push(&[token, 59 - token]);
+        not.push(&[token, 59 - token]);
     }
 }
 

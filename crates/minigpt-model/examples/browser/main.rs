@@ -1,7 +1,8 @@
 //! A GPT that writes in the browser, over WebGPU. The README beside it says how to build and serve the page.
 
+#[cfg(feature = "gpu")]
 use burn::tensor::Device;
-use minigpt_model::{Decoder, Draw, Gpt, Sampling};
+use minigpt_model::{Decoder, Gpt, Sampling};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -44,8 +45,9 @@ pub async fn load(config: &[u8], weights: Vec<u8>) -> Result<Gpt, Box<dyn std::e
 /// What the page's JavaScript sees.
 #[cfg(all(target_family = "wasm", feature = "gpu"))]
 mod page {
-    use super::{Draw, Gpt, Sampling};
+    use super::{Gpt, Sampling};
     use js_sys::Function;
+    use minigpt_model::Draw;
     use wasm_bindgen::prelude::*;
 
     /// A model in the GPU's memory.

@@ -20,7 +20,7 @@ fn trainee(accumulation: usize) -> Trainee {
 fn batch(windows: usize) -> TokenBatch {
     let count = windows * 12;
     let device = Device::flex().autodiff();
-    let ids = |step: usize| (0..count).map(|at| ((at * step + at / 7) % VOCAB) as i32);
+    let ids = |step: usize| (0..count).map(move |at| ((at * step + at / 7) % VOCAB) as i32);
     let tensor =
         |ids: Vec<i32>| Tensor::<2, Int>::from_data(TensorData::new(ids, [windows, 12]), &device);
     let mut targets: Vec<i32> = ids(11).collect();
