@@ -14,6 +14,4 @@ mod gpu;
 mod interruption;
 mod learning;
 mod readme;
-#[cfg(feature = "remote")]
-mod remote;
 mod support;

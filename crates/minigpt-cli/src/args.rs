@@ -65,9 +65,6 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// List the devices that can train
     Devices(DevicesArgs),
-    /// Lend this machine's device to trainers elsewhere
-    #[cfg(feature = "remote")]
-    Worker(WorkerArgs),
 }
 
 #[derive(Args, Debug)]
@@ -151,8 +148,7 @@ pub(crate) struct TrainArgs {
     /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
-    /// Share each batch among several devices, as gpu:0,gpu:1: the first keeps the weights and validates;
-    /// remote:HOST:PORT is one that `minigpt worker` lends
+    /// Share each batch among several devices, as gpu:0,gpu:1: the first keeps the weights and validates
     #[arg(long, value_name = "DEVICES", value_delimiter = ',', conflicts_with = "device")]
     pub(crate) devices: Vec<DeviceChoice>,
     /// Say what the run would be and cost, or what is left of one with --resume, and stop
@@ -262,25 +258,6 @@ pub(crate) struct DevicesArgs {
     /// Print a JSON array
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[cfg(feature = "remote")]
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Whoever has the token computes here; nothing is encrypted: for networks that you trust.
-
-Examples:
-  MINIGPT_TOKEN=secret minigpt worker
-  MINIGPT_TOKEN=secret minigpt worker --listen 4000 --device gpu:1
-  MINIGPT_TOKEN=secret minigpt train --devices cpu,remote:otherhost:4000"
-)]
-pub(crate) struct WorkerArgs {
-    /// The port on which it listens, on all networks of this machine
-    #[arg(long, value_name = "PORT", default_value_t = 3000)]
-    pub(crate) listen: u16,
-    /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
-    #[arg(long, default_value = "auto")]
-    pub(crate) device: DeviceChoice,
 }
 
 #[derive(Args, Debug)]

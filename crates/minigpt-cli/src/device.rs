@@ -2,8 +2,6 @@
 
 #[cfg_attr(not(feature = "gpu"), path = "device/no_gpu.rs")]
 mod gpu;
-#[cfg_attr(not(feature = "remote"), path = "device/no_remote.rs")]
-pub(crate) mod remote;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +15,7 @@ use serde::Serialize;
 use crate::output::say;
 
 /// What `--device` asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DeviceChoice {
     /// A real GPU where there is one, else the processor.
     Auto,
@@ -29,8 +27,6 @@ pub(crate) enum DeviceChoice {
     GpuNumber(usize),
     /// An adapter that is no GPU: a driver that computes on the processor.
     GpuSoftware,
-    /// What a `minigpt worker` lends at `HOST:PORT`.
-    Remote(String),
 }
 
 impl FromStr for DeviceChoice {
@@ -45,18 +41,9 @@ impl FromStr for DeviceChoice {
             Some(("gpu", number)) if number.parse::<usize>().is_ok() => {
                 Ok(Self::GpuNumber(number.parse().unwrap_or_default()))
             }
-            Some(("remote", address)) if is_address(address) => {
-                Ok(Self::Remote(address.to_owned()))
-            }
-            _ => Err("expected auto, cpu, gpu, gpu:N, gpu:software or remote:HOST:PORT".to_owned()),
+            _ => Err("expected auto, cpu, gpu, gpu:N or gpu:software".to_owned()),
         }
     }
-}
-
-/// True for `HOST:PORT`.
-fn is_address(text: &str) -> bool {
-    let parts = text.rsplit_once(':');
-    parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 /// What an adapter is, the best first.
@@ -104,9 +91,9 @@ pub(crate) struct Chosen {
 
 impl DeviceChoice {
     /// Finds and starts the device.
-    pub(crate) fn resolve(&self) -> Result<Chosen> {
+    pub(crate) fn resolve(self) -> Result<Chosen> {
         let adapters = match self {
-            Self::Cpu | Self::Remote(_) => Vec::new(),
+            Self::Cpu => Vec::new(),
             _ => adapters(),
         };
         match self {
@@ -116,7 +103,7 @@ impl DeviceChoice {
                 Some(adapter) => start(adapter, "the best GPU found"),
                 None => bail!("--device gpu: {}; use --device cpu", gpu::WHY_NONE),
             },
-            Self::GpuNumber(number) => match adapters.get(*number) {
+            Self::GpuNumber(number) => match adapters.get(number) {
                 Some(adapter) => start(adapter, "as asked"),
                 None => bail!(
                     "--device gpu:{number}: found {} adapters, see `minigpt devices`; or use --device cpu",
@@ -127,7 +114,6 @@ impl DeviceChoice {
                 Some(adapter) => start(adapter, "as asked"),
                 None => bail!("--device gpu:software: no software driver found; use --device cpu"),
             },
-            Self::Remote(address) => remote::connect(address),
         }
     }
 }

@@ -69,8 +69,6 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Plot(args) => commands::plot::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Devices(args) => commands::devices::run(&args),
-        #[cfg(feature = "remote")]
-        Command::Worker(args) => commands::worker::run(&args),
     }
 }
 

@@ -11,5 +11,3 @@ pub(crate) mod generate;
 pub(crate) mod plot;
 pub(crate) mod repl;
 pub(crate) mod train;
-#[cfg(feature = "remote")]
-pub(crate) mod worker;

@@ -23,14 +23,11 @@ fn the_words_of_the_command_line() {
         ("gpu", DeviceChoice::Gpu),
         ("gpu:2", DeviceChoice::GpuNumber(2)),
         ("gpu:software", DeviceChoice::GpuSoftware),
-        ("remote:box:3000", DeviceChoice::Remote("box:3000".to_owned())),
     ];
     for (text, choice) in choices {
         assert_eq!(text.parse(), Ok(choice));
     }
-    for text in
-        ["", "cuda", "gpu:", "gpu:-1", "cpu:0", "remote:box", "remote::1", "remote:box:99999"]
-    {
+    for text in ["", "cuda", "gpu:", "gpu:-1", "cpu:0"] {
         assert!(text.parse::<DeviceChoice>().is_err(), "{text}");
     }
 }
