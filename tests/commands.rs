@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use minigpt_train::{End, Manifest, OptimizerKind, Quantity, RunConfig, Split, Summary};
 
-use crate::support::{Sandbox, losses, prose, train_losses};
+use crate::support::{Sandbox, checksums, losses, prose, train_losses};
 
 const TINY: [&str; 13] = [
     "train",
@@ -217,6 +217,20 @@ fn a_batch_in_parts_is_the_same_batch_to_rounding() {
         for (whole, parts) in whole.iter().zip(parts) {
             assert!((whole - parts).abs() < 1e-4, "{whole} is not {parts}");
         }
+    }
+}
+
+#[test]
+fn gradient_checkpointing_gives_the_same_weights_to_the_bit() {
+    for parts in ["training.accumulation=1", "training.accumulation=3"] {
+        let sums = ["false", "true"].map(|checkpointing| {
+            let sandbox = Sandbox::new();
+            let setting = format!("training.gradient_checkpointing={checkpointing}");
+            let settings = ["--dropout", "0.2", "--set", parts, "--set", &setting];
+            train(&sandbox, &[&["--max-steps", "12"], &settings[..]].concat());
+            checksums(&sandbox.path("runs/first"), 12)
+        });
+        assert_eq!(sums[0], sums[1], "{parts}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use minigpt_model::Gpt;
+use minigpt_model::{Gpt, LoraConfig};
 use minigpt_train::Pretrained;
 use serde_json::Value;
 
@@ -226,6 +226,30 @@ fn what_transformers_saves_computes_the_same_here() {
     assert!(theirs.join("model.safetensors.index.json").exists(), "not in parts");
     assert_same(&theirs, &reference);
     assert_eq!(reference["text"].as_str().unwrap(), greedy(&sandbox, "theirs"));
+}
+
+#[test]
+fn an_adapter_computes_the_same_in_peft_and_here() {
+    let Some(python) = python("an adapter in peft") else { return };
+    let sandbox = trained("bpe:300");
+    let base = export(&sandbox, "runs/run", "base");
+    let peft = |command: &str, adapter: &Path| {
+        let arguments = [command, base.to_str().unwrap(), adapter.to_str().unwrap()];
+        script(&python, "with_peft.py", &arguments)
+    };
+    let theirs = sandbox.path("theirs");
+    let reference = peft("write", &theirs);
+    let merge = ["export", "base", "--adapter", "theirs", "--out", "merged", "--device", "cpu"];
+    sandbox.succeeds(&merge);
+    assert_same(&sandbox.path("merged"), &reference);
+    assert_ne!(greedy(&sandbox, "base"), greedy(&sandbox, "merged"), "the adapter does nothing");
+
+    let Pretrained { model, config, .. } = Pretrained::load(&base, &Device::flex()).unwrap();
+    let adapted = model.with_adapter(&config, &theirs).unwrap();
+    let ours = sandbox.path("ours");
+    fs_err::create_dir(&ours).unwrap();
+    adapted.save_adapter(&LoraConfig::read_peft(&theirs).unwrap(), "base", &ours).unwrap();
+    assert_eq!(peft("read", &ours), reference);
 }
 
 #[test]

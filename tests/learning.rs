@@ -38,8 +38,8 @@ fn a_text_of_one_kibibyte_is_learnt_by_heart() {
         TokenSplit::from_documents(&tokenizer, documents, &mut |_| {}).unwrap()
     };
     let data = TokenData {
-        train: split(&corpus.train),
-        valid: split(&corpus.valid),
+        train: split(&corpus.train).into(),
+        valid: split(&corpus.valid).into(),
         tokenizer: tokenizer.clone(),
     };
     config.model.vocab_size = tokenizer.vocab_size();

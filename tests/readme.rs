@@ -20,6 +20,11 @@ fn every_command_in_the_readme_runs() {
     sandbox.write("wikitext-2/train.txt", prose());
     sandbox.write("wikitext-2/valid.txt", prose());
     sandbox.write("choices.jsonl", include_str!("../crates/minigpt-train/tasks/choices.jsonl"));
+    let instruction = r#"{"instruction": "Who?", "output": "Emma."}"#;
+    sandbox.write("instructions.json", format!("[{instruction}, {instruction}]"));
+    sandbox.write("reviews.csv", "text,label\ngood,yes\nbad,no\ngood,yes\n");
+    sandbox
+        .write("austen.jsonl", include_str!("../crates/minigpt-retrieval/questions/austen.jsonl"));
     sandbox.write("cloze.jsonl", include_str!("../crates/minigpt-train/tasks/cloze.jsonl"));
 
     let (mut ran, mut left_out) = (0, Vec::new());
@@ -34,6 +39,9 @@ fn every_command_in_the_readme_runs() {
             }
             ["cargo", "xtask", "train", rest @ ..] => {
                 [&["train"][..], rest, &["--max-steps", "2", "--device", "cpu"]].concat()
+            }
+            [_, "finetune", rest @ ..] => {
+                [&["finetune"][..], rest, &["--max-steps", "2", "--device", "cpu"]].concat()
             }
             [_, "train", "--resume", run] => {
                 // Two steps are soon complete: without its checkpoint there is something to resume.

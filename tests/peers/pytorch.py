@@ -26,6 +26,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
     return parser.parse_args()
 
 
@@ -91,7 +92,8 @@ def main():
         tokens, targets = torch.randint(a.vocab, (2, a.batch, a.context))
         began = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
-        loss = loss_of(tokens, targets)
+        with torch.autocast("cpu", torch.bfloat16, enabled=a.precision == "bf16"):
+            loss = loss_of(tokens, targets)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

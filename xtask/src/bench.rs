@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: how fast minigpt trains, writes, tokenizes and starts, alone or beside PyTorch.
 
+mod checkpointing;
 mod engine;
 mod plot;
 mod program;
@@ -43,6 +44,8 @@ pub(crate) struct Bench {
 enum Part {
     /// What the engine costs beside the steps, and whether memory stays where it is
     Engine(engine::Engine),
+    /// Memory against time of gradient checkpointing, for models of 4 to 48 layers
+    Checkpointing(checkpointing::Checkpointing),
 }
 
 /// All that a benchmark found.
@@ -71,16 +74,20 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     cargo::run(&mut cargo(build))?;
     match &bench.part {
         Some(Part::Engine(engine)) => engine::run(engine),
+        Some(Part::Checkpointing(bench)) => checkpointing::run(bench),
         None => all(bench),
     }
 }
 
 fn all(bench: &Bench) -> Result<()> {
     let shapes = if bench.quick { shapes::quick() } else { shapes::all() };
-    let programs = Program::all(bench.peer.as_deref());
     let mut measured = Vec::new();
-    println!("{:44} {:26} {:>9} {:>9} {:>12}", "shape", "program", "ms/step", "MiB", "faults/step");
+    println!("{:44} {:27} {:>9} {:>9} {:>12}", "shape", "program", "ms/step", "MiB", "faults/step");
     for shape in shapes {
+        let programs = match shapes::quick().contains(&shape) {
+            true => Program::all(bench.peer.is_some()),
+            false => Program::few(bench.peer.is_some()),
+        };
         let measure = measure(&shape, &programs, bench)?;
         measure.print();
         measured.push(measure);
@@ -130,27 +137,31 @@ impl Measured {
             let faults = figures.page_faults_per_step.unwrap_or(f64::NAN);
             let memory = figures.peak_memory.unwrap_or(f64::NAN);
             let milliseconds = 1e3 * figures.seconds_per_step;
-            println!("{shape:44} {program:26} {milliseconds:9.1} {memory:9.0} {faults:12.0}");
+            println!("{shape:44} {program:27} {milliseconds:9.1} {memory:9.0} {faults:12.0}");
         }
-        let (ours, peers) = (self.ours(), self.peers());
-        let fastest = peers.clone().map(|peer| peer.seconds_per_step).reduce(f64::min);
-        let leanest = peers.filter_map(|peer| peer.peak_memory).reduce(f64::min);
-        if let (Some(fastest), Some(leanest), Some(memory)) = (fastest, leanest, ours.peak_memory) {
+        let f32 = self.ratio(|program| !program.is_bf16, |figures| Some(figures.seconds_per_step));
+        let any = self.ratio(|_| true, |figures| Some(figures.seconds_per_step));
+        let memory = self.ratio(|_| true, |figures| figures.peak_memory);
+        if let (Some(f32), Some(any), Some(memory)) = (f32, any, memory) {
             println!(
-                "{:44} PyTorch's best over ours: time {:.2}, memory {:.2}",
-                "",
-                fastest / ours.seconds_per_step,
-                leanest / memory
+                "{:44} PyTorch's best over ours: f32 {f32:.2}, any precision {any:.2}, memory {memory:.2}",
+                ""
             );
         }
     }
 
-    fn ours(&self) -> &Figures {
-        &self.programs[0].1
-    }
-
-    fn peers(&self) -> impl Iterator<Item = &Figures> + Clone {
-        self.programs[1..].iter().map(|(_, figures)| figures)
+    /// PyTorch's least of a quantity over ours, among some programs.
+    fn ratio(
+        &self,
+        among: fn(&Program) -> bool,
+        quantity: fn(&Figures) -> Option<f64>,
+    ) -> Option<f64> {
+        let least = |is_ours: bool| {
+            let programs = self.programs.iter().filter(|(program, _)| among(program));
+            let own = programs.filter(|(program, _)| program.is_ours() == is_ours);
+            own.filter_map(|(_, figures)| quantity(figures)).reduce(f64::min)
+        };
+        Some(least(false)? / least(true)?)
     }
 }
 

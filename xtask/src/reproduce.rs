@@ -26,6 +26,9 @@ pub(crate) struct Reproduce {
     /// Take this many steps instead of the article's three passes
     #[arg(long)]
     max_steps: Option<usize>,
+    /// What matrix products are computed in: f32, bf16 or auto
+    #[arg(long, default_value = "f32")]
+    precision: String,
     /// Where to train: auto, cpu or gpu
     #[arg(long, default_value = "auto")]
     device: String,
@@ -192,7 +195,7 @@ fn train(args: &Reproduce, out: &Path, run: &Path) -> Result<()> {
         command.arg("--resume").arg(run);
     } else {
         command.args(["--preset", "wikitext2", "--name", "run", "--runs"]).arg(out);
-        command.arg("--data").arg(&args.data);
+        command.args(["--precision", &args.precision]).arg("--data").arg(&args.data);
         command.args(args.max_steps.map(|steps| format!("--max-steps={steps}")));
     }
     // Its report goes to the terminal: the figures are read from the run folder.

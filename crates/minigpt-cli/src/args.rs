@@ -1,7 +1,10 @@
 //! What the command line says, word for word; the commands give it its meaning.
 
 mod evaluation;
+mod finetuning;
 mod generation;
+mod plan;
+mod retrieval;
 
 use std::path::PathBuf;
 
@@ -10,12 +13,16 @@ use minigpt_data::{Source, TokenizerSpec};
 use minigpt_train::{Axis, Quantity};
 
 use crate::device::DeviceChoice;
+use crate::precision::PrecisionChoice;
 
 pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalTextArgs, ProtocolArgs, TableFormat};
+pub(crate) use finetuning::{ClassifyArgs, FinetuneArgs};
 pub(crate) use generation::{
     ApplicationArgs, AttentionArgs, ExportArgs, GenerateArgs, ModelArgs, ReplArgs, SamplingArgs,
     WriteArgs,
 };
+pub(crate) use plan::PlanArgs;
+pub(crate) use retrieval::{AskArgs, IndexArgs};
 
 /// Train a small GPT, look at it, and let it write.
 #[derive(Debug, Parser)]
@@ -29,6 +36,12 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Train a model and leave a run folder
     Train(Box<TrainArgs>),
+    /// Propose a model and a recipe for a budget of parameters, memory or time
+    Plan(PlanArgs),
+    /// Train a model further: on other text, instructions, summaries, or labels
+    Finetune(Box<FinetuneArgs>),
+    /// Tell what texts are, with a model tuned to
+    Classify(ClassifyArgs),
     /// Continue prompts with a trained model
     Generate(GenerateArgs),
     /// Complete a text, 50 tokens
@@ -41,11 +54,10 @@ pub(crate) enum Command {
   minigpt story \"a magical forest\" --run runs/austen
   minigpt story \"a lost letter\" --no-repeat-ngram 4")]
     Story(ApplicationArgs),
-    /// Answer a question, 100 tokens
-    #[command(after_help = "Examples:
-  minigpt ask \"What is machine learning?\" --run runs/austen
-  minigpt ask \"Who is Emma?\" --greedy")]
-    Ask(ApplicationArgs),
+    /// Answer a question, 100 tokens, from an index of your texts if there is one
+    Ask(AskArgs),
+    /// Keep the passages of your texts in an index for `minigpt ask`
+    Index(IndexArgs),
     /// Write with the model in turns; it remembers what was said
     Repl(ReplArgs),
     /// Draw what each head attends to, and name its habit
@@ -78,6 +90,7 @@ pub(crate) enum Command {
   minigpt train --preset wikitext2               the article's experiment, from the hub
   minigpt train --preset wikitext2 --data wikitext-2 --max-steps 300
   minigpt train --set optimizer.kind=muon --set training.ema_decay=0.999
+  minigpt train --precision auto                 faster where the processor has bf16
   minigpt train --dry-run --model gpt2           what it would cost
   minigpt train --devices gpu:0,gpu:1            half of each batch on each
   minigpt train --resume runs/notes              go on where it stopped
@@ -106,6 +119,26 @@ pub(crate) struct TrainArgs {
     /// Folder that holds the runs
     #[arg(long, default_value = "runs")]
     pub(crate) runs: PathBuf,
+    #[command(flatten)]
+    pub(crate) recipe: RecipeArgs,
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
+    /// Share each batch among several devices, as gpu:0,gpu:1: the first keeps the weights and validates
+    #[arg(long, value_name = "DEVICES", value_delimiter = ',', conflicts_with = "device")]
+    pub(crate) devices: Vec<DeviceChoice>,
+    /// Continue this run folder from its last checkpoint, exactly; only --device, --devices, --cache, --dry-run,
+    /// --tui and --json go with it
+    #[arg(long, value_name = "RUN", conflicts_with_all = [
+        "preset", "data", "valid", "text_field", "lossy", "lines", "tokenizer", "model", "name", "runs", "epochs",
+        "max_steps", "max_minutes", "batch_size", "learning_rate", "dropout", "eval_every", "save_every",
+        "skip_bad_steps", "config", "set", "prompt", "seed", "precision",
+    ])]
+    pub(crate) resume: Option<PathBuf>,
+}
+
+/// How long and how a model learns.
+#[derive(Args, Debug)]
+pub(crate) struct RecipeArgs {
     /// Passes over the training text
     #[arg(long)]
     pub(crate) epochs: Option<usize>,
@@ -145,26 +178,24 @@ pub(crate) struct TrainArgs {
     /// Seed of weights, order and dropout
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+}
+
+/// Where a run computes, and how it is shown.
+#[derive(Args, Debug)]
+pub(crate) struct SessionArgs {
     /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
-    /// Share each batch among several devices, as gpu:0,gpu:1: the first keeps the weights and validates
-    #[arg(long, value_name = "DEVICES", value_delimiter = ',', conflicts_with = "device")]
-    pub(crate) devices: Vec<DeviceChoice>,
+    /// What matrix products are computed in: f32, bf16, f16, or auto: 16 bits where the device has them
+    /// [default: the preset's, f32]
+    #[arg(long)]
+    pub(crate) precision: Option<PrecisionChoice>,
     /// Say what the run would be and cost, or what is left of one with --resume, and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Show the run on the whole screen, with curves; q stops it, with a checkpoint
     #[arg(long, conflicts_with_all = ["json", "dry_run"])]
     pub(crate) tui: bool,
-    /// Continue this run folder from its last checkpoint, exactly; only --device, --devices, --cache, --dry-run,
-    /// --tui and --json go with it
-    #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "preset", "data", "valid", "text_field", "lossy", "lines", "tokenizer", "model", "name", "runs", "epochs",
-        "max_steps", "max_minutes", "batch_size", "learning_rate", "dropout", "eval_every", "save_every",
-        "skip_bad_steps", "config", "set", "prompt", "seed",
-    ])]
-    pub(crate) resume: Option<PathBuf>,
     /// Print each event of the run as a line of JSON on standard output, its summary last; progress
     /// goes to standard error
     #[arg(long)]
@@ -287,6 +318,12 @@ pub(crate) struct BenchArgs {
     /// Probability that a value is dropped while training
     #[arg(long, default_value_t = 0.1)]
     pub(crate) dropout: f64,
+    /// Compute the inside of each block again in the backward pass
+    #[arg(long, conflicts_with = "decode")]
+    pub(crate) gradient_checkpointing: bool,
+    /// What matrix products are computed in: f32, bf16, f16, or auto: 16 bits where the device has them
+    #[arg(long, default_value = "f32")]
+    pub(crate) precision: PrecisionChoice,
     /// Steps to time, after two that are not
     #[arg(long, default_value_t = 6)]
     pub(crate) steps: usize,

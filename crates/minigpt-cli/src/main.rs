@@ -11,9 +11,12 @@ mod commands;
 mod device;
 mod evaluation;
 mod format;
+mod lines;
 mod model;
 mod output;
+mod precision;
 mod progress;
+mod quantity;
 mod settings;
 mod signals;
 mod table;
@@ -56,10 +59,14 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Train(args) => commands::train::run(&args),
+        Command::Plan(args) => commands::plan::run(&args),
+        Command::Finetune(args) => commands::finetune::run(&args),
+        Command::Classify(args) => commands::classify::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Complete(args) => generate::run_application(Application::Complete, &args),
         Command::Story(args) => generate::run_application(Application::Story, &args),
-        Command::Ask(args) => generate::run_application(Application::Ask, &args),
+        Command::Ask(args) => commands::ask::run(&args),
+        Command::Index(args) => commands::index::run(&args),
         Command::Repl(args) => commands::repl::run(&args),
         Command::Attention(args) => commands::attention::run(&args),
         Command::Export(args) => commands::export::run(&args),

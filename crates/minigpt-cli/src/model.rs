@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
-use minigpt_data::{Hub, ModelSource, Tokenizer};
+use burn::module::Module;
+use burn::tensor::Device;
+use minigpt_data::{Hub, ModelSource, Template, Tokenizer};
 use minigpt_model::{CONFIG_FILE, Constraints, Draw, Gpt, GptConfig, Policy, Sampling};
-use minigpt_train::{Manifest, Pretrained, RunFolder};
+use minigpt_train::{FinetuneTask, Manifest, Pretrained, RunFolder};
 
 use crate::args::{ModelArgs, SamplingArgs};
 use crate::progress::ByteProgress;
@@ -34,39 +36,66 @@ impl TrainedModel {
     /// Loads what `source` names, and says on standard error what and where it is. This is the one
     /// place that tells a run from a model folder.
     pub(crate) fn load(source: &ModelSource, args: &ModelArgs) -> Result<Self> {
-        let folder = folder(source)?;
-        if Pretrained::is_in(&folder) {
-            return Self::load_pretrained(source, &folder, args);
+        let chosen = args.device.resolve()?;
+        let trained = Self::load_onto(source, args.average, &chosen.device)?;
+        eprintln!("device: {}", chosen.description);
+        match &args.adapter {
+            Some(folder) => trained.with_adapter(folder),
+            None => Ok(trained),
         }
-        Self::load_run(&folder, args)
     }
 
-    fn load_run(path: &Path, args: &ModelArgs) -> Result<Self> {
+    /// The model with an adapter merged into its weights.
+    fn with_adapter(self, folder: &Path) -> Result<Self> {
+        let model = self.model.with_adapter(&self.config, folder)?.materialize();
+        eprintln!("adapter: {}", folder.display());
+        Ok(Self { model, ..self })
+    }
+
+    /// As [`load`](Self::load), onto a device that was chosen.
+    pub(crate) fn load_onto(source: &ModelSource, average: bool, device: &Device) -> Result<Self> {
+        let folder = folder(source)?;
+        if Pretrained::is_in(&folder) {
+            return Self::load_pretrained(source, &folder, average, device);
+        }
+        Self::load_run(&folder, average, device)
+    }
+
+    fn load_run(path: &Path, average: bool, device: &Device) -> Result<Self> {
         ensure!(
             path.join(CONFIG_FILE).is_file(),
             "{} is not a run folder, nor a model's in Hugging Face's layout: expected a config.json in it",
             path.display()
         );
         let run = RunFolder::open(path)?;
+        let finetune = run.config()?.finetune;
+        let is_classifier =
+            finetune.is_some_and(|finetune| finetune.task == FinetuneTask::Classify);
+        ensure!(
+            !is_classifier,
+            "{} is a classifier, which writes nothing: ask it with `minigpt classify`",
+            path.display()
+        );
         let tokenizer = run.tokenizer()?;
-        let chosen = args.device.resolve()?;
         let mut damaged = |error| eprintln!("warning: {error}; the checkpoint before it is used");
-        let (model, manifest) = if args.average {
-            run.best_average(&chosen.device, &mut damaged)?
+        let (model, manifest) = if average {
+            run.best_average(device, &mut damaged)?
         } else {
-            run.best_model(&chosen.device, &mut damaged)?
+            run.best_model(device, &mut damaged)?
         };
-        eprintln!("device: {}", chosen.description);
         eprintln!("model: {}, checkpoint of step {}", path.display(), manifest.step);
         let config = manifest.model.clone();
         Ok(Self { origin: Origin::Run { run, manifest }, model, config, tokenizer })
     }
 
-    fn load_pretrained(source: &ModelSource, folder: &Path, args: &ModelArgs) -> Result<Self> {
-        ensure!(!args.average, "--average: {source} is a model folder, which keeps no average");
-        let chosen = args.device.resolve()?;
-        let Pretrained { model, config, tokenizer } = Pretrained::load(folder, &chosen.device)?;
-        eprintln!("device: {}", chosen.description);
+    fn load_pretrained(
+        source: &ModelSource,
+        folder: &Path,
+        average: bool,
+        device: &Device,
+    ) -> Result<Self> {
+        ensure!(!average, "--average: {source} is a model folder, which keeps no average");
+        let Pretrained { model, config, tokenizer } = Pretrained::load(folder, device)?;
         let millions = config.parameter_counts().total() as f64 / 1e6;
         eprintln!("model: {source}, {millions:.1}M parameters");
         let origin = Origin::Pretrained { source: source.clone() };
@@ -93,6 +122,12 @@ impl TrainedModel {
             Origin::Run { run, .. } => Some(run),
             Origin::Pretrained { .. } => None,
         }
+    }
+
+    /// How the model was taught to be asked, where it was tuned to answer.
+    pub(crate) fn template(&self) -> Result<Option<Template>> {
+        let config = self.run().map(RunFolder::config).transpose()?;
+        Ok(config.and_then(|config| config.finetune?.template))
     }
 
     /// Where files of that name about the model go: into its run, and for others' models, whose
@@ -132,7 +167,8 @@ pub(crate) fn named_or_newest(source: Option<&ModelSource>) -> Result<ModelSourc
     }
 }
 
-fn newest_run() -> Option<PathBuf> {
+/// The run in `runs` that saved last.
+pub(crate) fn newest_run() -> Option<PathBuf> {
     let folders = fs_err::read_dir(RUNS).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     let changed = |path: &PathBuf| -> Option<SystemTime> {
         fs_err::metadata(path.join("checkpoints")).ok()?.modified().ok()

@@ -1,11 +1,11 @@
 //! From the words of the command line to a configuration: preset, then file, then options.
 
 use anyhow::{Context, Result};
-use minigpt_data::Source;
-use minigpt_model::GptConfig;
-use minigpt_train::{DataConfig, RunConfig};
+use minigpt_data::{Source, TokenizerSpec};
+use minigpt_model::{GptConfig, LoraConfig};
+use minigpt_train::{DataConfig, FinetuneConfig, RunConfig};
 
-use crate::args::{DataArgs, TextArgs, TrainArgs};
+use crate::args::{DataArgs, FinetuneArgs, PlanArgs, RecipeArgs, TextArgs, TrainArgs};
 
 /// What `minigpt train` shall do.
 pub(crate) fn of_train(args: &TrainArgs) -> Result<RunConfig> {
@@ -13,11 +13,46 @@ pub(crate) fn of_train(args: &TrainArgs) -> Result<RunConfig> {
     if let Some(name) = &args.model {
         config.model = GptConfig::preset(name, config.model.vocab_size)?;
     }
-    if let Some(path) = &args.config {
-        let text = fs_err::read_to_string(path)?;
-        config = config.with_toml(&text).with_context(|| path.display().to_string())?;
-    }
+    let mut config = with_file(config, &args.recipe)?;
     apply_text(&mut config.data, args.data.as_ref(), &args.text);
+    let config = with_recipe(config, &args.recipe)?;
+    config.validate()?;
+    Ok(config)
+}
+
+/// What `minigpt finetune` shall do, as far as it is known before the examples are read.
+pub(crate) fn of_finetune(
+    args: &FinetuneArgs,
+    model: &GptConfig,
+    tokenizer: TokenizerSpec,
+) -> Result<RunConfig> {
+    let mut finetune = FinetuneConfig::new(args.base.to_string(), args.task);
+    (finetune.fresh, finetune.skip_long) = (args.fresh, args.skip_long);
+    let mut data = DataConfig::new(args.data.clone(), tokenizer);
+    data.valid.clone_from(&args.valid);
+    finetune.lora = lora(args);
+    let config = RunConfig::finetuning(model.clone(), data, finetune);
+    with_recipe(with_file(config, &args.recipe)?, &args.recipe)
+}
+
+/// The adapter that shall be trained.
+fn lora(args: &FinetuneArgs) -> Option<LoraConfig> {
+    let mut lora = LoraConfig::new(args.lora?);
+    apply(&mut lora.alpha, &args.lora_alpha);
+    apply(&mut lora.dropout, &args.lora_dropout);
+    apply(&mut lora.targets, &args.lora_targets);
+    Some(lora)
+}
+
+/// The settings of `--config`.
+fn with_file(config: RunConfig, args: &RecipeArgs) -> Result<RunConfig> {
+    let Some(path) = &args.config else { return Ok(config) };
+    let text = fs_err::read_to_string(path)?;
+    config.with_toml(&text).with_context(|| path.display().to_string())
+}
+
+/// The settings of the other options, `--set` last.
+fn with_recipe(mut config: RunConfig, args: &RecipeArgs) -> Result<RunConfig> {
     apply(&mut config.training.epochs, &args.epochs);
     apply(&mut config.training.batch_size, &args.batch_size);
     apply(&mut config.training.seed, &args.seed);
@@ -39,7 +74,6 @@ pub(crate) fn of_train(args: &TrainArgs) -> Result<RunConfig> {
             .with_context(|| format!("--set {setting}: expected KEY=VALUE, as training.seed=7"))?;
         config = config.with_setting(key.trim(), value.trim())?;
     }
-    config.validate()?;
     Ok(config)
 }
 
@@ -50,6 +84,13 @@ pub(crate) fn of_data(args: &DataArgs) -> Result<RunConfig> {
         config.model = GptConfig::preset(name, config.model.vocab_size)?;
     }
     apply_text(&mut config.data, args.source.as_ref(), &args.text);
+    Ok(config)
+}
+
+/// What `minigpt plan` starts from.
+pub(crate) fn of_plan(args: &PlanArgs) -> Result<RunConfig> {
+    let mut config = RunConfig::preset(&args.preset)?;
+    apply_text(&mut config.data, args.data.as_ref(), &args.text);
     Ok(config)
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<Token
     Ok(store)
 }
 
-fn cache_folder(given: Option<&Path>) -> Result<PathBuf> {
+pub(crate) fn cache_folder(given: Option<&Path>) -> Result<PathBuf> {
     match given {
         Some(folder) => Ok(folder.to_owned()),
         None => dirs::cache_dir()

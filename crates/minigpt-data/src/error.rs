@@ -68,6 +68,38 @@ pub enum DataError {
         /// The field that should hold the text.
         field: String,
     },
+    /// A record that is no example of the task.
+    #[error("{path}, line {line}: {reason}", path = path.display())]
+    BadExample {
+        /// The file.
+        path: PathBuf,
+        /// The line in which the example begins, counted from 1.
+        line: u64,
+        /// What is wrong with it, and what was expected.
+        reason: String,
+    },
+    /// A file without an example that can be used.
+    #[error("{path} holds no examples: expected JSON lines, a JSON list, or a .csv or .tsv table with names in its first line, of examples that fit the model's context", path = path.display())]
+    NoExamples {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Too few examples to hold some out.
+    #[error("{path} holds {number} examples, of which none can be held out: give more, or others for validation", path = path.display())]
+    TooFewExamples {
+        /// The file.
+        path: PathBuf,
+        /// How many there are.
+        number: usize,
+    },
+    /// Labelled texts that are all the same.
+    #[error("{path}: all training texts have the label {label:?}: expected two labels at least; the last tenth is held out, so mix the lines", path = path.display())]
+    OneLabel {
+        /// The file.
+        path: PathBuf,
+        /// The label.
+        label: String,
+    },
     /// A `.parquet` file that is damaged or has no such column.
     #[error("{path} cannot be read: {reason}; expected a whole .parquet file with a column of text", path = path.display())]
     BadParquet {

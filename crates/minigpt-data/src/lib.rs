@@ -17,7 +17,8 @@
 //! held out), [`Tokenizer`] and [`TokenizerSpec`] (text to ids and back), [`TokenSplit`] and
 //! [`Windows`] (what the model is asked to predict), [`TokenStore`] (the same for texts larger than
 //! memory), [`Passes`] (in which order), [`CountedTokens`] and [`Detokenizer`] (a text to evaluate a
-//! model on), [`Hub`] and [`ModelSource`] (what is downloaded), [`TextStream`] (ids back to text
+//! model on), [`Dialogue`], [`LabelledText`], [`Template`] and [`TokenRows`] (examples of a task instead
+//! of a text), [`Hub`] and [`ModelSource`] (what is downloaded), [`TextStream`] (ids back to text
 //! while they are generated).
 //!
 //! Nothing here prints, and progress goes to a callback: the terminal belongs to the program.
@@ -57,6 +58,7 @@ mod dataset;
 mod detokenizer;
 mod documents;
 mod error;
+mod examples;
 mod files;
 mod folder;
 mod holdout;
@@ -67,6 +69,7 @@ mod order;
 mod pieces;
 mod portion;
 mod records;
+mod rows;
 mod shards;
 mod source;
 mod spec;
@@ -75,6 +78,7 @@ mod stop;
 mod storage;
 mod store;
 mod stream;
+mod template;
 mod text;
 mod tokenizer;
 mod tokens;
@@ -88,10 +92,12 @@ pub use dataset::HubDataset;
 pub use detokenizer::Detokenizer;
 pub use documents::Documents;
 pub use error::DataError;
+pub use examples::{Dialogue, LabelledText, Turn, last_tenth};
 pub use hub::{Download, Hub};
 pub use models::{HubModel, ModelSource};
 pub use order::{Passes, Place};
 pub use portion::Portion;
+pub use rows::{TokenRow, TokenRows, TooLong};
 pub use source::{ReadOptions, Source};
 pub use spec::TokenizerSpec;
 pub use statistics::Unigrams;
@@ -99,6 +105,7 @@ pub use stop::StopStrings;
 pub use storage::TokenWidth;
 pub use store::{Manifest, Preparing, ShardManifest, SplitManifest, TokenStore};
 pub use stream::TextStream;
+pub use template::Template;
 pub use tokenizer::{END_OF_TEXT, Progress, Tokenizer, VOCAB_SIZES};
 pub use tokens::{TokenSplit, Window, Windows};
 pub use vocabulary::Vocabulary;

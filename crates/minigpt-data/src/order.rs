@@ -82,20 +82,20 @@ const ROUNDS: usize = 8;
 ///
 /// A Feistel network permutes the numbers below the next power of four; one that leads out of the
 /// range is led on until it is in again, fewer than four times on average.
-struct Permutation {
+pub(crate) struct Permutation {
     len: u64,
     half_bits: u32,
     keys: [u64; ROUNDS],
 }
 
 impl Permutation {
-    fn new(len: u64, random: &mut ChaCha8Rng) -> Self {
+    pub(crate) fn new(len: u64, random: &mut ChaCha8Rng) -> Self {
         let bits = u64::BITS - (len - 1).leading_zeros();
         let half_bits = bits.div_ceil(2).max(1);
         Self { len, half_bits, keys: std::array::from_fn(|_| random.next_u64()) }
     }
 
-    fn get(&self, index: u64) -> u64 {
+    pub(crate) fn get(&self, index: u64) -> u64 {
         let mut number = self.step(index);
         while number >= self.len {
             number = self.step(number);

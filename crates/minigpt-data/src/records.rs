@@ -78,7 +78,7 @@ fn text_of_line(json: &[u8], field: &str, bad_bytes: BadBytes) -> Result<String,
     }
 }
 
-fn kind_of(value: &Value) -> &'static str {
+pub(crate) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",

@@ -6,6 +6,7 @@ use burn::tensor::{Bool, Int, Tensor, s};
 
 use crate::ops::plain::{attention_weights, heads, mix};
 use crate::ops::{self, Chances};
+use crate::precision::Precision;
 
 /// Causal multi-head self-attention with one fused projection for queries, keys and values.
 #[derive(Module, Debug)]
@@ -16,6 +17,8 @@ pub struct CausalSelfAttention {
     pub c_proj: Linear,
     pub(crate) dropout: Dropout,
     pub(crate) n_head: usize,
+    #[module(skip)]
+    pub(crate) precision: Precision,
 }
 
 /// Keys and values of one block for the positions seen so far.
@@ -73,9 +76,9 @@ fn write(pair: [Tensor<4>; 2], first: usize, positions: [Tensor<4>; 2]) -> [Tens
 impl CausalSelfAttention {
     /// `x` `[batch, time, n_embd]` to the same shape; each position sees itself and those before.
     pub fn forward(&self, x: Tensor<3>, chances: &mut Chances) -> Tensor<3> {
-        let qkv = ops::linear(x, &self.c_attn); // [batch, time, 3 * n_embd]
+        let qkv = ops::linear(x, &self.c_attn, self.precision, chances); // [batch, time, 3 * n_embd]
         let mixed = ops::causal_attention(qkv, self.n_head, chances.next(&self.dropout));
-        ops::linear(mixed, &self.c_proj)
+        ops::linear(mixed, &self.c_proj, self.precision, chances)
     }
 
     /// As [`forward`](Self::forward) for `time` positions after the `past` ones in `cache`, with a
@@ -86,9 +89,11 @@ impl CausalSelfAttention {
         mask: Option<Tensor<4, Bool>>,
         cache: &mut LayerCache,
     ) -> Tensor<3> {
-        let [q, k, v] = heads(ops::linear(x, &self.c_attn), self.n_head);
+        let none = &mut Chances::none();
+        let [q, k, v] = heads(ops::linear(x, &self.c_attn, self.precision, none), self.n_head);
         let [k, v] = cache.extend(k, v);
-        ops::linear(mix(attention_weights(q, k, mask), v), &self.c_proj)
+        let mixed = mix(attention_weights(q, k, mask), v);
+        ops::linear(mixed, &self.c_proj, self.precision, none)
     }
 
     /// As [`forward`](Self::forward), with the attention weights `[batch, n_head, time, time]`.
@@ -97,8 +102,10 @@ impl CausalSelfAttention {
         x: Tensor<3>,
         mask: Tensor<4, Bool>,
     ) -> (Tensor<3>, Tensor<4>) {
-        let [q, k, v] = heads(ops::linear(x, &self.c_attn), self.n_head);
+        let none = &mut Chances::none();
+        let [q, k, v] = heads(ops::linear(x, &self.c_attn, self.precision, none), self.n_head);
         let weights = attention_weights(q, k, Some(mask));
-        (ops::linear(mix(weights.clone(), v), &self.c_proj), weights)
+        let mixed = mix(weights.clone(), v);
+        (ops::linear(mixed, &self.c_proj, self.precision, none), weights)
     }
 }

@@ -6,6 +6,7 @@ use burn::tensor::{Bool, Tensor};
 
 use crate::attention::{CausalSelfAttention, LayerCache};
 use crate::ops::{self, Chances};
+use crate::precision::Precision;
 
 /// Layer normalisation over the last dimension ([Ba et al., 2016](https://arxiv.org/abs/1607.06450)),
 /// with GPT-2's names for its two parameters.
@@ -31,12 +32,14 @@ pub struct Mlp {
     pub c_fc: Linear,
     /// `[n_inner, n_embd]`.
     pub c_proj: Linear,
+    #[module(skip)]
+    pub(crate) precision: Precision,
 }
 
 impl Mlp {
     /// `[batch, time, n_embd]` to the same shape.
-    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        ops::mlp(x, &self.c_fc, &self.c_proj)
+    pub fn forward(&self, x: Tensor<3>, chances: &mut Chances) -> Tensor<3> {
+        ops::mlp(x, &self.c_fc, &self.c_proj, self.precision, chances)
     }
 }
 
@@ -94,7 +97,7 @@ impl Block {
     ) -> Tensor<3> {
         let attended = attend(self.ln_1.forward(x.clone()), chances);
         let x = ops::residual_dropout(x, attended, chances.next(&self.dropout));
-        let thought = self.mlp.forward(self.ln_2.forward(x.clone()));
+        let thought = self.mlp.forward(self.ln_2.forward(x.clone()), chances);
         ops::residual_dropout(x, thought, chances.next(&self.dropout))
     }
 }

@@ -14,6 +14,7 @@ use crate::config::{ConfigError, GptConfig};
 use crate::loss::SmoothedLoss;
 use crate::ops::plain::causal_mask;
 use crate::ops::{self, Chances};
+use crate::precision::Precision;
 
 /// Deviation of initial weights.
 const STD: f32 = 0.02;
@@ -33,6 +34,8 @@ pub struct Gpt {
     /// Normalises the residual stream before the head.
     pub ln_f: LayerNorm,
     dropout: Dropout,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl Gpt {
@@ -73,6 +76,7 @@ impl Gpt {
         let mut parts = Assembly { device, source };
         let (n_embd, n_inner) = (config.n_embd, config.n_inner);
         let dropout = |rate: f64| DropoutConfig::new(rate).init();
+        let precision = Precision::default();
 
         let wte = Embedding { weight: parts.parameter("wte.weight", [config.vocab_size, n_embd])? };
         let wpe = Embedding { weight: parts.parameter("wpe.weight", [config.block_size, n_embd])? };
@@ -85,18 +89,33 @@ impl Gpt {
                     c_proj: parts.linear(&name("attn.c_proj"), n_embd, n_embd)?,
                     dropout: dropout(config.attn_pdrop),
                     n_head: config.n_head,
+                    precision,
                 },
                 ln_2: parts.layer_norm(&name("ln_2"), n_embd)?,
                 mlp: Mlp {
                     c_fc: parts.linear(&name("mlp.c_fc"), n_embd, n_inner)?,
                     c_proj: parts.linear(&name("mlp.c_proj"), n_inner, n_embd)?,
+                    precision,
                 },
                 dropout: dropout(config.resid_pdrop),
             })
         };
         let h = (0..config.n_layer).map(&mut block).collect::<Result<_, E>>()?;
         let ln_f = parts.layer_norm("ln_f", n_embd)?;
-        Ok(Self { wte, wpe, h, ln_f, dropout: dropout(config.embd_pdrop) })
+        Ok(Self { wte, wpe, h, ln_f, dropout: dropout(config.embd_pdrop), precision })
+    }
+
+    /// The same model, whose matrix products are in another precision where the device has it; those of
+    /// [`forward_cached`](Self::forward_cached) for a token of few texts stay as they are, for their time goes
+    /// into reading the weights.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        for block in &mut self.h {
+            block.attn.precision = precision;
+            block.mlp.precision = precision;
+        }
+        self
     }
 
     /// Longest context in tokens.
@@ -126,7 +145,7 @@ impl Gpt {
     }
 
     /// Token ids `[batch, time]` at the first positions to `[batch, time, n_embd]`.
-    fn embed(&self, tokens: Tensor<2, Int>, chances: &mut Chances) -> Tensor<3> {
+    pub(crate) fn embed(&self, tokens: Tensor<2, Int>, chances: &mut Chances) -> Tensor<3> {
         let [wte, wpe] = [&self.wte, &self.wpe].map(|embedding| embedding.weight.val());
         ops::embed(tokens, wte, wpe, chances.next(&self.dropout))
     }
@@ -231,9 +250,36 @@ impl Gpt {
         targets: Tensor<2, Int>,
         smoothing: f64,
     ) -> SmoothedLoss {
-        let hidden = self.hidden(tokens).flatten(0, 1); // [batch * time, n_embd]
+        self.class_loss_sum(self.wte.weight.val(), tokens, targets, smoothing)
+    }
+
+    /// As [`smoothed_loss_sum`](Self::smoothed_loss_sum) with `head`, `[classes, n_embd]`, in the place of
+    /// the token embedding: targets are numbers of classes, mostly one in a row, after its last token.
+    ///
+    /// # Panics
+    /// As [`hidden`](Self::hidden).
+    pub fn class_loss_sum(
+        &self,
+        head: Tensor<2>,
+        tokens: Tensor<2, Int>,
+        targets: Tensor<2, Int>,
+        smoothing: f64,
+    ) -> SmoothedLoss {
+        self.loss_of_hidden(self.hidden(tokens), head, targets, smoothing)
+    }
+
+    /// As [`class_loss_sum`](Self::class_loss_sum), of what [`hidden`](Self::hidden) gave, `[batch, time,
+    /// n_embd]`.
+    pub fn loss_of_hidden(
+        &self,
+        hidden: Tensor<3>,
+        head: Tensor<2>,
+        targets: Tensor<2, Int>,
+        smoothing: f64,
+    ) -> SmoothedLoss {
+        let hidden = hidden.flatten(0, 1); // [batch * time, n_embd]
         let targets = targets.flatten(0, 1); // [batch * time]
-        ops::linear_cross_entropy(hidden, self.wte.weight.val(), targets, smoothing)
+        ops::linear_cross_entropy(hidden, head, targets, smoothing, self.precision)
     }
 
     fn head(&self, hidden: Tensor<3>) -> Tensor<3> {

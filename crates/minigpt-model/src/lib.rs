@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod adapter;
 mod attention;
 mod block;
 mod cache;
@@ -9,18 +10,22 @@ mod decode;
 mod generate;
 mod gguf;
 mod gpt;
+mod lora;
 mod loss;
 mod ops;
 mod parameters;
 mod pickle;
+mod precision;
 mod pretrained;
 mod pytorch;
+mod recompute;
 mod safetensors;
 mod sampling;
 mod score;
 mod weights;
 mod zip;
 
+pub use adapter::{ADAPTER_CONFIG_FILE, ADAPTER_FILE, AdapterError};
 pub use attention::CausalSelfAttention;
 pub use block::{Block, LayerNorm, Mlp};
 pub use cache::KvCache;
@@ -30,8 +35,10 @@ pub use decode::{Decoder, PromptError};
 pub use generate::{BatchGenerator, Beam, GenerateError, Generator, Policy, beam_search};
 pub use gguf::GgufValue;
 pub use gpt::Gpt;
+pub use lora::{LoraConfig, LowRank};
 pub use loss::{IGNORE_INDEX, SmoothedLoss};
 pub use ops::{Chances, has_kernels};
+pub use precision::Precision;
 pub use pretrained::CONFIG_FILE;
 pub use sampling::{Draw, Sampling, SamplingError, log_probability};
 pub use score::Scores;

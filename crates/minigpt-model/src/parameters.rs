@@ -2,9 +2,11 @@
 
 use burn::store::ModuleSnapshot;
 use burn::store::burn_pack::Tensor as StoredTensor;
+use sha2::{Digest, Sha256};
 
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
+use crate::weights::WeightsError;
 
 impl GptConfig {
     /// Name and shape of each parameter, in the model's order. The names are those of GPT-2's
@@ -44,6 +46,23 @@ impl Gpt {
     /// The parameters in the model's order, each read from the device when its bytes are asked for.
     pub(crate) fn stored_parameters(&self) -> Vec<StoredTensor> {
         self.collect(None, None, false)
+    }
+
+    /// SHA-256 of the model's own weights in hexadecimal, an adapter's left out.
+    pub(crate) fn fingerprint(&self) -> Result<String, WeightsError> {
+        let mut digest = Sha256::new();
+        for tensor in self.stored_parameters() {
+            if tensor.name.contains(".lora.") {
+                continue;
+            }
+            let name = tensor.name.clone();
+            let bytes = tensor.into_bytes().map_err(|error| WeightsError::Write {
+                path: name.into(),
+                reason: error.to_string(),
+            })?;
+            digest.update(&bytes[..]);
+        }
+        Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 

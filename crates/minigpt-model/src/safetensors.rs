@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::store::burn_pack::Tensor as StoredTensor;
-use burn::tensor::{Bytes, DType};
+use burn::tensor::{Bytes, DType, TensorData};
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors};
 
@@ -67,6 +67,55 @@ fn dtype(dtype: Dtype) -> Option<DType> {
     })
 }
 
+/// What a file says of itself besides its tensors.
+pub(crate) fn metadata(path: &Path) -> Result<HashMap<String, String>, WeightsError> {
+    let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), reason };
+    let (_, metadata) =
+        SafeTensors::read_metadata(&map_file(path)?).map_err(|error| damaged(error.to_string()))?;
+    Ok(metadata.metadata().clone().unwrap_or_default())
+}
+
+/// The numbers of a tensor that [`open`] found in the file.
+pub(crate) fn numbers(path: &Path, tensor: &StoredTensor) -> Result<Vec<f32>, WeightsError> {
+    let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), reason };
+    let bytes = tensor.to_bytes().map_err(|error| damaged(error.to_string()))?;
+    TensorData::try_from_bytes(bytes, tensor.shape.clone(), tensor.dtype)
+        .and_then(|data| data.try_cast(DType::F32)?.try_into_vec())
+        .map_err(|error| damaged(format!("{}: {error}", tensor.name)))
+}
+
+/// Writes tensors of 32-bit floats, in place, and syncs.
+pub(crate) fn write(
+    path: &Path,
+    tensors: Vec<StoredTensor>,
+    mut metadata: HashMap<String, String>,
+) -> Result<(), WeightsError> {
+    let failed = |reason: String| WeightsError::Write { path: path.to_owned(), reason };
+    let mut end = 0;
+    let infos = tensors.iter().map(|tensor| {
+        let start = end;
+        end += tensor.byte_len();
+        let (dtype, shape) = (Dtype::F32, tensor.shape.to_vec());
+        (tensor.name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
+    });
+    let infos = infos.collect();
+    // Without this, transformers refuses the file.
+    metadata.insert("format".to_owned(), "pt".to_owned());
+    let metadata =
+        Metadata::new(Some(metadata), infos).map_err(|error| failed(error.to_string()))?;
+    let mut header = serde_json::to_vec(&metadata).map_err(std::io::Error::from)?;
+    header.resize(header.len().next_multiple_of(LENGTH), b' ');
+
+    let mut file = BufWriter::new(fs_err::File::create(path)?);
+    file.write_all(&(header.len() as u64).to_le_bytes())?;
+    file.write_all(&header)?;
+    for tensor in tensors {
+        file.write_all(&tensor.into_bytes().map_err(|error| failed(error.to_string()))?)?;
+    }
+    let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    Ok(file.sync_all()?)
+}
+
 impl Gpt {
     /// Writes the weights as transformers' `GPT2LMHeadModel` saves them: its names, projections
     /// `[in, out]`, 32-bit floats, the head left to `wte`.
@@ -76,31 +125,8 @@ impl Gpt {
     /// # Errors
     /// [`WeightsError::Io`], or [`WeightsError::Write`] where the device does not give the weights.
     pub fn save_safetensors(&self, path: &Path) -> Result<(), WeightsError> {
-        let failed = |reason: String| WeightsError::Write { path: path.to_owned(), reason };
-        let tensors = self.stored_parameters();
-        let mut end = 0;
-        let infos = tensors.iter().map(|tensor| {
-            let start = end;
-            end += tensor.byte_len();
-            let (dtype, shape) = (Dtype::F32, tensor.shape.to_vec());
-            let info = TensorInfo { dtype, shape, data_offsets: (start, end) };
-            (format!("{PREFIX}{}", tensor.name), info)
-        });
-        let infos = infos.collect();
-        // Without this, transformers refuses the file.
-        let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        let metadata =
-            Metadata::new(Some(format), infos).map_err(|error| failed(error.to_string()))?;
-        let mut header = serde_json::to_vec(&metadata).map_err(std::io::Error::from)?;
-        header.resize(header.len().next_multiple_of(LENGTH), b' ');
-
-        let mut file = BufWriter::new(fs_err::File::create(path)?);
-        file.write_all(&(header.len() as u64).to_le_bytes())?;
-        file.write_all(&header)?;
-        for tensor in tensors {
-            file.write_all(&tensor.into_bytes().map_err(|error| failed(error.to_string()))?)?;
-        }
-        let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        Ok(file.sync_all()?)
+        let mut tensors = self.stored_parameters();
+        tensors.iter_mut().for_each(|tensor| tensor.name.insert_str(0, PREFIX));
+        write(path, tensors, HashMap::new())
     }
 }

@@ -50,25 +50,33 @@ fn floats(count: usize) -> BytesCount {
 mod linear_cross_entropy {
     use super::*;
 
-    type Step = fn(&[f32], &[f32], &[i32], f32, &mut [f32], &mut [f32]) -> CrossEntropy;
+    type Step = fn(Precision, &[f32], &[f32], &[i32], f32, &mut [f32], &mut [f32]) -> CrossEntropy;
 
-    fn run(bencher: Bencher, vocab_size: usize, step: Step) {
+    fn run(bencher: Bencher, precision: Precision, vocab_size: usize, step: Step) {
         let (hidden, head) = (values(N * D, 1.0), values(vocab_size * D, 0.04));
         let targets: Vec<i32> = (0..N).map(|i| (i * 7919 % vocab_size) as i32).collect();
         let (mut d_hidden, mut d_head) = (zeros(N * D), zeros(vocab_size * D));
-        bencher
-            .counter(flops(6 * N * D * vocab_size))
-            .bench_local(|| step(&hidden, &head, &targets, 0.0, &mut d_hidden, &mut d_head));
+        bencher.counter(flops(6 * N * D * vocab_size)).bench_local(|| {
+            step(precision, &hidden, &head, &targets, 0.0, &mut d_hidden, &mut d_head)
+        });
     }
 
     #[divan::bench(args = VOCABULARIES)]
     fn fused(bencher: Bencher, vocab_size: usize) {
-        run(bencher, vocab_size, linear_cross_entropy_with_gradients);
+        run(bencher, Precision::F32, vocab_size, linear_cross_entropy_with_gradients);
+    }
+
+    #[divan::bench(args = VOCABULARIES)]
+    fn fused_bf16(bencher: Bencher, vocab_size: usize) {
+        run(bencher, Precision::Bf16, vocab_size, linear_cross_entropy_with_gradients);
     }
 
     #[divan::bench(args = VOCABULARIES)]
     fn plain(bencher: Bencher, vocab_size: usize) {
-        run(bencher, vocab_size, plain::cross_entropy_with_gradients);
+        let plain = |_, a: &[f32], b: &[f32], c: &[i32], d, e: &mut [f32], f: &mut [f32]| {
+            plain::cross_entropy_with_gradients(a, b, c, d, e, f)
+        };
+        run(bencher, Precision::F32, vocab_size, plain);
     }
 }
 
@@ -79,19 +87,30 @@ mod linear_layers {
 
     const SIZES: [(usize, usize); 4] = [(D, 3 * D), (D, D), (D, INNER), (INNER, D)];
 
-    #[divan::bench(args = SIZES)]
-    fn forward(bencher: Bencher, (k, m): (usize, usize)) {
-        let (x, weight, bias, mut y) =
-            (values(N * k, 1.0), values(k * m, 0.02), values(m, 0.1), zeros(N * m));
-        bencher.counter(flops(2 * N * k * m)).bench_local(|| linear(&x, &weight, &bias, &mut y));
+    const F32: bool = false;
+    const BF16: bool = true;
+
+    fn precision(is_bf16: bool) -> Precision {
+        if is_bf16 { Precision::Bf16 } else { Precision::F32 }
     }
 
-    #[divan::bench(args = SIZES)]
-    fn backward(bencher: Bencher, (k, m): (usize, usize)) {
+    #[divan::bench(args = SIZES, consts = [F32, BF16])]
+    fn forward<const IS_BF16: bool>(bencher: Bencher, (k, m): (usize, usize)) {
+        let precision = precision(IS_BF16);
+        let (x, weight, bias, mut y) =
+            (values(N * k, 1.0), values(k * m, 0.02), values(m, 0.1), zeros(N * m));
+        bencher.counter(flops(2 * N * k * m)).bench_local(|| {
+            linear(precision, &x, &weight, &bias, &mut y);
+        });
+    }
+
+    #[divan::bench(args = SIZES, consts = [F32, BF16])]
+    fn backward<const IS_BF16: bool>(bencher: Bencher, (k, m): (usize, usize)) {
+        let precision = precision(IS_BF16);
         let (x, weight, dy) = (values(N * k, 1.0), values(k * m, 0.02), values(N * m, 1.0));
         let (mut dx, mut d_weight, mut d_bias) = (zeros(N * k), zeros(k * m), zeros(m));
         bencher.counter(flops(4 * N * k * m)).bench_local(|| {
-            linear_backward(&x, &weight, &dy, &mut dx, &mut d_weight, &mut d_bias);
+            linear_backward(precision, &x, &weight, &dy, &mut dx, &mut d_weight, &mut d_bias);
         });
     }
 }

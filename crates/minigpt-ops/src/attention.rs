@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::Dropout;
-use crate::matrix::{Matrix, MatrixMut, Output, product_here, scaled_product_here};
+use crate::matrix::{Matrix, MatrixMut, Output, scaled_product_here};
 use crate::scratch::Scratch;
 use crate::simd::{LANES, dot, exp, map_and_sum, max, vectorized};
 
@@ -173,7 +173,9 @@ impl<'a> Head<'a> {
             let (weights, d_scores) = (&mut tile[..n * end], &mut d_tile[..n * end]);
             self.scores(first, end, weights);
             let (out, d_out) = (out.rows(first..end), d_out.rows(first..end));
-            product_here(d_out, self.values.rows(0..end).transposed(), d_scores, Output::Replace);
+            let d_weights = MatrixMut::new(d_scores, n, end);
+            let values = self.values.rows(0..end).transposed();
+            scaled_product_here(1.0, d_out, values, d_weights, Output::Replace);
             let log_sums = &log_sums[first..end];
             vectorized!(softmax_backward(
                 first,

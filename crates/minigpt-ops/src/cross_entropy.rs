@@ -8,8 +8,9 @@
 
 use rayon::prelude::*;
 
+use crate::Precision;
 use crate::blocks::{ELEMENTS, add_up};
-use crate::matrix::{Matrix, Output, product_here};
+use crate::matrix::{Matrix, Operand, Output, product_here};
 use crate::scratch::Scratch;
 use crate::simd::{exp, vectorized};
 
@@ -54,21 +55,23 @@ impl std::ops::AddAssign for CrossEntropy {
 ///
 /// If the lengths do not fit together or a target is not in the vocabulary.
 pub fn linear_cross_entropy(
+    precision: Precision,
     hidden: &[f32],
     head: &[f32],
     targets: &[i32],
     smoothing: f32,
 ) -> CrossEntropy {
-    let Some(problem) = Problem::new(hidden, head, targets, smoothing) else {
+    let Some(problem) = Problem::new(precision, hidden, head, targets, smoothing) else {
         return CrossEntropy::default();
     };
     let mut total = CrossEntropy::default();
     for chunk in problem.chunks(hidden, targets) {
         let heads = head.par_chunks(problem.tile * problem.d).enumerate();
+        let hidden = problem.hidden(chunk.hidden, Matrix::transposed);
         let statistics: Vec<_> = heads
             .map(|(tile, head)| {
                 let mut logits = Scratch::new(head.len() / problem.d * chunk.targets.len());
-                problem.exponentials(chunk, tile, head, &mut logits)
+                problem.exponentials(chunk, &hidden, tile, head, &mut logits)
             })
             .collect();
         total += problem.loss(chunk, &statistics).0;
@@ -84,6 +87,7 @@ pub fn linear_cross_entropy(
 ///
 /// If the lengths do not fit together or a target is not in the vocabulary.
 pub fn linear_cross_entropy_with_gradients(
+    precision: Precision,
     hidden: &[f32],
     head: &[f32],
     targets: &[i32],
@@ -93,7 +97,7 @@ pub fn linear_cross_entropy_with_gradients(
 ) -> CrossEntropy {
     assert_eq!(d_hidden.len(), hidden.len(), "cross-entropy: d_hidden is not [n, d]");
     assert_eq!(d_head.len(), head.len(), "cross-entropy: d_head is not [v, d]");
-    let Some(problem) = Problem::new(hidden, head, targets, smoothing) else {
+    let Some(problem) = Problem::new(precision, hidden, head, targets, smoothing) else {
         d_head.fill(0.0);
         return CrossEntropy::default();
     };
@@ -105,8 +109,9 @@ pub fn linear_cross_entropy_with_gradients(
         let logits = &mut logits[..chunk.targets.len() * problem.vocab_size];
         let tiles = logits.par_chunks_mut(problem.tile * chunk.targets.len());
         let tiles = tiles.zip(head.par_chunks(problem.tile * problem.d)).enumerate();
+        let hidden = problem.hidden(chunk.hidden, Matrix::transposed);
         let statistics: Vec<_> = tiles
-            .map(|(tile, (logits, head))| problem.exponentials(chunk, tile, head, logits))
+            .map(|(tile, (logits, head))| problem.exponentials(chunk, &hidden, tile, head, logits))
             .collect();
         let (loss, log_sums) = problem.loss(chunk, &statistics);
         total += loss;
@@ -145,6 +150,7 @@ struct Softmax<'a> {
 }
 
 struct Problem {
+    precision: Precision,
     d: usize,
     vocab_size: usize,
     smoothing: f32,
@@ -156,7 +162,13 @@ struct Problem {
 
 impl Problem {
     /// None where there is no token.
-    fn new(hidden: &[f32], head: &[f32], targets: &[i32], smoothing: f32) -> Option<Self> {
+    fn new(
+        precision: Precision,
+        hidden: &[f32],
+        head: &[f32],
+        targets: &[i32],
+        smoothing: f32,
+    ) -> Option<Self> {
         let n = targets.len();
         if n == 0 {
             return None;
@@ -170,7 +182,7 @@ impl Problem {
         let tokens = (LOGITS / vocab_size.max(1)).clamp(TOKENS.1, TOKENS.0);
         let tokens = 1 << tokens.ilog2();
         let tile = (vocab_size / 8).next_multiple_of(TILE.1).clamp(TILE.1, TILE.0);
-        Some(Self { d, vocab_size, smoothing, tokens, tile })
+        Some(Self { precision, d, vocab_size, smoothing, tokens, tile })
     }
 
     fn chunks<'a>(
@@ -183,18 +195,24 @@ impl Problem {
         hidden.zip(targets).map(|(hidden, targets)| Chunk { hidden, targets })
     }
 
-    /// `logits = exp(head · hiddenᵀ - largest)`, `[rows of the head, tokens]`.
+    /// Hidden states `[tokens, d]`, as they are or transposed, for products with all tiles.
+    fn hidden<'a>(&self, hidden: &'a [f32], turn: fn(Matrix<'a>) -> Matrix<'a>) -> Operand<'a> {
+        let hidden = Matrix::new(hidden, hidden.len() / self.d, self.d);
+        Operand::new(self.precision, turn(hidden))
+    }
+
+    /// `logits = exp(head · hiddenᵀ - largest)`, `[rows of the head, tokens]`; `hidden` is `hiddenᵀ`.
     fn exponentials(
         &self,
         chunk: Chunk,
+        hidden: &Operand,
         tile: usize,
         head: &[f32],
         logits: &mut [f32],
     ) -> TileStatistics {
         let (n, rows) = (chunk.targets.len(), head.len() / self.d);
-        let hidden = Matrix::new(chunk.hidden, n, self.d);
         let head = Matrix::new(head, rows, self.d);
-        product_here(head, hidden.transposed(), logits, Output::Replace);
+        product_here(head, hidden, logits, Output::Replace);
         let place = |(token, row): (usize, usize)| (token, logits[row * n + token]);
         let targets = self.targets_in(chunk, tile, rows).map(place).collect();
         let mut largest = vec![f32::NEG_INFINITY; n];
@@ -260,6 +278,7 @@ impl Problem {
         let gradients = d_head.par_chunks_mut(group_rows * self.d);
         let tiles = softmax.exponentials.par_chunks_mut(group_rows * n);
         let groups = partials.par_chunks_mut(n * self.d).zip(heads.zip(gradients).zip(tiles));
+        let hidden = self.hidden(chunk.hidden, |hidden| hidden);
         groups.enumerate().for_each(|(group, (d_hidden, ((head, d_head), exponentials)))| {
             let heads = head.chunks(self.tile * self.d);
             let gradients = d_head.chunks_mut(self.tile * self.d);
@@ -271,8 +290,9 @@ impl Problem {
                 self.d_logits(chunk, index, &softmax.statistics[index], softmax.log_sums, tile);
                 let tile = Matrix::new(tile, rows, n);
                 let head = Matrix::new(head, rows, self.d);
-                product_here(tile.transposed(), head, d_hidden, d_hidden_output);
-                product_here(tile, Matrix::new(chunk.hidden, n, self.d), d_head, output);
+                let head = Operand::new_here(self.precision, head);
+                product_here(tile.transposed(), &head, d_hidden, d_hidden_output);
+                product_here(tile, &hidden, d_head, output);
                 d_hidden_output = Output::Add;
             }
         });

@@ -13,13 +13,14 @@
 //!
 //! Everything is a function on row-major `f32` slices. Sizes follow from the lengths of the slices
 //! wherever they can; outputs come last and belong to the caller, who can use them again: what they
-//! hold before is ignored unless the function says that it adds. Each operation has a `_backward` that
+//! hold before is ignored unless the function says that it adds. Those that multiply matrices first take
+//! the [`Precision`] that they do it in. Each operation has a `_backward` that
 //! takes what the forward pass took and gave. Lengths that do not fit together panic.
 //!
 //! | what | forward | backward |
 //! |---|---|---|
 //! | `x · w + b` | [`linear`] | [`linear_backward`] |
-//! | `x · w` | [`project`] | [`project_backward`] |
+//! | `x · w` | [`project`] | [`project_backward`], for a frozen `w` [`project_backward_input`] |
 //! | layer normalisation | [`layer_norm`] | [`layer_norm_backward`] |
 //! | `gelu(x + b)` | [`bias_gelu`] | [`bias_gelu_backward`] |
 //! | `x + dropout(a + b)` | [`residual_dropout`] | [`residual_dropout_backward`] |
@@ -40,7 +41,7 @@
 //! A gradient step of a linear layer under a cross-entropy:
 //!
 //! ```
-//! use minigpt_ops::{AdamW, linear_cross_entropy_with_gradients};
+//! use minigpt_ops::{AdamW, Precision, linear_cross_entropy_with_gradients};
 //!
 //! let hidden = [0.5, -1.0, 0.25, 1.0, 0.0, -0.5]; // [2, 3]
 //! let mut head = vec![0.1; 4 * 3]; // [4, 3]
@@ -51,7 +52,7 @@
 //! let mut losses = Vec::new();
 //! for step in 1..=20 {
 //!     let loss = linear_cross_entropy_with_gradients(
-//!         &hidden, &head, &targets, 0.0, &mut d_hidden, &mut d_head,
+//!         Precision::F32, &hidden, &head, &targets, 0.0, &mut d_hidden, &mut d_head,
 //!     );
 //!     losses.push(loss.nats);
 //!     let adamw = AdamW {
@@ -70,6 +71,8 @@
 
 mod adamw;
 mod attention;
+#[cfg(target_arch = "x86_64")]
+mod bf16;
 mod blocks;
 mod cross_entropy;
 mod decode;
@@ -79,6 +82,7 @@ mod gelu;
 mod layer_norm;
 mod linear;
 mod matrix;
+mod precision;
 mod residual;
 mod scratch;
 mod simd;
@@ -92,5 +96,6 @@ pub use dropout::{Dropout, dropout};
 pub use embedding::embedding_backward;
 pub use gelu::{bias_gelu, bias_gelu_backward};
 pub use layer_norm::{RowStatistics, layer_norm, layer_norm_backward};
-pub use linear::{linear, linear_backward, project, project_backward};
+pub use linear::{linear, linear_backward, project, project_backward, project_backward_input};
+pub use precision::Precision;
 pub use residual::{residual_dropout, residual_dropout_backward};

@@ -2,20 +2,22 @@
 
 use rayon::prelude::*;
 
+use crate::Precision;
 use crate::blocks::{ROWS, sum_rows};
-use crate::matrix::{Matrix, Output, product};
+use crate::matrix::{Matrix, Operand, Output, product};
 
 /// `y = x · weight + bias`: `x` `[n, k]`, `weight` `[k, m]`, `bias` `[m]`, `y` `[n, m]`.
 ///
 /// # Panics
 ///
 /// If the lengths do not fit together.
-pub fn linear(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
+pub fn linear(precision: Precision, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
     let m = bias.len();
     let n = y.len() / m.max(1);
     y.par_chunks_mut((ROWS * m).max(1))
         .for_each(|rows| rows.chunks_mut(m).for_each(|row| row.copy_from_slice(bias)));
-    product(Matrix::new(x, n, x.len() / n.max(1)), weight_matrix(weight, m), y, Output::Add);
+    let x = Matrix::new(x, n, x.len() / n.max(1));
+    product(x, &Operand::new(precision, weight_matrix(weight, m)), y, Output::Add);
 }
 
 /// `y = x · weight` for `n` rows: `x` `[n, k]`, `weight` `[k, m]`, `y` `[n, m]`.
@@ -26,10 +28,11 @@ pub fn linear(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
 /// # Panics
 ///
 /// If the lengths do not fit together.
-pub fn project(n: usize, x: &[f32], weight: &[f32], y: &mut [f32]) {
+pub fn project(precision: Precision, n: usize, x: &[f32], weight: &[f32], y: &mut [f32]) {
     let n_or_1 = n.max(1);
     let x = Matrix::new(x, n, x.len() / n_or_1);
-    product(x, weight_matrix(weight, y.len() / n_or_1), y, Output::Replace);
+    let weight = weight_matrix(weight, y.len() / n_or_1);
+    product(x, &Operand::new(precision, weight), y, Output::Replace);
 }
 
 /// Gradients of [`linear`]: `dx` `[n, k]`, `d_weight` `[k, m]` and `d_bias` `[m]`, all replaced, from
@@ -39,6 +42,7 @@ pub fn project(n: usize, x: &[f32], weight: &[f32], y: &mut [f32]) {
 ///
 /// If the lengths do not fit together.
 pub fn linear_backward(
+    precision: Precision,
     x: &[f32],
     weight: &[f32],
     dy: &[f32],
@@ -46,7 +50,7 @@ pub fn linear_backward(
     d_weight: &mut [f32],
     d_bias: &mut [f32],
 ) {
-    project_backward(dy.len() / d_bias.len().max(1), x, weight, dy, dx, d_weight);
+    project_backward(precision, dy.len() / d_bias.len().max(1), x, weight, dy, dx, d_weight);
     sum_rows(dy, d_bias);
 }
 
@@ -56,6 +60,7 @@ pub fn linear_backward(
 ///
 /// If the lengths do not fit together.
 pub fn project_backward(
+    precision: Precision,
     n: usize,
     x: &[f32],
     weight: &[f32],
@@ -63,10 +68,30 @@ pub fn project_backward(
     dx: &mut [f32],
     d_weight: &mut [f32],
 ) {
+    project_backward_input(precision, n, weight, dy, dx);
     let (k, m) = (x.len() / n.max(1), dy.len() / n.max(1));
     let dy = Matrix::new(dy, n, m);
-    product(dy, weight_matrix(weight, m).transposed(), dx, Output::Replace);
-    product(Matrix::new(x, n, k).transposed(), dy, d_weight, Output::Replace);
+    let x = Matrix::new(x, n, k).transposed();
+    product(x, &Operand::new(precision, dy), d_weight, Output::Replace);
+}
+
+/// The gradient of [`project`] by its input alone, for a weight that is not trained: `dx = dy · weightᵀ`,
+/// replaced.
+///
+/// # Panics
+///
+/// If the lengths do not fit together.
+pub fn project_backward_input(
+    precision: Precision,
+    n: usize,
+    weight: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+) {
+    let m = dy.len() / n.max(1);
+    let dy = Matrix::new(dy, n, m);
+    let weight = Operand::new(precision, weight_matrix(weight, m).transposed());
+    product(dy, &weight, dx, Output::Replace);
 }
 
 fn weight_matrix(weight: &[f32], m: usize) -> Matrix<'_> {

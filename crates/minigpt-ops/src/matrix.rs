@@ -1,9 +1,13 @@
-//! Matrix products, through the gemm crate.
+//! Matrix products: in `f32` through the gemm crate, in bfloat16 by a kernel of our own.
 
 use std::marker::PhantomData;
 use std::ops::Range;
 
 use gemm::Parallelism;
+
+use crate::Precision;
+#[cfg(target_arch = "x86_64")]
+use crate::bf16;
 
 /// A matrix to read: any strides, so that a transpose or some of the columns of another are free.
 #[derive(Clone, Copy, Debug)]
@@ -42,10 +46,35 @@ impl<'a> Matrix<'a> {
         Self { data, rows: rows.len(), ..self }
     }
 
+    /// Up to `count` rows from `first` on, of a matrix that may be transposed.
+    pub(crate) fn rows_at(self, first: usize, count: usize) -> Self {
+        self.transposed().columns_at(first, count).transposed()
+    }
+
+    /// Up to `count` columns from `first` on.
+    pub(crate) fn columns_at(self, first: usize, count: usize) -> Self {
+        assert!(first <= self.columns, "no such columns");
+        let data = self.data.get(first * self.column_stride..).unwrap_or_default();
+        Self { data, columns: count.min(self.columns - first), ..self }
+    }
+
     /// Row `i` of a matrix that is not transposed.
     #[inline(always)]
     pub(crate) fn row(self, i: usize) -> &'a [f32] {
         &self.data[i * self.row_stride..][..self.columns]
+    }
+
+    pub(crate) fn row_count(self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn column_count(self) -> usize {
+        self.columns
+    }
+
+    /// True where the elements of a row are adjacent.
+    pub(crate) fn is_row_major(self) -> bool {
+        self.column_stride == 1
     }
 
     pub(crate) fn transposed(self) -> Self {
@@ -119,17 +148,59 @@ pub(crate) enum Output {
     Add,
 }
 
+/// The right operand of products in one precision.
+pub(crate) enum Operand<'a> {
+    /// As it is.
+    F32(Matrix<'a>),
+    /// Rounded and packed.
+    #[cfg(target_arch = "x86_64")]
+    Bf16(bf16::Columns),
+}
+
+impl<'a> Operand<'a> {
+    /// Made on all threads of the current rayon pool.
+    pub(crate) fn new(precision: Precision, matrix: Matrix<'a>) -> Self {
+        Self::made(precision, matrix, true)
+    }
+
+    /// Made on the calling thread alone.
+    pub(crate) fn new_here(precision: Precision, matrix: Matrix<'a>) -> Self {
+        Self::made(precision, matrix, false)
+    }
+
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "nothing is packed"))]
+    fn made(precision: Precision, matrix: Matrix<'a>, is_parallel: bool) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if precision == Precision::Bf16 && precision.is_native() {
+            return Self::Bf16(bf16::Columns::new(matrix, is_parallel));
+        }
+        Self::F32(matrix)
+    }
+}
+
 /// `c = a · b` or `c += a · b` on all threads of the current rayon pool. `c` is row-major.
 ///
 /// An element is summed in the same order whatever the number of threads.
-pub(crate) fn product(a: Matrix, b: Matrix, c: &mut [f32], output: Output) {
-    let c = MatrixMut::new(c, a.rows, b.columns);
-    gemm(1.0, a, b, c, output, Parallelism::Rayon(0));
+pub(crate) fn product(a: Matrix, b: &Operand, c: &mut [f32], output: Output) {
+    match b {
+        Operand::F32(b) => {
+            let c = MatrixMut::new(c, a.rows, b.columns);
+            gemm(1.0, a, *b, c, output, Parallelism::Rayon(0));
+        }
+        #[cfg(target_arch = "x86_64")]
+        Operand::Bf16(b) => bf16::product(a, b, c, output, true),
+    }
 }
 
 /// [`product`] on the calling thread alone.
-pub(crate) fn product_here(a: Matrix, b: Matrix, c: &mut [f32], output: Output) {
-    scaled_product_here(1.0, a, b, MatrixMut::new(c, a.rows, b.columns), output);
+pub(crate) fn product_here(a: Matrix, b: &Operand, c: &mut [f32], output: Output) {
+    match b {
+        Operand::F32(b) => {
+            scaled_product_here(1.0, a, *b, MatrixMut::new(c, a.rows, b.columns), output);
+        }
+        #[cfg(target_arch = "x86_64")]
+        Operand::Bf16(b) => bf16::product(a, b, c, output, false),
+    }
 }
 
 /// `c = scale · a · b` or `c += scale · a · b` on the calling thread alone.

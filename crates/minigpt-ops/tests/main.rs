@@ -61,7 +61,19 @@ fn fresh(length: usize) -> Vec<f32> {
     vec![f32::NAN; length]
 }
 
-fn check_linear(n: usize, k: usize, m: usize, seed: u64) {
+/// To the nearest bfloat16, ties to even.
+fn rounded(x: f32) -> f32 {
+    let bits = x.to_bits();
+    f32::from_bits((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000)
+}
+
+/// What a product in this precision reads of a matrix.
+fn operand(precision: Precision, x: &[f32]) -> Vec<f64> {
+    let is_rounded = precision == Precision::Bf16 && precision.is_native();
+    x.iter().map(|&x| f64::from(if is_rounded { rounded(x) } else { x })).collect()
+}
+
+fn check_linear(precision: Precision, n: usize, k: usize, m: usize, seed: u64) {
     let (x, w, b, dy) = (
         values(seed, n * k),
         values(seed + 1, k * m),
@@ -70,20 +82,20 @@ fn check_linear(n: usize, k: usize, m: usize, seed: u64) {
     );
     let outputs = on_one_thread_and_two(|| {
         let (mut y, mut z) = (fresh(n * m), fresh(n * m));
-        linear(&x, &w, &b, &mut y);
-        project(n, &x, &w, &mut z);
+        linear(precision, &x, &w, &b, &mut y);
+        project(precision, n, &x, &w, &mut z);
         let (mut dx, mut dw, mut db) = (fresh(n * k), fresh(k * m), fresh(m));
-        linear_backward(&x, &w, &dy, &mut dx, &mut dw, &mut db);
+        linear_backward(precision, &x, &w, &dy, &mut dx, &mut dw, &mut db);
         vec![y, z, dx, dw, db]
     });
-    let (x, w, wide_dy) = (wide(&x), wide(&w), wide(&dy));
+    let db: Vec<f64> = (0..m).map(|j| wide(&dy).iter().skip(j).step_by(m).sum()).collect();
+    let [x, w, dy] = [&x, &w, &dy].map(|x| operand(precision, x));
     let z = naive::product(&x, &w, n, m);
     let y: Vec<f64> = z.iter().enumerate().map(|(i, z)| z + f64::from(b[i % m])).collect();
     assert_close(&outputs[0], &y, 1e-5);
     assert_close(&outputs[1], &z, 1e-5);
-    assert_close(&outputs[2], &naive::product(&wide_dy, &naive::transposed(&w, k), n, k), 1e-5);
-    assert_close(&outputs[3], &naive::product(&naive::transposed(&x, n), &wide_dy, k, m), 1e-5);
-    let db: Vec<f64> = (0..m).map(|j| wide_dy.iter().skip(j).step_by(m).sum()).collect();
+    assert_close(&outputs[2], &naive::product(&dy, &naive::transposed(&w, k), n, k), 1e-5);
+    assert_close(&outputs[3], &naive::product(&naive::transposed(&x, n), &dy, k, m), 1e-5);
     assert_close(&outputs[4], &db, 1e-5);
 }
 
@@ -161,8 +173,9 @@ fn check_cross_entropy(n: usize, d: usize, v: usize, smoothing: f32, seed: u64) 
         .collect();
     let outputs = on_one_thread_and_two(|| {
         let (mut d_hidden, mut d_head) = (fresh(n * d), fresh(v * d));
-        let alone = linear_cross_entropy(&hidden, &head, &targets, smoothing);
+        let alone = linear_cross_entropy(Precision::F32, &hidden, &head, &targets, smoothing);
         let loss = linear_cross_entropy_with_gradients(
+            Precision::F32,
             &hidden,
             &head,
             &targets,
@@ -298,8 +311,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn linear_layers(n in 1..70usize, k in 1..40usize, m in 1..40usize, seed: u32) {
-        check_linear(n, k, m, u64::from(seed));
+    fn linear_layers(
+        precision in prop::sample::select(vec![Precision::F32, Precision::Bf16]),
+        n in 1..70usize,
+        k in 1..40usize,
+        m in 1..40usize,
+        seed: u32,
+    ) {
+        check_linear(precision, n, k, m, u64::from(seed));
     }
 
     #[test]
@@ -358,7 +377,8 @@ proptest! {
 
 #[test]
 fn sizes_that_need_several_blocks_and_threads() {
-    check_linear(300, 96, 130, 1);
+    check_linear(Precision::F32, 300, 96, 130, 1);
+    check_linear(Precision::Bf16, 300, 600, 130, 1);
     check_embedding(500, 40, 3000, 4);
     check_decoding(3, 300, 1000, 5);
     check_attention(AttentionShape { batch: 2, time: 200, n_head: 2, head_size: 20 }, 0.1, 2);
@@ -375,6 +395,7 @@ fn a_loss_over_several_chunks_of_tokens_is_the_sum_of_their_losses() {
     let outputs = on_one_thread_and_two(|| {
         let (mut d_hidden, mut d_head) = (fresh(n * d), fresh(v * d));
         let loss = linear_cross_entropy_with_gradients(
+            Precision::F32,
             &hidden,
             &head,
             &targets,
@@ -382,7 +403,7 @@ fn a_loss_over_several_chunks_of_tokens_is_the_sum_of_their_losses() {
             &mut d_hidden,
             &mut d_head,
         );
-        let alone = linear_cross_entropy(&hidden, &head, &targets, 0.1);
+        let alone = linear_cross_entropy(Precision::F32, &hidden, &head, &targets, 0.1);
         let losses = [loss.objective, alone.objective].map(|x| x as f32);
         vec![losses.to_vec(), d_hidden, d_head]
     });
@@ -391,6 +412,7 @@ fn a_loss_over_several_chunks_of_tokens_is_the_sum_of_their_losses() {
         let row = i * d..(i + 1) * d;
         let (mut d_row, mut d_head) = (fresh(d), fresh(v * d));
         let one = linear_cross_entropy_with_gradients(
+            Precision::F32,
             &hidden[row.clone()],
             &head,
             &[*target],
@@ -406,10 +428,44 @@ fn a_loss_over_several_chunks_of_tokens_is_the_sum_of_their_losses() {
     assert_close(&outputs[2], &d_head_sum, 1e-5);
 }
 
+/// The logits' gradients are rounded too, so that only the size of the error can be checked.
+#[test]
+fn a_loss_in_bf16_is_that_in_f32_to_its_rounding() {
+    let (n, d, v) = (300, 64, 1000);
+    let (hidden, head) = (values(1, n * d), values(2, v * d));
+    let targets: Vec<i32> = (0..n as i32).map(|i| i * 37 % v as i32).collect();
+    let in_precision = |precision| {
+        on_one_thread_and_two(|| {
+            let (mut d_hidden, mut d_head) = (fresh(n * d), fresh(v * d));
+            let loss = linear_cross_entropy_with_gradients(
+                precision,
+                &hidden,
+                &head,
+                &targets,
+                0.1,
+                &mut d_hidden,
+                &mut d_head,
+            );
+            let alone = linear_cross_entropy(precision, &hidden, &head, &targets, 0.1);
+            assert_eq!(loss, alone);
+            vec![vec![(loss.nats / n as f64) as f32], d_hidden, d_head]
+        })
+    };
+    let exact = in_precision(Precision::F32);
+    for (bf16, f32) in in_precision(Precision::Bf16).iter().zip(&exact) {
+        let distance = |a: &[f32], b: &[f64]| {
+            a.iter().zip(b).map(|(&a, b)| (f64::from(a) - b).powi(2)).sum::<f64>().sqrt()
+        };
+        let relative = distance(bf16, &wide(f32)) / distance(f32, &vec![0.0; f32.len()]);
+        assert!(relative < 0.01, "{relative}");
+        assert!(!Precision::Bf16.is_native() || relative > 0.0, "nothing was rounded");
+    }
+}
+
 #[test]
 fn a_logit_that_is_no_number_shows_in_the_loss() {
     for bad in [f32::NAN, f32::INFINITY] {
         let head = [1.0, bad, 2.0];
-        assert!(linear_cross_entropy(&[1.0], &head, &[0], 0.0).nats.is_nan());
+        assert!(linear_cross_entropy(Precision::F32, &[1.0], &head, &[0], 0.0).nats.is_nan());
     }
 }

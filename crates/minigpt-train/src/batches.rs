@@ -7,7 +7,7 @@ use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataloader::{DataLoader, DataLoaderBuilder};
 use burn::data::dataset::{Dataset, DatasetError};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use minigpt_data::{Passes, Window, Windows};
+use minigpt_data::{Passes, TokenRow, TokenRows, Window, Windows};
 use minigpt_model::IGNORE_INDEX;
 
 /// The windows of one step.
@@ -20,6 +20,9 @@ pub struct TokenBatch {
     pub targets: Tensor<2, Int>,
     /// Number of targets that count in the step.
     pub predicted: usize,
+    /// What the objective is multiplied by before the backward pass, and so the gradients: 1, or a
+    /// [`LossScale`](crate::LossScale)'s factor.
+    pub loss_scale: f64,
 }
 
 impl TokenBatch {
@@ -37,11 +40,29 @@ impl TokenBatch {
             predicted += window.fresh;
         }
         let tensor = |ids: Vec<i32>| Tensor::from_data(TensorData::new(ids, shape), device);
-        Self { tokens: tensor(tokens), targets: tensor(targets), predicted }
+        Self { tokens: tensor(tokens), targets: tensor(targets), predicted, loss_scale: 1.0 }
     }
 }
 
 impl TokenBatch {
+    /// The rows on `device`, all as long as the longest: what comes after a shorter one is read by
+    /// none of its positions and counts nothing.
+    pub fn of_rows(rows: &[TokenRow], device: &Device) -> Self {
+        let time = rows.iter().map(|row| row.inputs.len()).max().unwrap_or(0);
+        let (mut tokens, mut targets) = (Vec::new(), Vec::new());
+        for row in rows {
+            let padding = time - row.inputs.len();
+            tokens.extend(row.inputs.iter().map(|id| *id as i32));
+            tokens.extend(std::iter::repeat_n(0, padding));
+            targets.extend(row.targets.iter().map(|id| id.map_or(IGNORE_INDEX, |id| id as i32)));
+            targets.extend(std::iter::repeat_n(IGNORE_INDEX, padding));
+        }
+        let tensor =
+            |ids: Vec<i32>| Tensor::from_data(TensorData::new(ids, [rows.len(), time]), device);
+        let predicted = rows.iter().map(TokenRow::predicted).sum();
+        Self { tokens: tensor(tokens), targets: tensor(targets), predicted, loss_scale: 1.0 }
+    }
+
     /// In `count` parts of about the same number of windows, or as many as there are windows. Each still
     /// has the targets of the whole as `predicted`.
     pub(crate) fn parts(self, count: usize) -> impl Iterator<Item = Self> {
@@ -72,7 +93,8 @@ pub fn train_loader(
     device: &Device,
 ) -> Arc<dyn DataLoader<TokenBatch>> {
     let first = steps.start as u64 * batch_size as u64;
-    loader(TrainWindows { passes, first, len: steps.len() * batch_size }, batch_size, device)
+    let windows = TrainWindows { passes, first, len: steps.len() * batch_size };
+    loader(windows, WindowBatcher, batch_size, device)
 }
 
 /// All windows of a split in order, for evaluation; made ahead as those of [`train_loader`].
@@ -81,20 +103,84 @@ pub fn valid_loader(
     batch_size: usize,
     device: &Device,
 ) -> Arc<dyn DataLoader<TokenBatch>> {
-    loader(ValidWindows(windows), batch_size, device)
+    loader(ValidWindows(windows), WindowBatcher, batch_size, device)
 }
 
-fn loader(
-    windows: impl Dataset<Window> + 'static,
+/// The batches of the given steps of a run on examples, counted from 0, made ahead as those of
+/// [`train_loader`]: [`TokenRows::training_batch`] says which rows they have.
+pub fn train_row_loader(
+    rows: TokenRows,
+    batch_size: usize,
+    seed: u64,
+    steps: Range<usize>,
+    device: &Device,
+) -> Arc<dyn DataLoader<TokenBatch>> {
+    loader(TrainRows { rows, batch_size, seed, steps }, RowBatcher, 1, device)
+}
+
+/// All examples, shorter ones first, for evaluation; made ahead as those of [`train_loader`].
+pub fn valid_row_loader(
+    rows: TokenRows,
+    batch_size: usize,
+    device: &Device,
+) -> Arc<dyn DataLoader<TokenBatch>> {
+    loader(ValidRows { rows, batch_size }, RowBatcher, 1, device)
+}
+
+fn loader<I: Send + Sync + Clone + std::fmt::Debug + 'static>(
+    items: impl Dataset<I> + 'static,
+    batcher: impl Batcher<I, TokenBatch> + 'static,
     batch_size: usize,
     device: &Device,
 ) -> Arc<dyn DataLoader<TokenBatch>> {
     // One worker keeps the order; two would interleave theirs.
-    DataLoaderBuilder::new(WindowBatcher)
+    DataLoaderBuilder::new(batcher)
         .batch_size(batch_size)
         .num_workers(1)
         .set_device(device.clone())
-        .build(windows)
+        .build(items)
+}
+
+/// Its items are batches already.
+struct RowBatcher;
+
+impl Batcher<Vec<TokenRow>, TokenBatch> for RowBatcher {
+    fn batch(&self, batches: Vec<Vec<TokenRow>>, device: &Device) -> TokenBatch {
+        TokenBatch::of_rows(&batches.concat(), device)
+    }
+}
+
+struct TrainRows {
+    rows: TokenRows,
+    batch_size: usize,
+    seed: u64,
+    steps: Range<usize>,
+}
+
+impl Dataset<Vec<TokenRow>> for TrainRows {
+    fn get(&self, index: usize) -> Result<Vec<TokenRow>, DatasetError> {
+        let step = (self.steps.start + index) as u64;
+        Ok(self.rows.training_batch(step, self.batch_size, self.seed))
+    }
+
+    fn len(&self) -> usize {
+        self.steps.len()
+    }
+}
+
+struct ValidRows {
+    rows: TokenRows,
+    batch_size: usize,
+}
+
+impl Dataset<Vec<TokenRow>> for ValidRows {
+    fn get(&self, index: usize) -> Result<Vec<TokenRow>, DatasetError> {
+        Ok(self.rows.batch(index, self.batch_size))
+    }
+
+    fn len(&self) -> usize {
+        self.rows.batches(self.batch_size)
+    }
 }
 
 struct WindowBatcher;
@@ -137,6 +223,7 @@ impl Dataset<Window> for ValidWindows {
 mod tests {
     use super::*;
     use minigpt_data::TokenSplit;
+    use minigpt_model::{Gpt, GptConfig};
 
     fn split(tokens: u32) -> TokenSplit {
         TokenSplit::from_ids((0..tokens).collect(), 0, 0, 0)
@@ -157,6 +244,46 @@ mod tests {
         assert_eq!(straight[4..], load(4..9));
         let first: Vec<i64> = (0..5).flat_map(|at| passes.get(at).inputs).map(i64::from).collect();
         assert_eq!(straight[0], first);
+    }
+
+    /// Rows of 3, 9 and 5 inputs; the last inputs are answered.
+    fn rows() -> TokenRows {
+        let tokenizer = minigpt_data::Tokenizer::bytes().unwrap();
+        let dialogue = |(given, answer): (&str, &str)| minigpt_data::Dialogue {
+            line: 1,
+            turns: vec![minigpt_data::Turn { given: given.to_owned(), answer: answer.to_owned() }],
+        };
+        let dialogues = [("a", "bc"), ("Who are", "ho"), ("Q:", "yes")].map(dialogue);
+        let path = std::path::Path::new("");
+        let too_long = minigpt_data::TooLong::Refused;
+        TokenRows::of_dialogues(&tokenizer, &dialogues, path, 32, too_long).unwrap()
+    }
+
+    #[test]
+    fn a_row_loses_in_a_batch_what_it_loses_alone() {
+        let device = Device::flex();
+        let model = Gpt::init(&GptConfig::tiny(257), 1, &device).unwrap();
+        let loss = |rows: &[TokenRow]| {
+            let batch = TokenBatch::of_rows(rows, &device);
+            model.loss_sum(batch.tokens, batch.targets).into_scalar::<f32>()
+        };
+        let rows = rows();
+        let batch = TokenBatch::of_rows(rows.rows(), &device);
+        assert_eq!((batch.tokens.dims(), batch.predicted), ([3, 9], 3 + 3 + 4));
+        let alone: f32 = rows.rows().iter().map(|row| loss(std::slice::from_ref(row))).sum();
+        let together = loss(rows.rows());
+        assert!((alone - together).abs() < 1e-4, "{alone} alone, {together} together");
+    }
+
+    #[test]
+    fn a_step_has_the_same_rows_whatever_came_before() {
+        let device = Device::flex();
+        let load = |steps| ids(&train_row_loader(rows(), 2, 7, steps, &device));
+        let straight = load(0..9);
+        assert_eq!(straight.len(), 9);
+        assert_eq!(straight[3..], load(3..9));
+        let all = ids(&valid_row_loader(rows(), 2, &device));
+        assert_eq!(all.iter().map(Vec::len).collect::<Vec<_>>(), [2 * 5, 9]);
     }
 
     #[test]

@@ -90,13 +90,30 @@ impl RunCard {
             Source::Hub(dataset) => format!("datasets:\n- {}\n", dataset.repo),
             _ => String::new(),
         };
+        let data = source(&self.config.data.source);
+        let how = match &self.config.finetune {
+            Some(finetune) if !finetune.fresh => {
+                format!(
+                    "tuned from `{}` on {data}, for the task `{}`",
+                    finetune.base, finetune.task
+                )
+            }
+            _ => format!("trained from scratch on {data}"),
+        };
         format!(
-            "{}\n\n# {}\n\nA GPT-2 of {} parameters that {MINIGPT} trained from scratch on {}.",
+            "{}\n\n# {}\n\nA GPT-2 of {} parameters that {MINIGPT} {how}.{}",
             front_matter(license, &dataset),
             self.name,
             millions(&self.config.model),
-            source(&self.config.data.source),
+            self.prompt(),
         )
+    }
+
+    /// How the model is to be asked, where it was tuned to answer.
+    fn prompt(&self) -> String {
+        let template = self.config.finetune.as_ref().and_then(|tuned| tuned.template.as_ref());
+        let prompt = template.map(|template| template.prompt("…", ""));
+        prompt.map(|prompt| format!(" It answers\n\n```text\n{prompt}```")).unwrap_or_default()
     }
 
     fn data(&self) -> String {
@@ -219,9 +236,12 @@ impl RunCard {
     fn limits(&self) -> String {
         format!(
             "## Limits\n\nIt continues text in the manner of what it was trained on, and knows nothing \
-             else. It follows no instructions, nobody made it safe, and what it says is not to be \
-             relied on. It sees {} tokens at most. transformers takes `<|endoftext|>` in a text for \
+             else. {} and what it says is not to be relied on. It sees {} tokens at most. transformers takes `<|endoftext|>` in a text for \
              the end of a document, minigpt for thirteen characters.",
+            match self.config.finetune {
+                Some(_) => "Nobody made it safe,",
+                None => "It follows no instructions, nobody made it safe,",
+            },
             self.config.model.block_size
         )
     }

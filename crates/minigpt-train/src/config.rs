@@ -1,10 +1,11 @@
 //! What a run is made of: one struct per concern, and validation.
 
 use minigpt_data::{Documents, Download, ReadOptions, Source, TokenizerSpec};
-use minigpt_model::{Draw, GptConfig, Sampling};
+use minigpt_model::{Draw, GptConfig, LoraConfig, Precision, Sampling};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
+use crate::finetune::FinetuneConfig;
 
 /// Most windows in a step, so that those of all steps can be counted.
 const MAX_BATCH_SIZE: usize = 1 << 20;
@@ -29,6 +30,9 @@ pub struct RunConfig {
     pub training: TrainingConfig,
     /// The text written at each validation.
     pub sample: SampleConfig,
+    /// What the model is tuned from and for; none of a run that trains from scratch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finetune: Option<FinetuneConfig>,
 }
 
 /// Where the text comes from and how it becomes tokens.
@@ -122,6 +126,14 @@ pub struct TrainingConfig {
     /// Parts that a step's windows go through the model in, one after the other: the same step to
     /// rounding, in less memory.
     pub accumulation: usize,
+    /// Compute the inside of each block again in the backward pass, and keep only what goes into it
+    /// ([Chen et al., 2016](https://arxiv.org/abs/1604.06174)): the same step in less memory and more time.
+    #[serde(default)]
+    pub gradient_checkpointing: bool,
+    /// What matrix products are computed in where the device can, validations included. Absent from the
+    /// runs of versions that knew `f32` alone.
+    #[serde(default)]
+    pub precision: Precision,
     /// Passes over the training text.
     pub epochs: usize,
     /// Take this many steps instead of whole passes.
@@ -163,6 +175,11 @@ pub struct SampleConfig {
 }
 
 impl RunConfig {
+    /// The adapter that is trained in place of the model's weights.
+    pub(crate) fn lora(&self) -> Option<&LoraConfig> {
+        self.finetune.as_ref()?.lora.as_ref()
+    }
+
     /// Checks everything that can be known before the data is read.
     ///
     /// # Errors
@@ -170,6 +187,9 @@ impl RunConfig {
     pub fn validate(&self) -> Result<(), TrainError> {
         self.model.validate()?;
         self.sample.sampling.validate()?;
+        if let Some(lora) = self.lora() {
+            lora.validate(&self.model)?;
+        }
         let (optimizer, schedule, training) = (&self.optimizer, &self.schedule, &self.training);
         let beta = |value: f32| (0.0..1.0).contains(&value);
         let positive = |value: f64| value > 0.0 && value.is_finite();
@@ -274,6 +294,8 @@ impl Default for TrainingConfig {
         Self {
             batch_size: 16,
             accumulation: 1,
+            gradient_checkpointing: false,
+            precision: Precision::F32,
             epochs: 3,
             max_steps: None,
             max_minutes: None,

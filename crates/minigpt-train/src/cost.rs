@@ -15,6 +15,8 @@ use crate::train::{Length, TokenData, checkpoint_to_resume};
 pub struct Plan {
     /// Parameters, part by part.
     pub parameters: ParameterCounts,
+    /// Those that are trained: all, or an adapter's.
+    pub trained: usize,
     /// Tokens of the training split.
     pub train_tokens: usize,
     /// Tokens of the validation split.
@@ -39,16 +41,23 @@ impl Plan {
     pub fn new(config: &RunConfig, data: &TokenData, device: &Device) -> Result<Self, TrainError> {
         let (model, training) = (&config.model, &config.training);
         let length = Length::new(config, data)?;
-        let tokens =
-            length.total_steps as f64 * training.batch_size as f64 * model.block_size as f64;
+        let tokens_per_row = data.train.tokens_per_row(model.block_size);
+        let tokens = length.total_steps as f64 * training.batch_size as f64 * tokens_per_row;
         let windows = training.batch_size.div_ceil(training.accumulation);
+        let memory = match training.gradient_checkpointing {
+            true => MemoryEstimate::by_block(model, windows, device),
+            false => MemoryEstimate::new(model, windows, device),
+        };
+        let parameters = model.parameter_counts();
+        let trained = config.lora().map_or(parameters.total(), |lora| lora.parameters(model));
         Ok(Self {
-            parameters: model.parameter_counts(),
-            train_tokens: data.train.len(),
-            valid_tokens: data.valid.len(),
+            parameters,
+            train_tokens: data.train.tokens(),
+            valid_tokens: data.valid.tokens(),
             length,
             steps_taken: 0,
-            memory: MemoryEstimate::new(model, windows, device),
+            trained,
+            memory: memory.of_trained(trained, model),
             operations: tokens * operations_per_token(model),
             first_loss: (model.vocab_size as f64).ln(),
         })
@@ -79,7 +88,7 @@ impl Plan {
 /// Floating-point operations of training on one token: 6 for each weight of a matrix, forward and
 /// backward, and 12 for each position attended to ([Chowdhery et al.,
 /// 2022](https://arxiv.org/abs/2204.02311), appendix B).
-fn operations_per_token(model: &GptConfig) -> f64 {
+pub(crate) fn operations_per_token(model: &GptConfig) -> f64 {
     let counts = model.parameter_counts();
     let weights = counts.total() - counts.wpe;
     let attended = (model.n_layer * model.n_embd) as f64 * model.block_size as f64;
@@ -122,16 +131,25 @@ const FUSED: Kept = Kept { maps: 0, residual: 8, inner: 1 };
 impl MemoryEstimate {
     /// The memory of a run with steps of `batch_size` full windows on `device`.
     pub fn new(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
-        let kept = if has_kernels(device) { FUSED } else { PLAIN };
+        let blocks = model.n_layer as u128 * kept_by_block(model, device);
+        Self::of_blocks(model, batch_size, blocks)
+    }
+
+    /// The same with gradient checkpointing: of each block its input, and the inside of one.
+    pub fn by_block(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
+        let inputs = model.n_layer as u128 * model.n_embd as u128;
+        Self::of_blocks(model, batch_size, inputs + kept_by_block(model, device))
+    }
+
+    /// With so many numbers kept per token in the blocks.
+    fn of_blocks(model: &GptConfig, batch_size: usize, blocks: u128) -> Self {
         // Wide, because valid sizes can multiply to more than any memory has.
         let size = |n: usize| n as u128;
         let tokens = size(batch_size) * size(model.block_size);
-        let maps = kept.maps * size(model.n_head) * size(model.block_size);
-        let block = maps + kept.residual * size(model.n_embd) + kept.inner * size(model.n_inner);
         let passing = PASSING_VECTORS * size(model.n_embd);
         let head = size(model.vocab_size) * size(model.n_embd);
         let logits = (tokens * size(model.vocab_size)).min(LOGITS);
-        let floats = tokens * (size(model.n_layer) * block + passing) + head + logits;
+        let floats = tokens * (blocks + passing) + head + logits;
         let parameters = model.parameter_counts().total() as u64;
         Self {
             state: 16 * parameters,
@@ -145,8 +163,26 @@ impl MemoryEstimate {
         self.state.saturating_add(self.activations)
     }
 
+    /// The same where only so many parameters are trained: the others have neither gradients nor moments.
+    fn of_trained(self, trained: usize, model: &GptConfig) -> Self {
+        let all = model.parameter_counts().total();
+        if trained == all {
+            return self;
+        }
+        let (all, trained) = (all as u64, trained as u64);
+        Self { state: 4 * all + 16 * trained, checkpoint: 4 * all + 12 * trained, ..self }
+    }
+
     /// Everything together, the program and its text included.
     pub fn total(&self) -> u64 {
         (PROGRAM + self.state + self.checkpoint).saturating_add(self.activations)
     }
+}
+
+/// Numbers that a block keeps per token.
+fn kept_by_block(model: &GptConfig, device: &Device) -> u128 {
+    let kept = if has_kernels(device) { FUSED } else { PLAIN };
+    let size = |n: usize| n as u128;
+    let maps = kept.maps * size(model.n_head) * size(model.block_size);
+    maps + kept.residual * size(model.n_embd) + kept.inner * size(model.n_inner)
 }

@@ -11,8 +11,7 @@ use burn::train::{
     InferenceStep, Learner, SupervisedLearningStrategy, SupervisedTrainingEventProcessor,
     TrainLoader, TrainingComponents, ValidLoader,
 };
-use minigpt_data::{TokenSplit, Tokenizer};
-use minigpt_model::Gpt;
+use minigpt_data::Tokenizer;
 use serde::Serialize;
 
 use crate::batches::TokenBatch;
@@ -21,12 +20,14 @@ use crate::config::RunConfig;
 use crate::devices::{Devices, Team, guarded};
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
+use crate::loss_scale::LossScale;
 use crate::metrics::{MetricsWriter, Row, Split};
 use crate::plot::Quantity;
 use crate::progress::{Progress, validations_without_a_best};
 use crate::report::{draw_run, sample};
 use crate::run::{RunFolder, SAMPLE_HEADING};
 use crate::summary::End;
+use crate::token_set::TokenSet;
 use crate::train::Length;
 use crate::trainee::{StepLoss, Trainee, clip_global_norm};
 
@@ -78,7 +79,9 @@ pub(crate) struct Engine {
     pub(crate) config: RunConfig,
     pub(crate) run: RunFolder,
     pub(crate) tokenizer: Tokenizer,
-    pub(crate) valid: TokenSplit,
+    pub(crate) valid: TokenSet,
+    /// Batches of a validation.
+    pub(crate) valid_batches: usize,
     pub(crate) length: Length,
     /// Differentiating.
     pub(crate) devices: Devices,
@@ -169,16 +172,19 @@ impl Engine {
         &self,
         team: &Team,
         learner: &mut Learner<Trainee>,
-        batch: TokenBatch,
+        mut batch: TokenBatch,
         metrics: &mut MetricsWriter,
     ) -> Result<usize, TrainError> {
         let began = Instant::now();
         let step = self.progress.borrow().step + 1;
         // Dropout's chances follow from seed and step alone, so that no state need be saved.
         self.devices.seed(self.config.training.seed.wrapping_add((step as u64) << 32));
+        let loss_scale = self.progress.borrow().loss_scale;
+        batch.loss_scale = loss_scale.map_or(1.0, LossScale::factor);
+        let scale = batch.loss_scale;
         let output = team.step(&learner.model(), batch)?;
-        let (gradients, norm) =
-            clip_global_norm(&learner.model(), output.grads, self.config.optimizer.grad_clip);
+        let grad_clip = self.config.optimizer.grad_clip;
+        let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, grad_clip, scale);
         learner.lr_step();
 
         let StepLoss { nats, predicted } = output.item;
@@ -186,7 +192,15 @@ impl Engine {
         let loss = nats / predicted as f64;
         let learning_rate = learner.lr_current().base();
         let mut progress = self.progress.borrow_mut();
-        if loss.is_finite() && grad_norm.is_finite() {
+        let smaller = loss_scale.and_then(LossScale::after_an_overflow);
+        let is_overflow = loss.is_finite() && !grad_norm.is_finite() && smaller.is_some();
+        if is_overflow {
+            progress.loss_scale = smaller;
+            let message =
+                format!("step {step}: 16-bit gradients overflow at a loss scale of {scale}");
+            progress.tell(TrainEvent::Skipped { message });
+        } else if loss.is_finite() && grad_norm.is_finite() {
+            progress.loss_scale = loss_scale.map(LossScale::after_a_step);
             learner.optimizer_step(gradients);
             if let Some(average) = &mut progress.average {
                 average.follow(&learner.model().valid(), step);
@@ -207,7 +221,7 @@ impl Engine {
             tokens: progress.tokens,
             loss,
             learning_rate: Some(learning_rate),
-            grad_norm: Some(grad_norm),
+            grad_norm: Some(grad_norm).filter(|_| !is_overflow),
             tokens_per_second: predicted as f64 / began.elapsed().as_secs_f64(),
             seconds: progress.seconds(),
         };
@@ -256,7 +270,7 @@ impl Engine {
             }
             progress.tell(TrainEvent::Validated { row, evaluation });
         }
-        self.write_sample(&model.transformer)?;
+        self.write_sample(&model)?;
         Ok(Some(evaluation))
     }
 
@@ -268,7 +282,7 @@ impl Engine {
         stop: &impl Fn() -> bool,
     ) -> Result<Option<Evaluation>, TrainError> {
         let (mut nats, mut tokens) = (0.0, 0);
-        let total = batches.num_items().div_ceil(self.config.training.batch_size);
+        let total = self.valid_batches;
         for (index, batch) in batches.iter().enumerate() {
             let batch = batch.map_err(|error| TrainError::Learner(error.to_string()))?;
             let output = InferenceStep::step(model, batch);
@@ -319,11 +333,16 @@ impl Engine {
         }
     }
 
-    /// True after a resumed step whose validation was stopped.
+    /// True before the first step of a model that is tuned, and after a resumed step whose validation
+    /// was stopped.
     fn is_validation_left_out(&self, step: usize) -> bool {
         let rows = &self.progress.borrow().rows;
         let is_there = rows.iter().any(|row| row.split == Split::Valid && row.step == step);
-        step > 0 && self.length.is_due(step) && !is_there
+        let is_due = match step {
+            0 => self.config.finetune.is_some(),
+            _ => self.length.is_due(step),
+        };
+        is_due && !is_there
     }
 
     /// Announces a checkpoint to the threads that will write it.
@@ -334,7 +353,8 @@ impl Engine {
     ) -> Result<(), TrainError> {
         metrics.sync()?;
         let progress = self.progress.borrow();
-        let manifest = Manifest { step: progress.step, validation, ..self.manifest.clone() };
+        let (step, loss_scale) = (progress.step, progress.loss_scale);
+        let manifest = Manifest { step, validation, loss_scale, ..self.manifest.clone() };
         let mut files = vec![(TOKENIZER_FILE, fs_err::read(self.run.tokenizer_path())?)];
         if let Some(average) = &progress.average {
             files.push((AVERAGE_FILE, average.to_bytes()?));
@@ -343,7 +363,7 @@ impl Engine {
     }
 
     /// Lets the model continue the fixed prompt, for the reader to see it learn.
-    fn write_sample(&self, model: &Gpt) -> Result<(), TrainError> {
+    fn write_sample(&self, model: &Trainee) -> Result<(), TrainError> {
         let text = sample(model, &self.tokenizer, &self.config, self.config.training.seed)?;
         let mut progress = self.progress.borrow_mut();
         let step = progress.step;

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use minigpt_data::DataError;
-use minigpt_model::{ConfigError, PromptError, SamplingError, WeightsError};
+use minigpt_model::{AdapterError, ConfigError, PromptError, SamplingError, WeightsError};
 
 use crate::config::RunConfig;
+use crate::finetune::FinetuneTask;
 use crate::plot::Quantity;
 
 /// What can go wrong with a run.
@@ -46,6 +47,14 @@ pub enum TrainError {
     /// A file of settings is no TOML.
     #[error("not valid TOML: {0}")]
     BadToml(String),
+    /// No model is as small or as large as asked for.
+    #[error("no model trains in {what}: expected {expected}")]
+    Budget {
+        /// What there is.
+        what: String,
+        /// What there should be.
+        expected: String,
+    },
     /// The model's shape is none.
     #[error(transparent)]
     Model(#[from] ConfigError),
@@ -55,6 +64,9 @@ pub enum TrainError {
     /// The text or the tokenizer is not usable.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// An adapter is none, or another model's.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
     /// A model folder's weights cannot be read or written.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -143,6 +155,44 @@ pub enum TrainError {
         /// The run folder.
         path: PathBuf,
     },
+    /// No task has this name.
+    #[error("unknown task `{name}`: expected one of {known}", known = FinetuneTask::ALL.map(FinetuneTask::name).join(", "))]
+    UnknownTask {
+        /// The name given.
+        name: String,
+    },
+    /// Examples are read from files alone.
+    #[error("{source_name} is no file: expected one of examples, as .jsonl, .json, .csv or .tsv")]
+    NoExampleFile {
+        /// The source given.
+        source_name: String,
+    },
+    /// A model is of another shape than the one that shall be tuned.
+    #[error(
+        "the base is not of the configuration's shape: {reason}; leave the model's sizes as they are"
+    )]
+    OtherBase {
+        /// What differs.
+        reason: String,
+    },
+    /// The run's model tells no classes apart.
+    #[error("{path} is no classifier: expected a run of `minigpt finetune --task classify`")]
+    NotAClassifier {
+        /// The run folder.
+        path: PathBuf,
+    },
+    /// A text does not fit a classifier's context.
+    #[error(
+        "text {number} has {tokens} tokens, with the end of text, and the model's context is {block_size}: shorten it"
+    )]
+    TextTooLong {
+        /// Which of the texts, counted from 1.
+        number: usize,
+        /// Its tokens.
+        tokens: usize,
+        /// The model's context.
+        block_size: usize,
+    },
     /// The run keeps no moving average of its weights.
     #[error("{path} keeps no average of its weights: train with training.ema_decay")]
     NoAverage {
@@ -210,6 +260,18 @@ pub enum TrainError {
         line: usize,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A reference answer is longer than the model's context.
+    #[error(
+        "answer {answer:?} has {tokens} tokens, and the model's context is {block_size}: expected a shorter one"
+    )]
+    Answer {
+        /// The answer.
+        answer: String,
+        /// Its tokens.
+        tokens: usize,
+        /// The context.
+        block_size: usize,
     },
     /// A task's file is empty.
     #[error("{path} holds no questions: expected a JSON object a line")]

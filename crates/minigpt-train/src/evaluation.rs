@@ -2,8 +2,10 @@
 
 use std::f64::consts::LN_2;
 
-use minigpt_data::TokenSplit;
+use minigpt_data::TextCounts;
 use serde::{Deserialize, Serialize};
+
+use crate::token_set::TokenSet;
 
 /// The cross-entropy of a whole text, every token predicted once.
 ///
@@ -24,16 +26,16 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// The figures of `split` for a sum of `nats`.
-    pub fn new(nats: f64, tokens: usize, split: &TokenSplit) -> Self {
-        let TokenSplit { words, bytes, characters, .. } = *split;
+    /// The figures of `set` for a sum of `nats`.
+    pub fn new(nats: f64, tokens: usize, set: &TokenSet) -> Self {
+        let TextCounts { words, bytes, characters } = set.counts();
         Self { nats, tokens, words, bytes, characters }
     }
 
-    /// The figures of `split` for a mean `loss` in nats per token, all but the first predicted.
-    pub fn of_loss(loss: f64, split: &TokenSplit) -> Self {
-        let tokens = split.len() - 1;
-        Self::new(loss * tokens as f64, tokens, split)
+    /// The figures of `set` for a mean `loss` in nats per token, all predicted.
+    pub fn of_loss(loss: f64, set: &TokenSet) -> Self {
+        let tokens = set.predicted();
+        Self::new(loss * tokens as f64, tokens, set)
     }
 
     /// Mean cross-entropy in nats per token.

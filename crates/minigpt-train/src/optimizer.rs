@@ -12,7 +12,7 @@ use crate::config::{OptimizerConfig, OptimizerKind};
 pub(crate) fn optimizer(config: &OptimizerConfig) -> ModuleOptimizer {
     let adamw = |weight_decay: f32| AdamW::new(config, weight_decay);
     let all = ModuleOptimizer::from(adamw(0.0));
-    let matrices = group(r"(wte|wpe|c_attn|c_proj|c_fc)\.weight$");
+    let matrices = group(r"(wte|wpe|c_attn|c_proj|c_fc|score)\.weight$");
     let all = all.with_group(matrices, adamw(config.weight_decay), None);
     match config.kind {
         OptimizerKind::AdamW => all,

@@ -2,6 +2,7 @@
 
 mod chart;
 mod comparison;
+mod confusion;
 mod heatmap;
 mod losses;
 
@@ -15,6 +16,7 @@ use crate::metrics::{Row, Split};
 use crate::run::write_atomically;
 
 pub use comparison::draw_comparison;
+pub use confusion::draw_confusion;
 pub use heatmap::draw_attention;
 pub use losses::draw_losses;
 

@@ -45,6 +45,7 @@ impl RunConfig {
             },
             sample: SampleConfig { prompt: "It was".to_owned(), ..SampleConfig::default() },
             optimizer: OptimizerConfig::default(),
+            finetune: None,
         }
     }
 
@@ -82,6 +83,7 @@ impl RunConfig {
                 ..TrainingConfig::default()
             },
             sample: SampleConfig { prompt: "\n".to_owned(), ..SampleConfig::default() },
+            finetune: None,
         }
     }
 
@@ -116,6 +118,7 @@ impl RunConfig {
             schedule: ScheduleConfig::cosine(3e-4, 1000),
             training: TrainingConfig::default(),
             sample: SampleConfig::default(),
+            finetune: None,
         }
         .with_prompt("The future of artificial intelligence depends on")
     }

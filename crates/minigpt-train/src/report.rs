@@ -1,26 +1,36 @@
 //! What a run shows of itself: its curves, and text by its model.
 
 use minigpt_data::{Source, Tokenizer};
-use minigpt_model::Gpt;
 
+use crate::classifier::Classifier;
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::metrics::Row;
 use crate::plot::{Axis, Curve, Quantity, draw_curves};
 use crate::run::RunFolder;
 use crate::text::{TextGenerator, TextOptions};
+use crate::trainee::Trainee;
 
-/// The prompt of the configuration and the model's continuation, up to `<|endoftext|>`.
+/// The prompt of the configuration and the model's continuation, up to `<|endoftext|>`; of a
+/// classifier, what it takes the prompt for.
 ///
 /// # Errors
 /// [`TrainError::Prompt`] or [`TrainError::Data`].
 pub fn sample(
-    model: &Gpt,
+    model: &Trainee,
     tokenizer: &Tokenizer,
     config: &RunConfig,
     seed: u64,
 ) -> Result<String, TrainError> {
     let sample = &config.sample;
+    let labels = config.finetune.as_ref().map(|finetune| finetune.labels.clone());
+    if let Some(classifier) = labels.and_then(|labels| Classifier::new(model, labels)) {
+        let verdict =
+            classifier.classify(tokenizer, std::slice::from_ref(&sample.prompt), 1, &mut |_| ())?;
+        let found = verdict[0].best();
+        let (label, percent) = (&classifier.labels[found], 100.0 * verdict[0].probabilities[found]);
+        return Ok(format!("{}\n→ {label} ({percent:.1} %)", sample.prompt));
+    }
     let options = TextOptions {
         policy: sample.sampling.clone().into(),
         max_tokens: sample.max_tokens,
@@ -29,7 +39,7 @@ pub fn sample(
         log_probabilities: false,
     };
     let mut text = sample.prompt.clone();
-    for token in TextGenerator::new(model, tokenizer, &sample.prompt, &options)? {
+    for token in TextGenerator::new(&model.transformer, tokenizer, &sample.prompt, &options)? {
         text += &token?.text;
     }
     Ok(text)

@@ -13,12 +13,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{AVERAGE_FILE, CheckpointFolder, MODEL_FILE, Manifest, OnDamage};
+use crate::classifier::Classifier;
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::metrics::{read_metrics, to_csv};
 use crate::plot::Quantity;
 use crate::summary::Summary;
-use crate::trainee::Trainee;
+use crate::trainee::{Trainee, fresh_trainee};
 
 /// Starts each sample in `samples.md`; the step follows.
 pub(crate) const SAMPLE_HEADING: &str = "## step ";
@@ -245,7 +246,53 @@ impl RunFolder {
         device: &Device,
         damaged: OnDamage<'_>,
     ) -> Result<(Gpt, Manifest), TrainError> {
-        self.load_best(MODEL_FILE, device, damaged)
+        let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
+        Ok((trainee.materialize().transformer, manifest))
+    }
+
+    /// Writes the adapter of the best intact checkpoint into a folder `adapter` of the run, as PEFT
+    /// has it; nothing where the run trains none.
+    ///
+    /// # Errors
+    /// As [`best_model`](Self::best_model), and [`TrainError::Adapter`].
+    pub fn write_adapter(
+        &self,
+        device: &Device,
+        damaged: OnDamage<'_>,
+    ) -> Result<Option<PathBuf>, TrainError> {
+        let Some(finetune) = self.config()?.finetune else { return Ok(None) };
+        let Some(lora) = finetune.lora else { return Ok(None) };
+        let (trainee, _) = self.load_best(MODEL_FILE, device, damaged)?;
+        let (path, partial) = (self.path.join("adapter"), self.path.join("adapter.partial"));
+        for folder in [&partial, &path] {
+            if folder.exists() {
+                fs_err::remove_dir_all(folder)?;
+            }
+        }
+        fs_err::create_dir(&partial)?;
+        trainee.transformer.save_adapter(&lora, &finetune.base, &partial)?;
+        fs_err::rename(&partial, &path)?;
+        sync_folder(&self.path)?;
+        Ok(Some(path))
+    }
+
+    /// The classifier of the best intact checkpoint, and its manifest.
+    ///
+    /// # Errors
+    /// As [`best_model`](Self::best_model), and [`TrainError::NotAClassifier`] where the run tunes
+    /// none.
+    pub fn best_classifier(
+        &self,
+        device: &Device,
+        damaged: OnDamage<'_>,
+    ) -> Result<(Classifier, Manifest), TrainError> {
+        let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
+        let trainee = trainee.materialize();
+        let labels = self.config()?.finetune.map(|finetune| finetune.labels).unwrap_or_default();
+        match Classifier::new(&trainee, labels) {
+            Some(classifier) => Ok((classifier, manifest)),
+            None => Err(TrainError::NotAClassifier { path: self.path.clone() }),
+        }
     }
 
     /// The moving average of the weights in the best intact checkpoint.
@@ -260,7 +307,8 @@ impl RunFolder {
         if self.config()?.training.ema_decay.is_none() {
             return Err(TrainError::NoAverage { path: self.path.clone() });
         }
-        self.load_best(AVERAGE_FILE, device, damaged)
+        let (trainee, manifest) = self.load_best(AVERAGE_FILE, device, damaged)?;
+        Ok((trainee.materialize().transformer, manifest))
     }
 
     fn load_best(
@@ -268,7 +316,7 @@ impl RunFolder {
         file: &str,
         device: &Device,
         damaged: OnDamage<'_>,
-    ) -> Result<(Gpt, Manifest), TrainError> {
+    ) -> Result<(Trainee, Manifest), TrainError> {
         let checkpoints = self.checkpoints();
         let Some(manifest) = checkpoints.best(damaged)? else {
             return Err(TrainError::NoCheckpoint { path: self.path.clone() });
@@ -283,11 +331,12 @@ impl RunFolder {
                 "{bytes} bytes cannot hold the {parameters} parameters of the model in its manifest"
             )));
         }
-        let trainee = Trainee::new(Gpt::init(&manifest.model, 0, device)?, 1, 0.0);
+        let transformer = Gpt::init(&manifest.model, 0, device)?;
+        let trainee = fresh_trainee(transformer, &self.config()?)?;
         let record = ModuleRecord::load(&path).map_err(|error| damaged(error.to_string()))?;
         let trainee =
             trainee.try_load_record(record).map_err(|error| damaged(error.to_string()))?;
-        Ok((trainee.transformer, manifest))
+        Ok((trainee, manifest))
     }
 }
 
@@ -306,7 +355,10 @@ fn read_json<T: DeserializeOwned>(path: PathBuf) -> Result<T, TrainError> {
 }
 
 /// Writes `value` as indented JSON, to a temporary name first.
-pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TrainError> {
+///
+/// # Errors
+/// [`TrainError::Io`].
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TrainError> {
     let json = serde_json::to_vec_pretty(value).map_err(std::io::Error::other)?;
     write_atomically(path, &json)
 }

@@ -19,6 +19,9 @@ pub struct Summary {
     pub best: Option<Figures>,
     /// The last validation.
     pub last: Option<Figures>,
+    /// The validation before the first step, where the run tunes a model that exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Figures>,
     /// The last validation of the weights' moving average, where the run keeps one.
     pub average: Option<Figures>,
     /// Texts by the model at the end; none where the run was interrupted.
@@ -78,6 +81,7 @@ impl Summary {
             seconds: progress.seconds(),
             best: best.map(Figures::new),
             last: validations.last().map(Figures::new),
+            base: validations.first().filter(|(step, _)| *step == 0).map(Figures::new),
             average: progress.average_evaluation.as_ref().map(Figures::new),
             samples,
         }

@@ -7,15 +7,12 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::store::ModuleRecord;
-use burn::tensor::Device;
 use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
-use minigpt_data::{Passes, TokenSplit, TokenStore, Tokenizer};
+use minigpt_data::{TokenStore, Tokenizer};
 use minigpt_model::{Generator, Gpt};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::average::Average;
-use crate::batches::{train_loader, valid_loader};
 use crate::checkpoint::{
     AVERAGE_FILE, AlwaysSave, CheckpointFolder, Manifest, OnDamage, SetWriter,
 };
@@ -32,43 +29,34 @@ use crate::report::{draw_run, sample};
 use crate::run::{Environment, RunFolder, write_json};
 use crate::schedule::Schedule;
 use crate::summary::{End, Summary};
-use crate::trainee::Trainee;
+use crate::token_set::TokenSet;
+use crate::trainee::{Trainee, fresh_trainee};
 
-/// The text of a run as tokens.
-#[derive(Clone)]
+/// The text or the examples of a run as tokens.
+#[derive(Clone, Debug)]
 pub struct TokenData {
     /// What made the tokens.
     pub tokenizer: Tokenizer,
     /// What is learnt.
-    pub train: TokenSplit,
+    pub train: TokenSet,
     /// What is held out.
-    pub valid: TokenSplit,
+    pub valid: TokenSet,
 }
 
 impl From<&TokenStore> for TokenData {
     fn from(store: &TokenStore) -> Self {
         Self {
             tokenizer: store.tokenizer().clone(),
-            train: store.train().clone(),
-            valid: store.valid().clone(),
+            train: store.train().clone().into(),
+            valid: store.valid().clone().into(),
         }
     }
 }
 
-/// Tokens hashed at a time, so that a text larger than memory can be.
-const FINGERPRINT_CHUNK: usize = 1 << 20;
-
 impl TokenData {
     /// SHA-256 of the training tokens in hexadecimal: a resumed run must see the same.
     pub fn fingerprint(&self) -> String {
-        let mut digest = Sha256::new();
-        let all = self.train.len();
-        for start in (0..all).step_by(FINGERPRINT_CHUNK) {
-            for id in self.train.ids(start..all.min(start + FINGERPRINT_CHUNK)) {
-                digest.update(id.to_le_bytes());
-            }
-        }
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        self.train.fingerprint()
     }
 }
 
@@ -93,10 +81,9 @@ impl Length {
     /// [`TrainError::Data`] where a split is too small for one window.
     pub fn new(config: &RunConfig, data: &TokenData) -> Result<Self, TrainError> {
         config.validate()?;
-        let block_size = config.model.block_size;
-        data.valid.windows(block_size)?;
-        let passes = Passes::new(data.train.windows(block_size)?, config.training.seed);
-        let steps_per_pass = passes.windows_per_pass().div_ceil(config.training.batch_size);
+        let (block_size, batch_size) = (config.model.block_size, config.training.batch_size);
+        data.valid.batches(block_size, batch_size)?;
+        let steps_per_pass = data.train.steps_per_pass(block_size, batch_size)?;
         let whole_passes = steps_per_pass.saturating_mul(config.training.epochs);
         let total_steps = config.training.max_steps.unwrap_or(whole_passes);
         if total_steps > MAX_STEPS {
@@ -145,13 +132,61 @@ pub fn train(
 ) -> Result<Summary, TrainError> {
     Length::new(config, &data)?;
     let devices = devices.into();
-    let trainee = trainee(config, &devices.main)?;
+    let transformer = fresh_model(config, &devices)?;
+    begin(path, config, environment, data, transformer, devices, interrupter, observer)
+}
+
+/// Trains `base` further as `config` says, whose [`finetune`](RunConfig::finetune) says what for, and
+/// leaves everything in a new run folder at `path`. The base is validated and saved before the first
+/// step, as the checkpoint of step 0.
+///
+/// # Errors
+/// As [`train`], and [`TrainError::OtherBase`] where the base is not of the shape that `config` has.
+#[expect(clippy::too_many_arguments, reason = "what a run is made of, each thing once")]
+pub fn finetune(
+    path: &Path,
+    config: &RunConfig,
+    environment: &Environment,
+    data: TokenData,
+    base: Gpt,
+    devices: impl Into<Devices>,
+    interrupter: Interrupter,
+    observer: Observer,
+) -> Result<Summary, TrainError> {
+    Length::new(config, &data)?;
+    // Not the base itself, whose dropout is its own.
+    let devices = devices.into();
+    let transformer = fresh_model(config, &devices)?
+        .try_load_record(base.into_record())
+        .map_err(|error| TrainError::OtherBase { reason: error.to_string() })?;
+    begin(path, config, environment, data, transformer, devices, interrupter, observer)
+}
+
+/// The model that `config` begins with, on the device that keeps the weights.
+fn fresh_model(config: &RunConfig, devices: &Devices) -> Result<Gpt, TrainError> {
+    let device = devices.main.clone().autodiff();
+    Ok(Gpt::init(&config.model, config.training.seed, &device)?)
+}
+
+/// Trains `transformer` in a new run folder.
+#[expect(clippy::too_many_arguments, reason = "what a run is made of, each thing once")]
+fn begin(
+    path: &Path,
+    config: &RunConfig,
+    environment: &Environment,
+    data: TokenData,
+    transformer: Gpt,
+    devices: Devices,
+    interrupter: Interrupter,
+    observer: Observer,
+) -> Result<Summary, TrainError> {
+    let trainee = fresh_trainee(transformer.with_precision(config.training.precision), config)?;
     check_sample_prompt(&trainee.transformer, config, &data.tokenizer)?;
     let (run, _lock) = RunFolder::create(path)?;
     run.write_start(config, environment, &data.tokenizer)?;
     let progress = Progress::new(observer, average(config, &trainee));
     let manifest = manifest(config, &data)?;
-    go(&run, config, data, trainee, devices, interrupter, manifest, progress)
+    go(&run, config, data, trainee, None, devices, interrupter, manifest, progress)
 }
 
 /// Continues the run in the folder `path` from its last intact checkpoint, or from its start where
@@ -178,8 +213,14 @@ pub fn resume(
     };
     let checkpoints = run.checkpoints();
     let expected = manifest(&config, &data)?;
-    let manifest = match checkpoint_to_resume(&run, &config, &data, damaged)? {
+    let found = checkpoint_to_resume(&run, &config, &data, damaged)?;
+    let has_set = found.is_some();
+    let manifest = match found {
         Some(manifest) => manifest,
+        // What it tunes is not in the folder yet.
+        None if config.finetune.is_some() => {
+            return Err(TrainError::NoCheckpoint { path: path.to_owned() });
+        }
         // Stopped before its first checkpoint, the run begins again.
         None => Manifest { tokenizer_sha256: run.tokenizer()?.fingerprint()?, ..expected.clone() },
     };
@@ -187,9 +228,10 @@ pub fn resume(
     check_same(&manifest, &expected, path, &checkpoints)?;
 
     let devices = devices.into();
-    let trainee = trainee(&config, &devices.main)?;
+    let transformer = fresh_model(&config, &devices)?;
+    let trainee = fresh_trainee(transformer.with_precision(config.training.precision), &config)?;
     let mut average = average(&config, &trainee);
-    if let Some(average) = average.as_mut().filter(|_| step > 0) {
+    if let Some(average) = average.as_mut().filter(|_| has_set) {
         let file = checkpoints.verified_file(&manifest, AVERAGE_FILE)?;
         let damaged = |reason: String| TrainError::Damaged { path: file.clone(), reason };
         let record = ModuleRecord::load(&file).map_err(|error| damaged(error.to_string()))?;
@@ -197,9 +239,10 @@ pub fn resume(
     }
     checkpoints.set_aside_after(step)?;
     run.forget_after(step)?;
-    let rows = if step > 0 { read_metrics(&run.metrics_path())? } else { Vec::new() };
+    let rows = if has_set { read_metrics(&run.metrics_path())? } else { Vec::new() };
     let progress = Progress::resumed(observer, average, step, rows, &data.valid);
-    go(&run, &config, data, trainee, devices, interrupter, manifest, progress)
+    let start = has_set.then_some(step);
+    go(&run, &config, data, trainee, start, devices, interrupter, manifest, progress)
 }
 
 /// The set from which the run goes on, or none where it has not taken one yet.
@@ -239,12 +282,6 @@ pub(crate) fn checkpoint_to_resume(
     }
 }
 
-fn trainee(config: &RunConfig, device: &Device) -> Result<Trainee, TrainError> {
-    let TrainingConfig { seed, accumulation, label_smoothing, .. } = config.training;
-    let transformer = Gpt::init(&config.model, seed, &device.clone().autodiff())?;
-    Ok(Trainee::new(transformer, accumulation, label_smoothing))
-}
-
 fn average(config: &RunConfig, trainee: &Trainee) -> Option<Average> {
     config.training.ema_decay.map(|decay| Average::new(decay, trainee.valid()))
 }
@@ -276,27 +313,31 @@ fn check_same(
     Ok(())
 }
 
-/// Trains from where `progress` stands to the end.
+/// Trains from where `progress` stands to the end, after the set of the step `start`, where there is
+/// one.
 #[expect(clippy::too_many_arguments, reason = "what a run is made of, each thing once")]
 fn go(
     run: &RunFolder,
     config: &RunConfig,
     data: TokenData,
     trainee: Trainee,
+    start: Option<usize>,
     devices: Devices,
     interrupter: Interrupter,
     manifest: Manifest,
-    progress: Progress,
+    mut progress: Progress,
 ) -> Result<Summary, TrainError> {
+    let is_scaled = config.training.precision.needs_loss_scale(&devices.main);
+    progress.loss_scale = is_scaled.then(|| manifest.loss_scale.unwrap_or_default());
     let length = Length::new(config, &data)?;
     let (validating, devices) = (devices.main.clone(), devices.autodiff());
     let first_step = progress.step;
     let block_size = config.model.block_size;
     let TrainingConfig { batch_size, seed, keep_last, .. } = config.training;
-    let passes = Passes::new(data.train.windows(block_size)?, seed);
     let steps = first_step..length.total_steps;
-    let train_batches = train_loader(passes, batch_size, steps, &devices.main);
-    let valid_batches = valid_loader(data.valid.windows(block_size)?, batch_size, &validating);
+    let train_batches =
+        data.train.train_loader(block_size, batch_size, seed, steps, &devices.main)?;
+    let valid_batches = data.valid.valid_loader(block_size, batch_size, &validating)?;
 
     let schedule = Schedule::new(config.schedule.clone(), length.total_steps);
     let learner = Learner::new(trainee, optimizer(&config.optimizer), schedule);
@@ -309,6 +350,7 @@ fn go(
         config: config.clone(),
         run: run.clone(),
         tokenizer: data.tokenizer.clone(),
+        valid_batches: data.valid.batches(block_size, batch_size)?,
         valid: data.valid,
         length,
         devices,
@@ -324,8 +366,8 @@ fn go(
         .with_application_logger(None)
         .with_interrupter(interrupter)
         .renderer(Box::new(Silent));
-    if first_step > 0 {
-        training = training.checkpoint(first_step);
+    if let Some(start) = start {
+        training = training.checkpoint(start);
     }
     let result = training.launch(learner);
 
@@ -339,9 +381,7 @@ fn go(
         // Whoever interrupts a run does not wait for its texts.
         End::Interrupted => Vec::new(),
         _ => (0..3)
-            .map(|index| {
-                sample(&result.model.transformer, &data.tokenizer, config, seed.wrapping_add(index))
-            })
+            .map(|index| sample(&result.model, &data.tokenizer, config, seed.wrapping_add(index)))
             .collect::<Result<_, _>>()?,
     };
     let summary = Summary::new(&progress, end, samples);

@@ -3,12 +3,14 @@
 use burn::backend::Flex;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
-use burn::tensor::{ExecutionError, Tensor};
+use burn::tensor::{ExecutionError, Int, Tensor, TensorData};
 use burn::train::{InferenceStep, ItemLazy, Learner, TrainOutput, TrainStep};
-use minigpt_model::Gpt;
+use minigpt_model::{Gpt, SmoothedLoss};
 
 use crate::adamw::{is_in_memory, memory};
 use crate::batches::TokenBatch;
+use crate::config::{RunConfig, TrainingConfig};
+use crate::error::TrainError;
 
 /// A [`Gpt`] in training. The field's name completes the weights' paths to those of Hugging Face's
 /// `GPT2LMHeadModel`: `transformer.h.0.attn.c_attn.weight`, ….
@@ -16,17 +18,105 @@ use crate::batches::TokenBatch;
 pub struct Trainee {
     /// The model.
     pub transformer: Gpt,
+    /// The head of a classifier; without one, the model's own predicts tokens.
+    pub score: Option<ClassHead>,
     /// Parts that a batch goes through the model in.
     accumulation: usize,
     label_smoothing: f64,
+    gradient_checkpointing: bool,
+}
+
+/// The head that tells classes apart, named as in Hugging Face's `GPT2ForSequenceClassification`.
+#[derive(Module, Debug)]
+pub struct ClassHead {
+    /// `[classes, n_embd]`.
+    pub weight: Param<Tensor<2>>,
 }
 
 impl Trainee {
     /// The model, with the parts of the recipe that its step needs. Its parameters get new ids, their
     /// places in the model, so that the same run writes the same files to the byte.
     pub fn new(transformer: Gpt, accumulation: usize, label_smoothing: f64) -> Self {
-        Self { transformer, accumulation, label_smoothing }.map(&mut Number(0))
+        let (score, gradient_checkpointing) = (None, false);
+        Self { transformer, score, accumulation, label_smoothing, gradient_checkpointing }
+            .map(&mut Number(0))
     }
+
+    /// The same, which computes the inside of each block again in the backward pass where that is asked
+    /// for: the same steps in less memory and more time.
+    #[must_use]
+    pub fn with_gradient_checkpointing(self, gradient_checkpointing: bool) -> Self {
+        Self { gradient_checkpointing, ..self }
+    }
+
+    /// The same with a head for `classes`, of zeros: to begin with, all are as probable.
+    #[must_use]
+    pub fn with_classes(self, classes: usize) -> Self {
+        let weight = &self.transformer.wte.weight;
+        let shape = [classes, weight.lazy_shape()[1]];
+        let zeros = TensorData::zeros::<f32, _>(shape);
+        let weight = Param::from_data(zeros, &weight.lazy_device());
+        Self { score: Some(ClassHead { weight }), ..self }.map(&mut Number(0))
+    }
+
+    /// The head that is there.
+    fn head(&self) -> Tensor<2> {
+        match &self.score {
+            None => self.transformer.wte.weight.val(),
+            Some(score) => score.weight.val(),
+        }
+    }
+
+    /// The loss of `[batch, time]` tokens.
+    fn loss_sum(
+        &self,
+        tokens: Tensor<2, Int>,
+        targets: Tensor<2, Int>,
+        smoothing: f64,
+    ) -> SmoothedLoss {
+        self.transformer.class_loss_sum(self.head(), tokens, targets, smoothing)
+    }
+
+    /// Cross-entropy in nats of a part of a batch, `[1]`, and the gradients of the objective over
+    /// `predicted`.
+    fn differentiate(
+        &self,
+        tokens: Tensor<2, Int>,
+        targets: Tensor<2, Int>,
+        predicted: f64,
+    ) -> (Tensor<1>, GradientsParams) {
+        if !self.gradient_checkpointing {
+            let loss = self.loss_sum(tokens, targets, self.label_smoothing);
+            let gradients = (loss.objective / predicted).backward();
+            return (loss.nats.inner(), GradientsParams::from_grads(gradients, self));
+        }
+        let (model, mut parts) = (&self.transformer, GradientsAccumulator::new());
+        let objective = |hidden| {
+            let loss = model.loss_of_hidden(hidden, self.head(), targets, self.label_smoothing);
+            (loss.objective / predicted, loss.nats.inner())
+        };
+        let nats = model.backward_by_block(tokens, objective, |gradients| {
+            parts.accumulate(self, GradientsParams::from_grads(gradients, self));
+        });
+        (nats, parts.grads())
+    }
+}
+
+/// The model with the recipe, the adapter and the head that `config` asks for.
+///
+/// # Errors
+/// [`TrainError::Adapter`] where the adapter is none.
+pub(crate) fn fresh_trainee(transformer: Gpt, config: &RunConfig) -> Result<Trainee, TrainError> {
+    let TrainingConfig { accumulation, label_smoothing, gradient_checkpointing, seed, .. } =
+        config.training;
+    let transformer = match config.lora() {
+        Some(lora) => transformer.with_lora(&config.model, lora, seed)?,
+        None => transformer,
+    };
+    let trainee = Trainee::new(transformer, accumulation, label_smoothing)
+        .with_gradient_checkpointing(gradient_checkpointing);
+    let labels = config.finetune.as_ref().map_or(0, |finetune| finetune.labels.len());
+    Ok(if labels == 0 { trainee } else { trainee.with_classes(labels) })
 }
 
 /// Numbers the parameters in the order of the module.
@@ -64,12 +154,11 @@ impl TrainStep for Trainee {
         let mut accumulator = GradientsAccumulator::new();
         let mut nats: Option<Tensor<1>> = None;
         for part in batch.parts(self.accumulation) {
-            let TokenBatch { tokens, targets, .. } = part;
-            let loss = self.transformer.smoothed_loss_sum(tokens, targets, self.label_smoothing);
+            let TokenBatch { tokens, targets, loss_scale, .. } = part;
             // Divided by the targets of all parts, so that their gradients add up to the batch's.
-            let gradients = (loss.objective / predicted as f64).backward();
-            accumulator.accumulate(self, GradientsParams::from_grads(gradients, self));
-            let part_nats = loss.nats.inner();
+            let (part_nats, gradients) =
+                self.differentiate(tokens, targets, predicted as f64 / loss_scale);
+            accumulator.accumulate(self, gradients);
             nats = Some(match nats {
                 Some(nats) => nats + part_nats,
                 None => part_nats,
@@ -85,7 +174,7 @@ impl InferenceStep for Trainee {
     type Output = StepLoss;
 
     fn step(&self, batch: TokenBatch) -> StepLoss {
-        let nats = self.transformer.loss_sum(batch.tokens, batch.targets);
+        let nats = self.loss_sum(batch.tokens, batch.targets, 0.0).nats;
         StepLoss { nats, predicted: batch.predicted }
     }
 }
@@ -96,15 +185,16 @@ pub(crate) fn take_step(
     batch: TokenBatch,
     grad_clip: f32,
 ) -> (StepLoss, Tensor<1>) {
+    let scale = batch.loss_scale;
     let output = learner.train_step(batch);
-    let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, grad_clip);
+    let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, grad_clip, scale);
     learner.lr_step();
     learner.optimizer_step(gradients);
     (output.item, norm)
 }
 
 /// Scales all gradients by one factor so that their common norm is at most `limit`, and returns
-/// them with the norm before, `[1]` ([Pascanu et al., 2013](https://arxiv.org/abs/1211.5063)).
+/// them with the norm before; both are of gradients divided by `scale`, `[1]` ([Pascanu et al., 2013](https://arxiv.org/abs/1211.5063)).
 ///
 /// burn's own clipping limits each tensor by itself. The norm stays on the device, so that the
 /// step need not wait for it.
@@ -112,15 +202,16 @@ pub(crate) fn clip_global_norm<M: Module>(
     module: &M,
     gradients: GradientsParams,
     limit: f32,
+    scale: f64,
 ) -> (GradientsParams, Tensor<1>) {
     let mut squares = SumOfSquares { gradients: &gradients, sum: None };
     module.visit(&mut squares);
     let Some(sum) = squares.sum else {
         return (gradients, Tensor::zeros([1], &module.devices()[0].clone().inner()));
     };
-    let norm = sum.sqrt();
+    let norm = sum.sqrt() / scale;
     // torch.nn.utils.clip_grad_norm_ guards the division with the same 1e-6.
-    let factor = (norm.clone() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0);
+    let factor = (norm.clone() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0) / scale;
     if is_in_memory(&factor) {
         let factor = factor.into_scalar::<f32>();
         // Most gradients of a training are within the limit.

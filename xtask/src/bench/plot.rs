@@ -35,13 +35,43 @@ const QUANTITIES: [Quantity; 2] = [
     ("peak memory, MiB", |figures| figures.peak_memory),
 ];
 
+type Area<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;
+
+/// Points that belong together.
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
 pub(crate) fn draw(measured: &[Measured], path: &Path) -> Result<()> {
+    picture(path, (WIDTH, HEIGHT), |root| {
+        let areas = root.margin(10, 10, 10, 30).split_evenly((QUANTITIES.len(), SIZES.len()));
+        for (row, quantity) in QUANTITIES.into_iter().enumerate() {
+            for (column, size) in SIZES.into_iter().enumerate() {
+                panel(&areas[row * SIZES.len() + column], measured, size, quantity)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Writes a PNG of what `paint` draws.
+pub(crate) fn picture(
+    path: &Path,
+    (width, height): (u32, u32),
+    paint: impl FnOnce(&Area<'_>) -> Result<()>,
+) -> Result<()> {
     // plotters is built without the system's fonts.
     let font = include_bytes!("../../../crates/minigpt-train/assets/DejaVuSans-subset.ttf");
     register_font(FONT, FontStyle::Normal, font).map_err(|_| anyhow!("the font is damaged"))?;
-    let mut pixels = vec![0; 3 * (WIDTH * HEIGHT) as usize];
-    paint(&mut pixels, measured)?;
-    let mut encoder = png::Encoder::new(fs_err::File::create(path)?, WIDTH, HEIGHT);
+    let mut pixels = vec![0; 3 * (width * height) as usize];
+    {
+        let root = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+        root.fill(&WHITE)?;
+        paint(&root)?;
+        root.present()?;
+    }
+    let mut encoder = png::Encoder::new(fs_err::File::create(path)?, width, height);
     encoder.set_color(png::ColorType::Rgb);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(&pixels)?;
@@ -49,32 +79,18 @@ pub(crate) fn draw(measured: &[Measured], path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn paint(pixels: &mut [u8], measured: &[Measured]) -> Result<()> {
-    let root = BitMapBackend::with_buffer(pixels, (WIDTH, HEIGHT)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let areas = root.margin(10, 10, 10, 30).split_evenly((QUANTITIES.len(), SIZES.len()));
-    for (row, quantity) in QUANTITIES.into_iter().enumerate() {
-        for (column, size) in SIZES.into_iter().enumerate() {
-            panel(&areas[row * SIZES.len() + column], measured, size, quantity)?;
-        }
-    }
-    root.present()?;
-    Ok(())
+fn panel(area: &Area<'_>, measured: &[Measured], size: Size, quantity: Quantity) -> Result<()> {
+    let lines = Program::few(true).into_iter().map(|program| Line {
+        name: program.to_string(),
+        points: line(measured, program, size, quantity),
+    });
+    chart(area, size.0, quantity.0, &lines.collect::<Vec<_>>())
 }
 
-fn panel(
-    area: &DrawingArea<BitMapBackend<'_>, plotters::coord::Shift>,
-    measured: &[Measured],
-    size: Size,
-    quantity: Quantity,
-) -> Result<()> {
-    let programs: Vec<Program> = measured
-        .first()
-        .map(|one| one.programs.iter().map(|(program, _)| *program).collect())
-        .unwrap_or_default();
-    let lines: Vec<Vec<(f64, f64)>> =
-        (0..programs.len()).map(|program| line(measured, program, size, quantity)).collect();
-    let most = |axis: fn(&(f64, f64)) -> f64| lines.iter().flatten().map(axis).fold(0.0, f64::max);
+/// Lines with marks, from zero on.
+pub(crate) fn chart(area: &Area<'_>, x_name: &str, y_name: &str, lines: &[Line]) -> Result<()> {
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let most = |axis: fn(&(f64, f64)) -> f64| points().map(axis).fold(0.0, f64::max);
     let (x, y) = (1.05 * most(|point| point.0), 1.1 * most(|point| point.1));
     let mut chart = ChartBuilder::on(area)
         .margin(16)
@@ -83,8 +99,8 @@ fn panel(
         .build_cartesian_2d(0.0..x, 0.0..y)?;
     chart
         .configure_mesh()
-        .x_desc(size.0)
-        .y_desc(quantity.0)
+        .x_desc(x_name)
+        .y_desc(y_name)
         .label_style((FONT, 18))
         .axis_desc_style((FONT, 20))
         .light_line_style(TRANSPARENT)
@@ -92,12 +108,13 @@ fn panel(
         .x_label_formatter(&|x| format!("{x:.0}"))
         .y_label_formatter(&|y| format!("{y:.0}"))
         .draw()?;
-    for ((program, points), colour) in programs.iter().zip(lines).zip(COLOURS) {
-        let marks = points.iter().map(|point| Circle::new(*point, 5, colour.filled()));
+    let drawn = lines.iter().zip(COLOURS).filter(|(line, _)| !line.points.is_empty());
+    for (line, colour) in drawn {
+        let marks = line.points.iter().map(|point| Circle::new(*point, 5, colour.filled()));
         chart.draw_series(marks)?;
         chart
-            .draw_series(LineSeries::new(points, colour.stroke_width(3)))?
-            .label(program.to_string())
+            .draw_series(LineSeries::new(line.points.iter().copied(), colour.stroke_width(3)))?
+            .label(line.name.clone())
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 28, y)], colour.stroke_width(3)));
     }
     chart
@@ -112,7 +129,7 @@ fn panel(
 /// The points of one program in the shapes that differ from the small one in this size alone.
 fn line(
     measured: &[Measured],
-    program: usize,
+    program: Program,
     (_, size): Size,
     (_, quantity): Quantity,
 ) -> Vec<(f64, f64)> {
@@ -122,7 +139,7 @@ fn line(
             let mut shape = one.shape;
             let x = *size(&mut shape);
             *size(&mut shape) = *size(&mut SMALL.clone());
-            let figures = &one.programs.get(program)?.1;
+            let (_, figures) = one.programs.iter().find(|(other, _)| *other == program)?;
             (shape == SMALL).then_some((x as f64, quantity(figures)?))
         })
         .collect();

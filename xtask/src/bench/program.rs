@@ -19,9 +19,16 @@ const TUNED_MALLOC: [(&str, &str); 3] = [
     ("MALLOC_TOP_PAD_", "268435456"),
 ];
 
-/// Who computes.
+/// Who computes, and in what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(crate) enum Program {
+pub(crate) struct Program {
+    pub(crate) form: Form,
+    /// Whether matrix products are in bfloat16.
+    pub(crate) is_bf16: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) enum Form {
     Minigpt,
     PyTorchEager,
     PyTorchTunedMalloc,
@@ -49,23 +56,32 @@ impl Figures {
 }
 
 impl Program {
-    /// Ours first.
-    pub(crate) fn all(peer: Option<&Path>) -> Vec<Self> {
-        match peer {
-            None => vec![Self::Minigpt],
-            Some(_) => vec![
-                Self::Minigpt,
-                Self::PyTorchEager,
-                Self::PyTorchTunedMalloc,
-                Self::PyTorchCompiled,
-            ],
-        }
+    /// Ours and, with a peer, PyTorch in all its forms; in both precisions.
+    pub(crate) fn all(has_peer: bool) -> Vec<Self> {
+        use Form::{Minigpt, PyTorchCompiled, PyTorchEager, PyTorchTunedMalloc};
+        let peers = [PyTorchEager, PyTorchTunedMalloc, PyTorchCompiled];
+        let forms = [Minigpt].into_iter().chain(peers.into_iter().filter(|_| has_peer));
+        forms.flat_map(Self::in_both).collect()
+    }
+
+    /// Ours and PyTorch in the form that is the fastest at most shapes.
+    pub(crate) fn few(has_peer: bool) -> Vec<Self> {
+        let peer = Some(Form::PyTorchTunedMalloc).filter(|_| has_peer);
+        [Form::Minigpt].into_iter().chain(peer).flat_map(Self::in_both).collect()
+    }
+
+    fn in_both(form: Form) -> [Self; 2] {
+        [false, true].map(|is_bf16| Self { form, is_bf16 })
+    }
+
+    pub(crate) fn is_ours(self) -> bool {
+        self.form == Form::Minigpt
     }
 
     /// Times training steps of a shape; `python` runs the peers.
     pub(crate) fn train(self, shape: &Shape, python: Option<&Path>) -> Result<Figures> {
-        let mut command = match (self, python) {
-            (Self::Minigpt, _) | (_, None) => {
+        let mut command = match (self.form, python) {
+            (Form::Minigpt, _) | (_, None) => {
                 let mut command = Command::new(PROGRAM);
                 command.args(["bench", "--json"]);
                 command
@@ -76,12 +92,13 @@ impl Program {
                 command
             }
         };
-        if matches!(self, Self::PyTorchTunedMalloc | Self::PyTorchCompiled) {
+        if matches!(self.form, Form::PyTorchTunedMalloc | Form::PyTorchCompiled) {
             command.envs(TUNED_MALLOC);
         }
-        if self == Self::PyTorchCompiled {
+        if self.form == Form::PyTorchCompiled {
             command.arg("--compile");
         }
+        command.args(["--precision", if self.is_bf16 { "bf16" } else { "f32" }]);
         figures(command.args(shape.arguments()))
     }
 }
@@ -91,7 +108,7 @@ pub(crate) fn decode() -> Result<Figures> {
     figures(Command::new(PROGRAM).args(["bench", "--json", "--decode"]))
 }
 
-fn figures(command: &mut Command) -> Result<Figures> {
+pub(crate) fn figures(command: &mut Command) -> Result<Figures> {
     let output = quietly(command)?;
     let line = output.lines().last().unwrap_or_default();
     serde_json::from_str(line).with_context(|| format!("{command:?} printed {line:?}"))
@@ -99,12 +116,13 @@ fn figures(command: &mut Command) -> Result<Figures> {
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Minigpt => "minigpt",
-            Self::PyTorchEager => "PyTorch",
-            Self::PyTorchTunedMalloc => "PyTorch, tuned malloc",
-            Self::PyTorchCompiled => "PyTorch, compiled",
-        })
+        let form = match self.form {
+            Form::Minigpt => "minigpt",
+            Form::PyTorchEager => "PyTorch",
+            Form::PyTorchTunedMalloc => "PyTorch, tuned malloc",
+            Form::PyTorchCompiled => "PyTorch, compiled",
+        };
+        f.pad(&format!("{form}, {}", if self.is_bf16 { "bf16" } else { "f32" }))
     }
 }
 

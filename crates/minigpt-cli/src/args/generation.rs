@@ -13,6 +13,9 @@ pub(crate) struct ModelArgs {
     /// Use the moving average of the weights, where the run keeps one (training.ema_decay)
     #[arg(long)]
     pub(crate) average: bool,
+    /// A LoRA adapter of the model, in PEFT's layout, which is merged into it
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) adapter: Option<PathBuf>,
     /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
@@ -106,6 +109,9 @@ pub(crate) struct GenerateArgs {
     /// A file of prompts, one a line, that are continued together
     #[arg(long, value_name = "FILE", conflicts_with_all = ["prompt", "logprobs", "beams"])]
     pub(crate) prompts: Option<PathBuf>,
+    /// Continue prompts as they are, though the model was tuned to be asked otherwise
+    #[arg(long)]
+    pub(crate) raw: bool,
     /// Tokens to write at most; <|endoftext|> ends earlier
     #[arg(long, default_value_t = 100)]
     pub(crate) max_tokens: usize,
@@ -130,7 +136,8 @@ pub(crate) struct ApplicationArgs {
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Lines are turns: the model goes on after each. /reset forgets, /quit or Ctrl-D ends.
+    after_help = "Lines are turns: the model goes on after each. /reset forgets, /quit or Ctrl-D ends. On a terminal,
+lines can be edited, the arrows bring back those before, and Ctrl-C ends the model's turn.
 
 Examples:
   minigpt repl --run runs/austen
@@ -197,6 +204,7 @@ pub(crate) struct AttentionArgs {
 #[command(after_help = "Examples:
   minigpt export runs/austen --out austen-gpt2
   minigpt export runs/austen --gguf austen.gguf
+  minigpt export runs/austen --adapter runs/letters/adapter --out merged
   minigpt export hf:openai-community/gpt2 --gguf gpt2.gguf")]
 pub(crate) struct ExportArgs {
     /// A run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from the hub

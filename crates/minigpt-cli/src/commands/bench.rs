@@ -1,5 +1,6 @@
 //! `minigpt bench`.
 
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
@@ -62,7 +63,11 @@ impl Watch {
 fn train(config: &GptConfig, args: &BenchArgs, device: &Device) -> Result<Report> {
     let mut watch = Watch::default();
     let steps = args.steps + WARM_UP;
-    time_steps(config, args.batch, steps, device, |seconds| watch.step(seconds))?;
+    let (precision, by_block) = (args.precision.resolve(device), args.gradient_checkpointing);
+    time_steps(config, args.batch, by_block, steps, precision, device, |seconds| {
+        watch.step(seconds);
+        ControlFlow::Continue(())
+    })?;
     Ok(Report::new(config, &watch, args.batch * args.context))
 }
 

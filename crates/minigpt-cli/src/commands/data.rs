@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use minigpt_data::{Manifest, Passes, SplitManifest, TokenSplit, TokenStore, Unigrams};
 use minigpt_model::GptConfig;
-use minigpt_train::RunConfig;
+use minigpt_train::{RunConfig, TOKENS_PER_PARAMETER};
 use serde::Serialize;
 
 use crate::args::{DataArgs, DataCommand};
@@ -16,9 +16,6 @@ use crate::{settings, tokens};
 
 /// Windows shown as text.
 const WINDOWS_SHOWN: u64 = 3;
-
-/// Tokens per parameter of compute-optimal training ([Hoffmann et al., 2022](https://arxiv.org/abs/2203.15556)).
-const COMPUTE_OPTIMAL: f64 = 20.0;
 
 pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
     match command {
@@ -152,7 +149,7 @@ impl fmt::Display for Stats {
             out,
             "\nunigram perplexity is that of the training split's frequencies: a model that is no \
              better has learnt nothing else\n{} windows of {} tokens in a pass\n\
-             {:.2} training tokens for each of the model's {} parameters; about {COMPUTE_OPTIMAL} \
+             {:.2} training tokens for each of the model's {} parameters; about {TOKENS_PER_PARAMETER} \
              are compute-optimal (Hoffmann et al., 2022)",
             grouped(self.windows_per_pass as u64),
             self.block_size,

@@ -35,6 +35,10 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitCode> {
     ensure!(!prompts.is_empty(), "no prompt: expected a line of text in the file of prompts");
     let options = options(&args.write, args.max_tokens, Vec::new())?;
     let trained = TrainedModel::load(&args.model, &args.write.model)?;
+    let prompts = match trained.template()?.filter(|_| !args.raw) {
+        Some(template) => prompts.iter().map(|prompt| template.prompt(prompt, "")).collect(),
+        None => prompts,
+    };
     write(&trained, &prompts, &options, &args.write)
 }
 
@@ -47,10 +51,15 @@ pub(crate) fn run_application(
         Application::Story => STORY,
         Application::Ask => ASK,
     };
-    let prompt = application.prompt(args.text.as_deref().unwrap_or(default));
+    let text = args.text.as_deref().unwrap_or(default);
     let max_tokens = args.max_tokens.unwrap_or(application.max_tokens());
     let options = options(&args.write, max_tokens, application.stop())?;
     let trained = TrainedModel::load(&named_or_newest(args.run.as_ref())?, &args.write.model)?;
+    let prompt = match (application, trained.template()?) {
+        // As it was taught to be asked.
+        (Application::Ask, Some(template)) => template.prompt(text, ""),
+        _ => application.prompt(text),
+    };
     write(&trained, &[prompt], &options, &args.write)
 }
 

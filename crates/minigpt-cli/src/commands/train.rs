@@ -14,74 +14,94 @@ use minigpt_train::{
 };
 use serde::Serialize;
 
-use crate::args::TrainArgs;
+use crate::args::{SessionArgs, TrainArgs};
+use crate::commands::finetune;
 use crate::device::resolve_all;
 use crate::format::{bytes, duration, grouped};
 use crate::output::{print, say};
 use crate::progress::TrainProgress;
 use crate::signals::Signals;
-use crate::{settings, tokens};
+use crate::{precision, settings, tokens};
 
 /// Exit code of a run that was stopped by a key.
 const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
-    let config = match &args.resume {
+    let session = &args.session;
+    let mut config = match &args.resume {
         Some(path) => RunFolder::open(path)?.config()?,
         None => settings::of_train(args)?,
     };
+    if let (Some(path), Some(_)) = (&args.resume, &config.finetune) {
+        ensure!(
+            args.devices.is_empty(),
+            "--devices: fine-tuning takes one device: name it by --device"
+        );
+        return finetune::go_on(path, config, args.text.cache.as_deref(), session);
+    }
     let chosen = match args.devices.as_slice() {
-        [] => resolve_all(slice::from_ref(&args.device))?,
+        [] => resolve_all(slice::from_ref(&session.device))?,
         several => resolve_all(several)?,
     };
     say(format_args!("device: {}", chosen.description));
+    precision::apply(session.precision, &mut config, &chosen.main);
     let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
     let config = with_vocabulary(config, &data);
-    if args.dry_run {
-        dry_run(args, &config, &data, &chosen.main)?;
+    let device = &chosen.main;
+    if session.dry_run {
+        dry_run(args.resume.as_deref(), &config, &data, device, session)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let plan = Plan::new(&config, &data, &chosen.main)?;
+    let plan = Plan::new(&config, &data, device)?;
     describe(&config, &plan);
-
-    let signals = Signals::listen()?;
-    let interrupter = Interrupter::new();
-    let observer = observer(&plan, args, &signals, &interrupter)?;
-    let (path, outcome) = match &args.resume {
-        Some(path) => {
-            say(format_args!("resuming: {}\n", path.display()));
-            (path.clone(), resume(path, data, &chosen.devices, interrupter, observer))
-        }
-        None => {
-            let path = match &args.name {
-                Some(name) => args.runs.join(name),
-                None => free_folder(&args.runs, &args.preset),
-            };
-            say(format_args!("run: {}\n", path.display()));
-            let environment = environment(&chosen.description);
-            let devices = &chosen.devices;
-            let outcome = train(&path, &config, &environment, data, devices, interrupter, observer);
-            (path, outcome)
-        }
+    let path = match (&args.resume, &args.name) {
+        (Some(path), _) => path.clone(),
+        (None, Some(name)) => args.runs.join(name),
+        (None, None) => free_folder(&args.runs, &args.preset),
     };
-    let summary = outcome.inspect_err(|error| how_to_go_on(&path, error))?;
-    if let Some(used) = chosen.main.memory_pool_usage() {
+    let (_, code) = launch(&path, &plan, session, |interrupter, observer| {
+        if args.resume.is_some() {
+            say(format_args!("resuming: {}\n", path.display()));
+            return resume(&path, data, &chosen.devices, interrupter, observer);
+        }
+        say(format_args!("run: {}\n", path.display()));
+        let environment = environment(&chosen.description);
+        let devices = &chosen.devices;
+        train(&path, &config, &environment, data, devices, interrupter, observer)
+    })?;
+    if let Some(used) = device.memory_pool_usage() {
         say(format_args!(
             "memory: {} taken on the device, {} expected",
             bytes(used.bytes_reserved),
             bytes(plan.memory.on_device()),
         ));
     }
-    if args.json {
+    Ok(code)
+}
+
+/// Runs what was planned in the folder `path`, shows it, and reports what it came to.
+pub(crate) fn launch(
+    path: &Path,
+    plan: &Plan,
+    session: &SessionArgs,
+    run: impl FnOnce(Interrupter, Observer) -> Result<Summary, TrainError>,
+) -> Result<(Summary, ExitCode)> {
+    let signals = Signals::listen()?;
+    let interrupter = Interrupter::new();
+    let observer = observer(plan, session, &signals, &interrupter)?;
+    let outcome = run(interrupter, observer);
+    let summary = outcome.inspect_err(|error| how_to_go_on(path, error))?;
+    if session.json {
         print_event("summary", &summary)?;
     } else {
-        let folder = RunFolder::open(&path)?;
+        let folder = RunFolder::open(path)?;
         print(|out| report(&folder, &summary, out))?;
     }
-    Ok(match summary.end {
+    let code = match summary.end {
         End::Interrupted => ExitCode::from(signals.exit_code().unwrap_or(INTERRUPTED)),
         _ => ExitCode::SUCCESS,
-    })
+    };
+    Ok((summary, code))
 }
 
 /// Says what is left of a run whose device failed.
@@ -104,8 +124,14 @@ fn how_to_go_on(path: &Path, error: &TrainError) {
 }
 
 /// Says what the run would be and cost, or what is left of the one that would be resumed.
-fn dry_run(args: &TrainArgs, config: &RunConfig, data: &TokenData, device: &Device) -> Result<()> {
-    let plan = match &args.resume {
+pub(crate) fn dry_run(
+    resumed: Option<&Path>,
+    config: &RunConfig,
+    data: &TokenData,
+    device: &Device,
+    session: &SessionArgs,
+) -> Result<()> {
+    let plan = match resumed {
         Some(path) => {
             let mut damaged = |error| say(format_args!("warning: {error}"));
             Plan::of_resumed(&RunFolder::open(path)?, data, device, &mut damaged)?
@@ -113,7 +139,7 @@ fn dry_run(args: &TrainArgs, config: &RunConfig, data: &TokenData, device: &Devi
         None => Plan::new(config, data, device)?,
     };
     describe(config, &plan);
-    if args.json {
+    if session.json {
         print_event("plan", &plan)?;
     }
     Ok(())
@@ -126,7 +152,7 @@ fn with_vocabulary(mut config: RunConfig, data: &TokenData) -> RunConfig {
 }
 
 /// Says what the run is and what it will cost, before it starts.
-fn describe(config: &RunConfig, plan: &Plan) {
+pub(crate) fn describe(config: &RunConfig, plan: &Plan) {
     let model = &config.model;
     let counts = &plan.parameters;
     say(format_args!(
@@ -147,6 +173,13 @@ fn describe(config: &RunConfig, plan: &Plan) {
         grouped(counts.mlp as u64),
         grouped(counts.layer_norms as u64),
     ));
+    if plan.trained < counts.total() {
+        say(format_args!(
+            "adapter: {} parameters trained, {:.2} % of the model's",
+            grouped(plan.trained as u64),
+            100.0 * plan.trained as f64 / counts.total() as f64,
+        ));
+    }
     say(format_args!(
         "length: {} steps of {} windows, {} steps a pass, validation every {}",
         grouped(plan.length.total_steps as u64),
@@ -164,7 +197,7 @@ fn describe(config: &RunConfig, plan: &Plan) {
         let left = plan.length.total_steps.saturating_sub(plan.steps_taken);
         let taken = grouped(plan.steps_taken as u64);
         say(format_args!("left: {} steps, after {taken} that were taken", grouped(left as u64)));
-    } else {
+    } else if config.finetune.is_none() {
         say(format_args!("expected first loss: {:.3}, ln of the vocabulary", plan.first_loss));
     }
 }
@@ -172,11 +205,11 @@ fn describe(config: &RunConfig, plan: &Plan) {
 /// Shows the events of a run, and passes a signal on to it between two of them.
 fn observer(
     plan: &Plan,
-    args: &TrainArgs,
+    session: &SessionArgs,
     signals: &Signals,
     interrupter: &Interrupter,
 ) -> Result<Observer> {
-    let mut display = Display::new(plan, args, interrupter)?;
+    let mut display = Display::new(plan, session, interrupter)?;
     let (signals, interrupter) = (signals.clone(), interrupter.clone());
     Ok(Box::new(move |event: TrainEvent| {
         display.show(event);
@@ -198,8 +231,8 @@ enum Display {
 }
 
 impl Display {
-    fn new(plan: &Plan, args: &TrainArgs, interrupter: &Interrupter) -> Result<Self> {
-        if args.tui {
+    fn new(plan: &Plan, session: &SessionArgs, interrupter: &Interrupter) -> Result<Self> {
+        if session.tui {
             let is_terminal = std::io::stdout().is_terminal();
             ensure!(is_terminal, "--tui: standard output is no terminal: leave it out");
             return Ok(Self::FullScreen(Box::new(Dashboard::new(
@@ -208,7 +241,7 @@ impl Display {
             ))));
         }
         let progress = TrainProgress::new(plan.length);
-        Ok(if args.json { Self::Json(progress) } else { Self::Lines(progress) })
+        Ok(if session.json { Self::Json(progress) } else { Self::Lines(progress) })
     }
 
     fn show(&mut self, event: TrainEvent) {
@@ -242,7 +275,7 @@ impl Display {
 }
 
 /// An object with its name as the events of the run have theirs.
-fn print_event(event: &'static str, content: &impl Serialize) -> Result<()> {
+pub(crate) fn print_event(event: &'static str, content: &impl Serialize) -> Result<()> {
     #[derive(Serialize)]
     struct Named<'a, T> {
         event: &'static str,
@@ -259,13 +292,13 @@ fn print_line(line: &impl Serialize) -> Result<()> {
 }
 
 /// `runs/<preset>`, or the first free of `runs/<preset>-2`, `-3`, ….
-fn free_folder(runs: &Path, preset: &str) -> PathBuf {
+pub(crate) fn free_folder(runs: &Path, preset: &str) -> PathBuf {
     let numbered = (2..).map(|number| runs.join(format!("{preset}-{number}")));
     let mut candidates = std::iter::once(runs.join(preset)).chain(numbered);
     candidates.find(|path| !path.exists()).unwrap_or_else(|| runs.join(preset))
 }
 
-fn environment(device: &str) -> Environment {
+pub(crate) fn environment(device: &str) -> Environment {
     Environment {
         minigpt: env!("CARGO_PKG_VERSION").to_owned(),
         burn: env!("MINIGPT_BURN_VERSION").to_owned(),
@@ -285,6 +318,7 @@ fn report(folder: &RunFolder, summary: &Summary, out: &mut impl Write) -> std::i
     };
     let (steps, took) = (grouped(summary.steps as u64), duration(summary.seconds));
     writeln!(out, "\n{end} after {steps} steps in {took}")?;
+    write_figures("base's", summary.base, out)?;
     write_figures("last", summary.last, out)?;
     if summary.best != summary.last {
         write_figures("best", summary.best, out)?;

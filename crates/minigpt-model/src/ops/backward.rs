@@ -7,12 +7,13 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Flex, TensorMetadata};
-use minigpt_ops::{Dropout, RowStatistics};
+use minigpt_ops::{Dropout, Precision, RowStatistics};
 
 use super::fused::{
     self, FlexTensor, Fused, Ids, attention_shape, contiguous, dropped, last_dim, scalars, tensor,
     values,
 };
+use super::low_rank::{Gelu, LowRank, LowRankState};
 use super::memory::buffer;
 
 impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
@@ -43,10 +44,11 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self> {
         let ([x, weight, bias], nodes) = split([x, weight, bias]);
-        let y = fused::linear(&x, &weight, &bias);
-        record::<_, C, _>(Linear, nodes, y, (x, weight))
+        let y = fused::linear(&x, &weight, &bias, precision);
+        record::<_, C, _>(Linear, nodes, y, (x, weight, precision))
     }
 
     fn mlp(
@@ -55,11 +57,30 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         b_fc: FloatTensor<Self>,
         w_proj: FloatTensor<Self>,
         b_proj: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self> {
         let ([x, w_fc, b_fc, w_proj, b_proj], nodes) = split([x, w_fc, b_fc, w_proj, b_proj]);
-        let hidden = fused::project(&x, &w_fc);
-        let y = fused::linear(&fused::bias_gelu(&hidden, &b_fc), &w_proj, &b_proj);
-        record::<_, C, _>(Mlp, nodes, y, MlpState { x, hidden, w_fc, b_fc, w_proj })
+        let hidden = fused::project(&x, &w_fc, precision);
+        let y = fused::linear(&fused::bias_gelu(&hidden, &b_fc), &w_proj, &b_proj, precision);
+        record::<_, C, _>(Mlp, nodes, y, MlpState { x, hidden, w_fc, b_fc, w_proj, precision })
+    }
+
+    fn low_rank(
+        x: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        scale: f64,
+        dropout: Dropout,
+    ) -> FloatTensor<Self> {
+        let ([x, a, b], nodes) = split([x, a, b]);
+        let (y, inner) = fused::low_rank(&x, &a, &b, scale, dropout);
+        record::<_, C, _>(LowRank, nodes, y, LowRankState { x, a, b, inner, scale, dropout })
+    }
+
+    fn tanh_gelu(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let ([x], nodes) = split([x]);
+        let y = fused::gelu(&x);
+        record::<_, C, _>(Gelu, nodes, y, x)
     }
 
     fn residual_dropout(
@@ -88,10 +109,12 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         head: FloatTensor<Self>,
         targets: IntTensor<Self>,
         smoothing: f64,
+        precision: Precision,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         if !hidden.is_tracked() && !head.is_tracked() {
             let [hidden, head] = [hidden, head].map(FloatTensor::<Self>::into_primitive);
-            let (objective, nats) = Flex::linear_cross_entropy(hidden, head, targets, smoothing);
+            let (objective, nats) =
+                Flex::linear_cross_entropy(hidden, head, targets, smoothing, precision);
             return (FloatTensor::<Self>::new(objective), FloatTensor::<Self>::new(nats));
         }
         let targets = Ids::new(targets);
@@ -99,6 +122,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let (mut d_hidden, mut d_head) =
             (buffer(values(&hidden).len()), buffer(values(&head).len()));
         let loss = minigpt_ops::linear_cross_entropy_with_gradients(
+            precision,
             values(&hidden),
             values(&head),
             targets.values(),
@@ -139,7 +163,7 @@ where
 }
 
 /// Hands each parent that is tracked its gradient.
-fn register<const N: usize>(
+pub(super) fn register<const N: usize>(
     parents: [Option<NodeId>; N],
     grads: &mut Gradients,
     gradients: [FlexTensor; N],
@@ -151,7 +175,7 @@ fn register<const N: usize>(
     }
 }
 
-fn parents<S, const N: usize>(ops: &Ops<S, N>) -> [Option<NodeId>; N] {
+pub(super) fn parents<S, const N: usize>(ops: &Ops<S, N>) -> [Option<NodeId>; N] {
     ops.parents.each_ref().map(|parent| parent.as_ref().map(|parent| parent.id))
 }
 
@@ -213,23 +237,53 @@ struct Linear;
 
 impl Backward<Flex, 3> for Linear {
     /// Input and weight.
-    type State = (FlexTensor, FlexTensor);
+    type State = (FlexTensor, FlexTensor, Precision);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
-        let (x, weight) = &ops.state;
-        let gradients = linear_backward(x, weight, &dy);
+        let (x, weight, precision) = &ops.state;
+        if let [Some(x_node), None, None] = parents(&ops) {
+            let dx = frozen_linear_backward(x, weight, &dy, *precision);
+            return grads.register::<Flex>(x_node, dx);
+        }
+        let gradients = linear_backward(x, weight, &dy, *precision);
         register(parents(&ops), grads, gradients);
     }
 }
 
+/// The gradient of the input alone.
+fn frozen_linear_backward(
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    dy: &FlexTensor,
+    precision: Precision,
+) -> FlexTensor {
+    let mut dx = buffer(values(x).len());
+    let n = dx.len() / last_dim(x);
+    minigpt_ops::project_backward_input(precision, n, values(weight), values(dy), &mut dx);
+    tensor(dx, x.shape())
+}
+
 /// Gradients of input, weight and bias.
-fn linear_backward(x: &FlexTensor, weight: &FlexTensor, dy: &FlexTensor) -> [FlexTensor; 3] {
+fn linear_backward(
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    dy: &FlexTensor,
+    precision: Precision,
+) -> [FlexTensor; 3] {
     let width = last_dim(weight);
     let [mut dx, mut d_weight] = [x, weight].map(|input| buffer(values(input).len()));
     let mut d_bias = buffer(width);
     let (x_values, dy) = (values(x), values(dy));
-    minigpt_ops::linear_backward(x_values, values(weight), dy, &mut dx, &mut d_weight, &mut d_bias);
+    minigpt_ops::linear_backward(
+        precision,
+        x_values,
+        values(weight),
+        dy,
+        &mut dx,
+        &mut d_weight,
+        &mut d_bias,
+    );
     [tensor(dx, x.shape()), tensor(d_weight, weight.shape()), tensor(d_bias, [width])]
 }
 
@@ -244,6 +298,7 @@ struct MlpState {
     w_fc: FlexTensor,
     b_fc: FlexTensor,
     w_proj: FlexTensor,
+    precision: Precision,
 }
 
 impl Backward<Flex, 5> for Mlp {
@@ -251,34 +306,48 @@ impl Backward<Flex, 5> for Mlp {
 
     fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, _: &mut Checkpointer) {
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
-        let MlpState { x, hidden, w_fc, b_fc, w_proj } = &ops.state;
+        let MlpState { x, hidden, w_fc, b_fc, w_proj, precision } = &ops.state;
+        if let [Some(x_node), None, None, None, None] = parents(&ops) {
+            let d_activated = frozen_linear_backward(hidden, w_proj, &dy, *precision);
+            let (d_hidden, _) = bias_gelu_backward(hidden, b_fc, &d_activated);
+            drop(d_activated);
+            let dx = frozen_linear_backward(x, w_fc, &d_hidden, *precision);
+            return grads.register::<Flex>(x_node, dx);
+        }
         let activated = fused::bias_gelu(hidden, b_fc);
-        let [d_activated, d_w_proj, d_b_proj] = linear_backward(&activated, w_proj, &dy);
+        let [d_activated, d_w_proj, d_b_proj] =
+            linear_backward(&activated, w_proj, &dy, *precision);
         drop(activated);
 
-        let width = last_dim(w_fc);
-        let (mut d_hidden, mut d_b_fc) = (buffer(values(hidden).len()), buffer(width));
-        let [hidden, d_activated] = [hidden, &d_activated].map(values);
-        minigpt_ops::bias_gelu_backward(
-            hidden,
-            values(b_fc),
-            d_activated,
-            &mut d_hidden,
-            &mut d_b_fc,
-        );
+        let (d_hidden, d_b_fc) = bias_gelu_backward(hidden, b_fc, &d_activated);
+        drop(d_activated);
 
         let [mut dx, mut d_w_fc] = [x, w_fc].map(|input| buffer(values(input).len()));
-        let n = d_hidden.len() / width;
-        minigpt_ops::project_backward(n, values(x), values(w_fc), &d_hidden, &mut dx, &mut d_w_fc);
-        let gradients = [
-            tensor(dx, x.shape()),
-            tensor(d_w_fc, w_fc.shape()),
-            tensor(d_b_fc, [width]),
-            d_w_proj,
-            d_b_proj,
-        ];
+        let n = values(&d_hidden).len() / last_dim(w_fc);
+        minigpt_ops::project_backward(
+            *precision,
+            n,
+            values(x),
+            values(w_fc),
+            values(&d_hidden),
+            &mut dx,
+            &mut d_w_fc,
+        );
+        let gradients =
+            [tensor(dx, x.shape()), tensor(d_w_fc, w_fc.shape()), d_b_fc, d_w_proj, d_b_proj];
         register(parents(&ops), grads, gradients);
     }
+}
+
+/// Gradients of what goes into GELU, and of the bias that it adds.
+pub(super) fn bias_gelu_backward(
+    x: &FlexTensor,
+    bias: &FlexTensor,
+    dy: &FlexTensor,
+) -> (FlexTensor, FlexTensor) {
+    let [mut dx, mut d_bias] = [x, bias].map(|input| buffer(values(input).len()));
+    minigpt_ops::bias_gelu_backward(values(x), values(bias), values(dy), &mut dx, &mut d_bias);
+    (tensor(dx, x.shape()), tensor(d_bias, bias.shape()))
 }
 
 #[derive(Debug)]

@@ -8,11 +8,13 @@ use burn::tensor::{Device, Distribution, Tensor, TensorData};
 ///
 /// Where the fused operations run, all of them follow from one number drawn from the device, so that no
 /// mask need be stored and the number of threads does not matter. Elsewhere the device draws masks.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Chances {
     is_training: bool,
     key: Option<u64>,
     place: u64,
+    /// Of the device's generator where the device draws masks, if they shall be the same again.
+    seed: Option<u64>,
 }
 
 impl Chances {
@@ -20,12 +22,29 @@ impl Chances {
     pub fn draw(device: &Device) -> Self {
         let is_training = device.is_autodiff();
         let key = (is_training && super::has_kernels(device)).then(|| draw_key(device));
-        Self { is_training, key, place: 0 }
+        Self { is_training, key, place: 0, seed: None }
     }
 
     /// For a pass that drops nothing.
     pub fn none() -> Self {
-        Self { is_training: false, key: None, place: 0 }
+        Self { is_training: false, key: None, place: 0, seed: None }
+    }
+
+    /// These chances from here on, such that [`repeat`](Self::repeat) has them again.
+    pub(crate) fn repeatable(self, device: &Device) -> Self {
+        let is_drawn = self.is_training && self.key.is_none();
+        // One number is drawn for all blocks, because the host waits for it.
+        let next = || self.seed.map_or_else(|| draw_key(device), |seed| seed.wrapping_add(1));
+        let chances = Self { seed: is_drawn.then(next), ..self };
+        chances.repeat(device);
+        chances
+    }
+
+    /// Sets the device's generator back to where it was, where it draws masks.
+    pub(crate) fn repeat(&self, device: &Device) {
+        if let Some(seed) = self.seed {
+            device.seed(seed);
+        }
     }
 
     /// The dropout of the next place.
@@ -38,7 +57,7 @@ impl Chances {
             Some(key) => {
                 Dropout::Keyed(minigpt_ops::Dropout::new(module.prob as f32, key).place(self.place))
             }
-            None => Dropout::Drawn(module.clone()),
+            None => Dropout::Drawn(module.prob),
         }
     }
 }
@@ -50,8 +69,8 @@ pub(crate) enum Dropout {
     Off,
     /// Element `i` falls by a function of a key and `i`.
     Keyed(minigpt_ops::Dropout),
-    /// The device draws a mask.
-    Drawn(nn::Dropout),
+    /// The device draws a mask, of that rate.
+    Drawn(f64),
 }
 
 impl Dropout {
@@ -68,7 +87,10 @@ impl Dropout {
     pub(super) fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Off => x,
-            Self::Drawn(module) => module.forward(x),
+            Self::Drawn(rate) => {
+                let kept = x.random_like(Distribution::Bernoulli(1.0 - rate));
+                x * kept * (1.0 / (1.0 - rate))
+            }
             Self::Keyed(dropout) => {
                 let shape = x.shape();
                 let factors =

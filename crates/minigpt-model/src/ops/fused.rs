@@ -4,7 +4,7 @@ use burn::backend::ops::IntTensorOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, IntDType, Shape, Tensor, TensorData};
-use minigpt_ops::{AttentionShape, CrossEntropy, Dropout, RowStatistics};
+use minigpt_ops::{AttentionShape, CrossEntropy, Dropout, Precision, RowStatistics};
 
 use super::memory::{buffer, bytes};
 use super::plain::LAYER_NORM_EPSILON;
@@ -35,6 +35,7 @@ pub(super) trait Fused: Backend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self>;
 
     /// Two of them with GELU between.
@@ -44,7 +45,20 @@ pub(super) trait Fused: Backend {
         b_fc: FloatTensor<Self>,
         w_proj: FloatTensor<Self>,
         b_proj: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self>;
+
+    /// What an adapter adds to a layer.
+    fn low_rank(
+        x: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        scale: f64,
+        dropout: Dropout,
+    ) -> FloatTensor<Self>;
+
+    /// GELU in its tanh form.
+    fn tanh_gelu(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// A dropped branch onto the residual stream.
     fn residual_dropout(
@@ -66,6 +80,7 @@ pub(super) trait Fused: Backend {
         head: FloatTensor<Self>,
         targets: IntTensor<Self>,
         smoothing: f64,
+        precision: Precision,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
@@ -79,9 +94,14 @@ impl Fused for Flex {
         layer_norm(&x, &weight, &bias).0
     }
 
-    fn linear(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
+    fn linear(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        precision: Precision,
+    ) -> FlexTensor {
         let [x, weight, bias] = [x, weight, bias].map(contiguous);
-        linear(&x, &weight, &bias)
+        linear(&x, &weight, &bias, precision)
     }
 
     fn mlp(
@@ -90,10 +110,26 @@ impl Fused for Flex {
         b_fc: FlexTensor,
         w_proj: FlexTensor,
         b_proj: FlexTensor,
+        precision: Precision,
     ) -> FlexTensor {
         let [x, w_fc, b_fc, w_proj, b_proj] = [x, w_fc, b_fc, w_proj, b_proj].map(contiguous);
-        let hidden = project(&x, &w_fc);
-        linear(&bias_gelu(&hidden, &b_fc), &w_proj, &b_proj)
+        let hidden = project(&x, &w_fc, precision);
+        linear(&bias_gelu(&hidden, &b_fc), &w_proj, &b_proj, precision)
+    }
+
+    fn low_rank(
+        x: FlexTensor,
+        a: FlexTensor,
+        b: FlexTensor,
+        scale: f64,
+        dropout: Dropout,
+    ) -> FlexTensor {
+        let [x, a, b] = [x, a, b].map(contiguous);
+        low_rank(&x, &a, &b, scale, dropout).0
+    }
+
+    fn tanh_gelu(x: FlexTensor) -> FlexTensor {
+        gelu(&contiguous(x))
     }
 
     fn residual_dropout(x: FlexTensor, branch: FlexTensor, dropout: Dropout) -> FlexTensor {
@@ -109,11 +145,13 @@ impl Fused for Flex {
         head: FlexTensor,
         targets: FlexTensor,
         smoothing: f64,
+        precision: Precision,
     ) -> (FlexTensor, FlexTensor) {
         let [hidden, head] = [hidden, head].map(contiguous);
         let targets = Ids::new(targets);
         let (hidden, head, targets) = (values(&hidden), values(&head), targets.values());
-        scalars(minigpt_ops::linear_cross_entropy(hidden, head, targets, smoothing as f32))
+        let smoothing = smoothing as f32;
+        scalars(minigpt_ops::linear_cross_entropy(precision, hidden, head, targets, smoothing))
     }
 }
 
@@ -163,7 +201,12 @@ pub(super) fn layer_norm(
     (tensor(y, x.shape()), statistics)
 }
 
-pub(super) fn linear(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor) -> FlexTensor {
+pub(super) fn linear(
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    bias: &FlexTensor,
+    precision: Precision,
+) -> FlexTensor {
     let [batch, time, _] = x.shape().dims();
     let to = last_dim(weight);
     let mut y = buffer(batch * time * to);
@@ -171,7 +214,7 @@ pub(super) fn linear(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor) -> 
     if is_decoding(batch, time) {
         minigpt_ops::linear_vectors(x, weight, bias, &mut y);
     } else {
-        minigpt_ops::linear(x, weight, bias, &mut y);
+        minigpt_ops::linear(precision, x, weight, bias, &mut y);
     }
     tensor(y, [batch, time, to])
 }
@@ -194,14 +237,33 @@ pub(super) fn head(hidden: Tensor<3>, head: Tensor<2>) -> Tensor<3> {
 }
 
 /// [`linear`] without a bias.
-pub(super) fn project(x: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
+pub(super) fn project(x: &FlexTensor, weight: &FlexTensor, precision: Precision) -> FlexTensor {
     let [batch, time, _] = x.shape().dims();
     if is_decoding(batch, time) {
-        return linear(x, weight, &tensor(vec![0.0; last_dim(weight)], [last_dim(weight)]));
+        let no_bias = tensor(vec![0.0; last_dim(weight)], [last_dim(weight)]);
+        return linear(x, weight, &no_bias, precision);
     }
     let mut y = buffer(batch * time * last_dim(weight));
-    minigpt_ops::project(batch * time, values(x), values(weight), &mut y);
+    minigpt_ops::project(precision, batch * time, values(x), values(weight), &mut y);
     tensor(y, [batch, time, last_dim(weight)])
+}
+
+/// Also the inner vectors `scale · dropout(x) · a`.
+pub(super) fn low_rank(
+    x: &FlexTensor,
+    a: &FlexTensor,
+    b: &FlexTensor,
+    scale: f64,
+    dropout: Dropout,
+) -> (FlexTensor, FlexTensor) {
+    let mut inner = project(&dropped(x.clone(), dropout), a, Precision::F32);
+    minigpt_ops::scale(inner.storage_mut(), scale as f32);
+    (project(&inner, b, Precision::F32), inner)
+}
+
+pub(super) fn gelu(x: &FlexTensor) -> FlexTensor {
+    let no_bias = tensor(vec![0.0; last_dim(x)], [last_dim(x)]);
+    bias_gelu(x, &no_bias)
 }
 
 pub(super) fn bias_gelu(x: &FlexTensor, bias: &FlexTensor) -> FlexTensor {

@@ -12,8 +12,12 @@ mod dropout;
 #[cfg(feature = "cpu")]
 mod fused;
 #[cfg(feature = "cpu")]
+mod low_rank;
+#[cfg(feature = "cpu")]
 mod memory;
 pub(crate) mod plain;
+#[cfg(test)]
+mod recompute_tests;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +29,9 @@ pub(crate) use dropout::Dropout;
 #[cfg(feature = "cpu")]
 use {burn::backend::Dispatch, burn::tensor::DType, fused::Fused};
 
+use crate::lora::LowRank;
 use crate::loss::SmoothedLoss;
+use crate::precision::Precision;
 
 /// Token ids `[batch, time]` at the first positions to `[batch, time, n_embd]`: rows of `wte`
 /// `[vocab_size, n_embd]` plus rows of `wpe` `[block_size, n_embd]`, dropped.
@@ -53,28 +59,78 @@ pub(crate) fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Te
     plain::layer_norm(x, weight, bias)
 }
 
-/// `x · weight + bias`: `[batch, time, from]` to `[batch, time, to]`.
-pub(crate) fn linear(x: Tensor<3>, linear: &Linear) -> Tensor<3> {
-    #[cfg(feature = "cpu")]
-    if is_fused(&x)
-        && let Some([weight, bias]) = parts(linear)
-    {
-        return Tensor::from_dispatch(Dispatch::linear(x.into_dispatch(), weight, bias));
-    }
-    linear.forward(x)
+/// `x · weight + bias`, and what an [adapter](LowRank) of the weight adds: `[batch, time, from]` to
+/// `[batch, time, to]`.
+pub(crate) fn linear(
+    x: Tensor<3>,
+    layer: &Linear,
+    precision: Precision,
+    chances: &mut Chances,
+) -> Tensor<3> {
+    let Some(adapter) = adapter(layer) else { return dense(x, layer, precision) };
+    let dropout = chances.next(&adapter.dropout);
+    let [a, b] = [&adapter.a, &adapter.b].map(|factor| factor.val());
+    let added = low_rank(x.clone(), a, b, adapter.scale, dropout);
+    residual_dropout(dense(x, layer, precision), added, Dropout::Off)
 }
 
-/// `c_fc`, GELU in its tanh form ([Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415)), `c_proj`:
-/// `[batch, time, n_embd]` to the same shape. The fused body keeps what GELU gets and not what it gives.
-pub(crate) fn mlp(x: Tensor<3>, c_fc: &Linear, c_proj: &Linear) -> Tensor<3> {
+fn adapter(layer: &Linear) -> Option<&LowRank> {
+    layer.weight.reparameterization()
+}
+
+/// `x · weight + bias`, without an adapter.
+fn dense(x: Tensor<3>, layer: &Linear, precision: Precision) -> Tensor<3> {
     #[cfg(feature = "cpu")]
     if is_fused(&x)
-        && let (Some([w_fc, b_fc]), Some([w_proj, b_proj])) = (parts(c_fc), parts(c_proj))
+        && let Some([weight, bias]) = parts(layer)
     {
-        let y = Dispatch::mlp(x.into_dispatch(), w_fc, b_fc, w_proj, b_proj);
+        let y = Dispatch::linear(x.into_dispatch(), weight, bias, precision.of_kernels());
         return Tensor::from_dispatch(y);
     }
-    plain::mlp(x, c_fc, c_proj)
+    plain::linear(x, layer, precision)
+}
+
+/// `scale · dropout(x) · a · b`: `x` `[batch, time, from]`, `a` `[from, rank]`, `b` `[rank, to]`, to `[batch,
+/// time, to]`.
+fn low_rank(x: Tensor<3>, a: Tensor<2>, b: Tensor<2>, scale: f64, dropout: Dropout) -> Tensor<3> {
+    #[cfg(feature = "cpu")]
+    if is_fused(&x) {
+        let [x, a, b] = [x.into_dispatch(), a.into_dispatch(), b.into_dispatch()];
+        return Tensor::from_dispatch(Dispatch::low_rank(x, a, b, scale, dropout.key()));
+    }
+    plain::low_rank(x, a, b, scale, dropout)
+}
+
+/// GELU in its tanh form ([Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415)) of `[batch, time,
+/// n_inner]`.
+fn gelu(x: Tensor<3>) -> Tensor<3> {
+    #[cfg(feature = "cpu")]
+    if is_fused(&x) {
+        return Tensor::from_dispatch(Dispatch::tanh_gelu(x.into_dispatch()));
+    }
+    plain::gelu(x)
+}
+
+/// `c_fc`, [`gelu`], `c_proj`: `[batch, time, n_embd]` to the same shape. The fused body, of layers without
+/// adapters, keeps what GELU gets and not what it gives.
+pub(crate) fn mlp(
+    x: Tensor<3>,
+    c_fc: &Linear,
+    c_proj: &Linear,
+    precision: Precision,
+    chances: &mut Chances,
+) -> Tensor<3> {
+    #[cfg(feature = "cpu")]
+    if is_fused(&x)
+        && [c_fc, c_proj].into_iter().all(|layer| adapter(layer).is_none())
+        && let (Some([w_fc, b_fc]), Some([w_proj, b_proj])) = (parts(c_fc), parts(c_proj))
+    {
+        let (x, precision) = (x.into_dispatch(), precision.of_kernels());
+        let y = Dispatch::mlp(x, w_fc, b_fc, w_proj, b_proj, precision);
+        return Tensor::from_dispatch(y);
+    }
+    let hidden = gelu(linear(x, c_fc, precision, chances));
+    linear(hidden, c_proj, precision, chances)
 }
 
 /// `x` plus a branch that is dropped, both `[batch, time, n_embd]`.
@@ -121,16 +177,18 @@ pub(crate) fn linear_cross_entropy(
     head: Tensor<2>,
     targets: Tensor<1, Int>,
     smoothing: f64,
+    precision: Precision,
 ) -> SmoothedLoss {
     #[cfg(feature = "cpu")]
     if is_fused(&hidden) {
         let (hidden, head) = (hidden.into_dispatch(), head.into_dispatch());
+        let (targets, precision) = (targets.into_dispatch(), precision.of_kernels());
         let (objective, nats) =
-            Dispatch::linear_cross_entropy(hidden, head, targets.into_dispatch(), smoothing);
+            Dispatch::linear_cross_entropy(hidden, head, targets, smoothing, precision);
         let [objective, nats] = [objective, nats].map(Tensor::from_dispatch);
         return SmoothedLoss { objective, nats };
     }
-    chunked::linear_cross_entropy(hidden, head, targets, smoothing)
+    chunked::linear_cross_entropy(hidden, head, targets, smoothing, precision)
 }
 
 /// True where the kernels can work on a tensor's memory.
@@ -156,9 +214,9 @@ pub fn has_kernels(_device: &Device) -> bool {
     false
 }
 
-/// Weight and bias, where there is a bias.
+/// The weight itself and the bias, where there is a bias.
 #[cfg(feature = "cpu")]
 fn parts(linear: &Linear) -> Option<[burn::backend::DispatchTensor; 2]> {
     let bias = linear.bias.as_ref()?.val().into_dispatch();
-    Some([linear.weight.val().into_dispatch(), bias])
+    Some([linear.weight.base().into_dispatch(), bias])
 }

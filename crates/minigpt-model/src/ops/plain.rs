@@ -4,9 +4,10 @@
 use std::f64::consts::FRAC_2_PI;
 
 use burn::nn::Linear;
-use burn::tensor::{Bool, Device, Int, Tensor, activation};
+use burn::tensor::{Bool, Device, FloatDType, Int, Tensor, activation, module};
 
 use super::dropout::Dropout;
+use crate::precision::Precision;
 
 /// Added to the variance in every LayerNorm, GPT-2's value.
 pub(super) const LAYER_NORM_EPSILON: f64 = 1e-5;
@@ -35,8 +36,41 @@ pub(super) fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Te
     normal * weight.unsqueeze() + bias.unsqueeze()
 }
 
-pub(super) fn mlp(x: Tensor<3>, c_fc: &Linear, c_proj: &Linear) -> Tensor<3> {
-    c_proj.forward(gelu(c_fc.forward(x)))
+pub(super) fn linear(x: Tensor<3>, layer: &Linear, precision: Precision) -> Tensor<3> {
+    let bias = layer.bias.as_ref().map(|bias| bias.val());
+    if precision.of_tensors(&x.device()).is_none() {
+        return module::linear(x, layer.weight.base(), bias);
+    }
+    let y = product(x, layer.weight.base().unsqueeze(), precision);
+    match bias {
+        Some(bias) => y + bias.unsqueeze(),
+        None => y,
+    }
+}
+
+/// `a · b`, in the type of `precision` where the device has it.
+pub(super) fn product<const D: usize>(
+    a: Tensor<D>,
+    b: Tensor<D>,
+    precision: Precision,
+) -> Tensor<D> {
+    match precision.of_tensors(&a.device()) {
+        None => a.matmul(b),
+        Some(dtype) => a.cast(dtype).matmul(b.cast(dtype)).cast(FloatDType::F32),
+    }
+}
+
+pub(super) fn low_rank(
+    x: Tensor<3>,
+    a: Tensor<2>,
+    b: Tensor<2>,
+    scale: f64,
+    dropout: Dropout,
+) -> Tensor<3> {
+    let [batch, time, from] = x.dims();
+    let to = b.dims()[1];
+    let x = dropout.apply(x).reshape([batch * time, from]);
+    (x.matmul(a) * scale).matmul(b).reshape([batch, time, to])
 }
 
 /// Written as `x · sigmoid(2u)`, which is the same function: a profile of burn's own on a CPU showed

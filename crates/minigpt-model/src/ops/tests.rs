@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
-use burn::module::{Param, ParamId};
+use burn::module::{Module, Param, ParamId};
 use burn::nn::Linear;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
@@ -20,7 +20,7 @@ thread_local! {
     pub(super) static PLAIN: Cell<bool> = const { Cell::new(false) };
 }
 
-fn plainly<T>(run: impl FnOnce() -> T) -> T {
+pub(super) fn plainly<T>(run: impl FnOnce() -> T) -> T {
     PLAIN.set(true);
     let result = run();
     PLAIN.set(false);
@@ -81,7 +81,7 @@ fn keyed(seed: u64) -> minigpt_ops::Dropout {
     minigpt_ops::Dropout::new(0.3, seed).place(1)
 }
 
-fn ids(len: usize, vocab_size: usize, seed: u64) -> Vec<i32> {
+pub(super) fn ids(len: usize, vocab_size: usize, seed: u64) -> Vec<i32> {
     let scaled = |x: f32| ((x.abs() * 1000.0) as usize % vocab_size) as i32;
     normal(len, seed).into_iter().map(scaled).collect()
 }
@@ -107,7 +107,8 @@ proptest! {
     fn linear_equals_the_plain_one((batch, time, width) in shapes(), to in 1usize..40) {
         let run = || evaluate(&[batch * time * width, width * to, to], |inputs| {
             let x = permuted(&inputs[0], batch, time, width);
-            linear(x, &layer(&inputs[1], &inputs[2])).flatten(0, 2)
+            let layer = layer(&inputs[1], &inputs[2]);
+            linear(x, &layer, Precision::F32, &mut Chances::none()).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -117,9 +118,59 @@ proptest! {
         let sizes = [batch * time * width, width * inner, inner, inner * width, width];
         let run = || evaluate(&sizes, |inputs| {
             let x = permuted(&inputs[0], batch, time, width);
-            mlp(x, &layer(&inputs[1], &inputs[2]), &layer(&inputs[3], &inputs[4])).flatten(0, 2)
+            let layers = [1, 3].map(|first| layer(&inputs[first], &inputs[first + 1]));
+            mlp(x, &layers[0], &layers[1], Precision::F32, &mut Chances::none()).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
+    }
+
+    #[test]
+    fn low_rank_equals_the_plain_one(
+        (batch, time, width) in shapes(),
+        (rank, to) in (1usize..6, 1usize..40),
+        key in 0u64..99,
+    ) {
+        let run = || evaluate(&[batch * time * width, width * rank, rank * to], |inputs| {
+            let x = permuted(&inputs[0], batch, time, width);
+            let a = inputs[1].clone().reshape([rank, width]).transpose();
+            let b = inputs[2].clone().reshape([rank, to]);
+            low_rank(x, a, b, 0.7, Dropout::Keyed(keyed(key))).flatten(0, 2)
+        });
+        assert_equal(&run(), &plainly(run));
+    }
+
+    #[test]
+    fn gelu_equals_the_plain_one((batch, time, width) in shapes()) {
+        let run = || evaluate(&[batch * time * width], |inputs| {
+            gelu(permuted(&inputs[0], batch, time, width)).flatten(0, 2)
+        });
+        assert_equal(&run(), &plainly(run));
+    }
+
+    /// A frozen layer has a backward pass of its own.
+    #[test]
+    fn frozen_layers_pass_the_same_gradient((batch, time, width) in shapes(), inner in 1usize..40) {
+        let sizes = [width * inner, inner, inner * width, width];
+        let parts = |freeze: bool| {
+            let device = Device::flex().autodiff();
+            let part = |(seed, len): (usize, &usize)| {
+                let values = TensorData::new(normal(*len, 7 + seed as u64), [*len]);
+                let part = Tensor::<1>::from_data(values, &device);
+                if freeze { part } else { part.require_grad() }
+            };
+            let parts: Vec<Tensor<1>> = sizes.iter().enumerate().map(part).collect();
+            let set = |layer: Linear| if freeze { layer.no_grad() } else { layer };
+            [(0, 1), (2, 3)].map(|(weight, bias)| set(layer(&parts[weight], &parts[bias])))
+        };
+        let run = |freeze: bool| evaluate(&[batch * time * width], |inputs| {
+            let [c_fc, c_proj] = parts(freeze);
+            let x = permuted(&inputs[0], batch, time, width);
+            let none = &mut Chances::none();
+            let y = mlp(x.clone(), &c_fc, &c_proj, Precision::F32, none);
+            let linear = |x, layer| linear(x, layer, Precision::F32, &mut Chances::none());
+            (y + linear(linear(x, &c_fc), &c_proj)).flatten(0, 2)
+        });
+        prop_assert_eq!(run(true), run(false));
     }
 
     #[test]
@@ -190,8 +241,8 @@ proptest! {
                 loss(hidden, head, Tensor::from_data(targets, &device))
             })
         };
-        let fused = run(&|h, w, t| linear_cross_entropy(h, w, t, smoothing).objective);
-        let chunked = run(&|h, w, t| chunked::in_chunks(h, w, t, smoothing, rows).objective);
+        let fused = run(&|h, w, t| linear_cross_entropy(h, w, t, smoothing, Precision::F32).objective);
+        let chunked = run(&|h, w, t| chunked::in_chunks(h, w, t, smoothing, rows, Precision::F32).objective);
         let textbook = run(&|h, w, t| textbook_loss(h, w, t, smoothing));
         assert_equal(&fused, &textbook);
         assert_equal(&chunked, &textbook);
@@ -219,7 +270,8 @@ fn smoothing_mixes_the_token_with_the_whole_vocabulary() {
         // Logits are `hidden` itself under an identity head.
         let hidden = Tensor::<2>::from_floats([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]], &device);
         let targets = Tensor::<1, Int>::from_ints([2, IGNORE_INDEX], &device);
-        linear_cross_entropy(hidden, Tensor::<2>::eye(3, &device), targets, 0.1)
+        let head = Tensor::<2>::eye(3, &device);
+        linear_cross_entropy(hidden, head, targets, 0.1, Precision::F32)
     };
     for loss in [loss(), plainly(loss)] {
         // torch.nn.functional.cross_entropy([[1, 2, .5]], [2], label_smoothing=.0 and .1)
@@ -240,14 +292,14 @@ fn gelu_and_its_gradient_equal_burns() {
 }
 
 /// The CPU backend has one generator for all threads, and tests run on several.
-static GENERATOR: Mutex<()> = Mutex::new(());
+pub(super) static GENERATOR: Mutex<()> = Mutex::new(());
 
 /// The losses of some steps on one batch, dropout at `rate`.
-fn losses(steps: usize, rate: f64) -> Vec<f32> {
+fn losses(steps: usize, rate: f64, precision: Precision) -> Vec<f32> {
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     let device = Device::flex().autodiff();
     let config = GptConfig::new(211, 24, 2, 3, 33).with_dropout(rate);
-    let mut model = Gpt::init(&config, 4, &device).unwrap();
+    let mut model = Gpt::init(&config, 4, &device).unwrap().with_precision(precision);
     let mut optimizer = AdamWConfig::new().init();
     let row = |seed| {
         Tensor::<2, Int>::from_data(TensorData::new(ids(5 * 23, 211, seed), [5, 23]), &device)
@@ -264,7 +316,8 @@ fn losses(steps: usize, rate: f64) -> Vec<f32> {
 
 #[test]
 fn a_hundred_steps_lose_as_the_plain_ones_do() {
-    let (fused, plain) = (losses(100, 0.0), plainly(|| losses(100, 0.0)));
+    let fused = losses(100, 0.0, Precision::F32);
+    let plain = plainly(|| losses(100, 0.0, Precision::F32));
     assert!(plain[99] < 0.95 * plain[0], "{} to {}: nothing was learnt", plain[0], plain[99]);
     for (step, (fused, plain)) in fused.iter().zip(&plain).enumerate() {
         let difference = (fused / plain - 1.0).abs();
@@ -274,13 +327,40 @@ fn a_hundred_steps_lose_as_the_plain_ones_do() {
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    let with = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| losses(10, 0.1))
-    };
-    let one = with(1);
-    assert_eq!(one, with(2));
-    assert_ne!(one, losses(10, 0.0), "nothing was dropped");
+    for precision in [Precision::F32, Precision::Bf16] {
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| losses(10, 0.1, precision))
+        };
+        let one = with(1);
+        assert_eq!(one, with(2));
+        assert_ne!(one, losses(10, 0.0, precision), "nothing was dropped");
+    }
+}
+
+/// On the CPU, whose backend has 16-bit floats, but behind the kernels.
+#[test]
+fn f16_learns_as_f32_does_by_plain_operations() {
+    let [exact, rounded] =
+        [Precision::F32, Precision::F16].map(|it| plainly(|| losses(100, 0.0, it)));
+    assert_ne!(exact, rounded, "nothing was rounded");
+    for (step, (exact, rounded)) in exact.iter().zip(&rounded).enumerate() {
+        let difference = (rounded / exact - 1.0).abs();
+        assert!(difference < 5e-3, "step {step}: {rounded} is not {exact}");
+    }
+    assert!(!Precision::F16.is_native(&Device::flex()), "the kernels have no such numbers");
+    assert!(plainly(|| Precision::F16.needs_loss_scale(&Device::flex())));
+}
+
+#[test]
+fn bf16_learns_as_f32_does() {
+    let [exact, rounded] = [Precision::F32, Precision::Bf16].map(|it| losses(100, 0.0, it));
+    let native = Precision::Bf16.is_native(&Device::flex());
+    assert_eq!(exact != rounded, native, "rounded where there are instructions, and only there");
+    for (step, (exact, rounded)) in exact.iter().zip(&rounded).enumerate() {
+        let difference = (rounded / exact - 1.0).abs();
+        assert!(difference < 5e-3, "step {step}: {rounded} is not {exact}");
+    }
 }
 
 #[test]

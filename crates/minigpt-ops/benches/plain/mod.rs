@@ -1,7 +1,7 @@
 //! The operations as a framework without fused ones does them: a pass and a new array for each step,
 //! matrix products on all threads, the rest on one.
 
-use minigpt_ops::{AdamW, AttentionShape, CrossEntropy, project};
+use minigpt_ops::{AdamW, AttentionShape, CrossEntropy, Precision, project};
 
 /// One new array from one.
 fn map(x: &[f32], f: impl Fn(f32) -> f32) -> Vec<f32> {
@@ -36,7 +36,7 @@ fn transposed(x: &[f32], columns: usize) -> Vec<f32> {
 fn product(n: usize, a: &[f32], b: &[f32]) -> Vec<f32> {
     let m = b.len() / (a.len() / n);
     let mut c = vec![0.0; n * m];
-    project(n, a, b, &mut c);
+    project(Precision::F32, n, a, b, &mut c);
     c
 }
 

@@ -135,7 +135,7 @@ fn draw_scale<DB: DrawingBackend>(
 const HIDDEN: RGBColor = RGBColor(235, 235, 235);
 
 /// The colour of a weight: matplotlib's viridis at five of its points, brighter for more.
-fn shade(weight: f32) -> RGBColor {
+pub(super) fn shade(weight: f32) -> RGBColor {
     const POINTS: [[f32; 3]; 5] = [
         [68.0, 1.0, 84.0],
         [59.0, 82.0, 139.0],
@@ -154,7 +154,7 @@ fn shade(weight: f32) -> RGBColor {
 }
 
 /// The start of a label that is too long for its margin.
-fn shortened(label: &str) -> String {
+pub(super) fn shortened(label: &str) -> String {
     const MOST: usize = 9;
     if label.chars().count() <= MOST {
         return label.to_owned();

@@ -1,0 +1,53 @@
+//! What `minigpt plan` is told.
+
+use std::time::Duration;
+
+use clap::{ArgGroup, Args};
+use minigpt_data::Source;
+
+use super::TextArgs;
+use crate::device::DeviceChoice;
+use crate::quantity;
+
+#[derive(Args, Debug)]
+#[command(
+    group = ArgGroup::new("budget").required(true).multiple(true).args(["params", "memory", "time"]),
+    after_help = "Prints the `minigpt train` command that does it. Several budgets hold at once: the model has the parameters
+asked for, or the most that memory and time allow.
+
+Examples:
+  minigpt plan --time 30min                              the embedded novels
+  minigpt plan --params 124M --data books/ --tokenizer gpt2
+  minigpt plan --memory 8GiB --time 12h --data notes.txt --tokenizer bpe:4096 --json"
+)]
+pub(crate) struct PlanArgs {
+    /// Parameters of the model, as 124M
+    #[arg(long, value_name = "COUNT", value_parser = quantity::count)]
+    pub(crate) params: Option<u64>,
+    /// Memory that training may take, as 8GiB
+    #[arg(long, value_name = "BYTES", value_parser = quantity::bytes)]
+    pub(crate) memory: Option<u64>,
+    /// Time that training may take, as 2h
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
+    pub(crate) time: Option<Duration>,
+    /// What every other setting starts from, as for `minigpt train`
+    #[arg(long, default_value = "austen")]
+    pub(crate) preset: String,
+    /// The text, as for `minigpt train` [default: the preset's]
+    #[arg(long)]
+    pub(crate) data: Option<Source>,
+    #[command(flatten)]
+    pub(crate) text: TextArgs,
+    /// Positions of the model [default: as many as it is wide, up to 1024]
+    #[arg(long)]
+    pub(crate) context: Option<usize>,
+    /// How long to measure, about
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = quantity::duration)]
+    pub(crate) measure: Duration,
+    /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
+    #[arg(long, default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,262 @@
+//! `minigpt finetune`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use burn::tensor::Device;
+use minigpt_data::{ModelSource, Tokenizer, TokenizerSpec};
+use minigpt_train::{
+    Confusion, End, ExampleData, FinetuneTask, HeldOut, Plan, RunConfig, RunFolder, Summary,
+    TokenData, WrittenAnswer, confusion, draw_confusion, finetune, resume, rouge_l_of_answers,
+    train, write_answers, write_json,
+};
+use serde::Serialize;
+
+use crate::args::{FinetuneArgs, SessionArgs};
+use crate::commands::train::{describe, dry_run, environment, free_folder, launch, print_event};
+use crate::format::grouped;
+use crate::model::TrainedModel;
+use crate::output::{print, say};
+use crate::progress::CountProgress;
+use crate::{precision, settings, tokens};
+
+pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
+    let session = &args.session;
+    let chosen = session.device.resolve()?;
+    say(format_args!("device: {}", chosen.description));
+    let device = &chosen.device;
+    let base = TrainedModel::load_onto(&args.base, args.average, &device.clone().autodiff())?;
+    let spec = tokenizer_spec(&args.base, &base.tokenizer, args.cache.as_deref())?;
+    let mut config = settings::of_finetune(args, &base.config, spec)?;
+    precision::apply(session.precision, &mut config, device);
+    let Material { data, held_out } = read(&mut config, &base.tokenizer, args.cache.as_deref())?;
+    if session.dry_run {
+        dry_run(None, &config, &data, device, session)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let plan = Plan::new(&config, &data, device)?;
+    describe(&config, &plan);
+    let path = match &args.name {
+        Some(name) => args.runs.join(name),
+        None => free_folder(&args.runs, args.task.name()),
+    };
+    let (summary, code) = launch(&path, &plan, session, |interrupter, observer| {
+        say(format_args!("run: {}\n", path.display()));
+        let environment = environment(&chosen.description);
+        if args.fresh {
+            return train(&path, &config, &environment, data, device, interrupter, observer);
+        }
+        finetune(&path, &config, &environment, data, base.model, device, interrupter, observer)
+    })?;
+    report(&path, &config, held_out, &summary, device, session)?;
+    Ok(code)
+}
+
+/// Continues the run of a tuned model in the folder `path`.
+pub(crate) fn go_on(
+    path: &Path,
+    mut config: RunConfig,
+    cache: Option<&Path>,
+    session: &SessionArgs,
+) -> Result<ExitCode> {
+    let chosen = session.device.resolve()?;
+    say(format_args!("device: {}", chosen.description));
+    let device = &chosen.device;
+    let tokenizer = RunFolder::open(path)?.tokenizer()?;
+    precision::apply(None, &mut config, device);
+    let Material { data, held_out } = read(&mut config, &tokenizer, cache)?;
+    if session.dry_run {
+        dry_run(Some(path), &config, &data, device, session)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let plan = Plan::new(&config, &data, device)?;
+    describe(&config, &plan);
+    let (summary, code) = launch(path, &plan, session, |interrupter, observer| {
+        say(format_args!("resuming: {}\n", path.display()));
+        resume(path, data, device, interrupter, observer)
+    })?;
+    report(path, &config, held_out, &summary, device, session)?;
+    Ok(code)
+}
+
+/// What a run learns from, and the held-out examples, where it learns from some.
+struct Material {
+    data: TokenData,
+    held_out: Option<HeldOut>,
+}
+
+/// Reads what `config` asks for, and completes it by what examples tell.
+fn read(config: &mut RunConfig, tokenizer: &Tokenizer, cache: Option<&Path>) -> Result<Material> {
+    let task = config.finetune.as_ref().map(|finetune| finetune.task);
+    if task == Some(FinetuneTask::Lm) {
+        let data = TokenData::from(&tokens::prepare(&config.data, cache)?);
+        return Ok(Material { data, held_out: None });
+    }
+    let ExampleData { tokens, held_out, left_out } = ExampleData::read(config, tokenizer)?;
+    let left_out = match left_out {
+        0 => String::new(),
+        number => format!(", {} longer than the context left out", grouped(number as u64)),
+    };
+    say(format_args!(
+        "data: {}, {} held out{left_out}",
+        config.data.source,
+        held_out.prompts().len()
+    ));
+    Ok(Material { data: tokens, held_out: Some(held_out) })
+}
+
+/// The base's tokenizer as a setting: its file, or a copy in the cache where it has no single one.
+fn tokenizer_spec(
+    base: &ModelSource,
+    tokenizer: &Tokenizer,
+    cache: Option<&Path>,
+) -> Result<TokenizerSpec> {
+    let of_folder = |folder: &PathBuf| folder.join("tokenizer.json");
+    let own = match base {
+        ModelSource::Folder(folder) => Some(of_folder(folder)).filter(|path| path.is_file()),
+        ModelSource::Hub(_) => None,
+    };
+    let path = match own {
+        Some(path) => path,
+        None => {
+            let folder = tokens::cache_folder(cache)?.join("tokenizers");
+            fs_err::create_dir_all(&folder)?;
+            let path = folder.join(format!("{}.json", tokenizer.fingerprint()?));
+            tokenizer.save(&path)?;
+            path
+        }
+    };
+    Ok(TokenizerSpec::File { path })
+}
+
+/// What the best model makes of what was held out; a file in the run's `evaluation` too.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Figures {
+    Answers {
+        /// Perplexity per token of the held-out answers, before and after.
+        base_perplexity: Option<f64>,
+        perplexity: Option<f64>,
+        /// In percent, of summaries.
+        rouge_l: Option<f64>,
+        answers: Vec<WrittenAnswer>,
+    },
+    Labels {
+        accuracy: f64,
+        macro_f1: f64,
+        majority: f64,
+        confusion: Confusion,
+        picture: PathBuf,
+    },
+}
+
+/// Answers that are written to be looked at, and summaries that are written to be measured.
+const ANSWERS: usize = 8;
+const SUMMARIES: usize = 100;
+/// Answers that are shown.
+const SHOWN: usize = 3;
+
+/// Measures the best model on what was held out, unless the run was interrupted.
+fn report(
+    path: &Path,
+    config: &RunConfig,
+    held_out: Option<HeldOut>,
+    summary: &Summary,
+    device: &Device,
+    session: &SessionArgs,
+) -> Result<()> {
+    if summary.end == End::Interrupted {
+        return Ok(());
+    }
+    let run = RunFolder::open(path)?;
+    let mut damaged =
+        |error| say(format_args!("warning: {error}; the checkpoint before it is used"));
+    if let Some(adapter) = run.write_adapter(device, &mut damaged)? {
+        say(format_args!("adapter: {}", adapter.display()));
+    }
+    let Some(held_out) = held_out else { return Ok(()) };
+    let tokenizer = run.tokenizer()?;
+    let folder = path.join("evaluation");
+    fs_err::create_dir_all(&folder)?;
+    let task = config.finetune.as_ref().map_or(FinetuneTask::Lm, |finetune| finetune.task);
+    let figures = match held_out {
+        HeldOut::Dialogues(dialogues) => {
+            let (model, _) = run.best_model(device, &mut damaged)?;
+            let is_summary = task == FinetuneTask::Summarize;
+            let most = dialogues.len().min(if is_summary { SUMMARIES } else { ANSWERS });
+            let mut progress = CountProgress::new("answering", most, "examples");
+            let answers = write_answers(&model, &tokenizer, &dialogues, most, &mut |done| {
+                progress.show(done);
+            })?;
+            let rouge_l = is_summary.then(|| rouge_l_of_answers(&answers)).transpose()?;
+            let perplexity =
+                |figures: Option<minigpt_train::Figures>| Some(figures?.token_perplexity);
+            let (base_perplexity, perplexity) =
+                (perplexity(summary.base), perplexity(summary.best));
+            Figures::Answers { base_perplexity, perplexity, rouge_l, answers }
+        }
+        HeldOut::Labelled(texts) => {
+            let (classifier, _) = run.best_classifier(device, &mut damaged)?;
+            let mut progress = CountProgress::new("classifying", texts.len(), "texts");
+            let batch_size = config.training.batch_size;
+            let confusion = confusion(&classifier, &tokenizer, &texts, batch_size, &mut |done| {
+                progress.show(done);
+            })?;
+            let picture = folder.join("confusion.png");
+            let title = format!("{}: {} held out", run.name(), config.data.source);
+            draw_confusion(&picture, &title, &confusion)?;
+            let (accuracy, macro_f1) = (confusion.accuracy(), confusion.macro_f1());
+            Figures::Labels {
+                accuracy,
+                macro_f1,
+                majority: confusion.majority(),
+                confusion,
+                picture,
+            }
+        }
+    };
+    write_json(&folder.join(format!("{task}.json")), &figures)?;
+    if session.json {
+        return print_event("task", &figures);
+    }
+    print(|out| show(&figures, out))
+}
+
+fn show(figures: &Figures, out: &mut impl Write) -> std::io::Result<()> {
+    match figures {
+        Figures::Answers { base_perplexity, perplexity, rouge_l, answers } => {
+            if let (Some(before), Some(after)) = (base_perplexity, perplexity) {
+                writeln!(
+                    out,
+                    "\nheld-out answers: perplexity {before:.2} before, {after:.2} after"
+                )?;
+            }
+            if let Some(rouge_l) = rouge_l {
+                writeln!(out, "ROUGE-L of {} summaries: {rouge_l:.2} %", answers.len())?;
+            }
+            for WrittenAnswer { prompt, expected, written, .. } in
+                &answers[..SHOWN.min(answers.len())]
+            {
+                let indented = |text: &str| text.trim_end().replace('\n', "\n  ");
+                writeln!(out, "\n  {}", indented(prompt))?;
+                writeln!(
+                    out,
+                    "  expected: {}\n  written:  {}",
+                    indented(expected),
+                    indented(written)
+                )?;
+            }
+            Ok(())
+        }
+        Figures::Labels { accuracy, macro_f1, majority, confusion, picture } => {
+            writeln!(
+                out,
+                "\nheld-out texts: accuracy {accuracy:.4}, macro-F1 {macro_f1:.4} on {} (the most frequent label alone: {majority:.4})",
+                confusion.texts()
+            )?;
+            writeln!(out, "confusion matrix: {}", picture.display())
+        }
+    }
+}

@@ -1,0 +1,154 @@
+#![allow(clippy::unwrap_used)]
+
+use std::path::PathBuf;
+
+use super::{Dialogue, LabelledText, Turn, last_tenth};
+use crate::{DataError, Template};
+
+/// Reads a file of that name with that text; its path in an error becomes `FILE`.
+fn read<T>(
+    name: &str,
+    text: &str,
+    read: impl Fn(&std::path::Path) -> Result<Vec<T>, DataError>,
+) -> Result<Vec<T>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs_err::write(&path, text).unwrap();
+    read(&path).map_err(|error| error.to_string().replace(&path.display().to_string(), "FILE"))
+}
+
+fn instructions(name: &str, text: &str) -> Result<Vec<Dialogue>, String> {
+    read(name, text, |path| Dialogue::read_instructions(path, &Template::instruct()))
+}
+
+fn labelled(name: &str, text: &str) -> Result<Vec<LabelledText>, String> {
+    read(name, text, LabelledText::read)
+}
+
+fn turn(given: &str, answer: &str) -> Turn {
+    Turn { given: given.to_owned(), answer: answer.to_owned() }
+}
+
+#[test]
+fn instructions_are_read_from_lines_and_lists_with_their_lines() {
+    let lines = "{\"instruction\": \"Add.\", \"input\": \"1 {} 2\", \"output\": \" 3\\n\"}\n\n\
+                 {\"instruction\": \"Say hi.\", \"output\": \"hi\", \"id\": 7}\n";
+    let [first, second] = &instructions("a.jsonl", lines).unwrap()[..] else { panic!() };
+    let given = "### Instruction:\nAdd.\n\n### Input:\n1 {} 2\n\n### Response:\n";
+    assert_eq!((first.line, &first.turns[..]), (1, &[turn(given, "3")][..]));
+    let given = "### Instruction:\nSay hi.\n\n### Response:\n";
+    assert_eq!((second.line, &second.turns[..]), (3, &[turn(given, "hi")][..]));
+
+    let list = "\u{feff} [\n {\n  \"instruction\": \"Add.\", \"input\": \"1 {} 2\",\n  \"output\": \"3\"\n },\n\
+                {\"instruction\": \"Say hi.\", \"input\": null, \"output\": \"hi\"}\n]\n";
+    let of_list = instructions("a.json", list).unwrap();
+    assert_eq!(of_list.iter().map(|dialogue| dialogue.line).collect::<Vec<_>>(), [2, 6]);
+    assert_eq!((&of_list[0].turns, &of_list[1].turns), (&first.turns, &second.turns));
+}
+
+#[test]
+fn messages_become_turns() {
+    let lines = r#"{"messages": [{"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"},
+        {"role": "user", "content": "Bye"}, {"role": "assistant", "content": "Farewell"}]}"#;
+    let dialogues = instructions("a.jsonl", &lines.replace('\n', "")).unwrap();
+    let ask = |text: &str| format!("### Instruction:\n{text}\n\n### Response:\n");
+    let expected =
+        [turn(&format!("Be brief.\n\n{}", ask("Hi")), "Hello"), turn(&ask("Bye"), "Farewell")];
+    assert_eq!(dialogues[0].turns, expected);
+}
+
+#[test]
+fn summaries_and_tables_are_read() {
+    let summaries = read("a.csv", "document,summary\n\"a, \"\"b\"\"\nc\",short\n", |path| {
+        Dialogue::read_summaries(path, &Template::summarize())
+    });
+    assert_eq!(summaries.unwrap()[0].turns, [turn("a, \"b\"\nc\n\nTL;DR:\n", "short")]);
+    let texts = labelled("a.tsv", "label\ttext\n1\tgood, \n0\tbad\n").unwrap();
+    let expected = LabelledText { line: 3, text: "bad".to_owned(), label: "0".to_owned() };
+    assert_eq!(texts[1], expected);
+    let lines = labelled("a.jsonl", "{\"text\": \"good\", \"label\": 1}\n").unwrap();
+    assert_eq!((lines[0].text.as_str(), lines[0].label.as_str()), ("good", "1"));
+}
+
+#[track_caller]
+fn refuses<T: std::fmt::Debug>(read: Result<Vec<T>, String>, message: &str) {
+    assert_eq!(read.unwrap_err(), message);
+}
+
+#[test]
+fn a_bad_record_is_named_with_its_line() {
+    let good = "{\"instruction\": \"Add.\", \"output\": \"3\"}\n";
+    let after = |number: usize, line: &str| good.repeat(number) + line;
+    refuses(
+        instructions("a.jsonl", &after(56, "{\"instruction\": \"Add.\", \"ouput\": \"3\"}")),
+        "FILE, line 57: no field \"output\" among [\"instruction\", \"ouput\"]",
+    );
+    refuses(
+        instructions("a.jsonl", &after(1, "{\"instruction\": \"Add.\", \"output\": \" \"}")),
+        "FILE, line 2: an empty \"output\": expected some text",
+    );
+    refuses(
+        instructions("a.jsonl", &after(1, "{\"instruction\": 1, \"output\": \"3\"}")),
+        "FILE, line 2: \"instruction\" is a number: expected a string",
+    );
+    refuses(instructions("a.jsonl", &after(2, "[]")), "FILE, line 3: a list instead of an object");
+    refuses(
+        instructions("a.jsonl", &after(2, "{\"instruction\"")),
+        "FILE, line 3: EOF while parsing an object",
+    );
+    let list = format!("[\n{},\n{{\"instruction\":\n 1x}}]", good.trim());
+    refuses(instructions("a.json", &list), "FILE, line 4: expected `,` or `}`");
+    let list = format!("[\n{}\n\n {}]", good.trim(), good.trim());
+    refuses(
+        instructions("a.json", &list),
+        "FILE, line 4: expected `,` or `]` after an object of the list",
+    );
+    refuses(
+        instructions("a.json", &format!("[\n{},", good.trim())),
+        "FILE, line 2: the list has no end: expected `]`",
+    );
+    refuses(
+        instructions(
+            "a.json",
+            "[{\"messages\": [{\"role\": \"assistant\", \"content\": \"Hi\"}]}]",
+        ),
+        "FILE, line 1: message 1 is the assistant's: expected the user's",
+    );
+    refuses(
+        instructions("a.json", "[{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}]}]"),
+        "FILE, line 1: the messages end without an answer: expected the assistant's last",
+    );
+    refuses(
+        labelled("a.csv", "text,label\ngood,1\nbad\n"),
+        "FILE, line 3: 1 values instead of the 2 that the first line names",
+    );
+    refuses(
+        labelled("a.csv", "text,labels\ngood,1\n"),
+        "FILE, line 2: no field \"label\" among [\"labels\", \"text\"]",
+    );
+    for empty in ["", "\n\n", "[]"] {
+        let error = instructions("a.json", empty).unwrap_err();
+        assert!(error.starts_with("FILE holds no examples: expected JSON lines"), "{error}");
+    }
+    let missing = LabelledText::read(&PathBuf::from("missing.csv")).unwrap_err().to_string();
+    assert!(missing.starts_with("missing.csv does not exist"), "{missing}");
+}
+
+#[test]
+fn labels_are_sorted_and_two_at_least() {
+    let texts = labelled("a.tsv", "text\tlabel\na\tno\nb\tyes\nc\tno\n").unwrap();
+    let path = PathBuf::from("a.tsv");
+    assert_eq!(LabelledText::labels(&texts, &path).unwrap(), ["no", "yes"]);
+    let error = LabelledText::labels(&texts[..1], &path).unwrap_err().to_string();
+    assert!(error.starts_with("a.tsv: all training texts have the label \"no\""), "{error}");
+}
+
+#[test]
+fn the_last_tenth_is_held_out() {
+    let path = PathBuf::from("a.jsonl");
+    assert_eq!(last_tenth((0..25).collect(), &path).unwrap().map(|part| part.len()), [23, 2]);
+    let [train, held_out] = last_tenth(vec!["a", "b"], &path).unwrap();
+    assert_eq!((train, held_out), (vec!["a"], vec!["b"]));
+    assert!(matches!(last_tenth(vec!["a"], &path), Err(DataError::TooFewExamples { .. })));
+}

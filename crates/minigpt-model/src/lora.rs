@@ -1,0 +1,202 @@
+//! Low-rank adaptation: small trainable factors beside frozen matrices.
+
+use burn::module::{Module, Param, Reparameterization, Reparameterizer};
+use burn::nn::{Dropout, DropoutConfig};
+use burn::tensor::{Tensor, TensorData};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Uniform};
+use serde::{Deserialize, Serialize};
+
+use crate::adapter::AdapterError;
+use crate::config::GptConfig;
+use crate::gpt::Gpt;
+
+/// The matrices of a block that can be adapted.
+const MATRICES: [&str; 4] = ["attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"];
+
+/// What is trained in place of the model's own weights ([Hu et al.,
+/// 2021](https://arxiv.org/abs/2106.09685)).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoraConfig {
+    /// Inner dimension of the factors.
+    pub rank: usize,
+    /// What the factors add is multiplied by `alpha / rank`.
+    pub alpha: f64,
+    /// Probability that an input of the factors is dropped while training.
+    pub dropout: f64,
+    /// Matrices of every block: `c_attn`, `c_proj` (both of them) and `c_fc`, or one of the two as
+    /// `attn.c_proj` or `mlp.c_proj`.
+    pub targets: Vec<String>,
+}
+
+impl LoraConfig {
+    /// All matrices of the blocks, `alpha` twice the rank, no dropout.
+    pub fn new(rank: usize) -> Self {
+        let targets = ["c_attn", "c_proj", "c_fc"].map(str::to_owned).to_vec();
+        Self { rank, alpha: 2.0 * rank as f64, dropout: 0.0, targets }
+    }
+
+    /// Checks that the configuration describes an adapter of a model of that shape.
+    ///
+    /// # Errors
+    /// [`AdapterError::Setting`] or [`AdapterError::Target`].
+    pub fn validate(&self, model: &GptConfig) -> Result<(), AdapterError> {
+        let largest = model.n_embd.min(model.n_inner);
+        let checks = [
+            ("rank", (1..=largest).contains(&self.rank), format!("1 to {largest}")),
+            ("alpha", self.alpha > 0.0 && self.alpha.is_finite(), "a number above 0".to_owned()),
+            ("dropout", (0.0..1.0).contains(&self.dropout), "0 <= dropout < 1".to_owned()),
+            ("targets", !self.targets.is_empty(), "at least one matrix".to_owned()),
+        ];
+        if let Some((field, _, expected)) = checks.into_iter().find(|(_, holds, _)| !holds) {
+            return Err(AdapterError::Setting { field, expected });
+        }
+        let known = |target: &String| MATRICES.iter().any(|matrix| is_named(matrix, target));
+        match self.targets.iter().find(|target| !known(target)) {
+            Some(name) => Err(AdapterError::Target { name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Number of trained parameters in an adapter of a model of that shape.
+    pub fn parameters(&self, model: &GptConfig) -> usize {
+        self.matrices(model).map(|(_, [from, to])| self.rank * (from + to)).sum()
+    }
+
+    /// The adapted matrices `[from, to]` by the names of their layers, as `h.0.attn.c_attn`, in the
+    /// model's order.
+    pub(crate) fn matrices(&self, model: &GptConfig) -> impl Iterator<Item = (String, [usize; 2])> {
+        model.parameters().filter_map(|(name, shape)| {
+            let layer = name.strip_suffix(".weight")?;
+            let shape = <[usize; 2]>::try_from(shape).ok()?;
+            self.adapts(layer).then(|| (layer.to_owned(), shape))
+        })
+    }
+
+    fn adapts(&self, layer: &str) -> bool {
+        self.targets.iter().any(|target| is_named(layer, target))
+    }
+
+    fn scale(&self) -> f64 {
+        self.alpha / self.rank as f64
+    }
+}
+
+/// True where `target` is the end of a layer's path, as PEFT matches it.
+fn is_named(layer: &str, target: &str) -> bool {
+    layer.strip_suffix(target).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// The factors beside one matrix `W` `[from, to]`: the layer gives `x · W + scale · dropout(x) · a · b`.
+///
+/// burn's own `LoraAdapter` has no dropout, and folds the factors into a whole matrix at every step, whose
+/// gradient is then whole too. As a [`Reparameterization`] of burn's this one is part of records, optimisers
+/// and devices in the same way, and `materialize` merges it.
+#[derive(Module, Debug)]
+pub struct LowRank {
+    /// `[from, rank]`.
+    pub a: Param<Tensor<2>>,
+    /// `[rank, to]`, zero at first: a fresh adapter changes nothing.
+    pub b: Param<Tensor<2>>,
+    pub(crate) scale: f64,
+    pub(crate) dropout: Dropout,
+}
+
+impl Reparameterization for LowRank {
+    const NAME: &'static str = "lora";
+
+    fn apply<const D: usize>(&self, base: Tensor<D>) -> Tensor<D> {
+        let delta = self.a.val().matmul(self.b.val()).mul_scalar(self.scale);
+        let shape = base.shape();
+        base + delta.reshape(shape)
+    }
+}
+
+/// The values of `a` `[from, rank]` and `b` `[rank, to]`.
+pub(crate) type Factors = [TensorData; 2];
+
+/// Freezes all parameters, and puts factors beside those that `source` has some for by the name of
+/// their layer and their shape.
+struct Attach<S> {
+    source: S,
+    scale: f64,
+    dropout: f64,
+}
+
+impl<S> Reparameterizer for Attach<S>
+where
+    S: FnMut(&str, [usize; 2]) -> Option<Factors>,
+{
+    type Reparam = LowRank;
+
+    fn reparameterize<const D: usize>(
+        &mut self,
+        path: &str,
+        param: Param<Tensor<D>>,
+    ) -> (Param<Tensor<D>>, Option<LowRank>) {
+        let base = param.set_require_grad(false);
+        let layer = path.strip_suffix(".weight");
+        let shape = <[usize; 2]>::try_from(base.lazy_shape().to_vec()).ok();
+        let found = layer.zip(shape).and_then(|(layer, shape)| (self.source)(layer, shape));
+        let factors = found.map(|factors| {
+            let [a, b] = factors.map(|values| Param::from_data(values, &base.lazy_device()));
+            LowRank { a, b, scale: self.scale, dropout: DropoutConfig::new(self.dropout).init() }
+        });
+        (base, factors)
+    }
+}
+
+impl Gpt {
+    /// The model with its own weights frozen and fresh factors beside the matrices that `lora` names: a
+    /// function of the configuration and the seed. It computes what it did before.
+    ///
+    /// `a` is drawn as PEFT draws it, uniformly within `1 / √from`.
+    ///
+    /// # Errors
+    /// As [`LoraConfig::validate`].
+    pub fn with_lora(
+        self,
+        config: &GptConfig,
+        lora: &LoraConfig,
+        seed: u64,
+    ) -> Result<Self, AdapterError> {
+        lora.validate(config)?;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        Ok(self.with_factors(lora, |layer, [from, to]| {
+            lora.adapts(layer).then(|| {
+                let bound = 1.0 / (from as f32).sqrt();
+                let uniform = Uniform::new(-bound, bound).expect("a bound above zero");
+                let a: Vec<f32> = uniform.sample_iter(&mut rng).take(from * lora.rank).collect();
+                let b = TensorData::new(vec![0.0_f32; lora.rank * to], [lora.rank, to]);
+                [TensorData::new(a, [from, lora.rank]), b]
+            })
+        }))
+    }
+
+    pub(crate) fn with_factors(
+        self,
+        lora: &LoraConfig,
+        source: impl FnMut(&str, [usize; 2]) -> Option<Factors>,
+    ) -> Self {
+        let attach = Attach { source, scale: lora.scale(), dropout: lora.dropout };
+        self.apply_reparameterization(attach)
+    }
+
+    /// The factors in the model's order, by the names of their layers.
+    pub(crate) fn factors(&self) -> impl Iterator<Item = (String, &LowRank)> {
+        self.h.iter().enumerate().flat_map(|(index, block)| {
+            let layers =
+                [&block.attn.c_attn, &block.attn.c_proj, &block.mlp.c_fc, &block.mlp.c_proj];
+            MATRICES.into_iter().zip(layers).filter_map(move |(name, layer)| {
+                let factors = layer.weight.reparameterization()?;
+                Some((format!("h.{index}.{name}"), factors))
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "lora_tests.rs"]
+mod tests;

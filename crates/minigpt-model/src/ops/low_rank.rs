@@ -1,0 +1,63 @@
+//! The backward passes of what layers with adapters need besides: the factors, and GELU alone.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops};
+use burn::backend::{Flex, TensorMetadata};
+use minigpt_ops::{Dropout, Precision};
+
+use super::backward::{bias_gelu_backward, parents, register};
+use super::fused::{FlexTensor, contiguous, dropped, last_dim, tensor, values};
+use super::memory::buffer;
+
+#[derive(Debug)]
+pub(super) struct Gelu;
+
+impl Backward<Flex, 1> for Gelu {
+    /// The input.
+    type State = FlexTensor;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = contiguous(grads.consume::<Flex>(&ops.node));
+        let x = &ops.state;
+        let no_bias = tensor(vec![0.0; last_dim(x)], [last_dim(x)]);
+        let (dx, _) = bias_gelu_backward(x, &no_bias, &dy);
+        register(parents(&ops), grads, [dx]);
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct LowRank;
+
+#[derive(Clone, Debug)]
+pub(super) struct LowRankState {
+    pub(super) x: FlexTensor,
+    pub(super) a: FlexTensor,
+    pub(super) b: FlexTensor,
+    /// `scale · dropout(x) · a`.
+    pub(super) inner: FlexTensor,
+    pub(super) scale: f64,
+    pub(super) dropout: Dropout,
+}
+
+impl Backward<Flex, 3> for LowRank {
+    type State = LowRankState;
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = contiguous(grads.consume::<Flex>(&ops.node));
+        let LowRankState { x, a, b, inner, scale, dropout } = &ops.state;
+        let n = values(x).len() / last_dim(x);
+        let back = |x: &FlexTensor, weight: &FlexTensor, dy: &[f32]| {
+            let shape = weight.shape();
+            let [mut dx, mut d_weight] = [x, weight].map(|input| buffer(values(input).len()));
+            let (x, weight) = (values(x), values(weight));
+            minigpt_ops::project_backward(Precision::F32, n, x, weight, dy, &mut dx, &mut d_weight);
+            (dx, tensor(d_weight, shape))
+        };
+        let (mut d_inner, d_b) = back(inner, b, values(&dy));
+        minigpt_ops::scale(&mut d_inner, *scale as f32);
+        let (dx, d_a) = back(&dropped(x.clone(), *dropout), a, &d_inner);
+        let dx = dropped(tensor(dx, x.shape()), *dropout);
+        register(parents(&ops), grads, [dx, d_a, d_b]);
+    }
+}

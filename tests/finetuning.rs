@@ -1,0 +1,202 @@
+//! Models that are trained further: on text, instructions, summaries and labels.
+
+use minigpt_train::{RunFolder, Split, Summary};
+use serde_json::{Value, json};
+
+use crate::support::{Sandbox, checksums, losses, prose, train_losses};
+
+/// A sandbox with a small base in `runs/base`, whose context is 64 bytes-and-merges long.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 20 \
+        --set model.block_size=64 --name base";
+    sandbox.succeeds(&train.split_whitespace().collect::<Vec<_>>());
+    sandbox
+}
+
+fn finetune<'a>(task: &'a str, data: &'a str, more: &'a str) -> Vec<&'a str> {
+    let common = ["finetune", "runs/base", "--device", "cpu", "--task", task, "--data", data];
+    common.into_iter().chain(more.split_whitespace()).collect()
+}
+
+fn lines(records: impl IntoIterator<Item = Value>) -> String {
+    records.into_iter().map(|record| format!("{record}\n")).collect()
+}
+
+/// Forty questions with one answer.
+fn instructions() -> String {
+    let places = ["Bath", "the sea", "London", "the garden"];
+    lines((0..40).map(|number| {
+        let place = places[number % 4];
+        json!({"instruction": format!("Where is {place}?"), "input": "", "output": "In the morning."})
+    }))
+}
+
+/// Sixty sentences that one word tells apart.
+fn opinions() -> String {
+    let places = ["the village", "the sea", "the old house", "Bath", "the garden", "London"];
+    lines((0..60).map(|number| {
+        let (word, label) = [("good", "yes"), ("bad", "no")][number % 2];
+        json!({"text": format!("{} is {word}.", places[number / 2 % 6]), "label": label})
+    }))
+}
+
+fn summary(output: &str) -> Summary {
+    let events = output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut event = events.into_iter().find(|event| event["event"] == "summary").unwrap();
+    event.as_object_mut().unwrap().remove("event");
+    serde_json::from_value(event).unwrap()
+}
+
+fn task(output: &str) -> Value {
+    serde_json::from_str(output.lines().last().unwrap()).unwrap()
+}
+
+#[test]
+fn instructions_are_learnt_and_asked_as_they_were_learnt() {
+    let sandbox = sandbox();
+    sandbox.write("instructions.jsonl", instructions());
+    let more = "--name tuned --epochs 12 --learning-rate 3e-3 --json";
+    let output = sandbox.succeeds(&finetune("instruct", "instructions.jsonl", more));
+    let (summary, figures) = (summary(&output), task(&output));
+    let (before, after) = (summary.base.unwrap(), summary.best.unwrap());
+    assert_eq!(before.step, 0);
+    assert!(after.token_perplexity < before.token_perplexity / 2.0, "{before:?} to {after:?}");
+    assert_eq!(figures["base_perplexity"], before.token_perplexity);
+    assert_eq!(figures["answers"][0]["expected"], "In the morning.");
+    assert_eq!(figures["answers"][0]["line"], 37);
+    let run = sandbox.path("runs/tuned");
+    assert_eq!(losses(&run, Split::Valid).len(), 1 + train_losses(&run).len() / 3);
+    assert!(run.join("evaluation/instruct.json").is_file());
+
+    let ask =
+        ["ask", "Where is Bath?", "--run", "runs/tuned", "--device", "cpu", "--greedy", "--json"];
+    let record: Value = serde_json::from_str(&sandbox.succeeds(&ask)).unwrap();
+    assert_eq!(record["prompt"], "### Instruction:\nWhere is Bath?\n\n### Response:\n");
+    let generate =
+        ["generate", "runs/tuned", "--device", "cpu", "--greedy", "--json", "--prompt", "Bath"];
+    let prompt = |args: &[&str]| -> Value {
+        serde_json::from_str::<Value>(&sandbox.succeeds(args)).unwrap()["prompt"].clone()
+    };
+    assert_eq!(prompt(&generate), "### Instruction:\nBath\n\n### Response:\n");
+    assert_eq!(prompt(&[&generate[..], &["--raw"]].concat()), "Bath");
+    let card = ["export", "runs/tuned", "--out", "exported"];
+    sandbox.succeeds(&card);
+    let card = fs_err::read_to_string(sandbox.path("exported/README.md")).unwrap();
+    assert!(card.contains("tuned from `runs/base`"), "{card}");
+}
+
+#[test]
+fn an_interrupted_run_goes_on_to_the_same_weights() {
+    let sandbox = sandbox();
+    sandbox.write("instructions.jsonl", instructions());
+    let all = "--epochs 4 --set training.keep_last=20 --name straight";
+    sandbox.succeeds(&finetune("instruct", "instructions.jsonl", all));
+    sandbox.succeeds(&finetune(
+        "instruct",
+        "instructions.jsonl",
+        &all.replace("straight", "broken"),
+    ));
+    let broken = sandbox.path("runs/broken");
+    // As if it had been killed after its second checkpoint, and after the base's.
+    for kept in [3, 0] {
+        for step in [3, 6, 9, 12].into_iter().filter(|step| *step > kept) {
+            fs_err::remove_dir_all(broken.join(format!("checkpoints/step-{step:06}"))).unwrap();
+        }
+        sandbox.succeeds(&["train", "--resume", "runs/broken", "--device", "cpu"]);
+        let straight = sandbox.path("runs/straight");
+        assert_eq!(train_losses(&straight), train_losses(&broken));
+        assert_eq!(losses(&straight, Split::Valid), losses(&broken, Split::Valid));
+        assert_eq!(checksums(&straight, 12), checksums(&broken, 12));
+    }
+}
+
+#[test]
+fn labels_are_learnt_and_told() {
+    let sandbox = sandbox();
+    sandbox.write("opinions.jsonl", opinions());
+    let more = "--name tuned --epochs 20 --learning-rate 3e-3 --set training.patience=none --json";
+    let output = sandbox.succeeds(&finetune("classify", "opinions.jsonl", more));
+    let figures = task(&output);
+    assert_eq!(figures["accuracy"], 1.0, "{figures}");
+    assert_eq!(figures["confusion"]["labels"], json!(["no", "yes"]));
+    assert_eq!(figures["confusion"]["counts"], json!([[3, 0], [0, 3]]));
+    // Before it learnt anything, both labels were as probable.
+    let before = summary(&output).base.unwrap();
+    assert!((before.loss - 2f64.ln()).abs() < 1e-6, "{before:?}");
+    assert!(sandbox.path("runs/tuned/evaluation/confusion.png").is_file());
+
+    let classify = ["classify", "runs/tuned", "--device", "cpu", "Bath is bad.", "London is good."];
+    let lines = sandbox.succeeds(&classify);
+    let labels: Vec<&str> = lines.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(labels, ["no", "yes"]);
+    let error = sandbox.fails(&["generate", "runs/tuned", "--prompt", "x", "--device", "cpu"]);
+    assert!(
+        error.ends_with("is a classifier, which writes nothing: ask it with `minigpt classify`")
+    );
+    let error = sandbox.fails(&["classify", "runs/base", "--device", "cpu", "x"]);
+    assert!(error.contains("runs/base is no classifier"), "{error}");
+}
+
+#[test]
+fn summaries_are_measured_and_text_is_learnt_further() {
+    let sandbox = sandbox();
+    let record = |number: usize| json!({"document": format!("In the morning Anne walked to place {number}."), "summary": "Anne walked."});
+    sandbox
+        .write("summaries.json", Value::from((0..40).map(record).collect::<Vec<_>>()).to_string());
+    let more = "--name tuned --epochs 12 --learning-rate 3e-3 --json";
+    let figures = task(&sandbox.succeeds(&finetune("summarize", "summaries.json", more)));
+    assert!(figures["rouge_l"].as_f64().unwrap() > 50.0, "{figures}");
+
+    let more = "--name text --max-steps 4 --eval-every 2 --json";
+    let summary = summary(&sandbox.succeeds(&finetune("lm", "prose.txt", more)));
+    let base = RunFolder::open(&sandbox.path("runs/base")).unwrap().summary().unwrap().unwrap();
+    // Where the base ended is where it goes on.
+    assert!((summary.base.unwrap().loss - base.last.unwrap().loss).abs() < 1e-5);
+    assert!(summary.last.unwrap().loss < summary.base.unwrap().loss);
+}
+
+#[test]
+fn bad_examples_are_one_clear_line() {
+    let sandbox = sandbox();
+    let record = json!({"instruction": "Where?", "output": "Here."});
+    let with =
+        |bad: Value| lines((0..60).map(|n| if n == 56 { bad.clone() } else { record.clone() }));
+    let refuses = |task: &str, text: &str, message: &str| {
+        sandbox.write("bad.jsonl", text);
+        let error = sandbox.fails(&finetune(task, "bad.jsonl", "--name bad"));
+        assert!(error.contains(message), "`{message}` is not in:\n{error}");
+        assert!(!sandbox.path("runs/bad").exists(), "a run folder was left behind");
+    };
+    let missing = "bad.jsonl, line 57: no field \"output\" among [\"instruction\"]";
+    refuses("instruct", &with(json!({"instruction": "Where?"})), missing);
+    let empty = with(json!({"instruction": "Where?", "output": ""}));
+    refuses("instruct", &empty, "bad.jsonl, line 57: an empty \"output\"");
+    let long = with(json!({"instruction": "Where? ".repeat(40), "output": "Here."}));
+    refuses("instruct", &long, "but the model's context is 64: shorten it");
+    let label = |n: usize| if n == 59 { "perhaps" } else { ["yes", "no"][n % 2] };
+    let labels = lines((0..60).map(|n| json!({"text": "Bath", "label": label(n)})));
+    refuses(
+        "classify",
+        &labels,
+        "bad.jsonl, line 60: unknown label \"perhaps\": expected one of no, yes",
+    );
+    let same = lines((0..60).map(|n| json!({"text": "Bath", "label": n / 54})));
+    refuses("classify", &same, "all training texts have the label \"0\"");
+    refuses("classify", "", "bad.jsonl holds no examples");
+    let error = sandbox.fails(&finetune("instruct", "runs", ""));
+    assert!(error.contains("runs is no file: expected one of examples"), "{error}");
+    let error = sandbox.fails(&finetune("instruct", "missing.jsonl", ""));
+    assert!(error.contains("missing.jsonl does not exist"), "{error}");
+    let wide = finetune("instruct", "bad.jsonl", "--set model.n_embd=32");
+    sandbox.write("bad.jsonl", lines(vec![record; 20]));
+    assert!(sandbox.fails(&wide).contains("the base is not of the configuration's shape"));
+    let unknown = sandbox.minigpt(&finetune("translate", "bad.jsonl", ""));
+    let errors = String::from_utf8_lossy(&unknown.stderr);
+    assert!(
+        errors.contains(
+            "unknown task `translate`: expected one of lm, instruct, summarize, classify"
+        )
+    );
+}

@@ -1,0 +1,35 @@
+//! `minigpt plan`.
+
+use serde_json::Value;
+
+use crate::support::{Sandbox, prose};
+
+#[test]
+fn a_plan_says_what_the_command_that_it_prints_will_be() {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    let plan = |more: &str| {
+        let plan = "plan --data prose.txt --tokenizer bpe:300 --device cpu --measure 1s --json";
+        let words: Vec<&str> = plan.split(' ').chain(more.split(' ')).collect();
+        serde_json::from_str::<Value>(&sandbox.succeeds(&words)).unwrap()
+    };
+    let planned = plan("--params 200k --time 1d --context 32");
+    let command = planned["command"].as_str().unwrap();
+    let words = command.strip_prefix("minigpt ").unwrap().split(' ');
+    let words: Vec<&str> = words.chain(["--dry-run", "--json", "--device", "cpu"]).collect();
+    let dry_run: Value = serde_json::from_str(&sandbox.succeeds(&words)).unwrap();
+    assert_eq!(planned["steps"], dry_run["length"]["total_steps"]);
+    let parts = dry_run["parameters"].as_object().unwrap().values();
+    let parameters: u64 = parts.map(|part| part.as_u64().unwrap()).sum();
+    assert_eq!(planned["parameters"], parameters);
+    assert!((150_000..250_000).contains(&parameters), "{parameters}");
+    let memory = dry_run["memory"].as_object().unwrap().values();
+    let memory: u64 = memory.map(|part| part.as_u64().unwrap()).sum();
+    // The program itself is in the total alone.
+    assert_eq!(planned["memory"], memory + (128 << 20));
+
+    let seconds = plan("--time 5s")["seconds"].as_f64().unwrap();
+    assert!(seconds <= 5.0, "{seconds}");
+    let small = ["plan", "--memory", "1MiB", "--data", "prose.txt", "--device", "cpu"];
+    assert!(sandbox.fails(&small).contains("no model trains in that much memory: expected"));
+}

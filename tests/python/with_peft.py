@@ -1,0 +1,49 @@
+"""What peft makes of a LoRA adapter of a model folder, as JSON on standard output.
+
+    with_peft.py read BASE ADAPTER PROMPT TOKENS    reads ADAPTER onto BASE
+    with_peft.py write BASE ADAPTER PROMPT TOKENS   writes a random adapter first
+"""
+
+import json
+import sys
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+
+def write(base, adapter):
+    config = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=3,
+        lora_alpha=7,
+        lora_dropout=0.1,
+        target_modules=["c_attn", "mlp.c_proj"],
+        fan_in_fan_out=True,
+    )
+    torch.manual_seed(1)
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
+    # One factor is zero at first: that would hide the exchange.
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+    model.save_pretrained(adapter)
+
+
+def read(base, adapter, prompt, tokens):
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter).eval()
+    inputs = tokenizer(prompt, return_tensors="pt")
+    with torch.no_grad():
+        logits = model(**inputs).logits[0]
+        written = model.generate(**inputs, max_new_tokens=tokens, do_sample=False)[0]
+    text = tokenizer.decode(written, skip_special_tokens=True)
+    ids = inputs["input_ids"][0].tolist()
+    json.dump({"ids": ids, "logits": logits.tolist(), "text": text}, sys.stdout)
+
+
+command, base, adapter, prompt, tokens = sys.argv[1:]
+if command == "write":
+    write(base, adapter)
+read(base, adapter, prompt, int(tokens))
