@@ -6,6 +6,7 @@ mod bad_input;
 mod checkpoints;
 mod commands;
 mod data;
+mod devices;
 mod evaluation;
 mod exchange;
 mod finetuning;

@@ -92,6 +92,7 @@ pub(crate) enum Command {
   minigpt train --set optimizer.kind=muon --set training.ema_decay=0.999
   minigpt train --precision auto                 faster where the processor has bf16
   minigpt train --dry-run --model gpt2           what it would cost
+  minigpt train --devices gpu:0,gpu:1            half of each batch on each
   minigpt train --resume runs/notes              go on where it stopped
 
 Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM."
@@ -122,7 +123,10 @@ pub(crate) struct TrainArgs {
     pub(crate) recipe: RecipeArgs,
     #[command(flatten)]
     pub(crate) session: SessionArgs,
-    /// Continue this run folder from its last checkpoint, exactly; only --device, --cache, --dry-run,
+    /// Share each batch among several devices, as gpu:0,gpu:1: the first keeps the weights and validates
+    #[arg(long, value_name = "DEVICES", value_delimiter = ',', conflicts_with = "device")]
+    pub(crate) devices: Vec<DeviceChoice>,
+    /// Continue this run folder from its last checkpoint, exactly; only --device, --devices, --cache, --dry-run,
     /// --tui and --json go with it
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "preset", "data", "valid", "text_field", "lossy", "lines", "tokenizer", "model", "name", "runs", "epochs",

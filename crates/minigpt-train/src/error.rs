@@ -333,7 +333,38 @@ pub enum TrainError {
         /// The last of its windows.
         last: usize,
     },
+    /// A device was lost, or its driver gave up.
+    #[error(
+        "the device failed: {reason}; the checkpoints before it are kept: go on with --resume on another --device, as cpu"
+    )]
+    Device {
+        /// What burn said.
+        reason: String,
+    },
+    /// A device has no memory for the step.
+    #[error(
+        "the device has not enough memory: {reason}; lower --batch-size, split the steps with --set training.accumulation=4, or use --device cpu"
+    )]
+    DeviceMemory {
+        /// What burn said.
+        reason: String,
+    },
     /// burn's learner stopped.
     #[error("training stopped: {0}")]
     Learner(String),
+}
+
+impl TrainError {
+    /// The failure of a device, of what burn said.
+    pub(crate) fn device(message: &str) -> Self {
+        let said = message.lines().map(str::trim);
+        let said = said.take_while(|line| !line.to_lowercase().starts_with("backtrace"));
+        let reason = said.collect::<Vec<_>>().join(" ");
+        let is_memory = ["allocat", "out of memory", "out-of-memory", "out of device memory"];
+        let lower = reason.to_lowercase();
+        match is_memory.iter().any(|words| lower.contains(words)) {
+            true => Self::DeviceMemory { reason },
+            false => Self::Device { reason },
+        }
+    }
 }

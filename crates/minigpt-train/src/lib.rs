@@ -15,6 +15,7 @@ mod config;
 mod confusion;
 mod cost;
 mod dashboard;
+mod devices;
 mod engine;
 mod error;
 mod evaluate;
@@ -72,6 +73,7 @@ pub use config::{
 pub use confusion::Confusion;
 pub use cost::{MemoryEstimate, Plan};
 pub use dashboard::Dashboard;
+pub use devices::{DEVICE_THREAD, Devices};
 pub use engine::{Observer, TrainEvent};
 pub use error::TrainError;
 pub use evaluate::{ContextLoss, EvalConfig, EvalReport, FrequencyLoss, evaluate};

@@ -154,10 +154,10 @@ impl TrainStep for Trainee {
         let mut accumulator = GradientsAccumulator::new();
         let mut nats: Option<Tensor<1>> = None;
         for part in batch.parts(self.accumulation) {
-            let [tokens, targets] = part;
+            let TokenBatch { tokens, targets, loss_scale, .. } = part;
             // Divided by the targets of all parts, so that their gradients add up to the batch's.
             let (part_nats, gradients) =
-                self.differentiate(tokens, targets, predicted as f64 / batch.loss_scale);
+                self.differentiate(tokens, targets, predicted as f64 / loss_scale);
             accumulator.accumulate(self, gradients);
             nats = Some(match nats {
                 Some(nats) => nats + part_nats,
