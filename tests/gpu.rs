@@ -1,7 +1,11 @@
 //! The wgpu path against the processor, on a software adapter: the commands that users type.
 
+use std::path::Path;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, DeviceKind, Gradients, Int, Tensor, TensorData};
-use minigpt_model::{Decoder, Gpt, GptConfig};
+use minigpt_model::{Decoder, Gpt, GptConfig, IGNORE_INDEX};
 use minigpt_train::{Split, record_attention};
 
 use crate::support::{Sandbox, losses, prose, train_losses};
@@ -30,26 +34,49 @@ fn has_software_adapter(sandbox: &Sandbox) -> bool {
     found
 }
 
+/// The software adapter, for one test at a time: it starts once in a process. Nothing where it is missing.
+fn gpu() -> Option<MutexGuard<'static, Device>> {
+    static GPU: LazyLock<Mutex<Device>> = LazyLock::new(|| {
+        Mutex::new(Device::wgpu_options().device_kind(DeviceKind::Cpu).init().unwrap())
+    });
+    let is_there = has_software_adapter(&Sandbox::new());
+    is_there.then(|| GPU.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// A run of twenty steps, with a checkpoint after ten.
+const RUN: &str = "train --preset tiny --data prose.txt --tokenizer bpe:300 --max-steps 20 --eval-every 10 \
+    --set sample.max_tokens=4";
+
+/// Runs a command whose words have no spaces.
+#[track_caller]
+fn runs(sandbox: &Sandbox, command: &str) -> String {
+    sandbox.succeeds(&command.split(' ').collect::<Vec<_>>())
+}
+
+#[track_caller]
+fn assert_same_losses(run: &Path, expected: &Path) {
+    for split in [Split::Train, Split::Valid] {
+        let (found, expected) = (losses(run, split), losses(expected, split));
+        assert_eq!(found.len(), expected.len());
+        for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
+            let difference = (found - expected).abs();
+            assert!(difference < 1e-3, "{split:?} {}: {found} is not {expected}", at + 1);
+        }
+    }
+}
+
 #[test]
-fn twenty_steps_and_a_generation_equal_the_processors() {
+fn twenty_steps_a_generation_and_a_moved_checkpoint_equal_the_processors() {
     let sandbox = Sandbox::new();
     if !has_software_adapter(&sandbox) {
         return;
     }
     sandbox.write("prose.txt", prose());
-    let run = |device: &str, name: &str| {
-        let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --max-steps 20 --eval-every 20";
-        let rest = ["--device", device, "--name", name];
-        sandbox.succeeds(&[&train.split(' ').collect::<Vec<_>>()[..], &rest].concat());
-        sandbox.path("runs").join(name)
-    };
-    let (gpu, cpu) = (run("gpu:software", "gpu"), run("cpu", "cpu"));
-
-    for (step, (gpu, cpu)) in train_losses(&gpu).iter().zip(train_losses(&cpu)).enumerate() {
-        assert!((gpu - cpu).abs() < 1e-3, "step {}: {gpu} is not {cpu}", step + 1);
-    }
-    let last = |run| losses(run, Split::Valid)[0];
-    assert!((last(&gpu) - last(&cpu)).abs() < 1e-3);
+    let (gpu, cpu) = (sandbox.path("runs/gpu"), sandbox.path("runs/cpu"));
+    runs(&sandbox, &format!("{RUN} --name gpu --device gpu:software"));
+    runs(&sandbox, &format!("{RUN} --name cpu --device cpu"));
+    assert_eq!(train_losses(&gpu).len(), 20);
+    assert_same_losses(&gpu, &cpu);
 
     // The same checkpoint on both devices: greedy text agrees to the letter.
     let text = |device: &str| {
@@ -57,6 +84,75 @@ fn twenty_steps_and_a_generation_equal_the_processors() {
         sandbox.succeeds(&[&["generate", "runs/gpu", "--prompt", "In the"][..], &rest].concat())
     };
     assert_eq!(text("gpu:software"), text("cpu"));
+
+    // Without their last checkpoints the runs go on from step 10, each on the other's device.
+    for (run, device) in [(&gpu, "cpu"), (&cpu, "gpu:software")] {
+        fs_err::remove_dir_all(run.join("checkpoints/step-000020")).unwrap();
+        let name = run.file_name().unwrap().to_str().unwrap();
+        runs(&sandbox, &format!("train --resume runs/{name} --device {device}"));
+        assert_eq!(train_losses(run).len(), 20);
+    }
+    runs(&sandbox, &format!("{RUN} --name straight --device cpu"));
+    assert_same_losses(&gpu, &sandbox.path("runs/straight"));
+    assert_same_losses(&cpu, &sandbox.path("runs/straight"));
+}
+
+#[test]
+fn a_processor_and_a_gpu_share_batches() {
+    let sandbox = Sandbox::new();
+    if !has_software_adapter(&sandbox) {
+        return;
+    }
+    sandbox.write("prose.txt", prose());
+    runs(&sandbox, &format!("{RUN} --name alone --device cpu --batch-size 5"));
+    runs(&sandbox, &format!("{RUN} --name both --devices cpu,gpu:software --batch-size 5"));
+    assert_same_losses(&sandbox.path("runs/both"), &sandbox.path("runs/alone"));
+}
+
+/// The gradient of each parameter, by the order of the parameters.
+struct Flatten<'a>(&'a Gradients, Vec<Vec<f32>>);
+
+impl ModuleVisitor for Flatten<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let gradient = param.val().grad(self.0).expect("a gradient of each parameter");
+        self.1.push(gradient.into_data().try_into_vec().unwrap());
+    }
+}
+
+/// Logits, loss, and the gradient of each parameter.
+fn forward_and_backward(device: &Device) -> (Vec<f32>, f32, Vec<Vec<f32>>) {
+    let device = device.clone().autodiff();
+    let config = GptConfig::new(300, 32, 2, 4, 64);
+    let model = Gpt::init(&config, 7, &device).unwrap();
+    let ids = |step: i32| (0..4 * 32).map(move |at| (at * step + at / 5) % 300);
+    let tensor =
+        |ids: Vec<i32>| Tensor::<2, Int>::from_data(TensorData::new(ids, [4, 32]), &device);
+    let tokens = tensor(ids(7).collect());
+    let mut targets: Vec<i32> = ids(13).collect();
+    targets[100..].fill(IGNORE_INDEX);
+    let logits = model.forward(tokens.clone()).into_data().try_into_vec().unwrap();
+    let loss = model.smoothed_loss_sum(tokens, tensor(targets), 0.1);
+    let gradients = loss.objective.backward();
+    let mut flat = Flatten(&gradients, Vec::new());
+    model.visit(&mut flat);
+    (logits, loss.nats.into_scalar::<f32>(), flat.1)
+}
+
+#[test]
+fn logits_loss_and_gradients_equal_the_processors() {
+    let Some(gpu) = gpu() else { return };
+    let (logits, loss, gradients) = forward_and_backward(&gpu);
+    let (cpu_logits, cpu_loss, cpu_gradients) = forward_and_backward(&Device::flex());
+    assert_close(&logits, &cpu_logits, 1e-4);
+    assert!((loss / cpu_loss - 1.0).abs() < 1e-5, "{loss} is not {cpu_loss}");
+    assert_eq!(gradients.len(), cpu_gradients.len());
+    for (gpu, cpu) in gradients.iter().zip(&cpu_gradients) {
+        let norm =
+            |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
+        let difference = norm(&mut gpu.iter().zip(cpu).map(|(a, b)| a - b));
+        let size = norm(&mut cpu.iter().copied());
+        assert!(size > 0.0 && difference < 1e-3 * size, "{difference} of {size}");
+    }
 }
 
 #[track_caller]
@@ -68,10 +164,7 @@ fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
 
 #[test]
 fn cached_logits_and_attention_equal_uncached_ones_and_the_processors() {
-    if !has_software_adapter(&Sandbox::new()) {
-        return;
-    }
-    let gpu = Device::wgpu_options().device_kind(DeviceKind::Cpu).init().unwrap();
+    let Some(gpu) = gpu() else { return };
     let config = GptConfig::new(60, 16, 2, 2, 32);
     let model = |device: &Device| Gpt::init(&config, 5, device).unwrap();
     let (on_gpu, on_cpu) = (model(&gpu), model(&Device::flex()));
@@ -110,10 +203,8 @@ fn cached_logits_and_attention_equal_uncached_ones_and_the_processors() {
 
 #[test]
 fn gradients_by_block_are_those_of_a_pass_that_keeps_everything() {
-    if !has_software_adapter(&Sandbox::new()) {
-        return;
-    }
-    let gpu = Device::wgpu_options().device_kind(DeviceKind::Cpu).init().unwrap().autodiff();
+    let Some(gpu) = gpu() else { return };
+    let gpu = gpu.clone().autodiff();
     let model = Gpt::init(&GptConfig::new(60, 16, 2, 2, 32), 5, &gpu).unwrap();
     let ids = |seed: i32| {
         let ids: Vec<i32> = (0..32).map(|at| (at * at + seed * at) % 60).collect();

@@ -23,6 +23,8 @@ fn every_command_in_the_readme_runs() {
     let instruction = r#"{"instruction": "Who?", "output": "Emma."}"#;
     sandbox.write("instructions.json", format!("[{instruction}, {instruction}]"));
     sandbox.write("reviews.csv", "text,label\ngood,yes\nbad,no\ngood,yes\n");
+    sandbox
+        .write("austen.jsonl", include_str!("../crates/minigpt-retrieval/questions/austen.jsonl"));
     sandbox.write("cloze.jsonl", include_str!("../crates/minigpt-train/tasks/cloze.jsonl"));
 
     let (mut ran, mut left_out) = (0, Vec::new());

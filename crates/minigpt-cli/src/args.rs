@@ -4,6 +4,7 @@ mod evaluation;
 mod finetuning;
 mod generation;
 mod plan;
+mod retrieval;
 
 use std::path::PathBuf;
 
@@ -21,6 +22,7 @@ pub(crate) use generation::{
     WriteArgs,
 };
 pub(crate) use plan::PlanArgs;
+pub(crate) use retrieval::{AskArgs, IndexArgs};
 
 /// Train a small GPT, look at it, and let it write.
 #[derive(Debug, Parser)]
@@ -52,11 +54,10 @@ pub(crate) enum Command {
   minigpt story \"a magical forest\" --run runs/austen
   minigpt story \"a lost letter\" --no-repeat-ngram 4")]
     Story(ApplicationArgs),
-    /// Answer a question, 100 tokens
-    #[command(after_help = "Examples:
-  minigpt ask \"What is machine learning?\" --run runs/austen
-  minigpt ask \"Who is Emma?\" --greedy")]
-    Ask(ApplicationArgs),
+    /// Answer a question, 100 tokens, from an index of your texts if there is one
+    Ask(AskArgs),
+    /// Keep the passages of your texts in an index for `minigpt ask`
+    Index(IndexArgs),
     /// Write with the model in turns; it remembers what was said
     Repl(ReplArgs),
     /// Draw what each head attends to, and name its habit
@@ -91,6 +92,7 @@ pub(crate) enum Command {
   minigpt train --set optimizer.kind=muon --set training.ema_decay=0.999
   minigpt train --precision auto                 faster where the processor has bf16
   minigpt train --dry-run --model gpt2           what it would cost
+  minigpt train --devices gpu:0,gpu:1            half of each batch on each
   minigpt train --resume runs/notes              go on where it stopped
 
 Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM."
@@ -121,7 +123,10 @@ pub(crate) struct TrainArgs {
     pub(crate) recipe: RecipeArgs,
     #[command(flatten)]
     pub(crate) session: SessionArgs,
-    /// Continue this run folder from its last checkpoint, exactly; only --device, --cache, --dry-run,
+    /// Share each batch among several devices, as gpu:0,gpu:1: the first keeps the weights and validates
+    #[arg(long, value_name = "DEVICES", value_delimiter = ',', conflicts_with = "device")]
+    pub(crate) devices: Vec<DeviceChoice>,
+    /// Continue this run folder from its last checkpoint, exactly; only --device, --devices, --cache, --dry-run,
     /// --tui and --json go with it
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "preset", "data", "valid", "text_field", "lossy", "lines", "tokenizer", "model", "name", "runs", "epochs",
@@ -181,7 +186,7 @@ pub(crate) struct SessionArgs {
     /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
-    /// What matrix products are computed in: f32, bf16, or auto: bf16 where the device has it
+    /// What matrix products are computed in: f32, bf16, f16, or auto: 16 bits where the device has them
     /// [default: the preset's, f32]
     #[arg(long)]
     pub(crate) precision: Option<PrecisionChoice>,
@@ -316,7 +321,7 @@ pub(crate) struct BenchArgs {
     /// Compute the inside of each block again in the backward pass
     #[arg(long, conflicts_with = "decode")]
     pub(crate) gradient_checkpointing: bool,
-    /// What matrix products are computed in: f32, bf16, or auto: bf16 where the device has it
+    /// What matrix products are computed in: f32, bf16, f16, or auto: 16 bits where the device has them
     #[arg(long, default_value = "f32")]
     pub(crate) precision: PrecisionChoice,
     /// Steps to time, after two that are not

@@ -1,10 +1,18 @@
-//! Which device computes: the one place where `--device` gets its meaning.
+//! Which device computes: the one place where `--device` and `--devices` get their meaning.
+
+#[cfg_attr(not(feature = "gpu"), path = "device/no_gpu.rs")]
+mod gpu;
+#[cfg(test)]
+mod tests;
 
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
 use burn::tensor::Device;
+use minigpt_train::Devices;
 use serde::Serialize;
+
+use crate::output::say;
 
 /// What `--device` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +46,8 @@ impl FromStr for DeviceChoice {
     }
 }
 
-/// What an adapter is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// What an adapter is, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
     /// A card of its own.
@@ -65,12 +73,17 @@ pub(crate) struct Adapter {
     pub(crate) driver: String,
     /// The graphics interface that reaches it.
     pub(crate) api: String,
+    /// Bytes that one buffer can have; no interface tells how much memory there is.
+    pub(crate) max_buffer: u64,
+    /// Types that its kernels can compute with, besides whole numbers of 32 bits.
+    pub(crate) types: Vec<&'static str>,
     /// Its place among the adapters of its kind, by which burn knows it.
     #[serde(skip)]
     place: usize,
 }
 
 /// A device that is ready, with the words that tell the user what it is and why it was taken.
+#[derive(Clone)]
 pub(crate) struct Chosen {
     pub(crate) device: Device,
     pub(crate) description: String,
@@ -79,20 +92,14 @@ pub(crate) struct Chosen {
 impl DeviceChoice {
     /// Finds and starts the device.
     pub(crate) fn resolve(self) -> Result<Chosen> {
-        if self == Self::Cpu {
-            return Ok(cpu("as asked"));
-        }
-        let adapters = gpu::adapters();
-        let software = |adapter: &&Adapter| adapter.kind == Kind::Software;
-        let best =
-            adapters.iter().filter(|adapter| !software(adapter)).min_by_key(|a| a.kind as u8);
+        let adapters = match self {
+            Self::Cpu => Vec::new(),
+            _ => adapters(),
+        };
         match self {
             Self::Cpu => Ok(cpu("as asked")),
-            Self::Auto => match best {
-                Some(adapter) => start(adapter, "the best GPU found"),
-                None => Ok(cpu(gpu::WHY_NONE)),
-            },
-            Self::Gpu => match best {
+            Self::Auto => Ok(auto(best(&adapters))),
+            Self::Gpu => match best(&adapters) {
                 Some(adapter) => start(adapter, "the best GPU found"),
                 None => bail!("--device gpu: {}; use --device cpu", gpu::WHY_NONE),
             },
@@ -103,7 +110,7 @@ impl DeviceChoice {
                     adapters.len()
                 ),
             },
-            Self::GpuSoftware => match adapters.iter().find(software) {
+            Self::GpuSoftware => match adapters.iter().find(|a| a.kind == Kind::Software) {
                 Some(adapter) => start(adapter, "as asked"),
                 None => bail!("--device gpu:software: no software driver found; use --device cpu"),
             },
@@ -111,9 +118,40 @@ impl DeviceChoice {
     }
 }
 
+/// Devices that share each batch, and the words for all of them.
+pub(crate) struct ChosenDevices {
+    pub(crate) devices: Devices,
+    /// The one that keeps the weights.
+    pub(crate) main: Device,
+    pub(crate) description: String,
+}
+
+/// Finds and starts all of `choices`, each once: the same device may be named twice.
+pub(crate) fn resolve_all(choices: &[DeviceChoice]) -> Result<ChosenDevices> {
+    let mut started: Vec<(&DeviceChoice, Chosen)> = Vec::new();
+    for choice in choices {
+        let known = started.iter().find(|(other, _)| *other == choice);
+        let chosen = match known {
+            Some((_, chosen)) => chosen.clone(),
+            None => choice.resolve()?,
+        };
+        started.push((choice, chosen));
+    }
+    let description = started.iter().map(|(_, chosen)| chosen.description.as_str());
+    let description = description.collect::<Vec<_>>().join(" and ");
+    let mut devices = started.into_iter().map(|(_, chosen)| chosen.device);
+    let Some(main) = devices.next() else { bail!("--devices: expected at least one device") };
+    Ok(ChosenDevices { devices: Devices::new(main.clone(), devices.collect()), main, description })
+}
+
 /// The graphics adapters of this machine, in the order of their numbers.
 pub(crate) fn adapters() -> Vec<Adapter> {
     gpu::adapters()
+}
+
+/// What `auto` takes: the first of the best kind, and never a software driver.
+pub(crate) fn best(adapters: &[Adapter]) -> Option<&Adapter> {
+    adapters.iter().filter(|adapter| adapter.kind != Kind::Software).min_by_key(|a| a.kind)
 }
 
 /// The processor's line in the list of devices.
@@ -126,121 +164,24 @@ fn cpu(why: &str) -> Chosen {
     Chosen { device: Device::flex(), description: format!("{} ({why})", cpu_description()) }
 }
 
+/// The best GPU, or the processor where there is none or it fails.
+fn auto(best: Option<&Adapter>) -> Chosen {
+    match best.map(|adapter| start(adapter, "the best GPU found")) {
+        Some(Ok(chosen)) => chosen,
+        Some(Err(error)) => cpu(&format!("{error:#}")),
+        None => cpu(gpu::WHY_NONE),
+    }
+}
+
 fn start(adapter: &Adapter, why: &str) -> Result<Chosen> {
     let device = gpu::start(adapter)?;
-    let description = format!("{} ({}, {why})", adapter.name, adapter.api);
+    say(
+        "gpu: kernels are compiled and tuned as they are first used; the first steps take seconds on a card, a minute or more in software",
+    );
+    let kind = match adapter.kind {
+        Kind::Discrete | Kind::Integrated | Kind::Virtual => "",
+        Kind::Software => "software, ",
+    };
+    let description = format!("{} ({kind}{}, {why})", adapter.name, adapter.api);
     Ok(Chosen { device, description })
-}
-
-#[cfg(feature = "gpu")]
-mod gpu {
-    use anyhow::{Result, anyhow};
-    use burn::tensor::wgpu::wgpu;
-    use burn::tensor::{Device, DeviceKind};
-
-    use super::{Adapter, Kind};
-
-    pub(super) const WHY_NONE: &str = "no GPU found";
-
-    /// The order in which burn's wgpu runtime tries the graphics interfaces.
-    #[cfg(target_os = "macos")]
-    const APIS: &[wgpu::Backend] = &[wgpu::Backend::Metal];
-    #[cfg(not(target_os = "macos"))]
-    const APIS: &[wgpu::Backend] = &[wgpu::Backend::Vulkan, wgpu::Backend::Dx12, wgpu::Backend::Gl];
-
-    /// The adapters of the first interface that has a GPU, or else any: the list that burn uses.
-    pub(super) fn adapters() -> Vec<Adapter> {
-        let lists = || APIS.iter().map(|api| adapters_of(*api));
-        let has_gpu = |list: &Vec<Adapter>| list.iter().any(|a| a.kind != Kind::Software);
-        lists().find(has_gpu).or_else(|| lists().find(|list| !list.is_empty())).unwrap_or_default()
-    }
-
-    fn adapters_of(api: wgpu::Backend) -> Vec<Adapter> {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
-            backends: api.into(),
-            ..wgpu::InstanceDescriptor::new_without_display_handle()
-        });
-        let found = pollster::block_on(instance.enumerate_adapters(api.into()));
-        let mut list: Vec<Adapter> = Vec::new();
-        for info in found.iter().map(wgpu::Adapter::get_info) {
-            let Some(kind) = kind(info.device_type) else { continue };
-            list.push(Adapter {
-                number: list.len(),
-                kind,
-                driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
-                api: info.backend.to_string(),
-                place: list.iter().filter(|other| other.kind == kind).count(),
-                name: info.name,
-            });
-        }
-        list
-    }
-
-    fn kind(device_type: wgpu::DeviceType) -> Option<Kind> {
-        match device_type {
-            wgpu::DeviceType::DiscreteGpu => Some(Kind::Discrete),
-            wgpu::DeviceType::IntegratedGpu => Some(Kind::Integrated),
-            wgpu::DeviceType::VirtualGpu => Some(Kind::Virtual),
-            wgpu::DeviceType::Cpu => Some(Kind::Software),
-            wgpu::DeviceType::Other => None,
-        }
-    }
-
-    pub(super) fn start(adapter: &Adapter) -> Result<Device> {
-        let kind = match adapter.kind {
-            Kind::Discrete => DeviceKind::DiscreteGpu(adapter.place),
-            Kind::Integrated => DeviceKind::IntegratedGpu(adapter.place),
-            Kind::Virtual => DeviceKind::VirtualGpu(adapter.place),
-            Kind::Software => DeviceKind::Cpu,
-        };
-        let started = Device::wgpu_options().device_kind(kind).init();
-        started
-            .map_err(|error| anyhow!("{} failed to start: {error}; use --device cpu", adapter.name))
-    }
-}
-
-#[cfg(not(feature = "gpu"))]
-mod gpu {
-    use anyhow::{Result, bail};
-    use burn::tensor::Device;
-
-    use super::Adapter;
-
-    pub(super) const WHY_NONE: &str = "this minigpt was built without the gpu feature";
-
-    pub(super) fn adapters() -> Vec<Adapter> {
-        Vec::new()
-    }
-
-    pub(super) fn start(adapter: &Adapter) -> Result<Device> {
-        bail!("{} cannot start: {WHY_NONE}", adapter.name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_words_of_the_command_line() {
-        let choices = [
-            ("auto", DeviceChoice::Auto),
-            ("cpu", DeviceChoice::Cpu),
-            ("gpu", DeviceChoice::Gpu),
-            ("gpu:2", DeviceChoice::GpuNumber(2)),
-            ("gpu:software", DeviceChoice::GpuSoftware),
-        ];
-        for (text, choice) in choices {
-            assert_eq!(text.parse(), Ok(choice));
-        }
-        for text in ["", "cuda", "gpu:", "gpu:-1", "cpu:0"] {
-            assert!(text.parse::<DeviceChoice>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_processor_is_always_there() {
-        let chosen = DeviceChoice::Cpu.resolve().unwrap();
-        assert!(chosen.description.contains("CPU"));
-    }
 }

@@ -11,6 +11,7 @@ mod commands;
 mod device;
 mod evaluation;
 mod format;
+mod lines;
 mod model;
 mod output;
 mod precision;
@@ -21,10 +22,13 @@ mod signals;
 mod table;
 mod tokens;
 
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::thread;
 
+use anyhow::Result;
 use clap::Parser;
-use minigpt_train::Application;
+use minigpt_train::{Application, DEVICE_THREAD};
 
 use crate::args::{Cli, Command};
 use crate::commands::generate;
@@ -36,7 +40,24 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     keep_loaded_state_on_the_host();
-    let outcome = match Cli::parse().command {
+    let command = Cli::parse().command;
+    report_panics_as_errors();
+    match catch_unwind(AssertUnwindSafe(|| run(command))) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            say(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+        Err(_) => {
+            say("error: minigpt broke: RUST_BACKTRACE=1 before the command shows where");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
         Command::Train(args) => commands::train::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
         Command::Finetune(args) => commands::finetune::run(&args),
@@ -44,7 +65,8 @@ fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Complete(args) => generate::run_application(Application::Complete, &args),
         Command::Story(args) => generate::run_application(Application::Story, &args),
-        Command::Ask(args) => generate::run_application(Application::Ask, &args),
+        Command::Ask(args) => commands::ask::run(&args),
+        Command::Index(args) => commands::index::run(&args),
         Command::Repl(args) => commands::repl::run(&args),
         Command::Attention(args) => commands::attention::run(&args),
         Command::Export(args) => commands::export::run(&args),
@@ -54,15 +76,27 @@ fn main() -> ExitCode {
         Command::Plot(args) => commands::plot::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Devices(args) => commands::devices::run(&args),
-    };
-    match outcome {
-        Ok(code) => code,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(format_args!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
     }
+}
+
+/// The names of the threads on which burn drives GPUs begin so. It passes their panics on to whoever waits,
+/// and tries some things that fail: whether a kernel is worth tuning, by buffers that may be too large.
+const GPU_THREADS: &str = "DSD-";
+
+/// burn panics where a device is lost or its memory is full: what computes reports that as an error, and
+/// the panic itself is printed only where somebody looks for it.
+fn report_panics_as_errors() {
+    let print = panic::take_hook();
+    let main = thread::current().id();
+    panic::set_hook(Box::new(move |info| {
+        let thread = thread::current();
+        let name = thread.name().unwrap_or_default();
+        let is_devices = name == DEVICE_THREAD || name.starts_with(GPU_THREADS);
+        let is_reported = thread.id() == main || is_devices;
+        if !is_reported || std::env::var_os("RUST_BACKTRACE").is_some() {
+            print(info);
+        }
+    }));
 }
 
 /// burn places an optimiser's state, when it is loaded, on its default device before it goes to the

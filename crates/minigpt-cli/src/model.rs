@@ -167,7 +167,8 @@ pub(crate) fn named_or_newest(source: Option<&ModelSource>) -> Result<ModelSourc
     }
 }
 
-fn newest_run() -> Option<PathBuf> {
+/// The run in `runs` that saved last.
+pub(crate) fn newest_run() -> Option<PathBuf> {
     let folders = fs_err::read_dir(RUNS).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     let changed = |path: &PathBuf| -> Option<SystemTime> {
         fs_err::metadata(path.join("checkpoints")).ok()?.modified().ok()

@@ -11,7 +11,7 @@ use crate::output::say;
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PrecisionChoice {
-    /// bf16 where the device has it, f32 elsewhere.
+    /// bf16 where the device has it, else f16 where it has that, f32 elsewhere.
     Auto,
     /// This one.
     Given(Precision),
@@ -34,8 +34,10 @@ impl PrecisionChoice {
     /// What matrix products on `device` will be in.
     pub(crate) fn resolve(self, device: &Device) -> Precision {
         match self {
-            Self::Auto if Precision::Bf16.is_native(device) => Precision::Bf16,
-            Self::Auto => Precision::F32,
+            Self::Auto => [Precision::Bf16, Precision::F16]
+                .into_iter()
+                .find(|precision| precision.is_native(device))
+                .unwrap_or_default(),
             Self::Given(precision) => precision,
         }
     }

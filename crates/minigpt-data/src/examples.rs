@@ -40,8 +40,8 @@ pub struct LabelledText {
 }
 
 impl Dialogue {
-    /// Reads instructions: records with `instruction`, perhaps `input`, and `output`, as [Alpaca's
-    /// ](https://github.com/tatsu-lab/stanford_alpaca), or with `messages`, a list of `role` and
+    /// Reads instructions: records with `instruction`, perhaps `input`, and `output`, as those of
+    /// [Alpaca](https://github.com/tatsu-lab/stanford_alpaca), or with `messages`, a list of `role` and
     /// `content` in which `user` and `assistant` take turns, perhaps after a `system`.
     ///
     /// ```

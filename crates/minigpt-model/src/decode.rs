@@ -1,6 +1,6 @@
 //! Decoding: a batch of token sequences read once, and then prolonged token by token.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
 
 use crate::cache::KvCache;
 use crate::gpt::Gpt;
@@ -102,7 +102,26 @@ impl<'a> Decoder<'a> {
     }
 
     /// Logits of each sequence's next token, `[vocab_size]` each.
+    ///
+    /// # Panics
+    /// Where the device fails, or cannot be waited for, as in a browser:
+    /// [`logits_async`](Self::logits_async).
     pub fn logits(&mut self) -> Vec<Vec<f32>> {
+        let logits = self.read_unread();
+        self.rows(logits.into_data())
+    }
+
+    /// As [`logits`](Self::logits), for programs that may not wait.
+    ///
+    /// # Errors
+    /// [`ExecutionError`] where the device fails.
+    pub async fn logits_async(&mut self) -> Result<Vec<Vec<f32>>, ExecutionError> {
+        let logits = self.read_unread();
+        Ok(self.rows(logits.into_data_async().await?))
+    }
+
+    /// Reads what was pushed since the last time: `[batch, vocab_size]`.
+    fn read_unread(&mut self) -> Tensor<2> {
         let is_full = self.cache.len() + self.unread > self.model.block_size();
         let logits = if self.cache.is_empty() || is_full {
             self.slide();
@@ -111,10 +130,13 @@ impl<'a> Decoder<'a> {
             self.read(self.unread)
         };
         self.unread = 0;
-        let vocab_size = self.model.vocab_size();
-        let values = logits.into_data().convert::<f32>().try_into_vec::<f32>();
+        logits
+    }
+
+    fn rows(&self, logits: TensorData) -> Vec<Vec<f32>> {
+        let values = logits.convert::<f32>().try_into_vec::<f32>();
         let values = values.expect("logits converted to f32"); // [batch, vocab_size]
-        values.chunks(vocab_size).map(<[f32]>::to_vec).collect()
+        values.chunks(self.model.vocab_size()).map(<[f32]>::to_vec).collect()
     }
 
     /// Makes sure that the model knows these tokens.

@@ -44,6 +44,18 @@ fn assert_close(actual: &[f32], expected: &[f32]) {
 }
 
 #[test]
+fn logits_that_are_not_waited_for_are_the_same() {
+    let model = model(&config());
+    let prompts = [text(5, 1), text(3, 2)];
+    let [mut waiting, mut not] = [0, 1].map(|_| Decoder::new(&model, &prompts).unwrap());
+    for token in 0..30 {
+        assert_eq!(pollster::block_on(not.logits_async()).unwrap(), waiting.logits());
+        waiting.push(&[token, 59 - token]);
+        not.push(&[token, 59 - token]);
+    }
+}
+
+#[test]
 fn cached_logits_equal_uncached_ones_over_a_whole_context() {
     let model = model(&config());
     let text = text(24, 1);

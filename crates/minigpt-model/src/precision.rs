@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use burn::tensor::Device;
+use burn::tensor::{DType, Device, FloatDType};
 use serde::{Deserialize, Serialize};
 
 use crate::ops::has_kernels;
@@ -16,26 +16,44 @@ pub enum Precision {
     /// 32-bit floats.
     #[default]
     F32,
+    /// 16-bit floats: 11 bits of precision and a small range, for which the loss is to be scaled.
+    F16,
     /// bfloat16: 8 bits of precision and the range of 32-bit floats.
     Bf16,
 }
 
 impl Precision {
-    /// True where `device` multiplies such numbers itself: for bfloat16, a CPU with AVX512-BF16. Elsewhere
-    /// products are in `f32`.
+    /// True where `device` multiplies such numbers itself: a CPU with AVX512-BF16 for bfloat16, a GPU that
+    /// has the type. Elsewhere products are in `f32`.
     pub fn is_native(self, device: &Device) -> bool {
-        match self {
-            Self::F32 => true,
-            Self::Bf16 => {
-                has_kernels(&device.clone().inner()) && minigpt_ops::Precision::Bf16.is_native()
-            }
-        }
+        let device = device.clone().inner();
+        self == Self::F32
+            || self.of_tensors(&device).is_some()
+            || (self == Self::Bf16
+                && has_kernels(&device)
+                && minigpt_ops::Precision::Bf16.is_native())
+    }
+
+    /// True where gradients on `device` would be too small for the type unless the loss is scaled.
+    pub fn needs_loss_scale(self, device: &Device) -> bool {
+        self == Self::F16 && self.is_native(device)
+    }
+
+    /// The type that plain operations turn the operands of a product into, none for `f32`.
+    pub(crate) fn of_tensors(self, device: &Device) -> Option<FloatDType> {
+        let dtype = match self {
+            Self::F32 => return None,
+            Self::F16 => DType::F16,
+            Self::Bf16 => DType::BF16,
+        };
+        let is_plain = !has_kernels(&device.clone().inner());
+        (is_plain && device.supports_dtype(dtype)).then(|| dtype.into())
     }
 
     /// For the kernels.
     pub(crate) fn of_kernels(self) -> minigpt_ops::Precision {
         match self {
-            Self::F32 => minigpt_ops::Precision::F32,
+            Self::F32 | Self::F16 => minigpt_ops::Precision::F32,
             Self::Bf16 => minigpt_ops::Precision::Bf16,
         }
     }
@@ -45,6 +63,7 @@ impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::F32 => "f32",
+            Self::F16 => "f16",
             Self::Bf16 => "bf16",
         })
     }
@@ -56,8 +75,9 @@ impl FromStr for Precision {
     fn from_str(name: &str) -> Result<Self, String> {
         match name {
             "f32" => Ok(Self::F32),
+            "f16" => Ok(Self::F16),
             "bf16" => Ok(Self::Bf16),
-            _ => Err(format!("no precision is called {name:?}: expected f32 or bf16")),
+            _ => Err(format!("no precision is called {name:?}: expected f32, f16 or bf16")),
         }
     }
 }

@@ -142,9 +142,14 @@ impl GptConfig {
     /// [`WeightsError::Architecture`] where it is of another model, [`WeightsError::Config`] where it
     /// is damaged or of a GPT-2 that computes something else, [`WeightsError::Io`].
     pub fn read_hugging_face(path: &Path) -> Result<Self, WeightsError> {
+        Self::of_hugging_face(path, &fs_err::read(path)?)
+    }
+
+    /// The same, of the bytes of the file `path`.
+    fn of_hugging_face(path: &Path, json: &[u8]) -> Result<Self, WeightsError> {
         let refused = |reason: String| WeightsError::Config { path: path.to_owned(), reason };
-        let json: Value = serde_json::from_slice(&fs_err::read(path)?)
-            .map_err(|error| refused(error.to_string()))?;
+        let json: Value =
+            serde_json::from_slice(json).map_err(|error| refused(error.to_string()))?;
         if json["model_type"] != MODEL_TYPE {
             let found = json["model_type"].as_str().unwrap_or("not named").to_owned();
             return Err(WeightsError::Architecture { path: path.to_owned(), found });
@@ -182,6 +187,21 @@ impl Gpt {
     ) -> Result<(Self, GptConfig), WeightsError> {
         let config = GptConfig::read_hugging_face(&folder.join(CONFIG_FILE))?;
         let model = Weights::open(folder)?.into_model(&config, device)?;
+        Ok((model, config))
+    }
+
+    /// As [`from_pretrained`](Self::from_pretrained), of the bytes of a `config.json` and of a
+    /// `model.safetensors`: for where there are no files, as in a browser.
+    ///
+    /// # Errors
+    /// [`WeightsError`]: one of them is damaged, or of another model.
+    pub fn from_bytes(
+        config: &[u8],
+        weights: Vec<u8>,
+        device: &Device,
+    ) -> Result<(Self, GptConfig), WeightsError> {
+        let config = GptConfig::of_hugging_face(Path::new(CONFIG_FILE), config)?;
+        let model = Weights::of_bytes(weights)?.into_model(&config, device)?;
         Ok((model, config))
     }
 }

@@ -395,6 +395,21 @@ fn gpt2_small_is_loaded_whole() {
     assert_eq!(logits(&loaded, &[464, 2068]), logits(&model, &[464, 2068]));
 }
 
+#[test]
+fn bytes_are_read_as_their_files_are() {
+    let folder = Folder::new(&small());
+    folder.write_whole();
+    let read = |name: &str| fs_err::read(folder.path(name)).unwrap();
+    let (config, mut weights) = (read(CONFIG_FILE), read("model.safetensors"));
+    let (loaded, found) = Gpt::from_bytes(&config, weights.clone(), &Device::flex()).unwrap();
+    assert_eq!(found, small());
+    assert_eq!(logits(&loaded, &[3, 5]), logits(&folder.load().unwrap().0, &[3, 5]));
+
+    weights.truncate(weights.len() - 1);
+    let error = Gpt::from_bytes(&config, weights, &Device::flex()).unwrap_err().to_string();
+    assert!(error.starts_with("model.safetensors is damaged: "), "{error}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufWriter, Write};
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,8 +23,16 @@ const LENGTH: usize = size_of::<u64>();
 
 /// The tensors of a safetensors file, read from its mapping when their bytes are asked for.
 pub(crate) fn open(path: &Path) -> Result<Vec<StoredTensor>, WeightsError> {
+    tensors(path, map_file(path)?)
+}
+
+/// The tensors in the bytes of a safetensors file, called `path` where something is wrong with them.
+pub(crate) fn tensors(
+    path: &Path,
+    map: impl Deref<Target = [u8]> + Send + Sync + 'static,
+) -> Result<Vec<StoredTensor>, WeightsError> {
     let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), reason };
-    let map = Arc::new(map_file(path)?);
+    let map = Arc::new(map);
     let length = map.first_chunk::<LENGTH>().map(|bytes| u64::from_le_bytes(*bytes));
     if let Some(length) = length.filter(|length| *length > MAX_HEADER) {
         return Err(damaged(format!("it claims a header of {length} bytes")));

@@ -15,6 +15,9 @@ use crate::{pytorch, safetensors};
 /// What stands before each name but the head's where the head was saved too.
 pub(crate) const PREFIX: &str = "transformer.";
 
+/// The file of weights that needs no pickle.
+const SAFETENSORS: &str = "model.safetensors";
+
 /// The head, a second name for `wte.weight`.
 const HEAD: &str = "lm_head.weight";
 
@@ -143,7 +146,7 @@ struct Index {
 impl Weights {
     /// Finds the weights in a folder: of two formats the one that needs no pickle.
     pub(crate) fn open(folder: &Path) -> Result<Self, WeightsError> {
-        for name in ["model.safetensors", "pytorch_model.bin"] {
+        for name in [SAFETENSORS, "pytorch_model.bin"] {
             let whole = folder.join(name);
             let index = folder.join(format!("{name}.index.json"));
             if whole.is_file() {
@@ -156,20 +159,31 @@ impl Weights {
         Err(WeightsError::NoWeights { folder: folder.to_owned() })
     }
 
+    /// The weights in the bytes of a safetensors file.
+    pub(crate) fn of_bytes(bytes: Vec<u8>) -> Result<Self, WeightsError> {
+        let path = Path::new(SAFETENSORS);
+        Self::of_tensors(path, safetensors::tensors(path, bytes)?)
+    }
+
     fn of_files(path: &Path, files: &[PathBuf]) -> Result<Self, WeightsError> {
-        let mut tensors = BTreeMap::new();
+        let mut tensors = Vec::new();
         for file in files {
             let is_pickle = file.extension().is_some_and(|extension| extension == "bin");
-            let found = if is_pickle { pytorch::open(file)? } else { safetensors::open(file)? };
-            for tensor in found {
-                let name = tensor.name.strip_prefix(PREFIX).unwrap_or(&tensor.name).to_owned();
-                if is_mask(&name) {
-                    continue;
-                }
-                if tensors.insert(name.clone(), tensor).is_some() {
-                    let reason = format!("it has {name} twice");
-                    return Err(WeightsError::Damaged { path: path.to_owned(), reason });
-                }
+            tensors.extend(if is_pickle { pytorch::open(file)? } else { safetensors::open(file)? });
+        }
+        Self::of_tensors(path, tensors)
+    }
+
+    fn of_tensors(path: &Path, found: Vec<StoredTensor>) -> Result<Self, WeightsError> {
+        let mut tensors = BTreeMap::new();
+        for tensor in found {
+            let name = tensor.name.strip_prefix(PREFIX).unwrap_or(&tensor.name).to_owned();
+            if is_mask(&name) {
+                continue;
+            }
+            if tensors.insert(name.clone(), tensor).is_some() {
+                let reason = format!("it has {name} twice");
+                return Err(WeightsError::Damaged { path: path.to_owned(), reason });
             }
         }
         Ok(Self { path: path.to_owned(), tensors })

@@ -18,8 +18,11 @@ pub struct TokenBatch {
     /// The ids that follow, `[batch, time]`, or [`IGNORE_INDEX`] where an earlier window has
     /// predicted them already.
     pub targets: Tensor<2, Int>,
-    /// Number of targets that count.
+    /// Number of targets that count in the step.
     pub predicted: usize,
+    /// What the objective is multiplied by before the backward pass, and so the gradients: 1, or a
+    /// [`LossScale`](crate::LossScale)'s factor.
+    pub loss_scale: f64,
 }
 
 impl TokenBatch {
@@ -37,7 +40,7 @@ impl TokenBatch {
             predicted += window.fresh;
         }
         let tensor = |ids: Vec<i32>| Tensor::from_data(TensorData::new(ids, shape), device);
-        Self { tokens: tensor(tokens), targets: tensor(targets), predicted }
+        Self { tokens: tensor(tokens), targets: tensor(targets), predicted, loss_scale: 1.0 }
     }
 }
 
@@ -57,20 +60,25 @@ impl TokenBatch {
         let tensor =
             |ids: Vec<i32>| Tensor::from_data(TensorData::new(ids, [rows.len(), time]), device);
         let predicted = rows.iter().map(TokenRow::predicted).sum();
-        Self { tokens: tensor(tokens), targets: tensor(targets), predicted }
+        Self { tokens: tensor(tokens), targets: tensor(targets), predicted, loss_scale: 1.0 }
     }
 
-    /// Tokens and targets in `count` parts of about the same number of windows, or as many as there
-    /// are windows.
-    pub(crate) fn parts(&self, count: usize) -> impl Iterator<Item = [Tensor<2, Int>; 2]> {
+    /// In `count` parts of about the same number of windows, or as many as there are windows. Each still
+    /// has the targets of the whole as `predicted`.
+    pub(crate) fn parts(self, count: usize) -> impl Iterator<Item = Self> {
         let windows = self.tokens.dims()[0];
         let size = windows.div_ceil(count);
         (0..windows).step_by(size).map(move |start| {
             let part = |ids: &Tensor<2, Int>| {
                 ids.clone().narrow(0, start, size.min(windows - start)) // [part, time]
             };
-            [part(&self.tokens), part(&self.targets)]
+            Self { tokens: part(&self.tokens), targets: part(&self.targets), ..self }
         })
+    }
+
+    pub(crate) fn to_device(self, device: &Device) -> Self {
+        let [tokens, targets] = [self.tokens, self.targets].map(|ids| ids.to_device(device));
+        Self { tokens, targets, ..self }
     }
 }
 

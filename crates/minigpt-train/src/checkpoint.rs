@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
+use crate::loss_scale::LossScale;
 use crate::run::sync_folder;
 
 /// File of the model's weights in a set.
@@ -45,6 +46,9 @@ pub struct Manifest {
     pub model: GptConfig,
     /// The validation of these weights, where there was one at this step.
     pub validation: Option<Evaluation>,
+    /// The loss scale, of a run that needs one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<LossScale>,
     /// SHA-256 of the training tokens, in hexadecimal.
     pub data_sha256: String,
     /// SHA-256 of the tokenizer, in hexadecimal.
@@ -61,8 +65,16 @@ impl Manifest {
         data_sha256: String,
         tokenizer_sha256: String,
     ) -> Self {
-        let (validation, sha256) = (None, BTreeMap::new());
-        Self { format: FORMAT, step, model, validation, data_sha256, tokenizer_sha256, sha256 }
+        Self {
+            format: FORMAT,
+            step,
+            model,
+            validation: None,
+            loss_scale: None,
+            data_sha256,
+            tokenizer_sha256,
+            sha256: BTreeMap::new(),
+        }
     }
 
     fn validation_loss(&self) -> f64 {

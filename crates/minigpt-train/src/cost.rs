@@ -158,6 +158,11 @@ impl MemoryEstimate {
         }
     }
 
+    /// What of it is the device's: weights, optimiser and activations.
+    pub fn on_device(&self) -> u64 {
+        self.state.saturating_add(self.activations)
+    }
+
     /// The same where only so many parameters are trained: the others have neither gradients nor moments.
     fn of_trained(self, trained: usize, model: &GptConfig) -> Self {
         let all = model.parameter_counts().total();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{ExecutionError, Tensor};
 use burn::train::{
     InferenceStep, Learner, SupervisedLearningStrategy, SupervisedTrainingEventProcessor,
     TrainLoader, TrainingComponents, ValidLoader,
@@ -17,8 +17,10 @@ use serde::Serialize;
 use crate::batches::TokenBatch;
 use crate::checkpoint::{AVERAGE_FILE, Manifest, SetWriter, TOKENIZER_FILE};
 use crate::config::RunConfig;
+use crate::devices::{Devices, Team, guarded};
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
+use crate::loss_scale::LossScale;
 use crate::metrics::{MetricsWriter, Row, Split};
 use crate::plot::Quantity;
 use crate::progress::{Progress, validations_without_a_best};
@@ -81,7 +83,8 @@ pub(crate) struct Engine {
     /// Batches of a validation.
     pub(crate) valid_batches: usize,
     pub(crate) length: Length,
-    pub(crate) device: Device,
+    /// Differentiating.
+    pub(crate) devices: Devices,
     pub(crate) sets: Arc<SetWriter>,
     /// What every checkpoint of the run says of itself.
     pub(crate) manifest: Manifest,
@@ -100,14 +103,15 @@ impl SupervisedLearningStrategy<Trainee> for Engine {
         let TrainingComponents {
             mut checkpointer, interrupter, event_store, event_processor, ..
         } = components;
-        learner.fork(&self.device);
+        learner.fork(&self.devices.main);
         let save = |learner: &Learner<Trainee>, step: usize| {
             if let Some(checkpointer) = &mut checkpointer {
                 checkpointer.checkpoint(learner, step, &event_store);
             }
         };
         let stop = || interrupter.should_stop();
-        let outcome = self.steps(&mut learner, &train, &valid, save, stop);
+        let outcome = guarded(|| self.steps(&mut learner, &train, &valid, save, stop));
+        let outcome = outcome.and_then(|ended| ended);
         // Waits until the last checkpoint is written.
         drop(checkpointer);
         let written = self.sets.check();
@@ -125,6 +129,7 @@ impl Engine {
         mut save: impl FnMut(&Learner<Trainee>, usize),
         stop: impl Fn() -> bool,
     ) -> Result<End, TrainError> {
+        let team = Team::new(&self.devices);
         let first_step = self.progress.borrow().step;
         let mut metrics = MetricsWriter::append(&self.run, first_step)?;
         if self.is_validation_left_out(first_step) {
@@ -138,7 +143,7 @@ impl Engine {
         let left = self.length.total_steps - first_step;
         for batch in train.iter().take(left) {
             let batch = batch.map_err(|error| TrainError::Learner(error.to_string()))?;
-            let step = self.step(learner, batch, &mut metrics)?;
+            let step = self.step(&team, learner, batch, &mut metrics)?;
             self.sets.check()?;
 
             let end = self.end_of_steps(step, &stop);
@@ -165,25 +170,37 @@ impl Engine {
     /// One step: the weights follow the gradient of a batch, and a row says how it went.
     fn step(
         &self,
+        team: &Team,
         learner: &mut Learner<Trainee>,
-        batch: TokenBatch,
+        mut batch: TokenBatch,
         metrics: &mut MetricsWriter,
     ) -> Result<usize, TrainError> {
         let began = Instant::now();
         let step = self.progress.borrow().step + 1;
         // Dropout's chances follow from seed and step alone, so that no state need be saved.
-        self.device.seed(self.config.training.seed.wrapping_add((step as u64) << 32));
-        let output = learner.train_step(batch);
-        let (gradients, norm) =
-            clip_global_norm(&learner.model(), output.grads, self.config.optimizer.grad_clip);
+        self.devices.seed(self.config.training.seed.wrapping_add((step as u64) << 32));
+        let loss_scale = self.progress.borrow().loss_scale;
+        batch.loss_scale = loss_scale.map_or(1.0, LossScale::factor);
+        let scale = batch.loss_scale;
+        let output = team.step(&learner.model(), batch)?;
+        let grad_clip = self.config.optimizer.grad_clip;
+        let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, grad_clip, scale);
         learner.lr_step();
 
         let StepLoss { nats, predicted } = output.item;
-        let [nats, grad_norm] = read_pair(nats, norm);
+        let [nats, grad_norm] = read_pair(nats, norm)?;
         let loss = nats / predicted as f64;
         let learning_rate = learner.lr_current().base();
         let mut progress = self.progress.borrow_mut();
-        if loss.is_finite() && grad_norm.is_finite() {
+        let smaller = loss_scale.and_then(LossScale::after_an_overflow);
+        let is_overflow = loss.is_finite() && !grad_norm.is_finite() && smaller.is_some();
+        if is_overflow {
+            progress.loss_scale = smaller;
+            let message =
+                format!("step {step}: 16-bit gradients overflow at a loss scale of {scale}");
+            progress.tell(TrainEvent::Skipped { message });
+        } else if loss.is_finite() && grad_norm.is_finite() {
+            progress.loss_scale = loss_scale.map(LossScale::after_a_step);
             learner.optimizer_step(gradients);
             if let Some(average) = &mut progress.average {
                 average.follow(&learner.model().valid(), step);
@@ -204,7 +221,7 @@ impl Engine {
             tokens: progress.tokens,
             loss,
             learning_rate: Some(learning_rate),
-            grad_norm: Some(grad_norm),
+            grad_norm: Some(grad_norm).filter(|_| !is_overflow),
             tokens_per_second: predicted as f64 / began.elapsed().as_secs_f64(),
             seconds: progress.seconds(),
         };
@@ -336,7 +353,8 @@ impl Engine {
     ) -> Result<(), TrainError> {
         metrics.sync()?;
         let progress = self.progress.borrow();
-        let manifest = Manifest { step: progress.step, validation, ..self.manifest.clone() };
+        let (step, loss_scale) = (progress.step, progress.loss_scale);
+        let manifest = Manifest { step, validation, loss_scale, ..self.manifest.clone() };
         let mut files = vec![(TOKENIZER_FILE, fs_err::read(self.run.tokenizer_path())?)];
         if let Some(average) = &progress.average {
             files.push((AVERAGE_FILE, average.to_bytes()?));
@@ -360,9 +378,10 @@ impl Engine {
     }
 }
 
-/// Two scalars in one read: a read waits for the device.
-fn read_pair(a: Tensor<1>, b: Tensor<1>) -> [f64; 2] {
-    let pair = Tensor::cat(vec![a, b], 0).into_data().convert::<f64>();
+/// Two scalars in one read: a read waits for the device, and hears of what failed there before.
+fn read_pair(a: Tensor<1>, b: Tensor<1>) -> Result<[f64; 2], TrainError> {
+    let failed = |error: ExecutionError| TrainError::device(&error.to_string());
+    let pair = Tensor::cat(vec![a, b], 0).try_into_data().map_err(failed)?.convert::<f64>();
     let pair = pair.try_to_vec::<f64>().unwrap_or_default();
-    [pair.first().copied().unwrap_or(f64::NAN), pair.get(1).copied().unwrap_or(f64::NAN)]
+    Ok([pair.first().copied().unwrap_or(f64::NAN), pair.get(1).copied().unwrap_or(f64::NAN)])
 }

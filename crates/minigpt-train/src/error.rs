@@ -261,6 +261,18 @@ pub enum TrainError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A reference answer is longer than the model's context.
+    #[error(
+        "answer {answer:?} has {tokens} tokens, and the model's context is {block_size}: expected a shorter one"
+    )]
+    Answer {
+        /// The answer.
+        answer: String,
+        /// Its tokens.
+        tokens: usize,
+        /// The context.
+        block_size: usize,
+    },
     /// A task's file is empty.
     #[error("{path} holds no questions: expected a JSON object a line")]
     EmptyTask {
@@ -321,7 +333,38 @@ pub enum TrainError {
         /// The last of its windows.
         last: usize,
     },
+    /// A device was lost, or its driver gave up.
+    #[error(
+        "the device failed: {reason}; the checkpoints before it are kept: go on with --resume on another --device, as cpu"
+    )]
+    Device {
+        /// What burn said.
+        reason: String,
+    },
+    /// A device has no memory for the step.
+    #[error(
+        "the device has not enough memory: {reason}; lower --batch-size, split the steps with --set training.accumulation=4, or use --device cpu"
+    )]
+    DeviceMemory {
+        /// What burn said.
+        reason: String,
+    },
     /// burn's learner stopped.
     #[error("training stopped: {0}")]
     Learner(String),
+}
+
+impl TrainError {
+    /// The failure of a device, of what burn said.
+    pub(crate) fn device(message: &str) -> Self {
+        let said = message.lines().map(str::trim);
+        let said = said.take_while(|line| !line.to_lowercase().starts_with("backtrace"));
+        let reason = said.collect::<Vec<_>>().join(" ");
+        let is_memory = ["allocat", "out of memory", "out-of-memory", "out of device memory"];
+        let lower = reason.to_lowercase();
+        match is_memory.iter().any(|words| lower.contains(words)) {
+            true => Self::DeviceMemory { reason },
+            false => Self::Device { reason },
+        }
+    }
 }

@@ -15,6 +15,7 @@ mod config;
 mod confusion;
 mod cost;
 mod dashboard;
+mod devices;
 mod engine;
 mod error;
 mod evaluate;
@@ -23,7 +24,9 @@ mod evaluate_tests;
 mod evaluation;
 mod export;
 mod finetune;
+mod grounding;
 mod likelihood;
+mod loss_scale;
 mod measure;
 mod metrics;
 mod optimizer;
@@ -70,13 +73,18 @@ pub use config::{
 pub use confusion::Confusion;
 pub use cost::{MemoryEstimate, Plan};
 pub use dashboard::Dashboard;
+pub use devices::{DEVICE_THREAD, Devices};
 pub use engine::{Observer, TrainEvent};
 pub use error::TrainError;
 pub use evaluate::{ContextLoss, EvalConfig, EvalReport, FrequencyLoss, evaluate};
 pub use evaluation::Evaluation;
 pub use export::Export;
 pub use finetune::{ExampleData, FinetuneConfig, FinetuneTask, HeldOut};
+pub use grounding::{
+    AnswerLikelihood, GroundedAnswer, GroundedQuestion, GroundingReport, grounded_prompt, grounding,
+};
 pub use likelihood::{Accuracy, Answer, TaskReport, TaskScores, answer};
+pub use loss_scale::LossScale;
 pub use measure::{time_steps, time_tokens};
 pub use metrics::{Row, Split, read_metrics};
 pub use plot::{

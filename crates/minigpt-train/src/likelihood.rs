@@ -137,15 +137,19 @@ fn continuations(questions: &Questions) -> Vec<(usize, String, String)> {
 }
 
 /// A continuation to be scored after its context, in tokens.
-struct Request {
+pub(crate) struct Request {
     context: Vec<u32>,
-    continuation: Vec<u32>,
+    pub(crate) continuation: Vec<u32>,
 }
 
 impl Request {
     /// As the harness does it: spaces at the context's end go to the continuation, the two are
     /// tokenized together, and an empty context is an end of text.
-    fn new(tokenizer: &Tokenizer, context: &str, continuation: &str) -> Result<Self, TrainError> {
+    pub(crate) fn new(
+        tokenizer: &Tokenizer,
+        context: &str,
+        continuation: &str,
+    ) -> Result<Self, TrainError> {
         let kept = context.trim_end();
         let continuation = [&context[kept.len()..], continuation].concat();
         if kept.is_empty() {
@@ -168,13 +172,14 @@ impl Request {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Likelihood {
-    nats: f64,
+pub(crate) struct Likelihood {
+    /// The negative logarithm.
+    pub(crate) nats: f64,
     is_greedy: bool,
 }
 
 /// Requests of one length go through the model together, so that none is padded.
-fn likelihoods(
+pub(crate) fn likelihoods(
     model: &Gpt,
     requests: &[Request],
     batch_size: usize,

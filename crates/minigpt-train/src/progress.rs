@@ -6,6 +6,7 @@ use crate::average::Average;
 use crate::engine::{Observer, TrainEvent};
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
+use crate::loss_scale::LossScale;
 use crate::metrics::{Row, Split};
 use crate::summary::End;
 use crate::token_set::TokenSet;
@@ -24,6 +25,8 @@ pub(crate) struct Progress {
     /// Validations by their step.
     pub(crate) evaluations: Vec<(usize, Evaluation)>,
     pub(crate) average: Option<Average>,
+    /// Of a run whose gradients pass through 16-bit floats.
+    pub(crate) loss_scale: Option<LossScale>,
     /// The last validation of the average.
     pub(crate) average_evaluation: Option<(usize, Evaluation)>,
     pub(crate) outcome: Result<End, TrainError>,
@@ -41,6 +44,7 @@ impl Progress {
             tokens: 0,
             evaluations: Vec::new(),
             average,
+            loss_scale: None,
             average_evaluation: None,
             outcome: Ok(End::Complete),
         }

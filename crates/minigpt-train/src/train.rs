@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::store::ModuleRecord;
-use burn::tensor::Device;
 use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
 use minigpt_data::{TokenStore, Tokenizer};
 use minigpt_model::{Generator, Gpt};
@@ -18,6 +17,7 @@ use crate::checkpoint::{
     AVERAGE_FILE, AlwaysSave, CheckpointFolder, Manifest, OnDamage, SetWriter,
 };
 use crate::config::{MAX_STEPS, RunConfig, TrainingConfig};
+use crate::devices::Devices;
 use crate::engine::{Engine, Observer, TrainEvent};
 use crate::error::TrainError;
 use crate::metrics::read_metrics;
@@ -113,6 +113,9 @@ impl Length {
 
 /// Trains a fresh model as `config` says and leaves everything in a new run folder at `path`.
 ///
+/// `devices` is a device, or several that share each batch: the result is that of one of them, up to the
+/// rounding of sums; dropout then draws other chances, and not the same each time.
+///
 /// `interrupter` stops the run after the step under way: validation and a checkpoint follow.
 ///
 /// # Errors
@@ -123,13 +126,14 @@ pub fn train(
     config: &RunConfig,
     environment: &Environment,
     data: TokenData,
-    device: &Device,
+    devices: impl Into<Devices>,
     interrupter: Interrupter,
     observer: Observer,
 ) -> Result<Summary, TrainError> {
     Length::new(config, &data)?;
-    let transformer = Gpt::init(&config.model, config.training.seed, &device.clone().autodiff())?;
-    begin(path, config, environment, data, transformer, device, interrupter, observer)
+    let devices = devices.into();
+    let transformer = fresh_model(config, &devices)?;
+    begin(path, config, environment, data, transformer, devices, interrupter, observer)
 }
 
 /// Trains `base` further as `config` says, whose [`finetune`](RunConfig::finetune) says what for, and
@@ -145,17 +149,23 @@ pub fn finetune(
     environment: &Environment,
     data: TokenData,
     base: Gpt,
-    device: &Device,
+    devices: impl Into<Devices>,
     interrupter: Interrupter,
     observer: Observer,
 ) -> Result<Summary, TrainError> {
     Length::new(config, &data)?;
     // Not the base itself, whose dropout is its own.
-    let transformer = Gpt::init(&config.model, config.training.seed, &device.clone().autodiff())?;
-    let transformer = transformer
+    let devices = devices.into();
+    let transformer = fresh_model(config, &devices)?
         .try_load_record(base.into_record())
         .map_err(|error| TrainError::OtherBase { reason: error.to_string() })?;
-    begin(path, config, environment, data, transformer, device, interrupter, observer)
+    begin(path, config, environment, data, transformer, devices, interrupter, observer)
+}
+
+/// The model that `config` begins with, on the device that keeps the weights.
+fn fresh_model(config: &RunConfig, devices: &Devices) -> Result<Gpt, TrainError> {
+    let device = devices.main.clone().autodiff();
+    Ok(Gpt::init(&config.model, config.training.seed, &device)?)
 }
 
 /// Trains `transformer` in a new run folder.
@@ -166,7 +176,7 @@ fn begin(
     environment: &Environment,
     data: TokenData,
     transformer: Gpt,
-    device: &Device,
+    devices: Devices,
     interrupter: Interrupter,
     observer: Observer,
 ) -> Result<Summary, TrainError> {
@@ -176,7 +186,7 @@ fn begin(
     run.write_start(config, environment, &data.tokenizer)?;
     let progress = Progress::new(observer, average(config, &trainee));
     let manifest = manifest(config, &data)?;
-    go(&run, config, data, trainee, None, device, interrupter, manifest, progress)
+    go(&run, config, data, trainee, None, devices, interrupter, manifest, progress)
 }
 
 /// Continues the run in the folder `path` from its last intact checkpoint, or from its start where
@@ -191,7 +201,7 @@ fn begin(
 pub fn resume(
     path: &Path,
     data: TokenData,
-    device: &Device,
+    devices: impl Into<Devices>,
     interrupter: Interrupter,
     mut observer: Observer,
 ) -> Result<Summary, TrainError> {
@@ -217,7 +227,8 @@ pub fn resume(
     let step = manifest.step;
     check_same(&manifest, &expected, path, &checkpoints)?;
 
-    let transformer = Gpt::init(&config.model, config.training.seed, &device.clone().autodiff())?;
+    let devices = devices.into();
+    let transformer = fresh_model(&config, &devices)?;
     let trainee = fresh_trainee(transformer.with_precision(config.training.precision), &config)?;
     let mut average = average(&config, &trainee);
     if let Some(average) = average.as_mut().filter(|_| has_set) {
@@ -231,7 +242,7 @@ pub fn resume(
     let rows = if has_set { read_metrics(&run.metrics_path())? } else { Vec::new() };
     let progress = Progress::resumed(observer, average, step, rows, &data.valid);
     let start = has_set.then_some(step);
-    go(&run, &config, data, trainee, start, device, interrupter, manifest, progress)
+    go(&run, &config, data, trainee, start, devices, interrupter, manifest, progress)
 }
 
 /// The set from which the run goes on, or none where it has not taken one yet.
@@ -311,19 +322,22 @@ fn go(
     data: TokenData,
     trainee: Trainee,
     start: Option<usize>,
-    device: &Device,
+    devices: Devices,
     interrupter: Interrupter,
     manifest: Manifest,
-    progress: Progress,
+    mut progress: Progress,
 ) -> Result<Summary, TrainError> {
+    let is_scaled = config.training.precision.needs_loss_scale(&devices.main);
+    progress.loss_scale = is_scaled.then(|| manifest.loss_scale.unwrap_or_default());
     let length = Length::new(config, &data)?;
-    let training = device.clone().autodiff();
+    let (validating, devices) = (devices.main.clone(), devices.autodiff());
     let first_step = progress.step;
     let block_size = config.model.block_size;
     let TrainingConfig { batch_size, seed, keep_last, .. } = config.training;
     let steps = first_step..length.total_steps;
-    let train_batches = data.train.train_loader(block_size, batch_size, seed, steps, &training)?;
-    let valid_batches = data.valid.valid_loader(block_size, batch_size, device)?;
+    let train_batches =
+        data.train.train_loader(block_size, batch_size, seed, steps, &devices.main)?;
+    let valid_batches = data.valid.valid_loader(block_size, batch_size, &validating)?;
 
     let schedule = Schedule::new(config.schedule.clone(), length.total_steps);
     let learner = Learner::new(trainee, optimizer(&config.optimizer), schedule);
@@ -339,7 +353,7 @@ fn go(
         valid_batches: data.valid.batches(block_size, batch_size)?,
         valid: data.valid,
         length,
-        device: training,
+        devices,
         sets: sets.clone(),
         manifest: Manifest { sha256: BTreeMap::new(), ..manifest },
         progress: RefCell::new(progress),

@@ -154,9 +154,10 @@ impl TrainStep for Trainee {
         let mut accumulator = GradientsAccumulator::new();
         let mut nats: Option<Tensor<1>> = None;
         for part in batch.parts(self.accumulation) {
-            let [tokens, targets] = part;
+            let TokenBatch { tokens, targets, loss_scale, .. } = part;
             // Divided by the targets of all parts, so that their gradients add up to the batch's.
-            let (part_nats, gradients) = self.differentiate(tokens, targets, predicted as f64);
+            let (part_nats, gradients) =
+                self.differentiate(tokens, targets, predicted as f64 / loss_scale);
             accumulator.accumulate(self, gradients);
             nats = Some(match nats {
                 Some(nats) => nats + part_nats,
@@ -184,15 +185,16 @@ pub(crate) fn take_step(
     batch: TokenBatch,
     grad_clip: f32,
 ) -> (StepLoss, Tensor<1>) {
+    let scale = batch.loss_scale;
     let output = learner.train_step(batch);
-    let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, grad_clip);
+    let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, grad_clip, scale);
     learner.lr_step();
     learner.optimizer_step(gradients);
     (output.item, norm)
 }
 
 /// Scales all gradients by one factor so that their common norm is at most `limit`, and returns
-/// them with the norm before, `[1]` ([Pascanu et al., 2013](https://arxiv.org/abs/1211.5063)).
+/// them with the norm before; both are of gradients divided by `scale`, `[1]` ([Pascanu et al., 2013](https://arxiv.org/abs/1211.5063)).
 ///
 /// burn's own clipping limits each tensor by itself. The norm stays on the device, so that the
 /// step need not wait for it.
@@ -200,15 +202,16 @@ pub(crate) fn clip_global_norm<M: Module>(
     module: &M,
     gradients: GradientsParams,
     limit: f32,
+    scale: f64,
 ) -> (GradientsParams, Tensor<1>) {
     let mut squares = SumOfSquares { gradients: &gradients, sum: None };
     module.visit(&mut squares);
     let Some(sum) = squares.sum else {
         return (gradients, Tensor::zeros([1], &module.devices()[0].clone().inner()));
     };
-    let norm = sum.sqrt();
+    let norm = sum.sqrt() / scale;
     // torch.nn.utils.clip_grad_norm_ guards the division with the same 1e-6.
-    let factor = (norm.clone() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0);
+    let factor = (norm.clone() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0) / scale;
     if is_in_memory(&factor) {
         let factor = factor.into_scalar::<f32>();
         // Most gradients of a training are within the limit.

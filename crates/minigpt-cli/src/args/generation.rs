@@ -136,7 +136,8 @@ pub(crate) struct ApplicationArgs {
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Lines are turns: the model goes on after each. /reset forgets, /quit or Ctrl-D ends.
+    after_help = "Lines are turns: the model goes on after each. /reset forgets, /quit or Ctrl-D ends. On a terminal,
+lines can be edited, the arrows bring back those before, and Ctrl-C ends the model's turn.
 
 Examples:
   minigpt repl --run runs/austen

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::args::DevicesArgs;
-use crate::device::{Adapter, adapters, cpu_description};
+use crate::device::{Adapter, adapters, best, cpu_description};
+use crate::format::bytes;
 use crate::output::print;
 
 pub(crate) fn run(args: &DevicesArgs) -> Result<ExitCode> {
@@ -25,10 +26,21 @@ fn list(adapters: &[Adapter], out: &mut impl Write) -> std::io::Result<()> {
     for adapter in adapters {
         let kind = format!("{:?}", adapter.kind).to_lowercase();
         let flag = format!("gpu:{}", adapter.number);
-        writeln!(out, "{flag:<13} {} ({kind}, {}, {})", adapter.name, adapter.api, adapter.driver)?;
+        writeln!(
+            out,
+            "{flag:<13} {} ({kind}, {}, {}; {}; buffers up to {})",
+            adapter.name,
+            adapter.api,
+            adapter.driver,
+            adapter.types.join(", "),
+            bytes(adapter.max_buffer),
+        )?;
     }
-    if adapters.is_empty() {
-        writeln!(out, "no graphics adapter found; --device auto takes the cpu")?;
+    match best(adapters) {
+        Some(adapter) => writeln!(out, "--device auto takes gpu:{}", adapter.number),
+        None if adapters.is_empty() => {
+            writeln!(out, "no graphics adapter found; --device auto takes the cpu")
+        }
+        None => writeln!(out, "no GPU but in software; --device auto takes the cpu"),
     }
-    Ok(())
 }

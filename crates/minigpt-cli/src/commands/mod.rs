@@ -1,5 +1,6 @@
 //! One module per subcommand.
 
+pub(crate) mod ask;
 pub(crate) mod attention;
 pub(crate) mod bench;
 pub(crate) mod classify;
@@ -10,6 +11,7 @@ pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod finetune;
 pub(crate) mod generate;
+pub(crate) mod index;
 pub(crate) mod plan;
 pub(crate) mod plot;
 pub(crate) mod repl;

@@ -1,6 +1,6 @@
 //! `minigpt repl`: turns of a person and a model that remembers what was said.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -8,6 +8,7 @@ use minigpt_train::{Application, TextGenerator, TextOptions};
 
 use crate::args::ReplArgs;
 use crate::commands::generate::say_slides;
+use crate::lines::Lines;
 use crate::model::{TrainedModel, named_or_newest};
 
 pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
@@ -27,12 +28,8 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
     eprintln!("a line is a turn; /reset forgets, /quit ends");
 
     let mut conversation: Option<TextGenerator<'_>> = None;
-    let mut lines = std::io::stdin().lock().lines();
-    loop {
-        if std::io::stdin().is_terminal() {
-            eprint!("> ");
-        }
-        let Some(line) = lines.next().transpose()? else { break };
+    let mut lines = Lines::open()?;
+    while let Some(line) = lines.next()? {
         match line.trim() {
             "" => continue,
             "/quit" => break,
@@ -67,7 +64,7 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
         };
         // A line that cannot be continued ends no conversation.
         match spoken {
-            Ok(talk) => answer(talk)?,
+            Ok(talk) => answer(talk, &lines)?,
             Err(error) => eprintln!("error: {error}"),
         }
     }
@@ -86,12 +83,16 @@ fn next_turn(line: &str, stopped_by: Option<&str>, qa: bool) -> String {
     }
 }
 
-fn answer(talk: &mut TextGenerator<'_>) -> Result<()> {
+/// The model's turn, which Ctrl-C ends where it is.
+fn answer(talk: &mut TextGenerator<'_>, lines: &Lines) -> Result<()> {
     let slides = talk.slides();
     let mut out = std::io::stdout().lock();
     for token in talk.by_ref() {
         write!(out, "{}", token?.text)?;
         out.flush()?;
+        if lines.take_interrupt() {
+            break;
+        }
     }
     writeln!(out)?;
     say_slides(talk.slides() - slides);

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::slice;
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 use crate::args::{SessionArgs, TrainArgs};
 use crate::commands::finetune;
+use crate::device::resolve_all;
 use crate::format::{bytes, duration, grouped};
 use crate::output::{print, say};
 use crate::progress::TrainProgress;
@@ -31,14 +33,21 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
         None => settings::of_train(args)?,
     };
     if let (Some(path), Some(_)) = (&args.resume, &config.finetune) {
+        ensure!(
+            args.devices.is_empty(),
+            "--devices: fine-tuning takes one device: name it by --device"
+        );
         return finetune::go_on(path, config, args.text.cache.as_deref(), session);
     }
-    let chosen = session.device.resolve()?;
+    let chosen = match args.devices.as_slice() {
+        [] => resolve_all(slice::from_ref(&session.device))?,
+        several => resolve_all(several)?,
+    };
     say(format_args!("device: {}", chosen.description));
-    precision::apply(session.precision, &mut config, &chosen.device);
+    precision::apply(session.precision, &mut config, &chosen.main);
     let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
     let config = with_vocabulary(config, &data);
-    let device = &chosen.device;
+    let device = &chosen.main;
     if session.dry_run {
         dry_run(args.resume.as_deref(), &config, &data, device, session)?;
         return Ok(ExitCode::SUCCESS);
@@ -53,12 +62,20 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let (_, code) = launch(&path, &plan, session, |interrupter, observer| {
         if args.resume.is_some() {
             say(format_args!("resuming: {}\n", path.display()));
-            return resume(&path, data, device, interrupter, observer);
+            return resume(&path, data, &chosen.devices, interrupter, observer);
         }
         say(format_args!("run: {}\n", path.display()));
         let environment = environment(&chosen.description);
-        train(&path, &config, &environment, data, device, interrupter, observer)
+        let devices = &chosen.devices;
+        train(&path, &config, &environment, data, devices, interrupter, observer)
     })?;
+    if let Some(used) = device.memory_pool_usage() {
+        say(format_args!(
+            "memory: {} taken on the device, {} expected",
+            bytes(used.bytes_reserved),
+            bytes(plan.memory.on_device()),
+        ));
+    }
     Ok(code)
 }
 
@@ -72,7 +89,8 @@ pub(crate) fn launch(
     let signals = Signals::listen()?;
     let interrupter = Interrupter::new();
     let observer = observer(plan, session, &signals, &interrupter)?;
-    let summary = run(interrupter, observer)?;
+    let outcome = run(interrupter, observer);
+    let summary = outcome.inspect_err(|error| how_to_go_on(path, error))?;
     if session.json {
         print_event("summary", &summary)?;
     } else {
@@ -84,6 +102,25 @@ pub(crate) fn launch(
         _ => ExitCode::SUCCESS,
     };
     Ok((summary, code))
+}
+
+/// Says what is left of a run whose device failed.
+fn how_to_go_on(path: &Path, error: &TrainError) {
+    if !matches!(error, TrainError::Device { .. } | TrainError::DeviceMemory { .. }) {
+        return;
+    }
+    let checkpoints = RunFolder::open(path).map(|run| run.checkpoints());
+    let last = checkpoints.and_then(|checkpoints| checkpoints.last(&mut |_| ()));
+    match last {
+        Ok(Some(manifest)) => say(format_args!(
+            "kept: the checkpoint of step {}; go on: minigpt train --resume {} --device cpu",
+            manifest.step,
+            path.display(),
+        )),
+        _ => {
+            say("kept: no checkpoint, the run had not come to one; --save-every takes them sooner")
+        }
+    }
 }
 
 /// Says what the run would be and cost, or what is left of the one that would be resumed.

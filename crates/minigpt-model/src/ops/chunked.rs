@@ -3,7 +3,9 @@
 
 use burn::tensor::{Int, Tensor, activation};
 
+use super::plain::product;
 use crate::loss::SmoothedLoss;
+use crate::precision::Precision;
 
 /// Logits of one chunk: 64 MiB in single precision, enough to keep a GPU busy.
 const LOGITS_AT_ONCE: usize = 1 << 24;
@@ -15,9 +17,10 @@ pub(super) fn linear_cross_entropy(
     head: Tensor<2>,
     targets: Tensor<1, Int>,
     smoothing: f64,
+    precision: Precision,
 ) -> SmoothedLoss {
     let rows = (LOGITS_AT_ONCE / head.dims()[0]).max(1);
-    in_chunks(hidden, head, targets, smoothing, rows)
+    in_chunks(hidden, head, targets, smoothing, rows, precision)
 }
 
 /// The same, `rows` tokens at a time.
@@ -27,21 +30,23 @@ pub(super) fn in_chunks(
     targets: Tensor<1, Int>,
     smoothing: f64,
     rows: usize,
+    precision: Precision,
 ) -> SmoothedLoss {
     if !hidden.device().is_autodiff() && !head.device().is_autodiff() {
-        let losses = chunks(hidden, targets, rows)
-            .map(|(hidden, targets)| Logits::new(hidden, &head).loss(&targets, smoothing));
+        let losses = chunks(hidden, targets, rows).map(|(hidden, targets)| {
+            Logits::new(hidden, &head, precision).loss(&targets, smoothing)
+        });
         return sum(losses);
     }
     let inner_head = head.clone().inner();
     let mut hidden_slopes = Vec::new();
     let mut head_slope = inner_head.zeros_like();
     let losses = chunks(hidden.clone().inner(), targets.inner(), rows).map(|(hidden, targets)| {
-        let logits = Logits::new(hidden.clone(), &inner_head);
+        let logits = Logits::new(hidden.clone(), &inner_head, precision);
         let loss = logits.loss(&targets, smoothing);
         let slope = logits.slope(&targets, smoothing); // [rows, vocab_size]
-        hidden_slopes.push(slope.clone().matmul(inner_head.clone()));
-        head_slope = head_slope.clone() + slope.transpose().matmul(hidden);
+        hidden_slopes.push(product(slope.clone(), inner_head.clone(), precision));
+        head_slope = head_slope.clone() + product(slope.transpose(), hidden, precision);
         loss
     });
     let SmoothedLoss { objective, nats } = sum(losses);
@@ -77,8 +82,9 @@ fn sum(losses: impl Iterator<Item = SmoothedLoss>) -> SmoothedLoss {
 struct Logits(Tensor<2>);
 
 impl Logits {
-    fn new(hidden: Tensor<2>, head: &Tensor<2>) -> Self {
-        Self(activation::log_softmax(hidden.matmul(head.clone().transpose()), 1))
+    fn new(hidden: Tensor<2>, head: &Tensor<2>, precision: Precision) -> Self {
+        let logits = product(hidden, head.clone().transpose(), precision);
+        Self(activation::log_softmax(logits, 1))
     }
 
     fn loss(&self, targets: &Tensor<2, Int>, smoothing: f64) -> SmoothedLoss {

@@ -87,7 +87,7 @@ fn dense(x: Tensor<3>, layer: &Linear, precision: Precision) -> Tensor<3> {
         let y = Dispatch::linear(x.into_dispatch(), weight, bias, precision.of_kernels());
         return Tensor::from_dispatch(y);
     }
-    plain::linear(x, layer)
+    plain::linear(x, layer, precision)
 }
 
 /// `scale · dropout(x) · a · b`: `x` `[batch, time, from]`, `a` `[from, rank]`, `b` `[rank, to]`, to `[batch,
@@ -188,7 +188,7 @@ pub(crate) fn linear_cross_entropy(
         let [objective, nats] = [objective, nats].map(Tensor::from_dispatch);
         return SmoothedLoss { objective, nats };
     }
-    chunked::linear_cross_entropy(hidden, head, targets, smoothing)
+    chunked::linear_cross_entropy(hidden, head, targets, smoothing, precision)
 }
 
 /// True where the kernels can work on a tensor's memory.

@@ -4,9 +4,10 @@
 use std::f64::consts::FRAC_2_PI;
 
 use burn::nn::Linear;
-use burn::tensor::{Bool, Device, Int, Tensor, activation, module};
+use burn::tensor::{Bool, Device, FloatDType, Int, Tensor, activation, module};
 
 use super::dropout::Dropout;
+use crate::precision::Precision;
 
 /// Added to the variance in every LayerNorm, GPT-2's value.
 pub(super) const LAYER_NORM_EPSILON: f64 = 1e-5;
@@ -35,9 +36,28 @@ pub(super) fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Te
     normal * weight.unsqueeze() + bias.unsqueeze()
 }
 
-pub(super) fn linear(x: Tensor<3>, layer: &Linear) -> Tensor<3> {
+pub(super) fn linear(x: Tensor<3>, layer: &Linear, precision: Precision) -> Tensor<3> {
     let bias = layer.bias.as_ref().map(|bias| bias.val());
-    module::linear(x, layer.weight.base(), bias)
+    if precision.of_tensors(&x.device()).is_none() {
+        return module::linear(x, layer.weight.base(), bias);
+    }
+    let y = product(x, layer.weight.base().unsqueeze(), precision);
+    match bias {
+        Some(bias) => y + bias.unsqueeze(),
+        None => y,
+    }
+}
+
+/// `a · b`, in the type of `precision` where the device has it.
+pub(super) fn product<const D: usize>(
+    a: Tensor<D>,
+    b: Tensor<D>,
+    precision: Precision,
+) -> Tensor<D> {
+    match precision.of_tensors(&a.device()) {
+        None => a.matmul(b),
+        Some(dtype) => a.cast(dtype).matmul(b.cast(dtype)).cast(FloatDType::F32),
+    }
 }
 
 pub(super) fn low_rank(

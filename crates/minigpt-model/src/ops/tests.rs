@@ -242,7 +242,7 @@ proptest! {
             })
         };
         let fused = run(&|h, w, t| linear_cross_entropy(h, w, t, smoothing, Precision::F32).objective);
-        let chunked = run(&|h, w, t| chunked::in_chunks(h, w, t, smoothing, rows).objective);
+        let chunked = run(&|h, w, t| chunked::in_chunks(h, w, t, smoothing, rows, Precision::F32).objective);
         let textbook = run(&|h, w, t| textbook_loss(h, w, t, smoothing));
         assert_equal(&fused, &textbook);
         assert_equal(&chunked, &textbook);
@@ -336,6 +336,20 @@ fn the_number_of_threads_changes_no_bit() {
         assert_eq!(one, with(2));
         assert_ne!(one, losses(10, 0.0, precision), "nothing was dropped");
     }
+}
+
+/// On the CPU, whose backend has 16-bit floats, but behind the kernels.
+#[test]
+fn f16_learns_as_f32_does_by_plain_operations() {
+    let [exact, rounded] =
+        [Precision::F32, Precision::F16].map(|it| plainly(|| losses(100, 0.0, it)));
+    assert_ne!(exact, rounded, "nothing was rounded");
+    for (step, (exact, rounded)) in exact.iter().zip(&rounded).enumerate() {
+        let difference = (rounded / exact - 1.0).abs();
+        assert!(difference < 5e-3, "step {step}: {rounded} is not {exact}");
+    }
+    assert!(!Precision::F16.is_native(&Device::flex()), "the kernels have no such numbers");
+    assert!(plainly(|| Precision::F16.needs_loss_scale(&Device::flex())));
 }
 
 #[test]

@@ -1,0 +1,64 @@
+//! What the commands that find passages are told.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::ApplicationArgs;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt index notes/                               all text below a folder
+  minigpt index notes/                               again: only what changed is indexed
+  minigpt index README.md docs/ --out docs.index
+  minigpt index embedded --out austen.index          the four novels, and the start of a fifth
+
+Afterwards the index has what is named and nothing else. Files that are hidden, and files of a folder
+that are no UTF-8 text, are left out.")]
+pub(crate) struct IndexArgs {
+    /// Text files, folders of them, or `embedded` for the novels that come with minigpt
+    #[arg(required = true, value_name = "TEXT")]
+    pub(crate) texts: Vec<PathBuf>,
+    /// Folder of the index, made where there is none
+    #[arg(long, value_name = "INDEX", default_value = "minigpt.index")]
+    pub(crate) out: PathBuf,
+    /// Words of a passage at most [default: those of the index; 100 for a new one]
+    #[arg(long, value_name = "N")]
+    pub(crate) words: Option<usize>,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt ask \"What is machine learning?\" --run runs/austen
+  minigpt ask \"Who is Emma?\" --greedy
+  minigpt ask --index minigpt.index \"Who is Emma?\"
+  minigpt ask --index minigpt.index --no-model --show-passages \"Who is Emma?\"
+  minigpt ask --index austen.index --questions austen.jsonl --run runs/austen
+
+With an index, the passages that a question is about come into the prompt before it, as many as fit
+the model's context, and are quoted below the answer. A file of questions has a JSON object a line,
+  {\"question\": \"Who walked to the sea?\", \"source\": \"sea.txt:12\", \"answer\": \"Anne\"}
+with the line that has the answer, in that line's words.")]
+pub(crate) struct AskArgs {
+    #[command(flatten)]
+    pub(crate) application: ApplicationArgs,
+    /// Answer from this index, which `minigpt index` made
+    #[arg(long, value_name = "INDEX", conflicts_with_all = ["n", "beams", "logprobs"])]
+    pub(crate) index: Option<PathBuf>,
+    /// Passages to find at most
+    #[arg(long, value_name = "N", requires = "index", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) passages: u32,
+    /// Show the passages whole instead of a line of each
+    #[arg(long, requires = "index", conflicts_with = "questions")]
+    pub(crate) show_passages: bool,
+    /// Find passages and let no model answer
+    #[arg(long, requires = "index", conflicts_with = "run")]
+    pub(crate) no_model: bool,
+    /// Measure on the questions of this file how well passages are found, and what they are worth to
+    /// the model
+    #[arg(long, value_name = "FILE", requires = "index", conflicts_with = "text")]
+    pub(crate) questions: Option<PathBuf>,
+}

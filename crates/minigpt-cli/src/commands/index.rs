@@ -1,0 +1,97 @@
+//! `minigpt index`: passages of texts, kept on disk.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use minigpt_data::{Portion, ReadOptions, Source};
+use minigpt_retrieval::{Changes, Index, PASSAGE_WORDS, SkippedText, Text, find_texts, update};
+use serde::Serialize;
+
+use crate::args::IndexArgs;
+use crate::format::grouped;
+use crate::output::{print, say};
+use crate::progress::ByteProgress;
+
+/// What is named instead of a file for the novels in the program.
+const EMBEDDED: &str = "embedded";
+
+/// Files that were left out, named.
+const SKIPPED_SHOWN: usize = 3;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Output<'a> {
+    index: &'a Path,
+    words: usize,
+    #[serde(flatten)]
+    changes: &'a Changes,
+    seconds: f64,
+}
+
+pub(crate) fn run(args: &IndexArgs) -> Result<ExitCode> {
+    let began = Instant::now();
+    let is_embedded = |path: &PathBuf| path == Path::new(EMBEDDED);
+    let (embedded, paths): (Vec<_>, Vec<_>) = args.texts.iter().cloned().partition(is_embedded);
+    let mut texts = find_texts(&paths, &args.out)?;
+    if !embedded.is_empty() {
+        texts.extend(novels()?);
+    }
+    let words = args
+        .words
+        .unwrap_or_else(|| Index::open(&args.out).map_or(PASSAGE_WORDS, |index| index.words()));
+    let mut progress = ByteProgress::new();
+    let changes = update(&args.out, &texts, words, &mut |at| {
+        progress.show("indexing", at.done_bytes, Some(at.total_bytes));
+    })?;
+    drop(progress);
+    say_skipped(&changes.skipped);
+    let seconds = began.elapsed().as_secs_f64();
+    print(|out| {
+        if args.json {
+            let output = Output { index: &args.out, words, changes: &changes, seconds };
+            serde_json::to_writer_pretty(&mut *out, &output)?;
+            return writeln!(out);
+        }
+        write!(out, "{}", in_words(&args.out, &changes))?;
+        writeln!(out, "time: {seconds:.1} s")
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The novels in the program, each by its title.
+fn novels() -> Result<Vec<Text>> {
+    let documents = Source::Embedded.open(&ReadOptions::default())?.read_portion(Portion::All)?;
+    let text = |document: String| {
+        let title = document.lines().map(str::trim).find(|line| !line.is_empty());
+        let name = title.unwrap_or_default().to_lowercase().replace(' ', "-");
+        Text::given(format!("{EMBEDDED}/{name}"), document)
+    };
+    Ok(documents.into_iter().map(text).collect())
+}
+
+fn say_skipped(skipped: &[SkippedText]) {
+    for SkippedText { source, reason } in skipped.iter().take(SKIPPED_SHOWN) {
+        say(format_args!("left out: {source}: {reason}"));
+    }
+    if skipped.len() > SKIPPED_SHOWN {
+        let more = grouped((skipped.len() - SKIPPED_SHOWN) as u64);
+        say(format_args!("left out: {more} more that are no text (--json names them)"));
+    }
+}
+
+fn in_words(index: &Path, changes: &Changes) -> String {
+    let count = |number: usize| grouped(number as u64);
+    format!(
+        "{}: {} passages of {} texts\ntexts: {} new, {} changed, {} removed, {} as they were\n",
+        index.display(),
+        count(changes.passages),
+        count(changes.texts),
+        count(changes.added.len()),
+        count(changes.changed.len()),
+        count(changes.removed.len()),
+        count(changes.unchanged),
+    )
+}

@@ -1,0 +1,82 @@
+//! What can be wrong with texts, an index or questions, each in one line that says what to do about it.
+
+use std::path::PathBuf;
+
+/// Everything that can go wrong between a folder of texts and a passage.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RetrievalError {
+    /// Nothing exists at a path that was given.
+    #[error("{path} does not exist: expected a text file or a folder of them", path = path.display())]
+    Missing {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+    /// A file that was given by its name is no text.
+    #[error("{path} is not text: {reason}; expected UTF-8", path = path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// What was found there.
+        reason: String,
+    },
+    /// No text in all that was given.
+    #[error("{places}: no text to index; expected UTF-8 files with words in them")]
+    NoText {
+        /// The folders and files, joined with commas.
+        places: String,
+    },
+    /// A folder that is there, and is no index.
+    #[error("{path} is no index: expected a folder that `minigpt index` made, or a new one to make", path = path.display())]
+    NoIndex {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// An index that another version of minigpt or of tantivy wrote.
+    #[error("{path} was made by another version: {reason}; remove it and index the texts again", path = path.display())]
+    OtherVersion {
+        /// The folder.
+        path: PathBuf,
+        /// What differs.
+        reason: String,
+    },
+    /// An index that cannot be read.
+    #[error("{path} is damaged: {reason}; remove it and index the texts again", path = path.display())]
+    Damaged {
+        /// The folder.
+        path: PathBuf,
+        /// What tantivy says.
+        reason: String,
+    },
+    /// Another process changes the index.
+    #[error("{path} is being changed by another process: wait for it, or name another index", path = path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A length of passages that cannot be.
+    #[error("{words} words in a passage: expected {} to {}", crate::chunk::WORDS.start(), crate::chunk::WORDS.end())]
+    Words {
+        /// The length that was asked for.
+        words: usize,
+    },
+    /// A line of a file of questions that is none, or whose source is not in the index.
+    #[error("{path}, line {line}: {reason}", path = path.display())]
+    QuestionLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it, and what was expected.
+        reason: String,
+    },
+    /// A file without questions.
+    #[error("{path} holds no questions: expected a JSON object with question, source and answer a line", path = path.display())]
+    NoQuestions {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system failed; the message names the file.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod chunk;
+mod error;
+mod index;
+mod questions;
+mod texts;
+mod update;
+
+pub use chunk::{Passage, passages};
+pub use error::RetrievalError;
+pub use index::{Found, Index};
+pub use questions::{Hit, Question, Recall, RetrievalReport, evaluate, read_questions};
+pub use texts::{Text, find_texts};
+pub use update::{Changes, Progress, SkippedText, update};
+
+/// Words of a passage where nothing else is said: those of
+/// [Karpukhin et al., 2020](https://arxiv.org/abs/2004.04906), section 4.1.
+pub const PASSAGE_WORDS: usize = 100;
+
+#[cfg(test)]
+mod tests;

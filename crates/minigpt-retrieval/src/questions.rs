@@ -1,0 +1,234 @@
+//! How well questions find their passages.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Found, Index, RetrievalError};
+
+/// How many passages are looked at.
+const DEPTH: usize = 10;
+
+/// The numbers of passages within which the right one may be.
+const WITHIN: [usize; 4] = [1, 3, 5, DEPTH];
+
+/// A question, with where its answer is and what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Its line in the file, counted from 1.
+    pub line: usize,
+    /// What is asked.
+    pub question: String,
+    /// The text that has the answer: its name in the index, or the end of it, whole parts of a path.
+    pub source: String,
+    /// The line of that text.
+    pub source_line: usize,
+    /// The answer, in the words of that line.
+    pub answer: String,
+}
+
+/// Reads a file of questions, a JSON object a line, empty lines left out:
+///
+/// ```json
+/// {"question": "Who walked to the sea?", "source": "sea.txt:1", "answer": "Anne"}
+/// ```
+///
+/// # Errors
+/// [`RetrievalError::Io`], [`RetrievalError::QuestionLine`] and [`RetrievalError::NoQuestions`].
+pub fn read_questions(path: &Path) -> Result<Vec<Question>, RetrievalError> {
+    let text = fs_err::read_to_string(path)?;
+    let mut questions = Vec::new();
+    for (index, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+        let line = index + 1;
+        let bad = |reason| RetrievalError::QuestionLine { path: path.to_owned(), line, reason };
+        questions.push(parse(line, text).map_err(bad)?);
+    }
+    if questions.is_empty() {
+        return Err(RetrievalError::NoQuestions { path: path.to_owned() });
+    }
+    Ok(questions)
+}
+
+fn parse(line: usize, text: &str) -> Result<Question, String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Record {
+        question: String,
+        source: String,
+        answer: String,
+    }
+
+    let Record { question, source, answer } = serde_json::from_str(text)
+        .map_err(|error| format!("{error}; expected an object with question, source and answer"))?;
+    for (name, value) in [("question", &question), ("answer", &answer)] {
+        if value.trim().is_empty() {
+            return Err(format!("an empty {name}: expected some words"));
+        }
+    }
+    let place = source.rsplit_once(':').and_then(|(source, line)| {
+        let line = line.parse().ok().filter(|line| *line > 0)?;
+        (!source.is_empty()).then(|| (source.to_owned(), line))
+    });
+    let (source, source_line) = place.ok_or_else(|| {
+        format!("source {source:?}: expected a file and a line of it, as in \"sea.txt:12\"")
+    })?;
+    Ok(Question { line, question, source, source_line, answer })
+}
+
+impl Question {
+    /// Whether a passage has the line of the answer and, since it may have a part of a long line only,
+    /// the answer's words one after the other.
+    pub fn is_answered_by(&self, found: &Found) -> bool {
+        let passage = &found.passage;
+        (passage.first_line..=passage.last_line).contains(&self.source_line)
+            && self.is_from(&passage.source)
+            && folded(&passage.text).contains(&folded(&self.answer))
+    }
+
+    fn is_from(&self, source: &str) -> bool {
+        Path::new(source).ends_with(&self.source)
+    }
+}
+
+/// A text in lower case with single spaces.
+fn folded(text: &str) -> String {
+    text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// How well the passages of questions were found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RetrievalReport {
+    /// Number of questions.
+    pub questions: usize,
+    /// How many of the questions have their passage among the first few.
+    pub recall: Vec<Recall>,
+    /// The mean over the questions of one over the place of their passage, none counted as 0, among ten:
+    /// the mean reciprocal rank ([Voorhees, 1999](https://trec.nist.gov/pubs/trec8/papers/qa_report.pdf)),
+    /// cut at ten as [MS MARCO](https://arxiv.org/abs/1611.09268) does.
+    pub mrr: f64,
+    /// What was found for each question, in the order of the file.
+    pub hits: Vec<Hit>,
+}
+
+/// The part of the questions whose passage is among the first `k`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Recall {
+    /// Number of passages looked at.
+    pub k: usize,
+    /// From 0 to 1.
+    pub recall: f64,
+}
+
+/// Where the passage of one question was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hit {
+    /// The question's line in the file.
+    pub line: usize,
+    /// The place of the first passage that answers it, counted from 1.
+    pub rank: Option<usize>,
+}
+
+/// Searches for each question; `path`, the questions' file, is for errors.
+///
+/// # Errors
+/// [`RetrievalError::QuestionLine`] where a source is not in the index, and [`RetrievalError::Damaged`].
+pub fn evaluate(
+    index: &Index,
+    path: &Path,
+    questions: &[Question],
+) -> Result<RetrievalReport, RetrievalError> {
+    let mut hits = Vec::new();
+    for question in questions {
+        let line = question.line;
+        if !index.sources().any(|source| question.is_from(source)) {
+            let reason = format!(
+                "source {:?} is not in the index: expected one of its texts, such as {:?}",
+                question.source,
+                index.sources().next().unwrap_or_default()
+            );
+            return Err(RetrievalError::QuestionLine { path: path.to_owned(), line, reason });
+        }
+        let found = index.search(&question.question, DEPTH)?;
+        let rank = found.iter().position(|found| question.is_answered_by(found));
+        hits.push(Hit { line, rank: rank.map(|rank| rank + 1) });
+    }
+    Ok(report(hits))
+}
+
+fn report(hits: Vec<Hit>) -> RetrievalReport {
+    let questions = hits.len();
+    let mean = |value: &dyn Fn(usize) -> f64| {
+        let sum: f64 = hits.iter().filter_map(|hit| hit.rank).map(value).sum();
+        sum / questions.max(1) as f64
+    };
+    let recall =
+        WITHIN.map(|k| Recall { k, recall: mean(&|rank| f64::from(u8::from(rank <= k))) }).to_vec();
+    let mrr = mean(&|rank| 1.0 / rank as f64);
+    RetrievalReport { questions, recall, mrr, hits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_figures_are_those_computed_by_hand() {
+        let ranks = [Some(1), Some(2), None, Some(4), Some(10)];
+        let hits = ranks.into_iter().enumerate().map(|(line, rank)| Hit { line, rank });
+        let report = report(hits.collect());
+        let recall: Vec<(usize, f64)> =
+            report.recall.iter().map(|recall| (recall.k, recall.recall)).collect();
+        assert_eq!(recall, [(1, 0.2), (3, 0.4), (5, 0.6), (10, 0.8)]);
+        assert!((report.mrr - (1.0 + 0.5 + 0.25 + 0.1) / 5.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_bad_line_is_named() {
+        let read = |lines: &str| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            fs_err::write(file.path(), lines).unwrap();
+            read_questions(file.path()).map_err(|error| {
+                error.to_string().replace(&file.path().display().to_string(), "FILE")
+            })
+        };
+        let good = "{\"question\":\"Who?\",\"source\":\"a/b.txt:3\",\"answer\":\"Anne\"}\n";
+        let question = &read(&format!("\n{good}")).unwrap()[0];
+        assert_eq!((question.line, question.source_line), (2, 3));
+        assert_eq!(question.source, "a/b.txt");
+        let refuses = |line: &str, part: &str| {
+            let error = read(&format!("{good}{line}")).unwrap_err();
+            assert!(error.starts_with("FILE, line 2: ") && error.contains(part), "{error}");
+        };
+        refuses("{", "EOF while parsing");
+        refuses(&good.replace("answer", "gold"), "unknown field `gold`");
+        refuses(&good.replace("Anne", " "), "an empty answer");
+        refuses(&good.replace(":3", ""), "expected a file and a line of it");
+        refuses(&good.replace(":3", ":0"), "expected a file and a line of it");
+        assert!(read("\n").unwrap_err().contains("holds no questions"));
+    }
+
+    #[test]
+    fn a_question_is_answered_by_the_passage_with_its_line() {
+        let question = Question {
+            line: 1,
+            question: String::new(),
+            source: "b.txt".to_owned(),
+            source_line: 5,
+            answer: "to the sea".to_owned(),
+        };
+        let found = |source: &str, first_line, last_line, text: &str| Found {
+            passage: crate::Passage {
+                source: source.to_owned(),
+                first_line,
+                last_line,
+                text: text.to_owned(),
+            },
+            score: 1.0,
+        };
+        let text = "She walked To the\nsea.";
+        assert!(question.is_answered_by(&found("a/b.txt", 1, 5, text)));
+        assert!(!question.is_answered_by(&found("a/b.txt", 1, 5, "She walked to the")));
+        assert!(!question.is_answered_by(&found("a/b.txt", 6, 9, text)));
+        assert!(!question.is_answered_by(&found("ab.txt", 1, 9, text)));
+    }
+}

@@ -1,0 +1,197 @@
+//! Which texts there are, and what is in them.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::RetrievalError;
+
+/// A text to index: a file, or one that the program has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    source: String,
+    origin: Origin,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Origin {
+    /// With its size, and whether somebody named it, so that it has to be text.
+    File {
+        path: PathBuf,
+        bytes: u64,
+        is_named: bool,
+    },
+    Given(String),
+}
+
+/// What reading a text comes to.
+pub(crate) enum Reading {
+    Text(String),
+    /// It has gone since it was found.
+    Gone,
+    /// It is left out, for this reason.
+    Skipped(String),
+}
+
+impl Text {
+    /// A text that is no file; passages of it are from `source`.
+    pub fn given(source: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { source: source.into(), origin: Origin::Given(text.into()) }
+    }
+
+    fn file(path: &Path, is_named: bool) -> Result<Self, RetrievalError> {
+        let bytes = fs_err::metadata(path)?.len();
+        let origin = Origin::File { path: path.to_owned(), bytes, is_named };
+        Ok(Self { source: path.display().to_string(), origin })
+    }
+
+    /// What passages call it: the file's path, as it was named.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Its size when it was found.
+    pub fn bytes(&self) -> u64 {
+        match &self.origin {
+            Origin::File { bytes, .. } => *bytes,
+            Origin::Given(text) => text.len() as u64,
+        }
+    }
+
+    pub(crate) fn read(&self) -> Result<Reading, RetrievalError> {
+        let (path, is_named) = match &self.origin {
+            Origin::Given(text) => return Ok(Reading::Text(text.clone())),
+            Origin::File { path, is_named, .. } => (path, *is_named),
+        };
+        let bytes = match read_text(path) {
+            Ok(bytes) => bytes,
+            Err(error) if is_named => return Err(error.into()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Reading::Gone),
+            Err(error) => return Ok(Reading::Skipped(error.to_string())),
+        };
+        match text_of(bytes) {
+            Ok(text) => Ok(Reading::Text(text)),
+            Err(reason) if is_named => Err(RetrievalError::NotText { path: path.clone(), reason }),
+            Err(reason) => Ok(Reading::Skipped(reason)),
+        }
+    }
+}
+
+/// Bytes that are looked at before the rest of a file is read.
+const START: u64 = 8 << 10;
+
+/// A file's bytes; only the first of them where a NUL among those shows that it is no text, so that a
+/// large binary file is not read for nothing.
+fn read_text(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = fs_err::File::open(path)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(START).read_to_end(&mut bytes)?;
+    if !bytes.contains(&0) {
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// UTF-8 without a byte order mark, or what is wrong with it. NUL is UTF-8, but in no text.
+fn text_of(bytes: Vec<u8>) -> Result<String, String> {
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        return Err(format!("a NUL byte at byte {at}"));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|error| format!("invalid UTF-8 at byte {}", error.utf8_error().valid_up_to()))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// The files that `paths` name and, below the folders among them, all that are not hidden, in the
+/// order of their names and each once. Nothing below `index` is among them, and no link to a folder
+/// is followed. A file of a folder that turns out to be no text is left out by
+/// [`update`](crate::update); one that is named has to be text.
+///
+/// # Errors
+/// [`RetrievalError::Missing`], [`RetrievalError::NoText`] where folders have no file, and
+/// [`RetrievalError::Io`].
+pub fn find_texts(paths: &[PathBuf], index: &Path) -> Result<Vec<Text>, RetrievalError> {
+    let index = fs_err::canonicalize(index).ok();
+    let mut texts = BTreeMap::new();
+    for path in paths {
+        if !path.exists() {
+            return Err(RetrievalError::Missing { path: path.clone() });
+        }
+        if path.is_dir() {
+            collect(path, index.as_deref(), &mut texts)?;
+        } else {
+            let text = Text::file(path, true)?;
+            texts.insert(text.source.clone(), text);
+        }
+    }
+    if texts.is_empty() && !paths.is_empty() {
+        let places: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(RetrievalError::NoText { places: places.join(", ") });
+    }
+    Ok(texts.into_values().collect())
+}
+
+fn collect(
+    folder: &Path,
+    index: Option<&Path>,
+    texts: &mut BTreeMap<String, Text>,
+) -> Result<(), RetrievalError> {
+    if index.is_some() && fs_err::canonicalize(folder).ok().as_deref() == index {
+        return Ok(());
+    }
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        // With `.` as the folder, `notes.txt` and not `./notes.txt`.
+        let path =
+            if folder == Path::new(".") { PathBuf::from(entry.file_name()) } else { entry.path() };
+        if entry.file_type()?.is_dir() {
+            collect(&path, index, texts)?;
+        } else if path.is_file() {
+            let text = Text::file(&path, false)?;
+            texts.entry(text.source.clone()).or_insert(text);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(texts: &[Text]) -> Vec<String> {
+        texts.iter().map(|text| text.source.replace('\\', "/")).collect()
+    }
+
+    #[test]
+    fn a_folder_is_its_files_without_the_hidden_and_the_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for name in ["b.txt", "a/c.md", ".git/config", "index/meta.json", ".hidden"] {
+            fs_err::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+            fs_err::write(root.join(name), "text").unwrap();
+        }
+        let paths = [root.to_owned(), root.join("b.txt")];
+        let texts = find_texts(&paths, &root.join("index")).unwrap();
+        let prefix = format!("{}/", root.display()).replace('\\', "/");
+        let names: Vec<String> =
+            sources(&texts).iter().map(|source| source.replace(&prefix, "")).collect();
+        assert_eq!(names, ["a/c.md", "b.txt"]);
+        assert_eq!(texts[0].bytes(), 4);
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_by_its_place() {
+        assert_eq!(text_of(b"ab\0".to_vec()).unwrap_err(), "a NUL byte at byte 2");
+        assert_eq!(text_of(b"abc\xff".to_vec()).unwrap_err(), "invalid UTF-8 at byte 3");
+        assert_eq!(text_of("\u{feff}é".as_bytes().to_vec()).unwrap(), "é");
+    }
+
+    #[test]
+    fn a_path_that_is_not_there_is_named() {
+        let error = find_texts(&[PathBuf::from("nowhere")], Path::new("index")).unwrap_err();
+        assert!(error.to_string().starts_with("nowhere does not exist"), "{error}");
+    }
+}
