@@ -27,7 +27,7 @@ pub(crate) struct TrainedModel {
 /// Where a model comes from.
 pub(crate) enum Origin {
     /// A checkpoint of a run.
-    Run { run: RunFolder, manifest: Manifest },
+    Run { run: RunFolder, manifest: Box<Manifest> },
     /// A model folder, of this machine or of the hub.
     Pretrained { source: ModelSource },
 }
@@ -85,7 +85,12 @@ impl TrainedModel {
         };
         eprintln!("model: {}, checkpoint of step {}", path.display(), manifest.step);
         let config = manifest.model.clone();
-        Ok(Self { origin: Origin::Run { run, manifest }, model, config, tokenizer })
+        Ok(Self {
+            origin: Origin::Run { run, manifest: Box::new(manifest) },
+            model,
+            config,
+            tokenizer,
+        })
     }
 
     fn load_pretrained(

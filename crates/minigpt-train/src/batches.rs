@@ -76,7 +76,7 @@ impl TokenBatch {
         })
     }
 
-    pub(crate) fn to_device(self, device: &Device) -> Self {
+    pub(crate) fn moved_to(self, device: &Device) -> Self {
         let [tokens, targets] = [self.tokens, self.targets].map(|ids| ids.to_device(device));
         Self { tokens, targets, ..self }
     }

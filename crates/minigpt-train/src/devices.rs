@@ -125,7 +125,7 @@ impl Member {
         let (sender, outputs) = channel();
         let run = move || {
             for (model, part) in received {
-                let step = || TrainStep::step(&model.fork(&device), part.to_device(&device));
+                let step = || TrainStep::step(&model.fork(&device), part.moved_to(&device));
                 if sender.send(guarded(step)).is_err() {
                     return;
                 }

@@ -367,8 +367,7 @@ mod tests {
     #[test]
     fn less_memory_gives_a_smaller_model_that_fits() {
         let of = |mebibytes: u64| {
-            let memory = Some(mebibytes << 20);
-            ground(&Device::flex()).largest(memory.unwrap(), f64::INFINITY).unwrap()
+            ground(&Device::flex()).largest(mebibytes << 20, f64::INFINITY).unwrap()
         };
         let sizes: Vec<usize> =
             [160, 300, 1000, 8000].map(|m| of(m).0.parameter_counts().total()).to_vec();

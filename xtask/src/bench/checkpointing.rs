@@ -77,8 +77,11 @@ fn point(figures: &Figures) -> (f64, f64) {
     (1e3 * figures.seconds_per_step, figures.peak_memory.unwrap_or(f64::NAN))
 }
 
+/// A name, and which of the figures it is.
+type Way = (&'static str, fn(&Depth) -> &Figures);
+
 fn draw(depths: &[Depth], path: &Path) -> Result<()> {
-    let ways: [(&str, fn(&Depth) -> &Figures); 2] = [
+    let ways: [Way; 2] = [
         ("everything kept", |depth| &depth.kept),
         ("blocks computed twice", |depth| &depth.recomputed),
     ];
