@@ -51,6 +51,7 @@ impl Precision {
     }
 
     /// For the kernels.
+    #[cfg(feature = "cpu")]
     pub(crate) fn of_kernels(self) -> minigpt_ops::Precision {
         match self {
             Self::F32 | Self::F16 => minigpt_ops::Precision::F32,
