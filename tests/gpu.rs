@@ -85,11 +85,15 @@ fn twenty_steps_a_generation_and_a_moved_checkpoint_equal_the_processors() {
     };
     assert_eq!(text("gpu:software"), text("cpu"));
 
-    // Without its last checkpoint the processor's run goes on from step 10 on the GPU.
-    fs_err::remove_dir_all(cpu.join("checkpoints/step-000020")).unwrap();
-    runs(&sandbox, "train --resume runs/cpu --device gpu:software");
-    assert_eq!(train_losses(&cpu).len(), 20);
+    // Without their last checkpoints the runs go on from step 10, each on the other's device.
+    for (run, device) in [(&gpu, "cpu"), (&cpu, "gpu:software")] {
+        fs_err::remove_dir_all(run.join("checkpoints/step-000020")).unwrap();
+        let name = run.file_name().unwrap().to_str().unwrap();
+        runs(&sandbox, &format!("train --resume runs/{name} --device {device}"));
+        assert_eq!(train_losses(run).len(), 20);
+    }
     runs(&sandbox, &format!("{RUN} --name straight --device cpu"));
+    assert_same_losses(&gpu, &sandbox.path("runs/straight"));
     assert_same_losses(&cpu, &sandbox.path("runs/straight"));
 }
 

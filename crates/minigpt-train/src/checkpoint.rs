@@ -288,8 +288,7 @@ impl SetWriter {
         mut manifest: Manifest,
         files: &[(&str, Vec<u8>)],
     ) -> Result<(), TrainError> {
-        let waited = self.done.wait_while(self.lock(), |state| state.pending.is_some());
-        drop(waited);
+        self.wait();
         self.check()?;
         let partial = self.folder.partial(manifest.step);
         if partial.exists() {
@@ -302,6 +301,11 @@ impl SetWriter {
         }
         self.lock().pending = Some(manifest);
         Ok(())
+    }
+
+    /// Waits until the set that was announced is written, or given up.
+    pub(crate) fn wait(&self) {
+        drop(self.done.wait_while(self.lock(), |state| state.pending.is_some()));
     }
 
     /// The error of a set that could not be written.

@@ -12,6 +12,7 @@ use burn::train::{
     TrainLoader, TrainingComponents, ValidLoader,
 };
 use minigpt_data::Tokenizer;
+use minigpt_model::has_kernels;
 use serde::Serialize;
 
 use crate::batches::TokenBatch;
@@ -106,8 +107,19 @@ impl SupervisedLearningStrategy<Trainee> for Engine {
         learner.fork(&self.devices.main);
         let save = |learner: &Learner<Trainee>, step: usize| {
             if let Some(checkpointer) = &mut checkpointer {
+                // The set is read on threads of its own. A GPU's weights and moments are read while it
+                // does nothing else: what it was told is done before, and the next step waits.
+                let main = self.devices.main.clone().inner();
+                let is_gpu = !has_kernels(&main);
+                if is_gpu && let Err(error) = main.sync() {
+                    return Err(TrainError::device(&error.to_string()));
+                }
                 checkpointer.checkpoint(learner, step, &event_store);
+                if is_gpu {
+                    self.sets.wait();
+                }
             }
+            Ok(())
         };
         let stop = || interrupter.should_stop();
         let outcome = guarded(|| self.steps(&mut learner, &train, &valid, save, stop));
@@ -126,7 +138,7 @@ impl Engine {
         learner: &mut Learner<Trainee>,
         train: &TrainLoader<Trainee>,
         valid: &ValidLoader<Trainee>,
-        mut save: impl FnMut(&Learner<Trainee>, usize),
+        mut save: impl FnMut(&Learner<Trainee>, usize) -> Result<(), TrainError>,
         stop: impl Fn() -> bool,
     ) -> Result<End, TrainError> {
         let team = Team::new(&self.devices);
@@ -135,7 +147,7 @@ impl Engine {
         if self.is_validation_left_out(first_step) {
             let validation = self.validate(learner, valid, &mut metrics, &stop)?;
             self.begin_set(validation, &metrics)?;
-            save(learner, first_step);
+            save(learner, first_step)?;
             if let Some(end) = self.end_of_validations(&stop) {
                 return Ok(end);
             }
@@ -155,7 +167,7 @@ impl Engine {
             };
             if is_due || end.is_some() || self.length.saves(step) {
                 self.begin_set(validation, &metrics)?;
-                save(learner, step);
+                save(learner, step)?;
             }
             if is_due {
                 draw_run(&self.run, &self.config, &self.progress.borrow().rows, &[Quantity::Loss])?;

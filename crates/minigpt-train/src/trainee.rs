@@ -193,8 +193,9 @@ pub(crate) fn take_step(
     (output.item, norm)
 }
 
-/// Scales all gradients by one factor so that their common norm is at most `limit`, and returns
-/// them with the norm before; both are of gradients divided by `scale`, `[1]` ([Pascanu et al., 2013](https://arxiv.org/abs/1211.5063)).
+/// Divides all gradients by `scale` and then by one factor more, so that their common norm is at most
+/// `limit`, and returns them with the norm between the two, `[1]`
+/// ([Pascanu et al., 2013](https://arxiv.org/abs/1211.5063)).
 ///
 /// burn's own clipping limits each tensor by itself. The norm stays on the device, so that the
 /// step need not wait for it.
