@@ -4,10 +4,10 @@
     with_peft.py write BASE ADAPTER PROMPT TOKENS   writes a random adapter first
 """
 
-import json
 import sys
 
 import torch
+from description import describe
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -34,13 +34,7 @@ def write(base, adapter):
 def read(base, adapter, prompt, tokens):
     tokenizer = AutoTokenizer.from_pretrained(base)
     model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter).eval()
-    inputs = tokenizer(prompt, return_tensors="pt")
-    with torch.no_grad():
-        logits = model(**inputs).logits[0]
-        written = model.generate(**inputs, max_new_tokens=tokens, do_sample=False)[0]
-    text = tokenizer.decode(written, skip_special_tokens=True)
-    ids = inputs["input_ids"][0].tolist()
-    json.dump({"ids": ids, "logits": logits.tolist(), "text": text}, sys.stdout)
+    describe(model, tokenizer, prompt, tokens)
 
 
 command, base, adapter, prompt, tokens = sys.argv[1:]

@@ -5,10 +5,10 @@
         writes a random GPT-2 with FOLDER's tokenizer to OUT, in several files, and reads that
 """
 
-import json
 import sys
 
 import torch
+from description import describe
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 
@@ -38,13 +38,7 @@ def write(folder, out):
 def read(folder, prompt, tokens):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
-    inputs = tokenizer(prompt, return_tensors="pt")
-    with torch.no_grad():
-        logits = model(**inputs).logits[0]
-        written = model.generate(**inputs, max_new_tokens=tokens, do_sample=False)[0]
-    text = tokenizer.decode(written, skip_special_tokens=True)
-    ids = inputs["input_ids"][0].tolist()
-    json.dump({"ids": ids, "logits": logits.tolist(), "text": text}, sys.stdout)
+    describe(model, tokenizer, prompt, tokens)
 
 
 command, *arguments = sys.argv[1:]

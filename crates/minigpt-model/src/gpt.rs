@@ -250,26 +250,13 @@ impl Gpt {
         targets: Tensor<2, Int>,
         smoothing: f64,
     ) -> SmoothedLoss {
-        self.class_loss_sum(self.wte.weight.val(), tokens, targets, smoothing)
-    }
-
-    /// As [`smoothed_loss_sum`](Self::smoothed_loss_sum) with `head`, `[classes, n_embd]`, in the place of
-    /// the token embedding: targets are numbers of classes, mostly one in a row, after its last token.
-    ///
-    /// # Panics
-    /// As [`hidden`](Self::hidden).
-    pub fn class_loss_sum(
-        &self,
-        head: Tensor<2>,
-        tokens: Tensor<2, Int>,
-        targets: Tensor<2, Int>,
-        smoothing: f64,
-    ) -> SmoothedLoss {
+        let head = self.wte.weight.val();
         self.loss_of_hidden(self.hidden(tokens), head, targets, smoothing)
     }
 
-    /// As [`class_loss_sum`](Self::class_loss_sum), of what [`hidden`](Self::hidden) gave, `[batch, time,
-    /// n_embd]`.
+    /// As [`smoothed_loss_sum`](Self::smoothed_loss_sum), of what [`hidden`](Self::hidden) gave, `[batch, time,
+    /// n_embd]`, with a `head` `[classes, n_embd]`: the token embedding, or another, whose targets are numbers of
+    /// classes, mostly one in a row, after its last token.
     pub fn loss_of_hidden(
         &self,
         hidden: Tensor<3>,

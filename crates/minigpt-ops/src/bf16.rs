@@ -9,6 +9,7 @@
 
 use std::arch::x86_64::*;
 
+use gemm::Parallelism;
 use rayon::prelude::*;
 
 use crate::matrix::{Matrix, Output};
@@ -49,7 +50,7 @@ impl Columns {
     /// # Panics
     ///
     /// Where the processor lacks the instructions.
-    pub(crate) fn new(matrix: Matrix, is_parallel: bool) -> Self {
+    pub(crate) fn new(matrix: Matrix, parallelism: Parallelism) -> Self {
         assert!(is_supported(), "the processor has no bf16 instructions");
         let (rows, columns) = (matrix.row_count(), matrix.column_count());
         let panel = rows.div_ceil(2) * COLUMNS;
@@ -58,10 +59,9 @@ impl Columns {
             // SAFETY: the processor has the instructions.
             unsafe { pack_columns::<COLUMNS>(matrix, index * COLUMNS, packed) }
         };
-        if is_parallel {
-            packed.par_chunks_mut(panel.max(1)).enumerate().for_each(pack);
-        } else {
-            packed.chunks_mut(panel.max(1)).enumerate().for_each(pack);
+        match parallelism {
+            Parallelism::None => packed.chunks_mut(panel.max(1)).enumerate().for_each(pack),
+            Parallelism::Rayon(_) => packed.par_chunks_mut(panel.max(1)).enumerate().for_each(pack),
         }
         Self { packed, rows, columns }
     }
@@ -73,7 +73,13 @@ impl Columns {
 /// # Panics
 ///
 /// Where the sizes do not fit together.
-pub(crate) fn product(a: Matrix, b: &Columns, c: &mut [f32], output: Output, is_parallel: bool) {
+pub(crate) fn product(
+    a: Matrix,
+    b: &Columns,
+    c: &mut [f32],
+    output: Output,
+    parallelism: Parallelism,
+) {
     let (m, n) = (a.row_count(), b.columns);
     assert_eq!(a.column_count(), b.rows, "inner dimensions differ");
     assert_eq!(c.len(), m * n, "the product has another size");
@@ -97,10 +103,9 @@ pub(crate) fn product(a: Matrix, b: &Columns, c: &mut [f32], output: Output, is_
             }
         }
     };
-    if is_parallel {
-        c.par_chunks_mut(block * n).enumerate().for_each(multiply);
-    } else {
-        c.chunks_mut(block * n).enumerate().for_each(multiply);
+    match parallelism {
+        Parallelism::None => c.chunks_mut(block * n).enumerate().for_each(multiply),
+        Parallelism::Rayon(_) => c.par_chunks_mut(block * n).enumerate().for_each(multiply),
     }
 }
 
@@ -125,13 +130,13 @@ fn multiply_rows<const PAIR: usize, const ROW: usize>(
                 pack_columns::<ROWS>(rest, panel * ROWS, &mut packed[..count * ROWS]);
             }
         }
-        let is_added = output == Output::Add || first > 0;
+        let output = if first > 0 { Output::Add } else { output };
         for (j, b) in b.packed.chunks_exact(pairs * COLUMNS).enumerate() {
             let b = &b.as_chunks::<COLUMNS>().0[first..first + count];
             let panels = panels.as_chunks::<{ ROWS * PAIRS }>().0;
             for (a, rows) in panels.iter().zip(c.chunks_mut(ROWS * n)) {
                 let rows = rows.chunks_exact_mut(n).map(|row| &mut row[j * COLUMNS..]);
-                tile::<PAIR, ROW>(a, b, rows, is_added);
+                tile::<PAIR, ROW>(a, b, rows, output);
             }
         }
     }
@@ -244,13 +249,16 @@ fn tile<'a, const PAIR: usize, const ROW: usize>(
     a: &[f32; ROWS * PAIRS],
     b: &[[f32; COLUMNS]],
     rows: impl Iterator<Item = &'a mut [f32]>,
-    is_added: bool,
+    output: Output,
 ) {
     let sums = sums::<PAIR, ROW>(a, b);
     // By reference: they would be moved through memory twice.
     for (row, sums) in rows.zip(&sums) {
         for (part, &sum) in row.chunks_mut(LANES).zip(sums) {
-            let sum = if is_added { _mm512_add_ps(load(part), sum) } else { sum };
+            let sum = match output {
+                Output::Replace => sum,
+                Output::Add => _mm512_add_ps(load(part), sum),
+            };
             store(_mm512_castps_si512(sum), part);
         }
     }
@@ -312,8 +320,11 @@ mod tests {
                         let mut expected = whole(m * n, 3);
                         let (mut parallel, mut here) = (expected.clone(), expected.clone());
                         f32_product(a, &Operand::F32(b), &mut expected, output);
-                        product(a, &Columns::new(b, true), &mut parallel, output, true);
-                        product(a, &Columns::new(b, false), &mut here, output, false);
+                        for (parallelism, c) in
+                            [(Parallelism::Rayon(0), &mut parallel), (Parallelism::None, &mut here)]
+                        {
+                            product(a, &Columns::new(b, parallelism), c, output, parallelism);
+                        }
                         assert_eq!(parallel, expected, "{m} x {k} x {n}");
                         assert_eq!(here, expected, "{m} x {k} x {n}");
                     }

@@ -160,19 +160,19 @@ pub(crate) enum Operand<'a> {
 impl<'a> Operand<'a> {
     /// Made on all threads of the current rayon pool.
     pub(crate) fn new(precision: Precision, matrix: Matrix<'a>) -> Self {
-        Self::made(precision, matrix, true)
+        Self::made(precision, matrix, Parallelism::Rayon(0))
     }
 
     /// Made on the calling thread alone.
     pub(crate) fn new_here(precision: Precision, matrix: Matrix<'a>) -> Self {
-        Self::made(precision, matrix, false)
+        Self::made(precision, matrix, Parallelism::None)
     }
 
     #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "nothing is packed"))]
-    fn made(precision: Precision, matrix: Matrix<'a>, is_parallel: bool) -> Self {
+    fn made(precision: Precision, matrix: Matrix<'a>, parallelism: Parallelism) -> Self {
         #[cfg(target_arch = "x86_64")]
         if precision == Precision::Bf16 && precision.is_native() {
-            return Self::Bf16(bf16::Columns::new(matrix, is_parallel));
+            return Self::Bf16(bf16::Columns::new(matrix, parallelism));
         }
         Self::F32(matrix)
     }
@@ -188,7 +188,7 @@ pub(crate) fn product(a: Matrix, b: &Operand, c: &mut [f32], output: Output) {
             gemm(1.0, a, *b, c, output, Parallelism::Rayon(0));
         }
         #[cfg(target_arch = "x86_64")]
-        Operand::Bf16(b) => bf16::product(a, b, c, output, true),
+        Operand::Bf16(b) => bf16::product(a, b, c, output, Parallelism::Rayon(0)),
     }
 }
 
@@ -199,7 +199,7 @@ pub(crate) fn product_here(a: Matrix, b: &Operand, c: &mut [f32], output: Output
             scaled_product_here(1.0, a, *b, MatrixMut::new(c, a.rows, b.columns), output);
         }
         #[cfg(target_arch = "x86_64")]
-        Operand::Bf16(b) => bf16::product(a, b, c, output, false),
+        Operand::Bf16(b) => bf16::product(a, b, c, output, Parallelism::None),
     }
 }
 

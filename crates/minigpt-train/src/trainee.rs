@@ -74,7 +74,8 @@ impl Trainee {
         targets: Tensor<2, Int>,
         smoothing: f64,
     ) -> SmoothedLoss {
-        self.transformer.class_loss_sum(self.head(), tokens, targets, smoothing)
+        let hidden = self.transformer.hidden(tokens);
+        self.transformer.loss_of_hidden(hidden, self.head(), targets, smoothing)
     }
 
     /// Cross-entropy in nats of a part of a batch, `[1]`, and the gradients of the objective over
