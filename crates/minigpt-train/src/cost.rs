@@ -29,7 +29,7 @@ pub struct Plan {
     pub memory: MemoryEstimate,
     /// Floating-point operations of all steps that are left, validations apart.
     pub operations: f64,
-    /// What a model that knows nothing loses per token: ln of the vocabulary.
+    /// What a model that knows nothing loses per token: ln of the vocabulary, or of the number of labels.
     pub first_loss: f64,
 }
 
@@ -44,10 +44,16 @@ impl Plan {
         let tokens_per_row = data.train.tokens_per_row(model.block_size);
         let tokens = length.total_steps as f64 * training.batch_size as f64 * tokens_per_row;
         let windows = training.batch_size.div_ceil(training.accumulation);
-        let memory = match training.gradient_checkpointing {
+        // What the work of the head is counted of: a classifier's has a row for each label.
+        let labels = config.finetune.as_ref().map_or(0, |finetune| finetune.labels.len());
+        let outputs = if labels == 0 { model.vocab_size } else { labels };
+        let by_outputs = GptConfig { vocab_size: outputs, ..model.clone() };
+        let estimate = |model| match training.gradient_checkpointing {
             true => MemoryEstimate::by_block(model, windows, device),
             false => MemoryEstimate::new(model, windows, device),
         };
+        let MemoryEstimate { activations, .. } = estimate(&by_outputs);
+        let memory = MemoryEstimate { activations, ..estimate(model) };
         let parameters = model.parameter_counts();
         let trained = config.lora().map_or(parameters.total(), |lora| lora.parameters(model));
         Ok(Self {
@@ -58,8 +64,8 @@ impl Plan {
             steps_taken: 0,
             trained,
             memory: memory.of_trained(trained, model),
-            operations: tokens * operations_per_token(model),
-            first_loss: (model.vocab_size as f64).ln(),
+            operations: tokens * operations_per_token(&by_outputs),
+            first_loss: (outputs as f64).ln(),
         })
     }
 
@@ -185,4 +191,59 @@ fn kept_by_block(model: &GptConfig, device: &Device) -> u128 {
     let size = |n: usize| n as u128;
     let maps = kept.maps * size(model.n_head) * size(model.block_size);
     maps + kept.residual * size(model.n_embd) + kept.inner * size(model.n_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use minigpt_data::{LabelledText, Source, TokenRows, Tokenizer, TokenizerSpec, TooLong};
+
+    use super::*;
+    use crate::config::DataConfig;
+    use crate::finetune::{FinetuneConfig, FinetuneTask};
+
+    #[test]
+    fn a_classifier_has_the_work_of_its_own_head() {
+        let tokenizer = Tokenizer::bytes().unwrap();
+        let text = |text: &str, label: &str| LabelledText {
+            line: 1,
+            text: text.to_owned(),
+            label: label.to_owned(),
+        };
+        let texts = [text("fine", "good"), text("dull", "bad")];
+        let labels = ["good", "bad"].map(str::to_owned).to_vec();
+        let rows = TokenRows::of_labelled(
+            &tokenizer,
+            &texts,
+            &labels,
+            Path::new(""),
+            16,
+            TooLong::Refused,
+        )
+        .unwrap();
+        let data = TokenData { tokenizer, train: rows.clone().into(), valid: rows.into() };
+        let model = GptConfig { block_size: 16, ..GptConfig::tiny(257) };
+        let plan = |labels| {
+            let finetune = FinetuneConfig {
+                labels,
+                ..FinetuneConfig::new(String::new(), FinetuneTask::Classify)
+            };
+            let config = RunConfig::finetuning(
+                model.clone(),
+                DataConfig::new(Source::Embedded, TokenizerSpec::Byte),
+                finetune,
+            );
+            Plan::new(&config, &data, &Device::flex()).unwrap()
+        };
+        let (words, classes) = (plan(Vec::new()), plan(labels));
+        assert_eq!(classes.first_loss, 2f64.ln());
+        // Both texts are five tokens with their end; a step of 16 rows is all there is of a pass.
+        let tokens = (classes.length.total_steps * 16 * 5) as f64;
+        let rows_of_head = (257 - 2) * model.n_embd;
+        let difference = words.operations - classes.operations;
+        assert!((difference - 6.0 * tokens * rows_of_head as f64).abs() < 1.0, "{difference}");
+        assert!(classes.memory.activations < words.memory.activations);
+        assert_eq!(classes.memory.state, words.memory.state);
+    }
 }
