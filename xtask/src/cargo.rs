@@ -9,6 +9,14 @@ use anyhow::{Context, Result, ensure};
 pub(crate) fn cargo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(args);
+    // `cargo run` tells this program which package it is. ring's build script looks at that, and would have
+    // it and all above it built again after each build that was not started from here.
+    for (name, _) in std::env::vars_os() {
+        let is_of = |prefix| name.as_encoded_bytes().starts_with(prefix);
+        if is_of(b"CARGO_PKG_".as_slice()) || is_of(b"CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
