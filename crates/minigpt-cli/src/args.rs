@@ -88,7 +88,7 @@ pub(crate) enum Command {
   minigpt train --data notes.txt --name notes    your own text
   minigpt train --data \"books/*.txt.gz\" --tokenizer char
   minigpt train --preset wikitext2               the article's experiment, from the hub
-  minigpt train --preset wikitext2 --data wikitext-2 --max-steps 300
+  minigpt train --preset wikitext2-hour --data wikitext-2
   minigpt train --set optimizer.kind=muon --set training.ema_decay=0.999
   minigpt train --precision auto                 faster where the processor has bf16
   minigpt train --dry-run --model gpt2           what it would cost
@@ -98,8 +98,8 @@ pub(crate) enum Command {
 Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM."
 )]
 pub(crate) struct TrainArgs {
-    /// Where every setting starts from: austen, tiny, shakespeare-char, tinystories, wikitext2 or
-    /// wikitext103
+    /// Where every setting starts from: austen, tiny, shakespeare-char, tinystories, wikitext2,
+    /// wikitext2-hour or wikitext103
     #[arg(long, default_value = "austen")]
     pub(crate) preset: String,
     /// `embedded`, a file (text, .jsonl, .parquet; also .gz, .xz, .zst), a folder or a quoted pattern
