@@ -2,6 +2,7 @@
 
 mod checkpointing;
 mod engine;
+mod launches;
 mod plot;
 mod program;
 mod shapes;
@@ -46,6 +47,8 @@ enum Part {
     Engine(engine::Engine),
     /// Memory against time of gradient checkpointing, for models of 4 to 48 layers
     Checkpointing(checkpointing::Checkpointing),
+    /// Kernels that a training step launches on a GPU
+    Launches(launches::Launches),
 }
 
 /// All that a benchmark found.
@@ -75,6 +78,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     match &bench.part {
         Some(Part::Engine(engine)) => engine::run(engine),
         Some(Part::Checkpointing(bench)) => checkpointing::run(bench),
+        Some(Part::Launches(bench)) => launches::run(bench),
         None => all(bench),
     }
 }

@@ -1,0 +1,91 @@
+//! How many kernels a training step launches on a GPU, by the log of burn's runtime.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::{PROGRAM, quietly};
+
+#[derive(Args)]
+pub(crate) struct Launches {
+    /// The adapter, as `minigpt --device` takes it
+    #[arg(long, default_value = "gpu:software")]
+    device: String,
+    /// Steps to take: the first ones try kernels out, the last two must be alike
+    #[arg(long, default_value_t = 6)]
+    steps: usize,
+    /// More arguments for `minigpt bench`, as --vocab
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+/// Small, for a driver on the processor; what is launched depends on the layers, and for the loss on the
+/// tokens times the vocabulary.
+const SHAPE: [&str; 6] = ["--vocab", "4096", "--context", "32", "--batch", "2"];
+
+/// Where the runtime looks for its settings: the folder it is started in.
+const SETTINGS: (&str, &str) =
+    ("cubecl.toml", "[profiling.logger]\nlevel = \"minimal\"\nfile = \"launches.log\"\n");
+
+pub(crate) fn run(bench: &Launches) -> Result<()> {
+    let folder = std::env::temp_dir().join(format!("minigpt-launches-{}", std::process::id()));
+    fs_err::create_dir_all(&folder)?;
+    fs_err::write(folder.join(SETTINGS.0), SETTINGS.1)?;
+    let mut command = Command::new(PROGRAM);
+    command.args(["bench", "--json", "--device", &bench.device]).args(SHAPE);
+    command.args(["--steps", &bench.steps.to_string()]).args(&bench.args).current_dir(&folder);
+    let log = quietly(&mut command)
+        .and_then(|_| Ok(fs_err::read_to_string(folder.join("launches.log"))?));
+    fs_err::remove_dir_all(&folder)?;
+    let log = log?;
+    let launches: Vec<&str> = log.lines().filter_map(kernel).collect();
+    let step = last_period(&launches).context("no two steps are alike: take more --steps")?;
+    let mut kernels: BTreeMap<&str, usize> = BTreeMap::new();
+    for kernel in step {
+        *kernels.entry(kernel.rsplit_once('_').map_or(kernel, |(name, _)| name)).or_default() += 1;
+    }
+    let mut kernels: Vec<_> = kernels.into_iter().collect();
+    kernels.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    println!("{} launches a step", step.len());
+    for (kernel, count) in kernels {
+        println!("{count:6} {kernel}");
+    }
+    Ok(())
+}
+
+/// The name in a line of the log, as `MatmulEntry_1f`: what it does, and a hash of the variant.
+fn kernel(line: &str) -> Option<&str> {
+    line.strip_prefix("Executing ").map(|name| name.split(" | ").next().unwrap_or(name))
+}
+
+/// The shortest end that stands there twice and is long enough for a step.
+fn last_period<'a, 'b>(launches: &'b [&'a str]) -> Option<&'b [&'a str]> {
+    const SHORTEST: usize = 50;
+    (SHORTEST..=launches.len() / 2).find_map(|length| {
+        let (before, last) = launches.split_at(launches.len() - length);
+        before.ends_with(last).then_some(last)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_step_is_found_after_others() {
+        let step: Vec<String> = (0..60).map(|number| format!("k{}", number % 7)).collect();
+        let step: Vec<&str> = step.iter().map(String::as_str).chain(["end"]).collect();
+        let launches = [vec!["tried"; 30], step.clone(), step.clone()].concat();
+        assert_eq!(last_period(&launches), Some(&step[..]));
+        assert_eq!(last_period(&launches[..90]), None);
+    }
+
+    #[test]
+    fn a_name_is_read_from_a_line() {
+        assert_eq!(kernel("Executing MatmulEntry_1f"), Some("MatmulEntry_1f"));
+        assert_eq!(kernel("Executing KernelBinop | MulOp_52"), Some("KernelBinop"));
+        assert_eq!(kernel("| 2ms | Sum"), None);
+    }
+}
