@@ -229,11 +229,12 @@ mod tests {
                 labels,
                 ..FinetuneConfig::new(String::new(), FinetuneTask::Classify)
             };
-            let config = RunConfig::finetuning(
+            let mut config = RunConfig::finetuning(
                 model.clone(),
                 DataConfig::new(Source::Embedded, TokenizerSpec::Byte),
                 finetune,
             );
+            config.sample.prompt = "fine".to_owned();
             Plan::new(&config, &data, &Device::flex()).unwrap()
         };
         let (words, classes) = (plan(Vec::new()), plan(labels));
