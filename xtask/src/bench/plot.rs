@@ -105,6 +105,8 @@ pub(crate) fn chart(area: &Area<'_>, x_name: &str, y_name: &str, lines: &[Line])
         .axis_desc_style((FONT, 20))
         .light_line_style(TRANSPARENT)
         .bold_line_style(BLACK.mix(0.12))
+        // Few enough for the widest, 50000.
+        .x_labels(6)
         .x_label_formatter(&|x| format!("{x:.0}"))
         .y_label_formatter(&|y| format!("{y:.0}"))
         .draw()?;
