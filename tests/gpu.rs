@@ -1,12 +1,18 @@
 //! The wgpu path against the processor, on a software adapter: the commands that users type.
 
+use std::cell::RefCell;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, DeviceKind, Gradients, Int, Tensor, TensorData};
+use minigpt_data::TokenStore;
 use minigpt_model::{Decoder, Gpt, GptConfig, IGNORE_INDEX};
-use minigpt_train::{Split, record_attention};
+use minigpt_train::{
+    DataConfig, Environment, Interrupter, RunConfig, Split, TokenData, TrainEvent,
+    record_attention, train,
+};
 
 use crate::support::{Sandbox, losses, prose, train_losses};
 
@@ -227,5 +233,58 @@ fn gradients_by_block_are_those_of_a_pass_that_keeps_everything() {
     model.backward_by_block(ids(7), objective, |part| parts.push(part));
     for (by_block, kept) in found(&parts).iter().zip(&kept) {
         assert_close(by_block, kept, 1e-4);
+    }
+}
+
+#[test]
+fn the_memory_of_three_hundred_steps_does_not_grow() {
+    let Some(gpu) = gpu() else { return };
+    let sandbox = Sandbox::new();
+    let text = sandbox.write("prose.txt", prose());
+    let mut config = RunConfig::tiny();
+    let [source, tokenizer] = [text.to_str().unwrap(), "bpe:300"];
+    config.data = DataConfig::new(source.parse().unwrap(), tokenizer.parse().unwrap());
+    config.model = GptConfig::new(300, 8, 1, 2, 16);
+    config.training.batch_size = 2;
+    config.training.max_steps = Some(300);
+    config.training.eval_every = Some(300);
+    config.training.save_every = Some(100);
+    config.sample.max_tokens = 2;
+    let documents = config.data.open(&mut |_| ()).unwrap();
+    let store = TokenStore::prepare(
+        &sandbox.path("cache"),
+        &documents,
+        &config.data.tokenizer,
+        &mut |_| (),
+    );
+    let environment = Environment {
+        minigpt: String::new(),
+        burn: String::new(),
+        git_revision: None,
+        device: DRIVER.to_owned(),
+        platform: String::new(),
+        command: Vec::new(),
+    };
+
+    let usages = Rc::new(RefCell::new(Vec::new()));
+    let (device, seen) = (gpu.clone(), usages.clone());
+    let observer = Box::new(move |event| {
+        if let TrainEvent::Step(_) = event {
+            device.sync().unwrap();
+            let usage = device.memory_pool_usage().unwrap();
+            seen.borrow_mut().push([usage.bytes_in_use, usage.bytes_reserved]);
+        }
+    });
+    let data = TokenData::from(&store.unwrap());
+    let run = sandbox.path("run");
+    train(&run, &config, &environment, data, &*gpu, Interrupter::new(), observer).unwrap();
+
+    let usages = usages.borrow();
+    assert_eq!(usages.len(), 300);
+    for (what, at) in [("in use", 0), ("reserved", 1)] {
+        let largest = |steps: &[[u64; 2]]| steps.iter().map(|usage| usage[at]).max().unwrap();
+        let (early, late) = (largest(&usages[..100]), largest(&usages[200..]));
+        eprintln!("memory {what}: {early} bytes in steps 1 to 100, {late} in steps 201 to 300");
+        assert!(early > 0 && late <= early, "memory {what} grew from {early} to {late} bytes");
     }
 }

@@ -19,3 +19,4 @@ mod plan;
 mod readme;
 mod retrieval;
 mod support;
+mod workers;

@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// List the devices that can train
     Devices(DevicesArgs),
+    /// Lend a device to runs that other machines start
+    Worker(WorkerArgs),
 }
 
 #[derive(Args, Debug)]
@@ -93,6 +95,7 @@ pub(crate) enum Command {
   minigpt train --precision auto                 faster where the processor has bf16
   minigpt train --dry-run --model gpt2           what it would cost
   minigpt train --devices gpu:0,gpu:1            half of each batch on each
+  minigpt train --devices gpu,remote:den:7000    and on other machines, see `minigpt worker`
   minigpt train --resume runs/notes              go on where it stopped
 
 Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM."
@@ -123,7 +126,8 @@ pub(crate) struct TrainArgs {
     pub(crate) recipe: RecipeArgs,
     #[command(flatten)]
     pub(crate) session: SessionArgs,
-    /// Share each batch among several devices, as gpu:0,gpu:1: the first keeps the weights and validates
+    /// Share each batch among several devices, as gpu:0,gpu:1 or gpu,remote:HOST:PORT: the first keeps the
+    /// weights and validates
     #[arg(long, value_name = "DEVICES", value_delimiter = ',', conflicts_with = "device")]
     pub(crate) devices: Vec<DeviceChoice>,
     /// Continue this run folder from its last checkpoint, exactly; only --device, --devices, --cache, --dry-run,
@@ -183,7 +187,7 @@ pub(crate) struct RecipeArgs {
 /// Where a run computes, and how it is shown.
 #[derive(Args, Debug)]
 pub(crate) struct SessionArgs {
-    /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
+    /// auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software or remote:HOST:PORT
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
     /// What matrix products are computed in: f32, bf16, f16, or auto: 16 bits where the device has them
@@ -293,6 +297,25 @@ pub(crate) struct DevicesArgs {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
+  minigpt worker                                          for runs on this machine
+  MINIGPT_TOKEN=secret minigpt worker --listen 0.0.0.0:7000
+  MINIGPT_TOKEN=secret minigpt train --devices gpu,remote:den:7000     there, to use it
+
+Nothing is encrypted: across a network that is not yours, through a tunnel only.")]
+pub(crate) struct WorkerArgs {
+    /// Address to listen at; with port 0, at a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7000")]
+    pub(crate) listen: String,
+    /// Secret that a run must know; it takes its own from the same variable
+    #[arg(long, env = "MINIGPT_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// What is lent: auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
+    #[arg(long, default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
   minigpt bench                                  the article's model, 50257 ids
   minigpt bench --vocab 4096 --context 256 --batch 8
   minigpt bench --decode                         tokens a second, one text")]
@@ -330,7 +353,7 @@ pub(crate) struct BenchArgs {
     /// Time writing instead: as many tokens as the context has positions
     #[arg(long)]
     pub(crate) decode: bool,
-    /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
+    /// auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software or remote:HOST:PORT
     #[arg(long, default_value = "cpu")]
     pub(crate) device: DeviceChoice,
     /// Print a JSON object

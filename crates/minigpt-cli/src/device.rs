@@ -2,6 +2,8 @@
 
 #[cfg_attr(not(feature = "gpu"), path = "device/no_gpu.rs")]
 mod gpu;
+#[cfg_attr(not(feature = "remote"), path = "device/no_remote.rs")]
+mod remote;
 #[cfg(test)]
 mod tests;
 
@@ -12,10 +14,10 @@ use burn::tensor::Device;
 use minigpt_train::Devices;
 use serde::Serialize;
 
-use crate::output::say;
+pub(crate) use remote::serve;
 
 /// What `--device` asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DeviceChoice {
     /// A real GPU where there is one, else the processor.
     Auto,
@@ -27,6 +29,8 @@ pub(crate) enum DeviceChoice {
     GpuNumber(usize),
     /// An adapter that is no GPU: a driver that computes on the processor.
     GpuSoftware,
+    /// What a `minigpt worker` at that address lends.
+    Remote(String),
 }
 
 impl FromStr for DeviceChoice {
@@ -41,9 +45,16 @@ impl FromStr for DeviceChoice {
             Some(("gpu", number)) if number.parse::<usize>().is_ok() => {
                 Ok(Self::GpuNumber(number.parse().unwrap_or_default()))
             }
-            _ => Err("expected auto, cpu, gpu, gpu:N or gpu:software".to_owned()),
+            Some(("remote", address)) if has_port(address) => Ok(Self::Remote(address.to_owned())),
+            _ => Err("expected auto, cpu, gpu, gpu:N, gpu:software or remote:HOST:PORT".to_owned()),
         }
     }
+}
+
+fn has_port(address: &str) -> bool {
+    address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 /// What an adapter is, the best first.
@@ -91,9 +102,9 @@ pub(crate) struct Chosen {
 
 impl DeviceChoice {
     /// Finds and starts the device.
-    pub(crate) fn resolve(self) -> Result<Chosen> {
+    pub(crate) fn resolve(&self) -> Result<Chosen> {
         let adapters = match self {
-            Self::Cpu => Vec::new(),
+            Self::Cpu | Self::Remote(_) => Vec::new(),
             _ => adapters(),
         };
         match self {
@@ -103,7 +114,7 @@ impl DeviceChoice {
                 Some(adapter) => start(adapter, "the best GPU found"),
                 None => bail!("--device gpu: {}; use --device cpu", gpu::WHY_NONE),
             },
-            Self::GpuNumber(number) => match adapters.get(number) {
+            Self::GpuNumber(number) => match adapters.get(*number) {
                 Some(adapter) => start(adapter, "as asked"),
                 None => bail!(
                     "--device gpu:{number}: found {} adapters, see `minigpt devices`; or use --device cpu",
@@ -114,6 +125,10 @@ impl DeviceChoice {
                 Some(adapter) => start(adapter, "as asked"),
                 None => bail!("--device gpu:software: no software driver found; use --device cpu"),
             },
+            Self::Remote(address) => Ok(Chosen {
+                device: remote::connect(address)?,
+                description: format!("the worker at {address} (as asked)"),
+            }),
         }
     }
 }
@@ -175,9 +190,6 @@ fn auto(best: Option<&Adapter>) -> Chosen {
 
 fn start(adapter: &Adapter, why: &str) -> Result<Chosen> {
     let device = gpu::start(adapter)?;
-    say(
-        "gpu: kernels are compiled and tuned as they are first used; the first steps take seconds on a card, a minute or more in software",
-    );
     let kind = match adapter.kind {
         Kind::Discrete | Kind::Integrated | Kind::Virtual => "",
         Kind::Software => "software, ",

@@ -76,6 +76,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Plot(args) => commands::plot::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Devices(args) => commands::devices::run(&args),
+        Command::Worker(args) => commands::worker::run(&args),
     }
 }
 

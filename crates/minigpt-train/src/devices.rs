@@ -66,15 +66,15 @@ impl From<&Devices> for Devices {
 /// Steps over all devices of a run, each but the first with a thread of its own: what a device keeps by
 /// thread would grow with threads that come and go.
 pub(crate) struct Team {
-    main: Device,
     members: Vec<Member>,
 }
 
 impl Team {
     /// Of devices that differentiate.
     pub(crate) fn new(devices: &Devices) -> Self {
-        let members = devices.others.iter().cloned().map(Member::start).collect();
-        Self { main: devices.main.clone().inner(), members }
+        let main = devices.main.clone().inner();
+        let others = devices.others.iter().cloned();
+        Self { members: others.map(|device| Member::start(device, main.clone())).collect() }
     }
 
     /// Forward and backward pass of a batch. Each device has a part of it, all of them divide by the
@@ -104,10 +104,12 @@ impl Team {
         sum.accumulate(model, grads);
         let StepLoss { mut nats, predicted } = item;
         // In the order of the devices, so that the sum is the same each time.
-        for member in busy {
-            let TrainOutput { grads, item } = member.finish()?;
-            sum.accumulate(model, grads.to_device(&self.main, model));
-            nats = nats + item.nats.to_device(&self.main);
+        let count = 1 + self.members.len();
+        for (index, member) in busy.into_iter().enumerate() {
+            let TrainOutput { grads, item } =
+                member.finish().map_err(|error| error.of_device(index + 2, count))?;
+            sum.accumulate(model, grads);
+            nats = nats + item.nats;
         }
         Ok(TrainOutput { grads: sum.grads(), item: StepLoss { nats, predicted } })
     }
@@ -120,12 +122,18 @@ struct Member {
 }
 
 impl Member {
-    fn start(device: Device) -> Self {
+    /// On `device`; what comes of a step goes to `main`.
+    fn start(device: Device, main: Device) -> Self {
         let (work, received) = channel::<(Trainee, TokenBatch)>();
         let (sender, outputs) = channel();
         let run = move || {
             for (model, part) in received {
-                let step = || TrainStep::step(&model.fork(&device), part.moved_to(&device));
+                let step = || {
+                    let TrainOutput { grads, item } =
+                        TrainStep::step(&model.clone().fork(&device), part.moved_to(&device));
+                    let item = StepLoss { nats: item.nats.to_device(&main), ..item };
+                    TrainOutput { grads: grads.to_device(&main, &model), item }
+                };
                 if sender.send(guarded(step)).is_err() {
                     return;
                 }

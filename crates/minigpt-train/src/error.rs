@@ -367,4 +367,14 @@ impl TrainError {
             false => Self::Device { reason },
         }
     }
+
+    /// The same, of one device among several, counted from 1 as they were named.
+    pub(crate) fn of_device(self, number: usize, count: usize) -> Self {
+        let named = |reason| format!("number {number} of {count}: {reason}");
+        match self {
+            Self::Device { reason } => Self::Device { reason: named(reason) },
+            Self::DeviceMemory { reason } => Self::DeviceMemory { reason: named(reason) },
+            other => other,
+        }
+    }
 }

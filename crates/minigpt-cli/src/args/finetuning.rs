@@ -99,7 +99,7 @@ pub(crate) struct ClassifyArgs {
     /// Texts that go through the model together
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) batch_size: u32,
-    /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
+    /// auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software or remote:HOST:PORT
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
     /// Print a JSON object per text, with every label's probability

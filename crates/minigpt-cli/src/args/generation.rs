@@ -16,7 +16,7 @@ pub(crate) struct ModelArgs {
     /// A LoRA adapter of the model, in PEFT's layout, which is merged into it
     #[arg(long, value_name = "FOLDER")]
     pub(crate) adapter: Option<PathBuf>,
-    /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
+    /// auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software or remote:HOST:PORT
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
 }

@@ -44,7 +44,7 @@ pub(crate) struct PlanArgs {
     /// How long to measure, about
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = quantity::duration)]
     pub(crate) measure: Duration,
-    /// auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
+    /// auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software or remote:HOST:PORT
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
     /// Print a JSON object

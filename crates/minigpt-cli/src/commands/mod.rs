@@ -16,3 +16,4 @@ pub(crate) mod plan;
 pub(crate) mod plot;
 pub(crate) mod repl;
 pub(crate) mod train;
+pub(crate) mod worker;

@@ -23,11 +23,13 @@ fn the_words_of_the_command_line() {
         ("gpu", DeviceChoice::Gpu),
         ("gpu:2", DeviceChoice::GpuNumber(2)),
         ("gpu:software", DeviceChoice::GpuSoftware),
+        ("remote:den:7000", DeviceChoice::Remote("den:7000".to_owned())),
+        ("remote:[::1]:7000", DeviceChoice::Remote("[::1]:7000".to_owned())),
     ];
     for (text, choice) in choices {
         assert_eq!(text.parse(), Ok(choice));
     }
-    for text in ["", "cuda", "gpu:", "gpu:-1", "cpu:0"] {
+    for text in ["", "cuda", "gpu:", "gpu:-1", "cpu:0", "remote:", "remote:den", "remote::7000"] {
         assert!(text.parse::<DeviceChoice>().is_err(), "{text}");
     }
 }

@@ -81,6 +81,7 @@ fn a_device_that_fails_is_reported_and_the_others_go_on() {
     let bad = TokenBatch { tokens: unknown, ..good.clone() };
     let error = team.step(&model, bad).map(|_| ()).unwrap_err();
     assert!(matches!(error, TrainError::Device { .. }), "{error}");
+    assert!(error.to_string().starts_with("the device failed: number 2 of 2: "), "{error}");
     assert!(team.step(&model, good).is_ok());
 }
 

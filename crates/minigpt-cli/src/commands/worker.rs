@@ -1,0 +1,18 @@
+//! `minigpt worker`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::args::WorkerArgs;
+use crate::device::serve;
+use crate::output::say;
+use crate::signals::Signals;
+
+pub(crate) fn run(args: &WorkerArgs) -> Result<ExitCode> {
+    let signals = Signals::listen()?;
+    let chosen = args.device.resolve()?;
+    say(format_args!("device: {}", chosen.description));
+    serve(chosen.device, &args.listen, args.token.as_deref(), &signals)?;
+    Ok(signals.exit_code().map_or(ExitCode::SUCCESS, ExitCode::from))
+}

@@ -1,0 +1,21 @@
+//! In place of other machines, where the program was built without them.
+
+use anyhow::{Result, bail};
+use burn::tensor::Device;
+
+use crate::signals::Signals;
+
+const WHY_NONE: &str = "this minigpt was built without the remote feature";
+
+pub(super) fn connect(address: &str) -> Result<Device> {
+    bail!("remote:{address}: {WHY_NONE}")
+}
+
+pub(crate) fn serve(
+    _device: Device,
+    address: &str,
+    _token: Option<&str>,
+    _signals: &Signals,
+) -> Result<()> {
+    bail!("--listen {address}: {WHY_NONE}")
+}
