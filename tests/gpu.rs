@@ -285,6 +285,8 @@ fn the_memory_of_three_hundred_steps_does_not_grow() {
         let largest = |steps: &[[u64; 2]]| steps.iter().map(|usage| usage[at]).max().unwrap();
         let (early, late) = (largest(&usages[..100]), largest(&usages[200..]));
         eprintln!("memory {what}: {early} bytes in steps 1 to 100, {late} in steps 201 to 300");
-        assert!(early > 0 && late <= early, "memory {what} grew from {early} to {late} bytes");
+        // Where in a step it is read varies by a buffer or two, and with it what the pool takes ahead.
+        let slack = early / 100;
+        assert!(early > 0 && late <= early + slack, "memory {what} grew from {early} to {late}");
     }
 }

@@ -46,6 +46,26 @@ impl<'a> Matrix<'a> {
         Self { data, rows: rows.len(), ..self }
     }
 
+    /// Row `i` of a matrix that is not transposed.
+    #[inline(always)]
+    pub(crate) fn row(self, i: usize) -> &'a [f32] {
+        &self.data[i * self.row_stride..][..self.columns]
+    }
+
+    pub(crate) fn transposed(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+}
+
+/// What packing needs to know.
+#[cfg(target_arch = "x86_64")]
+impl Matrix<'_> {
     /// Up to `count` rows from `first` on, of a matrix that may be transposed.
     pub(crate) fn rows_at(self, first: usize, count: usize) -> Self {
         self.transposed().columns_at(first, count).transposed()
@@ -56,12 +76,6 @@ impl<'a> Matrix<'a> {
         assert!(first <= self.columns, "no such columns");
         let data = self.data.get(first * self.column_stride..).unwrap_or_default();
         Self { data, columns: count.min(self.columns - first), ..self }
-    }
-
-    /// Row `i` of a matrix that is not transposed.
-    #[inline(always)]
-    pub(crate) fn row(self, i: usize) -> &'a [f32] {
-        &self.data[i * self.row_stride..][..self.columns]
     }
 
     pub(crate) fn row_count(self) -> usize {
@@ -75,16 +89,6 @@ impl<'a> Matrix<'a> {
     /// True where the elements of a row are adjacent.
     pub(crate) fn is_row_major(self) -> bool {
         self.column_stride == 1
-    }
-
-    pub(crate) fn transposed(self) -> Self {
-        Self {
-            rows: self.columns,
-            columns: self.rows,
-            row_stride: self.column_stride,
-            column_stride: self.row_stride,
-            ..self
-        }
     }
 }
 

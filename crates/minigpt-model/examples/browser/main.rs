@@ -50,6 +50,18 @@ mod page {
     use minigpt_model::Draw;
     use wasm_bindgen::prelude::*;
 
+    #[wasm_bindgen]
+    extern "C" {
+        #[wasm_bindgen(js_namespace = console, js_name = error)]
+        fn log(message: &str);
+    }
+
+    /// A browser shows no panic by itself.
+    #[wasm_bindgen(start)]
+    fn log_panics() {
+        std::panic::set_hook(Box::new(|info| log(&info.to_string())));
+    }
+
     /// A model in the GPU's memory.
     #[wasm_bindgen]
     pub struct Model(Gpt);
