@@ -359,7 +359,11 @@ impl TrainError {
     pub(crate) fn device(message: &str) -> Self {
         let said = message.lines().map(str::trim);
         let said = said.take_while(|line| !line.to_lowercase().starts_with("backtrace"));
-        let reason = said.collect::<Vec<_>>().join(" ");
+        let said = said.collect::<Vec<_>>().join(" ");
+        // What failed first stands last, after all that could not be done because of it.
+        let root =
+            said.rsplit("Caused by:").map(without_backtraces).find(|cause| !cause.is_empty());
+        let reason = root.unwrap_or_default().to_owned();
         let is_memory = ["allocat", "out of memory", "out-of-memory", "out of device memory"];
         let lower = reason.to_lowercase();
         match is_memory.iter().any(|words| lower.contains(words)) {
@@ -377,4 +381,9 @@ impl TrainError {
             other => other,
         }
     }
+}
+
+/// The words before those that burn has for a backtrace that was not taken.
+fn without_backtraces(cause: &str) -> &str {
+    cause.split("No backtrace available").next().unwrap_or_default().trim()
 }

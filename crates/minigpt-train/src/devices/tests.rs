@@ -89,6 +89,12 @@ fn a_device_that_fails_is_reported_and_the_others_go_on() {
 fn messages_are_a_line_and_say_whether_memory_is_short() {
     let lost = TrainError::device("the device was lost\n  by its driver\nBacktrace\n  0: main");
     assert!(lost.to_string().starts_with("the device failed: the device was lost by its driver; "));
+    let chain = TrainError::device(
+        "it failed\nCaused by:\n  skipped `ElemwiseFuse`\nCaused by:\n  can't allocate buffer of size: 9\n  No \
+         backtrace available\nAsked at:\n  No backtrace available\n",
+    );
+    let expected = "the device has not enough memory: can't allocate buffer of size: 9; lower ";
+    assert!(chain.to_string().starts_with(expected), "{chain}");
     for full in ["can't allocate buffer of size: 9", "out of device memory allocating 9 bytes"] {
         let error = TrainError::device(full).to_string();
         assert!(error.contains("--batch-size") && error.contains(full), "{error}");
