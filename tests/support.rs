@@ -69,6 +69,15 @@ pub(crate) fn losses(run: &Path, split: Split) -> Vec<f64> {
     rows.iter().filter(|row: &&Row| row.split == split).map(|row| row.loss).collect()
 }
 
+/// Holds the losses of one run against another's.
+#[track_caller]
+pub(crate) fn assert_close(found: &[f64], expected: &[f64], tolerance: f64) {
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() < tolerance, "{found} is not {expected}");
+    }
+}
+
 /// The checksum of each file in a run's checkpoint: equal ones mean weights, average and schedule
 /// equal to the bit. The optimiser's is left out, because burn writes its state in a hash map's order.
 pub(crate) fn checksums(run: &Path, step: usize) -> BTreeMap<String, String> {

@@ -360,13 +360,12 @@ impl TrainError {
         let said = message.lines().map(str::trim);
         let said = said.take_while(|line| !line.to_lowercase().starts_with("backtrace"));
         let said = said.collect::<Vec<_>>().join(" ");
-        // What failed first stands last, after all that could not be done because of it.
-        let root =
-            said.rsplit("Caused by:").map(without_backtraces).find(|cause| !cause.is_empty());
-        let reason = root.unwrap_or_default().to_owned();
-        let is_memory = ["allocat", "out of memory", "out-of-memory", "out of device memory"];
-        let lower = reason.to_lowercase();
-        match is_memory.iter().any(|words| lower.contains(words)) {
+        // burn's chain of causes; what failed first mostly stands last, but memory says itself where it is.
+        let causes = || said.rsplit("Caused by:").map(without_backtraces);
+        let memory = causes().find(|cause| is_about_memory(cause));
+        let root = causes().find(|cause| !cause.is_empty());
+        let reason = memory.or(root).unwrap_or_default().to_owned();
+        match memory.is_some() {
             true => Self::DeviceMemory { reason },
             false => Self::Device { reason },
         }
@@ -386,4 +385,11 @@ impl TrainError {
 /// The words before those that burn has for a backtrace that was not taken.
 fn without_backtraces(cause: &str) -> &str {
     cause.split("No backtrace available").next().unwrap_or_default().trim()
+}
+
+fn is_about_memory(cause: &str) -> bool {
+    let cause = cause.to_lowercase();
+    ["allocat", "out of memory", "out-of-memory", "out of device memory"]
+        .iter()
+        .any(|words| cause.contains(words))
 }

@@ -91,7 +91,8 @@ fn messages_are_a_line_and_say_whether_memory_is_short() {
     assert!(lost.to_string().starts_with("the device failed: the device was lost by its driver; "));
     let chain = TrainError::device(
         "it failed\nCaused by:\n  skipped `ElemwiseFuse`\nCaused by:\n  can't allocate buffer of size: 9\n  No \
-         backtrace available\nAsked at:\n  No backtrace available\n",
+         backtrace available\nAsked at:\n  No backtrace available\n\
+         Caused by:\n  couldn't find resource for that handle\n",
     );
     let expected = "the device has not enough memory: can't allocate buffer of size: 9; lower ";
     assert!(chain.to_string().starts_with(expected), "{chain}");
