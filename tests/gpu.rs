@@ -225,7 +225,8 @@ fn cached_logits_and_attention_equal_uncached_ones_and_the_processors() {
 fn gradients_by_block_are_those_of_a_pass_that_keeps_everything() {
     let Some(gpu) = gpu() else { return };
     let gpu = gpu.clone().autodiff();
-    let model = Gpt::init(&GptConfig::new(60, 16, 2, 2, 32), 5, &gpu).unwrap();
+    let config = GptConfig::new(60, 16, 2, 2, 32).with_dropout(0.2);
+    let model = Gpt::init(&config, 5, &gpu).unwrap();
     let ids = |seed: i32| {
         let ids: Vec<i32> = (0..32).map(|at| (at * at + seed * at) % 60).collect();
         Tensor::<2, Int>::from_data(TensorData::new(ids, [2, 16]), &gpu)
@@ -238,7 +239,9 @@ fn gradients_by_block_are_those_of_a_pass_that_keeps_everything() {
             sum.into_data().try_into_vec::<f32>().unwrap()
         })
     };
+    gpu.seed(9);
     let kept = found(&[model.loss_sum(ids(7), ids(3)).backward()]);
+    gpu.seed(9);
     let mut parts = Vec::new();
     let objective = |hidden| {
         let head = model.wte.weight.val();

@@ -43,6 +43,21 @@ impl Dropout {
         self.threshold == 0
     }
 
+    /// The key's lower and upper half, for kernels elsewhere.
+    pub fn key(self) -> [u32; 2] {
+        [self.key as u32, (self.key >> 32) as u32]
+    }
+
+    /// Random bits below this drop an element.
+    pub fn threshold(self) -> u32 {
+        self.threshold
+    }
+
+    /// What a kept element is multiplied by.
+    pub fn scale(self) -> f32 {
+        self.scale
+    }
+
     /// What element `i` is multiplied by: zero or `1 / (1 - rate)`.
     #[inline(always)]
     pub fn multiplier(self, i: u32) -> f32 {

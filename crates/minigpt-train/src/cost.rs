@@ -1,7 +1,7 @@
 //! What a run will cost, before it starts.
 
 use burn::tensor::Device;
-use minigpt_model::{GptConfig, ParameterCounts, has_kernels};
+use minigpt_model::{GptConfig, ParameterCounts, has_kernels, keeps_no_attention};
 use serde::Serialize;
 
 use crate::checkpoint::OnDamage;
@@ -131,7 +131,9 @@ struct Kept {
 
 /// By operations of burn's own.
 const PLAIN: Kept = Kept { maps: 6, residual: 22, inner: 5 };
-/// By the kernels.
+/// By the kernels for GPUs: what burn's figures grow by for a block and for a wider one.
+const ON_GPU: Kept = Kept { maps: 0, residual: 8, inner: 2 };
+/// By the kernels of the CPU.
 const FUSED: Kept = Kept { maps: 0, residual: 8, inner: 1 };
 
 impl MemoryEstimate {
@@ -187,7 +189,11 @@ impl MemoryEstimate {
 
 /// Numbers that a block keeps per token.
 fn kept_by_block(model: &GptConfig, device: &Device) -> u128 {
-    let kept = if has_kernels(device) { FUSED } else { PLAIN };
+    let kept = match (has_kernels(device), keeps_no_attention(device)) {
+        (true, _) => FUSED,
+        (false, true) => ON_GPU,
+        (false, false) => PLAIN,
+    };
     let size = |n: usize| n as u128;
     let maps = kept.maps * size(model.n_head) * size(model.block_size);
     maps + kept.residual * size(model.n_embd) + kept.inner * size(model.n_inner)

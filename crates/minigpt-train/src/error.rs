@@ -387,9 +387,13 @@ fn without_backtraces(cause: &str) -> &str {
     cause.split("No backtrace available").next().unwrap_or_default().trim()
 }
 
+/// burn's words for a buffer that could not be had, and for the use of one that was not had: where the driver
+/// has no memory, the thread that asked it panics, and what is to work on the buffer finds it without any.
 fn is_about_memory(cause: &str) -> bool {
     let cause = cause.to_lowercase();
-    ["allocat", "out of memory", "out-of-memory", "out of device memory"]
+    let words = ["allocat", "out of memory", "out-of-memory", "out of device memory"];
+    words
         .iter()
+        .chain(&["memory location was never initialized"])
         .any(|words| cause.contains(words))
 }

@@ -5,7 +5,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{ExecutionError, Int, Tensor, TensorData};
 use burn::train::{InferenceStep, ItemLazy, Learner, TrainOutput, TrainStep};
-use minigpt_model::{Gpt, SmoothedLoss};
+use minigpt_model::{Gpt, SmoothedLoss, add_squares};
 
 use crate::adamw::{is_in_memory, memory};
 use crate::batches::TokenBatch;
@@ -208,7 +208,7 @@ pub(crate) fn clip_global_norm<M: Module>(
 ) -> (GradientsParams, Tensor<1>) {
     let mut squares = SumOfSquares { gradients: &gradients, sum: None };
     module.visit(&mut squares);
-    let Some(sum) = squares.sum else {
+    let Some(sum) = squares.sum.map(Tensor::sum) else {
         return (gradients, Tensor::zeros([1], &module.devices()[0].clone().inner()));
     };
     let norm = sum.sqrt() / scale;
@@ -237,22 +237,8 @@ struct SumOfSquares<'a> {
 impl ModuleVisitor for SumOfSquares<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let Some(gradient) = self.gradients.get::<D>(param.id) else { return };
-        let square = sum_of_squares(gradient);
-        self.sum = Some(match self.sum.take() {
-            Some(sum) => sum + square,
-            None => square,
-        });
+        self.sum = Some(add_squares(self.sum.take(), gradient));
     }
-}
-
-/// `[1]`.
-fn sum_of_squares<const D: usize>(gradient: Tensor<D>) -> Tensor<1> {
-    if !is_in_memory(&gradient) {
-        return gradient.square().sum();
-    }
-    let device = gradient.device();
-    let sum = minigpt_ops::sum_of_squares(memory(gradient).storage());
-    Tensor::from_floats([sum as f32], &device)
 }
 
 struct Scale {

@@ -1,10 +1,9 @@
 //! The backward passes of the fused operations.
 
-use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use minigpt_ops::{Dropout, Precision, RowStatistics};
@@ -13,6 +12,7 @@ use super::fused::{
     self, FlexTensor, Fused, Ids, attention_shape, contiguous, dropped, last_dim, scalars, tensor,
     values,
 };
+use super::graph::{parents, record, register};
 use super::low_rank::{Gelu, LowRank, LowRankState};
 use super::memory::buffer;
 
@@ -27,7 +27,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let ([wte, wpe], nodes) = split([wte, wpe]);
         let y = fused::embed(&tokens, &wte, &wpe, dropout);
         let rows = [&wte, &wpe].map(|table| values(table).len() / last_dim(table));
-        record::<_, C, _>(Embed, nodes, y, (tokens, rows, dropout))
+        record::<Flex, _, C, _>(Embed, nodes, y, (tokens, rows, dropout))
     }
 
     fn layer_norm(
@@ -37,7 +37,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
     ) -> FloatTensor<Self> {
         let ([x, weight, bias], nodes) = split([x, weight, bias]);
         let (y, statistics) = fused::layer_norm(&x, &weight, &bias);
-        record::<_, C, _>(LayerNorm, nodes, y, (x, weight, statistics))
+        record::<Flex, _, C, _>(LayerNorm, nodes, y, (x, weight, statistics))
     }
 
     fn linear(
@@ -48,7 +48,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
     ) -> FloatTensor<Self> {
         let ([x, weight, bias], nodes) = split([x, weight, bias]);
         let y = fused::linear(&x, &weight, &bias, precision);
-        record::<_, C, _>(Linear, nodes, y, (x, weight, precision))
+        record::<Flex, _, C, _>(Linear, nodes, y, (x, weight, precision))
     }
 
     fn mlp(
@@ -62,7 +62,12 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let ([x, w_fc, b_fc, w_proj, b_proj], nodes) = split([x, w_fc, b_fc, w_proj, b_proj]);
         let hidden = fused::project(&x, &w_fc, precision);
         let y = fused::linear(&fused::bias_gelu(&hidden, &b_fc), &w_proj, &b_proj, precision);
-        record::<_, C, _>(Mlp, nodes, y, MlpState { x, hidden, w_fc, b_fc, w_proj, precision })
+        record::<Flex, _, C, _>(
+            Mlp,
+            nodes,
+            y,
+            MlpState { x, hidden, w_fc, b_fc, w_proj, precision },
+        )
     }
 
     fn low_rank(
@@ -74,13 +79,13 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
     ) -> FloatTensor<Self> {
         let ([x, a, b], nodes) = split([x, a, b]);
         let (y, inner) = fused::low_rank(&x, &a, &b, scale, dropout);
-        record::<_, C, _>(LowRank, nodes, y, LowRankState { x, a, b, inner, scale, dropout })
+        record::<Flex, _, C, _>(LowRank, nodes, y, LowRankState { x, a, b, inner, scale, dropout })
     }
 
     fn tanh_gelu(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let ([x], nodes) = split([x]);
         let y = fused::gelu(&x);
-        record::<_, C, _>(Gelu, nodes, y, x)
+        record::<Flex, _, C, _>(Gelu, nodes, y, x)
     }
 
     fn residual_dropout(
@@ -90,7 +95,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
     ) -> FloatTensor<Self> {
         let ([x, branch], nodes) = split([x, branch]);
         let y = fused::residual_dropout(&x, &branch, dropout);
-        record::<_, C, _>(ResidualDropout, nodes, y, dropout)
+        record::<Flex, _, C, _>(ResidualDropout, nodes, y, dropout)
     }
 
     fn causal_attention(
@@ -101,7 +106,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let ([qkv], nodes) = split([qkv]);
         let (out, log_sums) = fused::causal_attention(&qkv, n_head, dropout);
         let state = AttentionState { qkv, n_head, dropout, out: out.clone(), log_sums };
-        record::<_, C, _>(CausalAttention, nodes, out, state)
+        record::<Flex, _, C, _>(CausalAttention, nodes, out, state)
     }
 
     fn linear_cross_entropy(
@@ -132,7 +137,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         );
         let (objective, nats) = scalars(loss);
         let gradients = [tensor(d_hidden, hidden.shape()), tensor(d_head, head.shape())];
-        let objective = record::<_, C, _>(LinearCrossEntropy, nodes, objective, gradients);
+        let objective = record::<Flex, _, C, _>(LinearCrossEntropy, nodes, objective, gradients);
         (objective, FloatTensor::<Self>::new(nats))
     }
 }
@@ -143,40 +148,6 @@ fn split<const N: usize>(
 ) -> ([FlexTensor; N], [NodeGuard; N]) {
     let nodes = inputs.each_ref().map(|input| input.node());
     (inputs.map(|input| contiguous(input.into_primitive())), nodes)
-}
-
-/// Notes an operation whose gradient will be asked for.
-fn record<O, C, const N: usize>(
-    operation: O,
-    nodes: [NodeGuard; N],
-    output: FlexTensor,
-    state: O::State,
-) -> FloatTensor<Autodiff<Flex>>
-where
-    O: Backward<Flex, N>,
-    C: CheckpointStrategy,
-{
-    match operation.prepare::<C>(nodes).compute_bound().stateful() {
-        OpsKind::Tracked(prepared) => prepared.finish(state, output),
-        OpsKind::UnTracked(prepared) => prepared.finish(output),
-    }
-}
-
-/// Hands each parent that is tracked its gradient.
-pub(super) fn register<const N: usize>(
-    parents: [Option<NodeId>; N],
-    grads: &mut Gradients,
-    gradients: [FlexTensor; N],
-) {
-    for (parent, gradient) in parents.into_iter().zip(gradients) {
-        if let Some(parent) = parent {
-            grads.register::<Flex>(parent, gradient);
-        }
-    }
-}
-
-pub(super) fn parents<S, const N: usize>(ops: &Ops<S, N>) -> [Option<NodeId>; N] {
-    ops.parents.each_ref().map(|parent| parent.as_ref().map(|parent| parent.id))
 }
 
 #[derive(Debug)]
@@ -200,7 +171,7 @@ impl Backward<Flex, 2> for Embed {
         });
         let gradients: Vec<FlexTensor> = gradients.collect();
         if let Ok(gradients) = gradients.try_into() {
-            register(parents(&ops), grads, gradients);
+            register::<Flex, _>(parents(&ops), grads, gradients);
         }
     }
 }
@@ -228,7 +199,7 @@ impl Backward<Flex, 3> for LayerNorm {
             &mut d_bias,
         );
         let gradients = [tensor(dx, x.shape()), tensor(d_weight, [width]), tensor(d_bias, [width])];
-        register(parents(&ops), grads, gradients);
+        register::<Flex, _>(parents(&ops), grads, gradients);
     }
 }
 
@@ -247,7 +218,7 @@ impl Backward<Flex, 3> for Linear {
             return grads.register::<Flex>(x_node, dx);
         }
         let gradients = linear_backward(x, weight, &dy, *precision);
-        register(parents(&ops), grads, gradients);
+        register::<Flex, _>(parents(&ops), grads, gradients);
     }
 }
 
@@ -335,7 +306,7 @@ impl Backward<Flex, 5> for Mlp {
         );
         let gradients =
             [tensor(dx, x.shape()), tensor(d_w_fc, w_fc.shape()), d_b_fc, d_w_proj, d_b_proj];
-        register(parents(&ops), grads, gradients);
+        register::<Flex, _>(parents(&ops), grads, gradients);
     }
 }
 
@@ -359,7 +330,7 @@ impl Backward<Flex, 2> for ResidualDropout {
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
         let d_branch = dropped(dy.clone(), ops.state);
-        register(parents(&ops), grads, [dy, d_branch]);
+        register::<Flex, _>(parents(&ops), grads, [dy, d_branch]);
     }
 }
 
@@ -392,7 +363,7 @@ impl Backward<Flex, 1> for CausalAttention {
             &mut d_qkv,
         );
         let gradient = tensor(d_qkv, qkv.shape());
-        register(parents(&ops), grads, [gradient]);
+        register::<Flex, _>(parents(&ops), grads, [gradient]);
     }
 }
 
@@ -410,6 +381,6 @@ impl Backward<Flex, 2> for LinearCrossEntropy {
             minigpt_ops::scale(gradient.storage_mut(), scale);
             gradient
         };
-        register(parents, grads, ops.state.map(scaled));
+        register::<Flex, _>(parents, grads, ops.state.map(scaled));
     }
 }

@@ -1,13 +1,15 @@
 //! Dropout ([Srivastava et al., 2014](https://jmlr.org/papers/v15/srivastava14a.html)) whose chances
 //! follow from the device's seed and the place in the model.
 
+#[cfg(feature = "gpu")]
+use burn::backend::Dispatch;
 use burn::nn;
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 
 /// The chances of one forward pass: hands a dropout to each place of the model in its order.
 ///
-/// Where the fused operations run, all of them follow from one number drawn from the device, so that no
-/// mask need be stored and the number of threads does not matter. Elsewhere the device draws masks.
+/// Where kernels of our own run, all of them follow from one number drawn from the device, so that no mask
+/// need be stored and the number of threads does not matter. Another machine's device draws masks.
 #[derive(Clone, Copy, Debug)]
 pub struct Chances {
     is_training: bool,
@@ -21,7 +23,7 @@ impl Chances {
     /// Chances for a pass on `device`: only one that differentiates drops anything.
     pub fn draw(device: &Device) -> Self {
         let is_training = device.is_autodiff();
-        let key = (is_training && super::has_kernels(device)).then(|| draw_key(device));
+        let key = (is_training && super::keeps_no_attention(device)).then(|| draw_key(device));
         Self { is_training, key, place: 0, seed: None }
     }
 
@@ -75,7 +77,7 @@ pub(crate) enum Dropout {
 
 impl Dropout {
     /// For the kernels.
-    #[cfg(feature = "cpu")]
+    #[cfg(any(feature = "cpu", feature = "gpu"))]
     pub(super) fn key(&self) -> minigpt_ops::Dropout {
         match self {
             Self::Keyed(dropout) => *dropout,
@@ -90,6 +92,11 @@ impl Dropout {
             Self::Drawn(rate) => {
                 let kept = x.random_like(Distribution::Bernoulli(1.0 - rate));
                 x * kept * (1.0 / (1.0 - rate))
+            }
+            #[cfg(feature = "gpu")]
+            Self::Keyed(dropout) if super::gpu::has_kernels(&x.device()) => {
+                let y = <Dispatch as super::gpu::OnGpu>::masked(x.into_dispatch(), dropout);
+                Tensor::from_dispatch(y)
             }
             Self::Keyed(dropout) => {
                 let shape = x.shape();

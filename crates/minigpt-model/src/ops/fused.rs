@@ -236,6 +236,13 @@ pub(super) fn head(hidden: Tensor<3>, head: Tensor<2>) -> Tensor<3> {
     Tensor::from_primitive::<Flex>(tensor(logits, [batch, 1, vocab_size]))
 }
 
+/// The sum of the squares, `[1]`.
+pub(super) fn sum_of_squares<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    let memory = contiguous(x.try_into_primitive::<Flex>().expect("on the CPU"));
+    let sum = minigpt_ops::sum_of_squares(values(&memory));
+    Tensor::from_primitive::<Flex>(tensor(vec![sum as f32], [1]))
+}
+
 /// [`linear`] without a bias.
 pub(super) fn project(x: &FlexTensor, weight: &FlexTensor, precision: Precision) -> FlexTensor {
     let [batch, time, _] = x.shape().dims();

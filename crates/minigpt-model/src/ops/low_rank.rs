@@ -6,8 +6,9 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::{Flex, TensorMetadata};
 use minigpt_ops::{Dropout, Precision};
 
-use super::backward::{bias_gelu_backward, parents, register};
+use super::backward::bias_gelu_backward;
 use super::fused::{FlexTensor, contiguous, dropped, last_dim, tensor, values};
+use super::graph::{parents, register};
 use super::memory::buffer;
 
 #[derive(Debug)]
@@ -22,7 +23,7 @@ impl Backward<Flex, 1> for Gelu {
         let x = &ops.state;
         let no_bias = tensor(vec![0.0; last_dim(x)], [last_dim(x)]);
         let (dx, _) = bias_gelu_backward(x, &no_bias, &dy);
-        register(parents(&ops), grads, [dx]);
+        register::<Flex, _>(parents(&ops), grads, [dx]);
     }
 }
 
@@ -58,6 +59,6 @@ impl Backward<Flex, 3> for LowRank {
         minigpt_ops::scale(&mut d_inner, *scale as f32);
         let (dx, d_a) = back(&dropped(x.clone(), *dropout), a, &d_inner);
         let dx = dropped(tensor(dx, x.shape()), *dropout);
-        register(parents(&ops), grads, [dx, d_a, d_b]);
+        register::<Flex, _>(parents(&ops), grads, [dx, d_a, d_b]);
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Every operation has two bodies. The one in [`plain`] is a composition of burn's own operations, for any
 //! backend. The one in [`fused`] runs the kernels of `minigpt-ops` on the memory of burn's CPU backend, with
-//! its backward pass in [`backward`]. The functions here choose by the device: the model calls them and
-//! knows no backend. Tests hold both bodies against each other.
+//! its backward pass in [`backward`]. Two have a third, a kernel for GPUs in [`gpu`]. The functions here
+//! choose by the device: the model calls them and knows no backend. Tests hold the bodies against each other.
 
 #[cfg(feature = "cpu")]
 mod backward;
@@ -11,6 +11,12 @@ mod chunked;
 mod dropout;
 #[cfg(feature = "cpu")]
 mod fused;
+#[cfg(feature = "gpu")]
+mod gpu;
+#[cfg(all(test, feature = "gpu"))]
+mod gpu_tests;
+#[cfg(any(feature = "cpu", feature = "gpu"))]
+mod graph;
 #[cfg(feature = "cpu")]
 mod low_rank;
 #[cfg(feature = "cpu")]
@@ -27,7 +33,9 @@ use burn::tensor::{Device, Int, Tensor};
 pub use dropout::Chances;
 pub(crate) use dropout::Dropout;
 #[cfg(feature = "cpu")]
-use {burn::backend::Dispatch, burn::tensor::DType, fused::Fused};
+use fused::Fused;
+#[cfg(any(feature = "cpu", feature = "gpu"))]
+use {burn::backend::Dispatch, burn::tensor::DType};
 
 use crate::lora::LowRank;
 use crate::loss::SmoothedLoss;
@@ -54,7 +62,13 @@ pub(crate) fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Te
     #[cfg(feature = "cpu")]
     if is_fused(&x) {
         let [x, weight, bias] = [x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
-        return Tensor::from_dispatch(Dispatch::layer_norm(x, weight, bias));
+        return Tensor::from_dispatch(<Dispatch as Fused>::layer_norm(x, weight, bias));
+    }
+    #[cfg(feature = "gpu")]
+    if is_on_gpu(&x) {
+        let [x, weight, bias] = [x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
+        let (y, _) = <Dispatch as gpu::OnGpu>::layer_norm(x, weight, bias);
+        return Tensor::from_dispatch(y);
     }
     plain::layer_norm(x, weight, bias)
 }
@@ -108,6 +122,10 @@ fn gelu(x: Tensor<3>) -> Tensor<3> {
     if is_fused(&x) {
         return Tensor::from_dispatch(Dispatch::tanh_gelu(x.into_dispatch()));
     }
+    #[cfg(feature = "gpu")]
+    if is_on_gpu(&x) {
+        return Tensor::from_dispatch(<Dispatch as gpu::OnGpu>::gelu(x.into_dispatch()));
+    }
     plain::gelu(x)
 }
 
@@ -144,12 +162,18 @@ pub(crate) fn residual_dropout(x: Tensor<3>, branch: Tensor<3>, dropout: Dropout
 }
 
 /// Attention of each position to itself and those before: from queries, keys and values side by side,
-/// `[batch, time, 3 * n_embd]`, to `[batch, time, n_embd]`. The fused body keeps no weights `[n_head, time,
-/// time]`: the backward pass makes them again ([Dao et al., 2022](https://arxiv.org/abs/2205.14135)).
+/// `[batch, time, 3 * n_embd]`, to `[batch, time, n_embd]`. The kernels keep no weights `[n_head, time, time]`: the
+/// backward pass makes them again ([Dao et al., 2022](https://arxiv.org/abs/2205.14135)).
 pub(crate) fn causal_attention(qkv: Tensor<3>, n_head: usize, dropout: Dropout) -> Tensor<3> {
     #[cfg(feature = "cpu")]
     if is_fused(&qkv) {
         let mixed = Dispatch::causal_attention(qkv.into_dispatch(), n_head, dropout.key());
+        return Tensor::from_dispatch(mixed);
+    }
+    #[cfg(feature = "gpu")]
+    if is_on_gpu(&qkv) {
+        let (mixed, _) =
+            <Dispatch as gpu::OnGpu>::attention(qkv.into_dispatch(), n_head, dropout.key());
         return Tensor::from_dispatch(mixed);
     }
     plain::causal_attention(qkv, n_head, dropout)
@@ -191,14 +215,44 @@ pub(crate) fn linear_cross_entropy(
     chunked::linear_cross_entropy(hidden, head, targets, smoothing, precision)
 }
 
+/// `sum`, or nothing yet, and the squares of all elements of `x`, in one part or several that are still to be
+/// added, `[parts]`: over a step's gradients the square of their global norm. It has no gradient itself.
+pub fn add_squares<const D: usize>(sum: Option<Tensor<1>>, x: Tensor<D>) -> Tensor<1> {
+    #[cfg(feature = "gpu")]
+    if is_on_gpu(&x) {
+        let sums = sum.unwrap_or_else(|| Tensor::zeros([gpu::squares::PARTS], &x.device()));
+        let (sums, x) = (sums.into_dispatch(), x.into_dispatch());
+        return Tensor::from_dispatch(<Dispatch as gpu::GradientsOnGpu>::add_squares(sums, x));
+    }
+    let squares = sum_of_squares(x);
+    match sum {
+        Some(sum) => sum + squares,
+        None => squares,
+    }
+}
+
+fn sum_of_squares<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    #[cfg(feature = "cpu")]
+    if is_fused(&x) {
+        return fused::sum_of_squares(x);
+    }
+    x.square().sum()
+}
+
+/// True where kernels for GPUs can work on a tensor's memory.
+#[cfg(feature = "gpu")]
+fn is_on_gpu<const D: usize>(tensor: &Tensor<D>) -> bool {
+    gpu::has_kernels(&tensor.device()) && tensor.dtype() == DType::F32
+}
+
 /// True where the kernels can work on a tensor's memory.
 #[cfg(feature = "cpu")]
 fn is_fused<const D: usize>(tensor: &Tensor<D>) -> bool {
     has_kernels(&tensor.device()) && tensor.dtype() == DType::F32
 }
 
-/// True where a training step runs on the kernels of `minigpt-ops`, which keep neither attention weights nor
-/// what GELU gives for the backward pass: on the CPU.
+/// True where a training step runs on the kernels of `minigpt-ops`, which keep what goes into GELU and not what
+/// it gives: on the CPU.
 #[cfg(feature = "cpu")]
 pub fn has_kernels(device: &Device) -> bool {
     #[cfg(test)]
@@ -212,6 +266,16 @@ pub fn has_kernels(device: &Device) -> bool {
 #[cfg(not(feature = "cpu"))]
 pub fn has_kernels(_device: &Device) -> bool {
     false
+}
+
+/// True where attention keeps no weights for the backward pass: where [kernels](has_kernels) of the CPU or a
+/// GPU's run, and not on another machine's device.
+pub fn keeps_no_attention(device: &Device) -> bool {
+    #[cfg(feature = "gpu")]
+    if gpu::has_kernels(device) {
+        return true;
+    }
+    has_kernels(device)
 }
 
 /// The weight itself and the bias, where there is a bias.

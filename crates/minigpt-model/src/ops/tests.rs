@@ -31,9 +31,17 @@ fn normal(len: usize, seed: u64) -> Vec<f32> {
     StandardNormal.sample_iter(ChaCha8Rng::seed_from_u64(seed)).take(len).collect()
 }
 
-/// What an operation gives, flat, and its gradients by each input.
+/// What an operation gives on the CPU, flat, and its gradients by each input.
 fn evaluate(sizes: &[usize], operation: impl Fn(&[Tensor<1>]) -> Tensor<1>) -> Vec<Vec<f32>> {
-    let device = Device::flex().autodiff();
+    evaluate_on(&Device::flex(), sizes, operation)
+}
+
+pub(super) fn evaluate_on(
+    device: &Device,
+    sizes: &[usize],
+    operation: impl Fn(&[Tensor<1>]) -> Tensor<1>,
+) -> Vec<Vec<f32>> {
+    let device = device.clone().autodiff();
     let leaf = |(seed, len): (usize, &usize)| {
         let values = TensorData::new(normal(*len, seed as u64), [*len]);
         Tensor::<1>::from_data(values, &device).require_grad()

@@ -96,7 +96,11 @@ fn messages_are_a_line_and_say_whether_memory_is_short() {
     );
     let expected = "the device has not enough memory: can't allocate buffer of size: 9; lower ";
     assert!(chain.to_string().starts_with(expected), "{chain}");
-    for full in ["can't allocate buffer of size: 9", "out of device memory allocating 9 bytes"] {
+    for full in [
+        "can't allocate buffer of size: 9",
+        "out of device memory allocating 9 bytes",
+        "couldn't find resource for that handle: Memory location was never initialized",
+    ] {
         let error = TrainError::device(full).to_string();
         assert!(error.contains("--batch-size") && error.contains(full), "{error}");
     }

@@ -1,0 +1,167 @@
+//! The kernels for GPUs against the plain operations, and what they save, on a software adapter.
+
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use burn::tensor::{Device, DeviceKind, Distribution, Int, Tensor, TensorData, activation};
+use minigpt_ops::Dropout as Key;
+
+use super::dropout::Dropout;
+use super::tests::{assert_equal, evaluate_on, ids, plainly};
+use super::{add_squares, causal_attention, chunked, gelu, layer_norm};
+use crate::precision::Precision;
+use crate::{Gpt, GptConfig};
+
+/// Set where there is an adapter that computes on the processor, as CI installs one.
+const REQUIRE: &str = "MINIGPT_REQUIRE_GPU";
+
+/// The software adapter, for one test at a time: memory is counted per device.
+fn gpu() -> Option<MutexGuard<'static, Device>> {
+    if std::env::var_os(REQUIRE).is_none() {
+        eprintln!("SKIPPED: kernels for GPUs, because {REQUIRE} is not set; .ci/run shows how to");
+        return None;
+    }
+    static GPU: LazyLock<Mutex<Device>> = LazyLock::new(|| {
+        Mutex::new(Device::wgpu_options().device_kind(DeviceKind::Cpu).init().unwrap())
+    });
+    Some(GPU.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Bytes on `device`, by burn's own figures, that are in use as long as what is made lives.
+fn bytes_kept<T>(device: &Device, make: impl FnOnce() -> T) -> u64 {
+    let in_use = || {
+        device.sync().unwrap();
+        device.memory_pool_usage().unwrap().bytes_in_use
+    };
+    let before = in_use();
+    let made = make();
+    let after = in_use();
+    drop(made);
+    after - before
+}
+
+#[test]
+fn attention_equals_the_plain_one() {
+    let Some(gpu) = gpu() else { return };
+    // Shapes below and above what a cube and a tile have, and with remainders.
+    for (batch, time, n_head, head_size) in [(2, 5, 3, 4), (1, 70, 2, 33), (1, 131, 1, 64)] {
+        for dropout in [Key::NONE, Key::new(0.3, 7).place(1)] {
+            let width = 3 * n_head * head_size;
+            let run = |device: &Device| {
+                evaluate_on(device, &[batch * time * width], |inputs| {
+                    let qkv = inputs[0].clone().reshape([width, time, batch]).swap_dims(0, 2);
+                    let dropout = match dropout.is_none() {
+                        true => Dropout::Off,
+                        false => Dropout::Keyed(dropout),
+                    };
+                    causal_attention(qkv, n_head, dropout).flatten(0, 2)
+                })
+            };
+            assert_equal(&run(&gpu), &plainly(|| run(&Device::flex())));
+        }
+    }
+}
+
+#[test]
+fn layer_norm_equals_the_plain_one() {
+    let Some(gpu) = gpu() else { return };
+    // Rows in one slice and in several, narrower and wider than a cube.
+    for (batch, time, width) in [(2, 5, 7), (3, 43, 130)] {
+        let run = |device: &Device| {
+            evaluate_on(device, &[batch * time * width, width, width], |inputs| {
+                let x = inputs[0].clone().reshape([width, time, batch]).swap_dims(0, 2);
+                layer_norm(x, inputs[1].clone(), inputs[2].clone()).flatten(0, 2)
+            })
+        };
+        assert_equal(&run(&gpu), &plainly(|| run(&Device::flex())));
+    }
+}
+
+#[test]
+fn gelu_equals_the_plain_one() {
+    let Some(gpu) = gpu() else { return };
+    let run = |device: &Device| {
+        evaluate_on(device, &[3 * 101], |inputs| {
+            // Far from zero too, where exponentials overflow.
+            let x = inputs[0].clone().reshape([101, 3, 1]).swap_dims(0, 2) * 20.0;
+            gelu(x).flatten(0, 2)
+        })
+    };
+    assert_equal(&run(&gpu), &plainly(|| run(&Device::flex())));
+}
+
+#[test]
+fn the_sum_of_squares_equals_the_cpus() {
+    let Some(gpu) = gpu() else { return };
+    // Fewer elements than there are parts, more than their units, and a tensor of which memory has more.
+    let sum = |device: &Device| {
+        let tensor = |rows| Tensor::<2>::ones([rows, 7], device) * 0.5;
+        let sum = add_squares(None, tensor(1));
+        let sum = add_squares(Some(sum), tensor(10_000).transpose());
+        add_squares(Some(sum), tensor(9).narrow(0, 4, 2)).sum().into_scalar::<f32>()
+    };
+    assert_eq!(sum(&gpu), 70_021.0 / 4.0);
+    assert_eq!(sum(&Device::flex()), 70_021.0 / 4.0);
+}
+
+#[test]
+fn dropped_elements_are_those_of_the_cpu() {
+    let Some(gpu) = gpu() else { return };
+    let run = |device: &Device| {
+        evaluate_on(device, &[3 * 1000], |inputs| {
+            let x = inputs[0].clone().reshape([1000, 3]).swap_dims(0, 1);
+            Dropout::Keyed(Key::new(0.4, 11)).apply(x).flatten(0, 1)
+        })
+    };
+    assert_eq!(run(&gpu), run(&Device::flex()));
+}
+
+#[test]
+fn a_forward_pass_keeps_less_than_the_plain_one() {
+    let Some(gpu) = gpu() else { return };
+    let device = gpu.clone().autodiff();
+    let config = GptConfig::new(300, 128, 2, 4, 64).with_dropout(0.1);
+    let model = Gpt::init(&config, 7, &device).unwrap();
+    let tokens = TensorData::new(ids(4 * 128, 300, 1), [4, 128]);
+    let tokens = Tensor::<2, Int>::from_data(tokens, &device);
+    let kept = || bytes_kept(&gpu, || model.hidden(tokens.clone()));
+    let (fused, plain) = (kept(), plainly(kept));
+    eprintln!("2 blocks keep of 4 x 128 tokens: {fused} bytes, by plain operations {plain}");
+    // Four maps of attention per head and block at the least.
+    assert!(fused + 4 * (2 * 4 * 4 * 128 * 128 * 4) < plain, "{fused} is not far below {plain}");
+}
+
+#[test]
+fn cross_entropy_in_chunks_takes_less_than_all_logits() {
+    let Some(gpu) = gpu() else { return };
+    let device = gpu.clone().autodiff();
+    let [tokens, n_embd, vocab_size, rows] = [512, 32, 8192, 64];
+    let leaf = |rows: usize| {
+        let values = Tensor::<2>::random([rows, n_embd], Distribution::Default, &*gpu);
+        Tensor::from_inner(values).require_grad()
+    };
+    let targets = TensorData::new(ids(tokens, vocab_size, 3), [tokens]);
+    let targets = Tensor::<1, Int>::from_data(targets, &device);
+    let (hidden, head) = (leaf(tokens), leaf(vocab_size));
+    let in_chunks = || {
+        let (hidden, head, targets) = (hidden.clone(), head.clone(), targets.clone());
+        chunked::in_chunks(hidden, head, targets, 0.0, rows, Precision::F32).objective
+    };
+    let at_once = || {
+        let logits = hidden.clone().matmul(head.clone().transpose());
+        let chosen = activation::log_softmax(logits, 1).gather(1, targets.clone().unsqueeze_dim(1));
+        chosen.sum().neg()
+    };
+    let step = |loss: Tensor<1>| {
+        let gradients = loss.clone().backward();
+        [hidden.grad(&gradients).unwrap(), head.grad(&gradients).unwrap()]
+            .map(|gradient| gradient.into_data().try_into_vec::<f32>().unwrap())
+    };
+    let (kept, kept_at_once) = (bytes_kept(&gpu, in_chunks), bytes_kept(&gpu, at_once));
+    eprintln!(
+        "cross-entropy keeps of {tokens} tokens and {vocab_size} ids: {kept} bytes, of all logits at once \
+         {kept_at_once}"
+    );
+    let logits = (tokens * vocab_size * 4) as u64;
+    assert!(kept < logits / 2 && kept_at_once >= logits, "{kept} and {kept_at_once} bytes kept");
+    assert_equal(&step(in_chunks()), &step(at_once()));
+}
