@@ -44,6 +44,12 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
+/// Floating-point operations in a unit that leaves some digits before the point.
+pub(crate) fn operations(operations: f64) -> String {
+    let (unit, name) = if operations < 1e12 { (1e9, "GFLOP") } else { (1e12, "TFLOP") };
+    format!("{:.1} {name}", operations / unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +69,7 @@ mod tests {
         assert_eq!(bytes(12_345), "12 KiB");
         assert_eq!(bytes(840 << 20), "840 MiB");
         assert_eq!(bytes(1_825_361_101), "1.7 GiB");
+        assert_eq!(operations(3.04e10), "30.4 GFLOP");
+        assert_eq!(operations(3.798e14), "379.8 TFLOP");
     }
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::args::{SessionArgs, TrainArgs};
 use crate::commands::finetune;
 use crate::device::resolve_all;
-use crate::format::{bytes, duration, grouped};
+use crate::format::{bytes, duration, grouped, operations};
 use crate::output::{print, say};
 use crate::progress::TrainProgress;
 use crate::signals::Signals;
@@ -188,10 +188,10 @@ pub(crate) fn describe(config: &RunConfig, plan: &Plan) {
         grouped(plan.length.eval_every as u64),
     ));
     say(format_args!(
-        "cost: about {} of memory ({} for weights and optimiser), {:.1} TFLOP of work",
+        "cost: about {} of memory ({} for weights and optimiser), {} of work",
         bytes(plan.memory.total()),
         bytes(plan.memory.state),
-        plan.operations / 1e12,
+        operations(plan.operations),
     ));
     if plan.steps_taken > 0 {
         let left = plan.length.total_steps.saturating_sub(plan.steps_taken);
