@@ -19,4 +19,5 @@ mod plan;
 mod readme;
 mod retrieval;
 mod support;
+#[cfg(feature = "remote")]
 mod workers;

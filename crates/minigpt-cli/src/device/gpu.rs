@@ -44,6 +44,10 @@ fn adapters_of(api: wgpu::Backend) -> Vec<Adapter> {
     for adapter in pollster::block_on(instance.enumerate_adapters(api.into())) {
         let info = adapter.get_info();
         let Some(kind) = kind(info.device_type) else { continue };
+        // Mesa's, where there is no Vulkan driver: it stalls for minutes on each matrix kernel.
+        if kind == Kind::Software && info.backend == wgpu::Backend::Gl {
+            continue;
+        }
         let features = adapter.features();
         let types = TYPES.iter().filter(|(feature, _)| features.contains(*feature));
         list.push(Adapter {
