@@ -53,7 +53,8 @@ impl RunConfig {
                 ..TrainingConfig::default()
             },
             sample: SampleConfig { prompt: "It was".to_owned(), ..SampleConfig::default() },
-            optimizer: OptimizerConfig::default(),
+            // PyTorch's: a rare token's last gradient is remembered until the next one.
+            optimizer: OptimizerConfig { beta_2: 0.999, ..OptimizerConfig::default() },
             finetune: None,
         }
     }
