@@ -13,7 +13,8 @@ mod dropout;
 mod fused;
 #[cfg(feature = "gpu")]
 mod gpu;
-#[cfg(all(test, feature = "gpu"))]
+#[cfg(test)]
+#[cfg(feature = "gpu")]
 mod gpu_tests;
 #[cfg(any(feature = "cpu", feature = "gpu"))]
 mod graph;
@@ -25,7 +26,7 @@ pub(crate) mod plain;
 #[cfg(test)]
 mod recompute_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor};
