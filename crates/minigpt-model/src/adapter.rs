@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
-use crate::lora::{Factors, LoraConfig};
+use crate::lora::{EMBEDDING, Factors, LoraConfig};
 use crate::safetensors;
 use crate::weights::WeightsError;
 
@@ -22,6 +22,9 @@ pub const ADAPTER_FILE: &str = "adapter_model.safetensors";
 
 /// What PEFT puts before the name of a layer of transformers' `GPT2LMHeadModel`.
 const PREFIX: &str = "base_model.model.transformer.";
+
+/// What PEFT calls the head where the vectors of the tokens are adapted in both of their places.
+const HEAD: &str = "lm_head";
 
 /// Names the base in the factors' file.
 const BASE: &str = "base_sha256";
@@ -37,9 +40,9 @@ pub enum AdapterError {
         /// The range.
         expected: String,
     },
-    /// A matrix that no block has.
+    /// A matrix that the model does not have.
     #[error(
-        "lora.targets: no matrix of a block is called `{name}`: expected c_attn, c_proj, c_fc, attn.c_proj or mlp.c_proj"
+        "lora.targets: no matrix is called `{name}`: expected c_attn, c_proj, c_fc, attn.c_proj, mlp.c_proj or wte"
     )]
     Target {
         /// The name given.
@@ -101,6 +104,9 @@ struct PeftConfig {
     modules_to_save: Value,
     #[serde(default)]
     layers_to_transform: Value,
+    /// Adapts the head with `wte`, whose second use it is.
+    #[serde(default)]
+    ensure_weight_tying: bool,
 }
 
 fn none() -> String {
@@ -117,7 +123,11 @@ impl PeftConfig {
             r: lora.rank,
             lora_alpha: lora.alpha,
             lora_dropout: lora.dropout,
-            target_modules: lora.targets.clone().into(),
+            // PEFT ties the two where both are named.
+            target_modules: match lora.adapts(EMBEDDING) {
+                true => [lora.targets.clone(), vec![HEAD.to_owned()]].concat().into(),
+                false => lora.targets.clone().into(),
+            },
             fan_in_fan_out: true,
             bias: none(),
             inference_mode: true,
@@ -127,6 +137,7 @@ impl PeftConfig {
             alpha_pattern: empty(),
             modules_to_save: Value::Null,
             layers_to_transform: Value::Null,
+            ensure_weight_tying: lora.adapts(EMBEDDING),
         }
     }
 
@@ -157,8 +168,18 @@ impl PeftConfig {
     }
 
     fn lora(&self) -> Result<LoraConfig, String> {
-        let targets = serde_json::from_value(self.target_modules.clone())
+        let mut targets: Vec<String> = serde_json::from_value(self.target_modules.clone())
             .map_err(|_| "target_modules is no list of names".to_owned())?;
+        // PEFT writes the one that it ties with its whole path.
+        for target in &mut targets {
+            *target = target.trim_start_matches("transformer.").to_owned();
+        }
+        if targets.iter().any(|target| target == EMBEDDING) {
+            if !self.ensure_weight_tying {
+                return Err("wte without ensure_weight_tying: expected true".to_owned());
+            }
+            targets.retain(|target| target != HEAD);
+        }
         let (rank, alpha, dropout) = (self.r, self.lora_alpha, self.lora_dropout);
         Ok(LoraConfig { rank, alpha, dropout, targets })
     }
@@ -200,7 +221,7 @@ impl Gpt {
             let stored = |factor: &str, values: Tensor<2>| {
                 // PyTorch's linear layers are `[out, in]`.
                 let data = values.transpose().into_data();
-                let name = format!("{PREFIX}{layer}.lora_{factor}.weight");
+                let name = stored_name(&layer, factor);
                 let (shape, length) = (data.shape().to_vec(), data.bytes().len());
                 let bytes = move || Ok(Bytes::from_bytes_vec(data.bytes().to_vec()));
                 StoredTensor::deferred(name, DType::F32, shape, None, length, bytes)
@@ -234,7 +255,7 @@ impl Gpt {
         let mut factors: BTreeMap<String, Factors> = BTreeMap::new();
         for (layer, [from, to]) in lora.matrices(config) {
             let mut read = |factor: &str, rows: usize, columns: usize| {
-                let name = format!("{PREFIX}{layer}.lora_{factor}.weight");
+                let name = stored_name(&layer, factor);
                 let tensor =
                     tensors.remove(&name).ok_or_else(|| other(format!("it has no {name}")))?;
                 let found = tensor.shape.to_vec();
@@ -247,6 +268,10 @@ impl Gpt {
             let pair = [read("A", lora.rank, from)?, read("B", to, lora.rank)?];
             factors.insert(layer, pair);
         }
+        if lora.adapts(EMBEDDING) {
+            // PEFT writes them a second time.
+            tensors.retain(|name, _| !name.contains(&format!(".{HEAD}.lora_")));
+        }
         if let Some(name) = tensors.keys().next() {
             return Err(other(format!("the base has no place for {name}")));
         }
@@ -258,6 +283,14 @@ impl Gpt {
             ));
         }
         Ok(self.with_factors(&lora, |layer, _| factors.remove(layer)))
+    }
+}
+
+/// The name of a layer's `A` or `B` in PEFT's file.
+fn stored_name(layer: &str, factor: &str) -> String {
+    match layer == EMBEDDING {
+        true => format!("{PREFIX}{layer}.lora_embedding_{factor}"),
+        false => format!("{PREFIX}{layer}.lora_{factor}.weight"),
     }
 }
 

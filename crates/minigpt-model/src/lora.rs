@@ -5,7 +5,7 @@ use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Uniform};
+use rand_distr::{Distribution, StandardNormal, Uniform};
 use serde::{Deserialize, Serialize};
 
 use crate::adapter::AdapterError;
@@ -14,6 +14,9 @@ use crate::gpt::Gpt;
 
 /// The matrices of a block that can be adapted.
 const MATRICES: [&str; 4] = ["attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"];
+
+/// The vectors of the tokens, which are the head too.
+pub(crate) const EMBEDDING: &str = "wte";
 
 /// What is trained in place of the model's own weights ([Hu et al.,
 /// 2021](https://arxiv.org/abs/2106.09685)).
@@ -27,7 +30,7 @@ pub struct LoraConfig {
     /// Probability that an input of the factors is dropped while training.
     pub dropout: f64,
     /// Matrices of every block: `c_attn`, `c_proj` (both of them) and `c_fc`, or one of the two as
-    /// `attn.c_proj` or `mlp.c_proj`.
+    /// `attn.c_proj` or `mlp.c_proj`; and `wte`, the vectors of the tokens, adapted as the head too.
     pub targets: Vec<String>,
 }
 
@@ -53,7 +56,9 @@ impl LoraConfig {
         if let Some((field, _, expected)) = checks.into_iter().find(|(_, holds, _)| !holds) {
             return Err(AdapterError::Setting { field, expected });
         }
-        let known = |target: &String| MATRICES.iter().any(|matrix| is_named(matrix, target));
+        let known = |target: &String| {
+            MATRICES.iter().chain([&EMBEDDING]).any(|matrix| is_named(matrix, target))
+        };
         match self.targets.iter().find(|target| !known(target)) {
             Some(name) => Err(AdapterError::Target { name: name.clone() }),
             None => Ok(()),
@@ -75,7 +80,7 @@ impl LoraConfig {
         })
     }
 
-    fn adapts(&self, layer: &str) -> bool {
+    pub(crate) fn adapts(&self, layer: &str) -> bool {
         self.targets.iter().any(|target| is_named(layer, target))
     }
 
@@ -98,7 +103,7 @@ fn is_named(layer: &str, target: &str) -> bool {
 pub struct LowRank {
     /// `[from, rank]`.
     pub a: Param<Tensor<2>>,
-    /// `[rank, to]`, zero at first: a fresh adapter changes nothing.
+    /// `[rank, to]`. One of the two is zero at first: a fresh adapter changes nothing.
     pub b: Param<Tensor<2>>,
     pub(crate) scale: f64,
     pub(crate) dropout: Dropout,
@@ -152,7 +157,8 @@ impl Gpt {
     /// The model with its own weights frozen and fresh factors beside the matrices that `lora` names: a
     /// function of the configuration and the seed. It computes what it did before.
     ///
-    /// `a` is drawn as PEFT draws it, uniformly within `1 / √from`.
+    /// Factors are drawn as PEFT draws them: `a` uniformly within `1 / √from`; of token vectors `b` normally,
+    /// and `a` is zero.
     ///
     /// # Errors
     /// As [`LoraConfig::validate`].
@@ -166,11 +172,18 @@ impl Gpt {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         Ok(self.with_factors(lora, |layer, [from, to]| {
             lora.adapts(layer).then(|| {
+                let (a, b) = (from * lora.rank, lora.rank * to);
+                let shaped = |a, b| {
+                    [TensorData::new(a, [from, lora.rank]), TensorData::new(b, [lora.rank, to])]
+                };
+                if layer == EMBEDDING {
+                    let normal = StandardNormal.sample_iter(&mut rng).take(b);
+                    return shaped(vec![0.0_f32; a], normal.collect::<Vec<f32>>());
+                }
                 let bound = 1.0 / (from as f32).sqrt();
                 let uniform = Uniform::new(-bound, bound).expect("a bound above zero");
-                let a: Vec<f32> = uniform.sample_iter(&mut rng).take(from * lora.rank).collect();
-                let b = TensorData::new(vec![0.0_f32; lora.rank * to], [lora.rank, to]);
-                [TensorData::new(a, [from, lora.rank]), b]
+                let uniform = uniform.sample_iter(&mut rng).take(a);
+                shaped(uniform.collect::<Vec<f32>>(), vec![0.0_f32; b])
             })
         }))
     }
@@ -186,14 +199,16 @@ impl Gpt {
 
     /// The factors in the model's order, by the names of their layers.
     pub(crate) fn factors(&self) -> impl Iterator<Item = (String, &LowRank)> {
-        self.h.iter().enumerate().flat_map(|(index, block)| {
+        let embedding = self.wte.weight.reparameterization();
+        let embedding = embedding.map(|factors| (EMBEDDING.to_owned(), factors));
+        embedding.into_iter().chain(self.h.iter().enumerate().flat_map(|(index, block)| {
             let layers =
                 [&block.attn.c_attn, &block.attn.c_proj, &block.mlp.c_fc, &block.mlp.c_proj];
             MATRICES.into_iter().zip(layers).filter_map(move |(name, layer)| {
                 let factors = layer.weight.reparameterization()?;
                 Some((format!("h.{index}.{name}"), factors))
             })
-        })
+        }))
     }
 }
 

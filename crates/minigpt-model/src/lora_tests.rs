@@ -1,18 +1,23 @@
 //! Adapters: what they train, what they leave alone, and their files.
 
+use std::sync::PoisonError;
+
 use burn::module::{Module, ModuleVisitor};
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int};
 
 use super::*;
 use crate::adapter::{ADAPTER_CONFIG_FILE, ADAPTER_FILE};
+use crate::ops::tests::GENERATOR;
 
 fn config() -> GptConfig {
     GptConfig { n_inner: 40, ..GptConfig::new(61, 16, 2, 3, 24) }
 }
 
+/// Of all matrices there are.
 fn lora() -> LoraConfig {
-    LoraConfig { dropout: 0.1, ..LoraConfig::new(4) }
+    let targets = ["c_attn", "c_proj", "c_fc", "wte"].map(str::to_owned).to_vec();
+    LoraConfig { dropout: 0.1, targets, ..LoraConfig::new(4) }
 }
 
 fn tokens(device: &Device) -> Tensor<2, Int> {
@@ -27,6 +32,7 @@ fn logits(model: &Gpt) -> Vec<f32> {
 
 /// After some steps on one batch, the losses before each.
 fn trained(mut model: Gpt, steps: usize) -> (Gpt, Vec<f32>) {
+    let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     let device = Device::flex().autodiff();
     let mut optimizer = AdamWConfig::new().init();
     let mut losses = Vec::new();
@@ -63,8 +69,10 @@ fn a_fresh_adapter_changes_nothing_and_is_as_large_as_it_says() {
     let of = |seed| {
         let model = Gpt::init(&config(), 3, &Device::flex()).unwrap();
         let model = model.with_lora(&config(), &lora(), seed).unwrap();
-        let (_, factors) = model.factors().next().unwrap();
-        factors.a.val().into_data().try_into_vec::<f32>().unwrap()
+        let mut factors = model.factors().map(|(_, factors)| factors);
+        let [wte, c_attn] = [(); 2].map(|()| factors.next().unwrap());
+        assert!(wte.a.val().abs().sum().into_scalar::<f32>() == 0.0);
+        c_attn.a.val().into_data().try_into_vec::<f32>().unwrap()
     };
     assert_eq!(of(1), of(1));
     assert_ne!(of(1), of(2));
@@ -85,7 +93,9 @@ fn only_the_factors_are_trained() {
     let model = adapted(3);
     let before = frozen_bytes(&model);
     let device = Device::flex().autodiff();
+    let alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     let loss = model.loss_sum(tokens(&device), tokens(&device));
+    drop(alone);
     let gradients = GradientsParams::from_grads(loss.backward(), &model);
     let mut found = Found(&gradients, Vec::new());
     model.visit(&mut found);
@@ -142,8 +152,9 @@ fn an_adapter_read_back_computes_the_same_and_knows_its_base() {
         refused(base(3, &config()), &config(), reason);
     };
     with("\"use_dora\": false", "\"use_dora\": true", "use_dora true: expected false");
+    with("\"ensure_weight_tying\": true", "\"ensure_weight_tying\": false", "wte without");
     with("\"r\": 4", "\"r\": 0", "lora.rank is out of range: expected 1 to 24");
-    with("\"c_fc\"", "\"q_proj\"", "no matrix of a block is called `q_proj`");
+    with("\"c_fc\"", "\"q_proj\"", "no matrix is called `q_proj`");
     with("{", "", "expected");
     fs_err::write(&path, &json).unwrap();
     fs_err::write(folder.path().join(ADAPTER_FILE), [255; 40]).unwrap();

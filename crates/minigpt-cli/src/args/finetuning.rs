@@ -61,7 +61,8 @@ pub(crate) struct FinetuneArgs {
     /// Probability that an input of the adapter is dropped while training [default: 0]
     #[arg(long, value_name = "RATE", requires = "lora")]
     pub(crate) lora_dropout: Option<f64>,
-    /// Matrices with an adapter, as c_attn,mlp.c_proj [default: c_attn,c_proj,c_fc]
+    /// Matrices with an adapter, as c_attn,mlp.c_proj, and wte for the vectors of the tokens
+    /// [default: c_attn,c_proj,c_fc]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
     pub(crate) lora_targets: Option<Vec<String>>,
     /// Start from the moving average of the weights, where the run keeps one

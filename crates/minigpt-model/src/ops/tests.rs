@@ -300,7 +300,7 @@ fn gelu_and_its_gradient_equal_burns() {
 }
 
 /// The CPU backend has one generator for all threads, and tests run on several.
-pub(super) static GENERATOR: Mutex<()> = Mutex::new(());
+pub(crate) static GENERATOR: Mutex<()> = Mutex::new(());
 
 /// The losses of some steps on one batch, dropout at `rate`.
 fn losses(steps: usize, rate: f64, precision: Precision) -> Vec<f32> {
