@@ -183,6 +183,13 @@ fn sum_over_units(number: f32, shared: &mut Shared<[f32]>) -> f32 {
     sum
 }
 
+/// How a kernel is launched that has a unit for each element of `x`.
+fn a_unit_each(x: &CubeTensor) -> (CubeCount, CubeDim) {
+    let units = x.meta.shape().num_elements();
+    let dim = CubeDim::new(&x.client, units);
+    (cubecl::calculate_cube_count_elemwise(&x.client, units, dim), dim)
+}
+
 /// Memory for a tensor where `like` is, of its type.
 fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
     let (client, device) = (like.client.clone(), like.device.clone());

@@ -131,6 +131,38 @@ impl Launch {
     }
 }
 
+/// Where a cube's head of its sequence lies.
+#[derive(CubeType)]
+struct Place {
+    time: usize,
+    /// Of `qkv`.
+    width: usize,
+    n_embd: usize,
+    /// The head's number in the batch.
+    map: usize,
+    /// Its first query in `qkv`.
+    first: usize,
+    /// Its first place in what attention gives.
+    first_out: usize,
+}
+
+#[cube]
+fn place(qkv: &Tensor<f32>, #[comptime] head_size: usize) -> Place {
+    let time = qkv.shape(1);
+    let width = qkv.shape(2);
+    let n_embd = width / 3;
+    let column = CUBE_POS_Y as usize * head_size;
+    let sequence = CUBE_POS_Z as usize * time;
+    Place {
+        time,
+        width,
+        n_embd,
+        map: (CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y) as usize,
+        first: sequence * width + column,
+        first_out: sequence * n_embd + column,
+    }
+}
+
 /// A unit has a query. Scores of a tile are weighted by what is the largest so far, and what was added up
 /// before is scaled down when a larger one comes.
 #[cube(launch)]
@@ -146,13 +178,9 @@ fn attention_kernel(
     #[comptime] head_size: usize,
     #[comptime] tile_rows: usize,
 ) {
-    let time = qkv.shape(1);
-    let width = qkv.shape(2);
-    let n_embd = width / 3;
-    let head = CUBE_POS_Y as usize;
-    let map = (CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y) as usize;
-    let sequence = CUBE_POS_Z as usize * time;
-    let first = sequence * width + head * head_size;
+    let place = place(qkv, head_size);
+    let (time, width, n_embd) = (place.time, place.width, place.n_embd);
+    let (map, first) = (place.map, place.first);
     let first_query = CUBE_POS_X as usize * ROWS;
     let query = first_query + UNIT_POS_X as usize;
 
@@ -206,7 +234,7 @@ fn attention_kernel(
     }
     if query < time {
         for d in 0..head_size {
-            out[(sequence + query) * n_embd + head * head_size + d] = mixed[d] / sum;
+            out[place.first_out + query * n_embd + d] = mixed[d] / sum;
         }
         log_sums[map * time + query] = largest + sum.ln();
     }
@@ -230,13 +258,9 @@ fn attention_queries_kernel(
     #[comptime] head_size: usize,
     #[comptime] tile_rows: usize,
 ) {
-    let time = qkv.shape(1);
-    let width = qkv.shape(2);
-    let n_embd = width / 3;
-    let head = CUBE_POS_Y as usize;
-    let map = (CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y) as usize;
-    let sequence = CUBE_POS_Z as usize * time;
-    let first = sequence * width + head * head_size;
+    let place = place(qkv, head_size);
+    let (time, width, n_embd) = (place.time, place.width, place.n_embd);
+    let (map, first) = (place.map, place.first);
     let first_query = CUBE_POS_X as usize * ROWS;
     let query = first_query + UNIT_POS_X as usize;
 
@@ -248,11 +272,11 @@ fn attention_queries_kernel(
     let mut product = f32::new(0.0);
     let mut log_sum = f32::new(0.0);
     if query < time {
-        let place = (sequence + query) * n_embd + head * head_size;
+        let row = place.first_out + query * n_embd;
         for d in 0..head_size {
             q[d] = qkv[first + query * width + d] * scale;
-            d_mixed[d] = d_out[place + d];
-            product += d_mixed[d] * out[place + d];
+            d_mixed[d] = d_out[row + d];
+            product += d_mixed[d] * out[row + d];
         }
         log_sum = log_sums[map * time + query];
         along[map * time + query] = product;
@@ -307,13 +331,9 @@ fn attention_keys_kernel(
     #[comptime] head_size: usize,
     #[comptime] tile_rows: usize,
 ) {
-    let time = qkv.shape(1);
-    let width = qkv.shape(2);
-    let n_embd = width / 3;
-    let head = CUBE_POS_Y as usize;
-    let map = (CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y) as usize;
-    let sequence = CUBE_POS_Z as usize * time;
-    let first = sequence * width + head * head_size;
+    let place = place(qkv, head_size);
+    let (time, width, n_embd) = (place.time, place.width, place.n_embd);
+    let (map, first) = (place.map, place.first);
     let first_key = CUBE_POS_X as usize * ROWS;
     let key = first_key + UNIT_POS_X as usize;
 
@@ -330,12 +350,11 @@ fn attention_keys_kernel(
         }
     }
 
-    let place = sequence * n_embd + head * head_size;
     let tiles = time.div_ceil(tile_rows);
     for tile in first_key / tile_rows..tiles {
         let start = tile * tile_rows;
         load(qkv, &mut queries, first, width, start, time, head_size, tile_rows);
-        load(d_out, &mut d_mixed, place, n_embd, start, time, head_size, tile_rows);
+        load(d_out, &mut d_mixed, place.first_out, n_embd, start, time, head_size, tile_rows);
         sync_cube();
         let rows = clamp_max(time - start, tile_rows);
         if key < start + rows {

@@ -7,16 +7,14 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use minigpt_ops::Dropout;
 
-use super::empty;
+use super::{a_unit_each, empty};
 
 /// `x`, any shape, with some of its elements dropped.
 pub(super) fn masked(x: CubeTensor, dropout: Dropout) -> CubeTensor {
     let x = into_contiguous(x);
-    let (client, shape) = (x.client.clone(), x.shape());
-    let y = empty(&x, shape.clone());
-    let units = shape.num_elements();
-    let dim = CubeDim::new(&client, units);
-    let count = cubecl::calculate_cube_count_elemwise(&client, units, dim);
+    let client = x.client.clone();
+    let y = empty(&x, x.shape());
+    let (count, dim) = a_unit_each(&x);
     let (from, to) = (x.into_tensor_arg(), y.clone().into_tensor_arg());
     let [low, high] = dropout.key();
     dropout_kernel::launch(

@@ -8,15 +8,14 @@ use burn_cubecl::cubecl::prelude::*;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::empty;
+use super::{a_unit_each, empty};
 
 /// Of every element of `x`, any shape.
 pub(super) fn forward(x: CubeTensor) -> CubeTensor {
     let x = into_contiguous(x);
     let y = empty(&x, x.shape());
-    let (client, units) = (x.client.clone(), x.shape().num_elements());
-    let dim = CubeDim::new(&client, units);
-    let count = cubecl::calculate_cube_count_elemwise(&client, units, dim);
+    let client = x.client.clone();
+    let (count, dim) = a_unit_each(&x);
     let (from, to) = (x.into_tensor_arg(), y.clone().into_tensor_arg());
     gelu_kernel::launch(&client, count, dim, from, to, FRAC_2_PI.sqrt() as f32);
     y
@@ -26,9 +25,8 @@ pub(super) fn forward(x: CubeTensor) -> CubeTensor {
 pub(super) fn backward(x: CubeTensor, dy: CubeTensor) -> CubeTensor {
     let [x, dy] = [x, dy].map(into_contiguous);
     let dx = empty(&x, x.shape());
-    let (client, units) = (x.client.clone(), x.shape().num_elements());
-    let dim = CubeDim::new(&client, units);
-    let count = cubecl::calculate_cube_count_elemwise(&client, units, dim);
+    let client = x.client.clone();
+    let (count, dim) = a_unit_each(&x);
     gelu_backward_kernel::launch(
         &client,
         count,
