@@ -220,11 +220,21 @@ fn package() -> Command {
     command
 }
 
-/// Drops what cargo unpacked of our crates in an earlier run of this step.
+/// Where cargo notes what it built to verify packages.
+const VERIFIED: &str = "target/debug/.fingerprint";
+
+/// Drops what cargo unpacked and built of our crates in an earlier run of this step.
 ///
-/// cargo keys the unpacked sources by version and by the path of the target folder, not by content:
+/// cargo keys the sources of a registry by version and by the path of the target folder, not by content:
 /// without this, the packages would be verified against the libraries of an earlier commit.
 fn forget_unpacked_packages() -> Result<()> {
+    for built in fs_err::read_dir(VERIFIED).into_iter().flatten() {
+        let built = built?;
+        let name = built.file_name();
+        if LIBRARIES.iter().any(|library| name.to_string_lossy().starts_with(library)) {
+            fs_err::remove_dir_all(built.path())?;
+        }
+    }
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
     let sources = home.context("found no cargo home")?.join("registry/src");
