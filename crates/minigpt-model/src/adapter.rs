@@ -172,7 +172,7 @@ impl PeftConfig {
             .map_err(|_| "target_modules is no list of names".to_owned())?;
         // PEFT writes the one that it ties with its whole path.
         for target in &mut targets {
-            *target = target.trim_start_matches("transformer.").to_owned();
+            *target = target.strip_prefix("transformer.").unwrap_or(target).to_owned();
         }
         if targets.iter().any(|target| target == EMBEDDING) {
             if !self.ensure_weight_tying {

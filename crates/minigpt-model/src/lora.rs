@@ -27,7 +27,8 @@ pub struct LoraConfig {
     pub rank: usize,
     /// What the factors add is multiplied by `alpha / rank`.
     pub alpha: f64,
-    /// Probability that an input of the factors is dropped while training.
+    /// Probability that an input of the factors is dropped while training; not of those beside `wte`, whose
+    /// inputs are ids.
     pub dropout: f64,
     /// Matrices of every block: `c_attn`, `c_proj` (both of them) and `c_fc`, or one of the two as
     /// `attn.c_proj` or `mlp.c_proj`; and `wte`, the vectors of the tokens, adapted as the head too.

@@ -391,9 +391,13 @@ fn without_backtraces(cause: &str) -> &str {
 /// has no memory, the thread that asked it panics, and what is to work on the buffer finds it without any.
 fn is_about_memory(cause: &str) -> bool {
     let cause = cause.to_lowercase();
-    let words = ["allocat", "out of memory", "out-of-memory", "out of device memory"];
-    words
-        .iter()
-        .chain(&["memory location was never initialized"])
-        .any(|words| cause.contains(words))
+    [
+        "allocat",
+        "out of memory",
+        "out-of-memory",
+        "out of device memory",
+        "memory location was never initialized",
+    ]
+    .iter()
+    .any(|words| cause.contains(words))
 }

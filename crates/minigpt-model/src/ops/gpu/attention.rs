@@ -2,6 +2,8 @@
 //! query, or on the way back a key, in registers, and goes over the others tile by tile. The backward pass
 //! makes the weights again from the logarithm of their sum, dropout included, and needs no atomic additions.
 //!
+//! An element of the weights is dropped by its index in `[batch, n_head, time, time]`; beyond 2³² of them masks repeat.
+//!
 //! The library below burn has such kernels too, without dropout and from queries, keys and values apart.
 
 use burn_cubecl::cubecl;
@@ -10,7 +12,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use minigpt_ops::Dropout;
 
-use super::dropout::multiplier;
+use super::dropout::{Mask, mask, multiplier};
 use super::{attention_shapes, empty};
 
 /// Queries, or keys, that a cube works on: a unit for each.
@@ -33,7 +35,6 @@ pub(super) fn forward(
     let launch = Launch::new(&qkv, n_head);
     let shapes = attention_shapes(qkv.meta.shape(), n_head);
     let [out, log_sums] = shapes.map(|shape| empty(&qkv, shape));
-    let [low, high] = dropout.key();
     attention_kernel::launch(
         &launch.client,
         launch.count,
@@ -42,10 +43,7 @@ pub(super) fn forward(
         out.clone().into_tensor_arg(),
         log_sums.clone().into_tensor_arg(),
         launch.scale,
-        low,
-        high,
-        dropout.threshold(),
-        dropout.scale(),
+        mask(dropout),
         launch.head_size,
         launch.tile_rows,
     );
@@ -65,7 +63,6 @@ pub(super) fn backward(
     let launch = Launch::new(&qkv, n_head);
     let d_qkv = empty(&qkv, qkv.meta.shape().clone());
     let along = empty(&qkv, log_sums.meta.shape().clone());
-    let [low, high] = dropout.key();
     let dim = CubeDim::new_1d(ROWS as u32);
     attention_queries_kernel::launch(
         &launch.client,
@@ -78,10 +75,7 @@ pub(super) fn backward(
         along.clone().into_tensor_arg(),
         d_qkv.clone().into_tensor_arg(),
         launch.scale,
-        low,
-        high,
-        dropout.threshold(),
-        dropout.scale(),
+        mask(dropout),
         launch.head_size,
         launch.tile_rows,
     );
@@ -95,10 +89,7 @@ pub(super) fn backward(
         along.into_tensor_arg(),
         d_qkv.clone().into_tensor_arg(),
         launch.scale,
-        low,
-        high,
-        dropout.threshold(),
-        dropout.scale(),
+        mask(dropout),
         launch.head_size,
         launch.tile_rows,
     );
@@ -171,10 +162,7 @@ fn attention_kernel(
     out: &mut Tensor<f32>,      // [batch, time, n_embd]
     log_sums: &mut Tensor<f32>, // [batch, n_head, time]
     scale: f32,
-    low: u32,
-    high: u32,
-    threshold: u32,
-    kept: f32,
+    mask: &Mask,
     #[comptime] head_size: usize,
     #[comptime] tile_rows: usize,
 ) {
@@ -224,7 +212,7 @@ fn attention_kernel(
             for j in 0..seen {
                 let weight = (scores[j] - largest).exp();
                 sum += weight;
-                let weight = weight * multiplier(row + j as u32, low, high, threshold, kept);
+                let weight = weight * multiplier(row + j as u32, mask);
                 for d in 0..head_size {
                     mixed[d] += weight * values[j * head_size + d];
                 }
@@ -251,10 +239,7 @@ fn attention_queries_kernel(
     along: &mut Tensor<f32>, // [batch, n_head, time]
     d_qkv: &mut Tensor<f32>, // [batch, time, 3 * n_embd]
     scale: f32,
-    low: u32,
-    high: u32,
-    threshold: u32,
-    kept: f32,
+    mask: &Mask,
     #[comptime] head_size: usize,
     #[comptime] tile_rows: usize,
 ) {
@@ -299,7 +284,7 @@ fn attention_queries_kernel(
                     score += q[d] * keys[j * head_size + d];
                     d_weight += d_mixed[d] * values[j * head_size + d];
                 }
-                let d_weight = d_weight * multiplier(row + j as u32, low, high, threshold, kept);
+                let d_weight = d_weight * multiplier(row + j as u32, mask);
                 let d_score = (score - log_sum).exp() * (d_weight - product);
                 for d in 0..head_size {
                     d_q[d] += d_score * keys[j * head_size + d];
@@ -324,10 +309,7 @@ fn attention_keys_kernel(
     along: &Tensor<f32>,     // [batch, n_head, time]
     d_qkv: &mut Tensor<f32>, // [batch, time, 3 * n_embd]
     scale: f32,
-    low: u32,
-    high: u32,
-    threshold: u32,
-    kept: f32,
+    mask: &Mask,
     #[comptime] head_size: usize,
     #[comptime] tile_rows: usize,
 ) {
@@ -371,7 +353,7 @@ fn attention_keys_kernel(
                 }
                 let row = map * time + start + i;
                 let index = (row * time + key) as u32;
-                let dropped = multiplier(index, low, high, threshold, kept);
+                let dropped = multiplier(index, mask);
                 let softmax = (score - log_sums[row]).exp();
                 let weight = softmax * dropped;
                 let d_score = softmax * (d_weight * dropped - along[row]);
