@@ -37,7 +37,7 @@ pub use gguf::GgufValue;
 pub use gpt::Gpt;
 pub use lora::{LoraConfig, LowRank};
 pub use loss::{IGNORE_INDEX, SmoothedLoss};
-pub use ops::{Chances, add_squares, has_kernels, keeps_no_attention};
+pub use ops::{Chances, Kernels, add_squares};
 pub use precision::Precision;
 pub use pretrained::CONFIG_FILE;
 pub use sampling::{Draw, Sampling, SamplingError, log_probability};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use burn::tensor::{DType, Device, FloatDType};
 use serde::{Deserialize, Serialize};
 
-use crate::ops::has_kernels;
+use crate::ops::Kernels;
 
 /// The numbers that matrix products multiply. Weights, sums, norms, softmaxes, losses and the optimiser are
 /// in `f32` whatever it is ([Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740)).
@@ -30,7 +30,7 @@ impl Precision {
         self == Self::F32
             || self.of_tensors(&device).is_some()
             || (self == Self::Bf16
-                && has_kernels(&device)
+                && Kernels::of(&device) == Kernels::Cpu
                 && minigpt_ops::Precision::Bf16.is_native())
     }
 
@@ -46,8 +46,8 @@ impl Precision {
             Self::F16 => DType::F16,
             Self::Bf16 => DType::BF16,
         };
-        let is_plain = !has_kernels(&device.clone().inner());
-        (is_plain && device.supports_dtype(dtype)).then(|| dtype.into())
+        let is_cast = Kernels::of(device) != Kernels::Cpu && device.supports_dtype(dtype);
+        is_cast.then(|| dtype.into())
     }
 
     /// For the kernels.

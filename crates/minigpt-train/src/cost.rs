@@ -1,7 +1,7 @@
 //! What a run will cost, before it starts.
 
 use burn::tensor::Device;
-use minigpt_model::{GptConfig, ParameterCounts, has_kernels, keeps_no_attention};
+use minigpt_model::{GptConfig, Kernels, ParameterCounts};
 use serde::Serialize;
 
 use crate::checkpoint::OnDamage;
@@ -189,10 +189,10 @@ impl MemoryEstimate {
 
 /// Numbers that a block keeps per token.
 fn kept_by_block(model: &GptConfig, device: &Device) -> u128 {
-    let kept = match (has_kernels(device), keeps_no_attention(device)) {
-        (true, _) => FUSED,
-        (false, true) => ON_GPU,
-        (false, false) => PLAIN,
+    let kept = match Kernels::of(device) {
+        Kernels::Cpu => FUSED,
+        Kernels::Gpu => ON_GPU,
+        Kernels::Plain => PLAIN,
     };
     let size = |n: usize| n as u128;
     let maps = kept.maps * size(model.n_head) * size(model.block_size);

@@ -12,7 +12,7 @@ use burn::train::{
     TrainLoader, TrainingComponents, ValidLoader,
 };
 use minigpt_data::Tokenizer;
-use minigpt_model::has_kernels;
+use minigpt_model::Kernels;
 use serde::Serialize;
 
 use crate::batches::TokenBatch;
@@ -110,7 +110,7 @@ impl SupervisedLearningStrategy<Trainee> for Engine {
                 // The set is read on threads of its own. A GPU's weights and moments are read while it
                 // does nothing else: what it was told is done before, and the next step waits.
                 let main = self.devices.main.clone().inner();
-                let is_gpu = !has_kernels(&main);
+                let is_gpu = Kernels::of(&main) != Kernels::Cpu;
                 if is_gpu && let Err(error) = main.sync() {
                     return Err(TrainError::device(&error.to_string()));
                 }

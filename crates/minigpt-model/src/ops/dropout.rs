@@ -6,6 +6,8 @@ use burn::backend::Dispatch;
 use burn::nn;
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 
+use super::Kernels;
+
 /// The chances of one forward pass: hands a dropout to each place of the model in its order.
 ///
 /// Where kernels of our own run, all of them follow from one number drawn from the device, so that no mask
@@ -23,7 +25,7 @@ impl Chances {
     /// Chances for a pass on `device`: only one that differentiates drops anything.
     pub fn draw(device: &Device) -> Self {
         let is_training = device.is_autodiff();
-        let key = (is_training && super::keeps_no_attention(device)).then(|| draw_key(device));
+        let key = (is_training && Kernels::of(device) != Kernels::Plain).then(|| draw_key(device));
         Self { is_training, key, place: 0, seed: None }
     }
 
@@ -94,7 +96,7 @@ impl Dropout {
                 x * kept * (1.0 / (1.0 - rate))
             }
             #[cfg(feature = "gpu")]
-            Self::Keyed(dropout) if super::gpu::has_kernels(&x.device()) => {
+            Self::Keyed(dropout) if Kernels::of(&x.device()) == Kernels::Gpu => {
                 let y = <Dispatch as super::gpu::OnGpu>::masked(x.into_dispatch(), dropout);
                 Tensor::from_dispatch(y)
             }

@@ -18,6 +18,7 @@ mod gpu;
 mod gpu_tests;
 #[cfg(any(feature = "cpu", feature = "gpu"))]
 mod graph;
+mod kernels;
 #[cfg(feature = "cpu")]
 mod low_rank;
 #[cfg(feature = "cpu")]
@@ -29,12 +30,13 @@ mod recompute_tests;
 pub(crate) mod tests;
 
 use burn::nn::Linear;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Int, Tensor};
 
 pub use dropout::Chances;
 pub(crate) use dropout::Dropout;
 #[cfg(feature = "cpu")]
 use fused::Fused;
+pub use kernels::Kernels;
 #[cfg(any(feature = "cpu", feature = "gpu"))]
 use {burn::backend::Dispatch, burn::tensor::DType};
 
@@ -243,40 +245,13 @@ fn sum_of_squares<const D: usize>(x: Tensor<D>) -> Tensor<1> {
 /// True where kernels for GPUs can work on a tensor's memory.
 #[cfg(feature = "gpu")]
 fn is_on_gpu<const D: usize>(tensor: &Tensor<D>) -> bool {
-    gpu::has_kernels(&tensor.device()) && tensor.dtype() == DType::F32
+    Kernels::of(&tensor.device()) == Kernels::Gpu && tensor.dtype() == DType::F32
 }
 
 /// True where the kernels can work on a tensor's memory.
 #[cfg(feature = "cpu")]
 fn is_fused<const D: usize>(tensor: &Tensor<D>) -> bool {
-    has_kernels(&tensor.device()) && tensor.dtype() == DType::F32
-}
-
-/// True where a training step runs on the kernels of `minigpt-ops`, which keep what goes into GELU and not what
-/// it gives: on the CPU.
-#[cfg(feature = "cpu")]
-pub fn has_kernels(device: &Device) -> bool {
-    #[cfg(test)]
-    if tests::PLAIN.get() {
-        return false;
-    }
-    *device == Device::flex()
-}
-
-/// True where a training step runs on the kernels of `minigpt-ops`: nowhere, without the feature `cpu`.
-#[cfg(not(feature = "cpu"))]
-pub fn has_kernels(_device: &Device) -> bool {
-    false
-}
-
-/// True where attention keeps no weights for the backward pass: where [kernels](has_kernels) of the CPU or a
-/// GPU's run, and not on another machine's device.
-pub fn keeps_no_attention(device: &Device) -> bool {
-    #[cfg(feature = "gpu")]
-    if gpu::has_kernels(device) {
-        return true;
-    }
-    has_kernels(device)
+    Kernels::of(&tensor.device()) == Kernels::Cpu && tensor.dtype() == DType::F32
 }
 
 /// The weight itself and the bias, where there is a bias.
