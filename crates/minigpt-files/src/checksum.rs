@@ -1,0 +1,52 @@
+//! SHA-256 in hexadecimal.
+
+use std::io::Read;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+/// The SHA-256 of bytes, in 64 hexadecimal digits.
+pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// The SHA-256 of a regular file, read in blocks.
+///
+/// # Errors
+/// As [`open`](crate::open), and those of reading.
+pub fn sha256_file(path: &Path) -> std::io::Result<String> {
+    sha256_reader(crate::open(path)?)
+}
+
+/// The SHA-256 of all that a reader gives, read in blocks.
+///
+/// # Errors
+/// The reader's.
+pub fn sha256_reader(mut reader: impl Read) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut block = vec![0; 1 << 16];
+    loop {
+        match reader.read(&mut block) {
+            Ok(0) => return Ok(hexadecimal(&hash.finalize())),
+            Ok(length) => hash.update(&block[..length]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksums_are_those_of_sha256sum() {
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256("abc"), abc);
+        assert_eq!(sha256_reader(&b"abc"[..]).unwrap(), abc);
+    }
+}

@@ -1,0 +1,28 @@
+//! The one border between minigpt and the file system: what others wrote is read within bounds, what
+//! we write is never seen half-written.
+//!
+//! ```text
+//!  a file of somebody's ──► read, read_text, map, open ──► Bounded ──► a library, in caught()
+//!  bytes of ours ─────────► write, write_with, NewFolder ──► temporary name, sync, rename, sync
+//! ```
+//!
+//! The order to read in: [`Limit`] and [`read()`] (whole files), [`Bounded`] (streams), [`caught`]
+//! (libraries that panic), [`write()`] and [`NewFolder`] (what we write), [`sha256`].
+//!
+//! Errors are [`std::io::Error`]s whose one line names the path, what was found and what was expected.
+//! Deliberately absent: formats, printing, and anything that a caller would have to configure.
+
+mod caught;
+mod checksum;
+mod read;
+mod write;
+
+pub use caught::{caught, is_caught};
+pub use checksum::{sha256, sha256_file, sha256_reader};
+pub use read::{Bounded, Limit, is_file_name, map, open, read, read_text};
+pub use write::{NewFolder, sync_folder, write, write_with};
+
+/// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

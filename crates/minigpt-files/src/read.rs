@@ -1,0 +1,186 @@
+//! Reading what others wrote.
+
+use std::fmt::Display;
+use std::io::{Error, ErrorKind, Read, Result};
+use std::path::Path;
+
+use memmap2::Mmap;
+
+/// How many bytes of a kind of file are read at most, and what such a file is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    bytes: u64,
+    what: &'static str,
+}
+
+impl Limit {
+    /// At most `bytes` of `what`, such as "a configuration".
+    #[must_use]
+    pub const fn new(bytes: u64, what: &'static str) -> Self {
+        Self { bytes, what }
+    }
+
+    /// The number of bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.bytes
+    }
+
+    /// The error of a file or stream that has more.
+    #[must_use]
+    pub fn exceeded(self, name: impl Display) -> Error {
+        let message = format!(
+            "{name}: more than {} bytes, which is too much for {}",
+            self.bytes, self.what
+        );
+        Error::new(ErrorKind::FileTooLarge, message)
+    }
+}
+
+/// Opens a regular file, or a link to one: no device, pipe or folder, which may have no end.
+///
+/// # Errors
+/// Those of the system, with the path, and one for anything but a regular file.
+pub fn open(path: &Path) -> Result<fs_err::File> {
+    // Before it is opened: opening a pipe would wait for a writer.
+    let kind = fs_err::metadata(path)?.file_type();
+    if !kind.is_file() {
+        let found = if kind.is_dir() { "a folder" } else { "a device, a pipe or a socket" };
+        let message = format!("{}: {found}; expected a file", path.display());
+        return Err(Error::new(ErrorKind::InvalidInput, message));
+    }
+    fs_err::File::open(path)
+}
+
+/// All bytes of a regular file.
+///
+/// # Errors
+/// As [`open`], and one for a file beyond the limit, of which no more than the limit is read.
+pub fn read(path: &Path, limit: Limit) -> Result<Vec<u8>> {
+    let file = open(path)?;
+    // Not all file systems know a file's length: what is read counts.
+    let length = file.metadata()?.len().min(limit.bytes);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    file.take(limit.bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit.bytes {
+        return Err(limit.exceeded(path.display()));
+    }
+    Ok(bytes)
+}
+
+/// The text of a regular file in UTF-8.
+///
+/// # Errors
+/// As [`read`], and one for bytes that are not UTF-8.
+pub fn read_text(path: &Path, limit: Limit) -> Result<String> {
+    String::from_utf8(read(path, limit)?).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let message = format!("{}: byte {at} is not UTF-8; expected text", path.display());
+        Error::new(ErrorKind::InvalidData, message)
+    })
+}
+
+/// The bytes of a regular file as memory, read from the disk where they are used.
+///
+/// As with any mapped file, a program that shortens it meanwhile ends this one.
+///
+/// # Errors
+/// As [`open`].
+pub fn map(path: &Path) -> Result<Mmap> {
+    let file = open(path)?;
+    // SAFETY: the mapping is only read.
+    unsafe { Mmap::map(file.file()) }
+}
+
+/// A reader that fails once it has given more than a number of bytes, where `take` would end.
+#[derive(Debug)]
+pub struct Bounded<R> {
+    reader: R,
+    left: u64,
+    limit: Limit,
+    name: String,
+}
+
+impl<R: Read> Bounded<R> {
+    /// At most `limit` bytes of `reader`, called `name` in the error.
+    pub fn new(reader: R, limit: Limit, name: impl Display) -> Self {
+        Self { reader, left: limit.bytes, limit, name: name.to_string() }
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        // One byte more than is allowed, to tell the end from too much.
+        let length = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX).saturating_add(1));
+        let length = self.reader.read(&mut buffer[..length])?;
+        match self.left.checked_sub(length as u64) {
+            Some(left) => self.left = left,
+            None => return Err(self.limit.exceeded(&self.name)),
+        }
+        Ok(length)
+    }
+}
+
+/// Whether `name`, read from a file, names a file in a folder and nothing outside it.
+#[must_use]
+pub fn is_file_name(name: &str) -> bool {
+    let is_special = matches!(name, "" | "." | "..");
+    !is_special && !name.contains(['/', '\\', '\0']) && Path::new(name).file_name().is_some_and(|file| file == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: Limit = Limit::new(4, "a note");
+
+    #[test]
+    fn a_file_beyond_its_limit_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("note");
+        fs_err::write(&path, "four").unwrap();
+        assert_eq!(read_text(&path, SMALL).unwrap(), "four");
+        fs_err::write(&path, "fives").unwrap();
+        let error = read(&path, SMALL).unwrap_err().to_string();
+        assert!(error.ends_with("note: more than 4 bytes, which is too much for a note"), "{error}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_placed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("note");
+        fs_err::write(&path, b"a\xff").unwrap();
+        let error = read_text(&path, SMALL).unwrap_err().to_string();
+        assert!(error.ends_with("note: byte 1 is not UTF-8; expected text"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_without_end_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("config.json");
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        for path in [&link, Path::new("/dev/zero"), folder.path()] {
+            for error in [read(path, SMALL).unwrap_err(), map(path).unwrap_err()] {
+                assert!(error.to_string().ends_with("expected a file"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_beyond_its_limit_fails_and_one_at_it_does_not() {
+        let mut bytes = Vec::new();
+        Bounded::new(&b"four"[..], SMALL, "x").read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes, b"four");
+        let error = Bounded::new(&b"fives"[..], SMALL, "x.gz").read_to_end(&mut bytes).unwrap_err();
+        assert_eq!(error.to_string(), "x.gz: more than 4 bytes, which is too much for a note");
+    }
+
+    #[test]
+    fn names_that_lead_elsewhere_are_none() {
+        assert!(["model.bpk", "a b", ".hidden"].into_iter().all(is_file_name));
+        for name in ["", ".", "..", "a/b", "/etc", "../x", "a\\b", "a\0"] {
+            assert!(!is_file_name(name), "{name:?}");
+        }
+    }
+}
