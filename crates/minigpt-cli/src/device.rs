@@ -7,6 +7,7 @@ mod remote;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
@@ -14,6 +15,8 @@ use burn::tensor::Device;
 use minigpt_train::Devices;
 use serde::Serialize;
 
+/// Why there is no adapter, where there is none.
+pub(crate) use gpu::WHY_NONE;
 pub(crate) use remote::serve;
 
 /// What `--device` asks for.
@@ -51,6 +54,19 @@ impl FromStr for DeviceChoice {
     }
 }
 
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Gpu => f.write_str("gpu"),
+            Self::GpuNumber(number) => write!(f, "gpu:{number}"),
+            Self::GpuSoftware => f.write_str("gpu:software"),
+            Self::Remote(address) => write!(f, "remote:{address}"),
+        }
+    }
+}
+
 fn has_port(address: &str) -> bool {
     address
         .rsplit_once(':')
@@ -60,6 +76,7 @@ fn has_port(address: &str) -> bool {
 /// What an adapter is, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "only wgpu finds adapters"))]
 pub(crate) enum Kind {
     /// A card of its own.
     Discrete,
@@ -90,6 +107,7 @@ pub(crate) struct Adapter {
     pub(crate) types: Vec<&'static str>,
     /// Its place among the adapters of its kind, by which burn knows it.
     #[serde(skip)]
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "only wgpu knows places"))]
     place: usize,
 }
 
@@ -110,9 +128,12 @@ impl DeviceChoice {
         match self {
             Self::Cpu => Ok(cpu("as asked")),
             Self::Auto => Ok(auto(best(&adapters))),
+            Self::Gpu | Self::GpuNumber(_) | Self::GpuSoftware if adapters.is_empty() => {
+                bail!("--device {self}: {}; use --device cpu", gpu::WHY_NONE)
+            }
             Self::Gpu => match best(&adapters) {
                 Some(adapter) => start(adapter, "the best GPU found"),
-                None => bail!("--device gpu: {}; use --device cpu", gpu::WHY_NONE),
+                None => bail!("--device gpu: only software drivers found; use --device cpu"),
             },
             Self::GpuNumber(number) => match adapters.get(*number) {
                 Some(adapter) => start(adapter, "as asked"),

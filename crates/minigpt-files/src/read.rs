@@ -29,10 +29,8 @@ impl Limit {
     /// The error of a file or stream that has more.
     #[must_use]
     pub fn exceeded(self, name: impl Display) -> Error {
-        let message = format!(
-            "{name}: more than {} bytes, which is too much for {}",
-            self.bytes, self.what
-        );
+        let message =
+            format!("{name}: more than {} bytes, which is too much for {}", self.bytes, self.what);
         Error::new(ErrorKind::FileTooLarge, message)
     }
 }
@@ -111,7 +109,8 @@ impl<R: Read> Bounded<R> {
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         // One byte more than is allowed, to tell the end from too much.
-        let length = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX).saturating_add(1));
+        let length =
+            buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX).saturating_add(1));
         let length = self.reader.read(&mut buffer[..length])?;
         match self.left.checked_sub(length as u64) {
             Some(left) => self.left = left,
@@ -125,7 +124,9 @@ impl<R: Read> Read for Bounded<R> {
 #[must_use]
 pub fn is_file_name(name: &str) -> bool {
     let is_special = matches!(name, "" | "." | "..");
-    !is_special && !name.contains(['/', '\\', '\0']) && Path::new(name).file_name().is_some_and(|file| file == name)
+    !is_special
+        && !name.contains(['/', '\\', '\0'])
+        && Path::new(name).file_name().is_some_and(|file| file == name)
 }
 
 #[cfg(test)]
@@ -142,7 +143,10 @@ mod tests {
         assert_eq!(read_text(&path, SMALL).unwrap(), "four");
         fs_err::write(&path, "fives").unwrap();
         let error = read(&path, SMALL).unwrap_err().to_string();
-        assert!(error.ends_with("note: more than 4 bytes, which is too much for a note"), "{error}");
+        assert!(
+            error.ends_with("note: more than 4 bytes, which is too much for a note"),
+            "{error}"
+        );
     }
 
     #[test]

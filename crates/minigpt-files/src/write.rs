@@ -74,9 +74,9 @@ impl NewFolder {
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(std::fs::Permissions::from_mode(0o777));
         }
-        let folder = builder.tempdir_in(parent).map_err(|error| {
-            Error::new(error.kind(), format!("{}: {error}", path.display()))
-        })?;
+        let folder = builder
+            .tempdir_in(parent)
+            .map_err(|error| Error::new(error.kind(), format!("{}: {error}", path.display())))?;
         Ok(Self { folder, path: path.to_owned() })
     }
 
@@ -143,7 +143,8 @@ mod tests {
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs_err::read_dir(folder).unwrap();
-        let name = |entry: Result<fs_err::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+        let name =
+            |entry: Result<fs_err::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
         let mut names: Vec<_> = entries.map(name).collect();
         names.sort();
         names

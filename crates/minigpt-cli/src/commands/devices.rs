@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::args::DevicesArgs;
-use crate::device::{Adapter, adapters, best, cpu_description};
+use crate::device::{Adapter, WHY_NONE, adapters, best, cpu_description};
 use crate::format::bytes;
 use crate::output::print;
 
@@ -39,7 +39,7 @@ fn list(adapters: &[Adapter], out: &mut impl Write) -> std::io::Result<()> {
     match best(adapters) {
         Some(adapter) => writeln!(out, "--device auto takes gpu:{}", adapter.number),
         None if adapters.is_empty() => {
-            writeln!(out, "no graphics adapter found; --device auto takes the cpu")
+            writeln!(out, "{WHY_NONE}; --device auto takes the cpu")
         }
         None => writeln!(out, "no GPU but in software; --device auto takes the cpu"),
     }

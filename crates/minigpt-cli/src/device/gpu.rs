@@ -1,19 +1,17 @@
 //! Adapters that wgpu finds, and burn's devices on them.
 
+#[cfg_attr(not(feature = "tune-cache"), path = "gpu/no_autotune_cache.rs")]
+mod autotune_cache;
+
 use std::panic::catch_unwind;
-use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use burn::tensor::wgpu::wgpu;
 use burn::tensor::{Device, DeviceKind};
-use cubecl_runtime::config::cache::CacheConfig;
-use cubecl_runtime::config::{CubeClRuntimeConfig, RuntimeConfig};
 
 use super::{Adapter, Kind};
-use crate::output::say;
-use crate::tokens::cache_folder;
 
-pub(super) const WHY_NONE: &str = "no GPU found";
+pub(crate) const WHY_NONE: &str = "no GPU found";
 
 /// The order in which burn's wgpu runtime tries the graphics interfaces.
 #[cfg(target_os = "macos")]
@@ -75,7 +73,7 @@ fn kind(device_type: wgpu::DeviceType) -> Option<Kind> {
 }
 
 pub(super) fn start(adapter: &Adapter) -> Result<Device> {
-    keep_what_tuning_finds();
+    autotune_cache::configure();
     let kind = match adapter.kind {
         Kind::Discrete => DeviceKind::DiscreteGpu(adapter.place),
         Kind::Integrated => DeviceKind::IntegratedGpu(adapter.place),
@@ -88,28 +86,4 @@ pub(super) fn start(adapter: &Adapter) -> Result<Device> {
     let started = catch_unwind(|| Device::wgpu_options().device_kind(kind).init());
     let started = started.map_err(|_| failed("its driver broke".to_owned()))?;
     started.map_err(|error| failed(error.to_string()))
-}
-
-/// Which kernels are the fastest is tried out when each is first needed, and kept for later runs.
-fn keep_what_tuning_finds() {
-    let given = std::env::var_os("MINIGPT_CACHE");
-    let Ok(folder) = cache_folder(given.as_deref().map(Path::new)) else { return };
-    let folder = folder.join("gpu");
-    if folder.exists() {
-        say(format_args!(
-            "gpu: kernels are compiled as they are first used; which are fastest is known from {}",
-            folder.display()
-        ));
-    } else {
-        say(format_args!(
-            "gpu: the first start tries out which kernels are fastest, in seconds on a card and a minute \
-             or more in software, and keeps that in {}",
-            folder.display()
-        ));
-    }
-    let mut config = CubeClRuntimeConfig::from_current_dir().override_from_env();
-    config.environment.path = CacheConfig::Directory(folder);
-    config.compilation.cache = true;
-    // A second device finds the first one's.
-    CubeClRuntimeConfig::try_set(config);
 }

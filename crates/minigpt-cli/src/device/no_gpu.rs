@@ -5,7 +5,8 @@ use burn::tensor::Device;
 
 use super::Adapter;
 
-pub(super) const WHY_NONE: &str = "this minigpt was built without the gpu feature";
+pub(crate) const WHY_NONE: &str =
+    "this minigpt was built without the gpu feature (build it with `--features gpu`)";
 
 pub(super) fn adapters() -> Vec<Adapter> {
     Vec::new()

@@ -5,7 +5,8 @@ use burn::tensor::Device;
 
 use crate::signals::Signals;
 
-const WHY_NONE: &str = "this minigpt was built without the remote feature";
+const WHY_NONE: &str =
+    "this minigpt was built without the remote feature (build it with `--features remote`)";
 
 pub(super) fn connect(address: &str) -> Result<Device> {
     bail!("remote:{address}: {WHY_NONE}")

@@ -27,6 +27,7 @@ fn the_words_of_the_command_line() {
         ("remote:[::1]:7000", DeviceChoice::Remote("[::1]:7000".to_owned())),
     ];
     for (text, choice) in choices {
+        assert_eq!(choice.to_string(), text);
         assert_eq!(text.parse(), Ok(choice));
     }
     for text in ["", "cuda", "gpu:", "gpu:-1", "cpu:0", "remote:", "remote:den", "remote::7000"] {
