@@ -1,6 +1,5 @@
 //! The workspace's integration tests, one binary because burn links slowly; a module per concern.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
-#![allow(clippy::print_stderr, reason = "a skipped test must say so")]
 
 mod bad_input;
 mod checkpoints;
@@ -11,6 +10,7 @@ mod evaluation;
 mod exchange;
 mod finetuning;
 mod generation;
+#[cfg(feature = "gpu")]
 mod gpu;
 mod interruption;
 mod learning;
