@@ -88,7 +88,7 @@ mod tests {
         }
         assert_eq!(
             report(&reasons, &["gpu", "remote"]),
-            "\nskipped: 3 tests, which count as passed above\n    2  no driver\n    1  no Python\nnot built: the \
+            "\nskipped: 3 tests, which count as passed above\n    1  no Python\n    2  no driver\nnot built: the \
              tests of gpu and remote; `cargo xtask --features gpu,remote test` builds them\n"
         );
         assert_eq!(report(&BTreeMap::new(), &[]), "\nskipped: no test\n");
