@@ -263,7 +263,8 @@ impl HuggingFaceConfig {
                 format!("activation_function \"{found}\": expected \"gelu_new\"")
             }),
             (self.layer_norm_epsilon == epsilon(), {
-                format!("layer_norm_epsilon {}: expected 0.00001", self.layer_norm_epsilon)
+                let found = excerpt(&self.layer_norm_epsilon.to_string());
+                format!("layer_norm_epsilon {found}: expected 0.00001")
             }),
             (self.scale_attn_weights, "scale_attn_weights false: expected true".to_owned()),
             (!self.scale_attn_by_inverse_layer_idx, {
