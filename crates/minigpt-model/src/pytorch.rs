@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use burn::store::burn_pack::Tensor as StoredTensor;
 use burn::tensor::{Bytes, DType};
-use memmap2::Mmap;
 use minigpt_files::excerpt;
 
 use crate::pickle::{self, Object, Pickle, PickleError, View};
@@ -44,9 +43,9 @@ pub(crate) fn open(path: &Path) -> Result<Vec<StoredTensor>, WeightsError> {
 }
 
 /// View, and place in the file, of each tensor by its name.
-fn tensors(map: &Mmap) -> Result<BTreeMap<String, (View, Range<usize>)>, PickleError> {
+fn tensors(file: &[u8]) -> Result<BTreeMap<String, (View, Range<usize>)>, PickleError> {
     let (pickle, places) =
-        if map.starts_with(LEGACY_MAGIC) { read_legacy(map)? } else { read_archive(map)? };
+        if file.starts_with(LEGACY_MAGIC) { read_legacy(file)? } else { read_archive(file)? };
     let Object::Dict(entries) = &pickle.objects[pickle.root] else {
         return damaged("it holds no dictionary of tensors");
     };
@@ -69,7 +68,7 @@ fn tensors(map: &Mmap) -> Result<BTreeMap<String, (View, Range<usize>)>, PickleE
         tensors.insert(name.to_owned(), (view.clone(), range));
     }
     // Else a small file of one storage could be a model of any size.
-    if used > MAX_SHARED.saturating_mul(map.len()) {
+    if used > MAX_SHARED.saturating_mul(file.len()) {
         return damaged("its tensors have more numbers together than the file");
     }
     Ok(tensors)
@@ -101,21 +100,21 @@ fn range(view: &View, pickle: &Pickle, places: &Places) -> Result<Range<usize>, 
 }
 
 /// An archive with `NAME/data.pkl`, and `NAME/data/KEY` for each storage.
-fn read_archive(map: &Mmap) -> Result<(Pickle, Places), PickleError> {
-    let files = zip::stored_files(map).map_err(PickleError::Damaged)?;
+fn read_archive(file: &[u8]) -> Result<(Pickle, Places), PickleError> {
+    let files = zip::stored_files(file).map_err(PickleError::Damaged)?;
     let (folder, place) = files
         .iter()
         .find_map(|(name, place)| Some((name.strip_suffix("data.pkl")?, place.clone())))
         .ok_or(PickleError::Damaged("it is no archive of torch.save".to_owned()))?;
     if let Some(order) = files.get(&format!("{folder}byteorder"))
-        && &map[order.clone()] != b"little"
+        && &file[order.clone()] != b"little"
     {
         return damaged("its numbers have their bytes in another order than this machine's");
     }
     if place.len() > MAX_PICKLE {
         return damaged(format!("it claims a pickle of {} bytes", place.len()));
     }
-    let pickle = pickle::read(&mut &map[place])?;
+    let pickle = pickle::read(&mut &file[place])?;
     let prefix = format!("{folder}data/");
     let key = |(name, place): (&String, &Range<usize>)| {
         Some((name.strip_prefix(&prefix)?.to_owned(), place.clone()))
@@ -126,8 +125,8 @@ fn read_archive(map: &Mmap) -> Result<(Pickle, Places), PickleError> {
 
 /// Pickles of a magic number, a version, the system, the tensors and the storages' keys; then for each
 /// storage its length and its numbers.
-fn read_legacy(map: &Mmap) -> Result<(Pickle, Places), PickleError> {
-    let mut rest = &map[LEGACY_MAGIC.len()..];
+fn read_legacy(file: &[u8]) -> Result<(Pickle, Places), PickleError> {
+    let mut rest = &file[LEGACY_MAGIC.len()..];
     let mut next = || {
         let mut pickled = &rest[..rest.len().min(MAX_PICKLE)];
         let before = pickled.len();
@@ -146,7 +145,7 @@ fn read_legacy(map: &Mmap) -> Result<(Pickle, Places), PickleError> {
         return damaged("it has no list of its storages");
     };
     let mut places = Places::new();
-    let mut at = map.len() - rest.len();
+    let mut at = file.len() - rest.len();
     for key in listed {
         let Some(key) = keys.text(*key) else {
             return damaged("it has a nameless storage");
@@ -155,7 +154,7 @@ fn read_legacy(map: &Mmap) -> Result<(Pickle, Places), PickleError> {
             return damaged(format!("it has the storage {} twice", excerpt(key)));
         }
         let size = dtypes.get(key).map_or(0, |dtype| dtype.size());
-        let place = storage(map, at, size).ok_or("it ends too early");
+        let place = storage(file, at, size).ok_or("it ends too early");
         let place = place.map_err(|reason| PickleError::Damaged(reason.to_owned()))?;
         at = place.end;
         places.insert(key.to_owned(), place);
@@ -164,10 +163,91 @@ fn read_legacy(map: &Mmap) -> Result<(Pickle, Places), PickleError> {
 }
 
 /// The numbers of `size` bytes each whose count stands at `at`.
-fn storage(map: &Mmap, at: usize, size: usize) -> Option<Range<usize>> {
+fn storage(file: &[u8], at: usize, size: usize) -> Option<Range<usize>> {
     let start = at.checked_add(size_of::<u64>())?;
-    let count = map.get(at..start)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))?;
+    let count = file.get(at..start)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))?;
     let length = usize::try_from(count).ok()?.checked_mul(size)?;
     let end = start.checked_add(length)?;
-    (end <= map.len()).then_some(start..end)
+    (end <= file.len()).then_some(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An archive of these files, stored as they are.
+    fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let (mut bytes, mut list) = (Vec::new(), Vec::new());
+        for (name, contents) in files {
+            let start = bytes.len() as u32;
+            let (length, name_length) = (contents.len() as u32, name.len() as u16);
+            let sizes = [length.to_le_bytes(), length.to_le_bytes()].concat();
+            bytes.extend(
+                [b"PK\x03\x04", &[0; 14][..], &sizes, &name_length.to_le_bytes(), &[0; 2]].concat(),
+            );
+            bytes.extend([name.as_bytes(), contents].concat());
+            list.extend([b"PK\x01\x02", &[0; 16][..], &sizes, &name_length.to_le_bytes()].concat());
+            list.extend([&[0; 12][..], &start.to_le_bytes(), name.as_bytes()].concat());
+        }
+        let (start, length) = (bytes.len() as u32, list.len() as u32);
+        bytes.extend(&list);
+        bytes.extend(
+            [b"PK\x05\x06", &[0; 8][..], &length.to_le_bytes(), &start.to_le_bytes(), &[0; 2]]
+                .concat(),
+        );
+        bytes
+    }
+
+    fn text(text: &str) -> Vec<u8> {
+        [b"X", &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat()
+    }
+
+    /// The pickle of a dictionary in which each name is a view of all `elements` of the one storage.
+    fn views(names: &[&str], elements: u16) -> Vec<u8> {
+        let size = [b"M", &elements.to_le_bytes()[..]].concat();
+        let kind = [b"(", &text("storage")[..], b"ctorch\nFloatStorage\n"].concat();
+        let storage = [&kind[..], &text("0"), &text("cpu"), &size, b"tQ"].concat();
+        let view = [&storage[..], b"K\0", &size, b"\x85K\x01\x85\x89}tRq\0"].concat();
+        let rebuild = b"ctorch._utils\n_rebuild_tensor_v2\n(";
+        let mut pickle = [b"\x80\x02", &rebuild[..], &view, b"}("].concat();
+        names.iter().for_each(|name| pickle.extend([&text(name)[..], b"h\0"].concat()));
+        pickle.extend(b"u.");
+        pickle
+    }
+
+    fn read(names: &[&str], elements: u16, numbers: &[u8]) -> Result<usize, String> {
+        let pickle = views(names, elements);
+        let file = archive(&[("m/data.pkl", &pickle), ("m/data/0", numbers)]);
+        let read = tensors(&file).map(|tensors| tensors.len());
+        read.map_err(|error| match error {
+            PickleError::Code(reason) | PickleError::Damaged(reason) => reason,
+        })
+    }
+
+    #[test]
+    fn tensors_are_no_more_than_their_file() {
+        let numbers = [0; 4000];
+        assert_eq!(read(&["wte.weight", "lm_head.weight"], 1000, &numbers), Ok(2));
+        let error = read(&["wte.weight"], 1001, &numbers).unwrap_err();
+        assert_eq!(error, "wte.weight has more numbers than the file");
+        let names: Vec<String> = (0..40).map(|number| format!("h.{number}.ln_1.weight")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let error = read(&names, 1000, &numbers).unwrap_err();
+        assert_eq!(error, "its tensors have more numbers together than the file");
+    }
+
+    #[test]
+    fn a_name_stands_once_and_is_cut_in_the_error() {
+        let long = "x".repeat(100_000);
+        let error = read(&[&long, &long], 1, &[0; 4]).unwrap_err();
+        assert!(error.len() < 300 && error.ends_with("… twice"), "{error}");
+    }
+
+    #[test]
+    fn a_list_of_files_without_end_is_not_read() {
+        let name = "n".repeat(60_000);
+        let files: Vec<(&str, &[u8])> = (0..80).map(|_| (name.as_str(), &b""[..])).collect();
+        let Err(PickleError::Damaged(reason)) = tensors(&archive(&files)) else { panic!("read") };
+        assert!(reason.starts_with("it claims a list of files of 480"), "{reason}");
+    }
 }
