@@ -14,12 +14,12 @@ pub const CONFIG_FILE: &str = "config.json";
 impl Gpt {
     /// The GPT-2 in a folder of Hugging Face's layout, on `device`, and its shape: `config.json`
     /// beside `model.safetensors` or `pytorch_model.bin`, each whole or in parts with an index.
-    /// Weights of 16 and 64 bits become 32.
+    /// Weights of 16 and 64 bits become 32; the head of a classifier beside, `score.weight`, is passed over.
     ///
     /// One tensor at a time is in memory besides the model. Nothing in a pickle is run.
     ///
     /// # Errors
-    /// [`WeightsError`]: the folder's files are missing, damaged, or of another model.
+    /// [`WeightsError`]: the folder's files are missing, damaged, of another model, or not finite numbers.
     pub fn from_pretrained(
         folder: &Path,
         device: &Device,
