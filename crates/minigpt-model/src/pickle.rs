@@ -46,6 +46,10 @@ mod op {
 /// Most dimensions of a tensor. GPT-2's have two, the causal masks of old versions four.
 const MAX_DIMENSIONS: usize = 8;
 
+/// The longest text. The names of tensors have fewer than a hundred bytes, and each may be compared with
+/// many others.
+const MAX_TEXT: usize = 1 << 12;
+
 /// Why a pickle is not read.
 #[derive(Debug, PartialEq)]
 pub(crate) enum PickleError {
@@ -293,6 +297,9 @@ impl<'a> Machine<'_, 'a> {
 
     fn text(&mut self) -> Result<(), PickleError> {
         let length = self.number(4)? as usize;
+        if length > MAX_TEXT {
+            return damaged(format!("its pickle claims a text of {length} bytes"));
+        }
         let text = String::from_utf8_lossy(self.take(length)?).into_owned();
         self.push(Object::Text(text));
         Ok(())
@@ -440,13 +447,19 @@ mod tests {
         assert_eq!(pickle.objects.len(), 400_003);
 
         // Nor is a storage's name, by the storages and tensors that have it.
-        let name = [b"X", &(500_000_u32.to_le_bytes())[..], &b"k".repeat(500_000), b"q\x03"];
+        let name = [b"X", &4000_u32.to_le_bytes()[..], &b"k".repeat(4000), b"q\x03"].concat();
         let kind = b"(X\x01\0\0\0sctorch\nFloatStorage\n";
-        let storage = [kind, &name.concat()[..], b"NK\x01tq\x04"].concat();
+        let storage = [&kind[..], &name, b"NK\x01tq\x04"].concat();
         let pickle = read_parts(&[&storage, &b"h\x04Q".repeat(100_000)]).unwrap();
         assert!(pickle.objects.len() < 100_010);
-        assert!(matches!(pickle.objects[pickle.root], Object::Storage(Storage { key, .. })
-            if pickle.text(key).is_some_and(|key| key.len() == 500_000)));
+        let last = &pickle.objects[pickle.root];
+        assert!(
+            matches!(last, Object::Storage(Storage { key, .. }) if pickle.text(*key).is_some())
+        );
+        let long = [&b"X"[..], &(1_u32 << 20).to_le_bytes()].concat();
+        let error = read_parts(&[&long]).unwrap_err();
+        let reason = "its pickle claims a text of 1048576 bytes".to_owned();
+        assert_eq!(error, PickleError::Damaged(reason));
     }
 
     #[test]

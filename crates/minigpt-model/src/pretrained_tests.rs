@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use proptest::prelude::*;
 use safetensors::Dtype;
@@ -231,13 +232,18 @@ fn numbers_that_are_not_finite_are_refused_with_their_tensor() {
     folder.write_whole();
     folder.refuses(&["ln_f.bias has inf among its numbers, the first at 0"]);
 
-    let model = Gpt::init(&small(), 0, &Device::flex()).unwrap();
-    crate::check_finite(&model, Path::new("model.bpk")).unwrap();
-    let mut broken = model;
-    let scale = broken.ln_f.weight.val() * f32::NAN;
-    broken.ln_f.weight = burn::module::Param::from_tensor(scale);
-    let error = crate::check_finite(&broken, Path::new("model.bpk")).unwrap_err().to_string();
-    assert!(error.starts_with("model.bpk: ln_f.weight has NaN among its numbers"), "{error}");
+    let path = folder.path("model.bpk");
+    let mut model = Gpt::init(&small(), 0, &Device::flex()).unwrap();
+    model.clone().into_record().save(&path).unwrap();
+    crate::check_finite(&path).unwrap();
+    let scale = model.ln_f.weight.val() * f32::NAN;
+    model.ln_f.weight = burn::module::Param::from_tensor(scale);
+    model.into_record().save(&path).unwrap();
+    let error = crate::check_finite(&path).unwrap_err().to_string();
+    assert!(error.contains("model.bpk: ln_f.weight has NaN among its numbers"), "{error}");
+    fs_err::write(&path, [255; 100]).unwrap();
+    let error = crate::check_finite(&path).unwrap_err().to_string();
+    assert!(error.contains("model.bpk is damaged: "), "{error}");
 }
 
 #[test]

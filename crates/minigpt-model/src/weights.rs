@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use burn::store::ModuleSnapshot;
-use burn::store::burn_pack::Tensor as StoredTensor;
+use burn::store::burn_pack::{Reader, Tensor as StoredTensor};
 use burn::tensor::{DType, Device, TensorData};
-use minigpt_files::{Limit, excerpt, is_file_name};
+use minigpt_files::{Limit, caught, excerpt, is_file_name};
 use serde::Deserialize;
 
 use crate::config::{ConfigError, GptConfig};
@@ -298,15 +297,22 @@ pub(crate) fn finite(path: &Path, tensor: &StoredTensor) -> Result<TensorData, W
     }
 }
 
-/// Makes sure that all parameters of a module, which come from the file `path`, are finite numbers.
-/// Whatever a model is loaded from, one whose training diverged is no model.
+/// Makes sure that all parameters in a burnpack file, as burn saves a module's, are finite numbers: one
+/// whose training diverged is no model. They are read from the file and not from a device, where they may
+/// be far away.
 ///
 /// # Errors
-/// [`WeightsError::NotFinite`] with the first that is not, or [`WeightsError::Damaged`] where the device
-/// does not give them.
-pub fn check_finite(module: &impl ModuleSnapshot, path: &Path) -> Result<(), WeightsError> {
-    let parameters = module.collect(None, None, false);
-    parameters.iter().try_for_each(|parameter| finite(path, parameter).map(drop))
+/// [`WeightsError::NotFinite`] with the first that is not, or [`WeightsError::Damaged`].
+pub fn check_finite(path: &Path) -> Result<(), WeightsError> {
+    let read = caught(|| {
+        let tensors = Reader::from_file_exact(path).and_then(Reader::into_tensors);
+        tensors.map_err(|error| error.to_string())
+    });
+    let tensors = read.flatten().map_err(|reason| WeightsError::Damaged {
+        path: path.to_owned(),
+        reason: excerpt(&reason),
+    })?;
+    tensors.iter().try_for_each(|tensor| finite(path, tensor).map(drop))
 }
 
 /// The name of a tensor without what programs put before it.

@@ -335,10 +335,10 @@ impl RunFolder {
         let transformer =
             Gpt::init(&manifest.model, 0, device)?.with_tokenizer_size(tokenizer_size);
         let trainee = fresh_trainee(transformer, &self.config()?)?;
+        check_finite(&path)?;
         let record = ModuleRecord::load(&path).map_err(|error| damaged(error.to_string()))?;
         let trainee =
             trainee.try_load_record(record).map_err(|error| damaged(error.to_string()))?;
-        check_finite(&trainee, &path)?;
         Ok((trainee, manifest))
     }
 }
