@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use minigpt_data::DataError;
-use minigpt_model::{AdapterError, ConfigError, PromptError, SamplingError, WeightsError};
+use minigpt_model::{
+    AdapterError, ConfigError, GenerateError, PromptError, SamplingError, WeightsError,
+};
 
 use crate::config::RunConfig;
 use crate::finetune::FinetuneTask;
@@ -378,6 +380,15 @@ impl TrainError {
             Self::Device { reason } => Self::Device { reason: named(reason) },
             Self::DeviceMemory { reason } => Self::DeviceMemory { reason: named(reason) },
             other => other,
+        }
+    }
+}
+
+impl From<GenerateError> for TrainError {
+    fn from(error: GenerateError) -> Self {
+        match error {
+            GenerateError::Prompt(error) => error.into(),
+            GenerateError::Sampling(error) => error.into(),
         }
     }
 }

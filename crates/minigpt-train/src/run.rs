@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::store::ModuleRecord;
 use burn::tensor::Device;
 use minigpt_data::Tokenizer;
-use minigpt_model::Gpt;
+use minigpt_model::{Gpt, check_finite};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -331,8 +331,11 @@ impl RunFolder {
                 "{bytes} bytes cannot hold the {parameters} parameters of the model in its manifest"
             )));
         }
-        let transformer = Gpt::init(&manifest.model, 0, device)?;
+        let tokenizer_size = self.tokenizer()?.vocab_size();
+        let transformer =
+            Gpt::init(&manifest.model, 0, device)?.with_tokenizer_size(tokenizer_size);
         let trainee = fresh_trainee(transformer, &self.config()?)?;
+        check_finite(&path)?;
         let record = ModuleRecord::load(&path).map_err(|error| damaged(error.to_string()))?;
         let trainee =
             trainee.try_load_record(record).map_err(|error| damaged(error.to_string()))?;

@@ -101,7 +101,6 @@ impl<'a> TextGenerator<'a> {
         prompt: &str,
         options: &TextOptions,
     ) -> Result<Self, TrainError> {
-        options.policy.validate()?;
         let prompt = tokenizer.encode(prompt)?;
         let generator = Generator::new(model, &prompt, options.policy.clone(), options.seed)?;
         let writer = Writer::new(tokenizer, options);
@@ -215,7 +214,6 @@ pub fn write_texts(
     options: &TextOptions,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<Text>, TrainError> {
-    options.policy.validate()?;
     let ids =
         prompts.iter().map(|prompt| tokenizer.encode(prompt)).collect::<Result<Vec<_>, _>>()?;
     let seeds: Vec<u64> =

@@ -9,7 +9,7 @@ use burn::module::Module;
 use burn::store::ModuleRecord;
 use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
 use minigpt_data::{TokenStore, Tokenizer};
-use minigpt_model::{Generator, Gpt};
+use minigpt_model::{GenerateError, Generator, Gpt};
 use serde::Serialize;
 
 use crate::average::Average;
@@ -180,7 +180,10 @@ fn begin(
     interrupter: Interrupter,
     observer: Observer,
 ) -> Result<Summary, TrainError> {
-    let trainee = fresh_trainee(transformer.with_precision(config.training.precision), config)?;
+    let transformer = transformer
+        .with_precision(config.training.precision)
+        .with_tokenizer_size(data.tokenizer.vocab_size());
+    let trainee = fresh_trainee(transformer, config)?;
     check_sample_prompt(&trainee.transformer, config, &data.tokenizer)?;
     let (run, _lock) = RunFolder::create(path)?;
     run.write_start(config, environment, &data.tokenizer)?;
@@ -228,8 +231,10 @@ pub fn resume(
     check_same(&manifest, &expected, path, &checkpoints)?;
 
     let devices = devices.into();
-    let transformer = fresh_model(&config, &devices)?;
-    let trainee = fresh_trainee(transformer.with_precision(config.training.precision), &config)?;
+    let transformer = fresh_model(&config, &devices)?
+        .with_precision(config.training.precision)
+        .with_tokenizer_size(data.tokenizer.vocab_size());
+    let trainee = fresh_trainee(transformer, &config)?;
     let mut average = average(&config, &trainee);
     if let Some(average) = average.as_mut().filter(|_| has_set) {
         let file = checkpoints.verified_file(&manifest, AVERAGE_FILE)?;
@@ -397,5 +402,8 @@ fn check_sample_prompt(
 ) -> Result<(), TrainError> {
     let prompt = tokenizer.encode(&config.sample.prompt)?;
     let sampling = config.sample.sampling.clone();
-    Generator::new(model, &prompt, sampling, 0).map(drop).map_err(TrainError::SamplePrompt)
+    Generator::new(model, &prompt, sampling, 0).map(drop).map_err(|error| match error {
+        GenerateError::Prompt(error) => TrainError::SamplePrompt(error),
+        GenerateError::Sampling(error) => error.into(),
+    })
 }

@@ -45,10 +45,10 @@ pub(crate) struct SamplingArgs {
     /// Always take the most probable token
     #[arg(long)]
     pub(crate) greedy: bool,
-    /// Below 1 is more careful, above 1 wilder
+    /// Below 1 is more careful, above 1 wilder; 0 always takes the most probable token
     #[arg(long, default_value_t = 1.0, conflicts_with = "greedy", allow_negative_numbers = true)]
     pub(crate) temperature: f64,
-    /// Choose among the K most probable tokens
+    /// Choose among the K most probable tokens; 0 for all
     #[arg(long, value_name = "K", default_value_t = 50, conflicts_with = "greedy")]
     pub(crate) top_k: usize,
     /// Choose among the most probable tokens that reach probability P together
