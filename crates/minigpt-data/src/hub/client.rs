@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use minigpt_files::{Bounded, Limit};
 use sha1::{Digest, Sha1};
-use ureq::http::{HeaderMap, Response, Uri, header};
 use ureq::config::RedirectAuthHeaders;
+use ureq::http::{HeaderMap, Response, Uri, header};
 use ureq::typestate::WithoutBody;
 use ureq::{Agent, Body, RequestBuilder};
 
