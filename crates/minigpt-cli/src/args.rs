@@ -105,9 +105,10 @@ pub(crate) struct TrainArgs {
     /// wikitext2-hour or wikitext103
     #[arg(long, default_value = "austen")]
     pub(crate) preset: String,
-    /// `embedded`, a file (text, .jsonl, .parquet; also .gz, .xz, .zst), a folder or a quoted pattern
-    /// of them, - for standard input, or hf:OWNER/DATASET from the Hugging Face hub, with /CONFIG and
-    /// @REVISION after it where needed; a folder with train.* and valid.* brings its split
+    /// `embedded`, a file (text, .jsonl, .json, .csv, .tsv, .parquet; also .gz, .xz, .zst), a folder or
+    /// a quoted pattern of them, - for standard input, or hf:OWNER/DATASET from the Hugging Face hub,
+    /// with /CONFIG and @REVISION after it where needed; a folder with train.* and valid.* brings its
+    /// split
     /// [default: the preset's]
     #[arg(long)]
     pub(crate) data: Option<Source>,
@@ -212,13 +213,14 @@ pub(crate) struct TextArgs {
     /// Held-out text for validation, given as the text is [default: its own, or its last tenth]
     #[arg(long, value_name = "SOURCE")]
     pub(crate) valid: Option<Source>,
-    /// The field of .jsonl records or column of .parquet files that holds the text [default: text]
+    /// The field of .jsonl and .json records or column of .csv, .tsv and .parquet files that holds the
+    /// text [default: text]
     #[arg(long, value_name = "FIELD")]
     pub(crate) text_field: Option<String>,
     /// Read bytes that are no UTF-8 as U+FFFD instead of refusing the file
     #[arg(long)]
     pub(crate) lossy: bool,
-    /// The records of .jsonl and .parquet files are lines of one text, as WikiText's are, instead of
+    /// Records, of .jsonl or .parquet files say, are lines of one text, as WikiText's are, instead of
     /// documents
     #[arg(long)]
     pub(crate) lines: bool,

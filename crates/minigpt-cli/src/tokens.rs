@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
 use minigpt_data::{Preparing, Progress, Source, TokenStore};
@@ -28,9 +29,12 @@ pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<Token
     })?;
     let store = TokenStore::prepare(&root, &documents, &config.tokenizer, &mut |at| match at {
         Preparing::Reading { bytes } => progress.show("reading", bytes, None),
-        Preparing::Training { bytes } => {
-            let size = format::bytes(bytes);
+        Preparing::Training(Progress { done_bytes: 0, total_bytes }) => {
+            let size = format::bytes(total_bytes);
             progress.line(&format!("training tokenizer {} on {size}", config.tokenizer));
+        }
+        Preparing::Training(Progress { done_bytes, total_bytes }) => {
+            progress.show("training tokenizer", done_bytes, Some(total_bytes));
         }
         Preparing::Tokenizing(Progress { done_bytes, total_bytes }) => {
             progress.show("tokenizing", done_bytes, Some(total_bytes));
@@ -38,13 +42,25 @@ pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<Token
     })?;
     drop(progress);
     say(format_args!(
-        "data: {}, tokenizer {} ({} ids), in {}",
+        "data: {}, tokenizer {} ({} ids), in {}{}",
         config.source,
         config.tokenizer,
         grouped(store.tokenizer().vocab_size() as u64),
         store.folder().display(),
+        age(&store),
     ));
+    let missing: u64 = store.manifest().splits.iter().map(|split| split.missing).sum();
+    if missing > 0 {
+        say(format_args!("left out: {} records without a text", grouped(missing)));
+    }
     Ok(store)
+}
+
+/// How old the tokens are, where they come from the cache.
+fn age(store: &TokenStore) -> String {
+    let age = |found: SystemTime| found.elapsed().unwrap_or_default().as_secs_f64();
+    let age = store.found().map(|found| format::duration(age(found)));
+    age.map(|age| format!(" (from the cache, tokenized {age} ago)")).unwrap_or_default()
 }
 
 pub(crate) fn cache_folder(given: Option<&Path>) -> Result<PathBuf> {

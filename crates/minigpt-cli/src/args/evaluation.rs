@@ -92,7 +92,8 @@ pub(crate) struct EvalTextArgs {
     /// train, valid, test or all [default: valid, or all of a text that brings no validation part]
     #[arg(long)]
     pub(crate) split: Option<Portion>,
-    /// The field of .jsonl records or column of .parquet files that holds the text [default: text]
+    /// The field of .jsonl and .json records or column of .csv, .tsv and .parquet files that holds the
+    /// text [default: text]
     #[arg(long, value_name = "FIELD", requires = "data")]
     pub(crate) text_field: Option<String>,
     /// Read bytes that are no UTF-8 as U+FFFD instead of refusing the file

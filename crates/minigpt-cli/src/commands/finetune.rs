@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use burn::tensor::Device;
-use minigpt_data::{ModelSource, Tokenizer, TokenizerSpec};
+use minigpt_data::{ModelSource, Tokenizer, TokenizerSpec, similar_labels};
 use minigpt_train::{
     Confusion, End, ExampleData, FinetuneTask, HeldOut, Plan, RunConfig, RunFolder, Summary,
     TokenData, WrittenAnswer, confusion, draw_confusion, finetune, resume, rouge_l_of_answers,
@@ -94,16 +94,23 @@ fn read(config: &mut RunConfig, tokenizer: &Tokenizer, cache: Option<&Path>) -> 
         let data = TokenData::from(&tokens::prepare(&config.data, cache)?);
         return Ok(Material { data, held_out: None });
     }
-    let ExampleData { tokens, held_out, left_out } = ExampleData::read(config, tokenizer)?;
+    let ExampleData { tokens, held_out, read, left_out } = ExampleData::read(config, tokenizer)?;
     let left_out = match left_out {
         0 => String::new(),
         number => format!(", {} longer than the context left out", grouped(number as u64)),
     };
     say(format_args!(
-        "data: {}, {} held out{left_out}",
+        "data: {}, {} examples read, {} held out{left_out}",
         config.data.source,
-        held_out.prompts().len()
+        grouped(read as u64),
+        grouped(held_out.prompts().len() as u64)
     ));
+    let labels = config.finetune.as_ref().map(|finetune| &finetune.labels[..]).unwrap_or_default();
+    for [one, other] in similar_labels(labels) {
+        say(format_args!(
+            "warning: the labels {one:?} and {other:?} are two: write them alike if they mean one"
+        ));
+    }
     Ok(Material { data: tokens, held_out: Some(held_out) })
 }
 
