@@ -10,6 +10,8 @@ use rustyline::{Config, DefaultEditor};
 use signal_hook::consts::SIGINT;
 use signal_hook::flag;
 
+use crate::output::{ask, stdout_is_terminal};
+
 /// Where lines come from.
 pub(crate) enum Lines {
     /// A terminal, with Ctrl-C taken as a wish.
@@ -21,7 +23,7 @@ pub(crate) enum Lines {
 impl Lines {
     /// Standard input.
     pub(crate) fn open() -> Result<Self> {
-        if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        if !std::io::stdin().is_terminal() || !stdout_is_terminal() {
             return Ok(Self::Plain { lines: std::io::stdin().lines() });
         }
         let config = Config::builder().auto_add_history(true).build();
@@ -39,7 +41,7 @@ impl Lines {
         match self {
             Self::Plain { lines } => {
                 if std::io::stdin().is_terminal() {
-                    eprint!("> ");
+                    ask("> ");
                 }
                 Ok(lines.next().transpose()?)
             }

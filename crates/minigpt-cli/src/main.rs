@@ -1,9 +1,4 @@
 //! The `minigpt` command: train a small GPT, look at it, and let it write.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this program owns the terminal; the libraries do not print"
-)]
 
 mod args;
 mod colour;
@@ -28,11 +23,12 @@ use std::thread;
 
 use anyhow::Result;
 use clap::Parser;
+use minigpt_files::is_caught;
 use minigpt_train::{Application, DEVICE_THREAD};
 
 use crate::args::{Cli, Command};
 use crate::commands::generate;
-use crate::output::say;
+use crate::output::{NoReader, say, say_error};
 
 /// Memory freed by one step is used again by the next instead of going back to the system.
 #[global_allocator]
@@ -44,9 +40,9 @@ fn main() -> ExitCode {
     report_panics_as_errors();
     match catch_unwind(AssertUnwindSafe(|| run(command))) {
         Ok(Ok(code)) => code,
-        Ok(Err(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Ok(Err(error)) if error.is::<NoReader>() => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            say(format_args!("error: {error:#}"));
+            say_error(&error);
             ExitCode::FAILURE
         }
         Err(_) => {
@@ -80,9 +76,11 @@ fn run(command: Command) -> Result<ExitCode> {
     }
 }
 
-/// The names of the threads on which burn drives GPUs begin so. It passes their panics on to whoever waits,
-/// and tries some things that fail: whether a kernel is worth tuning, by buffers that may be too large.
-const GPU_THREADS: &str = "DSD-";
+/// How the names of libraries' threads begin whose panics whoever waits for them is told of: those on which
+/// burn drives GPUs, where it tries some things that fail (whether a kernel is worth tuning, by buffers that
+/// may be too large), and those on which tantivy reads an index that may be damaged.
+const REPORTING_THREADS: [&str; 4] =
+    ["DSD-", "thrd-tantivy", "segment_updater", "merge_thread"];
 
 /// burn panics where a device is lost or its memory is full: what computes reports that as an error, and
 /// the panic itself is printed only where somebody looks for it.
@@ -92,8 +90,9 @@ fn report_panics_as_errors() {
     panic::set_hook(Box::new(move |info| {
         let thread = thread::current();
         let name = thread.name().unwrap_or_default();
-        let is_devices = name == DEVICE_THREAD || name.starts_with(GPU_THREADS);
-        let is_reported = thread.id() == main || is_devices;
+        let is_library = REPORTING_THREADS.iter().any(|start| name.starts_with(start));
+        let is_reported =
+            is_caught() || thread.id() == main || name == DEVICE_THREAD || is_library;
         if !is_reported || std::env::var_os("RUST_BACKTRACE").is_some() {
             print(info);
         }
@@ -108,11 +107,4 @@ fn keep_loaded_state_on_the_host() {
         // SAFETY: no other thread runs yet that could read the environment.
         unsafe { std::env::set_var("BURN_DEVICE", "flex") };
     }
-}
-
-/// True where the reader of our output went away, as `head` does: no error of ours.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

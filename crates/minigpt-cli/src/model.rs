@@ -11,6 +11,7 @@ use minigpt_model::{CONFIG_FILE, Constraints, Draw, Gpt, GptConfig, Policy, Samp
 use minigpt_train::{FinetuneTask, Manifest, Pretrained, RunFolder};
 
 use crate::args::{ModelArgs, SamplingArgs};
+use crate::output::say;
 use crate::progress::ByteProgress;
 
 /// Where `minigpt train` puts runs.
@@ -38,7 +39,7 @@ impl TrainedModel {
     pub(crate) fn load(source: &ModelSource, args: &ModelArgs) -> Result<Self> {
         let chosen = args.device.resolve()?;
         let trained = Self::load_onto(source, args.average, &chosen.device)?;
-        eprintln!("device: {}", chosen.description);
+        say(format_args!("device: {}", chosen.description));
         match &args.adapter {
             Some(folder) => trained.with_adapter(folder),
             None => Ok(trained),
@@ -48,7 +49,7 @@ impl TrainedModel {
     /// The model with an adapter merged into its weights.
     fn with_adapter(self, folder: &Path) -> Result<Self> {
         let model = self.model.with_adapter(&self.config, folder)?.materialize();
-        eprintln!("adapter: {}", folder.display());
+        say(format_args!("adapter: {}", folder.display()));
         Ok(Self { model, ..self })
     }
 
@@ -77,13 +78,14 @@ impl TrainedModel {
             path.display()
         );
         let tokenizer = run.tokenizer()?;
-        let mut damaged = |error| eprintln!("warning: {error}; the checkpoint before it is used");
+        let mut damaged =
+            |error| say(format_args!("warning: {error}; the checkpoint before it is used"));
         let (model, manifest) = if average {
             run.best_average(device, &mut damaged)?
         } else {
             run.best_model(device, &mut damaged)?
         };
-        eprintln!("model: {}, checkpoint of step {}", path.display(), manifest.step);
+        say(format_args!("model: {}, checkpoint of step {}", path.display(), manifest.step));
         let config = manifest.model.clone();
         Ok(Self {
             origin: Origin::Run { run, manifest: Box::new(manifest) },
@@ -102,7 +104,7 @@ impl TrainedModel {
         ensure!(!average, "--average: {source} is a model folder, which keeps no average");
         let Pretrained { model, config, tokenizer } = Pretrained::load(folder, device)?;
         let millions = config.parameter_counts().total() as f64 / 1e6;
-        eprintln!("model: {source}, {millions:.1}M parameters");
+        say(format_args!("model: {source}, {millions:.1}M parameters"));
         let origin = Origin::Pretrained { source: source.clone() };
         Ok(Self { origin, model, config, tokenizer })
     }

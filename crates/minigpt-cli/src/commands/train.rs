@@ -1,6 +1,6 @@
 //! `minigpt train`.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ use crate::args::{SessionArgs, TrainArgs};
 use crate::commands::finetune;
 use crate::device::resolve_all;
 use crate::format::{bytes, duration, grouped, operations};
-use crate::output::{print, say};
+use crate::output::{print, say, stdout_is_terminal};
 use crate::progress::TrainProgress;
 use crate::signals::Signals;
 use crate::{precision, settings, tokens};
@@ -233,7 +233,7 @@ enum Display {
 impl Display {
     fn new(plan: &Plan, session: &SessionArgs, interrupter: &Interrupter) -> Result<Self> {
         if session.tui {
-            let is_terminal = std::io::stdout().is_terminal();
+            let is_terminal = stdout_is_terminal();
             ensure!(is_terminal, "--tui: standard output is no terminal: leave it out");
             return Ok(Self::FullScreen(Box::new(Dashboard::new(
                 plan.length,
