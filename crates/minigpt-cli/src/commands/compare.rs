@@ -15,6 +15,7 @@ use crate::args::{CompareArgs, TableFormat};
 use crate::evaluation::EvalText;
 use crate::format::{decimals, duration, grouped};
 use crate::model::TrainedModel;
+use crate::output::{print, say};
 use crate::table;
 
 /// What `--json` prints.
@@ -49,25 +50,27 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
     let quoted: &[Quoted] = if args.quoted { &QUOTED } else { &[] };
     let title = format!("Perplexity on {}", text.description());
     draw_comparison(&args.out, &title, &models, quoted)?;
-    let mut out = std::io::stdout().lock();
     if args.json {
         let output = Output { data: text.description(), models: &models, quoted };
-        writeln!(out, "{}", serde_json::to_string_pretty(&output)?)?;
+        let json = serde_json::to_string_pretty(&output)?;
+        print(|out| writeln!(out, "{json}"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    match args.format {
+    let table = match args.format {
         TableFormat::Text => {
             let rows = [head(), measured_rows(&models), quoted_rows(quoted)].concat();
-            write!(out, "{}\n{}{}", text.description(), table::text(&rows), notes(quoted, "\n"))?;
+            format!("{}\n{}{}", text.description(), table::text(&rows), notes(quoted, "\n"))
+                .into_bytes()
         }
         TableFormat::Markdown => {
             let rows = [head(), measured_rows(&models), quoted_rows(quoted)].concat();
             let notes = notes(quoted, "\n\n");
-            write!(out, "{}\n\n{}\n{notes}", text.description(), table::markdown(&rows))?;
+            format!("{}\n\n{}\n{notes}", text.description(), table::markdown(&rows)).into_bytes()
         }
-        TableFormat::Csv => out.write_all(&csv(&text.description(), &models, quoted)?)?,
-    }
-    eprintln!("picture: {}", args.out.display());
+        TableFormat::Csv => csv(&text.description(), &models, quoted)?,
+    };
+    print(|out| out.write_all(&table))?;
+    say(format_args!("picture: {}", args.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 

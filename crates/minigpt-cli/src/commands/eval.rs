@@ -14,6 +14,7 @@ use crate::args::EvalArgs;
 use crate::evaluation::EvalText;
 use crate::format::{decimals, duration, grouped};
 use crate::model::TrainedModel;
+use crate::output::print;
 use crate::progress::CountProgress;
 use crate::table;
 
@@ -75,14 +76,13 @@ fn read_text(args: &EvalArgs) -> Result<()> {
     };
     let json = serde_json::to_string_pretty(&output)?;
     fs_err::write(&files[1], &json)?;
-    let mut out = std::io::stdout().lock();
     if args.json {
-        writeln!(out, "{json}")?;
-        return Ok(());
+        return print(|out| writeln!(out, "{json}"));
     }
-    write!(out, "{}", in_words(&text, &report))?;
-    files.iter().try_for_each(|file| writeln!(out, "{}", file.display()))?;
-    Ok(())
+    print(|out| {
+        write!(out, "{}", in_words(&text, &report))?;
+        files.iter().try_for_each(|file| writeln!(out, "{}", file.display()))
+    })
 }
 
 fn in_words(text: &EvalText, report: &EvalReport) -> String {
@@ -173,13 +173,13 @@ fn answer_tasks(args: &EvalArgs) -> Result<()> {
                     .show(done);
             })?;
         drop(progress);
-        let mut out = std::io::stdout().lock();
         if args.json {
             let output =
                 TaskOutput { model: args.source.to_string(), task: &task.path, report: &report };
-            writeln!(out, "{}", serde_json::to_string_pretty(&output)?)?;
+            let json = serde_json::to_string_pretty(&output)?;
+            print(|out| writeln!(out, "{json}"))?;
         } else {
-            write!(out, "{}", task_in_words(task, &report))?;
+            print(|out| write!(out, "{}", task_in_words(task, &report)))?;
         }
     }
     Ok(())

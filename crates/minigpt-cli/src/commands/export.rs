@@ -1,5 +1,6 @@
 //! `minigpt export`.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -7,6 +8,7 @@ use minigpt_train::{CardWeights, Export, RunCard, pretrained_card};
 
 use crate::args::ExportArgs;
 use crate::model::{Origin, TrainedModel};
+use crate::output::print;
 
 pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
     let trained = TrainedModel::load(&args.source, &args.model)?;
@@ -33,11 +35,11 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
     };
     if let Some(folder) = &args.out {
         export.write_folder(folder)?;
-        println!("{}", folder.display());
+        print(|out| writeln!(out, "{}", folder.display()))?;
     }
     if let Some(file) = &args.gguf {
         export.write_gguf(file)?;
-        println!("{}", file.display());
+        print(|out| writeln!(out, "{}", file.display()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
