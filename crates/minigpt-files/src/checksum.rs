@@ -23,15 +23,32 @@ pub fn sha256_file(path: &Path) -> std::io::Result<String> {
 /// # Errors
 /// The reader's.
 pub fn sha256_reader(mut reader: impl Read) -> std::io::Result<String> {
-    let mut hash = Sha256::new();
+    let mut hash = Checksum::default();
     let mut block = vec![0; 1 << 16];
     loop {
         match reader.read(&mut block) {
-            Ok(0) => return Ok(hexadecimal(&hash.finalize())),
+            Ok(0) => return Ok(hash.finish()),
             Ok(length) => hash.update(&block[..length]),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// The SHA-256 of bytes that come piece by piece.
+#[derive(Clone, Debug, Default)]
+pub struct Checksum(Sha256);
+
+impl Checksum {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.update(bytes);
+    }
+
+    /// The checksum of all of them, in 64 hexadecimal digits.
+    #[must_use]
+    pub fn finish(self) -> String {
+        hexadecimal(&self.0.finalize())
     }
 }
 
@@ -48,5 +65,8 @@ mod tests {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(sha256("abc"), abc);
         assert_eq!(sha256_reader(&b"abc"[..]).unwrap(), abc);
+        let mut pieces = Checksum::default();
+        ["a", "bc"].into_iter().for_each(|piece| pieces.update(piece));
+        assert_eq!(pieces.finish(), abc);
     }
 }
