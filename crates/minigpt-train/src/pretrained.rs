@@ -4,9 +4,13 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use minigpt_data::Tokenizer;
+use minigpt_files::Limit;
 use minigpt_model::{CONFIG_FILE, Gpt, GptConfig};
 
 use crate::error::TrainError;
+
+/// The hub's largest have some hundred kilobytes, of labels.
+const CONFIG: Limit = Limit::new(16 << 20, "a model's configuration");
 
 /// A model and its tokenizer as others made them.
 #[derive(Debug)]
@@ -23,7 +27,7 @@ impl Pretrained {
     /// True where the folder's `config.json` is of Hugging Face's layout, be it of a model that can be
     /// loaded or not; the configuration of a run is another.
     pub fn is_in(folder: &Path) -> bool {
-        let config = fs_err::read(folder.join(CONFIG_FILE)).ok();
+        let config = minigpt_files::read(&folder.join(CONFIG_FILE), CONFIG).ok();
         let config: Option<serde_json::Value> =
             config.and_then(|json| serde_json::from_slice(&json).ok());
         config.is_some_and(|config| !config["model_type"].is_null())
