@@ -8,7 +8,7 @@ use minigpt_model::GptConfig;
 use crate::checkpoint::Manifest;
 use crate::config::{Decay, OptimizerKind, RunConfig};
 use crate::error::TrainError;
-use crate::metrics::{Row, Split, read_metrics};
+use crate::metrics::{Row, Split, read_rows};
 use crate::plot::Quantity;
 use crate::run::{Environment, RunFolder};
 use crate::summary::{Figures, Summary};
@@ -46,7 +46,8 @@ impl RunCard {
         manifest: &Manifest,
         weights: CardWeights,
     ) -> Result<Self, TrainError> {
-        let rows = read_metrics(&run.metrics_path())?;
+        // The weights are whole without them.
+        let (rows, _) = read_rows(&run.metrics_path()).unwrap_or_default();
         let of_weights = |row: &Row| row.split == Split::Train && row.step <= manifest.step;
         let plots = [Quantity::Loss, Quantity::Perplexity].map(|quantity| run.plot_path(quantity));
         Ok(Self {
@@ -199,6 +200,11 @@ impl RunCard {
             return "## Metrics\n\nThese weights were not validated.".to_owned();
         };
         let Figures { loss, token_perplexity, word_perplexity, bits_per_byte, .. } = figures;
+        let of_words = word_perplexity
+            .map(|perplexity| {
+                format!("| word perplexity | {perplexity:.1} | word between white space |\n")
+            })
+            .unwrap_or_default();
         format!(
             "## Metrics\n\nOn the held-out text in disjoint windows of the whole context, every token \
              predicted once, `<|endoftext|>` after each document included; no sliding window, no \
@@ -206,7 +212,7 @@ impl RunCard {
              | figure | value | per |\n|---|---|---|\n\
              | cross-entropy | {loss:.4} nats | token of its own tokenizer |\n\
              | token perplexity | {token_perplexity:.2} | token of its own tokenizer |\n\
-             | word perplexity | {word_perplexity:.1} | word between white space |\n\
+             {of_words}\
              | bits per byte | {bits_per_byte:.3} | byte of UTF-8 |"
         )
     }

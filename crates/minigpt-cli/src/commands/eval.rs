@@ -11,13 +11,16 @@ use minigpt_train::{
 use serde::Serialize;
 
 use crate::args::EvalArgs;
+use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
 use crate::evaluation::EvalText;
 use crate::format::{decimals, duration, grouped};
 use crate::model::TrainedModel;
+use crate::output::print;
 use crate::progress::CountProgress;
 use crate::table;
 
 pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
+    refuse_classifier(&args.source, NO_PERPLEXITY)?;
     if args.tasks.is_empty() {
         read_text(args)?
     } else {
@@ -74,38 +77,38 @@ fn read_text(args: &EvalArgs) -> Result<()> {
         report: &report,
     };
     let json = serde_json::to_string_pretty(&output)?;
-    fs_err::write(&files[1], &json)?;
-    let mut out = std::io::stdout().lock();
+    minigpt_files::write(&files[1], &json)?;
     if args.json {
-        writeln!(out, "{json}")?;
-        return Ok(());
+        return print(|out| writeln!(out, "{json}"));
     }
-    write!(out, "{}", in_words(&text, &report))?;
-    files.iter().try_for_each(|file| writeln!(out, "{}", file.display()))?;
-    Ok(())
+    print(|out| {
+        write!(out, "{}", in_words(&text, &report))?;
+        files.iter().try_for_each(|file| writeln!(out, "{}", file.display()))
+    })
 }
 
 fn in_words(text: &EvalText, report: &EvalReport) -> String {
     let sums = report.evaluation;
     let figures = [
-        ("token perplexity", report.token_perplexity, 2),
+        ("token perplexity", Some(report.token_perplexity), 2),
+        // A text without spaces has none.
         ("word perplexity", report.word_perplexity, 2),
-        ("bits per byte", report.bits_per_byte, 4),
-        ("bits per character", report.bits_per_character, 4),
-        ("tokens predicted right", percent(report.accuracy), 2),
+        ("bits per byte", Some(report.bits_per_byte), 4),
+        ("bits per character", Some(report.bits_per_character), 4),
+        ("tokens predicted right", Some(percent(report.accuracy)), 2),
     ];
     let head = ["", "value", "95 % interval"].map(str::to_owned).to_vec();
     let rows: Vec<Vec<String>> = figures
-        .iter()
-        .map(|(name, measured, places)| {
-            let Measured { value, low, high } = *measured;
+        .into_iter()
+        .filter_map(|(name, measured, places)| {
+            let Measured { value, low, high } = measured?;
             let interval = match low.zip(high) {
                 Some((low, high)) => {
-                    format!("{} – {}", decimals(low, *places), decimals(high, *places))
+                    format!("{} – {}", decimals(low, places), decimals(high, places))
                 }
                 None => "–".to_owned(),
             };
-            vec![(*name).to_owned(), decimals(value, *places), interval]
+            Some(vec![name.to_owned(), decimals(value, places), interval])
         })
         .collect();
     let intervals = if report.token_perplexity.low.is_some() {
@@ -166,13 +169,13 @@ fn answer_tasks(args: &EvalArgs) -> Result<()> {
                     .show(done);
             })?;
         drop(progress);
-        let mut out = std::io::stdout().lock();
         if args.json {
             let output =
                 TaskOutput { model: args.source.to_string(), task: &task.path, report: &report };
-            writeln!(out, "{}", serde_json::to_string_pretty(&output)?)?;
+            let json = serde_json::to_string_pretty(&output)?;
+            print(|out| writeln!(out, "{json}"))?;
         } else {
-            write!(out, "{}", task_in_words(task, &report))?;
+            print(|out| write!(out, "{}", task_in_words(task, &report)))?;
         }
     }
     Ok(())
