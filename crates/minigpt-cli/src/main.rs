@@ -12,6 +12,7 @@ mod device;
 mod evaluation;
 mod format;
 mod lines;
+mod memory;
 mod model;
 mod output;
 mod precision;
