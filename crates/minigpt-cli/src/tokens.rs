@@ -26,6 +26,7 @@ pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<Token
         let what = format!("downloading {}", download.file);
         progress.show(&what, download.done_bytes, Some(download.total_bytes));
     })?;
+    let mut is_fresh = false;
     let store = TokenStore::prepare(&root, &documents, &config.tokenizer, &mut |at| match at {
         Preparing::Reading { bytes } => progress.show("reading", bytes, None),
         Preparing::Training { bytes } => {
@@ -33,18 +34,33 @@ pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<Token
             progress.line(&format!("training tokenizer {} on {size}", config.tokenizer));
         }
         Preparing::Tokenizing(Progress { done_bytes, total_bytes }) => {
+            is_fresh = true;
             progress.show("tokenizing", done_bytes, Some(total_bytes));
         }
     })?;
     drop(progress);
+    let origin = if is_fresh { "tokenized now".to_owned() } else { cached(&store) };
+    let documents = |split: usize| grouped(store.manifest().splits[split].documents);
     say(format_args!(
-        "data: {}, tokenizer {} ({} ids), in {}",
+        "data: {}: {} documents to learn, {} held out; tokenizer {} ({} ids); {origin}, in {}",
         config.source,
+        documents(0),
+        documents(1),
         config.tokenizer,
         grouped(store.tokenizer().vocab_size() as u64),
         store.folder().display(),
     ));
     Ok(store)
+}
+
+/// How old tokens are that were there already.
+fn cached(store: &TokenStore) -> String {
+    let made = fs_err::metadata(store.folder().join("manifest.json"))
+        .and_then(|metadata| metadata.modified());
+    match made.map(|made| made.elapsed().unwrap_or_default()) {
+        Ok(age) => format!("tokens from the cache, {} old", format::duration(age.as_secs_f64())),
+        Err(_) => "tokens from the cache".to_owned(),
+    }
 }
 
 pub(crate) fn cache_folder(given: Option<&Path>) -> Result<PathBuf> {
