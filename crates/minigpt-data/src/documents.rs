@@ -245,7 +245,15 @@ impl Documents {
             Split::Train => self.visit_inputs(&self.train, &mut before(self.cut()?, &mut sink))?,
             Split::Valid => self.visit_inputs(&self.train, &mut after(self.cut()?, &mut sink))?,
         }
-        if found { Ok(()) } else { Err(DataError::Empty { path: self.path.clone() }) }
+        if found { Ok(()) } else { Err(DataError::Empty { path: self.path_of(split) }) }
+    }
+
+    /// What an error about a split calls it: the file that is held out, where it is one.
+    fn path_of(&self, split: Split) -> PathBuf {
+        match (split, &self.valid[..]) {
+            (Split::Valid, [Input::File(file)]) => file.clone(),
+            _ => self.path.clone(),
+        }
     }
 
     fn visit_inputs(&self, inputs: &[Input], sink: &mut Sink<'_>) -> Result<(), DataError> {
