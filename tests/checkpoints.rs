@@ -220,3 +220,47 @@ fn with_every_set_damaged_the_run_says_so_and_stays_as_it_is() {
     assert!(generate.contains("has no intact checkpoint"), "{generate}");
     assert_eq!(fs_err::read(sandbox.path("runs/run/metrics.csv")).unwrap(), rows);
 }
+
+/// Temporary names are nobody's: what is beside a picture or an exported model stays.
+#[test]
+fn nothing_beside_an_export_or_a_picture_is_touched() {
+    let sandbox = trained();
+    fs_err::create_dir(sandbox.path("model.partial")).unwrap();
+    for file in ["model.partial/mine", "model.gguf.partial", "chart.partial", "chart.png.partial"] {
+        sandbox.write(file, "the user's");
+    }
+    let run = |command: &str| sandbox.succeeds(&command.split(' ').collect::<Vec<_>>());
+    run("export runs/run --out model/ --gguf model.gguf --device cpu");
+    run("plot runs/run --out chart.png");
+    for file in ["model.partial/mine", "model.gguf.partial", "chart.partial", "chart.png.partial"] {
+        assert_eq!(fs_err::read_to_string(sandbox.path(file)).unwrap(), "the user's", "{file}");
+    }
+    assert!(sandbox.path("model/model.safetensors").is_file());
+    assert!(fs_err::read(sandbox.path("model.gguf")).unwrap().starts_with(b"GGUF"));
+    let error = sandbox.fails(&["export", "runs/run", "--out", "model", "--device", "cpu"]);
+    assert!(error.contains("model is there already"), "{error}");
+    // What is missing beside the weights keeps nobody from them.
+    for file in ["metrics.csv", "environment.json", "summary.json"] {
+        sandbox.write(&format!("runs/run/{file}"), "{");
+    }
+    let output = sandbox.minigpt(&["export", "runs/run", "--out", "again", "--device", "cpu"]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{errors}");
+    assert_eq!(errors.matches("; the model card goes without it").count(), 2, "{errors}");
+    // One that fails leaves nothing.
+    sandbox.write("runs/run/plots/loss.png", vec![0; 17 << 20]);
+    let error = sandbox.fails(&["export", "runs/run", "--out", "failed/", "--device", "cpu"]);
+    assert!(error.contains("too much for a picture of a run"), "{error}");
+    let names = contents_names(&sandbox.path("."));
+    let left: Vec<_> = names
+        .iter()
+        .filter(|name| name.starts_with("failed") || name.starts_with(".minigpt"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// The names in a folder.
+fn contents_names(folder: &Path) -> Vec<String> {
+    let entries = fs_err::read_dir(folder).unwrap().map(Result::unwrap);
+    entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+}

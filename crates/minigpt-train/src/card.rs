@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use minigpt_data::Source;
 use minigpt_model::GptConfig;
 
-use crate::checkpoint::Manifest;
+use crate::checkpoint::{Manifest, OnDamage};
 use crate::config::{Decay, OptimizerKind, RunConfig};
 use crate::error::TrainError;
-use crate::metrics::{Row, Split, read_rows};
+use crate::metrics::{Row, Split, read_metrics};
 use crate::plot::Quantity;
 use crate::run::{Environment, RunFolder};
 use crate::summary::{Figures, Summary};
@@ -27,7 +27,7 @@ pub enum CardWeights {
 pub struct RunCard {
     name: String,
     config: RunConfig,
-    environment: Environment,
+    environment: Option<Environment>,
     summary: Option<Summary>,
     manifest: Manifest,
     weights: CardWeights,
@@ -37,24 +37,25 @@ pub struct RunCard {
 }
 
 impl RunCard {
-    /// Reads the run's files, for the weights of the checkpoint that `manifest` is of.
+    /// Reads the run's files, for the weights of the checkpoint that `manifest` is of. The card goes
+    /// without what is missing or damaged beside the weights, of which `damaged` hears.
     ///
     /// # Errors
-    /// [`TrainError::Io`] or [`TrainError::Damaged`].
+    /// [`TrainError::Io`] or [`TrainError::Damaged`] where the run's configuration cannot be read.
     pub fn new(
         run: &RunFolder,
         manifest: &Manifest,
         weights: CardWeights,
+        damaged: OnDamage<'_>,
     ) -> Result<Self, TrainError> {
-        // The weights are whole without them.
-        let (rows, _) = read_rows(&run.metrics_path()).unwrap_or_default();
+        let rows = read_metrics(&run.metrics_path()).map_err(&mut *damaged).unwrap_or_default();
         let of_weights = |row: &Row| row.split == Split::Train && row.step <= manifest.step;
         let plots = [Quantity::Loss, Quantity::Perplexity].map(|quantity| run.plot_path(quantity));
         Ok(Self {
             name: run.name(),
             config: run.config()?,
-            environment: run.environment()?,
-            summary: run.summary()?,
+            environment: run.environment().map_err(&mut *damaged).ok(),
+            summary: run.summary().map_err(&mut *damaged).unwrap_or_default(),
             manifest: manifest.clone(),
             weights,
             row: rows.into_iter().rfind(of_weights),
@@ -253,7 +254,8 @@ impl RunCard {
     }
 
     fn made_with(&self) -> String {
-        let Environment { minigpt, burn, device, platform, command, .. } = &self.environment;
+        let Some(environment) = &self.environment else { return String::new() };
+        let Environment { minigpt, burn, device, platform, command, .. } = environment;
         let command = command.join(" ");
         format!(
             "## Made with\n\nminigpt {minigpt} on burn {burn}, device {device}, {platform}:\n\n\

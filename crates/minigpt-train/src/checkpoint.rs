@@ -202,12 +202,12 @@ impl CheckpointFolder {
         Ok(())
     }
 
-    /// The names in the folder, in order.
+    /// The names in the folder that could be ours, in order.
     fn names(&self) -> Result<Vec<String>, TrainError> {
         let mut names = Vec::new();
         if self.path.exists() {
             for entry in fs_err::read_dir(&self.path)? {
-                names.push(entry?.file_name().to_string_lossy().into_owned());
+                names.extend(entry?.file_name().into_string().ok());
             }
         }
         names.sort();

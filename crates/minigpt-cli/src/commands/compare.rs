@@ -47,7 +47,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
             token_perplexity: report.token_perplexity,
             word_perplexity: report.word_perplexity,
             bits_per_byte: report.bits_per_byte,
-            training: trained.run().map(training).transpose()?.flatten(),
+            training: trained.run().and_then(training),
             tokens_per_second: report.tokens_per_second(),
         });
     }
@@ -77,19 +77,14 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Time and speed of a run, where it has come to its end.
-fn training(run: &RunFolder) -> Result<Option<Training>> {
-    let Some(summary) = run.summary()? else { return Ok(None) };
-    let rows = match read_metrics(&run.metrics_path()) {
-        Ok(rows) => rows,
-        Err(error) => {
-            say(format_args!("warning: {error}; its training is left out"));
-            return Ok(None);
-        }
-    };
+/// Time and speed of a run, where it has come to its end and its files tell.
+fn training(run: &RunFolder) -> Option<Training> {
+    let left_out = |error| say(format_args!("warning: {error}; its training is left out"));
+    let summary = run.summary().map_err(left_out).ok()??;
+    let rows = read_metrics(&run.metrics_path()).map_err(left_out).ok()?;
     let tokens = rows.iter().rev().find(|row| row.split == Split::Train).map(|row| row.tokens);
     let tokens_per_second = tokens.unwrap_or_default() as f64 / summary.seconds;
-    Ok(Some(Training { seconds: summary.seconds, tokens_per_second }))
+    Some(Training { seconds: summary.seconds, tokens_per_second })
 }
 
 fn head() -> Vec<Vec<String>> {

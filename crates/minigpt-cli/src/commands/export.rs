@@ -26,7 +26,9 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
         Origin::Run { run, manifest } => {
             let weights =
                 if args.model.average { CardWeights::Average } else { CardWeights::Checkpoint };
-            let card = RunCard::new(run, manifest, weights)?;
+            let mut damaged =
+                |error| say(format_args!("warning: {error}; the model card goes without it"));
+            let card = RunCard::new(run, manifest, weights, &mut damaged)?;
             (card.markdown(license), card.plots().to_vec())
         }
         Origin::Pretrained { source } => {
