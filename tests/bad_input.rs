@@ -27,6 +27,7 @@ fn data_that_is_no_text() {
     refuses(&["--data", "nothing"], "nothing");
     refuses(&["--data", "short.txt", "--tokenizer", "gpt2"], "too little text");
     refuses(&["--data", "prose.txt", "--valid", "missing.txt"], "missing.txt");
+    refuses(&["--data", "prose.txt", "--valid", "empty.txt"], "empty.txt is empty");
 }
 
 #[test]
@@ -81,6 +82,43 @@ fn settings_by_a_wrong_name_or_of_a_wrong_kind() {
     refuses(&["--config", "missing.toml"], "missing.toml");
     refuses(&["--config", "prose.txt"], "prose.txt: not valid TOML");
     refuses(&["--tui"], "--tui: standard output is no terminal");
+}
+
+#[test]
+fn numbers_that_are_nan_or_infinite() {
+    let finite = |option: &'static str, value: &'static str, key: &str| {
+        refuses(&[option, value], &format!("setting {key}"));
+    };
+    for (option, value, key) in [
+        ("--max-minutes", "nan", "training.max_minutes = NaN: expected a finite number"),
+        ("--max-minutes", "inf", "training.max_minutes = inf: expected a finite number"),
+        ("--learning-rate", "inf", "schedule.learning_rate = inf: expected a finite number"),
+        ("--dropout", "nan", "model.embd_pdrop = NaN: expected a finite number"),
+        ("--set", "training.max_minutes=nan", "training.max_minutes = NaN: expected a finite"),
+        ("--set", "training.max_minutes=-inf", "training.max_minutes = -inf: expected a finite"),
+        ("--set", "optimizer.weight_decay=1e300", "optimizer.weight_decay = inf: expected a"),
+        ("--set", "training.max_minutes=1e999", "training.max_minutes = inf: expected a finite"),
+    ] {
+        finite(option, value, key);
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("settings.toml", "[training]\nema_decay = nan\n");
+    let args = ["train", "--preset", "tiny", "--device", "cpu", "--config", "settings.toml"];
+    let error = sandbox.fails(&args);
+    assert!(error.contains("settings.toml: setting training.ema_decay = NaN"), "{error}");
+}
+
+#[test]
+fn names_that_lead_out_of_the_folder_of_runs() {
+    let long = "x".repeat(240);
+    for name in ["", ".", "..", "../esc", "/tmp/absolute", "a/b", &long] {
+        refuses(&["--name", name], "expected the name of one folder, of 1 to 200 bytes");
+    }
+    let sandbox = Sandbox::new();
+    let error = sandbox.fails(&[
+        "finetune", "base", "--task", "lm", "--data", "x", "--device", "cpu", "--name", "..",
+    ]);
+    assert!(error.contains("--name \"..\": expected the name of one folder"), "{error}");
 }
 
 #[test]

@@ -116,6 +116,76 @@ fn of_a_model_that_no_memory_holds() {
 }
 
 #[test]
+fn that_lead_elsewhere() {
+    let listing = |name: &'static str| {
+        move |bytes: Vec<u8>| {
+            let mut manifest: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            manifest["sha256"][name] = "0".repeat(64).into();
+            Some(serde_json::to_vec(&manifest).unwrap())
+        }
+    };
+    for name in ["/dev/zero", "../../../prose.txt"] {
+        let message = format!("it lists {name:?}; expected the name of a file beside it");
+        warns("manifest.json", listing(name), &message);
+    }
+    let large = |_| Some(vec![b' '; 2 << 20]);
+    warns("manifest.json", large, "too much for the manifest of a checkpoint");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_whose_files_have_no_end_is_refused() {
+    let sandbox = trained();
+    let run = sandbox.path("runs/run");
+    let fails = |file: &str| {
+        let path = run.join(file);
+        let whole = fs_err::read(&path).unwrap();
+        fs_err::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        let error = sandbox.fails(&["generate", "runs/run", "--prompt", "In", "--device", "cpu"]);
+        fs_err::remove_file(&path).unwrap();
+        fs_err::write(&path, whole).unwrap();
+        error
+    };
+    assert!(fails("config.json").contains("runs/run is not a run folder"));
+    assert!(fails("tokenizer.json").contains("tokenizer.json: a device, a pipe or a socket"));
+}
+
+/// What one run's tokenizer makes of ids is not what another's does.
+#[test]
+fn with_another_tokenizer_a_run_is_neither_asked_nor_resumed() {
+    let sandbox = trained();
+    let train = "train --preset tiny --data prose.txt --tokenizer bpe:290 --device cpu --max-steps 1 --name other";
+    sandbox.succeeds(&train.split(' ').collect::<Vec<_>>());
+    let own = sandbox.path("runs/run/tokenizer.json");
+    let whole = fs_err::read(&own).unwrap();
+    fs_err::copy(sandbox.path("runs/other/tokenizer.json"), &own).unwrap();
+    // So that there is something left to do.
+    let config = sandbox.path("runs/run/config.json");
+    let text = fs_err::read_to_string(&config).unwrap();
+    fs_err::write(&config, text.replace("\"max_steps\": 20", "\"max_steps\": 30")).unwrap();
+    for command in [
+        "generate runs/run --prompt In --device cpu",
+        "train --resume runs/run --device cpu",
+        "train --resume runs/run --device cpu --dry-run",
+        "eval runs/run --device cpu",
+        "export runs/run --out exported",
+        "finetune runs/run --task lm --data prose.txt --device cpu",
+    ] {
+        let error = sandbox.fails(&command.split(' ').collect::<Vec<_>>());
+        let message = "runs/run/tokenizer.json is not the tokenizer that the run was trained with";
+        assert!(error.contains(message), "{command}: {error}");
+        let copy = "restore it, as from runs/run/checkpoints/step-000020/tokenizer.json";
+        assert!(error.ends_with(copy), "{command}: {error}");
+    }
+    assert!(!sandbox.path("exported").exists());
+    let copy = |step: &str| sandbox.path(&format!("runs/run/checkpoints/{step}/tokenizer.json"));
+    fs_err::copy(copy("step-000020"), &own).unwrap();
+    sandbox.succeeds(&["train", "--resume", "runs/run", "--device", "cpu"]);
+    assert!(fs_err::read(copy("step-000030")).unwrap() == whole);
+}
+
+#[test]
 fn of_another_step() {
     warns("manifest.json", manifest("step", 15.into()), "it is of step 15, not of 20");
 }
@@ -149,4 +219,48 @@ fn with_every_set_damaged_the_run_says_so_and_stays_as_it_is() {
     let generate = sandbox.fails(&["generate", "runs/run", "--prompt", "In", "--device", "cpu"]);
     assert!(generate.contains("has no intact checkpoint"), "{generate}");
     assert_eq!(fs_err::read(sandbox.path("runs/run/metrics.csv")).unwrap(), rows);
+}
+
+/// Temporary names are nobody's: what is beside a picture or an exported model stays.
+#[test]
+fn nothing_beside_an_export_or_a_picture_is_touched() {
+    let sandbox = trained();
+    fs_err::create_dir(sandbox.path("model.partial")).unwrap();
+    for file in ["model.partial/mine", "model.gguf.partial", "chart.partial", "chart.png.partial"] {
+        sandbox.write(file, "the user's");
+    }
+    let run = |command: &str| sandbox.succeeds(&command.split(' ').collect::<Vec<_>>());
+    run("export runs/run --out model/ --gguf model.gguf --device cpu");
+    run("plot runs/run --out chart.png");
+    for file in ["model.partial/mine", "model.gguf.partial", "chart.partial", "chart.png.partial"] {
+        assert_eq!(fs_err::read_to_string(sandbox.path(file)).unwrap(), "the user's", "{file}");
+    }
+    assert!(sandbox.path("model/model.safetensors").is_file());
+    assert!(fs_err::read(sandbox.path("model.gguf")).unwrap().starts_with(b"GGUF"));
+    let error = sandbox.fails(&["export", "runs/run", "--out", "model", "--device", "cpu"]);
+    assert!(error.contains("model is there already"), "{error}");
+    // What is missing beside the weights keeps nobody from them.
+    for file in ["metrics.csv", "environment.json", "summary.json"] {
+        sandbox.write(&format!("runs/run/{file}"), "{");
+    }
+    let output = sandbox.minigpt(&["export", "runs/run", "--out", "again", "--device", "cpu"]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{errors}");
+    assert_eq!(errors.matches("; the model card goes without it").count(), 2, "{errors}");
+    // One that fails leaves nothing.
+    sandbox.write("runs/run/plots/loss.png", vec![0; 17 << 20]);
+    let error = sandbox.fails(&["export", "runs/run", "--out", "failed/", "--device", "cpu"]);
+    assert!(error.contains("too much for a picture of a run"), "{error}");
+    let names = contents_names(&sandbox.path("."));
+    let left: Vec<_> = names
+        .iter()
+        .filter(|name| name.starts_with("failed") || name.starts_with(".minigpt"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// The names in a folder.
+fn contents_names(folder: &Path) -> Vec<String> {
+    let entries = fs_err::read_dir(folder).unwrap().map(Result::unwrap);
+    entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
 }

@@ -41,7 +41,7 @@ fn a_runs_own_validation_is_measured_as_training_did() {
     let report = json(&eval(&sandbox, "--json"));
     for (name, expected) in [
         ("token_perplexity", last.token_perplexity),
-        ("word_perplexity", last.word_perplexity),
+        ("word_perplexity", last.word_perplexity.unwrap()),
         ("bits_per_byte", last.bits_per_byte),
     ] {
         let measured = &report[name];
@@ -168,4 +168,40 @@ fn models_are_compared_in_every_format() {
     let alone: Value = serde_json::from_str(&alone).unwrap();
     assert_eq!(number(&alone["token_perplexity"]["value"]), one);
     assert!(number(&models[0]["training"]["seconds"]) > 0.0);
+}
+
+#[test]
+fn a_text_without_spaces_has_no_word_perplexity_and_its_run_can_be_read() {
+    let sandbox = Sandbox::new();
+    let lines =
+        ["春眠不觉晓处处闻啼鸟夜来风雨声花落知多少", "床前明月光疑是地上霜举头望明月低头思故乡"];
+    sandbox.write("poems.txt", format!("{}\n", lines.concat().repeat(4)).repeat(20));
+    let train = "train --preset tiny --data poems.txt --tokenizer bpe:300 --max-steps 3 --device cpu --name run";
+    let said = sandbox.succeeds(&train.split(' ').collect::<Vec<_>>());
+    assert!(said.contains("bits per byte") && !said.contains("word perplexity"), "{said}");
+    let summary = fs_err::read_to_string(sandbox.path("runs/run/summary.json")).unwrap();
+    assert!(!summary.contains("null") || !summary.contains("word"), "{summary}");
+
+    let report = eval(&sandbox, "--json");
+    assert!(!report.contains("word_perplexity"), "{report}");
+    let report = json(&report);
+    for name in ["bits_per_byte", "bits_per_character", "token_perplexity"] {
+        for part in ["value", "low", "high"] {
+            assert!(number(&report[name][part]).is_finite(), "{name}");
+        }
+    }
+    let text = eval(&sandbox, "");
+    assert!(text.contains("bits per character") && !text.contains("word perplexity"), "{text}");
+    assert!(!text.contains("inf") && !text.contains("NaN"), "{text}");
+
+    let compare = ["compare", "runs/run", "runs/run", "--device", "cpu", "--format", "csv"];
+    let table = sandbox.succeeds(&compare);
+    let mut rows = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let (head, row) = (rows.next().unwrap(), rows.next().unwrap());
+    let cell = |name: &str| row[head.iter().position(|column| *column == name).unwrap()];
+    assert_eq!((cell("word_perplexity"), cell("word_perplexity_low")), ("", ""));
+    assert!(cell("bits_per_byte").parse::<f64>().unwrap().is_finite());
+    sandbox.succeeds(&["export", "runs/run", "--out", "exported"]);
+    let card = fs_err::read_to_string(sandbox.path("exported/README.md")).unwrap();
+    assert!(card.contains("bits per byte") && !card.contains("word perplexity"), "{card}");
 }

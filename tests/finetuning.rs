@@ -81,8 +81,11 @@ fn instructions_are_learnt_and_asked_as_they_were_learnt() {
     };
     assert_eq!(prompt(&generate), "### Instruction:\nBath\n\n### Response:\n");
     assert_eq!(prompt(&[&generate[..], &["--raw"]].concat()), "Bath");
-    let card = ["export", "runs/tuned", "--out", "exported"];
-    sandbox.succeeds(&card);
+    let exported = sandbox.minigpt(&["export", "runs/tuned", "--out", "exported"]);
+    let errors = String::from_utf8(exported.stderr).unwrap();
+    assert!(exported.status.success(), "{errors}");
+    let prompt = r####"prompt it with "### Instruction:\nQUESTION\n\n### Response:\n""####;
+    assert!(errors.contains("no chat template") && errors.contains(prompt), "{errors}");
     let card = fs_err::read_to_string(sandbox.path("exported/README.md")).unwrap();
     assert!(card.contains("tuned from `runs/base`"), "{card}");
 }
@@ -136,7 +139,27 @@ fn labels_are_learnt_and_told() {
         error.ends_with("is a classifier, which writes nothing: ask it with `minigpt classify`")
     );
     let error = sandbox.fails(&["classify", "runs/base", "--device", "cpu", "x"]);
-    assert!(error.contains("runs/base is no classifier"), "{error}");
+    assert!(error.contains("runs/base is not a classifier"), "{error}");
+
+    let last = "--name again --epochs 1";
+    let advice = sandbox.succeeds(&finetune("classify", "opinions.jsonl", last));
+    assert!(advice.contains("next: minigpt classify runs/again \"...\""), "{advice}");
+    assert!(!advice.contains("minigpt generate"), "{advice}");
+    for (command, why) in [
+        ("export runs/tuned --out exported", "cannot be exported: transformers' GPT2LMHeadModel"),
+        (
+            "export runs/tuned --gguf tuned.gguf",
+            "cannot be exported: transformers' GPT2LMHeadModel",
+        ),
+        ("compare runs/base runs/tuned", "has no perplexity"),
+        ("eval runs/tuned", "has no perplexity"),
+    ] {
+        let error = sandbox.fails(&command.split(' ').collect::<Vec<_>>());
+        let whole = format!("runs/tuned is a classifier and {why}");
+        assert!(error.contains(&whole), "{command}: {error}");
+        assert!(error.ends_with("use it with `minigpt classify runs/tuned`"), "{command}: {error}");
+    }
+    assert!(!sandbox.path("exported").exists() && !sandbox.path("tuned.gguf").exists());
 }
 
 #[test]
@@ -186,7 +209,7 @@ fn bad_examples_are_one_clear_line() {
     refuses("classify", &same, "all training texts have the label \"0\"");
     refuses("classify", "", "bad.jsonl holds no examples");
     let error = sandbox.fails(&finetune("instruct", "runs", ""));
-    assert!(error.contains("runs is no file: expected one of examples"), "{error}");
+    assert!(error.contains("runs is not a file: expected one of examples"), "{error}");
     let error = sandbox.fails(&finetune("instruct", "missing.jsonl", ""));
     assert!(error.contains("missing.jsonl does not exist"), "{error}");
     let wide = finetune("instruct", "bad.jsonl", "--set model.n_embd=32");
@@ -199,4 +222,35 @@ fn bad_examples_are_one_clear_line() {
             "unknown task `translate`: expected one of lm, instruct, summarize, classify"
         )
     );
+}
+
+#[test]
+fn a_dry_run_says_how_much_it_has_and_whence() {
+    let sandbox = sandbox();
+    let long = json!({"instruction": "Where? ".repeat(40), "output": "Here."});
+    sandbox.write("instructions.jsonl", lines([long]) + &instructions());
+    let said = |args: &[&str]| {
+        let output = sandbox.minigpt(args);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{errors}");
+        errors.lines().find(|line| line.starts_with("data: ")).unwrap().to_owned()
+    };
+    let examples = said(&finetune("instruct", "instructions.jsonl", "--dry-run --skip-long"));
+    let expected = "data: instructions.jsonl, read now: 36 examples to learn, 4 held out, 1 longer \
+        than the context left out";
+    assert_eq!(examples, expected);
+
+    sandbox.write(
+        "pages.jsonl",
+        lines((0..40).map(|number| json!({"text": format!("Page {number} of the book.")}))),
+    );
+    let train = "train --preset tiny --data pages.jsonl --tokenizer byte --device cpu --dry-run";
+    let words: Vec<&str> = train.split(' ').collect();
+    let fresh = said(&words);
+    let expected =
+        "data: pages.jsonl: 36 documents to learn, 4 held out; tokenizer byte (257 ids); ";
+    assert!(fresh.starts_with(&format!("{expected}tokenized now, in ")), "{fresh}");
+    let cached = said(&words);
+    assert!(cached.starts_with(&format!("{expected}tokens from the cache, ")), "{cached}");
+    assert!(!sandbox.path("runs/tiny").exists());
 }

@@ -1,4 +1,4 @@
-//! A run survives whatever stops it: signals, kills, full disks, numbers that are none.
+//! A run survives whatever stops it: signals, kills, full disks, damaged files, NaN losses.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -240,7 +240,7 @@ fn a_write_that_fails_ends_the_run_with_the_last_checkpoint_intact() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_ends_the_run_unless_steps_may_be_left_out() {
+fn a_nan_loss_ends_the_run_unless_steps_may_be_left_out() {
     let sandbox = sandbox();
     // The first step throws the weights so far that the second one's loss overflows.
     let diverging = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu \
@@ -251,7 +251,8 @@ fn a_loss_that_is_no_number_ends_the_run_unless_steps_may_be_left_out() {
         "learning rate 1.000e36",
         "gradient norm ",
         "windows 16 to 31 ",
-        "--skip-bad-steps",
+        "training.skip_bad_steps",
+        "the checkpoint of step 1 is kept",
     ] {
         assert!(error.contains(part), "`{part}` is not in: {error}");
     }
@@ -299,4 +300,110 @@ fn a_torn_run_is_resumed() {
     assert_same(&straight, &broken, 30);
     let complete = sandbox.fails(&["train", "--resume", "runs/broken", "--device", "cpu"]);
     assert!(complete.contains("is complete after 30 steps"), "{complete}");
+}
+
+/// What lies beside whole checkpoints keeps no run from going on: it is named and set aside.
+#[test]
+fn files_that_are_missing_or_damaged_beside_the_checkpoints_are_set_aside() {
+    let sandbox = sandbox();
+    let train = "train --preset tiny --dropout 0.1 --data prose.txt --tokenizer bpe:300 --device cpu \
+        --max-steps 30 --eval-every 10 --name";
+    sandbox.succeeds(&words(train, "straight"));
+    let straight = sandbox.path("runs/straight");
+    let stray = |run: &Path| {
+        fs_err::create_dir(run.join("checkpoints/step-700")).unwrap();
+        fs_err::write(run.join("checkpoints/step-000040.partial"), "the user's").unwrap();
+    };
+    let bad_row = |run: &Path| {
+        let text = fs_err::read_to_string(run.join("metrics.csv")).unwrap();
+        let text = text.replacen("train,3,", "train,three,", 1);
+        fs_err::write(run.join("metrics.csv"), text).unwrap();
+    };
+    let no_rows = |run: &Path| fs_err::remove_file(run.join("metrics.csv")).unwrap();
+    let no_text = |run: &Path| {
+        let text = [&fs_err::read(run.join("samples.md")).unwrap()[..], b"\xff\n"].concat();
+        fs_err::write(run.join("samples.md"), text).unwrap();
+    };
+    let breaks: [(&dyn Fn(&Path), &[&str]); 4] = [
+        (&stray, &["checkpoints/step-700 is not", "checkpoints/step-000040.partial is not"]),
+        (&bad_row, &["metrics.csv is damaged: line 4: "]),
+        (&no_rows, &["metrics.csv is missing: curves begin anew"]),
+        (&no_text, &["samples.md is damaged: byte "]),
+    ];
+    for (number, (damage, messages)) in breaks.into_iter().enumerate() {
+        let name = format!("broken-{number}");
+        sandbox.succeeds(&words(train, &name));
+        let run = sandbox.path("runs").join(&name);
+        fs_err::remove_dir_all(run.join("checkpoints/step-000030")).unwrap();
+        damage(&run);
+        let output =
+            sandbox.minigpt(&["train", "--resume", &format!("runs/{name}"), "--device", "cpu"]);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{errors}");
+        let warnings: Vec<_> =
+            errors.lines().filter(|line| line.starts_with("warning: ")).collect();
+        assert_eq!(warnings.len(), messages.len(), "{errors}");
+        for message in messages {
+            assert!(warnings.iter().any(|line| line.contains(message)), "{message}: {errors}");
+        }
+        assert_eq!(checksums(&straight, 30), checksums(&run, 30));
+        let rows = train_losses(&run).len();
+        assert_eq!(rows, [30, 29, 10, 30][number]);
+    }
+    let kept = sandbox.path("runs/broken-0/checkpoints/step-000040.partial.damaged");
+    assert_eq!(fs_err::read_to_string(kept).unwrap(), "the user's");
+    let kept = fs_err::read_to_string(sandbox.path("runs/broken-1/metrics.csv.damaged")).unwrap();
+    assert!(kept.contains("train,three,"));
+}
+
+#[test]
+fn a_nan_before_the_first_checkpoint_is_told_as_it_is() {
+    let sandbox = sandbox();
+    let diverging = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu \
+        --max-steps 50 --learning-rate 1e36 --set schedule.warmup_steps=1 --name";
+    let error = sandbox.fails(&words(diverging, "none"));
+    assert!(
+        error.contains("at step 2 ") && error.contains("there is no checkpoint yet"),
+        "{error}"
+    );
+    assert!(!error.contains("is kept"), "{error}");
+    let some = diverging.replace("--name", "--save-every 1 --name");
+    let error = sandbox.fails(&words(&some, "some"));
+    assert!(error.ends_with("the checkpoint of step 1 is kept"), "{error}");
+    // A validation of weights that are no good leaves no checkpoint of them.
+    let validated = diverging.replace("--name", "--eval-every 1 --name");
+    let error = sandbox.fails(&words(&validated, "validated"));
+    assert!(error.contains("validation loss ") && error.contains(" after step 1"), "{error}");
+    assert!(!sandbox.path("runs/validated/checkpoints/step-000001").exists());
+}
+
+#[test]
+fn runs_that_begin_together_take_a_name_each() {
+    let sandbox = sandbox();
+    let train =
+        "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 3";
+    let mut children: Vec<Child> =
+        (0..3).map(|_| start(&sandbox, &train.split(' ').collect::<Vec<_>>())).collect();
+    for child in &mut children {
+        assert!(child.wait().unwrap().success());
+    }
+    for name in ["tiny", "tiny-2", "tiny-3"] {
+        assert_eq!(train_losses(&sandbox.path("runs").join(name)).len(), 3, "{name}");
+    }
+    assert_eq!(fs_err::read_dir(sandbox.path("runs")).unwrap().count(), 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lock_that_is_a_link_is_refused_and_its_target_left() {
+    let sandbox = sandbox();
+    let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 3 --name run";
+    fs_err::create_dir_all(sandbox.path("runs/run")).unwrap();
+    let lock = sandbox.path("runs/run/train.lock");
+    std::os::unix::fs::symlink(sandbox.path("prose.txt"), &lock).unwrap();
+    let error = sandbox.fails(&train.split(' ').collect::<Vec<_>>());
+    assert!(error.contains("train.lock: a symbolic link; expected a file to lock"), "{error}");
+    assert_eq!(fs_err::read_to_string(sandbox.path("prose.txt")).unwrap(), prose());
+    fs_err::remove_file(lock).unwrap();
+    sandbox.succeeds(&train.split(' ').collect::<Vec<_>>());
 }

@@ -2,9 +2,9 @@
 
 use burn::tensor::Device;
 use minigpt_data::{Corpus, TokenSplit, Tokenizer, TokenizerSpec};
-use minigpt_train::{Environment, Interrupter, RunConfig, TokenData, train};
+use minigpt_train::{Environment, Interrupter, RunConfig, RunFolder, TokenData, train};
 
-use crate::support::{prose, train_losses};
+use crate::support::{Sandbox, prose, train_losses};
 
 fn environment() -> Environment {
     Environment {
@@ -53,4 +53,24 @@ fn a_text_of_one_kibibyte_is_learnt_by_heart() {
     let loss = summary.last.unwrap().loss;
     assert!(loss < 0.1, "loss {loss} after {} steps", summary.steps);
     assert_eq!(train_losses(folder.path()).len(), 400);
+}
+
+#[test]
+fn a_prompt_of_ours_fails_no_run_of_another_script() {
+    let sandbox = Sandbox::new();
+    let lines = ["Мороз и солнце, день чудесный.\n", "Ещё ты дремлешь, друг прелестный.\n"];
+    sandbox.write("verses.txt", lines.concat().repeat(30));
+    let train =
+        "train --preset tiny --data verses.txt --tokenizer char --device cpu --max-steps 2 --name";
+    let words = |name: &'static str| train.split(' ').chain([name]).collect::<Vec<_>>();
+    let output = sandbox.minigpt(&words("run"));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{errors}");
+    assert!(errors.contains("samples: continue \""), "{errors}");
+    let prompt =
+        RunFolder::open(&sandbox.path("runs/run")).unwrap().config().unwrap().sample.prompt;
+    assert!(!prompt.is_empty() && lines.concat().contains(&prompt), "{prompt:?}");
+    // What was asked for is not changed.
+    let asked = [&words("asked")[..], &["--prompt", "Once"]].concat();
+    assert!(sandbox.fails(&asked).contains("is not in the vocabulary"));
 }

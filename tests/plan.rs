@@ -31,5 +31,31 @@ fn a_plan_says_what_the_command_that_it_prints_will_be() {
     let seconds = plan("--time 5s")["seconds"].as_f64().unwrap();
     assert!(seconds <= 5.0, "{seconds}");
     let small = ["plan", "--memory", "1MiB", "--data", "prose.txt", "--device", "cpu"];
-    assert!(sandbox.fails(&small).contains("no model trains in that much memory: expected"));
+    assert!(sandbox.fails(&small).contains("no model trains in 1 MiB of memory: expected"));
+}
+
+#[test]
+fn memory_is_looked_at_before_anything_is_measured() {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    let plan = |more: &'static str| {
+        let plan = "plan --data prose.txt --tokenizer bpe:300 --device cpu --measure 1s";
+        plan.split(' ').chain(more.split(' ')).collect::<Vec<_>>()
+    };
+    let output = sandbox.minigpt(&plan("--params 9B --memory 8GiB"));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("error: no model trains in 8192 MiB of memory: expected"), "{errors}");
+    assert!(!errors.contains("measuring"), "{errors}");
+
+    // More than any machine has: a part of the model is measured, and this one is said to be too small.
+    let output = sandbox.minigpt(&plan("--memory 100TiB --time 1h"));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{errors}");
+    let output = sandbox.minigpt(&plan("--params 9B --memory 100TiB"));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{errors}");
+    if cfg!(target_os = "linux") {
+        assert!(errors.contains("warning: it takes ") && errors.contains("train on another"));
+    }
 }

@@ -8,6 +8,7 @@ mod escapes;
 mod evaluation;
 mod format;
 mod lines;
+mod memory;
 mod model;
 mod output;
 mod precision;

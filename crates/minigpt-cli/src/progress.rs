@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use minigpt_train::{Length, Row, Split, TrainEvent};
 
+use crate::commands::train::of_words;
 use crate::format::{bytes, duration, grouped};
 use crate::output::{say, stderr_is_terminal};
 
@@ -137,12 +138,16 @@ impl TrainProgress {
                 }
             }
             TrainEvent::Validated { row, evaluation } => self.line(&format!(
-                "step {}: {} loss {:.4}, token perplexity {:.2}, word perplexity {:.1}, {:.3} bits per byte",
+                "step {}: {} loss {:.4}, token perplexity {:.2}, {}{:.3} bits per byte",
                 row.step,
-                if row.split == Split::Average { "averaged weights' validation" } else { "validation" },
+                if row.split == Split::Average {
+                    "averaged weights' validation"
+                } else {
+                    "validation"
+                },
                 evaluation.loss(),
                 evaluation.token_perplexity(),
-                evaluation.word_perplexity(),
+                of_words(evaluation.word_perplexity()),
                 evaluation.bits_per_byte(),
             )),
             TrainEvent::Skipped { message } => {
@@ -151,7 +156,10 @@ impl TrainProgress {
             TrainEvent::Damaged { message } => {
                 self.line(&format!("warning: {message}; the checkpoint before it is used"));
             }
-            TrainEvent::Sample { text, .. } => self.line(&format!("  {}", text.replace('\n', "\n  "))),
+            TrainEvent::Repaired { message } => self.line(&format!("warning: {message}")),
+            TrainEvent::Sample { text, .. } => {
+                self.line(&format!("  {}", text.replace('\n', "\n  ")))
+            }
         }
     }
 

@@ -1,11 +1,31 @@
 //! From the words of the command line to a configuration: preset, then file, then options.
 
-use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
 use minigpt_data::{Source, TokenizerSpec};
+use minigpt_files::{Limit, is_file_name, read_text};
 use minigpt_model::{GptConfig, LoraConfig};
 use minigpt_train::{DataConfig, FinetuneConfig, RunConfig};
 
 use crate::args::{DataArgs, FinetuneArgs, PlanArgs, RecipeArgs, TextArgs, TrainArgs};
+
+/// A file of every setting there is has some kilobytes.
+const SETTINGS: Limit = Limit::new(1 << 20, "a file of settings");
+
+/// Bytes of a run's name: file systems take 255, and a run's pictures and exports have it in theirs.
+const NAME: usize = 200;
+
+/// The folder of a run that was given a name.
+pub(crate) fn named_run(runs: &Path, name: &str) -> Result<PathBuf> {
+    let is_plain = is_file_name(name) && !name.chars().any(char::is_control);
+    ensure!(
+        is_plain && name.len() <= NAME,
+        "--name {:?}: expected the name of one folder, of 1 to {NAME} bytes, without / and \\, and not . or ..",
+        name.chars().take(NAME).collect::<String>()
+    );
+    Ok(runs.join(name))
+}
 
 /// What `minigpt train` shall do.
 pub(crate) fn of_train(args: &TrainArgs) -> Result<RunConfig> {
@@ -47,7 +67,7 @@ fn lora(args: &FinetuneArgs) -> Option<LoraConfig> {
 /// The settings of `--config`.
 fn with_file(config: RunConfig, args: &RecipeArgs) -> Result<RunConfig> {
     let Some(path) = &args.config else { return Ok(config) };
-    let text = fs_err::read_to_string(path)?;
+    let text = read_text(path, SETTINGS)?;
     config.with_toml(&text).with_context(|| path.display().to_string())
 }
 
@@ -110,5 +130,29 @@ fn apply_text(config: &mut DataConfig, source: Option<&Source>, args: &TextArgs)
 fn apply<T: Clone>(setting: &mut T, argument: &Option<T>) {
     if let Some(value) = argument {
         setting.clone_from(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runs_name_is_one_folders() {
+        let runs = Path::new("runs");
+        for name in ["austen", "a b", ".hidden", "ночь", &"x".repeat(200)] {
+            assert_eq!(named_run(runs, name).unwrap(), runs.join(name));
+        }
+        let long = "x".repeat(1 << 20);
+        for name in
+            ["", ".", "..", "../esc", "/abs", "a/b", "a\\b", "a\nb", "a\0", &long[..201], &long]
+        {
+            let error = named_run(runs, name).unwrap_err().to_string();
+            assert!(error.starts_with("--name ") && error.len() < 400, "{error}");
+            assert!(
+                error.contains("expected the name of one folder, of 1 to 200 bytes"),
+                "{error}"
+            );
+        }
     }
 }

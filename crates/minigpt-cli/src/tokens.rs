@@ -41,13 +41,16 @@ pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<Token
         }
     })?;
     drop(progress);
+    let documents = |split: usize| grouped(store.manifest().splits[split].documents);
     say(format_args!(
-        "data: {}, tokenizer {} ({} ids), in {}{}",
+        "data: {}: {} documents to learn, {} held out; tokenizer {} ({} ids); {}, in {}",
         config.source,
+        documents(0),
+        documents(1),
         config.tokenizer,
         grouped(store.tokenizer().vocab_size() as u64),
+        origin(&store),
         store.folder().display(),
-        age(&store),
     ));
     let missing: u64 = store.manifest().splits.iter().map(|split| split.missing).sum();
     if missing > 0 {
@@ -56,11 +59,13 @@ pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<Token
     Ok(store)
 }
 
-/// How old the tokens are, where they come from the cache.
-fn age(store: &TokenStore) -> String {
+/// Whether tokens were made now or come from the cache, and of when.
+fn origin(store: &TokenStore) -> String {
     let age = |found: SystemTime| found.elapsed().unwrap_or_default().as_secs_f64();
-    let age = store.found().map(|found| format::duration(age(found)));
-    age.map(|age| format!(" (from the cache, tokenized {age} ago)")).unwrap_or_default()
+    match store.found().map(age) {
+        Some(age) => format!("tokens from the cache, {} old", format::duration(age)),
+        None => "tokenized now".to_owned(),
+    }
 }
 
 pub(crate) fn cache_folder(given: Option<&Path>) -> Result<PathBuf> {

@@ -1,6 +1,6 @@
 //! Writing so that nobody sees a part, and nothing of anybody's is lost.
 
-use std::io::{BufWriter, Error, Result, Write};
+use std::io::{BufWriter, Error, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
@@ -37,6 +37,42 @@ pub fn write_with<E: From<Error>>(
     file.as_file().sync_all().map_err(named)?;
     file.persist(path).map_err(|error| named(error.error))?;
     Ok(sync_folder(folder)?)
+}
+
+/// As [`write()`], for a library that writes to a path: it gets a temporary one.
+///
+/// # Errors
+/// Those of `contents`, and of the system with the path. `path` is then as it was.
+pub fn write_at<E: From<Error>>(
+    path: &Path,
+    contents: impl FnOnce(&Path) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let named = |error: Error| Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let folder = parent(path);
+    let temporary = new_file(folder).map_err(named)?.into_temp_path();
+    contents(&temporary)?;
+    fs_err::OpenOptions::new().write(true).open(&temporary)?.sync_all()?;
+    temporary.persist(path).map_err(|error| named(error.error))?;
+    Ok(sync_folder(folder)?)
+}
+
+/// Opens a file to be locked: made where it is missing, and what is in it stays.
+///
+/// # Errors
+/// Those of the system, with the path, and one for a link, which may lead to anybody's file, and for
+/// anything else but a regular file.
+pub fn open_lock(path: &Path) -> Result<fs_err::File> {
+    match fs_err::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => {
+            let kind = if found.is_symlink() { "a symbolic link" } else { "no file" };
+            let message = format!(
+                "{}: {kind}; expected a file to lock: move it away, and it is made anew",
+                path.display()
+            );
+            Err(Error::new(ErrorKind::InvalidInput, message))
+        }
+        _ => fs_err::OpenOptions::new().create(true).append(true).open(path),
+    }
 }
 
 /// A temporary file with the permissions of any other new file, not those of a secret.
@@ -168,6 +204,42 @@ mod tests {
         assert_eq!(fs_err::read_to_string(&path).unwrap(), "new");
         let expected = ["chart.partial", "chart.png", "chart.png.partial", "chart.png.tmp"];
         assert_eq!(names(folder.path()), expected);
+    }
+
+    #[test]
+    fn a_library_that_writes_to_a_path_leaves_a_whole_file_or_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.gguf");
+        write(&path, "old").unwrap();
+        let failed = write_at(&path, |temporary| {
+            fs_err::write(temporary, "half")?;
+            Err(Error::other("full"))
+        });
+        assert_eq!(failed.unwrap_err().to_string(), "full");
+        assert_eq!(fs_err::read_to_string(&path).unwrap(), "old");
+        write_at(&path, |temporary| fs_err::write(temporary, "new")).unwrap();
+        assert_eq!(fs_err::read_to_string(&path).unwrap(), "new");
+        assert_eq!(names(folder.path()), ["model.gguf"]);
+    }
+
+    #[test]
+    fn a_lock_empties_no_file_and_follows_no_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (lock, target) = (folder.path().join("lock"), folder.path().join("target"));
+        open_lock(&lock).unwrap();
+        fs_err::write(&target, "the user's").unwrap();
+        open_lock(&target).unwrap();
+        assert_eq!(fs_err::read_to_string(&target).unwrap(), "the user's");
+        assert!(open_lock(folder.path()).is_err());
+        #[cfg(unix)]
+        for target in [&target, &folder.path().join("nowhere")] {
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(target, &link).unwrap();
+            let error = open_lock(&link).unwrap_err().to_string();
+            assert!(error.contains("link: a symbolic link; expected a file to lock"), "{error}");
+            fs_err::remove_file(link).unwrap();
+        }
+        assert_eq!(names(folder.path()), ["lock", "target"]);
     }
 
     #[cfg(unix)]

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use crate::attention::{AttentionMap, AttentionStep};
 use crate::error::TrainError;
-use crate::run::write_atomically;
 
 #[derive(Serialize)]
 struct Page<'a> {
@@ -32,7 +31,7 @@ pub fn write_attention_page(
     steps: &[AttentionStep],
     label: impl Fn(u32) -> String,
 ) -> Result<(), TrainError> {
-    write_atomically(path, page(title, steps, label)?.as_bytes())
+    Ok(minigpt_files::write(path, page(title, steps, label)?)?)
 }
 
 fn page(

@@ -92,6 +92,8 @@ impl Bootstrap {
         let whole = sum(parts.iter());
         std::array::from_fn(|index| {
             let values = &mut values[index];
+            // A draw may lack what a figure is of, as a text's words.
+            values.retain(|value| value.is_finite());
             values.sort_by(f64::total_cmp);
             let value = figures[index](&whole);
             Measured { value, low: quantile(values, 0.025), high: quantile(values, 0.975) }

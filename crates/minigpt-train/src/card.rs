@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use minigpt_data::Source;
 use minigpt_model::GptConfig;
 
-use crate::checkpoint::Manifest;
+use crate::checkpoint::{Manifest, OnDamage};
 use crate::config::{Decay, OptimizerKind, RunConfig};
 use crate::error::TrainError;
 use crate::metrics::{Row, Split, read_metrics};
@@ -27,7 +27,7 @@ pub enum CardWeights {
 pub struct RunCard {
     name: String,
     config: RunConfig,
-    environment: Environment,
+    environment: Option<Environment>,
     summary: Option<Summary>,
     manifest: Manifest,
     weights: CardWeights,
@@ -37,23 +37,25 @@ pub struct RunCard {
 }
 
 impl RunCard {
-    /// Reads the run's files, for the weights of the checkpoint that `manifest` is of.
+    /// Reads the run's files, for the weights of the checkpoint that `manifest` is of. The card goes
+    /// without what is missing or damaged beside the weights, of which `damaged` hears.
     ///
     /// # Errors
-    /// [`TrainError::Io`] or [`TrainError::Damaged`].
+    /// [`TrainError::Io`] or [`TrainError::Damaged`] where the run's configuration cannot be read.
     pub fn new(
         run: &RunFolder,
         manifest: &Manifest,
         weights: CardWeights,
+        damaged: OnDamage<'_>,
     ) -> Result<Self, TrainError> {
-        let rows = read_metrics(&run.metrics_path())?;
+        let rows = read_metrics(&run.metrics_path()).map_err(&mut *damaged).unwrap_or_default();
         let of_weights = |row: &Row| row.split == Split::Train && row.step <= manifest.step;
         let plots = [Quantity::Loss, Quantity::Perplexity].map(|quantity| run.plot_path(quantity));
         Ok(Self {
             name: run.name(),
             config: run.config()?,
-            environment: run.environment()?,
-            summary: run.summary()?,
+            environment: run.environment().map_err(&mut *damaged).ok(),
+            summary: run.summary().map_err(&mut *damaged).unwrap_or_default(),
             manifest: manifest.clone(),
             weights,
             row: rows.into_iter().rfind(of_weights),
@@ -199,6 +201,11 @@ impl RunCard {
             return "## Metrics\n\nThese weights were not validated.".to_owned();
         };
         let Figures { loss, token_perplexity, word_perplexity, bits_per_byte, .. } = figures;
+        let of_words = word_perplexity
+            .map(|perplexity| {
+                format!("| word perplexity | {perplexity:.1} | word between white space |\n")
+            })
+            .unwrap_or_default();
         format!(
             "## Metrics\n\nOn the held-out text in disjoint windows of the whole context, every token \
              predicted once, `<|endoftext|>` after each document included; no sliding window, no \
@@ -206,7 +213,7 @@ impl RunCard {
              | figure | value | per |\n|---|---|---|\n\
              | cross-entropy | {loss:.4} nats | token of its own tokenizer |\n\
              | token perplexity | {token_perplexity:.2} | token of its own tokenizer |\n\
-             | word perplexity | {word_perplexity:.1} | word between white space |\n\
+             {of_words}\
              | bits per byte | {bits_per_byte:.3} | byte of UTF-8 |"
         )
     }
@@ -247,7 +254,8 @@ impl RunCard {
     }
 
     fn made_with(&self) -> String {
-        let Environment { minigpt, burn, device, platform, command, .. } = &self.environment;
+        let Some(environment) = &self.environment else { return String::new() };
+        let Environment { minigpt, burn, device, platform, command, .. } = environment;
         let command = command.join(" ");
         format!(
             "## Made with\n\nminigpt {minigpt} on burn {burn}, device {device}, {platform}:\n\n\

@@ -1,27 +1,26 @@
 //! Checkpoints: model, optimiser and schedule as one atomic set with a manifest.
 //!
-//! burn-train saves the three parts on three threads. Each part goes into `step-N.partial`; the
-//! thread that writes the last one adds the manifest, syncs, and renames the folder to `step-N`.
-//! A folder without the suffix is therefore complete. One that a resumed run could not read becomes
-//! `step-N.damaged` and is never looked at again.
+//! A set is written as `step-N.partial` and renamed to `step-N` when it is whole: a folder without the
+//! suffix is complete. One that a resumed run could not read becomes `step-N.damaged` and is never
+//! looked at again. Of these folders only files with the names below are ever removed; whatever else
+//! is found in or beside them is set aside or left.
+
+mod writer;
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use burn::train::checkpoint::{
-    Checkpoint, Checkpointer, CheckpointerError, CheckpointingAction, CheckpointingStrategy,
-};
-use burn::train::metric::store::EventStoreClient;
+use minigpt_files::{Limit, excerpt, is_file_name, sha256_file};
 use minigpt_model::GptConfig;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
 use crate::loss_scale::LossScale;
-use crate::run::sync_folder;
+use crate::run::{OnRepair, set_aside};
+
+pub(crate) use writer::{AlwaysSave, SetWriter};
 
 /// File of the model's weights in a set.
 pub(crate) const MODEL_FILE: &str = "model.bpk";
@@ -30,6 +29,12 @@ pub(crate) const AVERAGE_FILE: &str = "average.bpk";
 pub(crate) const TOKENIZER_FILE: &str = "tokenizer.json";
 const PARTS: [&str; 3] = [MODEL_FILE, "optimizer.bpk", "schedule.bpk"];
 const MANIFEST_FILE: &str = "manifest.json";
+/// All that a set holds.
+const FILES: [&str; 6] =
+    [MODEL_FILE, "optimizer.bpk", "schedule.bpk", AVERAGE_FILE, TOKENIZER_FILE, MANIFEST_FILE];
+
+/// One has some kilobytes.
+const MANIFEST: Limit = Limit::new(1 << 20, "the manifest of a checkpoint");
 
 /// Raised when a set's files change their meaning.
 const FORMAT: u32 = 2;
@@ -134,14 +139,11 @@ impl CheckpointFolder {
     }
 
     fn first_intact(&self, manifests: Vec<Manifest>, damaged: OnDamage<'_>) -> Option<Manifest> {
-        manifests.into_iter().find(|manifest| {
-            let verify = |file: &String| self.verified_file(manifest, file).map(drop);
-            match manifest.sha256.keys().try_for_each(verify) {
-                Ok(()) => true,
-                Err(error) => {
-                    damaged(error);
-                    false
-                }
+        manifests.into_iter().find(|manifest| match verify(&self.set(manifest.step), manifest) {
+            Ok(()) => true,
+            Err(error) => {
+                damaged(error);
+                false
             }
         })
     }
@@ -152,19 +154,64 @@ impl CheckpointFolder {
     }
 
     /// Sets aside the sets taken after `step`, the newest that can be read: they may be good for
-    /// another version of minigpt, or be mended. Removes what was left half-written.
-    pub(crate) fn set_aside_after(&self, step: usize) -> Result<(), TrainError> {
-        for later in self.steps()?.into_iter().filter(|later| *later > step) {
-            fs_err::rename(self.set(later), self.free_damaged(later))?;
-        }
-        fs_err::create_dir_all(&self.path)?;
-        for entry in fs_err::read_dir(&self.path)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == PARTIAL) {
-                fs_err::remove_dir_all(path)?;
+    /// another version of minigpt, or be mended. Removes what was left half-written, and sets aside
+    /// whatever else has a name like a set's, of which `repaired` hears.
+    pub(crate) fn set_aside_after(
+        &self,
+        step: usize,
+        repaired: OnRepair<'_>,
+    ) -> Result<(), TrainError> {
+        for name in self.names()? {
+            let path = self.path.join(&name);
+            match Entry::of(&name) {
+                Entry::Set(later) if later > step => drop(set_aside(&path)?),
+                Entry::Set(_) | Entry::Other => {}
+                Entry::HalfWritten => {
+                    if let Some(aside) = remove_set(&path)? {
+                        repaired(format!(
+                            "{} is not a half-written checkpoint: set aside as {aside}",
+                            path.display()
+                        ));
+                    }
+                }
+                Entry::Stray => {
+                    let aside = set_aside(&path)?;
+                    repaired(format!(
+                        "{} is not the name of a checkpoint: set aside as {aside}",
+                        path.display()
+                    ));
+                }
             }
         }
         Ok(())
+    }
+
+    /// Gives its name to a set that is whole but for that: its run ended between two lines.
+    pub(crate) fn finish_written(&self) -> Result<(), TrainError> {
+        for name in self.names()?.iter().filter(|name| Entry::of(name) == Entry::HalfWritten) {
+            let partial = self.path.join(name);
+            let set = partial.with_extension("");
+            let step = name.trim_start_matches(STEP).trim_end_matches(PARTIAL);
+            let Ok(step) = step.parse::<usize>() else { continue };
+            let is_whole = read_manifest(&partial.join(MANIFEST_FILE), step)
+                .is_ok_and(|manifest| verify(&partial, &manifest).is_ok());
+            if is_whole && !set.exists() {
+                fs_err::rename(partial, set)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names in the folder that could be ours, in order.
+    fn names(&self) -> Result<Vec<String>, TrainError> {
+        let mut names = Vec::new();
+        if self.path.exists() {
+            for entry in fs_err::read_dir(&self.path)? {
+                names.extend(entry?.file_name().into_string().ok());
+            }
+        }
+        names.sort();
+        Ok(names)
     }
 
     /// The path of one file of a set, after a check against the manifest's checksum.
@@ -172,43 +219,25 @@ impl CheckpointFolder {
     /// # Errors
     /// [`TrainError::Io`], or [`TrainError::Damaged`] where the checksum differs.
     pub fn verified_file(&self, manifest: &Manifest, file: &str) -> Result<PathBuf, TrainError> {
-        let path = self.set(manifest.step).join(file);
-        let found = sha256_hex(&fs_err::read(&path)?);
-        if manifest.sha256.get(file) != Some(&found) {
-            let reason = format!("its SHA-256 is {found}, which is not the manifest's");
-            return Err(TrainError::Damaged { path, reason });
-        }
-        Ok(path)
+        verified_file(&self.set(manifest.step), manifest, file)
     }
 
     /// The folder of the set taken at `step`.
     pub fn set(&self, step: usize) -> PathBuf {
-        self.path.join(format!("step-{step:06}"))
+        self.path.join(set_name(step))
     }
 
     fn partial(&self, step: usize) -> PathBuf {
-        self.path.join(format!("step-{step:06}.{PARTIAL}"))
-    }
-
-    /// `step-N.damaged`, or the first free of `step-N.damaged-2`, `-3`, ….
-    fn free_damaged(&self, step: usize) -> PathBuf {
-        let first = self.path.join(format!("step-{step:06}.{DAMAGED}"));
-        let numbered =
-            (2_usize..).map(|number| self.path.join(format!("step-{step:06}.{DAMAGED}-{number}")));
-        let mut candidates = std::iter::once(first.clone()).chain(numbered);
-        candidates.find(|path| !path.exists()).unwrap_or(first)
+        self.path.join(set_name(step) + PARTIAL)
     }
 
     /// The steps that complete sets are named for, in order.
-    fn steps(&self) -> Result<Vec<usize>, TrainError> {
-        if !self.path.exists() {
-            return Ok(Vec::new());
-        }
-        let mut steps = Vec::new();
-        for entry in fs_err::read_dir(&self.path)? {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            steps.extend(name.strip_prefix("step-").and_then(|step| step.parse::<usize>().ok()));
-        }
+    pub(crate) fn steps(&self) -> Result<Vec<usize>, TrainError> {
+        let step = |name: &String| match Entry::of(name) {
+            Entry::Set(step) => Some(step),
+            _ => None,
+        };
+        let mut steps: Vec<usize> = self.names()?.iter().filter_map(step).collect();
         steps.sort_unstable();
         Ok(steps)
     }
@@ -222,23 +251,94 @@ impl CheckpointFolder {
         let best = validated.min_by(by_loss).map(|manifest| manifest.step);
         let old = manifests.len().saturating_sub(keep_last);
         for manifest in manifests[..old].iter().filter(|manifest| Some(manifest.step) != best) {
-            fs_err::remove_dir_all(self.set(manifest.step))?;
+            remove_set(&self.set(manifest.step))?;
         }
         Ok(())
     }
 }
 
-/// End of the name of a set that is being written.
-const PARTIAL: &str = "partial";
+/// Begins the name of a set.
+const STEP: &str = "step-";
 
-/// End of the name of a set that could not be read.
-const DAMAGED: &str = "damaged";
+/// End of the name of a set that is being written.
+const PARTIAL: &str = ".partial";
+
+/// In the name of what was set aside.
+const DAMAGED: &str = ".damaged";
+
+/// The name of the set taken at `step`.
+fn set_name(step: usize) -> String {
+    format!("{STEP}{step:06}")
+}
+
+/// What a name in the folder is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    /// The set taken at this step.
+    Set(usize),
+    /// A set that was being written.
+    HalfWritten,
+    /// Like a set's, and not one that is given here.
+    Stray,
+    /// Set aside before, or nothing of ours.
+    Other,
+}
+
+impl Entry {
+    fn of(name: &str) -> Self {
+        let Some(rest) = name.strip_prefix(STEP) else { return Self::Other };
+        let written = rest.strip_suffix(PARTIAL);
+        let step = written.unwrap_or(rest).parse::<usize>();
+        match step.ok().filter(|step| name.starts_with(&set_name(*step))) {
+            Some(_) if written.is_some() => Self::HalfWritten,
+            Some(step) => Self::Set(step),
+            None if rest.contains(DAMAGED) => Self::Other,
+            None => Self::Stray,
+        }
+    }
+}
+
+/// Removes the files of a set, and its folder. Where anything else is in it, or in its place, that is
+/// set aside instead, under the name that is given back.
+fn remove_set(path: &Path) -> Result<Option<String>, TrainError> {
+    if fs_err::symlink_metadata(path)?.is_dir() {
+        for file in FILES {
+            match fs_err::remove_file(path.join(file)) {
+                // What is a folder will be set aside.
+                Err(error) if error.kind() != ErrorKind::NotFound && !path.join(file).is_dir() => {
+                    return Err(error.into());
+                }
+                _ => {}
+            }
+        }
+        if fs_err::remove_dir(path).is_ok() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(set_aside(path)?))
+}
+
+/// Holds every file of a set against its checksum.
+fn verify(set: &Path, manifest: &Manifest) -> Result<(), TrainError> {
+    manifest.sha256.keys().try_for_each(|file| verified_file(set, manifest, file).map(drop))
+}
+
+fn verified_file(set: &Path, manifest: &Manifest, file: &str) -> Result<PathBuf, TrainError> {
+    let path = set.join(file);
+    let found = sha256_file(&path)?;
+    if manifest.sha256.get(file) != Some(&found) {
+        let reason = format!("its SHA-256 is {found}, which is not the manifest's");
+        return Err(TrainError::Damaged { path, reason });
+    }
+    Ok(path)
+}
 
 /// The manifest of the set taken at `step`.
 fn read_manifest(path: &Path, step: usize) -> Result<Manifest, TrainError> {
-    let damaged = |reason: String| TrainError::Damaged { path: path.to_owned(), reason };
-    let json: serde_json::Value =
-        serde_json::from_slice(&fs_err::read(path)?).map_err(|error| damaged(error.to_string()))?;
+    let damaged =
+        |reason: String| TrainError::Damaged { path: path.to_owned(), reason: excerpt(&reason) };
+    let json: serde_json::Value = serde_json::from_slice(&minigpt_files::read(path, MANIFEST)?)
+        .map_err(|error| damaged(error.to_string()))?;
     if json["format"] != FORMAT {
         let found = &json["format"];
         return Err(damaged(format!(
@@ -252,157 +352,12 @@ fn read_manifest(path: &Path, step: usize) -> Result<Manifest, TrainError> {
     }
     // Whoever reads a shape may count and multiply its sizes.
     manifest.model.validate().map_err(|error| damaged(error.to_string()))?;
+    if let Some(name) = manifest.sha256.keys().find(|name| !is_file_name(name)) {
+        return Err(damaged(format!("it lists {name:?}; expected the name of a file beside it")));
+    }
     match PARTS.iter().find(|part| !manifest.sha256.contains_key(**part)) {
         Some(part) => Err(damaged(format!("it does not list {part}"))),
         None => Ok(manifest),
-    }
-}
-
-fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A set that is being written: which parts are done, and what its manifest will say.
-pub(crate) struct SetWriter {
-    folder: CheckpointFolder,
-    keep_last: usize,
-    state: Mutex<State>,
-    done: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    pending: Option<Manifest>,
-    failure: Option<TrainError>,
-}
-
-impl SetWriter {
-    pub(crate) fn new(folder: CheckpointFolder, keep_last: usize) -> Arc<Self> {
-        Arc::new(Self { folder, keep_last, state: Mutex::default(), done: Condvar::new() })
-    }
-
-    /// Announces the set that the three parts will fill, once the one before is written, and writes
-    /// the files that are no part of burn-train's.
-    pub(crate) fn begin(
-        &self,
-        mut manifest: Manifest,
-        files: &[(&str, Vec<u8>)],
-    ) -> Result<(), TrainError> {
-        self.wait();
-        self.check()?;
-        let partial = self.folder.partial(manifest.step);
-        if partial.exists() {
-            fs_err::remove_dir_all(&partial)?;
-        }
-        fs_err::create_dir_all(&partial)?;
-        for (file, bytes) in files {
-            write_synced(&partial.join(file), bytes)?;
-            manifest.sha256.insert((*file).to_owned(), sha256_hex(bytes));
-        }
-        self.lock().pending = Some(manifest);
-        Ok(())
-    }
-
-    /// Waits until the set that was announced is written, or given up.
-    pub(crate) fn wait(&self) {
-        drop(self.done.wait_while(self.lock(), |state| state.pending.is_some()));
-    }
-
-    /// The error of a set that could not be written.
-    pub(crate) fn check(&self) -> Result<(), TrainError> {
-        self.lock().failure.take().map_or(Ok(()), Err)
-    }
-
-    /// The three checkpointers that burn-train drives: model, optimiser, schedule.
-    pub(crate) fn parts(self: &Arc<Self>) -> [Part; 3] {
-        PARTS.map(|file| Part { writer: self.clone(), file })
-    }
-
-    fn finish_part(&self, file: &str, bytes: &[u8]) -> Result<(), TrainError> {
-        // Given up already, by another part that failed.
-        let Some(step) = self.lock().pending.as_ref().map(|manifest| manifest.step) else {
-            return Ok(());
-        };
-        write_synced(&self.folder.partial(step).join(file), bytes)?;
-
-        let mut state = self.lock();
-        let Some(manifest) = state.pending.as_mut() else { return Ok(()) };
-        manifest.sha256.insert(file.to_owned(), sha256_hex(bytes));
-        if !PARTS.iter().all(|part| manifest.sha256.contains_key(*part)) {
-            return Ok(());
-        }
-        let json = serde_json::to_vec_pretty(manifest).map_err(std::io::Error::other)?;
-        write_synced(&self.folder.partial(step).join(MANIFEST_FILE), &json)?;
-        let complete = self.folder.set(step);
-        if complete.exists() {
-            fs_err::remove_dir_all(&complete)?;
-        }
-        sync_folder(&self.folder.partial(step))?;
-        fs_err::rename(self.folder.partial(step), complete)?;
-        // Before the older sets go, the new one's name must be on the disk.
-        sync_folder(&self.folder.path)?;
-        state.pending = None;
-        self.done.notify_all();
-        self.folder.prune(self.keep_last)
-    }
-
-    /// Leaves the set and frees its space, which a full disk needs.
-    fn give_up(&self, error: TrainError) {
-        let mut state = self.lock();
-        if let Some(manifest) = state.pending.take() {
-            // The error that is reported is the first one.
-            let _ = fs_err::remove_dir_all(self.folder.partial(manifest.step));
-        }
-        state.failure.get_or_insert(error);
-        self.done.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let mut file = fs_err::File::create(path)?;
-    file.write_all(bytes)?;
-    Ok(file.sync_all()?)
-}
-
-/// One file of the set.
-pub(crate) struct Part {
-    writer: Arc<SetWriter>,
-    file: &'static str,
-}
-
-impl<R: Checkpoint> Checkpointer<R> for Part {
-    fn save(&self, _step: usize, record: R) -> Result<(), CheckpointerError> {
-        let bytes = record.checkpoint_into_bytes();
-        let bytes = bytes.map_err(|error| TrainError::Learner(error.to_string()));
-        let finished = bytes.and_then(|bytes| self.writer.finish_part(self.file, &bytes));
-        // Whatever failed: who waits for this set must hear of it.
-        finished.map_err(|error| {
-            let message = error.to_string();
-            self.writer.give_up(error);
-            CheckpointerError::Unknown(message)
-        })
-    }
-
-    fn delete(&self, _step: usize) -> Result<(), CheckpointerError> {
-        // Whole sets are pruned once a newer one is complete.
-        Ok(())
-    }
-
-    fn restore(&self, step: usize) -> Result<R, CheckpointerError> {
-        R::load(self.writer.folder.set(step).join(self.file))
-    }
-}
-
-/// Saves whenever it is asked: the engine decides when.
-pub(crate) struct AlwaysSave;
-
-impl CheckpointingStrategy for AlwaysSave {
-    fn checkpointing(&mut self, _step: usize, _: &EventStoreClient) -> Vec<CheckpointingAction> {
-        vec![CheckpointingAction::Save]
     }
 }
 

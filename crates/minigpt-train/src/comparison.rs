@@ -16,8 +16,9 @@ pub struct ComparedModel {
     pub protocol: Protocol,
     /// Perplexity per token of its own tokenizer.
     pub token_perplexity: Measured,
-    /// Perplexity per word.
-    pub word_perplexity: Measured,
+    /// Perplexity per word, of a text that has spaces between them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub word_perplexity: Option<Measured>,
     /// Bits per byte.
     pub bits_per_byte: Measured,
     /// How it was trained, where that is known.

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
 use crate::finetune::FinetuneConfig;
+use crate::finite::non_finite;
+use crate::overrides::not_finite;
 
 /// Most windows in a step, so that those of all steps can be counted.
 const MAX_BATCH_SIZE: usize = 1 << 20;
@@ -45,7 +47,7 @@ pub struct DataConfig {
     pub valid: Option<Source>,
     /// The field of a `.jsonl` record or the column of a `.parquet` file that holds the text.
     pub text_field: String,
-    /// Whether bytes that are no UTF-8 become U+FFFD instead of an error.
+    /// Whether bytes that are not UTF-8 become U+FFFD instead of an error.
     pub lossy: bool,
     /// Whether the records of `.jsonl` and `.parquet` files are lines of one text instead of
     /// documents.
@@ -123,8 +125,8 @@ pub struct ScheduleConfig {
 pub struct TrainingConfig {
     /// Windows in a step.
     pub batch_size: usize,
-    /// Parts that a step's windows go through the model in, one after the other: the same step to
-    /// rounding, in less memory.
+    /// Parts that a step's windows go through the model in, one after the other, in less memory. At
+    /// dropout 0 it is the same step to rounding; otherwise each part draws a dropout mask of its own.
     pub accumulation: usize,
     /// Compute the inside of each block again in the backward pass, and keep only what goes into it
     /// ([Chen et al., 2016](https://arxiv.org/abs/1604.06174)): the same step in less memory and more time.
@@ -148,7 +150,7 @@ pub struct TrainingConfig {
     /// End the run after this many validations without a new best. A run that ended so is resumed
     /// with a larger one.
     pub patience: Option<usize>,
-    /// Steps that may be left out because their loss or gradient is no number.
+    /// Steps that may be left out because their loss or gradient is NaN or infinite.
     pub skip_bad_steps: usize,
     /// Weight of a smoothed target's uniform part ([Szegedy et al.,
     /// 2016](https://arxiv.org/abs/1512.00567)); losses are reported without it. In `[0, 1)`.
@@ -183,8 +185,12 @@ impl RunConfig {
     /// Checks everything that can be known before the data is read.
     ///
     /// # Errors
-    /// [`TrainError::Model`], [`TrainError::Sampling`] or [`TrainError::Setting`].
+    /// [`TrainError::BadSetting`] for a number that is NaN or infinite, [`TrainError::Model`],
+    /// [`TrainError::Sampling`] or [`TrainError::Setting`].
     pub fn validate(&self) -> Result<(), TrainError> {
+        if let Some((key, number)) = non_finite(self) {
+            return Err(not_finite(key, number));
+        }
         self.model.validate()?;
         self.sample.sampling.validate()?;
         if let Some(lora) = self.lora() {

@@ -7,8 +7,9 @@ use serde::Serialize;
 use crate::checkpoint::OnDamage;
 use crate::config::RunConfig;
 use crate::error::TrainError;
+use crate::length::Length;
 use crate::run::RunFolder;
-use crate::train::{Length, TokenData, checkpoint_to_resume};
+use crate::train::{TokenData, checkpoint_to_resume};
 
 /// What a run is and what it will cost.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -82,6 +83,7 @@ impl Plan {
         damaged: OnDamage<'_>,
     ) -> Result<Self, TrainError> {
         let config = run.config()?;
+        run.tokenizer_file()?;
         let set = checkpoint_to_resume(run, &config, data, damaged)?;
         let steps_taken = set.map_or(0, |manifest| manifest.step);
         let plan = Self::new(&config, data, device)?;

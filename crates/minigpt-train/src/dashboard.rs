@@ -11,9 +11,9 @@ use burn::train::metric::{
 use burn::train::renderer::tui::TuiMetricsRendererWrapper;
 use burn::train::renderer::{MetricState, MetricsRenderer, MetricsRendererTraining};
 
-use crate::engine::TrainEvent;
+use crate::event::TrainEvent;
+use crate::length::Length;
 use crate::metrics::{Row, Split};
-use crate::train::Length;
 
 const LOSS: &str = "Loss";
 const PERPLEXITY: &str = "Perplexity";
@@ -83,6 +83,9 @@ impl Dashboard {
             }
             TrainEvent::Damaged { .. } => {
                 self.renderer.log_event_training("damaged checkpoints".to_owned());
+            }
+            TrainEvent::Repaired { .. } => {
+                self.renderer.log_event_training("damaged files set aside".to_owned());
             }
         }
     }

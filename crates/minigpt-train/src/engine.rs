@@ -13,7 +13,6 @@ use burn::train::{
 };
 use minigpt_data::Tokenizer;
 use minigpt_model::Kernels;
-use serde::Serialize;
 
 use crate::batches::TokenBatch;
 use crate::checkpoint::{AVERAGE_FILE, Manifest, SetWriter, TOKENIZER_FILE};
@@ -21,6 +20,8 @@ use crate::config::RunConfig;
 use crate::devices::{Devices, Team, guarded};
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
+use crate::event::TrainEvent;
+use crate::length::Length;
 use crate::loss_scale::LossScale;
 use crate::metrics::{MetricsWriter, Row, Split};
 use crate::plot::Quantity;
@@ -29,50 +30,7 @@ use crate::report::{draw_run, sample};
 use crate::run::{RunFolder, SAMPLE_HEADING};
 use crate::summary::End;
 use crate::token_set::TokenSet;
-use crate::train::Length;
 use crate::trainee::{StepLoss, Trainee, clip_global_norm};
-
-/// What a run tells while it goes.
-#[derive(Clone, Debug, Serialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
-pub enum TrainEvent {
-    /// A step was taken.
-    Step(Row),
-    /// A step was left out: its loss or gradient was no number.
-    Skipped {
-        /// Which, and with what.
-        message: String,
-    },
-    /// A validation is at batch `done` of `total`.
-    Validating {
-        /// Batches evaluated.
-        done: usize,
-        /// Batches in the validation split.
-        total: usize,
-    },
-    /// A validation is complete.
-    Validated {
-        /// Its row in the metrics.
-        row: Row,
-        /// Its figures.
-        evaluation: Evaluation,
-    },
-    /// A checkpoint is damaged and the one before it is used.
-    Damaged {
-        /// Which, and why.
-        message: String,
-    },
-    /// The model wrote a sample.
-    Sample {
-        /// Steps taken.
-        step: usize,
-        /// Prompt and continuation.
-        text: String,
-    },
-}
-
-/// Receives the events of a run, on the thread that trains.
-pub type Observer = Box<dyn FnMut(TrainEvent)>;
 
 /// Our training strategy for burn-train: validation, checkpoints and interruption by steps, where
 /// burn's own strategies know only epochs.
@@ -80,6 +38,8 @@ pub(crate) struct Engine {
     pub(crate) config: RunConfig,
     pub(crate) run: RunFolder,
     pub(crate) tokenizer: Tokenizer,
+    /// The run's `tokenizer.json`, which every checkpoint has a copy of.
+    pub(crate) tokenizer_file: Vec<u8>,
     pub(crate) valid: TokenSet,
     /// Batches of a validation.
     pub(crate) valid_batches: usize,
@@ -246,7 +206,14 @@ impl Engine {
     fn non_finite(&self, step: usize, loss: f64, learning_rate: f64, grad_norm: f64) -> TrainError {
         let last = step * self.config.training.batch_size - 1;
         let first = last + 1 - self.config.training.batch_size;
-        TrainError::NonFinite { step, loss, learning_rate, grad_norm, first, last }
+        let kept = self.newest_checkpoint();
+        TrainError::NonFinite { step, loss, learning_rate, grad_norm, first, last, kept }
+    }
+
+    /// The step of the last checkpoint that is written, or is being written.
+    fn newest_checkpoint(&self) -> Option<usize> {
+        self.sets.wait();
+        self.run.checkpoints().steps().ok()?.pop()
     }
 
     /// The whole validation split by the weights and by their average, and a sample; nothing where
@@ -306,7 +273,13 @@ impl Engine {
                 return Ok(None);
             }
         }
-        Ok(Some(Evaluation::new(nats, tokens, &self.valid)))
+        let evaluation = Evaluation::new(nats, tokens, &self.valid);
+        let loss = evaluation.loss();
+        if !loss.is_finite() {
+            let (step, kept) = (self.progress.borrow().step, self.newest_checkpoint());
+            return Err(TrainError::NonFiniteValidation { step, loss, kept });
+        }
+        Ok(Some(evaluation))
     }
 
     fn validation_row(&self, split: Split, evaluation: Evaluation, began: Instant) -> Row {
@@ -349,7 +322,10 @@ impl Engine {
     /// was stopped.
     fn is_validation_left_out(&self, step: usize) -> bool {
         let rows = &self.progress.borrow().rows;
-        let is_there = rows.iter().any(|row| row.split == Split::Valid && row.step == step);
+        let is_row = |row: &Row| row.split == Split::Valid && row.step == step;
+        // The rows may be lost, and the set know of its validation.
+        let is_sets = self.manifest.step == step && self.manifest.validation.is_some();
+        let is_there = is_sets || rows.iter().any(is_row);
         let is_due = match step {
             0 => self.config.finetune.is_some(),
             _ => self.length.is_due(step),
@@ -367,7 +343,7 @@ impl Engine {
         let progress = self.progress.borrow();
         let (step, loss_scale) = (progress.step, progress.loss_scale);
         let manifest = Manifest { step, validation, loss_scale, ..self.manifest.clone() };
-        let mut files = vec![(TOKENIZER_FILE, fs_err::read(self.run.tokenizer_path())?)];
+        let mut files = vec![(TOKENIZER_FILE, self.tokenizer_file.clone())];
         if let Some(average) = &progress.average {
             files.push((AVERAGE_FILE, average.to_bytes()?));
         }

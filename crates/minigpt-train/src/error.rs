@@ -11,6 +11,8 @@ use crate::config::RunConfig;
 use crate::finetune::FinetuneTask;
 use crate::plot::Quantity;
 
+mod device;
+
 /// What can go wrong with a run.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -46,7 +48,7 @@ pub enum TrainError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A file of settings is no TOML.
+    /// A file of settings is not valid TOML.
     #[error("not valid TOML: {0}")]
     BadToml(String),
     /// No model is as small or as large as asked for.
@@ -57,16 +59,28 @@ pub enum TrainError {
         /// What there should be.
         expected: String,
     },
-    /// The model's shape is none.
+    /// No model is as small as the memory asks for.
+    #[error(
+        "no model trains in {limit} MiB of memory: expected at least {least} MiB, for {parameters} parameters"
+    )]
+    TooLittleMemory {
+        /// MiB that there are.
+        limit: u64,
+        /// MiB that it takes.
+        least: u64,
+        /// Parameters of the model.
+        parameters: usize,
+    },
+    /// The model's configuration is invalid.
     #[error(transparent)]
     Model(#[from] ConfigError),
-    /// The sampling policy is none.
+    /// The sampling policy is invalid.
     #[error(transparent)]
     Sampling(#[from] SamplingError),
     /// The text or the tokenizer is not usable.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// An adapter is none, or another model's.
+    /// An adapter is invalid, or another model's.
     #[error(transparent)]
     Adapter(#[from] AdapterError),
     /// A model folder's weights cannot be read or written.
@@ -101,9 +115,9 @@ pub enum TrainError {
     /// A prompt does not fit the model.
     #[error(transparent)]
     Prompt(#[from] PromptError),
-    /// The prompt of the run's samples does not fit the model.
+    /// The prompt of the run's samples does not fit the model or its tokenizer.
     #[error("sample.prompt: {0}")]
-    SamplePrompt(PromptError),
+    SamplePrompt(String),
     /// A prompt and the tokens to record after it do not fit the context.
     #[error(
         "{prompt} tokens of prompt and {tokens} to record need a context of {}, and the model's \
@@ -122,7 +136,7 @@ pub enum TrainError {
     #[error(transparent)]
     Io(#[from] std::io::Error),
     /// A run of that name is there already.
-    #[error("run folder {path} already holds a run: choose another --name, or move it away")]
+    #[error("run folder {path} already holds a run: choose another name, or move it away")]
     RunExists {
         /// The folder.
         path: PathBuf,
@@ -134,9 +148,7 @@ pub enum TrainError {
         path: PathBuf,
     },
     /// No run is there.
-    #[error(
-        "{path} is not a run folder: expected a folder made by `minigpt train`, with a config.json"
-    )]
+    #[error("{path} is not a run folder: expected the folder of a run, with its config.json")]
     NotARun {
         /// The folder.
         path: PathBuf,
@@ -151,7 +163,7 @@ pub enum TrainError {
     },
     /// The run has no complete checkpoint.
     #[error(
-        "{path} has no intact checkpoint: let the run reach its first validation, or set save_every"
+        "{path} has no intact checkpoint: let the run reach its first validation, or set training.save_every"
     )]
     NoCheckpoint {
         /// The run folder.
@@ -164,7 +176,9 @@ pub enum TrainError {
         name: String,
     },
     /// Examples are read from files alone.
-    #[error("{source_name} is no file: expected one of examples, as .jsonl, .json, .csv or .tsv")]
+    #[error(
+        "{source_name} is not a file: expected one of examples, as .jsonl, .json, .csv or .tsv"
+    )]
     NoExampleFile {
         /// The source given.
         source_name: String,
@@ -178,7 +192,7 @@ pub enum TrainError {
         reason: String,
     },
     /// The run's model tells no classes apart.
-    #[error("{path} is no classifier: expected a run of `minigpt finetune --task classify`")]
+    #[error("{path} is not a classifier: expected a run tuned for the task `classify`")]
     NotAClassifier {
         /// The run folder.
         path: PathBuf,
@@ -221,6 +235,20 @@ pub enum TrainError {
         /// Validations since the best one.
         validations: usize,
     },
+    /// A run's file is not the tokenizer that it was trained with.
+    #[error(
+        "{path} is not the tokenizer that the run was trained with: its SHA-256 is {found}, and its checkpoints' is {expected}; restore it, as from {copy}"
+    )]
+    OtherTokenizerFile {
+        /// The file.
+        path: PathBuf,
+        /// Its SHA-256.
+        found: String,
+        /// That of the checkpoint's.
+        expected: String,
+        /// The checkpoint's own.
+        copy: PathBuf,
+    },
     /// The text is not the one that the run was trained on.
     #[error(
         "{path} was trained on other text than its data source holds now: restore the source, or start a new run"
@@ -253,7 +281,7 @@ pub enum TrainError {
         /// The name given.
         name: String,
     },
-    /// A line of a task's file is no question.
+    /// A line of a task's file is not a question.
     #[error("{path}, line {line}: {reason}")]
     TaskLine {
         /// The file.
@@ -317,9 +345,10 @@ pub enum TrainError {
         /// What plotters said.
         reason: String,
     },
-    /// The loss is no number any more.
+    /// The loss or its gradient is NaN or infinite.
     #[error(
-        "loss {loss} at step {step} (learning rate {learning_rate:.3e}, gradient norm {grad_norm}, windows {first} to {last} of the run's order): lower the learning rate, or leave such steps out with --skip-bad-steps; the last good checkpoint is kept"
+        "loss {loss} at step {step} (learning rate {learning_rate:.3e}, gradient norm {grad_norm}, windows {first} to {last} of the run's order): lower the learning rate, or let such steps be left out by training.skip_bad_steps; {}",
+        what_is_kept(*kept)
     )]
     NonFinite {
         /// The step.
@@ -334,10 +363,25 @@ pub enum TrainError {
         first: usize,
         /// The last of its windows.
         last: usize,
+        /// The step of the newest checkpoint.
+        kept: Option<usize>,
+    },
+    /// The loss of a validation is NaN or infinite: the weights are of no use any more.
+    #[error(
+        "validation loss {loss} after step {step}: lower the learning rate, or start from other weights; {}",
+        what_is_kept(*kept)
+    )]
+    NonFiniteValidation {
+        /// Steps taken.
+        step: usize,
+        /// The loss.
+        loss: f64,
+        /// The step of the newest checkpoint.
+        kept: Option<usize>,
     },
     /// A device was lost, or its driver gave up.
     #[error(
-        "the device failed: {reason}; the checkpoints before it are kept: go on with --resume on another --device, as cpu"
+        "the device failed: {reason}; the checkpoints that there are can be resumed on another"
     )]
     Device {
         /// What burn said.
@@ -345,7 +389,7 @@ pub enum TrainError {
     },
     /// A device has no memory for the step.
     #[error(
-        "the device has not enough memory: {reason}; lower --batch-size, split the steps with --set training.accumulation=4, or use --device cpu"
+        "the device has not enough memory: {reason}; lower training.batch_size, split the steps by training.accumulation, or use another device"
     )]
     DeviceMemory {
         /// What burn said.
@@ -356,31 +400,11 @@ pub enum TrainError {
     Learner(String),
 }
 
-impl TrainError {
-    /// The failure of a device, of what burn said.
-    pub(crate) fn device(message: &str) -> Self {
-        let said = message.lines().map(str::trim);
-        let said = said.take_while(|line| !line.to_lowercase().starts_with("backtrace"));
-        let said = said.collect::<Vec<_>>().join(" ");
-        // burn's chain of causes; what failed first mostly stands last, but memory says itself where it is.
-        let causes = || said.rsplit("Caused by:").map(without_backtraces);
-        let memory = causes().find(|cause| is_about_memory(cause));
-        let root = causes().find(|cause| !cause.is_empty());
-        let reason = memory.or(root).unwrap_or_default().to_owned();
-        match memory.is_some() {
-            true => Self::DeviceMemory { reason },
-            false => Self::Device { reason },
-        }
-    }
-
-    /// The same, of one device among several, counted from 1 as they were named.
-    pub(crate) fn of_device(self, number: usize, count: usize) -> Self {
-        let named = |reason| format!("number {number} of {count}: {reason}");
-        match self {
-            Self::Device { reason } => Self::Device { reason: named(reason) },
-            Self::DeviceMemory { reason } => Self::DeviceMemory { reason: named(reason) },
-            other => other,
-        }
+/// What a run that ends here leaves.
+fn what_is_kept(checkpoint: Option<usize>) -> String {
+    match checkpoint {
+        Some(step) => format!("the checkpoint of step {step} is kept"),
+        None => "there is no checkpoint yet: training.save_every takes them sooner".to_owned(),
     }
 }
 
@@ -391,24 +415,4 @@ impl From<GenerateError> for TrainError {
             GenerateError::Sampling(error) => error.into(),
         }
     }
-}
-
-/// The words before those that burn has for a backtrace that was not taken.
-fn without_backtraces(cause: &str) -> &str {
-    cause.split("No backtrace available").next().unwrap_or_default().trim()
-}
-
-/// burn's words for a buffer that could not be had, and for the use of one that was not had: where the driver
-/// has no memory, the thread that asked it panics, and what is to work on the buffer finds it without any.
-fn is_about_memory(cause: &str) -> bool {
-    let cause = cause.to_lowercase();
-    [
-        "allocat",
-        "out of memory",
-        "out-of-memory",
-        "out of device memory",
-        "memory location was never initialized",
-    ]
-    .iter()
-    .any(|words| cause.contains(words))
 }

@@ -39,8 +39,9 @@ pub struct EvalReport {
     pub evaluation: Evaluation,
     /// Perplexity per token of the model's tokenizer.
     pub token_perplexity: Measured,
-    /// Perplexity per white-space word.
-    pub word_perplexity: Measured,
+    /// Perplexity per white-space word; none of a text without spaces between its words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub word_perplexity: Option<Measured>,
     /// Bits per byte of UTF-8.
     pub bits_per_byte: Measured,
     /// Bits per Unicode scalar value.
@@ -130,7 +131,7 @@ pub fn evaluate(
     };
     let figures: [fn(&Sums) -> f64; 5] = [
         |sums| as_evaluation(sums).token_perplexity(),
-        |sums| as_evaluation(sums).word_perplexity(),
+        |sums| as_evaluation(sums).word_perplexity().unwrap_or(f64::NAN),
         |sums| as_evaluation(sums).bits_per_byte(),
         |sums| as_evaluation(sums).bits_per_character(),
         |sums| sums[CORRECT] / sums[TOKENS],
@@ -144,7 +145,7 @@ pub fn evaluate(
         padding: model.vocab_size() - model.tokenizer_size(),
         evaluation: as_evaluation(&sums(&losses, text, 0..losses.nats.len())),
         token_perplexity,
-        word_perplexity,
+        word_perplexity: Some(word_perplexity).filter(|measured| measured.value.is_finite()),
         bits_per_byte,
         bits_per_character,
         accuracy,

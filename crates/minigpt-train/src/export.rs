@@ -1,14 +1,16 @@
 //! A model for other programs: a folder for transformers, a file for llama.cpp.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use minigpt_data::{Tokenizer, Vocabulary};
+use minigpt_files::{Limit, NewFolder, read, write, write_at};
 use minigpt_model::{CONFIG_FILE, GgufValue, Gpt, GptConfig};
 use serde_json::json;
 
 use crate::error::TrainError;
-use crate::run::write_atomically;
+
+/// Ours have a tenth of it.
+const PICTURE: Limit = Limit::new(16 << 20, "a picture of a run");
 
 /// What is exported.
 #[derive(Debug)]
@@ -41,35 +43,27 @@ impl Export<'_> {
         if path.exists() {
             return Err(TrainError::ExportExists { path: path.to_owned() });
         }
-        let partial = partial(path);
-        if partial.exists() {
-            fs_err::remove_dir_all(&partial)?;
-        }
-        fs_err::create_dir_all(&partial)?;
-        let written = self.write_files(&partial).and_then(|()| Ok(fs_err::rename(&partial, path)?));
-        if written.is_err() {
-            // The error that is reported is the first one.
-            let _ = fs_err::remove_dir_all(&partial);
-        }
-        written
+        let folder = NewFolder::begin(path)?;
+        self.write_files(folder.path())?;
+        Ok(folder.finish()?)
     }
 
     fn write_files(&self, folder: &Path) -> Result<(), TrainError> {
-        let write = |name: &str, text: &str| write_atomically(&folder.join(name), text.as_bytes());
+        let put = |name: &str, text: &str| write(&folder.join(name), text);
         let end = self.tokenizer.end_of_text();
-        write(CONFIG_FILE, &self.config.to_hugging_face(end))?;
+        put(CONFIG_FILE, &self.config.to_hugging_face(end))?;
         let generation = json!({ "bos_token_id": end, "eos_token_id": end, "pad_token_id": end });
-        write("generation_config.json", &format!("{generation:#}"))?;
-        write("tokenizer_config.json", &format!("{:#}", self.tokenizer_config()))?;
+        put("generation_config.json", &format!("{generation:#}"))?;
+        put("tokenizer_config.json", &format!("{:#}", self.tokenizer_config()))?;
         self.tokenizer.save(&folder.join("tokenizer.json"))?;
-        write("README.md", self.card)?;
+        put("README.md", self.card)?;
         self.model.save_safetensors(&folder.join("model.safetensors"))?;
         if !self.plots.is_empty() {
             fs_err::create_dir(folder.join("plots"))?;
         }
         for plot in self.plots {
             let name = plot.file_name().unwrap_or(plot.as_os_str());
-            write_atomically(&folder.join("plots").join(name), &fs_err::read(plot)?)?;
+            write(&folder.join("plots").join(name), read(plot, PICTURE)?)?;
         }
         Ok(())
     }
@@ -99,15 +93,8 @@ impl Export<'_> {
             return Err(TrainError::NoGgufTokenizer { path: path.to_owned() });
         };
         let metadata = self.gguf_metadata(vocabulary);
-        let partial = partial(path);
-        let written = self.model.save_gguf(self.config, &metadata, &partial);
-        let written =
-            written.map_err(TrainError::from).and_then(|()| Ok(fs_err::rename(&partial, path)?));
-        if written.is_err() {
-            // As above.
-            let _ = fs_err::remove_file(&partial);
-        }
-        written
+        let written = write_at(path, |file| self.model.save_gguf(self.config, &metadata, file));
+        Ok(written?)
     }
 
     /// What llama.cpp must know besides the shape: the tokenizer's tables, with ids that only the
@@ -143,10 +130,3 @@ impl Export<'_> {
 const GGUF_NORMAL: i32 = 1;
 const GGUF_CONTROL: i32 = 3;
 const GGUF_UNUSED: i32 = 5;
-
-/// The name under which something is written until it is whole.
-fn partial(path: &Path) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(".partial");
-    PathBuf::from(name)
-}

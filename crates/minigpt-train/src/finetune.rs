@@ -14,6 +14,7 @@ use crate::config::{
     DataConfig, Decay, OptimizerConfig, RunConfig, SampleConfig, ScheduleConfig, TrainingConfig,
 };
 use crate::error::TrainError;
+use crate::token_set::TokenSet;
 use crate::train::TokenData;
 
 /// What a model is tuned for.
@@ -150,6 +151,13 @@ pub struct ExampleData {
     pub left_out: usize,
 }
 
+impl ExampleData {
+    /// Examples that are learnt, and examples that are held out, without those that were left out.
+    pub fn kept(&self) -> [usize; 2] {
+        [&self.tokens.train, &self.tokens.valid].map(TokenSet::rows)
+    }
+}
+
 /// Held-out examples as they were read.
 #[derive(Clone, Debug)]
 pub enum HeldOut {
@@ -164,7 +172,7 @@ impl ExampleData {
     /// labels, and the first held-out prompt as what samples continue.
     ///
     /// # Errors
-    /// [`TrainError::NoExampleFile`] where the source is no file, [`TrainError::Data`] for a bad
+    /// [`TrainError::NoExampleFile`] where the source is not a file, [`TrainError::Data`] for a bad
     /// example, with its line.
     pub fn read(config: &mut RunConfig, tokenizer: &Tokenizer) -> Result<Self, TrainError> {
         let expected = "a task";

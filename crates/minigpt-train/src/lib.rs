@@ -23,9 +23,12 @@ mod evaluate;
 #[cfg(test)]
 mod evaluate_tests;
 mod evaluation;
+mod event;
 mod export;
 mod finetune;
+mod finite;
 mod grounding;
+mod length;
 mod likelihood;
 mod loss_scale;
 mod measure;
@@ -76,15 +79,16 @@ pub use cost::{MemoryEstimate, Plan};
 pub use dashboard::Dashboard;
 pub use device_check::{DeviceTrace, Difference};
 pub use devices::{DEVICE_THREAD, Devices};
-pub use engine::{Observer, TrainEvent};
 pub use error::TrainError;
 pub use evaluate::{ContextLoss, EvalConfig, EvalReport, FrequencyLoss, evaluate};
 pub use evaluation::Evaluation;
+pub use event::{Observer, TrainEvent};
 pub use export::Export;
 pub use finetune::{ExampleData, FinetuneConfig, FinetuneTask, HeldOut};
 pub use grounding::{
     AnswerLikelihood, GroundedAnswer, GroundedQuestion, GroundingReport, grounded_prompt, grounding,
 };
+pub use length::Length;
 pub use likelihood::{Accuracy, Answer, TaskReport, TaskScores, answer};
 pub use loss_scale::LossScale;
 pub use measure::{time_steps, time_tokens};
@@ -98,12 +102,12 @@ pub use proposal::{Budget, Ground, Proposal, TOKENS_PER_PARAMETER, USEFUL_PASSES
 pub use protocol::Protocol;
 pub use report::{plot_title, sample};
 pub use rouge::rouge_l;
-pub use run::{Environment, RunFolder, RunLock, write_json};
+pub use run::{Environment, RunFolder, RunLock, RunPlace, write_json};
 pub use schedule::Schedule;
 pub use summary::{End, Figures, Summary};
 pub use tasks::{Cloze, MultipleChoice, Questions, Task};
 pub use text::{Text, TextEnd, TextGenerator, TextOptions, TextToken, prompt_tokens, write_texts};
 pub use token_set::TokenSet;
-pub use train::{Length, TokenData, finetune, resume, train};
+pub use train::{TokenData, finetune, resume, train};
 pub use trainee::{ClassHead, StepLoss, Trainee};
 pub use tuned::{WrittenAnswer, confusion, rouge_l_of_answers, write_answers};

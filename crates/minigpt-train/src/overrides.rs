@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use crate::config::RunConfig;
+use minigpt_files::excerpt;
+
 use crate::error::TrainError;
+use crate::finite::non_finite;
 
 impl RunConfig {
     /// This configuration with one setting changed: `key` as `training.batch_size`, `value` as TOML
@@ -15,7 +18,7 @@ impl RunConfig {
         let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"));
         let value = match parsed.ok().and_then(|mut table| table.remove("value")) {
             _ if value == "none" => Value::Null,
-            Some(value) => json(value),
+            Some(value) => json(key, value)?,
             None => Value::String(value.to_owned()),
         };
         self.with_value(key, &value)
@@ -24,7 +27,7 @@ impl RunConfig {
     /// This configuration with all settings of a TOML file changed.
     ///
     /// # Errors
-    /// [`TrainError::BadToml`] where it is none, and as [`with_setting`](Self::with_setting).
+    /// [`TrainError::BadToml`] where it is not valid TOML, and as [`with_setting`](Self::with_setting).
     pub fn with_toml(&self, text: &str) -> Result<Self, TrainError> {
         let table: toml::Table =
             toml::from_str(text).map_err(|error| TrainError::BadToml(in_one_line(text, &error)))?;
@@ -33,10 +36,11 @@ impl RunConfig {
             match settings {
                 toml::Value::Table(settings) => {
                     for (key, value) in settings {
-                        config = config.with_value(&format!("{section}.{key}"), &json(value))?;
+                        let key = format!("{section}.{key}");
+                        config = config.with_value(&key, &json(&key, value)?)?;
                     }
                 }
-                value => config = config.with_value(&section, &json(value))?,
+                value => config = config.with_value(&section, &json(&section, value)?)?,
             }
         }
         Ok(config)
@@ -45,8 +49,8 @@ impl RunConfig {
     fn with_value(&self, key: &str, value: &Value) -> Result<Self, TrainError> {
         let bad = |reason: String| TrainError::BadSetting {
             key: key.to_owned(),
-            value: value.to_string(),
-            reason,
+            value: excerpt(&value.to_string()),
+            reason: excerpt(&reason),
         };
         let mut all = serde_json::to_value(self).map_err(|error| bad(error.to_string()))?;
         let mut place = &mut all;
@@ -66,11 +70,22 @@ impl RunConfig {
 /// The error without the picture of its place that it shows by itself.
 fn in_one_line(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
+    format!("line {}: {}", before.matches('\n').count() + 1, excerpt(error.message()))
 }
 
-fn json(value: toml::Value) -> Value {
-    serde_json::to_value(value).unwrap_or_default()
+/// A setting's value as JSON has it, which knows neither NaN nor infinity and would write null.
+fn json(key: &str, value: toml::Value) -> Result<Value, TrainError> {
+    if let Some((place, number)) = non_finite(&value) {
+        let place = if place.is_empty() { key.to_owned() } else { format!("{key}.{place}") };
+        return Err(not_finite(place, number));
+    }
+    Ok(serde_json::to_value(value).unwrap_or_default())
+}
+
+/// The error of a setting that is NaN or infinite.
+pub(crate) fn not_finite(key: String, number: f64) -> TrainError {
+    let reason = "expected a finite number".to_owned();
+    TrainError::BadSetting { key, value: number.to_string(), reason }
 }
 
 /// The nearest of the names, and all of them.
@@ -136,5 +151,36 @@ mod tests {
         );
         let wrong = config.with_toml("[model]\n[training").unwrap_err().to_string();
         assert!(wrong.starts_with("not valid TOML: line 2: "), "{wrong}");
+    }
+    #[test]
+    fn a_number_that_is_nan_or_infinite_is_refused_in_every_setting() {
+        let config = RunConfig::tiny();
+        let all = serde_json::to_value(&config).unwrap();
+        for (section, settings) in all.as_object().unwrap() {
+            for key in settings.as_object().unwrap().keys() {
+                for number in ["nan", "inf", "-inf", "[1.0, nan]", "{ a = inf }"] {
+                    let key = format!("{section}.{key}");
+                    let error = config.with_setting(&key, number).unwrap_err().to_string();
+                    assert!(error.ends_with(": expected a finite number"), "{error}");
+                    let (section, name) = key.split_once('.').unwrap();
+                    let toml = format!("[{section}]\n{name} = {number}\n");
+                    assert_eq!(config.with_toml(&toml).unwrap_err().to_string(), error);
+                }
+            }
+        }
+        let error = config.with_setting("training.max_minutes", "-inf").unwrap_err().to_string();
+        assert_eq!(error, "setting training.max_minutes = -inf: expected a finite number");
+        // Larger than the numbers of the setting: infinite in 32 bits.
+        let large = config.with_setting("optimizer.weight_decay", "1e300").unwrap();
+        let error = large.validate().unwrap_err().to_string();
+        assert_eq!(error, "setting optimizer.weight_decay = inf: expected a finite number");
+    }
+
+    #[test]
+    fn foreign_text_is_not_quoted_in_full() {
+        let long = "x".repeat(1 << 20);
+        let config = RunConfig::tiny();
+        let error = config.with_setting("training.batch_size", &long).unwrap_err().to_string();
+        assert!(error.len() < 600, "{} bytes", error.len());
     }
 }

@@ -13,7 +13,6 @@ use plotters::prelude::*;
 
 use crate::error::TrainError;
 use crate::metrics::{Row, Split};
-use crate::run::write_atomically;
 
 pub use comparison::draw_comparison;
 pub use confusion::draw_confusion;
@@ -246,7 +245,7 @@ fn save(path: &Path, size: (u32, u32), picture: &impl Picture) -> Result<(), Tra
         }
         _ => return Err(TrainError::PictureFormat { path: path.to_owned() }),
     };
-    write_atomically(path, &bytes)
+    Ok(minigpt_files::write(path, bytes)?)
 }
 
 fn png(pixels: &[u8], size: (u32, u32)) -> Result<Vec<u8>, TrainError> {

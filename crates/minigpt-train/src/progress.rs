@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use crate::average::Average;
-use crate::engine::{Observer, TrainEvent};
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
+use crate::event::{Observer, TrainEvent};
 use crate::loss_scale::LossScale;
 use crate::metrics::{Row, Split};
 use crate::summary::End;

@@ -35,8 +35,11 @@ const BATCH: (u64, u64) = (1 << 11, 1 << 19);
 const AT_ONCE: usize = 1 << 14;
 
 /// Most floating-point operations and memory of a step that is measured; a larger model is measured with
-/// fewer layers, and with a smaller vocabulary.
+/// fewer layers, a smaller vocabulary, narrower and with a shorter context, until it is within both.
 const SAMPLE: (f64, u64) = (1e12, 2 << 30);
+
+/// Sizes below which a model that is measured is not cut: width, vocabulary and context.
+const LEAST: (usize, usize, usize) = (512, 1024, 256);
 
 /// What a run may cost; at least one of the three.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -112,7 +115,8 @@ impl Proposal {
     /// hears of each model that is.
     ///
     /// # Errors
-    /// [`TrainError::Budget`] where no model is small enough, [`TrainError::Model`] where vocabulary and
+    /// [`TrainError::TooLittleMemory`], before anything is measured; [`TrainError::Budget`] where no
+    /// model is of that size, [`TrainError::Model`] where vocabulary and
     /// positions alone are too many.
     pub fn new(
         budget: Budget,
@@ -123,7 +127,8 @@ impl Proposal {
         let limit = budget.memory.unwrap_or(u64::MAX);
         if let Some(parameters) = budget.parameters {
             let model = ground.nearest(parameters)?;
-            let part = ground.part(&model, limit).ok_or_else(|| ground.too_little(&model))?;
+            let part = ground.part(&model, limit);
+            let part = part.ok_or_else(|| ground.too_little(&model, limit))?;
             measuring(&model);
             let speed = ground.speed(&model, part)?;
             return Ok(Self::of(model, part, speed, budget.seconds, ground));
@@ -238,7 +243,7 @@ impl Ground<'_> {
             // There is always a smallest model: short of time, it sees fewer tokens.
             .take_while(|(index, model)| *index == 0 || work(model) <= operations)
             .filter_map(|(_, model)| self.part(&model, memory).map(|part| (model, part)));
-        fitting.last().ok_or_else(|| self.too_little(&self.model(32, 2)))
+        fitting.last().ok_or_else(|| self.too_little(&self.model(32, 2), memory))
     }
 
     /// As many windows as go through the model at once in so much memory, block by block where not even
@@ -254,33 +259,47 @@ impl Ground<'_> {
         largest(false).or_else(|| largest(true))
     }
 
-    fn too_little(&self, model: &GptConfig) -> TrainError {
+    fn too_little(&self, model: &GptConfig, limit: u64) -> TrainError {
         let part = Part { windows: 1, by_block: true };
-        let (what, least) = ("that much memory".to_owned(), memory(model, part, self.device));
+        let least = memory(model, part, self.device).div_ceil(1 << 20);
         let parameters = model.parameter_counts().total();
-        let mebibytes = least.div_ceil(1 << 20);
-        let expected = format!("at least {mebibytes} MiB for {parameters} parameters");
-        TrainError::Budget { what, expected }
+        TrainError::TooLittleMemory { limit: limit >> 20, least, parameters }
     }
 
-    /// Operations that training does in a second.
-    fn speed(&self, model: &GptConfig, part: Part) -> Result<f64, TrainError> {
-        let mut sample = model.clone();
-        let mut windows = part.windows;
-        let operations = |sample: &GptConfig, windows: usize| {
-            operations_per_token(sample) * (windows * sample.block_size) as f64
-        };
-        while windows > 1 && operations(&sample, windows) > SAMPLE.0 {
+    /// What is measured in a model's place, and how many windows of it go through at once: as much of the
+    /// model as takes neither long nor much memory, whatever its size.
+    fn sample(&self, model: &GptConfig, part: Part) -> (GptConfig, usize) {
+        let (mut sample, mut windows) = (model.clone(), part.windows);
+        let is_long = |sample: &GptConfig, windows| operations(sample, windows) > SAMPLE.0;
+        while windows > 1 && is_long(&sample, windows) {
             windows /= 2;
         }
-        while sample.n_layer > 1 && operations(&sample, windows) > SAMPLE.0 {
+        while sample.n_layer > 1 && is_long(&sample, windows) {
             sample.n_layer = sample.n_layer.div_ceil(2);
         }
         let is_large =
             |sample: &GptConfig| memory(sample, Part { windows, ..part }, self.device) > SAMPLE.1;
-        while sample.vocab_size > 1024 && is_large(&sample) {
-            sample.vocab_size /= 2;
+        let (width, vocabulary, context) = LEAST;
+        while sample.vocab_size > vocabulary && is_large(&sample) {
+            sample.vocab_size = (sample.vocab_size / 2).max(vocabulary);
         }
+        while sample.n_layer > 1 && is_large(&sample) {
+            sample.n_layer = sample.n_layer.div_ceil(2);
+        }
+        while sample.n_embd > width && (is_large(&sample) || is_long(&sample, windows)) {
+            let n_embd = (sample.n_embd / 2).next_multiple_of(64);
+            let (vocab_size, n_layer) = (sample.vocab_size, sample.n_layer);
+            sample = GptConfig::new(vocab_size, sample.block_size, n_layer, n_embd / 64, n_embd);
+        }
+        while sample.block_size > context && (is_large(&sample) || is_long(&sample, windows)) {
+            sample.block_size /= 2;
+        }
+        (sample, windows)
+    }
+
+    /// Operations that training does in a second.
+    fn speed(&self, model: &GptConfig, part: Part) -> Result<f64, TrainError> {
+        let (sample, windows) = self.sample(model, part);
         let began = Instant::now();
         let mut seconds = Vec::new();
         time_steps(&sample, windows, part.by_block, 12, Precision::F32, self.device, |step| {
@@ -296,6 +315,11 @@ impl Ground<'_> {
         let median = seconds[first + (seconds.len() - first) / 2];
         Ok(operations(&sample, windows) / median)
     }
+}
+
+/// Operations of a training step.
+fn operations(model: &GptConfig, windows: usize) -> f64 {
+    operations_per_token(model) * (windows * model.block_size) as f64
 }
 
 fn memory(model: &GptConfig, part: Part, device: &Device) -> u64 {
@@ -393,15 +417,45 @@ mod tests {
         let error = propose(Budget { memory: Some(1 << 20), ..Budget::default() });
         let error = error.unwrap_err().to_string();
         assert!(
-            error.contains("no model trains in that much memory: expected at least"),
+            error.starts_with("no model trains in 1 MiB of memory: expected at least"),
             "{error}"
         );
+        let budget =
+            Budget { parameters: Some(9_000_000_000), memory: Some(8 << 30), ..Budget::default() };
+        let error = propose(budget).unwrap_err().to_string();
+        assert!(error.starts_with("no model trains in 8192 MiB of memory: expected"), "{error}");
         let error = propose(Budget { parameters: Some(10), ..Budget::default() }).unwrap_err();
         let error = error.to_string();
         assert!(
             error.starts_with("no model trains in 10 parameters: expected 42880 to"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_is_measured_is_small_however_large_the_model() {
+        let device = Device::flex();
+        for (vocab_size, block_size) in
+            [(512, None), (50_257, None), (50_257, Some(1 << 20)), (1 << 20, Some(64))]
+        {
+            let ground = Ground { vocab_size, block_size, ..ground(&device) };
+            let largest = |memory: u64| ground.largest(memory, f64::INFINITY).ok();
+            let nearest = ground.nearest(9_000_000_000).ok().map(|model| {
+                let part = ground.part(&model, u64::MAX).unwrap();
+                (model, part)
+            });
+            let models = [largest(100 << 40), largest(8 << 30), nearest];
+            for (model, part) in models.into_iter().flatten() {
+                let (sample, windows) = ground.sample(&model, part);
+                sample.validate().unwrap();
+                let memory = memory(&sample, Part { windows, ..part }, &device);
+                assert!(memory <= SAMPLE.1, "{model:?}: {memory} bytes of {sample:?}");
+                assert!(operations(&sample, windows) <= SAMPLE.0, "{model:?}: {sample:?}");
+            }
+        }
+        // A model that is small is measured as it is.
+        let (model, part) = ground(&device).largest(300 << 20, f64::INFINITY).unwrap();
+        assert_eq!(ground(&device).sample(&model, part).0, model);
     }
 
     #[test]

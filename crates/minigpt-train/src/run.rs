@@ -1,28 +1,37 @@
 //! The run folder: everything a run leaves behind, and how later commands find it.
 
+mod models;
+mod place;
+mod repair;
+
 use std::fs::TryLockError;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use burn::module::Module;
-use burn::store::ModuleRecord;
-use burn::tensor::Device;
 use minigpt_data::Tokenizer;
-use minigpt_model::{Gpt, check_finite};
+use minigpt_files::{Limit, excerpt, sha256};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::{AVERAGE_FILE, CheckpointFolder, MODEL_FILE, Manifest, OnDamage};
-use crate::classifier::Classifier;
+use crate::checkpoint::{CheckpointFolder, TOKENIZER_FILE};
 use crate::config::RunConfig;
 use crate::error::TrainError;
-use crate::metrics::{read_metrics, to_csv};
+use crate::finetune::FinetuneTask;
 use crate::plot::Quantity;
 use crate::summary::Summary;
-use crate::trainee::{Trainee, fresh_trainee};
+
+pub(crate) use models::read_record;
+pub use place::RunPlace;
+pub(crate) use repair::{OnRepair, set_aside};
 
 /// Starts each sample in `samples.md`; the step follows.
 pub(crate) const SAMPLE_HEADING: &str = "## step ";
+
+/// The largest have a classifier's labels, or texts that the model wrote.
+const JSON: Limit = Limit::new(16 << 20, "a JSON file of a run");
+
+/// Twenty times what GPT-2's has.
+const TOKENIZER: Limit = Limit::new(64 << 20, "a tokenizer");
 
 /// Where and with what a run was made, saved as `environment.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,7 +68,7 @@ pub struct Environment {
 ///   model.bpk  optimizer.bpk  schedule.bpk  tokenizer.json
 ///   average.bpk      the weights' moving average, where the run keeps one
 ///   manifest.json    step, model, validation, SHA-256 of the data, the tokenizer and each file
-/// checkpoints/step-000500.damaged/   what a resumed run could not read
+/// checkpoints/step-000500.damaged/   what a resumed run could not read, as metrics.csv.damaged may be
 /// ```
 #[derive(Clone, Debug)]
 pub struct RunFolder {
@@ -101,7 +110,7 @@ impl RunFolder {
     /// # Errors
     /// [`TrainError::InUse`] where another process trains here, [`TrainError::Io`].
     pub fn lock(&self) -> Result<RunLock, TrainError> {
-        let file = fs_err::File::create(self.path.join("train.lock"))?;
+        let file = minigpt_files::open_lock(&self.path.join("train.lock"))?;
         match file.try_lock() {
             Ok(()) => Ok(RunLock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(TrainError::InUse { path: self.path.clone() }),
@@ -191,20 +200,6 @@ impl RunFolder {
         write_json(&self.config_path(), config)
     }
 
-    /// Removes the rows and samples after `step`, which a resumed run will write again.
-    pub(crate) fn forget_after(&self, step: usize) -> Result<(), TrainError> {
-        if self.metrics_path().exists() {
-            let mut rows = read_metrics(&self.metrics_path())?;
-            rows.retain(|row| row.step <= step);
-            write_atomically(&self.metrics_path(), &to_csv(&rows)?)?;
-        }
-        if self.samples_path().exists() {
-            let samples = fs_err::read_to_string(self.samples_path())?;
-            write_atomically(&self.samples_path(), samples_until(&samples, step).as_bytes())?;
-        }
-        Ok(())
-    }
-
     /// The resolved configuration.
     ///
     /// # Errors
@@ -229,170 +224,56 @@ impl RunFolder {
         self.summary_path().exists().then(|| read_json(self.summary_path())).transpose()
     }
 
-    /// The tokenizer.
+    /// Whether the run tunes a model to tell classes apart, which writes no text.
     ///
     /// # Errors
-    /// [`TrainError::Data`].
+    /// As [`config`](Self::config).
+    pub fn is_classifier(&self) -> Result<bool, TrainError> {
+        let finetune = self.config()?.finetune;
+        Ok(finetune.is_some_and(|finetune| finetune.task == FinetuneTask::Classify))
+    }
+
+    /// The tokenizer that the run was trained with.
+    ///
+    /// # Errors
+    /// [`TrainError::OtherTokenizerFile`] where `tokenizer.json` is not the one that the checkpoints
+    /// were taken with, [`TrainError::Io`] or [`TrainError::Data`].
     pub fn tokenizer(&self) -> Result<Tokenizer, TrainError> {
+        self.tokenizer_file()?;
         Ok(Tokenizer::load(&self.tokenizer_path())?)
     }
 
-    /// The model of the best intact checkpoint, ready for inference on `device`, and its manifest.
-    ///
-    /// # Errors
-    /// [`TrainError::NoCheckpoint`], [`TrainError::Io`] or [`TrainError::Damaged`].
-    pub fn best_model(
-        &self,
-        device: &Device,
-        damaged: OnDamage<'_>,
-    ) -> Result<(Gpt, Manifest), TrainError> {
-        let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
-        Ok((trainee.materialize().transformer, manifest))
-    }
-
-    /// Writes the adapter of the best intact checkpoint into a folder `adapter` of the run, as PEFT
-    /// has it; nothing where the run trains none.
-    ///
-    /// # Errors
-    /// As [`best_model`](Self::best_model), and [`TrainError::Adapter`].
-    pub fn write_adapter(
-        &self,
-        device: &Device,
-        damaged: OnDamage<'_>,
-    ) -> Result<Option<PathBuf>, TrainError> {
-        let Some(finetune) = self.config()?.finetune else { return Ok(None) };
-        let Some(lora) = finetune.lora else { return Ok(None) };
-        let (trainee, _) = self.load_best(MODEL_FILE, device, damaged)?;
-        let (path, partial) = (self.path.join("adapter"), self.path.join("adapter.partial"));
-        for folder in [&partial, &path] {
-            if folder.exists() {
-                fs_err::remove_dir_all(folder)?;
-            }
-        }
-        fs_err::create_dir(&partial)?;
-        trainee.transformer.save_adapter(&lora, &finetune.base, &partial)?;
-        fs_err::rename(&partial, &path)?;
-        sync_folder(&self.path)?;
-        Ok(Some(path))
-    }
-
-    /// The classifier of the best intact checkpoint, and its manifest.
-    ///
-    /// # Errors
-    /// As [`best_model`](Self::best_model), and [`TrainError::NotAClassifier`] where the run tunes
-    /// none.
-    pub fn best_classifier(
-        &self,
-        device: &Device,
-        damaged: OnDamage<'_>,
-    ) -> Result<(Classifier, Manifest), TrainError> {
-        let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
-        let trainee = trainee.materialize();
-        let labels = self.config()?.finetune.map(|finetune| finetune.labels).unwrap_or_default();
-        match Classifier::new(&trainee, labels) {
-            Some(classifier) => Ok((classifier, manifest)),
-            None => Err(TrainError::NotAClassifier { path: self.path.clone() }),
-        }
-    }
-
-    /// The moving average of the weights in the best intact checkpoint.
-    ///
-    /// # Errors
-    /// As [`best_model`](Self::best_model), and [`TrainError::NoAverage`] where the run keeps none.
-    pub fn best_average(
-        &self,
-        device: &Device,
-        damaged: OnDamage<'_>,
-    ) -> Result<(Gpt, Manifest), TrainError> {
-        if self.config()?.training.ema_decay.is_none() {
-            return Err(TrainError::NoAverage { path: self.path.clone() });
-        }
-        let (trainee, manifest) = self.load_best(AVERAGE_FILE, device, damaged)?;
-        Ok((trainee.materialize().transformer, manifest))
-    }
-
-    fn load_best(
-        &self,
-        file: &str,
-        device: &Device,
-        damaged: OnDamage<'_>,
-    ) -> Result<(Trainee, Manifest), TrainError> {
+    /// The bytes of `tokenizer.json`, checked against the checksum in the newest manifest that can be
+    /// read: another tokenizer's ids mean other texts, and no error would say so.
+    pub(crate) fn tokenizer_file(&self) -> Result<Vec<u8>, TrainError> {
+        let path = self.tokenizer_path();
+        let bytes = minigpt_files::read(&path, TOKENIZER)?;
         let checkpoints = self.checkpoints();
-        let Some(manifest) = checkpoints.best(damaged)? else {
-            return Err(TrainError::NoCheckpoint { path: self.path.clone() });
-        };
-        let path = checkpoints.verified_file(&manifest, file)?;
-        let damaged = |reason: String| TrainError::Damaged { path: path.clone(), reason };
-        // Before memory is taken for a model: a manifest can claim any.
-        let parameters = manifest.model.parameter_counts().total() as u64;
-        let bytes = fs_err::metadata(&path)?.len();
-        if bytes < parameters * size_of::<f32>() as u64 {
-            return Err(damaged(format!(
-                "{bytes} bytes cannot hold the {parameters} parameters of the model in its manifest"
-            )));
+        let manifests = checkpoints.manifests(&mut |_| ())?;
+        let listed = manifests.iter().rev().find_map(|manifest| {
+            Some((manifest.step, manifest.sha256.get(TOKENIZER_FILE)?.clone()))
+        });
+        let found = sha256(&bytes);
+        match listed {
+            Some((step, expected)) if expected != found => {
+                let copy = checkpoints.set(step).join(TOKENIZER_FILE);
+                Err(TrainError::OtherTokenizerFile { path, found, expected, copy })
+            }
+            _ => Ok(bytes),
         }
-        let tokenizer_size = self.tokenizer()?.vocab_size();
-        let transformer =
-            Gpt::init(&manifest.model, 0, device)?.with_tokenizer_size(tokenizer_size);
-        let trainee = fresh_trainee(transformer, &self.config()?)?;
-        check_finite(&path)?;
-        let record = ModuleRecord::load(&path).map_err(|error| damaged(error.to_string()))?;
-        let trainee =
-            trainee.try_load_record(record).map_err(|error| damaged(error.to_string()))?;
-        Ok((trainee, manifest))
     }
-}
-
-/// The part of a `samples.md` up to and with the sample of `step`.
-fn samples_until(samples: &str, step: usize) -> &str {
-    let later = samples.match_indices(SAMPLE_HEADING).find(|(at, heading)| {
-        let number = samples[at + heading.len()..].split('\n').next().unwrap_or_default();
-        number.parse::<usize>().is_ok_and(|number| number > step)
-    });
-    later.map_or(samples, |(at, _)| &samples[..at])
 }
 
 fn read_json<T: DeserializeOwned>(path: PathBuf) -> Result<T, TrainError> {
-    serde_json::from_slice(&fs_err::read(&path)?)
-        .map_err(|error| TrainError::Damaged { path, reason: error.to_string() })
+    serde_json::from_slice(&minigpt_files::read(&path, JSON)?)
+        .map_err(|error| TrainError::Damaged { path, reason: excerpt(&error.to_string()) })
 }
 
-/// Writes `value` as indented JSON, to a temporary name first.
+/// Writes `value` as indented JSON: a reader sees the old file or the new one.
 ///
 /// # Errors
 /// [`TrainError::Io`].
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TrainError> {
     let json = serde_json::to_vec_pretty(value).map_err(std::io::Error::other)?;
-    write_atomically(path, &json)
-}
-
-/// Writes to a temporary name, syncs, renames: a reader sees the old file or the new one.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let partial = path.with_extension("partial");
-    let write = || {
-        let mut file = fs_err::File::create(&partial)?;
-        std::io::Write::write_all(&mut file, bytes)?;
-        file.sync_all()?;
-        fs_err::rename(&partial, path)?;
-        // The parent of a name alone is the empty path.
-        let folder = path.parent().filter(|folder| *folder != Path::new(""));
-        sync_folder(folder.unwrap_or(Path::new(".")))
-    };
-    write().map_err(|error| {
-        // The error that is reported is the first one.
-        let _ = fs_err::remove_file(&partial);
-        error.into()
-    })
-}
-
-/// Waits until the names in a folder are on the disk, where the system lets a folder be opened.
-#[cfg(unix)]
-pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
-    fs_err::File::open(path)?.sync_all()
-}
-
-/// Windows opens no folders as files; its file systems write names in order.
-#[cfg(not(unix))]
-pub(crate) fn sync_folder(_: &Path) -> std::io::Result<()> {
-    Ok(())
+    Ok(minigpt_files::write(path, json)?)
 }

@@ -1,6 +1,6 @@
 //! What a run came to.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::evaluation::Evaluation;
 use crate::progress::Progress;
@@ -50,12 +50,18 @@ pub struct Figures {
     pub step: usize,
     /// Nats per token.
     pub loss: f64,
-    /// Perplexity per token.
+    /// Perplexity per token; infinite, which JSON writes as null, of a very large loss.
+    #[serde(deserialize_with = "null_is_infinite")]
     pub token_perplexity: f64,
-    /// Perplexity per word.
-    pub word_perplexity: f64,
+    /// Perplexity per word, of a text that has spaces between them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word_perplexity: Option<f64>,
     /// Bits per byte.
     pub bits_per_byte: f64,
+}
+
+fn null_is_infinite<'de, D: Deserializer<'de>>(number: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(number)?.unwrap_or(f64::INFINITY))
 }
 
 impl Figures {
@@ -85,5 +91,24 @@ impl Summary {
             average: progress.average_evaluation.as_ref().map(Figures::new),
             samples,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_that_json_cannot_write_are_read_back() {
+        let evaluation =
+            Evaluation { nats: 8000.0, tokens: 10, words: 1, bytes: 99, characters: 99 };
+        let figures = Figures::new(&(7, evaluation));
+        assert_eq!((figures.token_perplexity, figures.word_perplexity), (f64::INFINITY, None));
+        let json = serde_json::to_string(&figures).unwrap();
+        assert!(json.contains(r#""token_perplexity":null"#) && !json.contains("word"), "{json}");
+        assert_eq!(serde_json::from_str::<Figures>(&json).unwrap(), figures);
+        // As versions wrote it that left no word perplexity out.
+        let old = json.replace('}', r#","word_perplexity":null}"#);
+        assert_eq!(serde_json::from_str::<Figures>(&old).unwrap(), figures);
     }
 }

@@ -2,10 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use minigpt_files::{Limit, excerpt, read_text};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::TrainError;
+
+/// Five times what HellaSwag has, training part included.
+const QUESTIONS: Limit = Limit::new(256 << 20, "a file of questions");
 
 /// A file of questions of one kind, a JSON object a line:
 ///
@@ -69,10 +73,10 @@ impl Task {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`TrainError::Io`], or [`TrainError::TaskLine`] for a line that is no question, or not of the
+    /// [`TrainError::Io`], or [`TrainError::TaskLine`] for a line that is not a question, or not of the
     /// kind of the first, and [`TrainError::EmptyTask`].
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let text = fs_err::read_to_string(path)?;
+        let text = read_text(path, QUESTIONS)?;
         let (mut choices, mut clozes) = (Vec::new(), Vec::new());
         for (index, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
             let line = index + 1;
@@ -107,7 +111,7 @@ fn parse(line: &str) -> Result<Question, String> {
         "expected an object with question, choices and answer, or with text alone";
     let value: Value =
         serde_json::from_str(line).map_err(|error| format!("{error}; {EXPECTED}"))?;
-    let failed = |error: serde_json::Error| format!("{error}; {EXPECTED}");
+    let failed = |error: serde_json::Error| format!("{}; {EXPECTED}", excerpt(&error.to_string()));
     if value.get("text").is_some() {
         let cloze: Cloze = serde_json::from_value(value).map_err(failed)?;
         check_cloze(&cloze).map(|()| Question::Cloze(cloze))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::data::dataloader::DataLoader;
 use burn::tensor::Device;
 use minigpt_data::{DataError, Passes, TextCounts, TokenRows, TokenSplit};
-use sha2::{Digest, Sha256};
+use minigpt_files::Checksum;
 
 use crate::batches::{TokenBatch, train_loader, train_row_loader, valid_loader, valid_row_loader};
 
@@ -43,6 +43,14 @@ impl TokenSet {
         match self {
             Self::Text(split) => split.len(),
             Self::Examples(rows) => rows.tokens(),
+        }
+    }
+
+    /// Number of examples; a text is one.
+    pub(crate) fn rows(&self) -> usize {
+        match self {
+            Self::Text(_) => 1,
+            Self::Examples(rows) => rows.len(),
         }
     }
 
@@ -129,8 +137,8 @@ impl TokenSet {
 
     /// SHA-256 of the tokens in hexadecimal, with which of them are predicted.
     pub(crate) fn fingerprint(&self) -> String {
-        let mut digest = Sha256::new();
-        let mut update = |id: u32| digest.update(id.to_le_bytes());
+        let mut checksum = Checksum::default();
+        let mut update = |id: u32| checksum.update(id.to_le_bytes());
         match self {
             Self::Text(split) => {
                 let all = split.len();
@@ -149,6 +157,6 @@ impl TokenSet {
                 }
             }
         }
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        checksum.finish()
     }
 }

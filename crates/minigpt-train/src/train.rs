@@ -6,27 +6,27 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::module::Module;
-use burn::store::ModuleRecord;
 use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
 use minigpt_data::{TokenStore, Tokenizer};
 use minigpt_model::{GenerateError, Generator, Gpt};
-use serde::Serialize;
 
 use crate::average::Average;
 use crate::checkpoint::{
     AVERAGE_FILE, AlwaysSave, CheckpointFolder, Manifest, OnDamage, SetWriter,
 };
-use crate::config::{MAX_STEPS, RunConfig, TrainingConfig};
+use crate::config::{RunConfig, TrainingConfig};
 use crate::devices::Devices;
-use crate::engine::{Engine, Observer, TrainEvent};
+use crate::engine::Engine;
 use crate::error::TrainError;
-use crate::metrics::read_metrics;
+use crate::event::{Observer, TrainEvent};
+use crate::length::Length;
+use crate::metrics::read_rows;
 use crate::optimizer::optimizer;
 use crate::plot::Quantity;
 use crate::progress::{Progress, validations_without_a_best};
 use crate::renderer::Silent;
 use crate::report::{draw_run, sample};
-use crate::run::{Environment, RunFolder, write_json};
+use crate::run::{Environment, RunFolder, read_record, write_json};
 use crate::schedule::Schedule;
 use crate::summary::{End, Summary};
 use crate::token_set::TokenSet;
@@ -43,6 +43,9 @@ pub struct TokenData {
     pub valid: TokenSet,
 }
 
+/// Tokens of a text's beginning that samples continue.
+const BEGINNING: usize = 16;
+
 impl From<&TokenStore> for TokenData {
     fn from(store: &TokenStore) -> Self {
         Self {
@@ -54,60 +57,34 @@ impl From<&TokenStore> for TokenData {
 }
 
 impl TokenData {
+    /// What samples can continue where a prompt was not asked for: `prompt`, if the tokenizer knows its
+    /// letters and it leaves room in a context of `block_size`, or else the beginning of what is held out.
+    ///
+    /// # Errors
+    /// [`TrainError::Data`].
+    pub fn prompt_or_beginning(
+        &self,
+        prompt: &str,
+        block_size: usize,
+    ) -> Result<String, TrainError> {
+        if self.tokenizer.encode(prompt).is_ok_and(|ids| ids.len() <= block_size) {
+            return Ok(prompt.to_owned());
+        }
+        let ids = match &self.valid {
+            TokenSet::Text(split) => split.ids(0..split.len().min(block_size)),
+            TokenSet::Examples(rows) => rows.rows()[0].inputs.clone(),
+        };
+        let most = BEGINNING.min(block_size / 2).max(1);
+        let end = self.tokenizer.end_of_text();
+        let ids: Vec<u32> = ids.into_iter().filter(|id| *id != end).take(most).collect();
+        let text = self.tokenizer.decode(&ids)?;
+        // The last token may be a part of a character.
+        Ok(text.trim_end_matches(char::REPLACEMENT_CHARACTER).to_owned())
+    }
+
     /// SHA-256 of the training tokens in hexadecimal: a resumed run must see the same.
     pub fn fingerprint(&self) -> String {
         self.train.fingerprint()
-    }
-}
-
-/// How long a run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Length {
-    /// Steps in one pass over the training text.
-    pub steps_per_pass: usize,
-    /// Steps of the run.
-    pub total_steps: usize,
-    /// Steps between validations.
-    pub eval_every: usize,
-    /// Steps between checkpoints besides those of the validations.
-    pub save_every: Option<usize>,
-}
-
-impl Length {
-    /// The length of a run with these data.
-    ///
-    /// # Errors
-    /// As [`RunConfig::validate`]; [`TrainError::Setting`] for more steps than a run can have, and
-    /// [`TrainError::Data`] where a split is too small for one window.
-    pub fn new(config: &RunConfig, data: &TokenData) -> Result<Self, TrainError> {
-        config.validate()?;
-        let (block_size, batch_size) = (config.model.block_size, config.training.batch_size);
-        data.valid.batches(block_size, batch_size)?;
-        let steps_per_pass = data.train.steps_per_pass(block_size, batch_size)?;
-        let whole_passes = steps_per_pass.saturating_mul(config.training.epochs);
-        let total_steps = config.training.max_steps.unwrap_or(whole_passes);
-        if total_steps > MAX_STEPS {
-            let expected = "passes of at most 4294967295 steps together";
-            return Err(TrainError::Setting { field: "training.epochs", expected });
-        }
-        let eval_every = config.training.eval_every.unwrap_or(steps_per_pass);
-        let save_every = config.training.save_every;
-        Ok(Self { steps_per_pass, total_steps, eval_every, save_every })
-    }
-
-    /// True where a validation follows `step`, counted from 1.
-    pub(crate) fn is_due(&self, step: usize) -> bool {
-        step.is_multiple_of(self.eval_every) || step == self.total_steps
-    }
-
-    /// True where a checkpoint follows `step`, besides those of the validations.
-    pub(crate) fn saves(&self, step: usize) -> bool {
-        self.save_every.is_some_and(|every| step.is_multiple_of(every))
-    }
-
-    /// Passes over the training text after `step` steps.
-    pub(crate) fn passes(&self, step: usize) -> f64 {
-        step as f64 / self.steps_per_pass as f64
     }
 }
 
@@ -188,8 +165,9 @@ fn begin(
     let (run, _lock) = RunFolder::create(path)?;
     run.write_start(config, environment, &data.tokenizer)?;
     let progress = Progress::new(observer, average(config, &trainee));
-    let manifest = manifest(config, &data)?;
-    go(&run, config, data, trainee, None, devices, interrupter, manifest, progress)
+    let written =
+        Written { manifest: manifest(config, &data)?, tokenizer_file: run.tokenizer_file()? };
+    go(&run, config, data, trainee, None, devices, interrupter, written, progress)
 }
 
 /// Continues the run in the folder `path` from its last intact checkpoint, or from its start where
@@ -211,12 +189,13 @@ pub fn resume(
     let run = RunFolder::open(path)?;
     let _lock = run.lock()?;
     let config = run.config()?;
-    let damaged = &mut |error: TrainError| {
-        observer(TrainEvent::Damaged { message: error.to_string() });
-    };
     let checkpoints = run.checkpoints();
+    checkpoints.finish_written()?;
+    let tokenizer_file = run.tokenizer_file()?;
     let expected = manifest(&config, &data)?;
-    let found = checkpoint_to_resume(&run, &config, &data, damaged)?;
+    let found = checkpoint_to_resume(&run, &config, &data, &mut |error| {
+        observer(TrainEvent::Damaged { message: error.to_string() });
+    })?;
     let has_set = found.is_some();
     let manifest = match found {
         Some(manifest) => manifest,
@@ -237,17 +216,17 @@ pub fn resume(
     let trainee = fresh_trainee(transformer, &config)?;
     let mut average = average(&config, &trainee);
     if let Some(average) = average.as_mut().filter(|_| has_set) {
-        let file = checkpoints.verified_file(&manifest, AVERAGE_FILE)?;
-        let damaged = |reason: String| TrainError::Damaged { path: file.clone(), reason };
-        let record = ModuleRecord::load(&file).map_err(|error| damaged(error.to_string()))?;
-        average.restore(record).map_err(damaged)?;
+        let path = checkpoints.verified_file(&manifest, AVERAGE_FILE)?;
+        let restored = average.restore(read_record(&path)?);
+        restored.map_err(|reason| TrainError::Damaged { path, reason })?;
     }
-    checkpoints.set_aside_after(step)?;
-    run.forget_after(step)?;
-    let rows = if has_set { read_metrics(&run.metrics_path())? } else { Vec::new() };
+    let mut repaired = |message: String| observer(TrainEvent::Repaired { message });
+    checkpoints.set_aside_after(step, &mut repaired)?;
+    let rows = run.forget_after(step, &mut repaired)?;
     let progress = Progress::resumed(observer, average, step, rows, &data.valid);
     let start = has_set.then_some(step);
-    go(&run, &config, data, trainee, start, devices, interrupter, manifest, progress)
+    let written = Written { manifest, tokenizer_file };
+    go(&run, &config, data, trainee, start, devices, interrupter, written, progress)
 }
 
 /// The set from which the run goes on, or none where it has not taken one yet.
@@ -276,7 +255,8 @@ pub(crate) fn checkpoint_to_resume(
     if steps >= length.total_steps {
         return Err(TrainError::Complete { path, steps });
     }
-    let mut rows = read_metrics(&run.metrics_path())?;
+    // Without them, patience begins anew.
+    let (mut rows, _) = read_rows(&run.metrics_path()).unwrap_or_default();
     rows.retain(|row| row.step <= steps);
     let validations = validations_without_a_best(&rows);
     match config.training.patience {
@@ -295,6 +275,12 @@ fn average(config: &RunConfig, trainee: &Trainee) -> Option<Average> {
 fn manifest(config: &RunConfig, data: &TokenData) -> Result<Manifest, TrainError> {
     let model = config.model.clone();
     Ok(Manifest::new(0, model, data.fingerprint(), data.tokenizer.fingerprint()?))
+}
+
+/// What every checkpoint of a run has besides its weights.
+struct Written {
+    manifest: Manifest,
+    tokenizer_file: Vec<u8>,
 }
 
 /// Refuses a checkpoint of another model, and data that are not the checkpoint's.
@@ -329,9 +315,10 @@ fn go(
     start: Option<usize>,
     devices: Devices,
     interrupter: Interrupter,
-    manifest: Manifest,
+    written: Written,
     mut progress: Progress,
 ) -> Result<Summary, TrainError> {
+    let Written { manifest, tokenizer_file } = written;
     let is_scaled = config.training.precision.needs_loss_scale(&devices.main);
     progress.loss_scale = is_scaled.then(|| manifest.loss_scale.unwrap_or_default());
     let length = Length::new(config, &data)?;
@@ -355,6 +342,7 @@ fn go(
         config: config.clone(),
         run: run.clone(),
         tokenizer: data.tokenizer.clone(),
+        tokenizer_file,
         valid_batches: data.valid.batches(block_size, batch_size)?,
         valid: data.valid,
         length,
@@ -400,10 +388,11 @@ fn check_sample_prompt(
     config: &RunConfig,
     tokenizer: &Tokenizer,
 ) -> Result<(), TrainError> {
-    let prompt = tokenizer.encode(&config.sample.prompt)?;
+    let prompt = tokenizer.encode(&config.sample.prompt);
+    let prompt = prompt.map_err(|error| TrainError::SamplePrompt(error.to_string()))?;
     let sampling = config.sample.sampling.clone();
     Generator::new(model, &prompt, sampling, 0).map(drop).map_err(|error| match error {
-        GenerateError::Prompt(error) => TrainError::SamplePrompt(error),
+        GenerateError::Prompt(error) => TrainError::SamplePrompt(error.to_string()),
         GenerateError::Sampling(error) => error.into(),
     })
 }

@@ -3,13 +3,22 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
+use minigpt_data::ModelSource;
+use minigpt_files::{Limit, read_text};
 use minigpt_train::RunFolder;
 use serde::Serialize;
 
 use crate::args::ClassifyArgs;
 use crate::output::{print, say};
 use crate::progress::CountProgress;
+
+/// All of it is in memory, as are the labels.
+const TEXTS: Limit = Limit::new(1 << 30, "texts to classify; give them in several files");
+
+/// Why a classifier is neither evaluated on a text nor compared.
+pub(crate) const NO_PERPLEXITY: &str =
+    "has no perplexity: what it makes of held-out texts is in its folder evaluation";
 
 /// What `--json` prints of a text.
 #[derive(Serialize)]
@@ -22,7 +31,7 @@ struct Record<'a> {
 pub(crate) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
     let texts = match &args.data {
         Some(path) => {
-            let text = fs_err::read_to_string(path)?;
+            let text = read_text(path, TEXTS)?;
             text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
         }
         None => args.texts.clone(),
@@ -58,4 +67,16 @@ pub(crate) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// An error where `source` is a run of a classifier, for commands that take models which write.
+pub(crate) fn refuse_classifier(source: &ModelSource, why: &str) -> Result<()> {
+    let ModelSource::Folder(path) = source else { return Ok(()) };
+    // What is not a run, or cannot be read, is told by whoever loads it.
+    let run = RunFolder::open(path).and_then(|run| run.is_classifier());
+    if run.is_ok_and(|is_classifier| is_classifier) {
+        let path = path.display();
+        bail!("{path} is a classifier and {why}; use it with `minigpt classify {path}`");
+    }
+    Ok(())
 }

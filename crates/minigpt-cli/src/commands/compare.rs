@@ -12,6 +12,7 @@ use minigpt_train::{
 use serde::Serialize;
 
 use crate::args::{CompareArgs, TableFormat};
+use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
 use crate::evaluation::EvalText;
 use crate::format::{decimals, duration, grouped};
 use crate::model::TrainedModel;
@@ -27,6 +28,9 @@ struct Output<'a> {
 }
 
 pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
+    for source in &args.models {
+        refuse_classifier(source, NO_PERPLEXITY)?;
+    }
     let first = || match &args.models[0] {
         ModelSource::Folder(path) => Ok(RunFolder::open(path)?.config()?),
         ModelSource::Hub(model) => bail!("{model} is no run, which would have a text"),
@@ -43,44 +47,44 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
             token_perplexity: report.token_perplexity,
             word_perplexity: report.word_perplexity,
             bits_per_byte: report.bits_per_byte,
-            training: trained.run().map(training).transpose()?.flatten(),
+            training: trained.run().and_then(training),
             tokens_per_second: report.tokens_per_second(),
         });
     }
     let quoted: &[Quoted] = if args.quoted { &QUOTED } else { &[] };
     let title = format!("Perplexity on {}", text.description());
     draw_comparison(&args.out, &title, &models, quoted)?;
+    let description = text.description();
+    let rows = || [head(), measured_rows(&models), quoted_rows(quoted)].concat();
     if args.json {
-        let output = Output { data: text.description(), models: &models, quoted };
+        let output = Output { data: description, models: &models, quoted };
         let json = serde_json::to_string_pretty(&output)?;
         print(|out| writeln!(out, "{json}"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let table = match args.format {
+    let text = match args.format {
         TableFormat::Text => {
-            let rows = [head(), measured_rows(&models), quoted_rows(quoted)].concat();
-            format!("{}\n{}{}", text.description(), table::text(&rows), notes(quoted, "\n"))
-                .into_bytes()
+            format!("{description}\n{}{}", table::text(&rows()), notes(quoted, "\n"))
         }
         TableFormat::Markdown => {
-            let rows = [head(), measured_rows(&models), quoted_rows(quoted)].concat();
             let notes = notes(quoted, "\n\n");
-            format!("{}\n\n{}\n{notes}", text.description(), table::markdown(&rows)).into_bytes()
+            format!("{description}\n\n{}\n{notes}", table::markdown(&rows()))
         }
-        TableFormat::Csv => csv(&text.description(), &models, quoted)?,
+        TableFormat::Csv => csv(&description, &models, quoted)?,
     };
-    print(|out| out.write_all(&table))?;
+    print(|out| write!(out, "{text}"))?;
     say(format_args!("picture: {}", args.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Time and speed of a run, where it has come to its end.
-fn training(run: &RunFolder) -> Result<Option<Training>> {
-    let Some(summary) = run.summary()? else { return Ok(None) };
-    let rows = read_metrics(&run.metrics_path())?;
+/// Time and speed of a run, where it has come to its end and its files tell.
+fn training(run: &RunFolder) -> Option<Training> {
+    let left_out = |error| say(format_args!("warning: {error}; its training is left out"));
+    let summary = run.summary().map_err(left_out).ok()??;
+    let rows = read_metrics(&run.metrics_path()).map_err(left_out).ok()?;
     let tokens = rows.iter().rev().find(|row| row.split == Split::Train).map(|row| row.tokens);
     let tokens_per_second = tokens.unwrap_or_default() as f64 / summary.seconds;
-    Ok(Some(Training { seconds: summary.seconds, tokens_per_second }))
+    Some(Training { seconds: summary.seconds, tokens_per_second })
 }
 
 fn head() -> Vec<Vec<String>> {
@@ -106,7 +110,7 @@ fn measured_rows(models: &[ComparedModel]) -> Vec<Vec<String>> {
             model.model.clone(),
             grouped(model.parameters as u64),
             with_interval(model.token_perplexity, 2),
-            with_interval(model.word_perplexity, 2),
+            model.word_perplexity.map_or_else(none, |measured| with_interval(measured, 2)),
             with_interval(model.bits_per_byte, 4),
             training.map_or_else(none, |training| duration(training.seconds)),
             training.map_or_else(none, |training| grouped(training.tokens_per_second as u64)),
@@ -173,7 +177,7 @@ fn notes(quoted: &[Quoted], between: &str) -> String {
     format!("\nquoted, not computed here, each by a protocol of its own:{notes}\n")
 }
 
-fn csv(data: &str, models: &[ComparedModel], quoted: &[Quoted]) -> Result<Vec<u8>> {
+fn csv(data: &str, models: &[ComparedModel], quoted: &[Quoted]) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
         "model",
@@ -195,10 +199,14 @@ fn csv(data: &str, models: &[ComparedModel], quoted: &[Quoted]) -> Result<Vec<u8
         "quoted_from",
     ])?;
     let optional = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
-    let cells = |Measured { value, low, high }| [value.to_string(), optional(low), optional(high)];
+    let cells = |measured: Option<Measured>| match measured {
+        Some(Measured { value, low, high }) => [value.to_string(), optional(low), optional(high)],
+        None => Default::default(),
+    };
     for row in models {
         let mut record = vec![row.model.clone(), row.parameters.to_string()];
-        for measured in [row.token_perplexity, row.word_perplexity, row.bits_per_byte] {
+        let [token, bytes] = [row.token_perplexity, row.bits_per_byte].map(Some);
+        for measured in [token, row.word_perplexity, bytes] {
             record.extend(cells(measured));
         }
         record.push(optional(row.training.map(|training| training.seconds)));
@@ -219,5 +227,5 @@ fn csv(data: &str, models: &[ComparedModel], quoted: &[Quoted]) -> Result<Vec<u8
         record.extend([row.protocol.to_owned(), row.source.to_owned()]);
         writer.write_record(&record)?;
     }
-    Ok(writer.into_inner()?)
+    Ok(String::from_utf8(writer.into_inner()?)?)
 }

@@ -11,6 +11,7 @@ use minigpt_train::{
 use serde::Serialize;
 
 use crate::args::EvalArgs;
+use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
 use crate::evaluation::EvalText;
 use crate::format::{decimals, duration, grouped};
 use crate::model::TrainedModel;
@@ -19,6 +20,7 @@ use crate::progress::CountProgress;
 use crate::table;
 
 pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
+    refuse_classifier(&args.source, NO_PERPLEXITY)?;
     if args.tasks.is_empty() {
         read_text(args)?
     } else {
@@ -75,7 +77,7 @@ fn read_text(args: &EvalArgs) -> Result<()> {
         report: &report,
     };
     let json = serde_json::to_string_pretty(&output)?;
-    fs_err::write(&files[1], &json)?;
+    minigpt_files::write(&files[1], &json)?;
     if args.json {
         return print(|out| writeln!(out, "{json}"));
     }
@@ -88,24 +90,25 @@ fn read_text(args: &EvalArgs) -> Result<()> {
 fn in_words(text: &EvalText, report: &EvalReport) -> String {
     let sums = report.evaluation;
     let figures = [
-        ("token perplexity", report.token_perplexity, 2),
+        ("token perplexity", Some(report.token_perplexity), 2),
+        // A text without spaces has none.
         ("word perplexity", report.word_perplexity, 2),
-        ("bits per byte", report.bits_per_byte, 4),
-        ("bits per character", report.bits_per_character, 4),
-        ("tokens predicted right", percent(report.accuracy), 2),
+        ("bits per byte", Some(report.bits_per_byte), 4),
+        ("bits per character", Some(report.bits_per_character), 4),
+        ("tokens predicted right", Some(percent(report.accuracy)), 2),
     ];
     let head = ["", "value", "95 % interval"].map(str::to_owned).to_vec();
     let rows: Vec<Vec<String>> = figures
-        .iter()
-        .map(|(name, measured, places)| {
-            let Measured { value, low, high } = *measured;
+        .into_iter()
+        .filter_map(|(name, measured, places)| {
+            let Measured { value, low, high } = measured?;
             let interval = match low.zip(high) {
                 Some((low, high)) => {
-                    format!("{} – {}", decimals(low, *places), decimals(high, *places))
+                    format!("{} – {}", decimals(low, places), decimals(high, places))
                 }
                 None => "–".to_owned(),
             };
-            vec![(*name).to_owned(), decimals(value, *places), interval]
+            Some(vec![name.to_owned(), decimals(value, places), interval])
         })
         .collect();
     let intervals = if report.token_perplexity.low.is_some() {

@@ -4,20 +4,31 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use minigpt_train::{CardWeights, Export, RunCard, pretrained_card};
+use minigpt_train::{CardWeights, Export, RunCard, TrainError, pretrained_card};
 
 use crate::args::ExportArgs;
+use crate::commands::classify::refuse_classifier;
 use crate::model::{Origin, TrainedModel};
-use crate::output::print;
+use crate::output::{print, say};
 
 pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
+    refuse_classifier(
+        &args.source,
+        "cannot be exported: transformers' GPT2LMHeadModel and llama.cpp have no head for labels",
+    )?;
+    if let Some(path) = args.out.clone().filter(|path| path.exists()) {
+        // Before the model is loaded.
+        return Err(TrainError::ExportExists { path }.into());
+    }
     let trained = TrainedModel::load(&args.source, &args.model)?;
     let (name, license) = (trained.name(), args.license.as_deref());
     let (card, plots) = match &trained.origin {
         Origin::Run { run, manifest } => {
             let weights =
                 if args.model.average { CardWeights::Average } else { CardWeights::Checkpoint };
-            let card = RunCard::new(run, manifest, weights)?;
+            let mut damaged =
+                |error| say(format_args!("warning: {error}; the model card goes without it"));
+            let card = RunCard::new(run, manifest, weights, &mut damaged)?;
             (card.markdown(license), card.plots().to_vec())
         }
         Origin::Pretrained { source } => {
@@ -40,6 +51,12 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
     if let Some(file) = &args.gguf {
         export.write_gguf(file)?;
         print(|out| writeln!(out, "{}", file.display()))?;
+    }
+    if let Some(template) = trained.template()? {
+        let prompt = template.prompt("QUESTION", "");
+        say(format_args!(
+            "warning: the files do not say how the model is to be asked (no chat template): prompt it with {prompt:?}"
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

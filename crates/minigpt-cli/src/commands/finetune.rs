@@ -8,14 +8,16 @@ use anyhow::Result;
 use burn::tensor::Device;
 use minigpt_data::{ModelSource, Tokenizer, TokenizerSpec, similar_labels};
 use minigpt_train::{
-    Confusion, End, ExampleData, FinetuneTask, HeldOut, Plan, RunConfig, RunFolder, Summary,
-    TokenData, WrittenAnswer, confusion, draw_confusion, finetune, resume, rouge_l_of_answers,
-    train, write_answers, write_json,
+    Confusion, End, ExampleData, FinetuneTask, HeldOut, Plan, RunConfig, RunFolder, RunPlace,
+    SampleConfig, Summary, TokenData, WrittenAnswer, confusion, draw_confusion, finetune, resume,
+    rouge_l_of_answers, train, write_answers, write_json,
 };
 use serde::Serialize;
 
 use crate::args::{FinetuneArgs, SessionArgs};
-use crate::commands::train::{describe, dry_run, environment, free_folder, launch, print_event};
+use crate::commands::train::{
+    Place, describe, dry_run, environment, launch, print_event, with_fitting_prompt,
+};
 use crate::format::grouped;
 use crate::model::TrainedModel;
 use crate::output::{print, say};
@@ -24,6 +26,8 @@ use crate::{precision, settings, tokens};
 
 pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let session = &args.session;
+    let named =
+        args.name.as_deref().map(|name| settings::named_run(&args.runs, name)).transpose()?;
     let chosen = session.device.resolve()?;
     say(format_args!("device: {}", chosen.description));
     let device = &chosen.device;
@@ -32,25 +36,27 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let mut config = settings::of_finetune(args, &base.config, spec)?;
     precision::apply(session.precision, &mut config, device);
     let Material { data, held_out } = read(&mut config, &base.tokenizer, args.cache.as_deref())?;
+    let config = with_fitting_prompt(config, &SampleConfig::default(), &data)?;
     if session.dry_run {
         dry_run(None, &config, &data, device, session)?;
         return Ok(ExitCode::SUCCESS);
     }
     let plan = Plan::new(&config, &data, device)?;
     describe(&config, &plan);
-    let path = match &args.name {
-        Some(name) => args.runs.join(name),
-        None => free_folder(&args.runs, args.task.name()),
+    let place = match named {
+        Some(path) => Place::Named(path),
+        None => Place::Free(RunPlace::first_free(&args.runs, args.task.name())?),
     };
-    let (summary, code) = launch(&path, &plan, session, |interrupter, observer| {
+    let path = place.path();
+    let (summary, code) = launch(path, &plan, session, |interrupter, observer| {
         say(format_args!("run: {}\n", path.display()));
         let environment = environment(&chosen.description);
         if args.fresh {
-            return train(&path, &config, &environment, data, device, interrupter, observer);
+            return train(path, &config, &environment, data, device, interrupter, observer);
         }
-        finetune(&path, &config, &environment, data, base.model, device, interrupter, observer)
+        finetune(path, &config, &environment, data, base.model, device, interrupter, observer)
     })?;
-    report(&path, &config, held_out, &summary, device, session)?;
+    report(path, &config, held_out, &summary, device, session)?;
     Ok(code)
 }
 
@@ -94,16 +100,12 @@ fn read(config: &mut RunConfig, tokenizer: &Tokenizer, cache: Option<&Path>) -> 
         let data = TokenData::from(&tokens::prepare(&config.data, cache)?);
         return Ok(Material { data, held_out: None });
     }
-    let ExampleData { tokens, held_out, read, left_out } = ExampleData::read(config, tokenizer)?;
-    let left_out = match left_out {
-        0 => String::new(),
-        number => format!(", {} longer than the context left out", grouped(number as u64)),
-    };
+    let examples = ExampleData::read(config, tokenizer)?;
+    let [learnt, kept_out] = examples.kept().map(|number| grouped(number as u64));
     say(format_args!(
-        "data: {}, {} examples read, {} held out{left_out}",
+        "data: {}, read now: {learnt} examples to learn, {kept_out} held out, {} longer than the context left out",
         config.data.source,
-        grouped(read as u64),
-        grouped(held_out.prompts().len() as u64)
+        grouped(examples.left_out as u64),
     ));
     let labels = config.finetune.as_ref().map(|finetune| &finetune.labels[..]).unwrap_or_default();
     for [one, other] in similar_labels(labels) {
@@ -111,7 +113,7 @@ fn read(config: &mut RunConfig, tokenizer: &Tokenizer, cache: Option<&Path>) -> 
             "warning: the labels {one:?} and {other:?} are two: write them alike if they mean one"
         ));
     }
-    Ok(Material { data: tokens, held_out: Some(held_out) })
+    Ok(Material { data: examples.tokens, held_out: Some(examples.held_out) })
 }
 
 /// The base's tokenizer as a setting: its file, or a copy in the cache where it has no single one.

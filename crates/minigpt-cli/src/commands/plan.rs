@@ -4,16 +4,16 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Error, Result, ensure};
 use minigpt_data::TokenStore;
-use minigpt_model::GptConfig;
-use minigpt_train::{Budget, Ground, Proposal, TOKENS_PER_PARAMETER, USEFUL_PASSES};
+use minigpt_model::{GptConfig, Kernels};
+use minigpt_train::{Budget, Ground, Proposal, TOKENS_PER_PARAMETER, TrainError, USEFUL_PASSES};
 use serde::Serialize;
 
 use crate::args::PlanArgs;
 use crate::format::{bytes, duration, grouped};
 use crate::output::{print, say};
-use crate::{settings, tokens};
+use crate::{memory, settings, tokens};
 
 /// Measurements that a proposal takes at most.
 const MEASUREMENTS: u32 = 3;
@@ -32,13 +32,15 @@ struct Report<'a> {
 
 pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode> {
     let seconds = args.time.map(|time| time.as_secs_f64());
-    let budget = Budget { parameters: args.params, memory: args.memory, seconds };
     if let Some(context) = args.context {
         ensure!(context > 0, "--context is 0: expected at least 1");
     }
     let config = settings::of_plan(args)?;
     let chosen = args.device.resolve()?;
     say(format_args!("device: {}", chosen.description));
+    // A GPU's memory is not told.
+    let here = memory::of_machine().filter(|_| Kernels::of(&chosen.device) == Kernels::Cpu);
+    let budget = Budget { parameters: args.params, memory: args.memory.or(here), seconds };
     let store = tokens::prepare(&config.data, args.text.cache.as_deref())?;
     let ground = Ground {
         vocab_size: store.tokenizer().vocab_size(),
@@ -49,7 +51,18 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode> {
     };
     let proposal = Proposal::new(budget, &ground, |model| {
         say(format_args!("measuring: {}", shape(model)));
+    })
+    .map_err(|error| match error {
+        TrainError::TooLittleMemory { .. } if args.memory.is_none() => Error::from(error)
+            .context("planning for this machine, as --memory does not name another's"),
+        error => error.into(),
     })?;
+    if let Some(here) = here.filter(|here| *here < proposal.memory) {
+        let (needed, here) = (bytes(proposal.memory), bytes(here));
+        say(format_args!(
+            "warning: it takes {needed} and this machine has {here}: train on another"
+        ));
+    }
     let command = command(args, &proposal);
     if args.json {
         let report = Report { proposal: &proposal, train_tokens: store.train().len(), command };

@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use burn::tensor::Device;
 use minigpt_train::{
     Dashboard, End, Environment, Figures, Interrupter, Observer, Plan, Quantity, RunConfig,
-    RunFolder, Summary, TokenData, TrainError, TrainEvent, resume, train,
+    RunFolder, RunPlace, SampleConfig, Summary, TokenData, TrainError, TrainEvent, resume, train,
 };
 use serde::Serialize;
 
@@ -29,6 +29,8 @@ const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let session = &args.session;
+    let named =
+        args.name.as_deref().map(|name| settings::named_run(&args.runs, name)).transpose()?;
     let mut config = match &args.resume {
         Some(path) => RunFolder::open(path)?.config()?,
         None => settings::of_train(args)?,
@@ -48,6 +50,13 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     precision::apply(session.precision, &mut config, &chosen.main);
     let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
     let config = with_vocabulary(config, &data);
+    let config = match &args.resume {
+        Some(_) => config,
+        None => {
+            let preset = RunConfig::preset(&args.preset)?.sample;
+            with_fitting_prompt(config, &preset, &data)?
+        }
+    };
     let device = &chosen.main;
     if session.dry_run {
         dry_run(args.resume.as_deref(), &config, &data, device, session)?;
@@ -55,20 +64,20 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     }
     let plan = Plan::new(&config, &data, device)?;
     describe(&config, &plan);
-    let path = match (&args.resume, &args.name) {
-        (Some(path), _) => path.clone(),
-        (None, Some(name)) => args.runs.join(name),
-        (None, None) => free_folder(&args.runs, &args.preset),
+    let place = match args.resume.clone().or(named) {
+        Some(path) => Place::Named(path),
+        None => Place::Free(RunPlace::first_free(&args.runs, &args.preset)?),
     };
-    let (_, code) = launch(&path, &plan, session, |interrupter, observer| {
+    let path = place.path();
+    let (_, code) = launch(path, &plan, session, |interrupter, observer| {
         if args.resume.is_some() {
             say(format_args!("resuming: {}\n", path.display()));
-            return resume(&path, data, &chosen.devices, interrupter, observer);
+            return resume(path, data, &chosen.devices, interrupter, observer);
         }
         say(format_args!("run: {}\n", path.display()));
         let environment = environment(&chosen.description);
         let devices = &chosen.devices;
-        train(&path, &config, &environment, data, devices, interrupter, observer)
+        train(path, &config, &environment, data, devices, interrupter, observer)
     })?;
     if let Some(used) = device.memory_pool_usage() {
         say(format_args!(
@@ -153,6 +162,26 @@ pub(crate) fn dry_run(
 fn with_vocabulary(mut config: RunConfig, data: &TokenData) -> RunConfig {
     config.model.vocab_size = data.tokenizer.vocab_size();
     config
+}
+
+/// The prompt of samples, unless it is ours and says nothing to the tokenizer, as English to one of Russian
+/// characters: then the beginning of the text that is held out.
+pub(crate) fn with_fitting_prompt(
+    mut config: RunConfig,
+    ours: &SampleConfig,
+    data: &TokenData,
+) -> Result<RunConfig> {
+    if config.sample.prompt == ours.prompt {
+        let prompt = data.prompt_or_beginning(&ours.prompt, config.model.block_size)?;
+        if prompt != ours.prompt {
+            say(format_args!(
+                "samples: continue {prompt:?}, the beginning of what is held out; {:?} does not fit the tokenizer or the context",
+                ours.prompt
+            ));
+        }
+        config.sample.prompt = prompt;
+    }
+    Ok(config)
 }
 
 /// Says what the run is and what it will cost, before it starts.
@@ -290,11 +319,20 @@ fn print_line(line: &impl Serialize) -> Result<()> {
     print(|out| writeln!(out, "{json}"))
 }
 
-/// `runs/<preset>`, or the first free of `runs/<preset>-2`, `-3`, ….
-pub(crate) fn free_folder(runs: &Path, preset: &str) -> PathBuf {
-    let numbered = (2..).map(|number| runs.join(format!("{preset}-{number}")));
-    let mut candidates = std::iter::once(runs.join(preset)).chain(numbered);
-    candidates.find(|path| !path.exists()).unwrap_or_else(|| runs.join(preset))
+/// Where a run goes: what was named, or a numbered folder, which is given up again where no run
+/// comes into it.
+pub(crate) enum Place {
+    Named(PathBuf),
+    Free(RunPlace),
+}
+
+impl Place {
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Named(path) => path,
+            Self::Free(place) => place.path(),
+        }
+    }
 }
 
 pub(crate) fn environment(device: &str) -> Environment {
@@ -331,6 +369,9 @@ fn report(folder: &RunFolder, summary: &Summary, out: &mut impl Write) -> std::i
     if matches!(summary.end, End::Interrupted | End::OutOfTime) {
         writeln!(out, "go on: minigpt train --resume {path}")?;
     }
+    if folder.is_classifier().is_ok_and(|is_classifier| is_classifier) {
+        return writeln!(out, "next: minigpt classify {path} \"...\"");
+    }
     writeln!(out, "next: minigpt generate {path} --prompt \"...\"")
 }
 
@@ -342,11 +383,16 @@ fn write_figures(
     let Some(figures) = figures else { return Ok(()) };
     writeln!(
         out,
-        "{name} validation (step {}): loss {:.4}, token perplexity {:.2}, word perplexity {:.1}, {:.3} bits per byte",
+        "{name} validation (step {}): loss {:.4}, token perplexity {:.2}, {}{:.3} bits per byte",
         figures.step,
         figures.loss,
         figures.token_perplexity,
-        figures.word_perplexity,
+        of_words(figures.word_perplexity),
         figures.bits_per_byte,
     )
+}
+
+/// A word perplexity in a list of figures; a text without spaces has none.
+pub(crate) fn of_words(perplexity: Option<f64>) -> String {
+    perplexity.map(|perplexity| format!("word perplexity {perplexity:.1}, ")).unwrap_or_default()
 }

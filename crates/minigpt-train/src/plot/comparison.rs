@@ -65,11 +65,11 @@ impl Panel {
         metric: Metric,
     ) -> Self {
         let measured = |model: &ComparedModel| match metric {
-            Metric::Token => model.token_perplexity,
+            Metric::Token => Some(model.token_perplexity),
             Metric::Word => model.word_perplexity,
         };
-        let mut bars: Vec<Bar> =
-            models.iter().map(|model| Bar::measured(&model.model, measured(model))).collect();
+        let bar = |model: &ComparedModel| Some(Bar::measured(&model.model, measured(model)?));
+        let mut bars: Vec<Bar> = models.iter().filter_map(bar).collect();
         bars.extend(quoted.iter().filter(|row| row.metric == metric).map(Bar::quoted));
         Self { caption, bars }
     }
@@ -221,7 +221,7 @@ mod tests {
             parameters: 1_000_000,
             protocol: Protocol::disjoint(64),
             token_perplexity: measured(85.9),
-            word_perplexity: measured(220.4),
+            word_perplexity: Some(measured(220.4)),
             bits_per_byte: measured(1.4),
             training: None,
             tokens_per_second: 1e4,

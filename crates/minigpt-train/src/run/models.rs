@@ -1,0 +1,146 @@
+//! The models in a run's folder.
+
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::store::ModuleRecord;
+use burn::tensor::Device;
+use minigpt_files::{Limit, NewFolder, caught, write_at};
+use minigpt_model::{Gpt, check_finite};
+
+use super::RunFolder;
+use crate::checkpoint::{AVERAGE_FILE, MODEL_FILE, Manifest, OnDamage};
+use crate::classifier::Classifier;
+use crate::error::TrainError;
+use crate::trainee::{Trainee, fresh_trainee};
+
+/// What a file of weights has besides them: names and shapes of the tensors, a few hundred bytes each.
+const HEAD: u64 = 16 << 20;
+
+impl RunFolder {
+    /// The model of the best intact checkpoint, ready for inference on `device`, and its manifest.
+    ///
+    /// # Errors
+    /// [`TrainError::NoCheckpoint`], [`TrainError::Io`] or [`TrainError::Damaged`].
+    pub fn best_model(
+        &self,
+        device: &Device,
+        damaged: OnDamage<'_>,
+    ) -> Result<(Gpt, Manifest), TrainError> {
+        let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
+        Ok((trainee.materialize().transformer, manifest))
+    }
+
+    /// Writes the adapter of the best intact checkpoint into a folder `adapter` of the run, as PEFT
+    /// has it; nothing where the run trains none.
+    ///
+    /// # Errors
+    /// As [`best_model`](Self::best_model), and [`TrainError::Adapter`].
+    pub fn write_adapter(
+        &self,
+        device: &Device,
+        damaged: OnDamage<'_>,
+    ) -> Result<Option<PathBuf>, TrainError> {
+        let Some(finetune) = self.config()?.finetune else { return Ok(None) };
+        let Some(lora) = finetune.lora else { return Ok(None) };
+        let (trainee, _) = self.load_best(MODEL_FILE, device, damaged)?;
+        let path = self.path.join("adapter");
+        let new = NewFolder::begin(&path)?;
+        trainee.transformer.save_adapter(&lora, &finetune.base, new.path())?;
+        put_in_place(new, &path)?;
+        Ok(Some(path))
+    }
+
+    /// The classifier of the best intact checkpoint, and its manifest.
+    ///
+    /// # Errors
+    /// As [`best_model`](Self::best_model), and [`TrainError::NotAClassifier`] where the run tunes
+    /// none.
+    pub fn best_classifier(
+        &self,
+        device: &Device,
+        damaged: OnDamage<'_>,
+    ) -> Result<(Classifier, Manifest), TrainError> {
+        let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
+        let trainee = trainee.materialize();
+        let labels = self.config()?.finetune.map(|finetune| finetune.labels).unwrap_or_default();
+        match Classifier::new(&trainee, labels) {
+            Some(classifier) => Ok((classifier, manifest)),
+            None => Err(TrainError::NotAClassifier { path: self.path.clone() }),
+        }
+    }
+
+    /// The moving average of the weights in the best intact checkpoint.
+    ///
+    /// # Errors
+    /// As [`best_model`](Self::best_model), and [`TrainError::NoAverage`] where the run keeps none.
+    pub fn best_average(
+        &self,
+        device: &Device,
+        damaged: OnDamage<'_>,
+    ) -> Result<(Gpt, Manifest), TrainError> {
+        if self.config()?.training.ema_decay.is_none() {
+            return Err(TrainError::NoAverage { path: self.path.clone() });
+        }
+        let (trainee, manifest) = self.load_best(AVERAGE_FILE, device, damaged)?;
+        Ok((trainee.materialize().transformer, manifest))
+    }
+
+    fn load_best(
+        &self,
+        file: &str,
+        device: &Device,
+        damaged: OnDamage<'_>,
+    ) -> Result<(Trainee, Manifest), TrainError> {
+        let checkpoints = self.checkpoints();
+        let Some(manifest) = checkpoints.best(damaged)? else {
+            return Err(TrainError::NoCheckpoint { path: self.path.clone() });
+        };
+        let path = checkpoints.verified_file(&manifest, file)?;
+        let damaged = |reason: String| TrainError::Damaged { path: path.clone(), reason };
+        // Before memory is taken for a model: a manifest can claim any.
+        let parameters = manifest.model.parameter_counts().total() as u64;
+        let bytes = fs_err::metadata(&path)?.len();
+        if bytes < parameters * size_of::<f32>() as u64 {
+            return Err(damaged(format!(
+                "{bytes} bytes cannot hold the {parameters} parameters of the model in its manifest"
+            )));
+        }
+        let tokenizer_size = self.tokenizer()?.vocab_size();
+        let transformer =
+            Gpt::init(&manifest.model, 0, device)?.with_tokenizer_size(tokenizer_size);
+        let trainee = fresh_trainee(transformer, &self.config()?)?;
+        let weights = (trainee.num_params() * size_of::<f32>()) as u64;
+        if bytes > weights.saturating_add(HEAD) {
+            let limit = Limit::new(weights.saturating_add(HEAD), "the weights of its model");
+            return Err(damaged(limit.exceeded(file).to_string()));
+        }
+        check_finite(&path)?;
+        let trainee = trainee
+            .try_load_record(read_record(&path)?)
+            .map_err(|error| damaged(error.to_string()))?;
+        Ok((trainee, manifest))
+    }
+}
+
+/// The weights in a file that was checked against its checksum.
+///
+/// # Errors
+/// [`TrainError::Damaged`].
+pub(crate) fn read_record(path: &Path) -> Result<ModuleRecord, TrainError> {
+    let damaged = |reason: String| TrainError::Damaged { path: path.to_owned(), reason };
+    let record = caught(|| ModuleRecord::load(path)).map_err(damaged)?;
+    record.map_err(|error| damaged(error.to_string()))
+}
+
+/// Gives the files of a new folder, once they are whole, to one that may be there already.
+fn put_in_place(new: NewFolder, folder: &Path) -> Result<(), TrainError> {
+    if !folder.exists() {
+        return Ok(new.finish()?);
+    }
+    for entry in fs_err::read_dir(new.path())? {
+        let entry = entry?;
+        write_at(&folder.join(entry.file_name()), |file| fs_err::rename(entry.path(), file))?;
+    }
+    Ok(())
+}

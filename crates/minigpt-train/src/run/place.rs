@@ -1,0 +1,96 @@
+//! A place for a new run that no other process has.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::error::TrainError;
+
+/// An empty folder for a run that is about to be made. Dropped while nothing is in it, it is removed
+/// again, and so are the folders that were made to hold it.
+#[derive(Debug)]
+pub struct RunPlace {
+    path: PathBuf,
+    /// What was made here, the innermost first.
+    made: Vec<PathBuf>,
+}
+
+impl RunPlace {
+    /// `runs/<name>`, or the first of `runs/<name>-2`, `-3`, … that nobody has. Making a folder tells
+    /// whose it is, so that runs that begin together get a place each.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] where a folder cannot be made.
+    pub fn first_free(runs: &Path, name: &str) -> Result<Self, TrainError> {
+        let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let missing = runs.ancestors().take_while(is_missing).map(Path::to_owned).collect();
+        let mut place = Self { path: runs.join(name), made: missing };
+        fs_err::create_dir_all(runs)?;
+        for number in 2_u64.. {
+            match fs_err::create_dir(&place.path) {
+                Ok(()) => break,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    place.path = runs.join(format!("{name}-{number}"));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        place.made.insert(0, place.path.clone());
+        Ok(place)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for RunPlace {
+    fn drop(&mut self) {
+        for folder in &self.made {
+            // A folder with something in it is not removed, and is meant to stay.
+            let _ = fs_err::remove_dir(folder);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_begin_together_get_a_place_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = folder.path().join("a/runs");
+        let place = || RunPlace::first_free(&runs, "tiny").unwrap();
+        let places: Vec<RunPlace> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(place)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let mut names: Vec<_> = places.iter().map(|place| place.path().to_owned()).collect();
+        names.sort();
+        let expected: Vec<_> = std::iter::once("tiny".to_owned())
+            .chain((2..=8).map(|number| format!("tiny-{number}")))
+            .map(|name| runs.join(name))
+            .collect();
+        assert_eq!(names, expected);
+
+        fs_err::write(names[1].join("config.json"), "{}").unwrap();
+        drop(places);
+        let left: Vec<_> = fs_err::read_dir(&runs).unwrap().map(|entry| entry.unwrap()).collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert_eq!(left[0].path(), names[1]);
+    }
+
+    #[test]
+    fn a_place_that_was_not_used_leaves_nothing_and_takes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(RunPlace::first_free(&folder.path().join("a/runs"), "tiny").unwrap());
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);
+        // An empty folder that was there before.
+        fs_err::create_dir(folder.path().join("tiny")).unwrap();
+        let place = RunPlace::first_free(folder.path(), "tiny").unwrap();
+        assert_eq!(place.path(), folder.path().join("tiny-2"));
+        drop(place);
+        assert!(folder.path().join("tiny").is_dir());
+    }
+}
