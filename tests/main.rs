@@ -10,6 +10,7 @@ mod devices;
 mod evaluation;
 mod exchange;
 mod finetuning;
+mod fuzz_corpora;
 mod generation;
 mod gpu;
 mod interruption;
