@@ -7,7 +7,8 @@ use minigpt_model::{Gpt, GptConfig};
 /// of `gpt2.json`.
 pub(crate) fn adapter(bytes: &[u8]) -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let write = |name, bytes: &[u8]| fs_err::write(folder.path().join(name), bytes).expect("a file");
+    let write =
+        |name, bytes: &[u8]| fs_err::write(folder.path().join(name), bytes).expect("a file");
     let cut = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     write("adapter_config.json", &bytes[..cut]);
     write("adapter_model.safetensors", bytes.get(cut + 1..).unwrap_or_default());

@@ -59,9 +59,8 @@ impl Answers {
         let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
         let request = lines.next()?.ok()?;
         let range = lines.map_while(Result::ok).take_while(|line| !line.is_empty());
-        let is_part = range.fold(false, |is_part, line| {
-            is_part || line.to_lowercase().starts_with("range:")
-        });
+        let is_part =
+            range.fold(false, |is_part, line| is_part || line.to_lowercase().starts_with("range:"));
         let (headers, body) = match request.contains("/api/") {
             true => (&b"Content-Type: application/json\r\n"[..], &self.repository),
             false => (&self.headers[..], &self.file),
