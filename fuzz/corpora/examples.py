@@ -65,9 +65,13 @@ def make_examples():
         "json_messages_answer_first": text({"messages": [assistant, user]}),
         "json_messages_twice_user": text({"messages": [user, user, assistant]}),
         "json_messages_tool": text({"messages": [user, {"role": "tool", "content": "1"}, assistant]}),
-        "json_messages_parts": text({"messages": [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}, assistant]}),
+        "json_messages_parts": text(
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}, assistant]}
+        ),
         "json_messages_long_role": text({"messages": [{"role": "r" * 1200, "content": "a"}]}),
-        "json_conversations": text({"conversations": [{"from": "human", "value": "Hello"}, {"from": "gpt", "value": "Good day"}]}),
+        "json_conversations": text(
+            {"conversations": [{"from": "human", "value": "Hello"}, {"from": "gpt", "value": "Good day"}]}
+        ),
         "json_prompt": text({"prompt": "Hello", "completion": "Good day"}),
         "json_not_utf_8": b'{"text": "\xff", "label": "x"}',
         "json_cut": b'{"text": "a", "lab',

@@ -1,7 +1,8 @@
 """Makes the corpora of the fuzz targets whose cases have names: `python fuzz/corpora/make.py` (Python alone).
 
 A case whose name begins with `valid` is read, and the tests hold that; every other is read or refused. Left
-as they are: the corpora of `config` and `checkpoint`, and cases that begin with `found`, which somebody met.
+as they are: the corpora of `config` and `checkpoint`, cases that begin with `found`, which somebody met, and
+those of `tables_of_pyarrow.py`.
 """
 
 import pathlib
@@ -28,7 +29,7 @@ def write(target, cases):
     folder = CORPUS / target
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
-        if not old.name.startswith("found"):
+        if not (old.name.startswith("found") or "pyarrow" in old.name):
             old.unlink()
     for case, contents in cases.items():
         (folder / case).write_bytes(contents)

@@ -61,6 +61,7 @@ def make_hugging_face_config():
         "utf_16": whole.decode().encode("utf-16"),
     }
 
+
 def make_adapter():
     base = "base_model.model.transformer.h.0.attn.c_attn"
     shapes = {f"{base}.lora_A.weight": [1, EMBD], f"{base}.lora_B.weight": [3 * EMBD, 1]}
@@ -127,10 +128,14 @@ def make_adapter():
         "weights_cut": both(weights=weights[:-1]),
         "weights_swapped": both(weights=safetensors(*tensors({a: shapes[b], b: shapes[a]}))),
         "weights_of_one": both(weights=safetensors(*tensors({a: shapes[a]}))),
-        "weights_unexpected": both(weights=safetensors(*tensors({**shapes, "base_model.model.lm_head.weight": [2, 2]}))),
+        "weights_unexpected": both(
+            weights=safetensors(*tensors({**shapes, "base_model.model.lm_head.weight": [2, 2]}))
+        ),
         "weights_nan": both(weights=safetensors(*tensors(shapes, fill=float("nan")))),
         "weights_of_halves": both(weights=safetensors(*tensors(shapes, "BF16"))),
         "weights_of_whole_numbers": both(weights=safetensors(*tensors(shapes, "I64"))),
         "header_of_4_gib": both(weights=struct.pack("<Q", 1 << 32) + weights[8:]),
-        "another_base": both(weights=safetensors({"__metadata__": {"base_sha256": "0" * 64}, **tensors(shapes)[0]}, tensors(shapes)[1])),
+        "another_base": both(
+            weights=safetensors({"__metadata__": {"base_sha256": "0" * 64}, **tensors(shapes)[0]}, tensors(shapes)[1])
+        ),
     }

@@ -19,6 +19,7 @@ def make_index():
             cases[f"file_{file}_damaged_{number}"] = bytes([file, at & 255, at >> 8]) + damage
     return cases
 
+
 def make_hub():
     commit, file = "0123456789abcdef0123456789abcdef01234567", b"{}"
     sha256 = hashlib.sha256(file).hexdigest()

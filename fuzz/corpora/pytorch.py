@@ -79,7 +79,12 @@ def make_pytorch():
     return {
         "valid": whole,
         "valid_parameters": archive(
-            pickled({n: parameter + tuple_of(v, b"\x88", named("collections OrderedDict") + b")R") + b"R" for n, v in entries.items()})
+            pickled(
+                {
+                    n: parameter + tuple_of(v, b"\x88", named("collections OrderedDict") + b")R") + b"R"
+                    for n, v in entries.items()
+                }
+            )
         ),
         "valid_legacy": LEGACY + pickled(entries) + keys + struct.pack("<Q", 64) + numbers,
         "empty": b"",
@@ -136,7 +141,11 @@ def make_pytorch():
         "legacy_cut": LEGACY + pickled(entries) + keys,
         "legacy_of_2_to_64": LEGACY + pickled(entries) + keys + b"\xff" * 8 + numbers,
         "legacy_of_2_to_62": LEGACY + pickled(entries) + keys + struct.pack("<Q", 1 << 62) + numbers,
-        "legacy_key_twice": LEGACY + pickled(entries) + keys.replace(b"e.", unicode("0") + b"e.") + struct.pack("<Q", 64) + numbers,
+        "legacy_key_twice": LEGACY
+        + pickled(entries)
+        + keys.replace(b"e.", unicode("0") + b"e.")
+        + struct.pack("<Q", 64)
+        + numbers,
         "legacy_keys_of_numbers": LEGACY + pickled(entries) + b"\x80\x02]K\x01a.",
         "legacy_magic_alone": LEGACY[:15],
     }

@@ -25,8 +25,10 @@ def count(shape):
         product *= size
     return product
 
+
 def text(value):
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
 
 def safetensors(header, data):
     header = header if isinstance(header, bytes) else text(header).encode()

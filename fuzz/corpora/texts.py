@@ -67,7 +67,9 @@ def make_packed():
             "dictionary_of_3_gib": dictionary(39),
             "dictionary_unknown": dictionary(41),
             "letters": lzma.compress(b"a" * 8_000_000, check=lzma.CHECK_CRC32, preset=0),
-            "delta": lzma.compress(PROSE, filters=[{"id": lzma.FILTER_DELTA, "dist": 1}, {"id": lzma.FILTER_LZMA2, "preset": 0}]),
+            "delta": lzma.compress(
+                PROSE, filters=[{"id": lzma.FILTER_DELTA, "dist": 1}, {"id": lzma.FILTER_LZMA2, "preset": 0}]
+            ),
             "alone": lzma.compress(PROSE, format=lzma.FORMAT_ALONE, preset=0),
             "index": xz[:-20] + b"\xff" * 8 + xz[-12:],
         },
@@ -105,6 +107,7 @@ def make_packed():
         return f"valid_{kind}{name[5:]}" if name.startswith("valid") else f"{kind}_{name}"
 
     return {named(k, n): bytes([kinds[k]]) + c for k, all in texts.items() for n, c in all.items()}
+
 
 def make_json_lines():
     return {

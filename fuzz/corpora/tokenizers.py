@@ -71,7 +71,9 @@ def make_tokenizer():
         "model_missing": whole.replace(b'"model":', b'"other":'),
         "prefix_space": tokenizer(pre_tokenizer=byte_level | dict(add_prefix_space=True)),
         "no_regex": tokenizer(pre_tokenizer=byte_level | dict(use_regex=False)),
-        "pre_tokenizer_of_regex": tokenizer(pre_tokenizer=dict(type="Split", pattern={"Regex": "(a*)*b"}, behavior="Isolated", invert=False)),
+        "pre_tokenizer_of_regex": tokenizer(
+            pre_tokenizer=dict(type="Split", pattern={"Regex": "(a*)*b"}, behavior="Isolated", invert=False)
+        ),
         "pre_tokenizer_missing": tokenizer(pre_tokenizer=None),
         "normalizer": tokenizer(normalizer=dict(type="Lowercase")),
         "normalizer_of_nothing": tokenizer(normalizer=dict(type="Sequence", normalizers=[])),
@@ -83,7 +85,16 @@ def make_tokenizer():
         "decoder_strip": tokenizer(decoder=dict(type="Strip", content="I", start=9, stop=9)),
         "decoder_damaged": tokenizer(decoder=dict(type="Replace", pattern={"Regex": "("}, content="")),
         "truncation": tokenizer(truncation=dict(direction="Right", max_length=1, strategy="LongestFirst", stride=5)),
-        "padding": tokenizer(padding=dict(strategy={"Fixed": 1 << 40}, direction="Right", pad_to_multiple_of=0, pad_id=0, pad_type_id=0, pad_token="I")),
+        "padding": tokenizer(
+            padding=dict(
+                strategy={"Fixed": 1 << 40},
+                direction="Right",
+                pad_to_multiple_of=0,
+                pad_id=0,
+                pad_type_id=0,
+                pad_token="I",
+            )
+        ),
         "added_token_not_special": tokenizer(added_tokens=[special(259, special=False)]),
         "added_token_of_a_word": tokenizer(added_tokens=[special(259), special(260, "It")]),
         "added_token_empty": tokenizer(added_tokens=[special(259), special(260, "")]),
