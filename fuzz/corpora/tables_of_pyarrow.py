@@ -8,7 +8,7 @@ import pyarrow
 import pyarrow.parquet
 
 FOLDER = pathlib.Path(__file__).parent.parent / "corpus" / "parquet"
-TEXTS = ["one", "two", None, "one", "", "– three"] * 3
+TEXTS = [f"In the morning {who} walked to the sea." for who in ["Anne", "Emma", "Anne", "– the captain"]] * 4 + [None, ""]
 
 
 def main():
