@@ -259,10 +259,10 @@ fn examples(stage: &Stage) -> Result<Vec<Target>> {
     let folder = stage.template("examples", &MODEL)?;
     let places = ["Bath", "the sea", "London", "the garden", "the village", "the old house"];
     let labelled = |number: usize| (places[number % 6], ["good", "bad"][number % 2]);
-    let table = |separator: char| {
+    let table = |separator: char, quote: &str| {
         let row = |number| {
             let (place, word) = labelled(number);
-            format!("\"{place}\" is {word}.{separator}{word}\n")
+            format!("{quote}{place}, it is {word}.{quote}{separator}{word}\n")
         };
         format!("text{separator}label\n{}", (0..20).map(row).collect::<String>())
     };
@@ -288,8 +288,8 @@ fn examples(stage: &Stage) -> Result<Vec<Target>> {
         })
         .collect();
     let files = [
-        ("classify", "examples.csv", Kind::Text, table(',').replace('"', "")),
-        ("classify", "examples.tsv", Kind::Text, table('\t').replace('"', "")),
+        ("classify", "examples.csv", Kind::Text, table(',', "\"")),
+        ("classify", "examples.tsv", Kind::Text, table('\t', "")),
         ("instruct", "examples.jsonl", Kind::JsonLines, instructions),
         ("instruct", "messages.jsonl", Kind::JsonLines, messages),
         ("summarize", "summaries.json", Kind::Json, json!(summaries).to_string()),

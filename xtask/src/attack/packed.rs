@@ -78,7 +78,7 @@ impl Packing {
                 let descriptor: u8 = random.random();
                 let claims: [u8; 14] = random.random();
                 let length = random.random_range(0..claims.len());
-                let header = [&[descriptor], &claims[..length]].concat();
+                let header = [&[descriptor][..], &claims[..length]].concat();
                 [MAGIC, &header, &blocks(text)].concat()
             }
         }
