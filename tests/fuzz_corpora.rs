@@ -28,7 +28,7 @@ targets! {
     adapter: "../fuzz/readers/adapter.rs",
     checkpoint: "../fuzz/readers/checkpoint.rs",
     config: "../fuzz/readers/config.rs",
-    examples: "../fuzz/readers/examples.rs",
+    example_records: "../fuzz/readers/example_records.rs",
     hub: "../fuzz/readers/hub.rs",
     hugging_face_config: "../fuzz/readers/hugging_face_config.rs",
     index: "../fuzz/readers/index.rs",

@@ -3,7 +3,7 @@
 from safetensors import text
 
 
-def make_examples():
+def make_example_records():
     tables = {
         "valid": "text{0}label\nGood{0}pos\nBad{0}neg\n",
         "valid_instructions": "instruction{0}input{0}output\nAdd.{0}1 and 2{0}3\n",

@@ -6,7 +6,7 @@ use minigpt_data::{Dialogue, LabelledText, Template};
 const NAMES: [&str; 3] = ["examples.csv", "examples.tsv", "examples.jsonl"];
 
 /// True where the bytes after the first, which chooses among [`NAMES`], are examples of some task.
-pub(crate) fn examples(bytes: &[u8]) -> bool {
+pub(crate) fn example_records(bytes: &[u8]) -> bool {
     let Some((kind, bytes)) = bytes.split_first() else { return false };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join(NAMES[usize::from(*kind) % NAMES.len()]);
