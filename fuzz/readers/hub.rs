@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::time::Duration;
 
 use minigpt_data::{Hub, ModelSource};
 
@@ -29,15 +28,10 @@ pub(crate) fn hub(bytes: &[u8]) -> bool {
             }
         }
     });
-    let hub = Hub {
-        endpoint: format!("http://{address}"),
-        cache: Some(root.path().join("cache")),
-        token: None,
-        offline: false,
-        retries: 0,
-        pause: Duration::from_millis(1),
-        ..Hub::from_env()
-    };
+    let mut hub = Hub::from_env();
+    hub.endpoint = format!("http://{address}");
+    hub.cache = Some(root.path().join("cache"));
+    (hub.token, hub.offline, hub.retries) = (None, false, 0);
     let model: ModelSource = "hf:owner/model".parse().expect("a model");
     let is_read = model.folder(&hub, &mut |_| {}).is_ok();
     drop(TcpStream::connect(address));
