@@ -9,7 +9,7 @@ use minigpt_model::{Gpt, LoraConfig};
 use minigpt_train::Pretrained;
 use serde_json::Value;
 
-use crate::support::{Sandbox, prose};
+use crate::support::{Sandbox, prose, skipped};
 
 /// A Python that has what `tests/python/requirements.txt` lists.
 const PYTHON: &str = "MINIGPT_PYTHON";
@@ -29,10 +29,9 @@ fn python(what: &str) -> Option<PathBuf> {
         "{REQUIRE} is set, and {PYTHON} names no Python"
     );
     if python.is_none() {
-        eprintln!(
-            "SKIPPED: {what}: {PYTHON} names no Python with tests/python/requirements.txt; .ci/run \
-             shows how to make one"
-        );
+        skipped(&format!(
+            "{what}: {PYTHON} names no Python with tests/python/requirements.txt; .ci/run shows how to make one"
+        ));
     }
     python
 }

@@ -1,6 +1,5 @@
 //! The workspace's integration tests, one binary because burn links slowly; a module per concern.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
-#![allow(clippy::print_stderr, reason = "a skipped test must say so")]
 
 mod bad_input;
 mod checkpoints;
@@ -12,6 +11,7 @@ mod exchange;
 mod finetuning;
 mod fuzz_corpora;
 mod generation;
+#[cfg(feature = "gpu")]
 mod gpu;
 mod interruption;
 mod learning;

@@ -24,7 +24,8 @@ use clap::{Args, ValueEnum};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::cargo::{self, cargo};
+use crate::cargo;
+use crate::features::Features;
 use formats::{Format, Target};
 use report::{FailedMutant, HEAD, Report, Row};
 use stage::{Stage, copy_folder};
@@ -55,10 +56,10 @@ pub(crate) struct Attack {
     json: bool,
 }
 
-pub(crate) fn run(attack: &Attack) -> Result<ExitCode> {
+pub(crate) fn run(attack: &Attack, features: &Features) -> Result<ExitCode> {
     let program = match &attack.program {
         Some(program) => fs_err::canonicalize(program)?,
-        None => build()?,
+        None => build(features)?,
     };
     if attack.out.exists() {
         fs_err::remove_dir_all(&attack.out)?;
@@ -86,9 +87,10 @@ pub(crate) fn run(attack: &Attack) -> Result<ExitCode> {
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn build() -> Result<PathBuf> {
-    let build = ["build", "--release", "--package", "minigpt-cli", "--bin", "minigpt"];
-    cargo::run(&mut cargo(build))?;
+/// The program of this workspace; what cargo says goes to standard error.
+fn build(features: &Features) -> Result<PathBuf> {
+    let status = cargo::build(features).status().context("could not start cargo")?;
+    ensure!(status.success(), "the program could not be built: {status}");
     let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/minigpt");
     let program = Path::new(program).with_extension(std::env::consts::EXE_EXTENSION);
     Ok(fs_err::canonicalize(program)?)
