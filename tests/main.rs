@@ -9,6 +9,7 @@ mod devices;
 mod evaluation;
 mod exchange;
 mod finetuning;
+mod fuzz_corpora;
 mod generation;
 #[cfg(feature = "gpu")]
 mod gpu;

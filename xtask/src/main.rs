@@ -1,4 +1,5 @@
-//! The project's chores: `cargo xtask train`, `test`, `bench`, `reproduce` and `ci`.
+//! The project's chores: `cargo xtask train`, `test`, `bench`, `attack`, `reproduce` and
+//! `ci`.
 //!
 //! Every chore is a cargo command line that you could type yourself; this program only knows which
 //! ones, and in which order. All of them build with the release profile, and on one machine with the
@@ -6,6 +7,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "xtask talks to a terminal")]
 
+mod attack;
 mod bench;
 mod cargo;
 mod ci;
@@ -34,6 +36,8 @@ Examples:
   cargo xtask bench --peer venv/bin/python   over many shapes, in turn with PyTorch
   cargo xtask bench engine                   what the engine costs beside the steps; memory
   cargo xtask bench engine --steps 100 --preset austen
+  cargo xtask attack                         damaged files of every format, to the program
+  cargo xtask attack --only parquet --mutants 5000
   cargo xtask reproduce --data wikitext-2    the article's experiment, with a report
   cargo xtask ci                             all that CI checks, cheapest first
   cargo xtask ci --only fmt --only clippy    some of it
@@ -68,6 +72,8 @@ enum Chore {
     },
     /// Measure speed and memory: training steps over many shapes, decoding, tokenizing, starting
     Bench(bench::Bench),
+    /// Give the program damaged files of every format it reads: none may break it
+    Attack(attack::Attack),
     /// Run the article's experiment and write a report of it
     Reproduce(reproduce::Reproduce),
     /// Run all checks of CI, cheapest first, and stop at the first failure
@@ -81,6 +87,7 @@ fn main() -> Result<ExitCode> {
         Chore::Train { args } => cargo::replace_process(cargo::train(&features(), &args)),
         Chore::Test { args } => test::run(&features(), &args),
         Chore::Bench(bench) => bench::run(&bench, &features()).map(|()| ExitCode::SUCCESS),
+        Chore::Attack(attack) => attack::run(&attack, &features()),
         Chore::Reproduce(args) => reproduce::run(&args, &features()).map(|()| ExitCode::SUCCESS),
         Chore::Ci(selection) => ci::run(&selection, &cli.features.unwrap_or_else(Features::all)),
     }
@@ -113,7 +120,7 @@ mod tests {
             Chore::Train { args } | Chore::Test { args } => {
                 args.join(" ".as_ref()).into_string().unwrap()
             }
-            Chore::Bench(_) | Chore::Reproduce(_) | Chore::Ci(_) => {
+            Chore::Bench(_) | Chore::Attack(_) | Chore::Reproduce(_) | Chore::Ci(_) => {
                 panic!("`{line}` is not train or test")
             }
         }
@@ -150,6 +157,12 @@ mod tests {
         assert!(parse("xtask bench engine --steps many").is_err());
         assert!(parse("xtask bench --quick --peer python3").is_ok());
         assert!(parse("xtask bench --preset austen").is_err());
+    }
+
+    #[test]
+    fn attack_knows_its_formats() {
+        assert!(parse("xtask attack --only parquet --only json-lines --mutants 9").is_ok());
+        assert!(parse("xtask attack --only word").is_err());
     }
 
     #[test]
