@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use minigpt_train::{End, Summary, read_metrics};
 
-use crate::support::{Sandbox, prose};
+use crate::support::{Sandbox, prose, skipped};
 
 /// A run that goes on for hours unless it is stopped.
 const ENDLESS: &str = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu \
@@ -78,7 +78,7 @@ fn a_run_under_nohup_outlives_its_terminal() {
 /// Runs the command on a terminal of its own; what is written to its input is typed.
 fn on_a_terminal(sandbox: &Sandbox, args: &str) -> Option<Child> {
     if cfg!(not(target_os = "linux")) || Command::new("script").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: the full-screen display, no `script` of util-linux here");
+        skipped("the full-screen display, no `script` of util-linux here");
         return None;
     }
     let line = format!("stty rows 40 cols 120; exec {} {args}", env!("CARGO_BIN_EXE_minigpt"));

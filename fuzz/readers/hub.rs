@@ -52,9 +52,10 @@ impl Answers {
     fn answer(&self, mut stream: TcpStream) -> Option<()> {
         let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
         let request = lines.next()?.ok()?;
-        let range = lines.map_while(Result::ok).take_while(|line| !line.is_empty());
-        let is_part =
-            range.fold(false, |is_part, line| is_part || line.to_lowercase().starts_with("range:"));
+        // All of them, or the client's next write would find the connection closed.
+        let headers: Vec<_> =
+            lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+        let is_part = headers.iter().any(|line| line.to_lowercase().starts_with("range:"));
         let (headers, body) = match request.contains("/api/") {
             true => (&b"Content-Type: application/json\r\n"[..], &self.repository),
             false => (&self.headers[..], &self.file),

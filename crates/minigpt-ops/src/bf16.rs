@@ -305,6 +305,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "the harness keeps back what eprintln! writes")]
     fn whole_numbers_multiply_as_in_f32() {
         if !is_supported() {
             // Not by `eprintln!`, which is kept back where a test passes.

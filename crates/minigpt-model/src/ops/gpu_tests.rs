@@ -16,6 +16,7 @@ use crate::{Gpt, GptConfig};
 const REQUIRE: &str = "MINIGPT_REQUIRE_GPU";
 
 /// The software adapter, for one test at a time: memory is counted per device.
+#[allow(clippy::disallowed_methods, reason = "the harness keeps back what eprintln! writes")]
 fn gpu() -> Option<MutexGuard<'static, Device>> {
     if std::env::var_os(REQUIRE).is_none() {
         // Not by `eprintln!`, which is kept back where a test passes.
