@@ -36,13 +36,14 @@ impl Corpus {
 
     /// Reads a file or a folder.
     ///
-    /// - **A file** may have any name. `.jsonl` gives a document per line and `.parquet` one per
-    ///   row, any other file is text; with `.gz`, `.xz` or `.zst` at the end it is unpacked first.
+    /// - **A file** may have any name. `.jsonl` gives a document per line, `.json` one per object of a
+    ///   list, `.csv`, `.tsv` and `.parquet` one per row; any other file is text. With `.gz`, `.xz` or
+    ///   `.zst` at the end it is unpacked first.
     /// - **A folder with a file for training** is taken to be split already: `train.txt` (or
     ///   `.md`, `.jsonl`, `.parquet`, packed or not), or in numbered parts
     ///   `train-00000-of-00002.parquet`. `valid.*`, `val.*` or `validation.*` is held out if there
     ///   is one, and `test.*` is the test split. All other files are ignored.
-    /// - **Any other folder** gives every file with one of these extensions in it and in its
+    /// - **Any other folder** gives every `.txt`, `.md`, `.jsonl` and `.parquet` file in it and in its
     ///   subfolders, sorted by path; names that start with a dot are left out and links to folders
     ///   are not followed.
     ///

@@ -216,8 +216,11 @@ mod tests {
 
     use super::*;
 
-    /// The rows with their lines, or the line of an error and what it says.
-    fn read(text: &str, dialect: Dialect) -> Result<Vec<(u64, Vec<String>)>, (u64, String)> {
+    /// Rows with their lines, the names as the first.
+    type Rows = Vec<(u64, Vec<String>)>;
+
+    /// The rows, or the line of an error and what it says.
+    fn read(text: &str, dialect: Dialect) -> Result<Rows, (u64, String)> {
         let wrong = |error| match error {
             TableError::Wrong(line, reason) => (line, reason),
             TableError::Io(error) => panic!("{error}"),

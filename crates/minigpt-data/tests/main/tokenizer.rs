@@ -159,7 +159,7 @@ fn characters_are_numbered_in_order() {
         ("\"e\": 1", "\"e\": 9", "its ids have gaps"),
         ("<|endoftext|>", "<eos>", "its one special token is not <|endoftext|>"),
         ("\"Fuse\"", "\"ByteLevel\"", "decoder.type is not what a tokenizer of characters has"),
-        ("\"truncation\": null", "\"truncation\": {\"max_length\": 8}", "truncation.max_length is"),
+        ("\"truncation\": null", "\"truncation\": {\"max_length\": 8}", "truncation is not what"),
         ("\"<unk>\"", "\"e\"", "model.unk_token is not what"),
     ] {
         let changed = good.replacen(from, to, 1);
