@@ -51,6 +51,141 @@ fn a_text_is_tokenized_once_and_a_changed_one_again() {
 }
 
 #[test]
+fn the_cache_goes_by_what_a_text_says_and_tells_when_it_is_used() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.write("prose.txt", prose());
+    let date = path.metadata().unwrap().modified().unwrap();
+    let args = ["data", "stats", "prose.txt", "--tokenizer", "byte", "--json"];
+    let stats = || {
+        let output = sandbox.command(&args).output().unwrap();
+        let stats: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (stats, String::from_utf8(output.stderr).unwrap())
+    };
+    let (before, errors) = stats();
+    assert!(!errors.contains("from the cache"), "{errors}");
+    let (again, errors) = stats();
+    assert_eq!(again, before);
+    assert!(errors.contains("(from the cache, tokenized ") && errors.contains(" ago)"), "{errors}");
+    // Another text of the same size and date, as `cp -p` and `tar` leave one.
+    let path = sandbox.write("prose.txt", prose().to_uppercase());
+    let file = fs_err::File::options().write(true).open(path).unwrap();
+    file.set_modified(date).unwrap();
+    let (other, errors) = stats();
+    assert!(!errors.contains("from the cache"), "{errors}");
+    assert_eq!(other["splits"][0]["tokens"], before["splits"][0]["tokens"]);
+    assert_ne!(other["windows"], before["windows"]);
+}
+
+#[test]
+fn tables_are_read_and_what_is_left_out_is_counted() {
+    let sandbox = Sandbox::new();
+    let rows: String = (0..200).map(|row| format!("\"Row, {row}.\",{row}\n")).collect();
+    sandbox.write("rows.csv", format!("story,id\n{rows}"));
+    let args = ["rows.csv", "--text-field", "story", "--tokenizer", "byte"];
+    assert_eq!(stats(&sandbox, &args)["splits"][0]["documents"], 180);
+    let error = sandbox.fails(&["data", "stats", "rows.csv"]);
+    assert!(
+        error.contains("rows.csv, line 1: no column \"text\" among [\"id\", \"story\"]"),
+        "{error}"
+    );
+
+    let lines = "{\"text\": \"One line.\", \"x\": NaN}\n{\"text\": null}\n".repeat(1000);
+    sandbox.write("lines.jsonl", lines);
+    let output = sandbox.minigpt(&["data", "prepare", "lines.jsonl", "--tokenizer", "byte"]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("left out: 1,000 records without a text"), "{errors}");
+}
+
+#[test]
+fn standard_input_and_held_out_text_are_called_by_their_names() {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    sandbox.write("empty.txt", "");
+    let error = sandbox.fails(&[
+        "data",
+        "stats",
+        "prose.txt",
+        "--valid",
+        "empty.txt",
+        "--tokenizer",
+        "byte",
+    ]);
+    assert!(error.contains("error: empty.txt is empty"), "{error}");
+    let bad = sandbox.write("bad.txt", b"caf\xe9 and more text");
+    let bad = Stdio::from(std::fs::File::from(fs_err::File::open(bad).unwrap()));
+    let output = sandbox.command(&["data", "stats", "-"]).stdin(bad).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        errors.contains("error: standard input is not text: invalid UTF-8 at byte 3"),
+        "{errors}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_read_like_standard_input() {
+    let sandbox = Sandbox::new();
+    let pipe = sandbox.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn(move || fs_err::write(pipe, prose()).unwrap());
+    let of_pipe = stats(&sandbox, &["pipe", "--tokenizer", "byte"]);
+    writer.join().unwrap();
+    sandbox.write("prose.txt", prose());
+    let of_file = stats(&sandbox, &["prose.txt", "--tokenizer", "byte"]);
+    assert_eq!(of_pipe["splits"], of_file["splits"]);
+}
+
+/// The most memory that a command takes, as the kernel counts it, and how the command ends.
+#[cfg(target_os = "linux")]
+fn peak_memory(mut command: std::process::Command) -> (u64, std::process::ExitStatus) {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    loop {
+        let text = fs_err::read_to_string(&status).unwrap_or_default();
+        let found = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = found.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+        peak = peak.max(kibibytes.unwrap_or(0) << 10);
+        if let Some(status) = child.try_wait().unwrap() {
+            return (peak, status);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
+/// A gibibyte of one byte as gzip packs it, a mebibyte at a time.
+#[cfg(target_os = "linux")]
+fn gibibyte_of(sandbox: &Sandbox, byte: u8) -> Vec<u8> {
+    let mebibyte = sandbox.write("mebibyte", vec![byte; 1 << 20]);
+    let packed = std::process::Command::new("gzip").arg("-c").arg(mebibyte).output().unwrap();
+    assert!(packed.status.success());
+    packed.stdout.repeat(1 << 10)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_small_file_takes_no_large_memory() {
+    let sandbox = Sandbox::new();
+    sandbox.write("lines.txt.gz", gibibyte_of(&sandbox, b'\n'));
+    sandbox.write("spaces.jsonl.gz", gibibyte_of(&sandbox, b' '));
+    sandbox.write("zeros.parquet.gz", gibibyte_of(&sandbox, 0));
+    let mut cell = b"text,label\n".to_vec();
+    cell.extend("x".repeat(10 << 20).bytes());
+    sandbox.write("cell.csv", [&cell[..], b",a\n"].concat());
+    for (name, succeeds) in [
+        ("lines.txt.gz", false),
+        ("spaces.jsonl.gz", false),
+        ("zeros.parquet.gz", false),
+        ("cell.csv", true),
+    ] {
+        let args = ["data", "prepare", name, "--tokenizer", "gpt2"];
+        let (peak, status) = peak_memory(sandbox.command(&args));
+        assert_eq!(status.success(), succeeds, "{name}");
+        assert!(peak < 700 << 20, "{name} takes {} MiB", peak >> 20);
+    }
+}
+
+#[test]
 fn a_bad_line_is_named_and_what_was_there_is_untouched() {
     let sandbox = Sandbox::new();
     let mut lines = vec![r#"{"story": "Once upon a time there was a line. "}"#; 100];

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use minigpt_model::{Gpt, LoraConfig};
+use minigpt_files::sha256_file;
+use minigpt_model::{Gpt, GptConfig, LoraConfig};
 use minigpt_train::Pretrained;
 use serde_json::Value;
 
-use crate::support::{Sandbox, prose};
+use crate::support::{Sandbox, prose, skipped, train_losses};
 
 /// A Python that has what `tests/python/requirements.txt` lists.
 const PYTHON: &str = "MINIGPT_PYTHON";
@@ -29,10 +30,9 @@ fn python(what: &str) -> Option<PathBuf> {
         "{REQUIRE} is set, and {PYTHON} names no Python"
     );
     if python.is_none() {
-        eprintln!(
-            "SKIPPED: {what}: {PYTHON} names no Python with tests/python/requirements.txt; .ci/run \
-             shows how to make one"
-        );
+        skipped(&format!(
+            "{what}: {PYTHON} names no Python with tests/python/requirements.txt; .ci/run shows how to make one"
+        ));
     }
     python
 }
@@ -201,6 +201,100 @@ fn what_cannot_be_exported_or_imported_is_said_in_one_line() {
         .unwrap();
     let error = String::from_utf8_lossy(&hub.stderr);
     assert!(error.contains("error: owner/model cannot be had from "), "{error}");
+}
+
+/// The model of a folder with another vocabulary, and as many weights again.
+fn pad(folder: &Path, vocab_size: usize) {
+    let config = GptConfig::read_hugging_face(&folder.join("config.json")).unwrap();
+    let config = GptConfig { vocab_size, ..config };
+    let model = Gpt::init(&config, 3, &Device::flex()).unwrap();
+    fs_err::write(folder.join("config.json"), config.to_hugging_face(0)).unwrap();
+    model.save_safetensors(&folder.join("model.safetensors")).unwrap();
+}
+
+/// An untrained model holds all 400 ids for as probable, and would write one beyond its tokenizer's 300
+/// within a few tokens.
+#[test]
+fn a_vocabulary_padded_beyond_the_tokenizer_is_never_written_and_has_no_weight() {
+    let sandbox = trained("bpe:300");
+    pad(&export(&sandbox, "runs/run", "out"), 400);
+    for options in ["-n 4", "--temperature 3 -n 2", "--beams 3", "--greedy"] {
+        let args = ["generate", "out", "--prompt", PROMPT, "--device", "cpu", "--max-tokens", "40"];
+        let options: Vec<&str> = options.split(' ').collect();
+        sandbox.succeeds(&[&args[..], &options].concat());
+    }
+    let args = ["generate", "out", "--prompt", PROMPT, "--device", "cpu", "--ban", "300"];
+    assert!(sandbox.fails(&args).contains("token id 300 is not in the vocabulary"));
+
+    let eval = "eval out --data prose.txt --device cpu --resamples 0";
+    let text = sandbox.succeeds(&eval.split(' ').collect::<Vec<_>>());
+    assert!(text.contains("vocabulary: 100 ids of the model are not the tokenizer's"), "{text}");
+    let tune = "finetune out --task lm --data prose.txt --device cpu --max-steps 1 --name tuned";
+    sandbox.succeeds(&tune.split(' ').collect::<Vec<_>>());
+    let loss = train_losses(&sandbox.path("runs/tuned"))[0];
+    assert!((loss - 300_f64.ln()).abs() < 0.1, "{loss} is not that of 300 ids");
+    let args = ["generate", "runs/tuned", "--prompt", PROMPT, "--device", "cpu", "-n", "4"];
+    sandbox.succeeds(&args);
+}
+
+#[test]
+fn weights_that_are_not_numbers_are_refused_with_their_tensor() {
+    let sandbox = trained("bpe:300");
+    let folder = export(&sandbox, "runs/run", "out");
+    let refused = |model: &str| {
+        let eval = ["eval", model, "--data", "prose.txt", "--device", "cpu"];
+        let export = ["export", model, "--gguf", "again.gguf", "--device", "cpu"];
+        for error in [sandbox.fails(&eval), sandbox.fails(&export)] {
+            assert!(error.contains(" has NaN among its numbers, the first at "), "{error}");
+        }
+        assert!(!sandbox.path("again.gguf").exists());
+    };
+    spoil(&folder.join("model.safetensors"));
+    refused("out");
+
+    let set = sandbox.path("runs/run/checkpoints/step-000150");
+    spoil(&set.join("model.bpk"));
+    let path = set.join("manifest.json");
+    let mut manifest: Value = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
+    manifest["sha256"]["model.bpk"] = sha256_file(&set.join("model.bpk")).unwrap().into();
+    fs_err::write(&path, manifest.to_string()).unwrap();
+    refused("runs/run");
+}
+
+/// Makes the last number of a file of weights NaN.
+fn spoil(path: &Path) {
+    let mut bytes = fs_err::read(path).unwrap();
+    let last = bytes.len() - 4;
+    bytes[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs_err::write(path, bytes).unwrap();
+}
+
+#[test]
+fn configurations_of_other_versions_are_read_and_other_models_refused_by_field() {
+    let sandbox = trained("bpe:300");
+    let folder = export(&sandbox, "runs/run", "out");
+    let path = folder.join("config.json");
+    let written: Value = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
+    let with = |field: &str, value: Value| {
+        let mut config = written.clone();
+        config[field] = value;
+        fs_err::write(&path, config.to_string()).unwrap();
+    };
+    with("torch_dtype", "float16".into());
+    assert_eq!(greedy(&sandbox, "out"), greedy(&sandbox, "runs/run"));
+    let args = ["generate", "out", "--prompt", PROMPT, "--device", "cpu"];
+    for (field, value) in [
+        ("activation_function", "gelu".into()),
+        ("layer_norm_epsilon", 1e-6.into()),
+        ("scale_attn_by_inverse_layer_idx", true.into()),
+        ("tie_word_embeddings", false.into()),
+        ("quantization_config", serde_json::json!({ "bits": 4 })),
+    ] {
+        with(field, value);
+        let error = sandbox.fails(&args);
+        assert!(error.contains("config.json") && error.contains(field), "{error}");
+        assert!(error.contains(": expected "), "{error}");
+    }
 }
 
 #[test]

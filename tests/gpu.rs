@@ -14,7 +14,7 @@ use minigpt_train::{
     record_attention, train,
 };
 
-use crate::support::{Sandbox, losses, prose, train_losses};
+use crate::support::{Sandbox, losses, prose, skipped, train_losses};
 
 /// CI sets this, so that a missing driver there is a failure and not a skipped test.
 const REQUIRE: &str = "MINIGPT_REQUIRE_GPU";
@@ -33,9 +33,7 @@ fn has_software_adapter(sandbox: &Sandbox) -> bool {
         "no {DRIVER} adapter, and {REQUIRE} is set"
     );
     if !found {
-        eprintln!(
-            "SKIPPED: the GPU path, no {DRIVER} driver here; .ci/run shows how to install one"
-        );
+        skipped("no SwiftShader driver, a GPU in software; .ci/run shows how to install one");
     }
     found
 }

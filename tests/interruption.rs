@@ -324,7 +324,8 @@ fn files_that_are_missing_or_damaged_beside_the_checkpoints_are_set_aside() {
         let text = [&fs_err::read(run.join("samples.md")).unwrap()[..], b"\xff\n"].concat();
         fs_err::write(run.join("samples.md"), text).unwrap();
     };
-    let breaks: [(&dyn Fn(&Path), &[&str]); 4] = [
+    type Damage<'a> = &'a dyn Fn(&Path);
+    let breaks: [(Damage<'_>, &[&str]); 4] = [
         (&stray, &["checkpoints/step-700 is not", "checkpoints/step-000040.partial is not"]),
         (&bad_row, &["metrics.csv is damaged: line 4: "]),
         (&no_rows, &["metrics.csv is missing: curves begin anew"]),

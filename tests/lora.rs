@@ -67,3 +67,33 @@ fn an_adapter_that_is_none_is_refused_in_one_line() {
     let args = ["generate", "runs/base", "--prompt", "Dear", "--device", "cpu", "--adapter", "no"];
     assert!(sandbox.fails(&args).contains("adapter_config.json"));
 }
+
+/// An adapter that changes the base when it begins, or is more than two factors, has other logits.
+#[test]
+fn adapters_of_other_kinds_are_refused_by_field_with_what_to_do() {
+    let sandbox = sandbox();
+    fs_err::create_dir(sandbox.path("pissa")).unwrap();
+    let written = r#"{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["c_attn"]"#;
+    let args = ["generate", "runs/base", "--prompt", "Dear", "--device", "cpu", "--adapter"];
+    for (field, value) in [
+        ("init_lora_weights", "\"pissa\""),
+        ("init_lora_weights", "\"olora\""),
+        ("rank_pattern", "{\"c_attn\": 2}"),
+        ("modules_to_save", "[\"wte\"]"),
+        ("bias", "\"all\""),
+        ("use_dora", "true"),
+        ("of_a_later_version", "7"),
+    ] {
+        let config = format!("{written}, \"{field}\": {value}}}");
+        sandbox.write("pissa/adapter_config.json", config);
+        let error = sandbox.fails(&[&args[..], &["pissa"]].concat());
+        assert!(error.contains(field) && error.contains("merge_and_unload()"), "{error}");
+    }
+    sandbox.write("pissa/adapter_config.json", format!("{written}}}"));
+    sandbox.write("pissa/adapter_model.bin", "");
+    let error = sandbox.fails(&[&args[..], &["pissa"]].concat());
+    assert!(
+        error.contains("adapter_model.bin is a pickle: expected adapter_model.safe"),
+        "{error}"
+    );
+}

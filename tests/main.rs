@@ -1,6 +1,5 @@
 //! The workspace's integration tests, one binary because burn links slowly; a module per concern.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
-#![allow(clippy::print_stderr, reason = "a skipped test must say so")]
 
 mod bad_input;
 mod checkpoints;
@@ -10,6 +9,7 @@ mod devices;
 mod evaluation;
 mod exchange;
 mod finetuning;
+mod fuzz_corpora;
 mod generation;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -19,6 +19,7 @@ mod lora;
 mod plan;
 mod readme;
 mod retrieval;
+mod signals;
 mod support;
 #[cfg(feature = "remote")]
 mod workers;

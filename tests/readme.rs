@@ -1,4 +1,5 @@
-//! The commands in the README are real: each is run, with fewer steps.
+//! What documents say is real: the README's commands are run, with fewer steps, and the tests that hold the
+//! promises of docs/reliability.md are there.
 
 use crate::support::{Sandbox, prose};
 
@@ -63,6 +64,43 @@ fn every_command_in_the_readme_runs() {
     };
     let there_are = README.lines().filter(is_command).count();
     assert_eq!(ran + left_out.len(), there_are, "lines of the README that look like commands");
+}
+
+/// The names in the second column of the tables of promises, without crate and modules.
+fn promised_tests() -> Vec<&'static str> {
+    let promises = include_str!("../docs/reliability.md");
+    let cells = promises.lines().filter_map(|line| {
+        let cells: Vec<_> = line.split('|').collect();
+        (cells.len() == 4).then(|| cells[2])
+    });
+    // Every second part of a cell stands between backticks.
+    let names = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let names = names.map(|name| name.rsplit(": ").next().unwrap_or(name));
+    // A command has spaces, and `*` stands for all of a module.
+    let names = names.filter(|name| !name.contains(' ') && !name.ends_with('*'));
+    names.map(|name| name.rsplit("::").next().unwrap_or(name)).collect()
+}
+
+#[test]
+fn every_test_that_holds_a_promise_exists() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut sources = String::new();
+    let mut folders = vec![root.join("crates"), root.join("tests")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources += &fs_err::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let promised = promised_tests();
+    assert!(promised.len() > 30, "{promised:?}");
+    for name in promised {
+        assert!(sources.contains(&format!("fn {name}(")), "docs/reliability.md: no test {name}");
+    }
 }
 
 /// Words of a command line, double quotes respected.

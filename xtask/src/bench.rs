@@ -15,7 +15,8 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::cargo::{self, cargo};
+use crate::cargo;
+use crate::features::Features;
 use program::{Figures, Program};
 use shapes::Shape;
 
@@ -72,9 +73,11 @@ pub(crate) struct Measured {
     programs: Vec<(Program, Figures)>,
 }
 
-pub(crate) fn run(bench: &Bench) -> Result<()> {
-    let build = ["build", "--release", "--package", "minigpt-cli", "--bin", "minigpt"];
-    cargo::run(&mut cargo(build))?;
+pub(crate) fn run(bench: &Bench, features: &Features) -> Result<()> {
+    if matches!(bench.part, Some(Part::Launches(_))) {
+        features.require("gpu")?;
+    }
+    cargo::run(&mut cargo::build(features))?;
     match &bench.part {
         Some(Part::Engine(engine)) => engine::run(engine),
         Some(Part::Checkpointing(bench)) => checkpointing::run(bench),

@@ -1,9 +1,11 @@
-//! The cargo command lines that more than one chore needs, and two ways to run them.
+//! The cargo command lines that more than one chore needs, and the ways to run them.
 
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
+
+use crate::features::Features;
 
 /// The cargo that runs this program, with its first arguments.
 pub(crate) fn cargo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
@@ -21,17 +23,23 @@ pub(crate) fn cargo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Comma
 }
 
 /// `minigpt train` from a release build, which shares all its dependencies with [`test()`]'s.
-pub(crate) fn train(args: &[OsString]) -> Command {
-    let mut command =
-        cargo(["run", "--release", "--package", "minigpt-cli", "--bin", "minigpt", "--", "train"]);
-    command.args(args);
+pub(crate) fn train(features: &Features, args: &[OsString]) -> Command {
+    let mut command = cargo(["run", "--release", "--package", "minigpt-cli", "--bin", "minigpt"]);
+    command.args(features.flags()).args(["--", "train"]).args(args);
+    command
+}
+
+/// The program as [`train()`] builds it.
+pub(crate) fn build(features: &Features) -> Command {
+    let mut command = cargo(["build", "--release", "--package", "minigpt-cli", "--bin", "minigpt"]);
+    command.args(features.flags());
     command
 }
 
 /// The tests of the workspace, doc tests included; the examples are built with them.
-pub(crate) fn test(args: &[OsString]) -> Command {
+pub(crate) fn test(features: &Features, args: &[OsString]) -> Command {
     let mut command = cargo(["test", "--release", "--workspace"]);
-    command.args(args);
+    command.args(features.flags()).args(args);
     command
 }
 
@@ -83,7 +91,7 @@ pub(crate) fn replace_process(mut command: Command) -> Result<ExitCode> {
 }
 
 /// A command as one would type it.
-fn show(command: &Command) -> String {
+pub(crate) fn show(command: &Command) -> String {
     let mut words = vec!["cargo".to_owned()];
     words.extend(command.get_args().map(|arg| arg.to_string_lossy().into_owned()));
     words.join(" ")
@@ -95,11 +103,18 @@ mod tests {
 
     #[test]
     fn commands_are_shown_as_typed() {
+        let features: Features = "gpu".parse().unwrap();
+        let flags = "--no-default-features --features=minigpt-cli/gpu";
         assert_eq!(
-            show(&train(&["--seed".into(), "7".into()])),
-            "cargo run --release --package minigpt-cli --bin minigpt -- train --seed 7"
+            show(&train(&features, &["--seed".into(), "7".into()])),
+            format!(
+                "cargo run --release --package minigpt-cli --bin minigpt {flags} -- train --seed 7"
+            )
         );
-        assert_eq!(show(&test(&[])), "cargo test --release --workspace");
+        assert_eq!(
+            show(&test(&features, &[])),
+            format!("cargo test --release --workspace {flags}")
+        );
     }
 
     #[test]

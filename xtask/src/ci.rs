@@ -1,18 +1,25 @@
 //! `cargo xtask ci`: the steps, what each one checks, and the table of times at the end.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::cargo::{self, cargo};
+use crate::features::{COMBINATIONS, Features};
+use crate::{packages, test};
 
 /// The crates that others may build on, in the order of their dependencies.
-const LIBRARIES: [&str; 5] =
-    ["minigpt-ops", "minigpt-model", "minigpt-data", "minigpt-retrieval", "minigpt-train"];
+pub(crate) const LIBRARIES: [&str; 6] = [
+    "minigpt-files",
+    "minigpt-ops",
+    "minigpt-model",
+    "minigpt-data",
+    "minigpt-retrieval",
+    "minigpt-train",
+];
 
 /// What the model crate must never need: it is for people who bring their own program.
 const NOT_IN_MODEL: [&str; 5] = ["tokenizers", "tantivy", "plotters", "clap", "burn-train"];
@@ -30,13 +37,13 @@ pub(crate) enum Step {
     Deny,
     /// Security advisories, with cargo-deny; needs a network and runs only with `--only`
     Advisories,
-    /// Lints of every target
+    /// Lints of every target; warnings are errors
     Clippy,
-    /// The model crate builds alone without features
-    ModelAlone,
+    /// Every combination of features that a document names builds without warnings
+    Features,
     /// Documentation without warnings
     Doc,
-    /// The library crates build from what would be published
+    /// The library crates compile from what would be published
     Package,
     /// The kernels' unsafe code under AddressSanitizer, on x86-64 Linux
     Sanitizer,
@@ -75,13 +82,13 @@ enum Outcome {
 }
 
 /// Runs the chosen steps until one fails, then prints how long each took.
-pub(crate) fn run(selection: &Selection) -> Result<ExitCode> {
+pub(crate) fn run(selection: &Selection, features: &Features) -> Result<ExitCode> {
     let mut rows = Vec::new();
     let mut failure = None;
     for step in selection.steps() {
         println!("\n=== {} ===", name(step));
         let start = Instant::now();
-        let result = run_step(step);
+        let result = run_step(step, features);
         let elapsed = start.elapsed();
         let outcome = match &result {
             Ok(Outcome::Passed) => "ok",
@@ -105,38 +112,42 @@ pub(crate) fn run(selection: &Selection) -> Result<ExitCode> {
     }
 }
 
-fn run_step(step: Step) -> Result<Outcome> {
+fn run_step(step: Step, features: &Features) -> Result<Outcome> {
     match step {
         Step::Fmt => cargo::run(&mut cargo(["fmt", "--all", "--check"]))?,
         Step::ModelTree => model_tree()?,
-        Step::OneBuild => one_build()?,
+        Step::OneBuild => one_build(features)?,
         Step::Deny => return deny(&["licenses", "bans", "sources"]),
         Step::Advisories => return deny(&["advisories"]),
-        // The workspace's lints turn warnings into errors.
-        Step::Clippy => {
-            cargo::run(&mut cargo(["clippy", "--release", "--workspace", "--all-targets"]))?;
-        }
-        Step::ModelAlone => cargo::run(&mut model_alone())?,
+        Step::Clippy => cargo::run(&mut clippy(features))?,
+        Step::Features => COMBINATIONS
+            .iter()
+            .try_for_each(|(package, features)| cargo::run(&mut clippy_of(package, features)))?,
         // The release profile here and in clippy: both check the same dependencies.
         Step::Doc => cargo::run(
             cargo(["doc", "--release", "--workspace", "--no-deps"])
+                .args(features.flags())
                 .env("RUSTDOCFLAGS", "-D warnings"),
         )?,
-        Step::Package => {
-            forget_unpacked_packages()?;
-            cargo::run(&mut package())?;
-        }
+        Step::Package => packages::check()?,
         Step::Sanitizer => return sanitizer(),
-        Step::Test => {
-            cargo::run(&mut cargo::test_against_tiktoken())?;
-            cargo::run(&mut cargo::test(&[]))?;
-        }
+        Step::Test => ensure!(test::run(features, &[])? == ExitCode::SUCCESS, "a test failed"),
     }
     Ok(Outcome::Passed)
 }
 
-fn model_alone() -> Command {
-    cargo(["clippy", "--release", "--package", "minigpt-model", "--no-default-features"])
+/// Only here are warnings errors: elsewhere a newer compiler's lint must not break a build.
+fn clippy(features: &Features) -> Command {
+    let mut command = cargo(["clippy", "--release", "--workspace", "--all-targets"]);
+    command.args(features.flags()).args(["--", "-D", "warnings"]);
+    command
+}
+
+fn clippy_of(package: &str, features: &[&str]) -> Command {
+    let mut command = cargo(["clippy", "--release", "--package", package, "--no-default-features"]);
+    command.args(features.iter().map(|feature| format!("--features={feature}")));
+    command.args(["--", "-D", "warnings"]);
+    command
 }
 
 /// Fails if the model crate, even with all its features, pulls in what it must not.
@@ -164,13 +175,13 @@ fn unwanted(tree: &str) -> Vec<&'static str> {
 
 /// Fails if `cargo xtask train` and `cargo xtask test` would compile a crate with different features:
 /// then they would compile all that builds on it, burn above all, twice.
-fn one_build() -> Result<()> {
-    let features = |selection: &[&str]| {
+fn one_build(features: &Features) -> Result<()> {
+    let built = |selection: &[&str]| {
         let mut command = cargo(["tree", "--prefix=none", "--format={p} [{f}]"]);
-        cargo::output(command.args(selection))
+        cargo::output(command.args(features.flags()).args(selection))
     };
-    let program = features(&["--package=minigpt-cli", "--edges=normal,build"])?;
-    let tests = features(&["--workspace"])?;
+    let program = built(&["--package=minigpt-cli", "--edges=normal,build"])?;
+    let tests = built(&["--workspace"])?;
     let different = only_in_first(&program, &tests);
     ensure!(
         different.is_empty(),
@@ -204,53 +215,6 @@ fn deny(checks: &[&str]) -> Result<Outcome> {
     }
     cargo::run(cargo(["deny", "check"]).args(checks))?;
     Ok(Outcome::Passed)
-}
-
-/// Packages the libraries together and builds each from its package, against the other packages.
-/// cargo verifies with the dev profile, which shares nothing with release: no debug information
-/// keeps that short.
-fn package() -> Command {
-    let mut command = cargo(["package"]);
-    command.args(LIBRARIES.map(|library| format!("--package={library}")));
-    command.env("CARGO_PROFILE_DEV_DEBUG", "false");
-    // While one works, the tree is dirty; CI has a clean clone and must keep it so.
-    if std::env::var_os("CI").is_none() {
-        command.arg("--allow-dirty");
-    }
-    command
-}
-
-/// Where cargo notes what it built to verify packages.
-const VERIFIED: &str = "target/debug/.fingerprint";
-
-/// Drops what cargo unpacked and built of our crates in an earlier run of this step.
-///
-/// cargo keys the sources of a registry by version and by the path of the target folder, not by content:
-/// without this, the packages would be verified against the libraries of an earlier commit.
-fn forget_unpacked_packages() -> Result<()> {
-    for built in fs_err::read_dir(VERIFIED).into_iter().flatten() {
-        let built = built?;
-        let name = built.file_name();
-        if LIBRARIES.iter().any(|library| name.to_string_lossy().starts_with(library)) {
-            fs_err::remove_dir_all(built.path())?;
-        }
-    }
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    let sources = home.context("found no cargo home")?.join("registry/src");
-    if !sources.exists() {
-        return Ok(());
-    }
-    for registry in fs_err::read_dir(sources)? {
-        let registry = registry?.path();
-        for library in LIBRARIES {
-            let unpacked = registry.join(format!("{library}-{}", env!("CARGO_PKG_VERSION")));
-            if unpacked.exists() {
-                fs_err::remove_dir_all(unpacked)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Runs the kernels' tests with every read and write checked. minigpt-ops stands below burn, so that this

@@ -1,21 +1,28 @@
-//! The project's chores: `cargo xtask train`, `test`, `bench`, `reproduce` and `ci`.
+//! The project's chores: `cargo xtask train`, `test`, `bench`, `attack`, `reproduce` and
+//! `ci`.
 //!
 //! Every chore is a cargo command line that you could type yourself; this program only knows which
-//! ones, and in which order. `train`, `test` and `ci` all build with the release profile and the
-//! same features, so that burn is compiled once for all of them.
+//! ones, and in which order. All of them build with the release profile, and on one machine with the
+//! same [features](features::Features), so that burn is compiled once for all of them.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "xtask talks to a terminal")]
 
+mod attack;
 mod bench;
 mod cargo;
 mod ci;
+mod features;
+mod packages;
 mod reproduce;
+mod test;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+
+use crate::features::Features;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,10 +31,13 @@ Examples:
   cargo xtask train --help                   … and so does this: it builds minigpt first
   cargo xtask test                           unit, integration and doc tests of the workspace
   cargo xtask test packing -- --nocapture    arguments go to `cargo test`
+  cargo xtask --features gpu,remote train    with features that this machine does not have by itself
   cargo xtask bench --quick                  a training step, decoding, tokenizing, starting
   cargo xtask bench --peer venv/bin/python   over many shapes, in turn with PyTorch
   cargo xtask bench engine                   what the engine costs beside the steps; memory
   cargo xtask bench engine --steps 100 --preset austen
+  cargo xtask attack                         damaged files of every format, to the program
+  cargo xtask attack --only parquet --mutants 5000
   cargo xtask reproduce --data wikitext-2    the article's experiment, with a report
   cargo xtask ci                             all that CI checks, cheapest first
   cargo xtask ci --only fmt --only clippy    some of it
@@ -36,6 +46,10 @@ Examples:
 #[derive(Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask", about = "The project's chores", after_help = EXAMPLES)]
 struct Cli {
+    /// What minigpt is built with: cpu, all, or some of gpu, tune-cache and remote with commas. By itself gpu
+    /// where wgpu could find a driver, and the CPU alone elsewhere
+    #[arg(long, env = "MINIGPT_FEATURES", value_name = "LIST")]
+    features: Option<Features>,
     #[command(subcommand)]
     chore: Chore,
 }
@@ -58,6 +72,8 @@ enum Chore {
     },
     /// Measure speed and memory: training steps over many shapes, decoding, tokenizing, starting
     Bench(bench::Bench),
+    /// Give the program damaged files of every format it reads: none may break it
+    Attack(attack::Attack),
     /// Run the article's experiment and write a report of it
     Reproduce(reproduce::Reproduce),
     /// Run all checks of CI, cheapest first, and stop at the first failure
@@ -65,18 +81,15 @@ enum Chore {
 }
 
 fn main() -> Result<ExitCode> {
-    match Cli::parse_from(keep_separator(std::env::args_os())).chore {
-        Chore::Train { args } => cargo::replace_process(cargo::train(&args)),
-        Chore::Test { args } => {
-            // Arguments choose among the workspace's tests.
-            if args.is_empty() {
-                cargo::run(&mut cargo::test_against_tiktoken())?;
-            }
-            cargo::replace_process(cargo::test(&args))
-        }
-        Chore::Bench(bench) => bench::run(&bench).map(|()| ExitCode::SUCCESS),
-        Chore::Reproduce(args) => reproduce::run(&args).map(|()| ExitCode::SUCCESS),
-        Chore::Ci(selection) => ci::run(&selection),
+    let cli = Cli::parse_from(keep_separator(std::env::args_os()));
+    let features = || cli.features.clone().unwrap_or_else(Features::of_this_machine);
+    match cli.chore {
+        Chore::Train { args } => cargo::replace_process(cargo::train(&features(), &args)),
+        Chore::Test { args } => test::run(&features(), &args),
+        Chore::Bench(bench) => bench::run(&bench, &features()).map(|()| ExitCode::SUCCESS),
+        Chore::Attack(attack) => attack::run(&attack, &features()),
+        Chore::Reproduce(args) => reproduce::run(&args, &features()).map(|()| ExitCode::SUCCESS),
+        Chore::Ci(selection) => ci::run(&selection, &cli.features.unwrap_or_else(Features::all)),
     }
 }
 
@@ -84,8 +97,11 @@ fn main() -> Result<ExitCode> {
 /// `cargo xtask test -- --nocapture` has to hand it on.
 fn keep_separator(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<_> = args.collect();
-    if args.get(2).is_some_and(|arg| arg == "--") {
-        args.insert(2, "--".into());
+    let chore = args.iter().position(|arg| arg == "train" || arg == "test");
+    if let Some(next) = chore.map(|chore| chore + 1)
+        && args.get(next).is_some_and(|arg| arg == "--")
+    {
+        args.insert(next, "--".into());
     }
     args
 }
@@ -104,7 +120,7 @@ mod tests {
             Chore::Train { args } | Chore::Test { args } => {
                 args.join(" ".as_ref()).into_string().unwrap()
             }
-            Chore::Bench(_) | Chore::Reproduce(_) | Chore::Ci(_) => {
+            Chore::Bench(_) | Chore::Attack(_) | Chore::Reproduce(_) | Chore::Ci(_) => {
                 panic!("`{line}` is not train or test")
             }
         }
@@ -124,7 +140,15 @@ mod tests {
         ] {
             assert_eq!(passed_through(&format!("xtask train {args}")), args);
             assert_eq!(passed_through(&format!("xtask test {args}")), args);
+            assert_eq!(passed_through(&format!("xtask --features gpu test {args}")), args);
         }
+    }
+
+    #[test]
+    fn features_stand_before_the_chore() {
+        assert!(parse("xtask --features gpu,remote train --preset tiny").is_ok());
+        assert!(parse("xtask --features cuda train").is_err());
+        assert_eq!(passed_through("xtask train --features gpu"), "--features gpu");
     }
 
     #[test]
@@ -133,6 +157,12 @@ mod tests {
         assert!(parse("xtask bench engine --steps many").is_err());
         assert!(parse("xtask bench --quick --peer python3").is_ok());
         assert!(parse("xtask bench --preset austen").is_err());
+    }
+
+    #[test]
+    fn attack_knows_its_formats() {
+        assert!(parse("xtask attack --only parquet --only json-lines --mutants 9").is_ok());
+        assert!(parse("xtask attack --only word").is_err());
     }
 
     #[test]

@@ -13,7 +13,8 @@ use clap::Args;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::cargo::{self, cargo};
+use crate::cargo;
+use crate::features::Features;
 
 #[derive(Args)]
 pub(crate) struct Reproduce {
@@ -156,12 +157,12 @@ struct Habits {
     habit: String,
 }
 
-pub(crate) fn run(args: &Reproduce) -> Result<()> {
+pub(crate) fn run(args: &Reproduce, features: &Features) -> Result<()> {
     for file in ["train.txt", "valid.txt"] {
         let path = args.data.join(file);
         ensure!(path.is_file(), "{} is missing: expected WikiText-2's text", path.display());
     }
-    cargo::run(&mut cargo(["build", "--release", "--package", "minigpt-cli", "--bin", "minigpt"]))?;
+    cargo::run(&mut cargo::build(features))?;
     fs_err::create_dir_all(&args.out)?;
     let out = fs_err::canonicalize(&args.out)?;
     let run = out.join("run");

@@ -98,18 +98,20 @@ pub(crate) enum Command {
   minigpt train --devices gpu,remote:den:7000    and on other machines, see `minigpt worker`
   minigpt train --resume runs/notes              go on where it stopped
 
-Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM."
+Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM,
+129 by the end of the terminal."
 )]
 pub(crate) struct TrainArgs {
     /// Where every setting starts from: austen, tiny, shakespeare-char, tinystories, wikitext2,
     /// wikitext2-hour or wikitext103
     #[arg(long, default_value = "austen")]
     pub(crate) preset: String,
-    /// `embedded`, a file (text, .jsonl, .parquet; also .gz, .xz, .zst), a folder or a quoted pattern
-    /// of them, - for standard input, or hf:OWNER/DATASET from the Hugging Face hub, with /CONFIG and
-    /// @REVISION after it where needed; a folder with train.* and valid.* brings its split
+    /// `embedded`, a file (text, .jsonl, .json, .csv, .tsv, .parquet; also .gz, .xz, .zst), a folder or
+    /// a quoted pattern of them, - for standard input, or hf:OWNER/DATASET from the Hugging Face hub,
+    /// with /CONFIG and @REVISION after it where needed; a folder with train.* and valid.* brings its
+    /// split
     /// [default: the preset's]
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) data: Option<Source>,
     #[command(flatten)]
     pub(crate) text: TextArgs,
@@ -197,7 +199,7 @@ pub(crate) struct SessionArgs {
     /// Say what the run would be and cost, or what is left of one with --resume, and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Show the run on the whole screen, with curves; q stops it, with a checkpoint
+    /// Show the run on the whole screen, with curves; Ctrl-C stops it with a checkpoint, and so do q and then s
     #[arg(long, conflicts_with_all = ["json", "dry_run"])]
     pub(crate) tui: bool,
     /// Print each event of the run as a line of JSON on standard output, its summary last; progress
@@ -210,15 +212,16 @@ pub(crate) struct SessionArgs {
 #[derive(Args, Debug)]
 pub(crate) struct TextArgs {
     /// Held-out text for validation, given as the text is [default: its own, or its last tenth]
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) valid: Option<Source>,
-    /// The field of .jsonl records or column of .parquet files that holds the text [default: text]
+    /// The field of .jsonl and .json records or column of .csv, .tsv and .parquet files that holds the
+    /// text [default: text]
     #[arg(long, value_name = "FIELD")]
     pub(crate) text_field: Option<String>,
     /// Read bytes that are no UTF-8 as U+FFFD instead of refusing the file
     #[arg(long)]
     pub(crate) lossy: bool,
-    /// The records of .jsonl and .parquet files are lines of one text, as WikiText's are, instead of
+    /// Records, of .jsonl or .parquet files say, are lines of one text, as WikiText's are, instead of
     /// documents
     #[arg(long)]
     pub(crate) lines: bool,
@@ -288,8 +291,14 @@ pub(crate) struct PlotArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   minigpt devices
-  minigpt devices --json")]
+  minigpt devices --json
+  minigpt devices --check gpu          twice, since a second start uses the kernels that the first one chose
+  MINIGPT_PLAIN_GPU=1 minigpt devices --check gpu     without fusion and kept autotune results")]
 pub(crate) struct DevicesArgs {
+    /// Compare what a device computes with the processor: logits, cached and not, and training steps; exit code
+    /// 1 where they differ by more than rounding
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) check: Option<DeviceChoice>,
     /// Print a JSON array
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,7 +1,13 @@
 //! Which device computes: the one place where `--device` and `--devices` get their meaning.
 
+#[cfg(any(feature = "remote", test))]
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "tested without the feature"))]
+mod gate;
 #[cfg_attr(not(feature = "gpu"), path = "device/no_gpu.rs")]
 mod gpu;
+#[cfg(any(feature = "remote", test))]
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "tested without the feature"))]
+mod probe;
 #[cfg_attr(not(feature = "remote"), path = "device/no_remote.rs")]
 mod remote;
 #[cfg(test)]
@@ -18,6 +24,17 @@ use serde::Serialize;
 /// Why there is no adapter, where there is none.
 pub(crate) use gpu::WHY_NONE;
 pub(crate) use remote::serve;
+
+/// The name of the threads on which a worker serves its connections.
+pub(crate) const WORKER_THREAD: &str = "minigpt-worker";
+
+/// Turns fusion and the autotune cache of GPUs off, to find out whether they are wrong on a device.
+const PLAIN_GPU: &str = "MINIGPT_PLAIN_GPU";
+
+/// Whether GPUs shall compute without fusion and kept autotune results.
+pub(crate) fn is_plain_gpu() -> bool {
+    std::env::var_os(PLAIN_GPU).is_some_and(|value| !value.is_empty() && value != "0")
+}
 
 /// What `--device` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,10 @@
 //! The `minigpt` command: train a small GPT, look at it, and let it write.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this program owns the terminal; the libraries do not print"
-)]
 
 mod args;
 mod colour;
 mod commands;
 mod device;
+mod escapes;
 mod evaluation;
 mod format;
 mod lines;
@@ -17,10 +13,12 @@ mod model;
 mod output;
 mod precision;
 mod progress;
+mod prompts;
 mod quantity;
 mod settings;
 mod signals;
 mod table;
+mod terminal;
 mod tokens;
 
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -29,11 +27,13 @@ use std::thread;
 
 use anyhow::Result;
 use clap::Parser;
+use minigpt_files::is_caught;
 use minigpt_train::{Application, DEVICE_THREAD};
 
 use crate::args::{Cli, Command};
 use crate::commands::generate;
-use crate::output::say;
+use crate::device::WORKER_THREAD;
+use crate::output::{NoReader, say, say_error};
 
 /// Memory freed by one step is used again by the next instead of going back to the system.
 #[global_allocator]
@@ -41,13 +41,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     keep_loaded_state_on_the_host();
+    configure_plain_gpu();
     let command = Cli::parse().command;
     report_panics_as_errors();
     match catch_unwind(AssertUnwindSafe(|| run(command))) {
         Ok(Ok(code)) => code,
-        Ok(Err(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Ok(Err(error)) if error.is::<NoReader>() => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            say(format_args!("error: {error:#}"));
+            say_error(&error);
             ExitCode::FAILURE
         }
         Err(_) => {
@@ -81,9 +82,12 @@ fn run(command: Command) -> Result<ExitCode> {
     }
 }
 
-/// The names of the threads on which burn drives GPUs begin so. It passes their panics on to whoever waits,
-/// and tries some things that fail: whether a kernel is worth tuning, by buffers that may be too large.
-const GPU_THREADS: &str = "DSD-";
+/// How the names of libraries' threads begin whose panics whoever waits for them is told of: those on which
+/// burn drives GPUs, where it tries some things that fail (whether a kernel is worth tuning, by buffers that
+/// may be too large), those on which tantivy reads an index that may be damaged, and those of a worker's
+/// connections, which anybody may break.
+const REPORTING_THREADS: [&str; 5] =
+    ["DSD-", "thrd-tantivy", "segment_updater", "merge_thread", WORKER_THREAD];
 
 /// burn panics where a device is lost or its memory is full: what computes reports that as an error, and
 /// the panic itself is printed only where somebody looks for it.
@@ -91,14 +95,33 @@ fn report_panics_as_errors() {
     let print = panic::take_hook();
     let main = thread::current().id();
     panic::set_hook(Box::new(move |info| {
+        if is_caught() {
+            return;
+        }
         let thread = thread::current();
         let name = thread.name().unwrap_or_default();
-        let is_devices = name == DEVICE_THREAD || name.starts_with(GPU_THREADS);
-        let is_reported = thread.id() == main || is_devices;
+        let is_library = REPORTING_THREADS.iter().any(|start| name.starts_with(start));
+        let is_reported = thread.id() == main || name == DEVICE_THREAD || is_library;
         if !is_reported || std::env::var_os("RUST_BACKTRACE").is_some() {
             print(info);
         }
     }));
+}
+
+/// Where `MINIGPT_PLAIN_GPU` asks for it, burn fuses no operations and cubecl takes no autotune results of earlier
+/// processes and tries few kernels; to choose none at all is not offered.
+fn configure_plain_gpu() {
+    if !device::is_plain_gpu() {
+        return;
+    }
+    for (name, value) in [
+        ("BURN_FUSION_MAX_EXPLORATIONS", "0"),
+        ("CUBECL_AUTOTUNE_CACHE", "off"),
+        ("CUBECL_AUTOTUNE_LEVEL", "minimal"),
+    ] {
+        // SAFETY: no other thread runs yet that could read the environment.
+        unsafe { std::env::set_var(name, value) };
+    }
 }
 
 /// burn places an optimiser's state, when it is loaded, on its default device before it goes to the
@@ -109,11 +132,4 @@ fn keep_loaded_state_on_the_host() {
         // SAFETY: no other thread runs yet that could read the environment.
         unsafe { std::env::set_var("BURN_DEVICE", "flex") };
     }
-}
-
-/// True where the reader of our output went away, as `head` does: no error of ours.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

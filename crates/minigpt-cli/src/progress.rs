@@ -1,6 +1,5 @@
 //! Progress in a terminal as bars, elsewhere as plain lines; always on standard error.
 
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -8,7 +7,7 @@ use minigpt_train::{Length, Row, Split, TrainEvent};
 
 use crate::commands::train::of_words;
 use crate::format::{bytes, duration, grouped};
-use crate::output::say;
+use crate::output::{say, stderr_is_terminal};
 
 /// Time between two plain lines.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
@@ -91,7 +90,7 @@ impl CountProgress {
         if self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_INTERVAL {
             self.last_line = Instant::now();
             let (done, total) = (grouped(done as u64), grouped(self.total as u64));
-            eprintln!("{}: {done} of {total} {}", self.what, self.unit);
+            say(format_args!("{}: {done} of {total} {}", self.what, self.unit));
         }
     }
 }
@@ -118,7 +117,7 @@ enum Display {
 
 impl TrainProgress {
     pub(crate) fn new(length: Length) -> Self {
-        let display = if std::io::stderr().is_terminal() {
+        let display = if stderr_is_terminal() {
             let template = "{prefix} {wide_bar} {pos}/{len} [{elapsed}<{eta}] {msg}";
             let style = ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -204,10 +203,19 @@ impl TrainProgress {
     }
 
     /// A line of its own.
-    pub(crate) fn line(&self, text: &str) {
-        match &self.display {
-            Display::Bar(bar) => bar.suspend(|| say(text)),
-            Display::Plain { .. } => say(text),
+    fn line(&self, text: &str) {
+        (self.lines())(text);
+    }
+
+    /// What says lines of their own, on any thread.
+    pub(crate) fn lines(&self) -> impl Fn(&str) + Send + use<> {
+        let bar = match &self.display {
+            Display::Bar(bar) => Some(bar.clone()),
+            Display::Plain { .. } => None,
+        };
+        move |text| match &bar {
+            Some(bar) => bar.suspend(|| say(text)),
+            None => say(text),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
 use minigpt_data::{Preparing, Progress, Source, TokenStore};
@@ -26,45 +27,50 @@ pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<Token
         let what = format!("downloading {}", download.file);
         progress.show(&what, download.done_bytes, Some(download.total_bytes));
     })?;
-    let mut is_fresh = false;
     let store = TokenStore::prepare(&root, &documents, &config.tokenizer, &mut |at| match at {
         Preparing::Reading { bytes } => progress.show("reading", bytes, None),
-        Preparing::Training { bytes } => {
-            let size = format::bytes(bytes);
+        Preparing::Training(Progress { done_bytes: 0, total_bytes }) => {
+            let size = format::bytes(total_bytes);
             progress.line(&format!("training tokenizer {} on {size}", config.tokenizer));
         }
+        Preparing::Training(Progress { done_bytes, total_bytes }) => {
+            progress.show("training tokenizer", done_bytes, Some(total_bytes));
+        }
         Preparing::Tokenizing(Progress { done_bytes, total_bytes }) => {
-            is_fresh = true;
             progress.show("tokenizing", done_bytes, Some(total_bytes));
         }
     })?;
     drop(progress);
-    let origin = if is_fresh { "tokenized now".to_owned() } else { cached(&store) };
     let documents = |split: usize| grouped(store.manifest().splits[split].documents);
     say(format_args!(
-        "data: {}: {} documents to learn, {} held out; tokenizer {} ({} ids); {origin}, in {}",
+        "data: {}: {} documents to learn, {} held out; tokenizer {} ({} ids); {}, in {}",
         config.source,
         documents(0),
         documents(1),
         config.tokenizer,
         grouped(store.tokenizer().vocab_size() as u64),
+        origin(&store),
         store.folder().display(),
     ));
+    let missing: u64 = store.manifest().splits.iter().map(|split| split.missing).sum();
+    if missing > 0 {
+        say(format_args!("left out: {} records without a text", grouped(missing)));
+    }
     Ok(store)
 }
 
-/// How old tokens are that were there already.
-fn cached(store: &TokenStore) -> String {
-    let made = fs_err::metadata(store.folder().join("manifest.json"))
-        .and_then(|metadata| metadata.modified());
-    match made.map(|made| made.elapsed().unwrap_or_default()) {
-        Ok(age) => format!("tokens from the cache, {} old", format::duration(age.as_secs_f64())),
-        Err(_) => "tokens from the cache".to_owned(),
+/// Whether tokens were made now or come from the cache, and of when.
+fn origin(store: &TokenStore) -> String {
+    let age = |found: SystemTime| found.elapsed().unwrap_or_default().as_secs_f64();
+    match store.found().map(age) {
+        Some(age) => format!("tokens from the cache, {} old", format::duration(age)),
+        None => "tokenized now".to_owned(),
     }
 }
 
 pub(crate) fn cache_folder(given: Option<&Path>) -> Result<PathBuf> {
-    match given {
+    // An empty variable is one that was not set.
+    match given.filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) => Ok(folder.to_owned()),
         None => dirs::cache_dir()
             .map(|folder| folder.join("minigpt"))

@@ -36,8 +36,13 @@ impl Characters {
     /// A `tokenizer.json` that Hugging Face's library loads to the same ids. A character that is
     /// not in the vocabulary is an error there too, since "<unk>" has no id.
     pub(crate) fn to_json(&self) -> Result<String, DataError> {
+        serde_json::to_string_pretty(&self.file())
+            .map_err(|error| DataError::Tokenizers(error.into()))
+    }
+
+    fn file(&self) -> TokenizerFile {
         let vocab: BTreeMap<char, u32> = self.by_id.iter().copied().zip(0..).collect();
-        let file = TokenizerFile {
+        TokenizerFile {
             version: "1.0",
             truncation: (),
             padding: (),
@@ -47,18 +52,16 @@ impl Characters {
             post_processor: (),
             decoder: json!({ "type": "Fuse" }),
             model: WordLevel { kind: "WordLevel", vocab, unk_token: "<unk>" },
-        };
-        serde_json::to_string_pretty(&file).map_err(|error| DataError::Tokenizers(error.into()))
+        }
     }
 
-    /// Reads what [`Characters::to_json`] writes; the error is the reason alone. `None` if it is
-    /// another kind of tokenizer.
-    pub(crate) fn from_json(json: &[u8]) -> Option<Result<Self, String>> {
-        let file: Value = serde_json::from_slice(json).ok()?;
-        (file["model"]["type"] == "WordLevel").then(|| Self::from_value(&file))
+    /// Reads what [`Characters::to_json`] writes, and nothing else; the error is the reason alone. `None`
+    /// if it is another kind of tokenizer.
+    pub(crate) fn from_value(file: &Value) -> Option<Result<Self, String>> {
+        (file["model"]["type"] == "WordLevel").then(|| Self::of_word_level(file))
     }
 
-    fn from_value(file: &Value) -> Result<Self, String> {
+    fn of_word_level(file: &Value) -> Result<Self, String> {
         if file["pre_tokenizer"] != pre_tokenizer() || !file["normalizer"].is_null() {
             return Err("it is of words, not of characters".to_owned());
         }
@@ -78,8 +81,27 @@ impl Characters {
             return Err(format!("its one special token is not {END_OF_TEXT} after the characters"));
         }
         let by_id: Vec<char> = characters.into_values().collect();
-        Ok(Self { id_of: by_id.iter().copied().zip(0..).collect(), by_id })
+        let characters = Self { id_of: by_id.iter().copied().zip(0..).collect(), by_id };
+        let written = serde_json::to_value(characters.file()).map_err(|error| error.to_string())?;
+        same_fields(file, &written, "")?;
+        Ok(characters)
     }
+}
+
+/// Whether a file has all fields as they are written, and no other; names the first that differs.
+fn same_fields(found: &Value, written: &Value, path: &str) -> Result<(), String> {
+    let (Value::Object(found), Value::Object(written)) = (found, written) else {
+        let what = || format!("{path} is not what a tokenizer of characters has");
+        return if found == written { Ok(()) } else { Err(what()) };
+    };
+    for name in found.keys().chain(written.keys()) {
+        let value = |fields: &serde_json::Map<String, Value>| fields.get(name).cloned();
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        let (found, written) = (value(found), value(written));
+        // What is not there is null.
+        same_fields(&found.unwrap_or_default(), &written.unwrap_or_default(), &path)?;
+    }
+    Ok(())
 }
 
 fn pre_tokenizer() -> Value {

@@ -4,10 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use hf_hub::{Repo, RepoType};
-
 use crate::folder::{Split, check_complete};
-use crate::hub::Snapshot;
+use crate::hub::{Repo, Snapshot, is_repository, is_revision};
 use crate::input::{is_data_name, stem};
 use crate::{DataError, Documents, Download, ReadOptions};
 
@@ -33,14 +31,15 @@ impl FromStr for HubDataset {
         };
         let mut parts = path.split('/').map(str::to_owned);
         let (owner, name, config) = (parts.next(), parts.next(), parts.next());
-        let all = [&owner, &name, &config, &revision];
-        let is_empty = |part: &&Option<String>| part.as_ref().is_some_and(String::is_empty);
-        match (owner.as_ref(), name.as_ref(), parts.next()) {
-            (Some(owner), Some(name), None) if !all.iter().any(is_empty) => {
-                Ok(Self { repo: format!("{owner}/{name}"), config, revision })
-            }
-            _ => Err(DataError::UnknownDataset { given: text.to_owned() }),
-        }
+        let unknown = || DataError::UnknownDataset { given: text.to_owned() };
+        let (Some(owner), Some(name), None) = (owner, name, parts.next()) else {
+            return Err(unknown());
+        };
+        let repo = format!("{owner}/{name}");
+        let is_sound = is_repository(&repo)
+            && config.as_deref() != Some("")
+            && revision.as_deref().is_none_or(is_revision);
+        is_sound.then_some(Self { repo, config, revision }).ok_or_else(unknown)
     }
 }
 
@@ -59,9 +58,7 @@ impl HubDataset {
         options: &ReadOptions,
         progress: &mut dyn FnMut(Download),
     ) -> Result<Documents, DataError> {
-        let revision = self.revision.clone().unwrap_or_else(|| "main".to_owned());
-        let repo = Repo::with_revision(self.repo.clone(), RepoType::Dataset, revision);
-        let snapshot = options.hub.snapshot(repo)?;
+        let snapshot = options.hub.snapshot(Repo::dataset(self)?)?;
         let splits = self.choose(&snapshot)?;
         let mut get = |file: &String| snapshot.get(file, progress);
         let mut paths: [Vec<PathBuf>; 3] = Default::default();
@@ -70,7 +67,7 @@ impl HubDataset {
         }
         let name = self.config.as_deref().or(self.repo.rsplit('/').next()).unwrap_or_default();
         let label = PathBuf::from(format!("hf:{self}"));
-        Documents::of_files(name.to_owned(), &label, paths, options)
+        Ok(Documents::of_files(name.to_owned(), &label, paths, options))
     }
 
     fn choose(&self, snapshot: &Snapshot<'_>) -> Result<[Vec<String>; 3], DataError> {

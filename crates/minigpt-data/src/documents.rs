@@ -4,12 +4,22 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use sha2::{Digest, Sha256};
+use minigpt_files::Limit;
+use tempfile::NamedTempFile;
 
+use crate::files::DataFile;
+use crate::fingerprint::fingerprint;
 use crate::folder::{Split, data_files, find_split, glob_files};
 use crate::holdout::{Visit, after, before, tenth_from_the_end};
 use crate::input::{Input, Part, Sink, stem};
 use crate::{Corpus, DataError, Hub, Portion, ReadOptions};
+
+/// Text that is held in memory at most; a token store has no such bound.
+const IN_MEMORY: Limit =
+    Limit::new(1 << 30, "text that is held in memory as a whole: give a part of it");
+
+/// What standard input is called.
+pub(crate) const STANDARD_INPUT: &str = "standard input";
 
 /// The files of a [`Source`](crate::Source) and its splits, found but not read yet.
 ///
@@ -19,6 +29,8 @@ pub struct Documents {
     name: String,
     /// What errors about the whole call it.
     path: PathBuf,
+    /// What errors about the held-out part call it, where that is another source.
+    valid_path: Option<PathBuf>,
     train: Vec<Input>,
     /// Where there is none, the end of `train` is held out.
     valid: Vec<Input>,
@@ -26,39 +38,53 @@ pub struct Documents {
     options: ReadOptions,
     /// Where the held-out part of `train` starts, in bytes; computed when it is needed.
     cut: OnceLock<u64>,
-    fingerprint: String,
-    /// A copy of standard input, removed with the last clone.
-    _copy: Option<Arc<tempfile::NamedTempFile>>,
+    /// Computed when it is needed.
+    fingerprint: OnceLock<String>,
+    /// Copies of streams, removed with the last clone.
+    copies: Vec<Arc<NamedTempFile>>,
 }
 
 impl Documents {
+    fn new(name: String, path: &Path, splits: [Vec<Input>; 3], options: &ReadOptions) -> Self {
+        let [train, valid, test] = splits;
+        Self {
+            name,
+            path: path.to_owned(),
+            valid_path: None,
+            train,
+            valid,
+            test,
+            options: options.clone(),
+            cut: OnceLock::new(),
+            fingerprint: OnceLock::new(),
+            copies: Vec::new(),
+        }
+    }
+
     pub(crate) fn embedded(options: &ReadOptions) -> Self {
         let train = include_bytes!("../assets/austen-train.txt.xz");
         let valid = include_bytes!("../assets/austen-valid.txt.xz");
         let input = |name, bytes| vec![Input::Embedded { name, bytes }];
-        Self {
-            name: "austen".to_owned(),
-            path: PathBuf::from("embedded"),
-            train: input("austen-train.txt.xz", train),
-            valid: input("austen-valid.txt.xz", valid),
-            test: Vec::new(),
-            options: options.clone(),
-            cut: OnceLock::new(),
-            fingerprint: hex(Sha256::new().chain_update(train).chain_update(valid)),
-            _copy: None,
-        }
+        let train = input("austen-train.txt.xz", train);
+        let valid = input("austen-valid.txt.xz", valid);
+        let splits = [train, valid, Vec::new()];
+        Self::new("austen".to_owned(), Path::new("embedded"), splits, options)
     }
 
     pub(crate) fn in_path(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
+        if is_pipe(path) {
+            return Self::in_stream(fs_err::File::open(path)?, path, options);
+        }
         let name = name_of(path)?;
         if !path.is_dir() {
-            return Self::of_files(name, path, [vec![path.to_owned()], vec![], vec![]], options);
+            let splits = [vec![path.to_owned()], vec![], vec![]];
+            return Ok(Self::of_files(name, path, splits, options));
         }
         let splits = match find_split(path, Split::Train)? {
             train if train.is_empty() => [data_files(path)?, vec![], vec![]],
             train => [train, find_split(path, Split::Valid)?, find_split(path, Split::Test)?],
         };
-        Self::of_files(name, path, splits, options)
+        Ok(Self::of_files(name, path, splits, options))
     }
 
     pub(crate) fn in_pattern(pattern: &str, options: &ReadOptions) -> Result<Self, DataError> {
@@ -66,33 +92,32 @@ impl Documents {
         let folder = files[0].parent().unwrap_or(Path::new("."));
         let folder = if folder == Path::new("") { Path::new(".") } else { folder };
         let name = name_of(folder)?;
-        Self::of_files(name, Path::new(pattern), [files, vec![], vec![]], options)
+        Ok(Self::of_files(name, Path::new(pattern), [files, vec![], vec![]], options))
     }
 
-    /// Copies a stream to a temporary file, since splitting a text takes more than one look.
+    /// Copies a stream to a temporary file, since splitting a text takes more than one look. The end of
+    /// `name` tells its format, as with a file.
     pub(crate) fn in_stream(
         mut stream: impl Read,
-        name: &str,
+        name: &Path,
         options: &ReadOptions,
     ) -> Result<Self, DataError> {
-        let mut copy = tempfile::NamedTempFile::new()?;
-        let mut hash = Sha256::new();
-        let mut block = vec![0; 1 << 16];
-        loop {
-            match stream.read(&mut block)? {
-                0 => break,
-                length => {
-                    hash.update(&block[..length]);
-                    copy.write_all(&block[..length])?;
-                }
-            }
-        }
+        let mut copy = NamedTempFile::new()?;
+        std::io::copy(&mut stream, &mut copy)?;
         copy.flush()?;
-        let splits = [vec![copy.path().to_owned()], vec![], vec![]];
-        let documents = Self::of_files(name.to_owned(), Path::new(name), splits, options)?;
-        // The copy has another name and date each time.
-        hash.update(options_key(options));
-        Ok(Self { fingerprint: hex(hash), _copy: Some(Arc::new(copy)), ..documents })
+        let file = DataFile { path: copy.path().to_owned(), name: name.to_owned() };
+        let splits = [vec![Input::File(file)], Vec::new(), Vec::new()];
+        let short = stem(&name.file_name().unwrap_or_default().to_string_lossy()).to_owned();
+        let mut documents = Self::new(short, name, splits, options);
+        documents.copies.push(Arc::new(copy));
+        Ok(documents)
+    }
+
+    /// Copies standard input.
+    pub(crate) fn in_standard_input(options: &ReadOptions) -> Result<Self, DataError> {
+        let stream = std::io::stdin().lock();
+        let documents = Self::in_stream(stream, Path::new(STANDARD_INPUT), options)?;
+        Ok(Self { name: "stdin".to_owned(), ..documents })
     }
 
     /// Takes the files of the train, validation and test splits; where there are none for
@@ -102,48 +127,22 @@ impl Documents {
         path: &Path,
         splits: [Vec<PathBuf>; 3],
         options: &ReadOptions,
-    ) -> Result<Self, DataError> {
-        let mut hash = Sha256::new().chain_update(options_key(options));
-        for (split, files) in splits.iter().enumerate() {
-            for file in files {
-                hash.update(file_key(split, file)?);
-            }
-        }
-        let inputs = |files: Vec<PathBuf>| files.into_iter().map(Input::File).collect();
-        let [train, valid, test] = splits.map(inputs);
-        Ok(Self {
-            name,
-            path: path.to_owned(),
-            train,
-            valid,
-            test,
-            options: options.clone(),
-            cut: OnceLock::new(),
-            fingerprint: hex(hash),
-            _copy: None,
-        })
+    ) -> Self {
+        let input = |path: PathBuf| Input::File(path.into());
+        let splits = splits.map(|files| files.into_iter().map(input).collect());
+        Self::new(name, path, splits, options)
     }
 
     /// Holds out all documents of `valid` and trains on all of these.
     #[must_use]
     pub fn held_out_by(self, valid: Self) -> Self {
-        let all = |documents: Self| {
-            let mut inputs = documents.train;
-            inputs.extend(documents.valid);
-            inputs.extend(documents.test);
-            inputs
-        };
-        let keys = [&self.fingerprint, "\0held out by\0", &valid.fingerprint].concat();
+        let all =
+            |documents: &Self| [&documents.train[..], &documents.valid, &documents.test].concat();
+        let splits = [all(&self), all(&valid), Vec::new()];
         Self {
-            name: self.name.clone(),
-            path: self.path.clone(),
-            options: self.options.clone(),
-            cut: OnceLock::new(),
-            fingerprint: hex(Sha256::new().chain_update(keys)),
-            _copy: self._copy.clone().or_else(|| valid._copy.clone()),
-            train: all(self),
-            valid: all(valid),
-            test: Vec::new(),
+            valid_path: Some(valid.path),
+            copies: [self.copies, valid.copies].concat(),
+            ..Self::new(self.name, &self.path, splits, &self.options)
         }
     }
 
@@ -153,11 +152,19 @@ impl Documents {
         &self.name
     }
 
-    /// SHA-256 in hexadecimal of what the files are: where they lie, their sizes and dates, and how
-    /// they are read. Costs no look into the files; of standard input it is the contents.
-    #[must_use]
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
+    /// SHA-256 in hexadecimal of what the files hold and of how they are read: of their contents, and
+    /// where they are large of samples and of when the file system has seen them change.
+    ///
+    /// # Errors
+    /// [`DataError::Io`].
+    pub fn fingerprint(&self) -> Result<&str, DataError> {
+        if let Some(known) = self.fingerprint.get() {
+            return Ok(known);
+        }
+        let options = &self.options;
+        let options = format!("{:?} {} {}\n", options.text_field, options.lossy, options.lines);
+        let found = fingerprint([&self.train, &self.valid, &self.test], &options)?;
+        Ok(self.fingerprint.get_or_init(|| found))
     }
 
     /// Reads all documents into memory.
@@ -165,7 +172,8 @@ impl Documents {
     /// # Errors
     /// One for each way in which a text can disappoint: [`DataError::Empty`],
     /// [`DataError::NotText`], [`DataError::BadPacking`], [`DataError::BadLine`],
-    /// [`DataError::BadParquet`], [`DataError::TooSmall`], [`DataError::Io`].
+    /// [`DataError::BadParquet`], [`DataError::BadExample`] for a row of a table, [`DataError::TooSmall`],
+    /// [`DataError::Io`].
     pub fn read(&self) -> Result<Corpus, DataError> {
         Ok(Corpus {
             name: self.name.clone(),
@@ -205,11 +213,18 @@ impl Documents {
     }
 
     fn collect(&self, visit: &mut Visit<'_>) -> Result<Vec<String>, DataError> {
-        let (mut documents, mut document) = (Vec::new(), String::new());
+        let (mut documents, mut document, mut bytes) = (Vec::new(), String::new(), 0);
         visit(&mut |part| {
             match part {
-                Part::Text(text) => document.push_str(text),
+                Part::Text(text) => {
+                    bytes += text.len() as u64;
+                    if bytes > IN_MEMORY.bytes() {
+                        return Err(DataError::Io(IN_MEMORY.exceeded(self.path.display())));
+                    }
+                    document.push_str(text);
+                }
                 Part::End => documents.push(std::mem::take(&mut document)),
+                Part::Missing => {}
             }
             Ok(())
         })?;
@@ -235,7 +250,7 @@ impl Documents {
     pub(crate) fn visit(&self, split: Split, sink: &mut Sink<'_>) -> Result<(), DataError> {
         let mut found = false;
         let mut sink = |part: Part<'_>| {
-            found = true;
+            found |= part != Part::Missing;
             sink(part)
         };
         match split {
@@ -245,14 +260,19 @@ impl Documents {
             Split::Train => self.visit_inputs(&self.train, &mut before(self.cut()?, &mut sink))?,
             Split::Valid => self.visit_inputs(&self.train, &mut after(self.cut()?, &mut sink))?,
         }
-        if found { Ok(()) } else { Err(DataError::Empty { path: self.path_of(split) }) }
+        if found { Ok(()) } else { Err(DataError::Empty { path: self.place_of(split) }) }
     }
 
-    /// What an error about a split calls it: the file that is held out, where it is one.
-    fn path_of(&self, split: Split) -> PathBuf {
-        match (split, &self.valid[..]) {
-            (Split::Valid, [Input::File(file)]) => file.clone(),
-            _ => self.path.clone(),
+    /// What errors about a split call it.
+    fn place_of(&self, split: Split) -> PathBuf {
+        let (inputs, whole) = match split {
+            Split::Train => (&self.train, None),
+            Split::Valid => (&self.valid, self.valid_path.as_ref()),
+            Split::Test => (&self.test, None),
+        };
+        match &inputs[..] {
+            [file] => file.name().to_owned(),
+            _ => whole.unwrap_or(&self.path).clone(),
         }
     }
 
@@ -284,19 +304,15 @@ fn name_of(path: &Path) -> Result<String, DataError> {
     Ok(if resolved.is_dir() { last.as_ref() } else { stem(&last) }.to_owned())
 }
 
-fn options_key(options: &ReadOptions) -> String {
-    format!("{:?} {} {}\n", options.text_field, options.lossy, options.lines)
+/// Whether it is a named pipe, or one of the shell's as in `<(command)`.
+#[cfg(unix)]
+fn is_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    fs_err::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
 }
 
-fn file_key(split: usize, file: &Path) -> Result<String, DataError> {
-    let metadata = fs_err::metadata(file)?;
-    let modified = metadata.modified()?.duration_since(std::time::UNIX_EPOCH);
-    let modified = modified.unwrap_or_default().as_nanos();
-    let path = fs_err::canonicalize(file)?;
-    Ok(format!("{split} {path:?} {} {modified}\n", metadata.len()))
-}
-
-/// The hash so far in hexadecimal.
-pub(crate) fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+/// Other systems have none among their files.
+#[cfg(not(unix))]
+fn is_pipe(_: &Path) -> bool {
+    false
 }

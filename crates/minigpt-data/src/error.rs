@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::quote::shortened;
+
 /// Everything that can go wrong between a path and a window of tokens.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -19,7 +21,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// The folder has no file that looks like text.
-    #[error("{path} holds no text files: expected .txt, .md, .jsonl or .parquet files, plain or packed as .gz, .xz or .zst", path = path.display())]
+    #[error("{path} holds no text files: expected .txt, .md, .jsonl or .parquet files, plain or packed as .gz, .xz or .zst; files of other kinds are given themselves", path = path.display())]
     NoTextFiles {
         /// The folder.
         path: PathBuf,
@@ -45,7 +47,7 @@ pub enum DataError {
         offset: usize,
     },
     /// The file's name says that it is packed, but it cannot be unpacked.
-    #[error("{path} cannot be unpacked: {reason}; expected a whole {extension} file, check it with `{tool} -t`", path = path.display())]
+    #[error("{path} cannot be unpacked: {reason}; expected a whole {extension} file, check it with `{tool} -t`", path = path.display(), reason = shortened(reason))]
     BadPacking {
         /// The file.
         path: PathBuf,
@@ -56,8 +58,8 @@ pub enum DataError {
         /// The program that packs such files.
         tool: &'static str,
     },
-    /// A line of a `.jsonl` file that holds no text.
-    #[error("{path}, line {line}: {reason}; expected a JSON object with the text in {field:?}: correct the line or name another field", path = path.display())]
+    /// A line of a `.jsonl` file, or an object of a list in a `.json` file, that holds no text.
+    #[error("{path}, line {line}: {reason}; expected a JSON object with the text in {field:?}: correct the line or name another field", path = path.display(), reason = shortened(reason), field = shortened(field))]
     BadLine {
         /// The file.
         path: PathBuf,
@@ -68,12 +70,12 @@ pub enum DataError {
         /// The field that should hold the text.
         field: String,
     },
-    /// A record that is no example of the task.
+    /// A row of a table that cannot be read, or a record that is no example of the task.
     #[error("{path}, line {line}: {reason}", path = path.display())]
     BadExample {
         /// The file.
         path: PathBuf,
-        /// The line in which the example begins, counted from 1.
+        /// The line in which it begins, counted from 1.
         line: u64,
         /// What is wrong with it, and what was expected.
         reason: String,
@@ -93,7 +95,7 @@ pub enum DataError {
         number: usize,
     },
     /// Labelled texts that are all the same.
-    #[error("{path}: all training texts have the label {label:?}: expected two labels at least; the last tenth is held out, so mix the lines", path = path.display())]
+    #[error("{path}: all training texts have the label {label:?}: expected two labels at least; the last tenth is held out, so mix the lines", path = path.display(), label = shortened(label))]
     OneLabel {
         /// The file.
         path: PathBuf,
@@ -101,7 +103,7 @@ pub enum DataError {
         label: String,
     },
     /// A `.parquet` file that is damaged or has no such column.
-    #[error("{path} cannot be read: {reason}; expected a whole .parquet file with a column of text", path = path.display())]
+    #[error("{path} cannot be read: {reason}; expected a whole .parquet file with a column of text", path = path.display(), reason = shortened(reason))]
     BadParquet {
         /// The file.
         path: PathBuf,
@@ -188,7 +190,7 @@ pub enum DataError {
         given: usize,
     },
     /// A tokenizer file that is damaged, or of a family this crate does not handle.
-    #[error("{path} is not a usable tokenizer: {reason}; expected a tokenizer.json like GPT-2's, a byte-level BPE", path = path.display())]
+    #[error("{path} is not a usable tokenizer: {reason}; expected a tokenizer.json like GPT-2's, a byte-level BPE", path = path.display(), reason = shortened(reason))]
     BadTokenizer {
         /// The file.
         path: PathBuf,
@@ -248,7 +250,7 @@ pub enum DataError {
         reason: String,
     },
     /// A token store that was changed by hand, or written by another version.
-    #[error("{path} is no usable token store: {reason}; remove the store's folder, and it is made again", path = path.display())]
+    #[error("{path} is no usable token store: {reason}; remove the store's folder, and it is made again", path = path.display(), reason = shortened(reason))]
     BadStore {
         /// The file or folder.
         path: PathBuf,

@@ -4,12 +4,16 @@ mod records;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 
 use self::records::{Record, bad_example, read};
+use crate::quote::shortened;
 use crate::{DataError, Template};
 
-/// What is given and what is to be answered, as the model reads it.
+/// What is given and what is to be answered, as the model reads it: byte for byte as the file has it, with
+/// the white space at its ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turn {
     /// What the model reads.
@@ -110,6 +114,7 @@ fn turns(messages: &[Record], template: &Template) -> Result<Vec<Turn>, String> 
             }
             _ => {
                 let number = index + 1;
+                let role = shortened(role);
                 return Err(format!("message {number} is the {role}'s: expected the {expected}'s"));
             }
         }
@@ -150,6 +155,26 @@ impl LabelledText {
             }
         }
     }
+}
+
+/// Pairs of labels that differ in the way they are written alone, and are perhaps meant to be one: `1` and
+/// `1.0`, `Spam` and `spam`. They are told apart all the same; a program can warn.
+#[must_use]
+pub fn similar_labels(labels: &[String]) -> Vec<[&str; 2]> {
+    let mut first = HashMap::new();
+    let mut pairs = Vec::new();
+    for label in labels {
+        let meaning = match label.parse::<f64>() {
+            // Negative zero is zero.
+            Ok(number) => (number + 0.0).to_string(),
+            Err(_) => label.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase(),
+        };
+        match first.entry(meaning) {
+            Entry::Vacant(place) => _ = place.insert(label.as_str()),
+            Entry::Occupied(other) => pairs.push([*other.get(), label.as_str()]),
+        }
+    }
+    pairs
 }
 
 /// Splits off the last tenth of the examples, at least one.

@@ -31,6 +31,7 @@ pub(crate) fn tenth_from_the_end(visit: &mut Visit<'_>) -> Result<(u64, u64), Da
                 }
             }
             Part::End => at_start = true,
+            Part::Missing => {}
         }
         Ok(())
     })?;
@@ -92,7 +93,8 @@ pub(crate) fn before<'s>(
             sink(Part::Text(&text[..length]))
         }
         Part::End if std::mem::take(&mut inside) => sink(Part::End),
-        Part::End => Ok(()),
+        Part::Missing if position < end => sink(part),
+        Part::End | Part::Missing => Ok(()),
     }
 }
 
@@ -113,6 +115,7 @@ pub(crate) fn after<'s>(
             sink(Part::Text(&text[skipped..]))
         }
         Part::End if std::mem::take(&mut inside) => sink(Part::End),
-        Part::End => Ok(()),
+        Part::Missing if position >= start => sink(part),
+        Part::End | Part::Missing => Ok(()),
     }
 }

@@ -1,15 +1,21 @@
 //! Files from the Hugging Face hub, through the cache that its other programs use too.
+//!
+//! What a server answers is checked before it becomes the name of a file: commits and checksums are
+//! hexadecimal digits, names of files lead nowhere else.
+
+mod client;
+mod repo;
 
 use std::fmt;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hf_hub::api::sync::{Api, ApiBuilder, ApiError};
-use hf_hub::{Cache, Repo};
-use sha2::Digest;
+use minigpt_files::{Limit, is_file_name};
 
+use self::client::{Client, Failure, Part};
+pub(crate) use self::repo::{Repo, is_repository, is_revision};
 use crate::DataError;
+use crate::quote::shortened;
 
 /// Where the hub is, and how to speak to it.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,7 +25,8 @@ pub struct Hub {
     /// The cache that all programs share: `HF_HUB_CACHE`, or `hub` in `HF_HOME`, or
     /// `~/.cache/huggingface/hub`. `None` where there is no home folder either.
     pub cache: Option<PathBuf>,
-    /// The token for private files: `HF_TOKEN`, or what `hf auth login` left in `HF_HOME`.
+    /// The token for private files: `HF_TOKEN`, or `HUGGING_FACE_HUB_TOKEN`, or what `hf auth login` left
+    /// in the file `HF_TOKEN_PATH`, or in `token` in `HF_HOME`.
     pub token: Option<String>,
     /// Take all from the cache, as `HF_HUB_OFFLINE=1` asks.
     pub offline: bool,
@@ -27,6 +34,8 @@ pub struct Hub {
     pub retries: u32,
     /// How long to wait before the first retry; twice as long before each of the others.
     pub pause: Duration,
+    /// How long to wait for a connection, for an answer, and for more of one.
+    pub timeout: Duration,
 }
 
 /// How far the download of a file has come.
@@ -47,31 +56,44 @@ impl fmt::Debug for Hub {
     }
 }
 
+/// A token has forty characters.
+const TOKEN: Limit = Limit::new(1 << 16, "a token");
+
+/// A commit in the cache has forty characters.
+const REFERENCE: Limit = Limit::new(1 << 12, "a commit");
+
 impl Hub {
-    /// The hub as the environment has it, with four retries after 1, 2, 4 and 8 seconds.
+    /// The hub as the environment has it, with four retries after 1, 2, 4 and 8 seconds, and ten seconds
+    /// to answer unless `HF_HUB_DOWNLOAD_TIMEOUT` says otherwise.
     #[must_use]
     pub fn from_env() -> Self {
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let cache_home = variable("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .or_else(|| Some(std::env::home_dir()?.join(".cache")));
-        let home = variable("HF_HOME")
-            .map(PathBuf::from)
-            .or_else(|| Some(cache_home?.join("huggingface")));
-        let cache = variable("HF_HUB_CACHE")
-            .map(PathBuf::from)
-            .or_else(|| home.as_ref().map(|home| home.join("hub")));
-        let saved_token = || fs_err::read_to_string(home.as_ref()?.join("token")).ok();
-        let token = variable("HF_TOKEN").or_else(saved_token);
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(value: impl Fn(&str) -> Option<String>) -> Self {
+        let variable = |name| value(name).filter(|value| !value.trim().is_empty());
+        let path = |name| variable(name).map(PathBuf::from);
+        let cache_home =
+            path("XDG_CACHE_HOME").or_else(|| Some(std::env::home_dir()?.join(".cache")));
+        let home = path("HF_HOME").or_else(|| Some(cache_home?.join("huggingface")));
+        let cache = path("HF_HUB_CACHE").or_else(|| path("HUGGINGFACE_HUB_CACHE"));
+        let cache = cache.or_else(|| home.as_ref().map(|home| home.join("hub")));
+        let token_path =
+            path("HF_TOKEN_PATH").or_else(|| home.as_ref().map(|home| home.join("token")));
+        let saved_token = || minigpt_files::read_text(token_path.as_ref()?, TOKEN).ok();
+        let token = variable("HF_TOKEN").or_else(|| variable("HUGGING_FACE_HUB_TOKEN"));
+        let token = token.or_else(saved_token).map(|token| token.trim().to_owned());
         let endpoint = variable("HF_ENDPOINT").unwrap_or("https://huggingface.co".to_owned());
         let offline = variable("HF_HUB_OFFLINE").unwrap_or_default().to_lowercase();
+        let timeout = variable("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|seconds| seconds.parse().ok());
         Self {
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             cache,
-            token: token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()),
+            token: token.filter(|token| !token.is_empty()),
             offline: ["1", "on", "yes", "true"].contains(&offline.as_str()),
             retries: 4,
             pause: Duration::from_secs(1),
+            timeout: Duration::from_secs(timeout.filter(|seconds| *seconds > 0).unwrap_or(10)),
         }
     }
 
@@ -81,39 +103,26 @@ impl Hub {
         let address = format!("{}/api/{}", self.endpoint, repo.api_url());
         let name = repo.url();
         let fail = |reason: String| unreachable(&name, &address, reason);
-        let path = self
-            .cache
-            .clone()
-            .ok_or_else(|| fail("there is no cache folder; set HF_HOME".to_owned()))?;
-        let cache = Cache::new(path);
-        let cached = || cached_snapshot(&cache, &repo);
+        let cache = self.cache.as_ref();
+        let cache =
+            cache.ok_or_else(|| fail("there is no cache folder; set HF_HOME".to_owned()))?;
+        let folder = cache.join(repo.folder_name());
+        let cached = || cached_snapshot(&folder, repo.revision());
         let (commit, files) = if self.offline {
             let missing =
                 || fail("HF_HUB_OFFLINE is set and the cache does not have it".to_owned());
             cached().ok_or_else(missing)?
         } else {
-            let api = self.api(&cache).map_err(|error| fail(error.to_string()))?;
-            let info = self.retrying(|| api.repo(repo.clone()).info().map_err(Failure::from));
-            match info {
-                Ok(info) => {
-                    let files = info.siblings.into_iter().map(|sibling| sibling.rfilename);
-                    (info.sha, files.collect())
-                }
+            let client = Client::new(self);
+            match self.retrying(|| client.look(&address)) {
+                Ok(found) => found,
                 Err(failure) => match cached() {
                     Some(cached) if failure.is_passing => cached,
                     _ => return Err(fail(failure.reason)),
                 },
             }
         };
-        Ok(Snapshot { hub: self, cache, repo, commit, files })
-    }
-
-    fn api(&self, cache: &Cache) -> Result<Api, ApiError> {
-        ApiBuilder::from_cache(cache.clone())
-            .with_endpoint(self.endpoint.clone())
-            .with_token(self.token.clone())
-            .with_progress(false)
-            .build()
+        Ok(Snapshot { hub: self, folder, repo, commit, files })
     }
 
     fn retrying<T>(&self, mut attempt: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
@@ -132,8 +141,10 @@ impl Hub {
 /// The files of a repository at one commit.
 pub(crate) struct Snapshot<'h> {
     hub: &'h Hub,
-    cache: Cache,
+    /// The repository's, in the cache.
+    folder: PathBuf,
     repo: Repo,
+    /// Hexadecimal digits.
     commit: String,
     files: Vec<String>,
 }
@@ -151,7 +162,7 @@ impl Snapshot<'_> {
 
     /// Where the cache has the files, under their names.
     pub(crate) fn folder(&self) -> PathBuf {
-        self.cache.repo(self.repo.clone()).pointer_path(&self.commit)
+        self.folder.join("snapshots").join(&self.commit)
     }
 
     /// The path of a file in the cache, downloaded if it is not there yet. What a broken download
@@ -162,11 +173,9 @@ impl Snapshot<'_> {
         progress: &mut dyn FnMut(Download),
     ) -> Result<PathBuf, DataError> {
         let path = self.folder().join(file);
-        let pinned = pinned(&self.repo, &self.commit);
-        let address =
-            format!("{}/{}/resolve/{}/{file}", self.hub.endpoint, self.repo.url(), self.commit);
+        let address = format!("{}/resolve/{}/{}", self.address(), self.commit, repo::encoded(file));
         let fail = |reason: String| unreachable(file, &address, reason);
-        if !file.split('/').all(|part| !part.is_empty() && part != "." && part != "..") {
+        if !file.split('/').all(is_file_name) {
             return Err(fail("a name that leads out of the cache".to_owned()));
         }
         if !path.exists() {
@@ -175,66 +184,83 @@ impl Snapshot<'_> {
                     "HF_HUB_OFFLINE is set and the cache does not have it".to_owned(),
                 ));
             }
-            let api = self.hub.api(&self.cache).map_err(|error| fail(error.to_string()))?;
-            let download = || self.download(&api, &pinned, file, progress);
-            let mut download = download;
+            let client = Client::new(self.hub);
+            let mut download = || self.download(&client, &address, file, progress);
             self.hub.retrying(&mut download).map_err(|failure| fail(failure.reason))?;
         }
-        // With this, the revision is found by its name when there is no network.
-        self.cache.repo(self.repo.clone()).create_ref(&self.commit)?;
+        self.keep_reference()?;
         Ok(path)
+    }
+
+    /// With this, the revision is found by its name when there is no network.
+    fn keep_reference(&self) -> Result<(), DataError> {
+        let revision = self.repo.revision();
+        if revision == self.commit
+            || reference(&self.folder, revision).as_ref() == Some(&self.commit)
+        {
+            return Ok(());
+        }
+        let path = self.folder.join("refs").join(revision);
+        if let Some(folder) = path.parent() {
+            fs_err::create_dir_all(folder)?;
+        }
+        Ok(minigpt_files::write(&path, &self.commit)?)
     }
 
     fn download(
         &self,
-        api: &Api,
-        pinned: &Repo,
+        client: &Client<'_>,
+        address: &str,
         file: &str,
         progress: &mut dyn FnMut(Download),
     ) -> Result<(), Failure> {
-        let repo = api.repo(pinned.clone());
-        let metadata = api.metadata(&repo.url(file))?;
-        let blob = self.cache.repo(pinned.clone()).blob_path(metadata.etag());
-        let report = Report {
-            progress,
-            state: Download { file: file.to_owned(), done_bytes: 0, total_bytes: 0 },
-        };
-        let path = match repo.download_with_progress(file, report) {
-            Ok(path) => path,
-            Err(error) => {
-                let failure = Failure::from(error);
-                // The part is as long as the file, or longer: there is nothing to go on with.
-                if failure.is_useless_part {
-                    fs_err::remove_file(blob.with_extension("part"))?;
-                }
-                return Err(failure);
-            }
-        };
-        if has_checksum(&path, metadata.etag())? {
-            return Ok(());
+        let checksum = client.checksum(address)?;
+        let blobs = self.folder.join("blobs");
+        fs_err::create_dir_all(&blobs)?;
+        let blob = blobs.join(checksum.as_str());
+        // Another process may be at it, and leave it whole.
+        let lock = fs_err::File::create(blob.with_extension("lock"))?;
+        lock.lock()?;
+        if !blob.is_file() {
+            let part = Part { path: blob.with_extension("part"), checksum };
+            let state = Download { file: file.to_owned(), done_bytes: 0, total_bytes: 0 };
+            client.download(address, &part, state, progress)?;
+            fs_err::rename(&part.path, &blob)?;
         }
-        fs_err::remove_file(&path)?;
-        if blob.exists() {
-            fs_err::remove_file(&blob)?;
-        }
-        Err(Failure::passing("it came with another checksum than the hub's; try again".to_owned()))
+        Ok(link(&blob, &self.folder(), file)?)
     }
 }
 
-fn pinned(repo: &Repo, commit: &str) -> Repo {
-    let is_dataset = repo.folder_name().starts_with("datasets--");
-    let kind = if is_dataset { hf_hub::RepoType::Dataset } else { hf_hub::RepoType::Model };
-    let id = repo.url();
-    let id = if is_dataset { id.trim_start_matches("datasets/") } else { &id };
-    Repo::with_revision(id.to_owned(), kind, commit.to_owned())
+/// Gives a blob its name in the folder of a commit: by a relative link, as all programs of the cache do.
+fn link(blob: &Path, folder: &Path, file: &str) -> std::io::Result<()> {
+    let path = folder.join(file);
+    if let Some(folder) = path.parent() {
+        fs_err::create_dir_all(folder)?;
+    }
+    if path.symlink_metadata().is_ok() {
+        fs_err::remove_file(&path)?;
+    }
+    let name = blob.file_name().unwrap_or_default();
+    let depth = 2 + file.matches('/').count();
+    let target = (0..depth).map(|_| "..").collect::<PathBuf>().join("blobs").join(name);
+    #[cfg(unix)]
+    return fs_err::os::unix::fs::symlink(target, &path);
+    // Few accounts of Windows may make links.
+    #[cfg(not(unix))]
+    return std::os::windows::fs::symlink_file(target, &path)
+        .or_else(|_| fs_err::rename(blob, &path));
+}
+
+/// The commit that the cache knows for a revision.
+fn reference(folder: &Path, revision: &str) -> Option<String> {
+    let commit = minigpt_files::read_text(&folder.join("refs").join(revision), REFERENCE).ok()?;
+    Some(commit.trim().to_owned()).filter(|commit| repo::is_hash(commit))
 }
 
 /// The commit that the cache knows for the revision, and the files it has of it.
-fn cached_snapshot(cache: &Cache, repo: &Repo) -> Option<(String, Vec<String>)> {
-    let revision = repo.revision();
-    let folder = cache.path().join(repo.folder_name());
-    let named = fs_err::read_to_string(folder.join("refs").join(revision));
-    let commit = named.map_or(revision.to_owned(), |commit| commit.trim().to_owned());
+fn cached_snapshot(folder: &Path, revision: &str) -> Option<(String, Vec<String>)> {
+    let itself = || Some(revision.to_owned()).filter(|revision| repo::is_hash(revision));
+    let commit = reference(folder, revision).or_else(itself)?;
     let snapshot = folder.join("snapshots").join(&commit);
     let mut files = Vec::new();
     collect(&snapshot, &snapshot, &mut files).ok()?;
@@ -254,108 +280,51 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> std::io::Resu
     Ok(())
 }
 
-/// Whether a file has the checksum that the hub gives as its entity tag: the SHA-256 of a large
-/// file, git's SHA-1 of a small one. There is no third kind today; it would be let pass.
-fn has_checksum(path: &Path, etag: &str) -> std::io::Result<bool> {
-    let mut file = fs_err::File::open(path)?;
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    Ok(match etag.len() {
-        64 => hex(&digest(&mut file, sha2::Sha256::new())?) == etag,
-        40 => {
-            let header = format!("blob {}\0", file.metadata()?.len());
-            hex(&digest(&mut file, sha1::Sha1::new().chain_update(header))?) == etag
-        }
-        _ => true,
-    })
-}
-
-fn digest<D: Digest>(file: &mut impl Read, mut hash: D) -> std::io::Result<Vec<u8>> {
-    let mut block = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut block)? {
-            0 => return Ok(hash.finalize().to_vec()),
-            length => hash.update(&block[..length]),
-        }
-    }
-}
-
 fn unreachable(file: &str, address: &str, reason: String) -> DataError {
-    DataError::Hub { file: file.to_owned(), address: address.to_owned(), reason }
+    let (file, address) = (shortened(file), shortened(address));
+    DataError::Hub { file, address, reason }
 }
 
-/// Why a request failed.
-struct Failure {
-    reason: String,
-    /// It may go better the next time.
-    is_passing: bool,
-    /// What is there of the file cannot be completed.
-    is_useless_part: bool,
-}
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
 
-impl Failure {
-    fn passing(reason: String) -> Self {
-        Self { reason, is_passing: true, is_useless_part: false }
+    use super::*;
+
+    fn hub(variables: &[(&str, &str)]) -> Hub {
+        Hub::from_variables(|name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
     }
 
-    fn lasting(reason: String) -> Self {
-        Self { reason, is_passing: false, is_useless_part: false }
+    #[test]
+    fn the_environment_is_read_as_other_programs_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().to_str().unwrap();
+        let other = folder.path().join("other");
+        fs_err::write(folder.path().join("token"), "saved\n").unwrap();
+        fs_err::write(&other, "elsewhere").unwrap();
+        let other = other.to_str().unwrap();
+        let token =
+            |variables: &[(&str, &str)]| hub(&[&[("HF_HOME", home)], variables].concat()).token;
+        assert_eq!(token(&[]).unwrap(), "saved");
+        assert_eq!(token(&[("HF_TOKEN_PATH", other)]).unwrap(), "elsewhere");
+        let old = ("HUGGING_FACE_HUB_TOKEN", "old");
+        assert_eq!(token(&[("HF_TOKEN_PATH", other), old]).unwrap(), "old");
+        assert_eq!(token(&[("HF_TOKEN", "new "), old]).unwrap(), "new");
+        assert_eq!(token(&[("HF_TOKEN", " "), ("HF_TOKEN_PATH", "/none")]), None);
+
+        let set = hub(&[
+            ("HF_ENDPOINT", "http://mirror/"),
+            ("HF_HUB_CACHE", "/cache"),
+            ("HF_HUB_OFFLINE", "YES"),
+            ("HF_HUB_DOWNLOAD_TIMEOUT", "3"),
+        ]);
+        assert_eq!((set.endpoint.as_str(), set.offline), ("http://mirror", true));
+        assert_eq!((set.cache, set.timeout), (Some("/cache".into()), Duration::from_secs(3)));
+        let unset = hub(&[("HF_HOME", "/home"), ("HF_HUB_DOWNLOAD_TIMEOUT", "soon")]);
+        assert_eq!((unset.offline, unset.timeout), (false, Duration::from_secs(10)));
+        assert_eq!(unset.cache, Some("/home/hub".into()));
     }
-
-    fn status(status: u16) -> Self {
-        match status {
-            401 => Self::lasting(
-                "the hub wants a token (401), or the name is wrong; set HF_TOKEN".to_owned(),
-            ),
-            403 => Self::lasting(
-                "the token gives no access (403); accept the conditions on its page".to_owned(),
-            ),
-            404 => Self::lasting("there is no such thing (404); check the name".to_owned()),
-            416 => Self { is_useless_part: true, ..Self::passing("a stale part (416)".to_owned()) },
-            429 => Self::passing("too many requests (429); try again later".to_owned()),
-            500.. => Self::passing(format!("the hub failed ({status}); try again later")),
-            _ => Self::lasting(format!("the hub answered {status}")),
-        }
-    }
-}
-
-impl From<ApiError> for Failure {
-    fn from(error: ApiError) -> Self {
-        match error {
-            ApiError::RequestError(error) => match *error {
-                ureq::Error::StatusCode(status) => Self::status(status),
-                other => Self::passing(other.to_string()),
-            },
-            ApiError::IoError(error) => Self::passing(error.to_string()),
-            ApiError::InvalidResume => {
-                Self { is_useless_part: true, ..Self::passing(error.to_string()) }
-            }
-            other => Self::lasting(other.to_string()),
-        }
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::lasting(error.to_string())
-    }
-}
-
-/// Passes hf-hub's reports on.
-struct Report<'p> {
-    progress: &'p mut dyn FnMut(Download),
-    state: Download,
-}
-
-impl hf_hub::api::Progress for Report<'_> {
-    fn init(&mut self, size: usize, _filename: &str) {
-        self.state.done_bytes = 0;
-        self.state.total_bytes = size as u64;
-    }
-
-    fn update(&mut self, size: usize) {
-        self.state.done_bytes += size as u64;
-        (self.progress)(self.state.clone());
-    }
-
-    fn finish(&mut self) {}
 }

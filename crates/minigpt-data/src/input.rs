@@ -1,12 +1,16 @@
 //! One file to documents, whatever its format.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::io::{Read, Write};
+use std::path::Path;
 
-use bytes::Bytes;
+use minigpt_files::{Bounded, Limit};
 
-use crate::files::{Packing, open, open_embedded, read_error};
-use crate::records::{Lines, visit_jsonl, visit_parquet};
+use crate::columns::visit_parquet;
+use crate::files::{DataFile, Packing, open_embedded, read_error};
+use crate::json::{text_of_record, visit_lines, visit_list_or_lines};
+use crate::lines::Lines;
+use crate::quote::listed;
+use crate::table::{Dialect, Table, TableError};
 use crate::text::{BadBytes, visit_text};
 use crate::{DataError, ReadOptions};
 
@@ -16,6 +20,8 @@ use crate::{DataError, ReadOptions};
 pub(crate) enum Part<'a> {
     Text(&'a str),
     End,
+    /// A record without a text: null, where the others have one.
+    Missing,
 }
 
 /// Takes the parts of documents one by one.
@@ -24,7 +30,7 @@ pub(crate) type Sink<'s> = dyn FnMut(Part<'_>) -> Result<(), DataError> + 's;
 /// A file to read documents from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
-    File(PathBuf),
+    File(DataFile),
     /// A text in the program itself; the name tells how it is packed.
     Embedded {
         name: &'static str,
@@ -36,11 +42,14 @@ pub(crate) enum Input {
 enum Format {
     Text,
     Jsonl,
+    /// A list, or lines after all.
+    Json,
+    Table(Dialect),
     Parquet,
 }
 
 /// The extensions by which files are found in a folder.
-const EXTENSIONS: [(&str, Format); 5] = [
+const FOUND: [(&str, Format); 5] = [
     ("txt", Format::Text),
     ("md", Format::Text),
     ("jsonl", Format::Jsonl),
@@ -48,15 +57,31 @@ const EXTENSIONS: [(&str, Format); 5] = [
     ("parquet", Format::Parquet),
 ];
 
-/// The format that a file name tells of, if it does.
-fn format_of(name: &str) -> Option<Format> {
+/// Those of files that are data where they are named: beside texts they are mostly about these.
+const NAMED: [(&str, Format); 3] = [
+    ("json", Format::Json),
+    ("csv", Format::Table(Dialect::Commas)),
+    ("tsv", Format::Table(Dialect::Tabs)),
+];
+
+/// The format that the end of a file name tells of, if it is one of these.
+fn format_among(formats: &[(&str, Format)], name: &str) -> Option<Format> {
     let (_, extension) = Packing::of(name).1.rsplit_once('.')?;
-    EXTENSIONS.iter().find(|(known, _)| *known == extension).map(|(_, format)| *format)
+    let mut formats = formats.iter();
+    formats.find(|(known, _)| known.eq_ignore_ascii_case(extension)).map(|(_, format)| *format)
+}
+
+/// The dialect of a table, if a file's name tells of one.
+pub(crate) fn dialect_of(name: &Path) -> Option<Dialect> {
+    match format_among(&NAMED, &name.to_string_lossy()) {
+        Some(Format::Table(dialect)) => Some(dialect),
+        _ => None,
+    }
 }
 
 /// Whether a file of this name in a folder is data.
 pub(crate) fn is_data_name(name: &str) -> bool {
-    !name.starts_with('.') && format_of(name).is_some()
+    !name.starts_with('.') && format_among(&FOUND, name).is_some()
 }
 
 /// A file name without its packing and without the extension before it.
@@ -69,78 +94,179 @@ pub(crate) fn stem(name: &str) -> &str {
 }
 
 impl Input {
+    /// What errors call it.
+    pub(crate) fn name(&self) -> &Path {
+        match self {
+            Self::File(file) => &file.name,
+            Self::Embedded { name, .. } => Path::new(name),
+        }
+    }
+
     /// Gives the documents of the file to `sink`, those of nothing but white space left out.
     pub(crate) fn visit(
         &self,
         options: &ReadOptions,
         sink: &mut Sink<'_>,
     ) -> Result<(), DataError> {
-        let bad_bytes = bad_bytes(options);
-        let mut blank = BlankDocuments { leading: String::new(), has_ink: false };
+        let mut blank = BlankDocuments::new(self.name());
         let mut sink = |part: Part<'_>| blank.pass(part, sink);
-        let path = match self {
+        let bad_bytes = bad_bytes(options);
+        let file = match self {
             Self::Embedded { name, bytes } => {
                 let reader = open_embedded(name, bytes)?;
                 return visit_text(Path::new(name), reader, bad_bytes, &mut sink);
             }
-            Self::File(path) => path,
+            Self::File(file) => file,
         };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let format = format_of(&name).unwrap_or(Format::Text);
+        let name = file.name.to_string_lossy();
+        let format = format_among(&FOUND, &name).or_else(|| format_among(&NAMED, &name));
+        let format = format.unwrap_or(Format::Text);
         if format == Format::Text {
-            return visit_text(path, open(path)?, bad_bytes, &mut sink);
+            return visit_text(&file.name, file.open()?, bad_bytes, &mut sink);
         }
         if !options.lines {
-            return visit_records(path, format, options, &mut sink);
+            return visit_records(file, format, options, &mut sink);
         }
         let mut lines = Lines::new(&mut sink);
-        visit_records(path, format, options, &mut |part| lines.push(part))?;
+        visit_records(file, format, options, &mut |part| lines.push(part))?;
         lines.finish()
     }
 }
 
 /// Gives a document per record.
 fn visit_records(
-    path: &Path,
+    file: &DataFile,
     format: Format,
     options: &ReadOptions,
     sink: &mut Sink<'_>,
 ) -> Result<(), DataError> {
-    let (field, bad_bytes) = (&options.text_field, bad_bytes(options));
-    if format == Format::Jsonl {
-        return visit_jsonl(path, open(path)?, field, bad_bytes, sink);
+    let (name, field, bad_bytes) = (&file.name, &options.text_field, bad_bytes(options));
+    let wrong = |line: u64, reason: String| DataError::BadLine {
+        path: name.clone(),
+        line,
+        reason,
+        field: field.clone(),
+    };
+    let mut give = |line: u64, json: &[u8]| {
+        let text = text_of_record(json, field, bad_bytes).map_err(|reason| wrong(line, reason))?;
+        let Some(text) = text else { return sink(Part::Missing) };
+        sink(Part::Text(&text))?;
+        sink(Part::End)
+    };
+    match format {
+        Format::Text | Format::Jsonl => visit_lines(name, file.open()?, &mut give),
+        Format::Json => visit_list_or_lines(name, file.open()?, bad_bytes, &wrong, &mut give),
+        Format::Table(dialect) => visit_table(file, dialect, options, sink),
+        Format::Parquet => {
+            let parquet = open_parquet(file)?;
+            visit_parquet(name, parquet, field, bad_bytes, sink)
+        }
     }
-    // Parquet is read from its end: a packed one has to be in memory.
-    if Packing::of(&path.to_string_lossy()).0.is_some() {
-        let mut bytes = Vec::new();
-        open(path)?.read_to_end(&mut bytes).map_err(|error| read_error(path, error))?;
-        return visit_parquet(path, Bytes::from(bytes), field, bad_bytes, sink);
+}
+
+/// Gives a document per row: the value in the column of the text.
+fn visit_table(
+    file: &DataFile,
+    dialect: Dialect,
+    options: &ReadOptions,
+    sink: &mut Sink<'_>,
+) -> Result<(), DataError> {
+    let wrong = |error| match error {
+        TableError::Io(error) => read_error(&file.name, error),
+        TableError::Wrong(line, reason) => {
+            DataError::BadExample { path: file.name.clone(), line, reason }
+        }
+    };
+    let bad = |line, reason| wrong(TableError::Wrong(line, reason));
+    let mut table = Table::open(file.open()?, dialect).map_err(wrong)?;
+    let field = &options.text_field;
+    let column = table.names().iter().position(|name| name == field);
+    let column = column.ok_or_else(|| {
+        let names = listed(table.names());
+        bad(1, format!("no column {field:?} among {names}; name the one with the text"))
+    })?;
+    while let Some((line, mut values)) = table.next_row().map_err(wrong)? {
+        let value = std::mem::take(&mut values[column]);
+        let text = match (String::from_utf8(value), bad_bytes(options)) {
+            (Ok(text), _) => text,
+            (Err(error), BadBytes::Replace) => {
+                String::from_utf8_lossy(error.as_bytes()).into_owned()
+            }
+            (Err(error), BadBytes::Refuse) => {
+                let at = error.utf8_error().valid_up_to();
+                return Err(bad(line, format!("invalid UTF-8 at byte {at} of {field:?}")));
+            }
+        };
+        sink(Part::Text(&text))?;
+        sink(Part::End)?;
     }
-    let (file, _) = fs_err::File::open(path)?.into_parts();
-    visit_parquet(path, file, field, bad_bytes, sink)
+    Ok(())
+}
+
+/// What a packed `.parquet` file may always unpack to.
+const UNPACKED: u64 = 256 << 20;
+
+/// A `.parquet` file is read from its end: a packed one is unpacked into a temporary file first. Since
+/// it is packed inside, it hardly becomes larger; one that does is not written on.
+fn open_parquet(file: &DataFile) -> Result<std::fs::File, DataError> {
+    if file.packing().is_none() {
+        let (file, _) = minigpt_files::open(&file.path)?.into_parts();
+        return Ok(file);
+    }
+    let length = minigpt_files::open(&file.path)?.metadata()?.len();
+    let limit = length.saturating_mul(8).max(UNPACKED);
+    let limit = Limit::new(limit, "a .parquet file that is packed to so few");
+    let mut packed = Bounded::new(file.open()?, limit, file.name.display());
+    let mut start = Vec::new();
+    let failed = |error| read_error(&file.name, error);
+    (&mut packed).take(4).read_to_end(&mut start).map_err(failed)?;
+    if start != b"PAR1" {
+        let reason = "its unpacked bytes do not begin with \"PAR1\"".to_owned();
+        return Err(DataError::BadParquet { path: file.name.clone(), reason });
+    }
+    let mut unpacked = tempfile::tempfile()?;
+    unpacked.write_all(&start)?;
+    std::io::copy(&mut packed, &mut unpacked).map_err(failed)?;
+    Ok(unpacked)
 }
 
 fn bad_bytes(options: &ReadOptions) -> BadBytes {
     if options.lossy { BadBytes::Replace } else { BadBytes::Refuse }
 }
 
+/// White space at a document's start at most; what is longer is no document's.
+const LEADING: Limit = Limit::new(1 << 20, "the white space before a document's first word");
+
 /// Leaves out documents of nothing but white space.
-struct BlankDocuments {
-    /// White space at the start of a document, until something follows.
+struct BlankDocuments<'a> {
+    name: &'a Path,
+    /// White space at the start of a document, until something follows: no more than [`LEADING`] of it.
     leading: String,
+    /// Bytes of it.
+    bytes: u64,
     has_ink: bool,
 }
 
-impl BlankDocuments {
+impl<'a> BlankDocuments<'a> {
+    fn new(name: &'a Path) -> Self {
+        Self { name, leading: String::new(), bytes: 0, has_ink: false }
+    }
+
     fn pass(&mut self, part: Part<'_>, sink: &mut Sink<'_>) -> Result<(), DataError> {
         match part {
             Part::Text("") => Ok(()),
             Part::Text(text) if self.has_ink => sink(Part::Text(text)),
             Part::Text(text) if text.trim().is_empty() => {
-                self.leading.push_str(text);
+                self.bytes += text.len() as u64;
+                if self.bytes <= LEADING.bytes() {
+                    self.leading.push_str(text);
+                }
                 Ok(())
             }
             Part::Text(text) => {
+                if self.bytes > LEADING.bytes() {
+                    return Err(DataError::Io(LEADING.exceeded(self.name.display())));
+                }
                 self.has_ink = true;
                 if self.leading.is_empty() {
                     return sink(Part::Text(text));
@@ -151,8 +277,10 @@ impl BlankDocuments {
             }
             Part::End => {
                 self.leading.clear();
+                self.bytes = 0;
                 if std::mem::take(&mut self.has_ink) { sink(Part::End) } else { Ok(()) }
             }
+            Part::Missing => sink(part),
         }
     }
 }

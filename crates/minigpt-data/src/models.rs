@@ -4,8 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use hf_hub::{Repo, RepoType};
-
+use crate::hub::{Repo, is_repository, is_revision};
 use crate::{DataError, Download, Hub};
 
 /// Where a model's folder is. Parsed and displayed as one string: a path, or
@@ -55,9 +54,7 @@ impl FromStr for HubModel {
             Some((repo, revision)) => (repo, Some(revision.to_owned())),
             None => (text, None),
         };
-        let parts = repo.split('/').count();
-        let is_empty = repo.split('/').chain(revision.as_deref()).any(str::is_empty);
-        if parts > 2 || is_empty {
+        if !is_repository(repo) || !revision.as_deref().is_none_or(is_revision) {
             return Err(DataError::UnknownModel { given: text.to_owned() });
         }
         Ok(Self { repo: repo.to_owned(), revision })
@@ -95,9 +92,7 @@ impl HubModel {
         hub: &Hub,
         progress: &mut dyn FnMut(Download),
     ) -> Result<PathBuf, DataError> {
-        let revision = self.revision.clone().unwrap_or_else(|| "main".to_owned());
-        let repo = Repo::with_revision(self.repo.clone(), RepoType::Model, revision);
-        let snapshot = hub.snapshot(repo)?;
+        let snapshot = hub.snapshot(Repo::model(self)?)?;
         let wanted = wanted(snapshot.files()).map_err(|reason| DataError::Hub {
             file: self.to_string(),
             address: snapshot.address(),
@@ -148,7 +143,9 @@ mod tests {
         for text in ["hf:openai-community/gpt2", "hf:gpt2", "hf:o/m@refs/pr/1", "runs/austen"] {
             assert_eq!(text.parse::<ModelSource>().unwrap().to_string(), text);
         }
-        for text in ["hf:", "hf:o/", "hf:o/m/x", "hf:o/m@"] {
+        for text in
+            ["hf:", "hf:o/", "hf:o/m/x", "hf:o/m@", "hf:..", "hf:o/m@../../x", "hf:o/m@a/../b"]
+        {
             let error = text.parse::<ModelSource>().unwrap_err().to_string();
             assert!(error.starts_with(&format!("unknown model {text:?}: expected ")), "{error}");
         }

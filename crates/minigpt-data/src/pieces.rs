@@ -2,7 +2,14 @@
 
 use std::ops::Range;
 
-/// Cuts `text` into pieces of about `at_least` bytes, longer where no place to cut is near.
+/// Bytes of a stretch without a place to cut at most: there it is cut between any two characters. No
+/// language has such words; base64, DNA and endless white space do. Llama 3's tokenizer cuts them too,
+/// at 25,000 characters (`MAX_NO_WHITESPACES_CHARS` in its `tokenizer.py`). A token store counts pieces:
+/// to change this, raise its format too.
+pub(crate) const LONGEST: usize = 1 << 16;
+
+/// Cuts `text` into pieces of about `at_least` bytes, longer where no place to cut is near, but not
+/// longer than [`LONGEST`] bytes more.
 ///
 /// GPT-2's pre-tokenizer (the pattern in `encoder.py`) looks neither behind nor, except at the end
 /// of white space, ahead, and no match of it goes on into white space after something else. So
@@ -21,8 +28,33 @@ fn first_cut(text: &str, at_least: usize) -> usize {
     let from = text.floor_char_boundary(at_least);
     let mut previous_is_ink = false;
     for (offset, c) in text[from..].char_indices() {
-        if previous_is_ink && matches!(c, ' ' | '\n') {
+        if previous_is_ink && matches!(c, ' ' | '\n') || offset >= LONGEST {
             return from + offset;
+        }
+        previous_is_ink = is_ink(c);
+    }
+    text.len()
+}
+
+/// Cuts `text` where no stretch without a place to cut then has more than `longest` bytes: nowhere in
+/// most texts.
+pub(crate) fn within(text: &str, longest: usize) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (piece, after) = rest.split_at(end_within(rest, longest));
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+fn end_within(text: &str, longest: usize) -> usize {
+    let (mut start, mut previous_is_ink) = (0, false);
+    for (offset, c) in text.char_indices() {
+        if previous_is_ink && matches!(c, ' ' | '\n') {
+            start = offset;
+        }
+        if offset + c.len_utf8() - start > longest && offset > start {
+            return offset;
         }
         previous_is_ink = is_ink(c);
     }
@@ -45,7 +77,7 @@ fn is_ink(c: char) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{last_cut, pieces};
+    use super::{LONGEST, last_cut, pieces, within};
     use crate::Tokenizer;
     use proptest::prelude::*;
     use std::sync::LazyLock;
@@ -71,6 +103,21 @@ mod tests {
         assert_eq!(last_cut(text, 0..text.len()), Some(13));
         assert_eq!(last_cut(text, 0..13), Some(8));
         assert_eq!(last_cut(text, 4..8), None);
+    }
+
+    #[test]
+    fn stretches_without_white_space_are_cut_in_the_end() {
+        for letter in ["x", "é", "語", " ", "\n"] {
+            let text = format!("one{}", letter.repeat(3 * LONGEST));
+            let cut: Vec<&str> = pieces(&text, 1024).collect();
+            assert_eq!(cut.concat(), text);
+            assert!(cut.iter().all(|piece| piece.len() <= LONGEST + 1024 + 4));
+        }
+        let text = "one two éééé ééé three   \n";
+        let cut: Vec<&str> = within(text, 7).collect();
+        assert_eq!(cut, ["one two ééé", "é ééé three   \n"]);
+        assert_eq!(within("one two", 4).collect::<Vec<_>>(), ["one two"]);
+        assert_eq!(within("é", 1).collect::<Vec<_>>(), ["é"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::order::Permutation;
+use crate::quote::shortened;
 use crate::{DataError, Dialogue, LabelledText, TextCounts, Tokenizer};
 
 /// What the model sees, and what it should say after each token of it.
@@ -110,7 +111,7 @@ impl TokenRows {
         let mut build = Build::new(path, block_size, too_long);
         for (text, mut inputs) in texts.iter().zip(ids) {
             let number = labels.iter().position(|label| *label == text.label).ok_or_else(|| {
-                let (label, known) = (&text.label, labels.join(", "));
+                let (label, known) = (shortened(&text.label), shortened(&labels.join(", ")));
                 build.bad(text.line, format!("unknown label {label:?}: expected one of {known}"))
             })?;
             inputs.push(tokenizer.end_of_text());

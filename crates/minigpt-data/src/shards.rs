@@ -5,7 +5,6 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::files::temporary_name;
 use crate::input::Part;
 use crate::pieces::pieces;
 use crate::storage::TokenWidth;
@@ -16,10 +15,14 @@ use crate::{DataError, Tokenizer};
 /// Bytes of text that are tokenized at a time, on all cores.
 const ROUND_BYTES: usize = 2 << 20;
 
-/// What a document is cut into.
+/// The shard that is being written, in a folder that is the store's own.
+const UNFINISHED: &str = "unfinished.tmp";
+
+/// What a document is cut into, and what stands in its place.
 enum Item {
     Piece(String),
     End,
+    Missing,
 }
 
 /// Tokenizes what it is given and writes the ids; tells after each shard how far it has come.
@@ -71,20 +74,22 @@ impl<'w> SplitWriter<'w> {
     pub(crate) fn push(&mut self, part: Part<'_>) -> Result<(), DataError> {
         match part {
             Part::Text(text) => {
-                pieces(text, PIECE_BYTES).try_for_each(|piece| self.push_item(Some(piece)))
+                let piece =
+                    |piece: &str| self.push_item(Item::Piece(piece.to_owned()), piece.len());
+                pieces(text, PIECE_BYTES).try_for_each(piece)
             }
-            Part::End => self.push_item(None),
+            Part::End => self.push_item(Item::End, 1),
+            Part::Missing => self.push_item(Item::Missing, 1),
         }
     }
 
-    /// A piece, or the end of a document.
-    fn push_item(&mut self, piece: Option<&str>) -> Result<(), DataError> {
+    fn push_item(&mut self, item: Item, bytes: usize) -> Result<(), DataError> {
         if self.skip > 0 {
             self.skip -= 1;
             return Ok(());
         }
-        self.round_bytes += piece.map_or(1, str::len);
-        self.round.push(piece.map_or(Item::End, |piece| Item::Piece(piece.to_owned())));
+        self.round_bytes += bytes;
+        self.round.push(item);
         if self.round_bytes >= ROUND_BYTES { self.write_round() } else { Ok(()) }
     }
 
@@ -103,6 +108,7 @@ impl<'w> SplitWriter<'w> {
         for item in &encoded {
             self.width.append(&item.ids, &mut bytes);
             self.state.documents += item.documents;
+            self.state.missing += item.missing;
             self.state.bytes += item.bytes;
             self.state.words += item.words;
             self.state.characters += item.characters;
@@ -113,7 +119,7 @@ impl<'w> SplitWriter<'w> {
         self.in_shard += tokens;
         let shard = match self.shard.take() {
             Some(shard) => shard,
-            None => BufWriter::new(fs_err::File::create(temporary_name(&self.shard_path()))?),
+            None => BufWriter::new(fs_err::File::create(self.folder.join(UNFINISHED))?),
         };
         self.shard.insert(shard).write_all(&bytes)?;
         (self.progress)(self.state.bytes);
@@ -124,17 +130,14 @@ impl<'w> SplitWriter<'w> {
         format!("{}-{:05}.bin", self.state.split, self.state.shards.len())
     }
 
-    fn shard_path(&self) -> std::path::PathBuf {
-        self.folder.join(self.shard_name())
-    }
-
     fn close_shard(&mut self) -> Result<(), DataError> {
         let Some(shard) = self.shard.take() else { return Ok(()) };
-        let path = self.shard_path();
+        let path = self.folder.join(self.shard_name());
         let file = shard.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         file.sync_all()?;
         drop(file);
-        fs_err::rename(temporary_name(&path), &path)?;
+        fs_err::rename(self.folder.join(UNFINISHED), &path)?;
+        minigpt_files::sync_folder(self.folder)?;
         let shard = ShardManifest { file: self.shard_name(), tokens: self.in_shard };
         self.state.shards.push(shard);
         self.in_shard = 0;
@@ -157,6 +160,7 @@ impl<'w> SplitWriter<'w> {
 struct Counted {
     ids: Vec<u32>,
     documents: u64,
+    missing: u64,
     bytes: u64,
     words: u64,
     characters: u64,
@@ -164,17 +168,21 @@ struct Counted {
 
 impl Counted {
     fn new(item: &Item, tokenizer: &Tokenizer) -> Result<Self, DataError> {
-        let Item::Piece(text) = item else {
-            let ids = vec![tokenizer.end_of_text()];
-            return Ok(Self { ids, documents: 1, ..Self::default() });
+        let text = match item {
+            Item::Piece(text) => text,
+            Item::End => {
+                let ids = vec![tokenizer.end_of_text()];
+                return Ok(Self { ids, documents: 1, ..Self::default() });
+            }
+            Item::Missing => return Ok(Self { missing: 1, ..Self::default() }),
         };
         Ok(Self {
             ids: tokenizer.encode(text)?,
-            documents: 0,
             bytes: text.len() as u64,
-            // No piece ends within a word.
+            // No piece ends within a word, but for words longer than the longest piece.
             words: text.split_whitespace().count() as u64,
             characters: text.chars().count() as u64,
+            ..Self::default()
         })
     }
 }

@@ -12,7 +12,8 @@ use crate::{Corpus, DataError, Download, Hub, HubDataset};
 /// | string | what is read |
 /// |---|---|
 /// | `embedded` | the Jane Austen corpus in the program |
-/// | a path to a file | `.jsonl` and `.parquet` as records, anything else as text |
+/// | a path to a file | `.jsonl`, `.json`, `.csv`, `.tsv` and `.parquet` as records, anything else as text |
+/// | a path to a pipe | the same, copied first |
 /// | a path to a folder | the data files in it; see [`Corpus::from_path`] for splits |
 /// | a pattern with `*`, `?` or `[` | all files that match, sorted by path |
 /// | `-` | standard input, as text |
@@ -38,13 +39,13 @@ pub enum Source {
 /// How the files of a source are to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// The field of a `.jsonl` record or the column of a `.parquet` file that holds the text.
+    /// The field of a `.jsonl` or `.json` record or the column of a `.csv`, `.tsv` or `.parquet` file that
+    /// holds the text.
     pub text_field: String,
-    /// Whether bytes that are no UTF-8 become U+FFFD, instead of being an error that names the
-    /// place; NUL bytes are then accepted as they are.
+    /// Whether bytes that are no UTF-8, and halves of surrogate pairs in JSON, become U+FFFD, instead of
+    /// being an error that names the place; NUL bytes are then accepted as they are.
     pub lossy: bool,
-    /// Whether the records of `.jsonl` and `.parquet` files are lines of one text, as in WikiText,
-    /// instead of documents. A record without an end of line gets one.
+    /// Whether records are lines of one text, as in WikiText, instead of documents. A record without an end of line gets one.
     pub lines: bool,
     /// Where datasets and tokenizers on the hub are to be had.
     pub hub: Hub,
@@ -128,7 +129,7 @@ impl Source {
             Self::Embedded => Ok(Documents::embedded(options)),
             Self::Path(path) => Documents::in_path(path, options),
             Self::Pattern(pattern) => Documents::in_pattern(pattern, options),
-            Self::Stdin => Documents::in_stream(std::io::stdin().lock(), "stdin", options),
+            Self::Stdin => Documents::in_standard_input(options),
             Self::Hub(dataset) => dataset.open(options, progress),
         }
     }

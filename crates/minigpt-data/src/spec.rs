@@ -4,10 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use hf_hub::Repo;
-
+use crate::hub::Repo;
 use crate::tokenizer::check_vocab_size;
-use crate::{Corpus, DataError, Documents, Hub, Tokenizer};
+use crate::{Corpus, DataError, Documents, Hub, HubModel, Tokenizer};
 
 /// Which tokenizer to use. Parsed, displayed and serialised as one string:
 ///
@@ -18,7 +17,7 @@ use crate::{Corpus, DataError, Documents, Hub, Tokenizer};
 /// | `char` | an id for each character of the corpus |
 /// | `byte` | an id for each of the 256 bytes |
 /// | `file:tokenizer.json` | the one in this file |
-/// | `hf:owner/model` | the one of a model on the Hugging Face hub |
+/// | `hf:owner/model` | the one of a model on the Hugging Face hub; `@revision` can follow |
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum TokenizerSpec {
@@ -121,7 +120,8 @@ impl Tokenizer {
     /// # Errors
     /// [`DataError::Hub`] if it cannot be had, and as [`Tokenizer::load`].
     pub fn from_hub(model: &str, hub: &Hub) -> Result<Self, DataError> {
-        let snapshot = hub.snapshot(Repo::model(model.to_owned()))?;
+        let model: HubModel = model.parse()?;
+        let snapshot = hub.snapshot(Repo::model(&model)?)?;
         let has = |name: &str| snapshot.files().iter().any(|file| file == name);
         if !has("tokenizer.json") && has("vocab.json") && has("merges.txt") {
             let vocab = snapshot.get("vocab.json", &mut |_| {})?;
@@ -136,10 +136,25 @@ impl Tokenizer {
     /// # Errors
     /// As [`Tokenizer::for_corpus`] and [`Documents::read`].
     pub fn for_documents(spec: &TokenizerSpec, documents: &Documents) -> Result<Self, DataError> {
+        Self::for_documents_with_progress(spec, documents, &mut |_| {})
+    }
+
+    /// As [`Tokenizer::for_documents`]; where a tokenizer is trained, `progress` hears how many bytes of
+    /// text are read for it, first of none.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::for_documents`].
+    pub fn for_documents_with_progress(
+        spec: &TokenizerSpec,
+        documents: &Documents,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Self, DataError> {
         match spec {
             TokenizerSpec::Gpt2 => Self::gpt2(),
-            TokenizerSpec::Bpe { vocab_size } => Self::train_bpe_on(documents, *vocab_size),
-            TokenizerSpec::Char => Self::characters_of(documents),
+            TokenizerSpec::Bpe { vocab_size } => {
+                Self::train_bpe_on(documents, *vocab_size, progress)
+            }
+            TokenizerSpec::Char => Self::characters_of(documents, progress),
             TokenizerSpec::Byte => Self::bytes(),
             TokenizerSpec::File { path } => Self::load(path),
             TokenizerSpec::Hub { model } => Self::from_hub(model, documents.hub()),

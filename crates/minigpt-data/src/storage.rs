@@ -100,16 +100,15 @@ impl Shard {
         len: usize,
         width: TokenWidth,
     ) -> Result<Self, DataError> {
-        let file = fs_err::File::open(path)?;
+        // A shard is never written again after it got its name. A user who cuts the file short
+        // meanwhile ends the program with a bus error.
+        let map = minigpt_files::map(path)?;
         let (expected, found) =
-            ((len as u64).saturating_mul(width.bytes() as u64), file.metadata()?.len());
+            ((len as u64).saturating_mul(width.bytes() as u64), map.len() as u64);
         if found != expected {
             let reason = format!("{found} bytes instead of {expected}");
             return Err(DataError::BadStore { path: path.to_owned(), reason });
         }
-        // SAFETY: a shard is never written again after it got its name, and any bytes are integers.
-        // A user who cuts the file short meanwhile ends the program with a bus error.
-        let map = unsafe { Mmap::map(file.file()) }?;
         Ok(Self { start, len, width, map })
     }
 

@@ -1,19 +1,22 @@
 //! Tokens in files: tokenized once, mapped into memory ever after.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sha2::{Digest, Sha256};
+use minigpt_files::{Limit, is_file_name, sha256};
 
-use crate::documents::hex;
-use crate::files::write_whole;
 use crate::folder::Split;
 use crate::input::Part;
+use crate::quote::shortened;
 use crate::shards::SplitWriter;
 use crate::storage::{Shard, TokenWidth, Tokens};
 use crate::{DataError, Documents, Progress, TokenSplit, Tokenizer, TokenizerSpec};
 
 /// Raised when the same source and tokenizer would give other files.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// A manifest names a few hundred shards, of a hundred bytes each.
+const MANIFEST: Limit = Limit::new(16 << 20, "a token store's manifest");
 
 /// Tokens in a shard, 128 MiB of them where an id takes two bytes.
 const SHARD_TOKENS: u64 = 64 << 20;
@@ -27,8 +30,8 @@ const SHARD_TOKENS: u64 = 64 << 20;
 ///                     validation-00000.bin …
 /// ```
 ///
-/// The key is a hash of the source's fingerprint, the tokenizer and the format, so another source,
-/// a changed file or another tokenizer is another folder; the old one is left as it was. A folder
+/// The key is a hash of the source's [fingerprint](Documents::fingerprint), the tokenizer and the format,
+/// so another text or another tokenizer is another folder; the old one is left as it was. A folder
 /// without `.partial` in its name is complete.
 #[derive(Debug)]
 pub struct TokenStore {
@@ -36,6 +39,8 @@ pub struct TokenStore {
     manifest: Manifest,
     tokenizer: Tokenizer,
     splits: Vec<TokenSplit>,
+    /// Whether an earlier call made it.
+    is_found: bool,
 }
 
 /// What [`TokenStore::prepare`] is doing, in this order.
@@ -46,11 +51,9 @@ pub enum Preparing {
         /// Bytes of text read so far.
         bytes: u64,
     },
-    /// Trains a tokenizer on the documents, where the tokenizer asked for is of that kind.
-    Training {
-        /// Bytes of text there are, held-out text included.
-        bytes: u64,
-    },
+    /// Trains a tokenizer on the documents, where the tokenizer asked for is of that kind. When all are
+    /// read, it merges, which tells nothing until it is done.
+    Training(Progress),
     /// Tokenizes and writes.
     Tokenizing(Progress),
 }
@@ -67,6 +70,8 @@ pub struct Manifest {
     pub name: String,
     /// [`Documents::fingerprint`].
     pub source_fingerprint: String,
+    /// When the store was begun, in seconds since 1970.
+    pub created: u64,
     /// The tokenizer asked for.
     pub tokenizer: TokenizerSpec,
     /// [`Tokenizer::fingerprint`] of the tokenizer there is.
@@ -84,6 +89,8 @@ pub struct SplitManifest {
     pub split: String,
     /// Documents.
     pub documents: u64,
+    /// Records without a text, which are left out.
+    pub missing: u64,
     /// Bytes, as [`TokenSplit::bytes`].
     pub bytes: u64,
     /// Words, as [`TokenSplit::words`].
@@ -140,17 +147,17 @@ impl TokenStore {
         let name = format!("{}-{}", documents.name(), key(documents, spec)?);
         let folder = root.join(&name);
         if folder.is_dir() {
-            return Self::open(&folder);
+            return Ok(Self { is_found: true, ..Self::open(&folder)? });
         }
         fs_err::create_dir_all(root)?;
         let lock = fs_err::File::create(root.join(format!("{name}.lock")))?;
         lock.lock()?;
         if !folder.is_dir() {
             let total_bytes = count_bytes(documents, progress)?;
-            if matches!(spec, TokenizerSpec::Bpe { .. } | TokenizerSpec::Char) {
-                progress(Preparing::Training { bytes: total_bytes });
-            }
-            let tokenizer = Tokenizer::for_documents(spec, documents)?;
+            let tokenizer =
+                Tokenizer::for_documents_with_progress(spec, documents, &mut |done_bytes| {
+                    progress(Preparing::Training(Progress { done_bytes, total_bytes }));
+                })?;
             let partial = root.join(format!("{name}.partial"));
             fs_err::create_dir_all(&partial)?;
             let mut build = Build::resume(&partial, documents, spec, tokenizer)?;
@@ -187,7 +194,15 @@ impl TokenStore {
         let vocab_size = tokenizer.vocab_size();
         let map = |split: &SplitManifest| split.open(folder, manifest.token_type, vocab_size);
         let splits = manifest.splits.iter().map(map).collect::<Result<_, _>>()?;
-        Ok(Self { folder: folder.to_owned(), manifest, tokenizer, splits })
+        Ok(Self { folder: folder.to_owned(), manifest, tokenizer, splits, is_found: false })
+    }
+
+    /// When the tokens were made, where an earlier call of [`TokenStore::prepare`] did, and `None` where
+    /// this one has.
+    #[must_use]
+    pub fn found(&self) -> Option<SystemTime> {
+        self.is_found
+            .then(|| UNIX_EPOCH + Duration::from_secs(self.manifest.created.min(u32::MAX.into())))
     }
 
     /// Where the files are.
@@ -230,14 +245,14 @@ impl TokenStore {
 impl Manifest {
     fn read(folder: &Path) -> Result<Self, DataError> {
         let path = folder.join("manifest.json");
-        let json = fs_err::read(&path)?;
+        let json = minigpt_files::read(&path, MANIFEST)?;
         serde_json::from_slice(&json)
             .map_err(|error| DataError::BadStore { path, reason: error.to_string() })
     }
 
     fn write(&self, folder: &Path) -> Result<(), DataError> {
         let json = serde_json::to_vec_pretty(self).map_err(std::io::Error::from)?;
-        write_whole(&folder.join("manifest.json"), &json)
+        Ok(minigpt_files::write(&folder.join("manifest.json"), json)?)
     }
 }
 
@@ -252,6 +267,10 @@ impl SplitManifest {
         let mut start = 0;
         let mut shards = Vec::new();
         for shard in &self.shards {
+            if !is_file_name(&shard.file) {
+                let reason = format!("{:?} is no name of a file in it", shortened(&shard.file));
+                return Err(DataError::BadStore { path: folder.to_owned(), reason });
+            }
             let path = folder.join(&shard.file);
             let tokens = shard.tokens as usize;
             let shard = Shard::open(&path, start, tokens, width)?;
@@ -291,7 +310,8 @@ impl Build {
         let mut manifest = Manifest {
             format: FORMAT,
             name: documents.name().to_owned(),
-            source_fingerprint: documents.fingerprint().to_owned(),
+            source_fingerprint: documents.fingerprint()?.to_owned(),
+            created: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
             tokenizer: spec.clone(),
             tokenizer_fingerprint: tokenizer.fingerprint()?,
             token_type: TokenWidth::for_vocabulary(tokenizer.vocab_size()),
@@ -302,6 +322,7 @@ impl Build {
             && begun.tokenizer_fingerprint == manifest.tokenizer_fingerprint
         {
             manifest.splits = begun.splits;
+            manifest.created = begun.created;
         } else {
             tokenizer.save(&folder.join("tokenizer.json"))?;
             manifest.write(folder)?;
@@ -355,8 +376,7 @@ fn key(documents: &Documents, spec: &TokenizerSpec) -> Result<String, DataError>
         }
         other => other.to_string(),
     };
-    let all = format!("{FORMAT}\n{}\n{tokenizer}\n", documents.fingerprint());
-    let mut key = hex(Sha256::new().chain_update(all));
+    let mut key = sha256(format!("{FORMAT}\n{}\n{tokenizer}\n", documents.fingerprint()?));
     key.truncate(32);
     Ok(key)
 }

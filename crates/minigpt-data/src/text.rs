@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::files::read_error;
 use crate::input::{Part, Sink};
-use crate::pieces::last_cut;
+use crate::pieces::{LONGEST, last_cut};
 use crate::{DataError, END_OF_TEXT};
 
 /// Bytes read at a time.
@@ -20,7 +20,7 @@ pub(crate) enum BadBytes {
 
 /// Gives the documents of a text to `sink`. They are separated by [`END_OF_TEXT`]; neither the
 /// marker nor the end of its line is part of a document, and neither is a byte order mark. Memory
-/// is bounded however long a document is, as long as it has white space in it.
+/// is bounded however long a document is.
 pub(crate) fn visit_text(
     path: &Path,
     mut reader: Box<dyn Read + '_>,
@@ -134,6 +134,10 @@ impl Splitter {
             sink(Part::Text(&self.text[..cut]))?;
             self.text.drain(..cut);
             self.searched = sure - cut;
+        } else if sure > LONGEST {
+            sink(Part::Text(&self.text[..sure]))?;
+            self.text.drain(..sure);
+            self.searched = 0;
         } else {
             self.searched = sure;
         }

@@ -6,8 +6,9 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use minigpt_files::{Limit, caught, sha256};
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
+use serde_json::Value;
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{
@@ -16,9 +17,9 @@ use tokenizers::{
 
 use crate::DataError;
 use crate::chars::Characters;
-use crate::documents::hex;
-use crate::files::{embedded_text, write_whole};
+use crate::files::embedded_text;
 use crate::pieces::pieces;
+use crate::tokenizer_file;
 use crate::vocabulary::bpe;
 
 /// The marker between documents, in files and, as one special token, in the token stream.
@@ -31,6 +32,9 @@ pub const VOCAB_SIZES: RangeInclusive<usize> = 257..=65_536;
 /// Bytes of a piece of text handed to one core. The library takes half as long again for 32 KiB at a
 /// time. A token store counts pieces: to change this, raise its format too.
 pub(crate) const PIECE_BYTES: usize = 1024;
+
+/// The tables of the largest vocabularies take a few dozen megabytes.
+pub(crate) const TABLES: Limit = Limit::new(128 << 20, "a tokenizer");
 
 /// Pieces between two progress reports.
 const PIECES_PER_ROUND: usize = 2048;
@@ -104,17 +108,32 @@ impl Tokenizer {
     /// Reads a `tokenizer.json`, written by [`Tokenizer::save`] or by Hugging Face's library.
     ///
     /// # Errors
-    /// [`DataError::Io`], and [`DataError::BadTokenizer`] for a file that is damaged or has another
-    /// model, pre-tokenizer or normalizer than GPT-2's kind: splitting long texts without changing
-    /// their ids, and decoding id by id, rely on these.
+    /// [`DataError::Io`], and [`DataError::BadTokenizer`] for a file that is damaged, or that asks for
+    /// anything that a tokenizer like GPT-2's does not do: the field is named. Splitting long texts
+    /// without changing their ids, and decoding id by id, rely on it.
     pub fn load(path: &Path) -> Result<Self, DataError> {
-        let json = fs_err::read(path)?;
-        if let Some(characters) = Characters::from_json(&json) {
-            let characters = characters.map_err(|reason| bad_tokenizer(path, reason))?;
-            return Ok(Self::from_characters(characters));
+        let bad = |reason: String| bad_tokenizer(path, reason);
+        let json = minigpt_files::read(path, TABLES)?;
+        let file: Value = serde_json::from_slice(&json).map_err(|error| bad(error.to_string()))?;
+        drop(json);
+        if let Some(characters) = Characters::from_value(&file) {
+            return Ok(Self::from_characters(characters.map_err(bad)?));
         }
-        let inner = ByteLevelBpe::from_bytes(json).map_err(|error| bad_tokenizer(path, error))?;
-        Self::from_inner(inner).map_err(|reason| bad_tokenizer(path, reason))
+        tokenizer_file::check(&file).map_err(bad)?;
+        let ids = tokenizer_file::added_ids(&file);
+        // What was checked and no more: of a field that is there twice, the file has another value too.
+        let json = serde_json::to_vec(&file).map_err(|error| bad(error.to_string()))?;
+        drop(file);
+        // The library has panicked on files that no one writes.
+        let inner = caught(|| ByteLevelBpe::from_bytes(json))
+            .map_err(bad)?
+            .map_err(|error| bad(error.to_string()))?;
+        if let Some((content, id)) =
+            ids.iter().find(|(content, id)| inner.token_to_id(content).map(u64::from) != Some(*id))
+        {
+            return Err(bad(format!("added_tokens: {content:?} cannot have the id {id}")));
+        }
+        Self::from_inner(inner).map_err(bad)
     }
 
     /// Writes a standard `tokenizer.json`, which Hugging Face's library loads to the same ids.
@@ -126,17 +145,25 @@ impl Tokenizer {
             Model::Bpe(bpe) | Model::Bytes(bpe, _) => bpe.to_string(true)?,
             Model::Characters(characters) => characters.to_json()?,
         };
-        write_whole(path, json.as_bytes())
+        Ok(minigpt_files::write(path, json)?)
     }
 
-    /// The ids of a text, without any special token.
+    /// The ids of a text, without any special token. A stretch of more than 64 KiB without any white
+    /// space, or of nothing else, is cut there, as Llama 3's tokenizer does: memory and time then grow in
+    /// proportion to the text.
     ///
     /// # Errors
     /// [`DataError::UnknownCharacter`] from a tokenizer of characters, and
     /// [`DataError::Tokenizers`] if the library fails, which no text is known to cause.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
         match &self.model {
-            Model::Bpe(bpe) => Ok(bpe.encode_fast(text, false)?.get_ids().to_vec()),
+            Model::Bpe(bpe) => {
+                let mut ids = Vec::new();
+                for piece in pieces(text, PIECE_BYTES) {
+                    ids.extend_from_slice(bpe.encode_fast(piece, false)?.get_ids());
+                }
+                Ok(ids)
+            }
             Model::Bytes(_, ids) => Ok(text.bytes().map(|byte| ids[usize::from(byte)]).collect()),
             Model::Characters(characters) => characters.encode(text),
         }
@@ -236,7 +263,7 @@ impl Tokenizer {
             Model::Bpe(bpe) | Model::Bytes(bpe, _) => bpe.to_string(false)?,
             Model::Characters(characters) => characters.to_json()?,
         };
-        Ok(hex(Sha256::new().chain_update(json)))
+        Ok(sha256(json))
     }
 
     pub(crate) fn token_bytes(&self, id: u32) -> Result<&[u8], DataError> {
@@ -262,20 +289,7 @@ impl Tokenizer {
     /// Checks what the rest of the crate relies on. The error is the reason alone: the caller
     /// knows where the tokenizer comes from.
     fn from_inner(mut inner: ByteLevelBpe) -> Result<Self, String> {
-        match inner.get_pre_tokenizer() {
-            Some(byte_level) if byte_level.use_regex && !byte_level.add_prefix_space => {}
-            _ => return Err("its pre-tokenizer is not GPT-2's".to_owned()),
-        }
-        if inner.get_normalizer().is_some() {
-            return Err("it normalizes text".to_owned());
-        }
-        if inner.get_model().dropout.is_some_and(|dropout| dropout > 0.0) {
-            return Err("it has BPE dropout".to_owned());
-        }
         let added_tokens = inner.get_added_tokens_decoder();
-        if let Some(token) = added_tokens.values().find(|token| !token.special) {
-            return Err(format!("its added token {:?} is not special", token.content));
-        }
         let is_special = added_tokens.values().any(|token| token.content == END_OF_TEXT);
         let end_of_text = inner
             .token_to_id(END_OF_TEXT)
@@ -291,8 +305,6 @@ impl Tokenizer {
             .ok_or("its ids have gaps")?;
 
         inner.set_encode_special_tokens(true);
-        inner.with_truncation(None).map_err(|error| error.to_string())?;
-        inner.with_padding(None);
         let model = if inner.get_model().get_vocab_size() == 256 {
             let id_of = |c: char| inner.token_to_id(&c.to_string()).unwrap_or_default();
             let ids = byte_chars().map(id_of);

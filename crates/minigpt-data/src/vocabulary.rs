@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use minigpt_files::caught;
 use tokenizers::models::bpe::{BPE, Vocab};
 
-use crate::tokenizer::bad_tokenizer;
+use crate::tokenizer::{TABLES, bad_tokenizer};
 use crate::{DataError, Tokenizer};
 
 /// The tables of a byte-level BPE, a byte written as the character that stands for it in GPT-2's
@@ -40,11 +41,12 @@ impl Tokenizer {
     /// [`DataError::Io`], and [`DataError::BadTokenizer`] where the files are damaged, do not
     /// belong together, or are no byte-level BPE.
     pub fn from_vocab_and_merges(vocab: &Path, merges: &Path) -> Result<Self, DataError> {
-        let ids = serde_json::from_slice(&fs_err::read(vocab)?)
+        let ids = serde_json::from_slice(&minigpt_files::read(vocab, TABLES)?)
             .map_err(|error| bad_tokenizer(vocab, error))?;
-        let text = String::from_utf8(fs_err::read(merges)?)
+        let text = minigpt_files::read_text(merges, TABLES)?;
+        let model = caught(|| bpe(ids, &text))
+            .map_err(|reason| bad_tokenizer(merges, reason))?
             .map_err(|error| bad_tokenizer(merges, error))?;
-        let model = bpe(ids, &text).map_err(|error| bad_tokenizer(merges, error))?;
         Self::from_model(model, vocab)
     }
 

@@ -5,9 +5,28 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+/// The SHA-256 of what comes in pieces.
+#[derive(Clone, Debug, Default)]
+pub struct Checksum(Sha256);
+
+impl Checksum {
+    /// Adds the next piece.
+    pub fn update(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.update(bytes);
+    }
+
+    /// The checksum of all pieces, in 64 hexadecimal digits.
+    #[must_use]
+    pub fn finish(self) -> String {
+        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// The SHA-256 of bytes, in 64 hexadecimal digits.
 pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
-    hexadecimal(&Sha256::digest(bytes))
+    let mut checksum = Checksum::default();
+    checksum.update(bytes);
+    checksum.finish()
 }
 
 /// The SHA-256 of a regular file, read in blocks.
@@ -23,37 +42,16 @@ pub fn sha256_file(path: &Path) -> std::io::Result<String> {
 /// # Errors
 /// The reader's.
 pub fn sha256_reader(mut reader: impl Read) -> std::io::Result<String> {
-    let mut hash = Checksum::default();
+    let mut checksum = Checksum::default();
     let mut block = vec![0; 1 << 16];
     loop {
         match reader.read(&mut block) {
-            Ok(0) => return Ok(hash.finish()),
-            Ok(length) => hash.update(&block[..length]),
+            Ok(0) => return Ok(checksum.finish()),
+            Ok(length) => checksum.update(&block[..length]),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-}
-
-/// The SHA-256 of bytes that come piece by piece.
-#[derive(Clone, Debug, Default)]
-pub struct Checksum(Sha256);
-
-impl Checksum {
-    /// Takes the next bytes.
-    pub fn update(&mut self, bytes: impl AsRef<[u8]>) {
-        self.0.update(bytes);
-    }
-
-    /// The checksum of all of them, in 64 hexadecimal digits.
-    #[must_use]
-    pub fn finish(self) -> String {
-        hexadecimal(&self.0.finalize())
-    }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -66,7 +64,7 @@ mod tests {
         assert_eq!(sha256("abc"), abc);
         assert_eq!(sha256_reader(&b"abc"[..]).unwrap(), abc);
         let mut pieces = Checksum::default();
-        ["a", "bc"].into_iter().for_each(|piece| pieces.update(piece));
+        ["a", "", "bc"].into_iter().for_each(|piece| pieces.update(piece));
         assert_eq!(pieces.finish(), abc);
     }
 }

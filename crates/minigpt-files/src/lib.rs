@@ -7,18 +7,21 @@
 //! ```
 //!
 //! The order to read in: [`Limit`] and [`read()`] (whole files), [`Bounded`] (streams), [`caught`]
-//! (libraries that panic), [`write()`] and [`NewFolder`] (what we write), [`sha256`].
+//! (libraries that panic), [`excerpt()`] (foreign text in our messages), [`write()`] and [`NewFolder`]
+//! (what we write), [`sha256`].
 //!
 //! Errors are [`std::io::Error`]s whose one line names the path, what was found and what was expected.
 //! Deliberately absent: formats, printing, and anything that a caller would have to configure.
 
 mod caught;
 mod checksum;
+mod excerpt;
 mod read;
 mod write;
 
 pub use caught::{caught, is_caught};
 pub use checksum::{Checksum, sha256, sha256_file, sha256_reader};
+pub use excerpt::excerpt;
 pub use read::{Bounded, Limit, is_file_name, map, open, read, read_text};
 pub use write::{NewFolder, open_lock, sync_folder, write, write_at, write_with};
 

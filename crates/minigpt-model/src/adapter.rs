@@ -5,17 +5,20 @@ use std::path::{Path, PathBuf};
 
 use burn::store::burn_pack::Tensor as StoredTensor;
 use burn::tensor::{Bytes, DType, Tensor, TensorData};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use minigpt_files::excerpt;
 
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
 use crate::lora::{EMBEDDING, Factors, LoraConfig};
+use crate::peft::{HEAD, MERGE};
 use crate::safetensors;
-use crate::weights::WeightsError;
+use crate::weights::{WeightsError, finite};
 
 /// The name of the configuration in an adapter's folder.
 pub const ADAPTER_CONFIG_FILE: &str = "adapter_config.json";
+
+/// The same in a pickle, which old versions of PEFT wrote.
+const PICKLED_FILE: &str = "adapter_model.bin";
 
 /// The name of the factors in an adapter's folder.
 pub const ADAPTER_FILE: &str = "adapter_model.safetensors";
@@ -23,13 +26,10 @@ pub const ADAPTER_FILE: &str = "adapter_model.safetensors";
 /// What PEFT puts before the name of a layer of transformers' `GPT2LMHeadModel`.
 const PREFIX: &str = "base_model.model.transformer.";
 
-/// What PEFT calls the head where the vectors of the tokens are adapted in both of their places.
-const HEAD: &str = "lm_head";
-
 /// Names the base in the factors' file.
 const BASE: &str = "base_sha256";
 
-/// An adapter that is none, or of another model.
+/// An adapter that cannot be used, or is another model's.
 #[derive(Debug, thiserror::Error)]
 pub enum AdapterError {
     /// A setting is out of its range.
@@ -49,7 +49,7 @@ pub enum AdapterError {
         name: String,
     },
     /// The configuration is damaged, or asks for what is not done here.
-    #[error("{path} is no configuration of a LoRA adapter that minigpt runs: {reason}")]
+    #[error("{path} is not the configuration of a LoRA adapter that minigpt runs: {reason}")]
     Config {
         /// The configuration.
         path: PathBuf,
@@ -66,142 +66,30 @@ pub enum AdapterError {
         /// How that shows.
         reason: String,
     },
+    /// The adapter has token vectors of its own.
+    #[error(
+        "{path} has the whole tensor {name}, which PEFT saves where the vocabulary was resized: expected factors alone; {MERGE}"
+    )]
+    WholeEmbedding {
+        /// The factors' file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+    },
+    /// The factors are in a pickle.
+    #[error(
+        "{path} is a pickle: expected {ADAPTER_FILE}; in Python, PeftModel.from_pretrained() and save_pretrained() make one of it"
+    )]
+    Pickled {
+        /// The pickle.
+        path: PathBuf,
+    },
     /// The factors cannot be read or written.
     #[error(transparent)]
     Weights(#[from] WeightsError),
     /// The operating system failed; the message names the file.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-}
-
-/// The fields of PEFT's `LoraConfig` that decide what an adapter computes.
-#[derive(Debug, Serialize, Deserialize)]
-struct PeftConfig {
-    peft_type: String,
-    task_type: Option<String>,
-    base_model_name_or_path: Option<String>,
-    r: usize,
-    lora_alpha: f64,
-    #[serde(default)]
-    lora_dropout: f64,
-    target_modules: Value,
-    /// GPT-2's projections are stored `[in, out]`.
-    #[serde(default)]
-    fan_in_fan_out: bool,
-    #[serde(default = "none")]
-    bias: String,
-    #[serde(default)]
-    inference_mode: bool,
-    #[serde(default)]
-    use_rslora: bool,
-    #[serde(default)]
-    use_dora: bool,
-    #[serde(default)]
-    rank_pattern: Value,
-    #[serde(default)]
-    alpha_pattern: Value,
-    #[serde(default)]
-    modules_to_save: Value,
-    #[serde(default)]
-    layers_to_transform: Value,
-    /// Adapts the head with `wte`, whose second use it is.
-    #[serde(default)]
-    ensure_weight_tying: bool,
-}
-
-fn none() -> String {
-    "none".to_owned()
-}
-
-impl PeftConfig {
-    fn of(lora: &LoraConfig, base: &str) -> Self {
-        let empty = || Value::Object(serde_json::Map::new());
-        Self {
-            peft_type: "LORA".to_owned(),
-            task_type: Some("CAUSAL_LM".to_owned()),
-            base_model_name_or_path: Some(base.to_owned()),
-            r: lora.rank,
-            lora_alpha: lora.alpha,
-            lora_dropout: lora.dropout,
-            // PEFT ties the two where both are named.
-            target_modules: match lora.adapts(EMBEDDING) {
-                true => [lora.targets.clone(), vec![HEAD.to_owned()]].concat().into(),
-                false => lora.targets.clone().into(),
-            },
-            fan_in_fan_out: true,
-            bias: none(),
-            inference_mode: true,
-            use_rslora: false,
-            use_dora: false,
-            rank_pattern: empty(),
-            alpha_pattern: empty(),
-            modules_to_save: Value::Null,
-            layers_to_transform: Value::Null,
-            ensure_weight_tying: lora.adapts(EMBEDDING),
-        }
-    }
-
-    /// The first setting under which PEFT would compute something else than is done here.
-    fn unknown_setting(&self) -> Option<String> {
-        let is_empty = |value: &Value| match value {
-            Value::Null => true,
-            Value::Object(map) => map.is_empty(),
-            Value::Array(list) => list.is_empty(),
-            _ => false,
-        };
-        let settings = [
-            (
-                self.peft_type == "LORA",
-                format!("peft_type {:?}: expected \"LORA\"", self.peft_type),
-            ),
-            (self.bias == "none", format!("bias {:?}: expected \"none\"", self.bias)),
-            (!self.use_rslora, "use_rslora true: expected false".to_owned()),
-            (!self.use_dora, "use_dora true: expected false".to_owned()),
-            (is_empty(&self.rank_pattern), "a rank_pattern: expected one rank".to_owned()),
-            (is_empty(&self.alpha_pattern), "an alpha_pattern: expected one alpha".to_owned()),
-            (is_empty(&self.modules_to_save), "modules_to_save: expected none".to_owned()),
-            (is_empty(&self.layers_to_transform), {
-                "layers_to_transform: expected all layers".to_owned()
-            }),
-        ];
-        settings.into_iter().find(|(is_ours, _)| !is_ours).map(|(_, setting)| setting)
-    }
-
-    fn lora(&self) -> Result<LoraConfig, String> {
-        let mut targets: Vec<String> = serde_json::from_value(self.target_modules.clone())
-            .map_err(|_| "target_modules is no list of names".to_owned())?;
-        // PEFT writes the one that it ties with its whole path.
-        for target in &mut targets {
-            *target = target.strip_prefix("transformer.").unwrap_or(target).to_owned();
-        }
-        if targets.iter().any(|target| target == EMBEDDING) {
-            if !self.ensure_weight_tying {
-                return Err("wte without ensure_weight_tying: expected true".to_owned());
-            }
-            targets.retain(|target| target != HEAD);
-        }
-        let (rank, alpha, dropout) = (self.r, self.lora_alpha, self.lora_dropout);
-        Ok(LoraConfig { rank, alpha, dropout, targets })
-    }
-}
-
-impl LoraConfig {
-    /// Reads the `adapter_config.json` in an adapter's folder.
-    ///
-    /// # Errors
-    /// [`AdapterError::Config`] where it is damaged or asks for what is not done here,
-    /// [`AdapterError::Io`].
-    pub fn read_peft(folder: &Path) -> Result<Self, AdapterError> {
-        let path = folder.join(ADAPTER_CONFIG_FILE);
-        let json = fs_err::read(&path)?;
-        let refused = |reason: String| AdapterError::Config { path: path.clone(), reason };
-        let config: PeftConfig =
-            serde_json::from_slice(&json).map_err(|error| refused(error.to_string()))?;
-        match config.unknown_setting() {
-            Some(setting) => Err(refused(setting)),
-            None => config.lora().map_err(refused),
-        }
-    }
 }
 
 impl Gpt {
@@ -230,8 +118,7 @@ impl Gpt {
         });
         let metadata = HashMap::from([(BASE.to_owned(), self.fingerprint()?)]);
         safetensors::write(&file, tensors.collect(), metadata)?;
-        let json = serde_json::to_vec_pretty(&PeftConfig::of(lora, base));
-        Ok(fs_err::write(config, json.map_err(std::io::Error::from)?)?)
+        Ok(minigpt_files::write(&config, lora.to_peft(base).map_err(std::io::Error::from)?)?)
     }
 
     /// The model with its own weights frozen and the factors of an adapter's folder beside them;
@@ -247,6 +134,10 @@ impl Gpt {
         };
         lora.validate(config).map_err(refused)?;
         let path = folder.join(ADAPTER_FILE);
+        let pickled = folder.join(PICKLED_FILE);
+        if !path.exists() && pickled.exists() {
+            return Err(AdapterError::Pickled { path: pickled });
+        }
         let other = |reason: String| AdapterError::OtherBase { path: path.clone(), reason };
         let mut tensors: BTreeMap<String, StoredTensor> = safetensors::open(&path)?
             .into_iter()
@@ -263,7 +154,7 @@ impl Gpt {
                     let expected = [rows, columns];
                     return Err(other(format!("{name} is {found:?}, expected {expected:?}")));
                 }
-                Ok(transposed(safetensors::numbers(&path, &tensor)?, rows, columns))
+                Ok::<_, AdapterError>(transposed(&finite(&path, &tensor)?, rows, columns))
             };
             let pair = [read("A", lora.rank, from)?, read("B", to, lora.rank)?];
             factors.insert(layer, pair);
@@ -272,8 +163,11 @@ impl Gpt {
             // PEFT writes them a second time.
             tensors.retain(|name, _| !name.contains(&format!(".{HEAD}.lora_")));
         }
+        if let Some(name) = tensors.keys().find(|name| is_embedding(name)) {
+            return Err(AdapterError::WholeEmbedding { path, name: excerpt(name) });
+        }
         if let Some(name) = tensors.keys().next() {
-            return Err(other(format!("the base has no place for {name}")));
+            return Err(other(format!("the base has no place for {}", excerpt(name))));
         }
         if let Some(base) = safetensors::metadata(&path)?.get(BASE)
             && *base != self.fingerprint()?
@@ -294,8 +188,16 @@ fn stored_name(layer: &str, factor: &str) -> String {
     }
 }
 
+/// True for the vectors of the tokens, or the head, as they are and not adapted.
+fn is_embedding(name: &str) -> bool {
+    let layer = name.strip_suffix(".weight").unwrap_or_default();
+    let layer = layer.strip_suffix(".base_layer").unwrap_or(layer);
+    layer.ends_with(".wte") || layer.ends_with(".lm_head")
+}
+
 /// `[rows, columns]` to `[columns, rows]`.
-fn transposed(values: Vec<f32>, rows: usize, columns: usize) -> TensorData {
+fn transposed(values: &TensorData, rows: usize, columns: usize) -> TensorData {
+    let values: Vec<f32> = values.iter().collect();
     let order = (0..columns).flat_map(|column| (0..rows).map(move |row| row * columns + column));
     let values: Vec<f32> = order.map(|index| values[index]).collect();
     TensorData::new(values, [columns, rows])

@@ -69,8 +69,21 @@ impl Constraints {
         }
     }
 
-    /// Changes `logits`, one per id, for the token that follows `tokens`. Ids that the logits do not
-    /// have are passed over; what may not follow gets minus infinity.
+    /// Checks that the allowed and banned ids are ids of a tokenizer of `vocab_size` ids, such as a model's
+    /// [`tokenizer_size`](crate::Gpt::tokenizer_size).
+    ///
+    /// # Errors
+    /// [`SamplingError::UnknownToken`] with the first that is not.
+    pub fn check_ids(&self, vocab_size: usize) -> Result<(), SamplingError> {
+        let mut ids = self.allowed.iter().flatten().chain(&self.banned);
+        match ids.find(|id| **id as usize >= vocab_size) {
+            Some(&id) => Err(SamplingError::UnknownToken { id, vocab_size }),
+            None => Ok(()),
+        }
+    }
+
+    /// Changes `logits`, one per id, for the token that follows `tokens`; what may not follow gets minus
+    /// infinity. Ids without a logit, which [`check_ids`](Self::check_ids) finds, change nothing.
     pub fn apply(&self, logits: &mut [f32], tokens: &[u32]) {
         if let Some(allowed) = &self.allowed {
             let kept: Vec<_> = allowed
@@ -184,6 +197,16 @@ mod tests {
         });
         let logits = applied(&constraints, &[0, 1, 2]);
         assert_eq!(logits, [f32::MAX, GONE, f32::MAX, 3.0, 0.0]);
+    }
+
+    #[test]
+    fn ids_beyond_the_vocabulary_are_told() {
+        let constraints = with(|c| c.banned = vec![4, 99_999]);
+        let error = constraints.check_ids(50_257).unwrap_err();
+        assert_eq!(error, SamplingError::UnknownToken { id: 99_999, vocab_size: 50_257 });
+        assert!(error.to_string().ends_with("expected ids from 0 to 50256"), "{error}");
+        assert!(with(|c| c.allowed = Some(vec![5])).check_ids(5).is_err());
+        assert!(with(|c| c.allowed = Some(vec![4])).check_ids(5).is_ok());
     }
 
     #[test]

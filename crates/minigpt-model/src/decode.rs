@@ -18,7 +18,7 @@ pub enum PromptError {
     UnknownToken {
         /// The id.
         id: u32,
-        /// Number of ids that the model knows.
+        /// Number of ids that the model and its tokenizer know.
         vocab_size: usize,
     },
     /// More tokens than the model can see.
@@ -101,7 +101,7 @@ impl<'a> Decoder<'a> {
         &self.slides
     }
 
-    /// Logits of each sequence's next token, `[vocab_size]` each.
+    /// Logits of each sequence's next token, `[vocab_size]` each; those of padding are minus infinity.
     ///
     /// # Panics
     /// Where the device fails, or cannot be waited for, as in a browser:
@@ -209,7 +209,7 @@ impl<'a> Decoder<'a> {
 }
 
 fn check_known(model: &Gpt, tokens: &[u32]) -> Result<(), PromptError> {
-    let vocab_size = model.vocab_size();
+    let vocab_size = model.tokenizer_size();
     match tokens.iter().find(|id| **id as usize >= vocab_size) {
         Some(&id) => Err(PromptError::UnknownToken { id, vocab_size }),
         None => Ok(()),

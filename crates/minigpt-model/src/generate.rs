@@ -24,13 +24,19 @@ impl From<Sampling> for Policy {
 }
 
 impl Policy {
-    /// Checks that the policy can be followed.
+    /// Checks what can be known of the policy without a model: the ranges of its numbers.
     ///
     /// # Errors
     /// The first [`SamplingError`] found.
     pub fn validate(&self) -> Result<(), SamplingError> {
         self.constraints.validate()?;
         self.sampling.validate()
+    }
+
+    /// The same, and that `model` has the tokens that the constraints name.
+    fn validate_for(&self, model: &Gpt) -> Result<(), SamplingError> {
+        self.validate()?;
+        self.constraints.check_ids(model.tokenizer_size())
     }
 }
 
@@ -51,16 +57,18 @@ impl<'a> Generator<'a> {
     /// Continues `prompt`, a sequence of token ids, by `policy` with chances from `seed`.
     ///
     /// # Errors
-    /// [`PromptError`] where the model cannot continue this prompt.
+    /// [`GenerateError`] where the model cannot continue this prompt, or the policy cannot be followed.
     pub fn new(
         model: &'a Gpt,
         prompt: &[u32],
         policy: impl Into<Policy>,
         seed: u64,
-    ) -> Result<Self, PromptError> {
+    ) -> Result<Self, GenerateError> {
+        let policy = policy.into();
+        policy.validate_for(model)?;
         let decoder = Decoder::new(model, &[prompt.to_vec()])?;
         let rng = ChaCha8Rng::seed_from_u64(seed);
-        Ok(Self { decoder, policy: policy.into(), rng, logits: Vec::new(), has_failed: false })
+        Ok(Self { decoder, policy, rng, logits: Vec::new(), has_failed: false })
     }
 
     /// Prompt and continuation so far.
@@ -109,7 +117,7 @@ impl Iterator for Generator<'_> {
 }
 
 /// Several continuations that grow together in one batch, each with chances of its own: the same as
-/// from a [`Generator`] each, and sooner.
+/// from a [`Generator`] each, and sooner. It ends after an error.
 ///
 /// ```
 /// use burn::tensor::Device;
@@ -128,13 +136,14 @@ pub struct BatchGenerator<'a> {
     decoder: Decoder<'a>,
     policy: Policy,
     rngs: Vec<ChaCha8Rng>,
+    has_failed: bool,
 }
 
 impl<'a> BatchGenerator<'a> {
     /// Continues each of `prompts`, which may differ in length, with chances from its own of `seeds`.
     ///
     /// # Errors
-    /// [`PromptError`] where the model cannot continue one of them.
+    /// [`GenerateError`] where the model cannot continue one of them, or the policy cannot be followed.
     ///
     /// # Panics
     /// Where there are not as many seeds as prompts.
@@ -143,11 +152,13 @@ impl<'a> BatchGenerator<'a> {
         prompts: &[Vec<u32>],
         policy: impl Into<Policy>,
         seeds: &[u64],
-    ) -> Result<Self, PromptError> {
+    ) -> Result<Self, GenerateError> {
         assert_eq!(prompts.len(), seeds.len(), "a seed for each prompt");
+        let policy = policy.into();
+        policy.validate_for(model)?;
         let decoder = Decoder::new(model, prompts)?;
         let rngs = seeds.iter().map(|seed| ChaCha8Rng::seed_from_u64(*seed)).collect();
-        Ok(Self { decoder, policy: policy.into(), rngs })
+        Ok(Self { decoder, policy, rngs, has_failed: false })
     }
 
     /// How often the context of each continuation that is left was full.
@@ -167,6 +178,9 @@ impl Iterator for BatchGenerator<'_> {
     type Item = Result<Vec<u32>, SamplingError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if self.has_failed {
+            return None;
+        }
         let mut all = self.decoder.logits();
         let rows = all.iter_mut().zip(self.decoder.sequences()).zip(&mut self.rngs);
         let tokens = rows.map(|((logits, sequence), rng)| {
@@ -174,8 +188,9 @@ impl Iterator for BatchGenerator<'_> {
             self.policy.sampling.choose(logits, rng.random())
         });
         let tokens: Result<Vec<u32>, SamplingError> = tokens.collect();
-        if let Ok(tokens) = &tokens {
-            self.decoder.push(tokens);
+        match &tokens {
+            Ok(tokens) => self.decoder.push(tokens),
+            Err(_) => self.has_failed = true,
         }
         Some(tokens)
     }
@@ -213,8 +228,9 @@ impl Beam {
 /// ```
 ///
 /// # Errors
-/// [`PromptError`] where the model cannot continue the prompt, [`SamplingError::NotANumber`] where its
-/// logits are none, [`SamplingError::NoToken`] where the constraints leave no continuation.
+/// [`PromptError`] where the model cannot continue the prompt, [`SamplingError`] where the constraints
+/// cannot be kept or leave no continuation ([`NoToken`](SamplingError::NoToken)), or the logits are not
+/// numbers ([`NotANumber`](SamplingError::NotANumber)).
 ///
 /// # Panics
 /// Where `width` or `max_tokens` is 0.
@@ -227,6 +243,8 @@ pub fn beam_search(
     end: Option<u32>,
 ) -> Result<Vec<Beam>, GenerateError> {
     assert!(width > 0 && max_tokens > 0, "a beam of at least one, and a token");
+    constraints.validate()?;
+    constraints.check_ids(model.tokenizer_size())?;
     let mut decoder = Decoder::new(model, &[prompt.to_vec()])?;
     let mut alive = vec![Beam { tokens: Vec::new(), log_probability: 0.0 }];
     let mut complete: Vec<Beam> = Vec::new();

@@ -268,6 +268,67 @@ fn broken_weights_are_told() {
     assert_eq!(beams.unwrap_err().to_string(), SamplingError::NotANumber.to_string());
 }
 
+/// Once, it went on drawing from the same logits.
+#[test]
+fn a_batch_ends_after_an_error() {
+    let model = model(&config());
+    let constraints = Constraints { no_repeat_ngram: Some(1), ..Constraints::default() };
+    let policy = Policy { constraints, sampling: Sampling::Greedy };
+    let prompts = [(0..20).collect::<Vec<u32>>(), vec![1]];
+    let mut batch = BatchGenerator::new(&model, &prompts, policy, &[1, 2]).unwrap();
+    assert!(batch.by_ref().take(40).all(|tokens| tokens.is_ok()));
+    // All sixty have come in the first text.
+    assert_eq!(batch.next(), Some(Err(SamplingError::NoToken)));
+    assert_eq!(batch.next(), None);
+}
+
+/// A vocabulary of 60 that is padded from 37, and whose padding is the most probable at first.
+#[test]
+fn no_decoder_writes_padding() {
+    let padded = model(&config());
+    let mut model = padded.clone().with_tokenizer_size(37);
+    let wte = padded.wte.weight.val();
+    let boosted = wte.clone().narrow(0, 37, 23).mul_scalar(40.0);
+    let wte = Tensor::cat(vec![wte.narrow(0, 0, 37), boosted], 0);
+    model.wte.weight = burn::module::Param::from_tensor(wte);
+    let unaware = model.clone().with_tokenizer_size(60);
+    let logits = |model: &Gpt| Decoder::new(model, &[vec![1, 2]]).unwrap().logits().remove(0);
+    assert!(Sampling::Greedy.choose(&logits(&unaware), 0.0).unwrap() >= 37, "no test");
+    let known = logits(&model);
+    assert_eq!(known.len(), 60);
+    assert_eq!(known[..37], logits(&unaware)[..37]);
+    assert!(known[37..].iter().all(|logit| *logit == f32::NEG_INFINITY));
+    assert_close(&uncached(&model, &[1, 2])[..37], &known[..37]);
+
+    for sampling in [Sampling::Greedy, Sampling::Draw(Draw { temperature: 5.0, ..Draw::default() })]
+    {
+        let alone = Generator::new(&model, &[1, 2], sampling.clone(), 7).unwrap();
+        assert!(alone.take(50).all(|token| token.unwrap() < 37));
+        let prompts = [vec![1, 2], vec![3]];
+        let batch = BatchGenerator::new(&model, &prompts, sampling, &[1, 2]).unwrap();
+        assert!(batch.take(50).all(|tokens| tokens.unwrap().iter().all(|token| *token < 37)));
+    }
+    let beams = beam_search(&model, &[1, 2], &Constraints::default(), 4, 30, None).unwrap();
+    assert!(beams.iter().all(|beam| beam.tokens.iter().all(|token| *token < 37)));
+    // Nor does it read padding.
+    assert!(Generator::new(&model, &[37], Sampling::Greedy, 0).is_err());
+}
+
+#[test]
+fn constraints_on_unknown_ids_are_refused_by_every_generator() {
+    let model = model(&config()).with_tokenizer_size(37);
+    for id in [37, 99_999] {
+        let constraints = Constraints { banned: vec![id], ..Constraints::default() };
+        let policy = Policy { constraints: constraints.clone(), sampling: Sampling::Greedy };
+        let expected = SamplingError::UnknownToken { id, vocab_size: 37 }.into();
+        let alone = Generator::new(&model, &[1], policy.clone(), 0);
+        assert_eq!(alone.err().unwrap(), expected);
+        let batch = BatchGenerator::new(&model, &[vec![1]], policy, &[0]);
+        assert_eq!(batch.err().unwrap(), expected);
+        assert_eq!(beam_search(&model, &[1], &constraints, 2, 2, None).unwrap_err(), expected);
+    }
+}
+
 #[test]
 fn attention_rows_sum_to_one_and_see_nothing_later() {
     let model = model(&config());

@@ -1,7 +1,7 @@
 //! GGUF, the format of llama.cpp: weights and what must be known of them in one file
 //! ([specification](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), version 3).
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 use burn::store::burn_pack::Tensor as StoredTensor;
@@ -77,7 +77,7 @@ impl Gpt {
     /// Writes the model as a GGUF file of the architecture `gpt2`, in 32-bit floats, with `metadata`
     /// besides what the shape says; llama.cpp wants the tokenizer there.
     ///
-    /// The file is written in place and synced: write to a temporary name where a reader may look.
+    /// Whoever opens `path`, now or after a crash, finds the old file or the whole new one.
     ///
     /// # Errors
     /// [`WeightsError::Io`], or [`WeightsError::Write`] where the device does not give the weights.
@@ -89,22 +89,22 @@ impl Gpt {
     ) -> Result<(), WeightsError> {
         let failed = |reason: String| WeightsError::Write { path: path.to_owned(), reason };
         let tensors = self.stored_parameters();
-        let mut file = BufWriter::new(fs_err::File::create(path)?);
-        file.write_all(&head(config, metadata, &tensors))?;
-        for tensor in tensors {
-            let is_projection = is_projection(&tensor);
-            let shape = tensor.shape.to_vec();
-            let bytes = tensor.into_bytes().map_err(|error| failed(error.to_string()))?;
-            let length = bytes.len();
-            if is_projection {
-                file.write_all(&transposed(&bytes, [shape[0], shape[1]]))?;
-            } else {
-                file.write_all(&bytes)?;
+        minigpt_files::write_with(path, |file| {
+            file.write_all(&head(config, metadata, &tensors))?;
+            for tensor in tensors {
+                let is_projection = is_projection(&tensor);
+                let shape = tensor.shape.to_vec();
+                let bytes = tensor.into_bytes().map_err(|error| failed(error.to_string()))?;
+                let length = bytes.len();
+                if is_projection {
+                    file.write_all(&transposed(&bytes, [shape[0], shape[1]]))?;
+                } else {
+                    file.write_all(&bytes)?;
+                }
+                file.write_all(&vec![0; length.next_multiple_of(ALIGNMENT) - length])?;
             }
-            file.write_all(&vec![0; length.next_multiple_of(ALIGNMENT) - length])?;
-        }
-        let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        Ok(file.sync_all()?)
+            Ok(())
+        })
     }
 }
 

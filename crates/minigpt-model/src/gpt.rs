@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Embedding, Linear};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData, s};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal, NormalError};
@@ -36,6 +36,9 @@ pub struct Gpt {
     dropout: Dropout,
     #[module(skip)]
     precision: Precision,
+    /// At most the rows of `wte`.
+    #[module(skip)]
+    tokenizer_size: usize,
 }
 
 impl Gpt {
@@ -102,7 +105,29 @@ impl Gpt {
         };
         let h = (0..config.n_layer).map(&mut block).collect::<Result<_, E>>()?;
         let ln_f = parts.layer_norm("ln_f", n_embd)?;
-        Ok(Self { wte, wpe, h, ln_f, dropout: dropout(config.embd_pdrop), precision })
+        let (dropout, tokenizer_size) = (dropout(config.embd_pdrop), config.vocab_size);
+        Ok(Self { wte, wpe, h, ln_f, dropout, precision, tokenizer_size })
+    }
+
+    /// The same model beside a tokenizer of `ids` ids. Vocabularies are often padded, GPT-2's 50,257 to
+    /// 50,304, because such products are faster. The ids that only the model has then have no part in
+    /// anything: their logits are minus infinity, and losses are as if they were not there.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Int, Tensor};
+    /// use minigpt_model::{Gpt, GptConfig};
+    ///
+    /// let device = Device::flex();
+    /// let model = Gpt::init(&GptConfig::tiny(304), 0, &device)?.with_tokenizer_size(257);
+    /// let logits = model.forward_last(Tensor::<2, Int>::from_data([[72, 101]], &device)).into_data();
+    /// let known = logits.iter::<f32>().filter(|logit| logit.is_finite()).count();
+    /// assert_eq!((model.vocab_size(), known), (304, 257));
+    /// # Ok::<(), minigpt_model::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn with_tokenizer_size(mut self, ids: usize) -> Self {
+        self.tokenizer_size = ids.min(self.vocab_size());
+        self
     }
 
     /// The same model, whose matrix products are in another precision where the device has it; those of
@@ -123,9 +148,24 @@ impl Gpt {
         self.wpe.weight.lazy_shape()[0]
     }
 
-    /// Number of token ids.
+    /// Number of token ids, padding included: the width of the logits.
     pub fn vocab_size(&self) -> usize {
         self.wte.weight.lazy_shape()[0]
+    }
+
+    /// Number of token ids that the [tokenizer](Self::with_tokenizer_size) has; without one, all.
+    pub fn tokenizer_size(&self) -> usize {
+        self.tokenizer_size
+    }
+
+    /// The head of the loss: the rows of `wte` whose ids the tokenizer has, `[tokenizer_size, n_embd]`.
+    pub fn output_embedding(&self) -> Tensor<2> {
+        let wte = self.wte.weight.val();
+        if self.tokenizer_size == wte.dims()[0] {
+            wte
+        } else {
+            wte.narrow(0, 0, self.tokenizer_size)
+        }
     }
 
     /// Token ids `[batch, time]` to the normalised residual stream `[batch, time, n_embd]`.
@@ -250,13 +290,12 @@ impl Gpt {
         targets: Tensor<2, Int>,
         smoothing: f64,
     ) -> SmoothedLoss {
-        let head = self.wte.weight.val();
-        self.loss_of_hidden(self.hidden(tokens), head, targets, smoothing)
+        self.loss_of_hidden(self.hidden(tokens), self.output_embedding(), targets, smoothing)
     }
 
     /// As [`smoothed_loss_sum`](Self::smoothed_loss_sum), of what [`hidden`](Self::hidden) gave, `[batch, time,
-    /// n_embd]`, with a `head` `[classes, n_embd]`: the token embedding, or another, whose targets are numbers of
-    /// classes, mostly one in a row, after its last token.
+    /// n_embd]`, with a `head` `[classes, n_embd]`: the [output embedding](Self::output_embedding), or another, whose
+    /// targets are numbers of classes, mostly one in a row, after its last token.
     pub fn loss_of_hidden(
         &self,
         hidden: Tensor<3>,
@@ -269,8 +308,14 @@ impl Gpt {
         ops::linear_cross_entropy(hidden, head, targets, smoothing, self.precision)
     }
 
+    /// `[batch, time, n_embd]` to logits `[batch, time, vocab_size]`.
     fn head(&self, hidden: Tensor<3>) -> Tensor<3> {
-        ops::head(hidden, self.wte.weight.val())
+        let logits = ops::head(hidden, self.wte.weight.val());
+        let [_, _, vocab_size] = logits.dims();
+        if self.tokenizer_size == vocab_size {
+            return logits;
+        }
+        logits.slice_fill(s![.., .., self.tokenizer_size..], f32::NEG_INFINITY)
     }
 }
 

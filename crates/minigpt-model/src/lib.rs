@@ -10,10 +10,12 @@ mod decode;
 mod generate;
 mod gguf;
 mod gpt;
+mod hugging_face;
 mod lora;
 mod loss;
 mod ops;
 mod parameters;
+mod peft;
 mod pickle;
 mod precision;
 mod pretrained;
@@ -42,7 +44,7 @@ pub use precision::Precision;
 pub use pretrained::CONFIG_FILE;
 pub use sampling::{Draw, Sampling, SamplingError, log_probability};
 pub use score::Scores;
-pub use weights::WeightsError;
+pub use weights::{WeightsError, check_finite};
 
 #[cfg(test)]
 mod generation_tests;

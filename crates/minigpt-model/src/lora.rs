@@ -3,6 +3,7 @@
 use burn::module::{Module, Param, Reparameterization, Reparameterizer};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, TensorData};
+use minigpt_files::excerpt;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
@@ -61,7 +62,7 @@ impl LoraConfig {
             MATRICES.iter().chain([&EMBEDDING]).any(|matrix| is_named(matrix, target))
         };
         match self.targets.iter().find(|target| !known(target)) {
-            Some(name) => Err(AdapterError::Target { name: name.clone() }),
+            Some(name) => Err(AdapterError::Target { name: excerpt(name) }),
             None => Ok(()),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::sync::PoisonError;
 
+use ::safetensors::tensor::{TensorView, serialize_to_file};
+use ::safetensors::{Dtype, SafeTensors};
 use burn::module::{Module, ModuleVisitor};
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int};
@@ -159,6 +161,69 @@ fn an_adapter_read_back_computes_the_same_and_knows_its_base() {
     fs_err::write(&path, &json).unwrap();
     fs_err::write(folder.path().join(ADAPTER_FILE), [255; 40]).unwrap();
     refused(base(3, &config()), &config(), "is damaged: it claims a header of");
+}
+
+/// A folder with the adapter, whose files a test can spoil, and its base.
+fn saved() -> (tempfile::TempDir, Gpt) {
+    let folder = tempfile::tempdir().unwrap();
+    adapted(3).save_adapter(&lora(), "the base", folder.path()).unwrap();
+    (folder, Gpt::init(&config(), 3, &Device::flex()).unwrap())
+}
+
+#[track_caller]
+fn refuses(base: Gpt, folder: &std::path::Path, parts: &[&str]) {
+    let error = base.with_adapter(&config(), folder).unwrap_err().to_string();
+    parts.iter().for_each(|part| assert!(error.contains(part), "`{part}` is not in:\n{error}"));
+    assert_eq!(error.lines().count(), 1, "{error}");
+}
+
+#[test]
+fn a_pickled_adapter_is_refused_with_what_to_do() {
+    let (folder, base) = saved();
+    let pickle = folder.path().join("adapter_model.bin");
+    fs_err::rename(folder.path().join(ADAPTER_FILE), &pickle).unwrap();
+    refuses(base, folder.path(), &["adapter_model.bin is a pickle", "save_pretrained()"]);
+}
+
+#[test]
+fn factors_that_are_not_finite_and_whole_embeddings_are_refused() {
+    let (folder, base) = saved();
+    let path = folder.path().join(ADAPTER_FILE);
+    let mut spoilt = fs_err::read(&path).unwrap();
+    let last = spoilt.len() - 4;
+    spoilt[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs_err::write(&path, spoilt).unwrap();
+    refuses(base.clone(), folder.path(), &[".lora_", "has NaN among its numbers"]);
+
+    let lora = LoraConfig::new(2);
+    let adapted = base.clone().with_lora(&config(), &lora, 1).unwrap();
+    adapted.save_adapter(&lora, "the base", folder.path()).unwrap();
+    let whole = fs_err::read(&path).unwrap();
+    let stored = SafeTensors::deserialize(&whole).unwrap();
+    for name in ["transformer.wte.weight", "transformer.wte.base_layer.weight", "lm_head.weight"] {
+        let name = format!("base_model.model.{name}");
+        let more = TensorView::new(Dtype::F32, vec![1], &[0; 4]).unwrap();
+        let tensors = stored.tensors().into_iter().chain([(name.clone(), more)]);
+        serialize_to_file(tensors, None, &path).unwrap();
+        let parts = [&format!("has the whole tensor {name}"), "resized", "merge_and_unload()"];
+        refuses(base.clone(), folder.path(), &parts);
+    }
+}
+
+/// `alpha / √r` in PEFT's configuration, and what it adds then.
+#[test]
+fn a_rank_stabilised_adapter_adds_more() {
+    let (model, _) = trained(adapted(3), 5);
+    let folder = tempfile::tempdir().unwrap();
+    model.save_adapter(&lora(), "the base", folder.path()).unwrap();
+    let path = folder.path().join(ADAPTER_CONFIG_FILE);
+    let json = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(&path, json.replace("\"use_rslora\": false", "\"use_rslora\": true")).unwrap();
+    let base = Gpt::init(&config(), 3, &Device::flex()).unwrap();
+    let read = base.with_adapter(&config(), folder.path()).unwrap();
+    for ((_, stabilised), (_, plain)) in read.factors().zip(model.factors()) {
+        assert!((stabilised.scale / plain.scale - 2.0).abs() < 1e-12, "the root of rank 4");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use burn::store::ModuleSnapshot;
 use burn::store::burn_pack::Tensor as StoredTensor;
-use sha2::{Digest, Sha256};
+use minigpt_files::Checksum;
 
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
@@ -50,7 +50,7 @@ impl Gpt {
 
     /// SHA-256 of the model's own weights in hexadecimal, an adapter's left out.
     pub(crate) fn fingerprint(&self) -> Result<String, WeightsError> {
-        let mut digest = Sha256::new();
+        let mut checksum = Checksum::default();
         for tensor in self.stored_parameters() {
             if tensor.name.contains(".lora.") {
                 continue;
@@ -60,9 +60,9 @@ impl Gpt {
                 path: name.into(),
                 reason: error.to_string(),
             })?;
-            digest.update(&bytes[..]);
+            checksum.update(&bytes[..]);
         }
-        Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(checksum.finish())
     }
 }
 

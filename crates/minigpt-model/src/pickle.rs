@@ -2,11 +2,13 @@
 //!
 //! A pickle is a program for a stack machine that can call anything in Python. This machine knows the
 //! three calls that make tensors and dictionaries; the name of any other is an error, so that a file
-//! with code in it is refused, and nothing of it is run.
+//! with code in it is refused, and nothing of it is run. No opcode copies an object: memory grows by the
+//! bytes of the pickle and by a bounded number for each of its opcodes.
 
 use std::collections::HashMap;
 
 use burn::tensor::DType;
+use minigpt_files::excerpt;
 
 /// The opcodes of protocol 2, by their names in Python's `pickletools`.
 mod op {
@@ -41,6 +43,13 @@ mod op {
     pub(super) const BINPERSID: u8 = b'Q';
 }
 
+/// Most dimensions of a tensor. GPT-2's have two, the causal masks of old versions four.
+const MAX_DIMENSIONS: usize = 8;
+
+/// The longest text. The names of tensors have fewer than a hundred bytes, and each may be compared with
+/// many others.
+const MAX_TEXT: usize = 1 << 12;
+
 /// Why a pickle is not read.
 #[derive(Debug, PartialEq)]
 pub(crate) enum PickleError {
@@ -50,12 +59,12 @@ pub(crate) enum PickleError {
     Damaged(String),
 }
 
-/// Where an object is among [`Pickle::objects`]: objects hold each other by number, so that no depth
-/// of nesting and no number of references costs anything.
+/// Where an object is among the [`Pickle`]'s: objects hold each other by number, so that no depth of
+/// nesting and no number of references costs anything.
 pub(crate) type Id = usize;
 
 /// A Python object.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Object {
     /// `None`, a truth value, or what is of no use here.
     Other,
@@ -85,13 +94,11 @@ pub(crate) enum Global {
 }
 
 /// A stretch of numbers in the file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Storage {
     pub(crate) dtype: DType,
-    /// Its name in the file.
-    pub(crate) key: String,
-    /// How many numbers it has.
-    pub(crate) elements: usize,
+    /// Its name in the file, a text.
+    pub(crate) key: Id,
 }
 
 /// A tensor as a part of a storage.
@@ -100,7 +107,9 @@ pub(crate) struct View {
     pub(crate) storage: Storage,
     /// The first number's place.
     pub(crate) offset: usize,
+    /// Of at most [`MAX_DIMENSIONS`].
     pub(crate) shape: Vec<usize>,
+    /// As many as sizes.
     pub(crate) strides: Vec<usize>,
 }
 
@@ -124,6 +133,16 @@ fn known(name: &str) -> Option<Global> {
 pub(crate) struct Pickle {
     pub(crate) objects: Vec<Object>,
     pub(crate) root: Id,
+}
+
+impl Pickle {
+    /// The text with that number, if it is one.
+    pub(crate) fn text(&self, id: Id) -> Option<&str> {
+        match &self.objects[id] {
+            Object::Text(text) => Some(text),
+            _ => None,
+        }
+    }
 }
 
 /// Reads a pickle from the start of `bytes`, which are left at what follows it.
@@ -278,6 +297,9 @@ impl<'a> Machine<'_, 'a> {
 
     fn text(&mut self) -> Result<(), PickleError> {
         let length = self.number(4)? as usize;
+        if length > MAX_TEXT {
+            return damaged(format!("its pickle claims a text of {length} bytes"));
+        }
         let text = String::from_utf8_lossy(self.take(length)?).into_owned();
         self.push(Object::Text(text));
         Ok(())
@@ -325,7 +347,7 @@ impl<'a> Machine<'_, 'a> {
         let name = String::from_utf8_lossy(self.line()?);
         match known(&format!("{module} {name}")) {
             Some(global) => self.push(Object::Global(global)),
-            None => return Err(PickleError::Code(format!("{module}.{name}"))),
+            None => return Err(PickleError::Code(excerpt(&format!("{module}.{name}")))),
         }
         Ok(())
     }
@@ -340,8 +362,10 @@ impl<'a> Machine<'_, 'a> {
             (Object::Global(Global::RebuildTensor), [storage, offset, shape, strides, ..]) => {
                 self.view(*storage, *offset, *shape, *strides)?
             }
+            // The tensor itself, under one more name.
             (Object::Global(Global::RebuildParameter), [tensor, ..]) => {
-                self.objects[*tensor].clone()
+                self.stack.push(*tensor);
+                return Ok(());
             }
             _ => return damaged("its pickle makes a tensor in a way that torch.save does not"),
         };
@@ -350,50 +374,122 @@ impl<'a> Machine<'_, 'a> {
     }
 
     fn view(&self, storage: Id, offset: Id, shape: Id, strides: Id) -> Result<Object, PickleError> {
-        let Object::Storage(storage) = &self.objects[storage] else {
+        let Object::Storage(storage) = self.objects[storage] else {
             return damaged("it has a tensor without a storage");
         };
-        let (offset, storage) = (self.size(offset)?, storage.clone());
+        let offset = self.size(offset)?;
         let (shape, strides) = (self.sizes(shape)?, self.sizes(strides)?);
+        if shape.len() != strides.len() {
+            return damaged("it has a tensor whose strides are not as many as its sizes");
+        }
         Ok(Object::Tensor(View { storage, offset, shape, strides }))
     }
 
     fn sizes(&self, id: Id) -> Result<Vec<usize>, PickleError> {
         match &self.objects[id] {
+            // A tuple can be named again and again, and must not be copied as often.
+            Object::Sequence(sizes) if sizes.len() > MAX_DIMENSIONS => {
+                damaged(format!("it has a tensor of {} dimensions", sizes.len()))
+            }
             Object::Sequence(sizes) => sizes.iter().map(|size| self.size(*size)).collect(),
             _ => damaged("it has a tensor without a shape"),
         }
     }
 
     fn size(&self, id: Id) -> Result<usize, PickleError> {
-        match self.objects[id] {
-            Object::Int(size) if size >= 0 => Ok(size as usize),
-            _ => damaged("it has a tensor whose sizes are none"),
-        }
+        let size = match self.objects[id] {
+            Object::Int(size) => usize::try_from(size).ok(),
+            _ => None,
+        };
+        size.map_or_else(|| damaged("it has a tensor with an invalid size"), Ok)
     }
 
     /// `("storage", type, key, device, elements)`.
     fn storage(&mut self) -> Result<(), PickleError> {
         let id = self.pop()?;
-        let object = |id: &Id| &self.objects[*id];
-        let Object::Sequence(parts) = object(&id) else {
+        let Object::Sequence(parts) = &self.objects[id] else {
             return damaged("it has a nameless storage");
         };
-        let parts: Vec<_> = parts.iter().map(object).collect();
         let storage = match parts[..] {
-            [
-                _,
-                Object::Global(Global::StorageOf(dtype)),
-                Object::Text(key),
-                _,
-                Object::Int(elements),
-                ..,
-            ] if *elements >= 0 => {
-                Storage { dtype: *dtype, key: key.clone(), elements: *elements as usize }
-            }
+            [_, kind, key, _, _, ..] => match (&self.objects[kind], &self.objects[key]) {
+                (Object::Global(Global::StorageOf(dtype)), Object::Text(_)) => {
+                    Storage { dtype: *dtype, key }
+                }
+                _ => return damaged("it has a storage that torch.save does not write"),
+            },
             _ => return damaged("it has a storage that torch.save does not write"),
         };
         self.push(Object::Storage(storage));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORAGE: &[u8] = b"(X\x01\0\0\0sctorch\nFloatStorage\nX\x01\0\0\0kX\x03\0\0\0cpuK\x01tQ";
+
+    /// The pickle of these opcodes.
+    fn read_parts(parts: &[&[u8]]) -> Result<Pickle, PickleError> {
+        let bytes = [b"\x80\x02", &parts.concat()[..], b"."].concat();
+        read(&mut &bytes[..])
+    }
+
+    /// Once, a call with an object of 400,000 parts copied them all, for three bytes of the file.
+    #[test]
+    fn what_is_named_again_is_not_copied() {
+        let rebuild: &[u8] = b"ctorch._utils\n_rebuild_parameter\nq\0";
+        let large = [b"]q\x01(", &b"N".repeat(400_000)[..], b"e\x85q\x02"].concat();
+        let calls = b"h\0h\x02R".repeat(100_000);
+        let pickle = read_parts(&[rebuild, &large, &calls]).unwrap();
+        // The callable, 400,000 times nothing, their list and the arguments.
+        assert_eq!(pickle.objects.len(), 400_003);
+
+        // Nor is a storage's name, by the storages and tensors that have it.
+        let name = [b"X", &4000_u32.to_le_bytes()[..], &b"k".repeat(4000), b"q\x03"].concat();
+        let kind = b"(X\x01\0\0\0sctorch\nFloatStorage\n";
+        let storage = [&kind[..], &name, b"NK\x01tq\x04"].concat();
+        let pickle = read_parts(&[&storage, &b"h\x04Q".repeat(100_000)]).unwrap();
+        assert!(pickle.objects.len() < 100_010);
+        let last = &pickle.objects[pickle.root];
+        assert!(
+            matches!(last, Object::Storage(Storage { key, .. }) if pickle.text(*key).is_some())
+        );
+        let long = [&b"X"[..], &(1_u32 << 20).to_le_bytes()].concat();
+        let error = read_parts(&[&long]).unwrap_err();
+        let reason = "its pickle claims a text of 1048576 bytes".to_owned();
+        assert_eq!(error, PickleError::Damaged(reason));
+    }
+
+    #[test]
+    fn a_tensor_has_few_dimensions_and_sizes_that_can_be() {
+        let rebuild = b"ctorch._utils\n_rebuild_tensor_v2\n(";
+        let of = |offset: &[u8], shape: &[u8], strides: &[u8]| {
+            read_parts(&[rebuild, STORAGE, offset, shape, strides, b"tR"])
+        };
+        assert!(of(b"K\0", b"K\x01\x85", b"K\x01\x85").is_ok());
+        let refusal = |result: Result<Pickle, PickleError>| match result.unwrap_err() {
+            PickleError::Damaged(reason) | PickleError::Code(reason) => reason,
+        };
+        let nine = b"(K\x01K\x01K\x01K\x01K\x01K\x01K\x01K\x01K\x01t";
+        assert_eq!(refusal(of(b"K\0", nine, nine)), "it has a tensor of 9 dimensions");
+        let negative = b"J\xff\xff\xff\xff\x85";
+        assert_eq!(
+            refusal(of(b"K\0", negative, b"K\x01\x85")),
+            "it has a tensor with an invalid size"
+        );
+        assert_eq!(
+            refusal(of(b"N", b"K\x01\x85", b"K\x01\x85")),
+            "it has a tensor with an invalid size"
+        );
+        assert!(refusal(of(b"K\0", b"K\x01\x85", b")")).contains("not as many as its sizes"));
+    }
+
+    #[test]
+    fn a_long_name_is_cut_in_the_error() {
+        let global = [b"c", &b"x".repeat(100_000)[..], b"\nsystem\n"].concat();
+        let error = read_parts(&[&global]).unwrap_err();
+        assert!(matches!(error, PickleError::Code(name) if name.len() < 300));
     }
 }

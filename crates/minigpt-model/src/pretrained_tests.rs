@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use proptest::prelude::*;
 use safetensors::Dtype;
@@ -199,6 +200,91 @@ fn the_tied_head_and_old_masks_are_passed_over() {
 }
 
 #[test]
+fn compiled_models_and_a_classifiers_head_beside_are_read() {
+    let mut folder = Folder::new(&small());
+    let compiled = |(name, stored): (String, Stored)| (format!("_orig_mod.{name}"), stored);
+    folder.tensors = folder.tensors.into_iter().map(compiled).collect();
+    let head = folder.tensors["_orig_mod.transformer.wte.weight"].clone();
+    folder.tensors.insert("_orig_mod.lm_head.weight".to_owned(), head);
+    folder.tensors.insert("score.weight".to_owned(), Stored::counting(&[3, 8]));
+    folder.write_whole();
+    counts(&folder.load().unwrap().0, &small());
+    folder.tensors.insert("transformer.ln_f.bias".to_owned(), Stored::counting(&[8]));
+    folder.write_whole();
+    folder.refuses(&["it has ln_f.bias twice"]);
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_refused_with_their_tensor() {
+    for (value, shown) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf")] {
+        let mut folder = Folder::new(&small());
+        let spoilt = folder.tensors.get_mut("transformer.h.1.mlp.c_fc.weight").unwrap();
+        spoilt.bytes[4 * 7..][..4].copy_from_slice(&value.to_le_bytes());
+        folder.write_whole();
+        let message = format!("h.1.mlp.c_fc.weight has {shown} among its numbers, the first at 7");
+        folder.refuses(&["model.safetensors: ", &message]);
+    }
+    // Nor is a number that 32 bits do not hold.
+    let mut folder = Folder::new(&small());
+    let bytes = 1e300_f64.to_le_bytes().repeat(8);
+    let stored = Stored { dtype: Dtype::F64, shape: vec![8], bytes };
+    folder.tensors.insert("transformer.ln_f.bias".to_owned(), stored);
+    folder.write_whole();
+    folder.refuses(&["ln_f.bias has inf among its numbers, the first at 0"]);
+
+    let path = folder.path("model.bpk");
+    let mut model = Gpt::init(&small(), 0, &Device::flex()).unwrap();
+    model.clone().into_record().save(&path).unwrap();
+    crate::check_finite(&path).unwrap();
+    let scale = model.ln_f.weight.val() * f32::NAN;
+    model.ln_f.weight = burn::module::Param::from_tensor(scale);
+    model.into_record().save(&path).unwrap();
+    let error = crate::check_finite(&path).unwrap_err().to_string();
+    assert!(error.contains("model.bpk: ln_f.weight has NaN among its numbers"), "{error}");
+    fs_err::write(&path, [255; 100]).unwrap();
+    let error = crate::check_finite(&path).unwrap_err().to_string();
+    assert!(error.contains("model.bpk is damaged: "), "{error}");
+}
+
+#[test]
+fn long_names_and_shapes_are_cut_in_the_error() {
+    let refuses = |name: String, stored: Stored, parts: &[&str]| {
+        let mut folder = Folder::new(&small());
+        folder.tensors.insert(name, stored);
+        folder.write_whole();
+        folder.refuses(parts);
+        assert!(folder.refusal().len() < 700, "{}", folder.refusal());
+    };
+    let name = "x".repeat(1 << 20);
+    refuses(name.clone(), Stored::counting(&[1]), &["has a tensor xxx"]);
+    let odd = Stored { dtype: Dtype::F8_E4M3, shape: vec![1], bytes: vec![0] };
+    refuses(name, odd, &["holds F8_E4M3"]);
+    refuses("wide".to_owned(), Stored::counting(&[1; 100_000]), &["wide has 100000 dimensions"]);
+}
+
+/// What a link could lead to has no end, and no file of a model is so long.
+#[cfg(unix)]
+#[test]
+fn links_to_devices_are_refused() {
+    let link = |file: &str| {
+        let folder = Folder::new(&small());
+        let path = folder.path(file);
+        let _ = fs_err::remove_file(&path);
+        std::os::unix::fs::symlink("/dev/zero", path).unwrap();
+        folder.refuses(&[file, "expected a file"]);
+    };
+    link(CONFIG_FILE);
+    for weights in ["model.safetensors", "pytorch_model.bin"] {
+        link(weights);
+        link(&format!("{weights}.index.json"));
+    }
+    let folder = Folder::new(&small());
+    let long = " ".repeat((4 << 20) + 1);
+    fs_err::write(folder.path("model.safetensors.index.json"), long).unwrap();
+    folder.refuses(&["model.safetensors.index.json", "too much for an index of weights"]);
+}
+
+#[test]
 fn tensors_that_do_not_fit_are_named() {
     let spoil = |spoil: &dyn Fn(&mut HashMap<String, Stored>), parts: &[&str]| {
         let mut folder = Folder::new(&small());
@@ -282,7 +368,7 @@ fn a_configuration_of_another_model_is_refused() {
     // The first that is missing ends the search.
     refuses(json(r#"{"n_layer": 10000}"#), "has no tensor h.2.ln_1.weight");
     fs_err::write(&path, "{").unwrap();
-    folder.refuses(&["config.json is no configuration of a GPT-2"]);
+    folder.refuses(&["config.json is not the configuration of a GPT-2"]);
 }
 
 #[test]
@@ -437,5 +523,21 @@ proptest! {
         if let Err(error) = folder.load() {
             prop_assert!(error.to_string().contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn no_index_makes_the_reader_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let folder = Folder::new(&small());
+        let name = "model.safetensors.index.json";
+        let mut json = br#"{"weight_map":{"wte.weight":"model-1.safetensors","a":"b"}}"#.to_vec();
+        for (at, value) in changes {
+            let at = at.index(json.len());
+            json[at] = value;
+        }
+        fs_err::write(folder.path(name), json).unwrap();
+        let error = folder.load().unwrap_err().to_string();
+        prop_assert!(error.lines().count() == 1 && error.len() < 1000, "{error}");
     }
 }

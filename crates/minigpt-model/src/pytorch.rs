@@ -1,62 +1,77 @@
 //! PyTorch's files of tensors: an archive with a pickle and the numbers beside it, or, as before
 //! PyTorch 1.6, pickles with the numbers after them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use burn::store::burn_pack::Tensor as StoredTensor;
 use burn::tensor::{Bytes, DType};
-use memmap2::Mmap;
+use minigpt_files::excerpt;
 
 use crate::pickle::{self, Object, Pickle, PickleError, View};
-use crate::weights::{WeightsError, map_file};
+use crate::weights::WeightsError;
 use crate::zip;
 
 /// The longest pickle that is read; GPT-2 XL's has 80 KB, and each byte can cost a hundred in memory.
 const MAX_PICKLE: usize = 1 << 20;
 
+/// How often each byte of a file may be part of a tensor. Of a tied model it is twice: in the token
+/// embedding and in the head.
+const MAX_SHARED: usize = 2;
+
 /// What stands before the number at the start of files before PyTorch 1.6.
 const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
 /// Where each storage is in the file, by its key.
-type Places = HashMap<String, Range<usize>>;
+type Places = BTreeMap<String, Range<usize>>;
 
 /// The tensors of a `pytorch_model.bin`, read from its mapping when their bytes are asked for.
 pub(crate) fn open(path: &Path) -> Result<Vec<StoredTensor>, WeightsError> {
-    let map = Arc::new(map_file(path)?);
+    let map = Arc::new(minigpt_files::map(path)?);
     let tensors = tensors(&map).map_err(|error| match error {
         PickleError::Code(name) => WeightsError::Code { path: path.to_owned(), name },
         PickleError::Damaged(reason) => WeightsError::Damaged { path: path.to_owned(), reason },
     })?;
-    Ok(tensors
-        .into_iter()
-        .map(|(name, view, range)| {
-            let (map, length) = (map.clone(), range.len());
-            let bytes = move || Ok(Bytes::from_bytes_vec(map[range.clone()].to_vec()));
-            StoredTensor::deferred(name, view.storage.dtype, view.shape, None, length, bytes)
-        })
-        .collect())
+    let stored = |(name, (view, range)): (String, (View, Range<usize>))| {
+        let (map, length) = (map.clone(), range.len());
+        let bytes = move || Ok(Bytes::from_bytes_vec(map[range.clone()].to_vec()));
+        StoredTensor::deferred(name, view.storage.dtype, view.shape, None, length, bytes)
+    };
+    Ok(tensors.into_iter().map(stored).collect())
 }
 
-/// Name, view, and place in the file of each tensor.
-fn tensors(map: &Mmap) -> Result<Vec<(String, View, Range<usize>)>, PickleError> {
+/// View, and place in the file, of each tensor by its name.
+fn tensors(file: &[u8]) -> Result<BTreeMap<String, (View, Range<usize>)>, PickleError> {
     let (pickle, places) =
-        if map.starts_with(LEGACY_MAGIC) { read_legacy(map)? } else { read_archive(map)? };
+        if file.starts_with(LEGACY_MAGIC) { read_legacy(file)? } else { read_archive(file)? };
     let Object::Dict(entries) = &pickle.objects[pickle.root] else {
         return damaged("it holds no dictionary of tensors");
     };
-    let entry =
-        |(key, value): &(usize, usize)| match (&pickle.objects[*key], &pickle.objects[*value]) {
-            (Object::Text(name), Object::Tensor(view)) => {
-                let range = range(view, &places).map_err(|reason| format!("{name} {reason}"));
-                Ok((name.clone(), view.clone(), range.map_err(PickleError::Damaged)?))
-            }
-            (Object::Text(name), _) => damaged(format!("{name} is no tensor")),
-            _ => damaged("it has a tensor without a name"),
+    let mut tensors = BTreeMap::new();
+    let mut used = 0_usize;
+    for (key, value) in entries {
+        let Some(name) = pickle.text(*key) else {
+            return damaged("it has a tensor without a name");
         };
-    entries.iter().map(entry).collect()
+        // Checked before the name is copied, which a file can repeat for a few bytes each time.
+        if tensors.contains_key(name) {
+            return damaged(format!("it has {} twice", excerpt(name)));
+        }
+        let Object::Tensor(view) = &pickle.objects[*value] else {
+            return damaged(format!("{} is no tensor", excerpt(name)));
+        };
+        let range = range(view, &pickle, &places)
+            .map_err(|reason| PickleError::Damaged(format!("{} {reason}", excerpt(name))))?;
+        used = used.saturating_add(range.len());
+        tensors.insert(name.to_owned(), (view.clone(), range));
+    }
+    // Else a small file of one storage could be a model of any size.
+    if used > MAX_SHARED.saturating_mul(file.len()) {
+        return damaged("its tensors have more numbers together than the file");
+    }
+    Ok(tensors)
 }
 
 fn damaged<T>(reason: impl Into<String>) -> Result<T, PickleError> {
@@ -64,7 +79,7 @@ fn damaged<T>(reason: impl Into<String>) -> Result<T, PickleError> {
 }
 
 /// Where the numbers of a tensor are in the file. The error is what the tensor does wrong.
-fn range(view: &View, places: &Places) -> Result<Range<usize>, String> {
+fn range(view: &View, pickle: &Pickle, places: &Places) -> Result<Range<usize>, String> {
     let mut elements = 1_usize;
     for (size, stride) in view.shape.iter().zip(&view.strides).rev() {
         if *size != 1 && *stride != elements {
@@ -73,34 +88,33 @@ fn range(view: &View, places: &Places) -> Result<Range<usize>, String> {
         elements = elements.checked_mul(*size).ok_or("is too large")?;
     }
     let size = view.storage.dtype.size();
-    let place = places.get(&view.storage.key).ok_or("has no numbers in the file")?;
+    let place = pickle.text(view.storage.key).and_then(|key| places.get(key));
+    let place = place.ok_or("has no numbers in the file")?;
     let start = view.offset.checked_mul(size).and_then(|offset| place.start.checked_add(offset));
     let length = elements.checked_mul(size);
     let end = start.zip(length).and_then(|(start, length)| start.checked_add(length));
     match (start, end) {
-        (Some(start), Some(end)) if end <= place.end && view.shape.len() == view.strides.len() => {
-            Ok(start..end)
-        }
+        (Some(start), Some(end)) if end <= place.end => Ok(start..end),
         _ => Err("has more numbers than the file".to_owned()),
     }
 }
 
 /// An archive with `NAME/data.pkl`, and `NAME/data/KEY` for each storage.
-fn read_archive(map: &Mmap) -> Result<(Pickle, Places), PickleError> {
-    let files = zip::stored_files(map).map_err(PickleError::Damaged)?;
+fn read_archive(file: &[u8]) -> Result<(Pickle, Places), PickleError> {
+    let files = zip::stored_files(file).map_err(PickleError::Damaged)?;
     let (folder, place) = files
         .iter()
         .find_map(|(name, place)| Some((name.strip_suffix("data.pkl")?, place.clone())))
         .ok_or(PickleError::Damaged("it is no archive of torch.save".to_owned()))?;
     if let Some(order) = files.get(&format!("{folder}byteorder"))
-        && &map[order.clone()] != b"little"
+        && &file[order.clone()] != b"little"
     {
         return damaged("its numbers have their bytes in another order than this machine's");
     }
     if place.len() > MAX_PICKLE {
         return damaged(format!("it claims a pickle of {} bytes", place.len()));
     }
-    let pickle = pickle::read(&mut &map[place])?;
+    let pickle = pickle::read(&mut &file[place])?;
     let prefix = format!("{folder}data/");
     let key = |(name, place): (&String, &Range<usize>)| {
         Some((name.strip_prefix(&prefix)?.to_owned(), place.clone()))
@@ -111,8 +125,8 @@ fn read_archive(map: &Mmap) -> Result<(Pickle, Places), PickleError> {
 
 /// Pickles of a magic number, a version, the system, the tensors and the storages' keys; then for each
 /// storage its length and its numbers.
-fn read_legacy(map: &Mmap) -> Result<(Pickle, Places), PickleError> {
-    let mut rest = &map[LEGACY_MAGIC.len()..];
+fn read_legacy(file: &[u8]) -> Result<(Pickle, Places), PickleError> {
+    let mut rest = &file[LEGACY_MAGIC.len()..];
     let mut next = || {
         let mut pickled = &rest[..rest.len().min(MAX_PICKLE)];
         let before = pickled.len();
@@ -122,32 +136,118 @@ fn read_legacy(map: &Mmap) -> Result<(Pickle, Places), PickleError> {
     };
     let (_version, _system) = (next()?, next()?);
     let (pickle, keys) = (next()?, next()?);
-    let dtypes: HashMap<&str, DType> = pickle
-        .objects
-        .iter()
-        .filter_map(|object| match object {
-            Object::Storage(storage) => Some((storage.key.as_str(), storage.dtype)),
-            _ => None,
-        })
-        .collect();
+    let storages = pickle.objects.iter().filter_map(|object| match object {
+        Object::Storage(storage) => Some((pickle.text(storage.key)?, storage.dtype)),
+        _ => None,
+    });
+    let dtypes: BTreeMap<&str, DType> = storages.collect();
     let Object::Sequence(listed) = &keys.objects[keys.root] else {
         return damaged("it has no list of its storages");
     };
-    let mut places = HashMap::new();
-    let mut at = map.len() - rest.len();
+    let mut places = Places::new();
+    let mut at = file.len() - rest.len();
     for key in listed {
-        let Object::Text(key) = &keys.objects[*key] else {
+        let Some(key) = keys.text(*key) else {
             return damaged("it has a nameless storage");
         };
-        let size = dtypes.get(key.as_str()).map_or(0, |dtype| dtype.size());
-        let length = map.get(at..).and_then(|rest| rest.first_chunk::<8>());
-        let elements = length.map(|bytes| u64::from_le_bytes(*bytes) as usize);
-        let end = elements
-            .and_then(|elements| elements.checked_mul(size)?.checked_add(at + 8))
-            .filter(|end| *end <= map.len());
-        let Some(end) = end else { return damaged("it ends too early") };
-        places.insert(key.clone(), at + 8..end);
-        at = end;
+        if places.contains_key(key) {
+            return damaged(format!("it has the storage {} twice", excerpt(key)));
+        }
+        let size = dtypes.get(key).map_or(0, |dtype| dtype.size());
+        let place = storage(file, at, size).ok_or("it ends too early");
+        let place = place.map_err(|reason| PickleError::Damaged(reason.to_owned()))?;
+        at = place.end;
+        places.insert(key.to_owned(), place);
     }
     Ok((pickle, places))
+}
+
+/// The numbers of `size` bytes each whose count stands at `at`.
+fn storage(file: &[u8], at: usize, size: usize) -> Option<Range<usize>> {
+    let start = at.checked_add(size_of::<u64>())?;
+    let count = file.get(at..start)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))?;
+    let length = usize::try_from(count).ok()?.checked_mul(size)?;
+    let end = start.checked_add(length)?;
+    (end <= file.len()).then_some(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An archive of these files, stored as they are.
+    fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let (mut bytes, mut list) = (Vec::new(), Vec::new());
+        for (name, contents) in files {
+            let start = bytes.len() as u32;
+            let (length, name_length) = (contents.len() as u32, name.len() as u16);
+            let sizes = [length.to_le_bytes(), length.to_le_bytes()].concat();
+            bytes.extend(
+                [b"PK\x03\x04", &[0; 14][..], &sizes, &name_length.to_le_bytes(), &[0; 2]].concat(),
+            );
+            bytes.extend([name.as_bytes(), contents].concat());
+            list.extend([b"PK\x01\x02", &[0; 16][..], &sizes, &name_length.to_le_bytes()].concat());
+            list.extend([&[0; 12][..], &start.to_le_bytes(), name.as_bytes()].concat());
+        }
+        let (start, length) = (bytes.len() as u32, list.len() as u32);
+        bytes.extend(&list);
+        bytes.extend(
+            [b"PK\x05\x06", &[0; 8][..], &length.to_le_bytes(), &start.to_le_bytes(), &[0; 2]]
+                .concat(),
+        );
+        bytes
+    }
+
+    fn text(text: &str) -> Vec<u8> {
+        [b"X", &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat()
+    }
+
+    /// The pickle of a dictionary in which each name is a view of all `elements` of the one storage.
+    fn views(names: &[&str], elements: u16) -> Vec<u8> {
+        let size = [b"M", &elements.to_le_bytes()[..]].concat();
+        let kind = [b"(", &text("storage")[..], b"ctorch\nFloatStorage\n"].concat();
+        let storage = [&kind[..], &text("0"), &text("cpu"), &size, b"tQ"].concat();
+        let view = [&storage[..], b"K\0", &size, b"\x85K\x01\x85\x89}tRq\0"].concat();
+        let rebuild = b"ctorch._utils\n_rebuild_tensor_v2\n(";
+        let mut pickle = [b"\x80\x02", &rebuild[..], &view, b"}("].concat();
+        names.iter().for_each(|name| pickle.extend([&text(name)[..], b"h\0"].concat()));
+        pickle.extend(b"u.");
+        pickle
+    }
+
+    fn read(names: &[&str], elements: u16, numbers: &[u8]) -> Result<usize, String> {
+        let pickle = views(names, elements);
+        let file = archive(&[("m/data.pkl", &pickle), ("m/data/0", numbers)]);
+        let read = tensors(&file).map(|tensors| tensors.len());
+        read.map_err(|error| match error {
+            PickleError::Code(reason) | PickleError::Damaged(reason) => reason,
+        })
+    }
+
+    #[test]
+    fn tensors_are_no_more_than_their_file() {
+        let numbers = [0; 4000];
+        assert_eq!(read(&["wte.weight", "lm_head.weight"], 1000, &numbers), Ok(2));
+        let error = read(&["wte.weight"], 1001, &numbers).unwrap_err();
+        assert_eq!(error, "wte.weight has more numbers than the file");
+        let names: Vec<String> = (0..40).map(|number| format!("h.{number}.ln_1.weight")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let error = read(&names, 1000, &numbers).unwrap_err();
+        assert_eq!(error, "its tensors have more numbers together than the file");
+    }
+
+    #[test]
+    fn a_name_stands_once_and_is_cut_in_the_error() {
+        let long = "x".repeat(4000);
+        let error = read(&[&long, &long], 1, &[0; 4]).unwrap_err();
+        assert!(error.len() < 300 && error.ends_with("… twice"), "{error}");
+    }
+
+    #[test]
+    fn a_list_of_files_without_end_is_not_read() {
+        let name = "n".repeat(60_000);
+        let files: Vec<(&str, &[u8])> = (0..80).map(|_| (name.as_str(), &b""[..])).collect();
+        let Err(PickleError::Damaged(reason)) = tensors(&archive(&files)) else { panic!("read") };
+        assert!(reason.starts_with("it claims a list of files of 480"), "{reason}");
+    }
 }

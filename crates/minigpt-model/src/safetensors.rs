@@ -1,29 +1,33 @@
 //! The safetensors format, in and out.
 
 use std::collections::HashMap;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
 use burn::store::burn_pack::Tensor as StoredTensor;
-use burn::tensor::{Bytes, DType, TensorData};
+use burn::tensor::{Bytes, DType};
+use minigpt_files::{caught, excerpt};
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors};
 
 use crate::gpt::Gpt;
-use crate::weights::{PREFIX, WeightsError, map_file};
+use crate::weights::{PREFIX, WeightsError};
 
 /// The longest header that is read. GPT-2 XL's has 60 KB; a header of many megabytes would cost many
 /// times its size in memory before anything in it could be checked.
 const MAX_HEADER: u64 = 4 << 20;
+
+/// Most dimensions of a tensor. GPT-2's have two, the causal masks of old versions four.
+const MAX_DIMENSIONS: usize = 8;
 
 /// Bytes of the number before the header.
 const LENGTH: usize = size_of::<u64>();
 
 /// The tensors of a safetensors file, read from its mapping when their bytes are asked for.
 pub(crate) fn open(path: &Path) -> Result<Vec<StoredTensor>, WeightsError> {
-    tensors(path, map_file(path)?)
+    tensors(path, minigpt_files::map(path)?)
 }
 
 /// The tensors in the bytes of a safetensors file, called `path` where something is wrong with them.
@@ -31,27 +35,40 @@ pub(crate) fn tensors(
     path: &Path,
     map: impl Deref<Target = [u8]> + Send + Sync + 'static,
 ) -> Result<Vec<StoredTensor>, WeightsError> {
-    let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), reason };
     let map = Arc::new(map);
-    let length = map.first_chunk::<LENGTH>().map(|bytes| u64::from_le_bytes(*bytes));
-    if let Some(length) = length.filter(|length| *length > MAX_HEADER) {
-        return Err(damaged(format!("it claims a header of {length} bytes")));
-    }
-    let (header, metadata) =
-        SafeTensors::read_metadata(&map).map_err(|error| damaged(error.to_string()))?;
-    let start = LENGTH + header;
+    let (start, metadata) = header(path, &map)?;
     let tensors = metadata.tensors().into_iter().map(|(name, info)| {
         let kind = dtype(info.dtype).ok_or_else(|| WeightsError::Kind {
             path: path.to_owned(),
-            name: name.clone(),
+            name: excerpt(&name),
             kind: info.dtype.to_string(),
         })?;
+        let dimensions = info.shape.len();
+        if dimensions > MAX_DIMENSIONS {
+            return Err(damaged(path, format!("{} has {dimensions} dimensions", excerpt(&name))));
+        }
+        // Within the file, which the header was held against.
         let range = start + info.data_offsets.0..start + info.data_offsets.1;
         let (map, length) = (map.clone(), range.len());
         let bytes = move || Ok(Bytes::from_bytes_vec(map[range.clone()].to_vec()));
         Ok(StoredTensor::deferred(name, kind, info.shape.clone(), None, length, bytes))
     });
     tensors.collect()
+}
+
+/// Where the numbers begin, and what the file says of them.
+fn header(path: &Path, file: &[u8]) -> Result<(usize, Metadata), WeightsError> {
+    let length = file.first_chunk::<LENGTH>().map(|bytes| u64::from_le_bytes(*bytes));
+    if let Some(length) = length.filter(|length| *length > MAX_HEADER) {
+        return Err(damaged(path, format!("it claims a header of {length} bytes")));
+    }
+    let read = caught(|| SafeTensors::read_metadata(file).map_err(|error| error.to_string()));
+    let (header, metadata) = read.flatten().map_err(|reason| damaged(path, excerpt(&reason)))?;
+    Ok((LENGTH + header, metadata))
+}
+
+fn damaged(path: &Path, reason: String) -> WeightsError {
+    WeightsError::Damaged { path: path.to_owned(), reason }
 }
 
 /// The kinds of numbers that burn has too.
@@ -69,22 +86,11 @@ fn dtype(dtype: Dtype) -> Option<DType> {
 
 /// What a file says of itself besides its tensors.
 pub(crate) fn metadata(path: &Path) -> Result<HashMap<String, String>, WeightsError> {
-    let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), reason };
-    let (_, metadata) =
-        SafeTensors::read_metadata(&map_file(path)?).map_err(|error| damaged(error.to_string()))?;
+    let (_, metadata) = header(path, &minigpt_files::map(path)?)?;
     Ok(metadata.metadata().clone().unwrap_or_default())
 }
 
-/// The numbers of a tensor that [`open`] found in the file.
-pub(crate) fn numbers(path: &Path, tensor: &StoredTensor) -> Result<Vec<f32>, WeightsError> {
-    let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), reason };
-    let bytes = tensor.to_bytes().map_err(|error| damaged(error.to_string()))?;
-    TensorData::try_from_bytes(bytes, tensor.shape.clone(), tensor.dtype)
-        .and_then(|data| data.try_cast(DType::F32)?.try_into_vec())
-        .map_err(|error| damaged(format!("{}: {error}", tensor.name)))
-}
-
-/// Writes tensors of 32-bit floats, in place, and syncs.
+/// Writes tensors of 32-bit floats into a whole new file.
 pub(crate) fn write(
     path: &Path,
     tensors: Vec<StoredTensor>,
@@ -106,21 +112,21 @@ pub(crate) fn write(
     let mut header = serde_json::to_vec(&metadata).map_err(std::io::Error::from)?;
     header.resize(header.len().next_multiple_of(LENGTH), b' ');
 
-    let mut file = BufWriter::new(fs_err::File::create(path)?);
-    file.write_all(&(header.len() as u64).to_le_bytes())?;
-    file.write_all(&header)?;
-    for tensor in tensors {
-        file.write_all(&tensor.into_bytes().map_err(|error| failed(error.to_string()))?)?;
-    }
-    let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-    Ok(file.sync_all()?)
+    minigpt_files::write_with(path, |file| {
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(&header)?;
+        for tensor in tensors {
+            file.write_all(&tensor.into_bytes().map_err(|error| failed(error.to_string()))?)?;
+        }
+        Ok(())
+    })
 }
 
 impl Gpt {
     /// Writes the weights as transformers' `GPT2LMHeadModel` saves them: its names, projections
     /// `[in, out]`, 32-bit floats, the head left to `wte`.
     ///
-    /// The file is written in place and synced: write to a temporary name where a reader may look.
+    /// Whoever opens `path`, now or after a crash, finds the old file or the whole new one.
     ///
     /// # Errors
     /// [`WeightsError::Io`], or [`WeightsError::Write`] where the device does not give the weights.

@@ -15,7 +15,8 @@ pub enum Sampling {
 /// A random draw from the distribution of the logits, changed in this order: the temperature
 /// divides the logits, top-k keeps the k most probable tokens, top-p keeps the smallest set of
 /// the most probable tokens that reaches probability p, min-p keeps those with at least so large a
-/// part of the most probable token's probability.
+/// part of the most probable token's probability. As in llama.cpp and transformers, a temperature of 0
+/// leaves the most probable token alone, and a top-k of 0 keeps all.
 ///
 /// ```
 /// use minigpt_model::{Draw, Sampling};
@@ -29,9 +30,9 @@ pub enum Sampling {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Draw {
-    /// Divides the logits; below 1 sharpens, above 1 flattens. Positive.
+    /// Divides the logits; below 1 sharpens, above 1 flattens, 0 is [greedy](Sampling::Greedy). At least 0.
     pub temperature: f64,
-    /// Number of tokens kept; `None` keeps all.
+    /// Number of tokens kept; `None` or 0 keeps all.
     pub top_k: Option<usize>,
     /// Probability kept ([Holtzman et al., 2020](https://arxiv.org/abs/1904.09751)); `None` or 1
     /// keeps all. In `(0, 1]`.
@@ -52,12 +53,11 @@ impl Default for Draw {
 /// A policy that cannot be followed, or logits from which nothing can be chosen.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SamplingError {
-    /// Not a positive finite number.
-    #[error("temperature {0} is out of range: expected a number above 0, or choose greedy")]
+    /// Not a finite number of at least 0.
+    #[error(
+        "temperature {0} is out of range: expected 0, which always takes the most probable token, or a number above"
+    )]
     Temperature(f64),
-    /// Would keep no token.
-    #[error("top-k 0 keeps no token: expected at least 1, or leave it out to keep all")]
-    TopK,
     /// Not a probability above zero.
     #[error("top-p {0} is out of range: expected 0 < top-p <= 1")]
     TopP(f64),
@@ -73,6 +73,17 @@ pub enum SamplingError {
     /// A sequence of no tokens cannot come twice.
     #[error("no-repeat n-gram 0 is out of range: expected at least 1, or leave it out")]
     Ngram,
+    /// An id that neither the model nor its tokenizer has.
+    #[error(
+        "token id {id} is not in the vocabulary: expected ids from 0 to {last}",
+        last = vocab_size.saturating_sub(1)
+    )]
+    UnknownToken {
+        /// The id.
+        id: u32,
+        /// Number of ids.
+        vocab_size: usize,
+    },
     /// The model is broken.
     #[error(
         "the model's logits are not numbers: its weights are damaged, or its training diverged"
@@ -95,11 +106,8 @@ impl Sampling {
     /// The first [`SamplingError`] found.
     pub fn validate(&self) -> Result<(), SamplingError> {
         let Self::Draw(draw) = self else { return Ok(()) };
-        if !(draw.temperature > 0.0 && draw.temperature.is_finite()) {
+        if !(draw.temperature >= 0.0 && draw.temperature.is_finite()) {
             return Err(SamplingError::Temperature(draw.temperature));
-        }
-        if draw.top_k == Some(0) {
-            return Err(SamplingError::TopK);
         }
         match (draw.top_p, draw.min_p) {
             (Some(p), _) if !(p > 0.0 && p <= 1.0) => Err(SamplingError::TopP(p)),
@@ -126,10 +134,14 @@ impl Draw {
     /// # Errors
     /// As [`Sampling::choose`].
     pub fn candidates(&self, logits: &[f32]) -> Result<Vec<(u32, f64)>, SamplingError> {
-        let largest = f64::from(most_probable(logits)?.1);
+        let (id, largest) = most_probable(logits)?;
+        if self.temperature == 0.0 {
+            return Ok(vec![(id as u32, 1.0)]);
+        }
+        let largest = f64::from(largest);
         let mut order: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
         let by_logit = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        if let Some(k) = self.top_k.filter(|k| *k < order.len()) {
+        if let Some(k) = self.top_k.filter(|k| *k > 0 && *k < order.len()) {
             order.select_nth_unstable_by(k - 1, by_logit);
             order.truncate(k);
         }
@@ -258,8 +270,15 @@ mod tests {
         fn one_candidate_and_no_temperature_are_greedy(logits in logits(), uniform in 0.0f64..1.0) {
             let greedy = Sampling::Greedy.choose(&logits, uniform).unwrap();
             prop_assert_eq!(Sampling::Draw(draw(1.0, Some(1), None)).choose(&logits, uniform).unwrap(), greedy);
+            prop_assert_eq!(Sampling::Draw(draw(0.0, Some(50), Some(0.9))).choose(&logits, uniform).unwrap(), greedy);
             let cold = Sampling::Draw(draw(1e-9, None, None)).choose(&logits, uniform).unwrap();
             prop_assert_eq!(logits[cold as usize], logits[greedy as usize]);
+        }
+
+        #[test]
+        fn a_top_k_of_0_keeps_all(logits in logits()) {
+            let all = draw(0.8, None, Some(0.9)).candidates(&logits).unwrap();
+            prop_assert_eq!(draw(0.8, Some(0), Some(0.9)).candidates(&logits).unwrap(), all);
         }
     }
 
@@ -323,8 +342,9 @@ mod tests {
     #[test]
     fn a_policy_that_cannot_be_followed_is_refused() {
         let refusal = |d: Draw| Sampling::Draw(d).validate().unwrap_err();
-        assert_eq!(refusal(draw(0.0, None, None)), SamplingError::Temperature(0.0));
-        assert_eq!(refusal(draw(1.0, Some(0), None)), SamplingError::TopK);
+        assert_eq!(refusal(draw(-0.5, None, None)), SamplingError::Temperature(-0.5));
+        assert!(matches!(refusal(draw(f64::NAN, None, None)), SamplingError::Temperature(_)));
+        Sampling::Draw(draw(0.0, Some(0), None)).validate().unwrap();
         assert_eq!(refusal(draw(1.0, None, Some(1.5))), SamplingError::TopP(1.5));
         let min_p = Draw { min_p: Some(-0.1), ..Draw::default() };
         assert_eq!(refusal(min_p), SamplingError::MinP(-0.1));

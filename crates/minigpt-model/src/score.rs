@@ -20,10 +20,12 @@ impl Gpt {
     /// Scores the tokens that follow the last positions of each row: `tokens` are `[batch, time]`,
     /// `targets` `[batch, last]` with `last <= time`, the last of them following the whole row.
     ///
-    /// The logits of all positions never exist at once, so that a large batch needs little memory.
+    /// The logits of all positions never exist at once, so that a large batch needs little memory. Ids that
+    /// the [tokenizer](Self::with_tokenizer_size) does not have get no probability.
     ///
     /// # Panics
-    /// As [`hidden`](Self::hidden), and where there are more targets than positions.
+    /// As [`hidden`](Self::hidden), and where there are more targets than positions, or one of them is not
+    /// an id of the tokenizer.
     pub fn score(&self, tokens: Tensor<2, Int>, targets: Tensor<2, Int>) -> Scores {
         let ([_, time], [batch, last]) = (tokens.dims(), targets.dims());
         assert!(last <= time, "{last} targets after {time} tokens");
@@ -38,6 +40,8 @@ impl Gpt {
             .map(|start| {
                 let part = POSITIONS.min(positions - start);
                 let logits = hidden.clone().narrow(0, start, part).matmul(head.clone());
+                // Of padding that the tokenizer does not have, nothing is probable.
+                let logits = logits.narrow(1, 0, self.tokenizer_size());
                 score_logits(logits, targets.clone().narrow(0, start, part))
             })
             .unzip();
@@ -87,6 +91,26 @@ mod tests {
         let greedy = model.forward(tokens).argmax(2).squeeze_dim::<2>(2).equal(targets);
         let same = greedy.equal(all.is_greedy).all().into_data();
         assert!(same.iter::<bool>().all(|same| same));
+    }
+
+    /// What was computed is as if the vocabulary were not padded, greedy choices included.
+    #[test]
+    fn padding_of_the_vocabulary_has_no_weight() {
+        let device = Device::flex();
+        let padded = Gpt::init(&GptConfig::tiny(64), 3, &device).unwrap();
+        let mut plain = padded.clone().with_tokenizer_size(50);
+        plain.wte.weight = Param::from_tensor(padded.wte.weight.val().narrow(0, 0, 50));
+        let tokens = Tensor::<2, Int>::from_ints([[1, 2, 3, 49, 7]], &device);
+        let targets = Tensor::<2, Int>::from_ints([[2, 3, 49, 7, 0]], &device);
+        let known = padded.clone().with_tokenizer_size(50);
+        let nats = |model: &Gpt| {
+            model.score(tokens.clone(), targets.clone()).nats.sum().into_scalar::<f32>()
+        };
+        let loss =
+            |model: &Gpt| model.loss_sum(tokens.clone(), targets.clone()).into_scalar::<f32>();
+        assert!((nats(&known) - nats(&plain)).abs() < 1e-4);
+        assert!((loss(&known) - nats(&plain)).abs() < 1e-4);
+        assert!(nats(&padded) > nats(&plain) + 0.1);
     }
 
     #[test]

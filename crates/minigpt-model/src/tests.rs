@@ -160,9 +160,9 @@ fn a_prompt_that_cannot_be_continued_is_refused() {
     let model = Gpt::init(&GptConfig::tiny(300), 0, &Device::flex()).unwrap();
     let refusal =
         |prompt: &[u32]| Generator::new(&model, prompt, Sampling::Greedy, 0).err().unwrap();
-    assert_eq!(refusal(&[]), PromptError::Empty);
-    assert_eq!(refusal(&[5, 300]), PromptError::UnknownToken { id: 300, vocab_size: 300 });
-    assert_eq!(refusal(&[1; 33]), PromptError::TooLong { tokens: 33, block_size: 32 });
+    assert_eq!(refusal(&[]), PromptError::Empty.into());
+    assert_eq!(refusal(&[5, 300]), PromptError::UnknownToken { id: 300, vocab_size: 300 }.into());
+    assert_eq!(refusal(&[1; 33]), PromptError::TooLong { tokens: 33, block_size: 32 }.into());
 }
 
 #[test]

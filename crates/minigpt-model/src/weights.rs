@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use burn::store::burn_pack::Tensor as StoredTensor;
+use burn::store::burn_pack::{Reader, Tensor as StoredTensor};
 use burn::tensor::{DType, Device, TensorData};
-use memmap2::Mmap;
+use minigpt_files::{Limit, caught, excerpt, is_file_name};
 use serde::Deserialize;
 
 use crate::config::{ConfigError, GptConfig};
@@ -15,11 +15,20 @@ use crate::{pytorch, safetensors};
 /// What stands before each name but the head's where the head was saved too.
 pub(crate) const PREFIX: &str = "transformer.";
 
+/// What PyTorch puts before all names of a model that it compiled.
+const COMPILED: &str = "_orig_mod.";
+
+/// The head of transformers' `GPT2ForSequenceClassification`, which no logit of a token depends on.
+const CLASSIFIER: &str = "score.weight";
+
 /// The file of weights that needs no pickle.
 const SAFETENSORS: &str = "model.safetensors";
 
 /// The head, a second name for `wte.weight`.
 const HEAD: &str = "lm_head.weight";
+
+/// An index names each tensor and its file: 100 bytes for each of the 580 tensors of GPT-2 XL.
+const INDEX: Limit = Limit::new(4 << 20, "an index of weights");
 
 /// A model folder that could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -33,14 +42,14 @@ pub enum WeightsError {
         found: String,
     },
     /// The configuration is damaged, or asks for what [`Gpt`] does not do.
-    #[error("{path} is no configuration of a GPT-2 that minigpt runs: {reason}")]
+    #[error("{path} is not the configuration of a GPT-2 that minigpt runs: {reason}")]
     Config {
         /// The configuration.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// The shape is none.
+    /// The shape is invalid.
     #[error(transparent)]
     Shape(#[from] ConfigError),
     /// No weights in a format that can be read.
@@ -109,8 +118,24 @@ pub enum WeightsError {
         /// What it holds.
         kind: String,
     },
+    /// A number that training or damage has spoilt.
+    #[error(
+        "{path}: {name} has {value} among its numbers, the first at {index}: expected finite 32-bit numbers; get the file again, or use weights from before the training diverged"
+    )]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The parameter.
+        name: String,
+        /// NaN or an infinity, in 32 bits.
+        value: f32,
+        /// Which of the parameter's numbers that is, from 0.
+        index: usize,
+    },
     /// A head of its own.
-    #[error("{path}: {HEAD} is not the token embedding: expected a model whose head is tied to it")]
+    #[error(
+        "{path}: {HEAD} is not the token embedding wte.weight: expected a model whose head is tied to it; minigpt has no untied head"
+    )]
     UntiedHead {
         /// The file or folder.
         path: PathBuf,
@@ -149,10 +174,10 @@ impl Weights {
         for name in [SAFETENSORS, "pytorch_model.bin"] {
             let whole = folder.join(name);
             let index = folder.join(format!("{name}.index.json"));
-            if whole.is_file() {
+            if whole.exists() {
                 return Self::of_files(&whole, std::slice::from_ref(&whole));
             }
-            if index.is_file() {
+            if index.exists() {
                 return Self::of_files(folder, &read_index(&index)?);
             }
         }
@@ -177,12 +202,13 @@ impl Weights {
     fn of_tensors(path: &Path, found: Vec<StoredTensor>) -> Result<Self, WeightsError> {
         let mut tensors = BTreeMap::new();
         for tensor in found {
-            let name = tensor.name.strip_prefix(PREFIX).unwrap_or(&tensor.name).to_owned();
-            if is_mask(&name) {
+            let name = plain_name(&tensor.name);
+            if is_mask(name) || name == CLASSIFIER {
                 continue;
             }
+            let name = name.to_owned();
             if tensors.insert(name.clone(), tensor).is_some() {
-                let reason = format!("it has {name} twice");
+                let reason = format!("it has {} twice", excerpt(&name));
                 return Err(WeightsError::Damaged { path: path.to_owned(), reason });
             }
         }
@@ -222,7 +248,7 @@ impl Weights {
             expected.insert(name);
         }
         match self.tensors.keys().find(|name| !expected.contains(*name)) {
-            Some(name) => Err(WeightsError::Unexpected { path: path(), name: name.clone() }),
+            Some(name) => Err(WeightsError::Unexpected { path: path(), name: excerpt(name) }),
             None => Ok(()),
         }
     }
@@ -239,28 +265,60 @@ impl Weights {
     }
 
     fn read(&self, name: &str) -> Result<TensorData, WeightsError> {
-        let tensor = &self.tensors[name];
-        let bytes = self.bytes(tensor)?;
-        let data = TensorData::try_from_bytes(bytes, tensor.shape.clone(), tensor.dtype);
-        data.and_then(|data| data.try_cast(DType::F32))
-            .map_err(|error| self.damaged(name, error.to_string()))
+        finite(&self.path, &self.tensors[name])
     }
 
     fn bytes(&self, tensor: &StoredTensor) -> Result<burn::tensor::Bytes, WeightsError> {
-        tensor.to_bytes().map_err(|error| self.damaged(&tensor.name, error.to_string()))
-    }
-
-    fn damaged(&self, name: &str, reason: String) -> WeightsError {
-        WeightsError::Damaged { path: self.path.clone(), reason: format!("{name}: {reason}") }
+        let bytes = tensor.to_bytes();
+        bytes.map_err(|error| damaged(&self.path, &tensor.name, error.to_string()))
     }
 }
 
-/// The bytes of a file, read as they are used.
-pub(crate) fn map_file(path: &Path) -> Result<Mmap, WeightsError> {
-    let file = fs_err::File::open(path)?;
-    // SAFETY: the mapping is only read; as with any mapped file, one that another program shortens
-    // meanwhile ends this one.
-    Ok(unsafe { Mmap::map(file.file()) }?)
+fn damaged(path: &Path, name: &str, reason: String) -> WeightsError {
+    let reason = format!("{}: {}", excerpt(name), excerpt(&reason));
+    WeightsError::Damaged { path: path.to_owned(), reason }
+}
+
+/// The 32-bit numbers of a tensor of `path`, none of them NaN or infinite. This is one pass over
+/// memory, for numbers that have just come from a disk.
+pub(crate) fn finite(path: &Path, tensor: &StoredTensor) -> Result<TensorData, WeightsError> {
+    let failed = |reason: String| damaged(path, &tensor.name, reason);
+    let bytes = tensor.to_bytes().map_err(|error| failed(error.to_string()))?;
+    let data = TensorData::try_from_bytes(bytes, tensor.shape.clone(), tensor.dtype)
+        .and_then(|data| data.try_cast(DType::F32))
+        .map_err(|error| failed(error.to_string()))?;
+    let values = data.as_slice::<f32>().map_err(|error| failed(error.to_string()))?;
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(index) => {
+            let (name, value) = (excerpt(plain_name(&tensor.name)), values[index]);
+            Err(WeightsError::NotFinite { path: path.to_owned(), name, value, index })
+        }
+        None => Ok(data),
+    }
+}
+
+/// Makes sure that all parameters in a burnpack file, as burn saves a module's, are finite numbers: one
+/// whose training diverged is no model. They are read from the file and not from a device, where they may
+/// be far away.
+///
+/// # Errors
+/// [`WeightsError::NotFinite`] with the first that is not, or [`WeightsError::Damaged`].
+pub fn check_finite(path: &Path) -> Result<(), WeightsError> {
+    let read = caught(|| {
+        let tensors = Reader::from_file_exact(path).and_then(Reader::into_tensors);
+        tensors.map_err(|error| error.to_string())
+    });
+    let tensors = read.flatten().map_err(|reason| WeightsError::Damaged {
+        path: path.to_owned(),
+        reason: excerpt(&reason),
+    })?;
+    tensors.iter().try_for_each(|tensor| finite(path, tensor).map(drop))
+}
+
+/// The name of a tensor without what programs put before it.
+fn plain_name(name: &str) -> &str {
+    let name = name.strip_prefix(COMPILED).unwrap_or(name);
+    name.strip_prefix(PREFIX).unwrap_or(name)
 }
 
 /// Old versions of transformers saved the causal mask of each block with the weights.
@@ -271,12 +329,12 @@ fn is_mask(name: &str) -> bool {
 /// The files that an index names, beside it.
 fn read_index(path: &Path) -> Result<Vec<PathBuf>, WeightsError> {
     let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), reason };
-    let index: Index =
-        serde_json::from_slice(&fs_err::read(path)?).map_err(|error| damaged(error.to_string()))?;
+    let index: Index = serde_json::from_slice(&minigpt_files::read(path, INDEX)?)
+        .map_err(|error| damaged(excerpt(&error.to_string())))?;
     let files: BTreeSet<String> = index.weight_map.into_values().collect();
-    let is_name = |file: &str| Path::new(file).file_name().is_some_and(|name| name == file);
-    if let Some(file) = files.iter().find(|file| !is_name(file)) {
-        return Err(damaged(format!("it names {file:?}, which is no file beside it")));
+    if let Some(file) = files.iter().find(|file| !is_file_name(file)) {
+        let file = excerpt(file);
+        return Err(damaged(format!("it names \"{file}\", which is no file beside it")));
     }
     Ok(files.iter().map(|file| path.with_file_name(file)).collect())
 }

@@ -1,8 +1,10 @@
 //! The directory of a ZIP archive whose files are stored as they are, as `torch.save` writes it
 //! ([APPNOTE](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT), sections 4.3 and 4.5).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::Range;
+
+use minigpt_files::excerpt;
 
 const END: &[u8] = b"PK\x05\x06";
 const END_64_LOCATOR: &[u8] = b"PK\x06\x07";
@@ -16,13 +18,19 @@ const LOCATOR_LENGTH: usize = 20;
 const ENTRY_LENGTH: usize = 46;
 const LOCAL_LENGTH: usize = 30;
 
+/// The longest list of files that is read: GPT-2 XL's has 60 KB, and each file costs its name in memory.
+const MAX_DIRECTORY: usize = 4 << 20;
+
 /// Stands for a number that is in the 64-bit extra field.
 const IN_EXTRA: usize = u32::MAX as usize;
 
-/// Where each file of an archive is in it. The error is what is wrong with the archive.
-pub(crate) fn stored_files(archive: &[u8]) -> Result<HashMap<String, Range<usize>>, String> {
-    let mut files = HashMap::new();
+/// Where each file of an archive is in it, by name. The error is what is wrong with the archive.
+pub(crate) fn stored_files(archive: &[u8]) -> Result<BTreeMap<String, Range<usize>>, String> {
+    let mut files = BTreeMap::new();
     let (mut at, end) = directory(archive).ok_or("it is no whole ZIP archive")?;
+    if end - at > MAX_DIRECTORY {
+        return Err(format!("it claims a list of files of {} bytes", end - at));
+    }
     while at < end {
         let (name, range, next) = entry(archive, at)?;
         files.insert(name, range);
@@ -61,7 +69,8 @@ fn entry(archive: &[u8], at: usize) -> Result<(String, Range<usize>, usize), Str
     let name = archive.get(at + ENTRY_LENGTH..name_end).ok_or_else(broken)?;
     let name = String::from_utf8_lossy(name).into_owned();
     if field(10, 2)? != 0 {
-        return Err(format!("its file {name:?} is packed, which torch.save does not do"));
+        let name = excerpt(&name);
+        return Err(format!("its file {name} is packed, which torch.save does not do"));
     }
     let extra = archive.get(name_end..name_end + extra_length).ok_or_else(broken)?;
     let (unpacked, stored) = (field(24, 4)?, field(20, 4)?);

@@ -4,11 +4,19 @@ use std::ops::{Range, RangeInclusive};
 
 use serde::Serialize;
 
+use crate::words::words;
+
 /// Words that a passage may be asked to have.
 pub(crate) const WORDS: RangeInclusive<usize> = 8..=10_000;
 
 /// Separates the documents of a text file.
 const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// What ends a sentence.
+const SENTENCE_ENDS: [char; 8] = ['.', '!', '?', ';', '。', '！', '？', '；'];
+
+/// What may stand behind the end of a sentence.
+const CLOSING: [char; 10] = ['"', '\'', '”', '’', ')', '_', '*', '」', '』', '）'];
 
 /// A stretch of a text, with where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +36,7 @@ pub struct Passage {
 /// A passage is whole lines as long as they fit, and ends at the first empty line after half its
 /// words. A line with more words than a passage may have is cut where a sentence ends, or else between
 /// words. Every word is in one passage, except that a line `<|endoftext|>` ends a passage and is in none.
+/// In scripts without spaces between words, such as Chinese, Japanese or Thai, each character is a word.
 ///
 /// ```
 /// use minigpt_retrieval::passages;
@@ -78,37 +87,46 @@ impl Cutter<'_> {
     }
 
     fn line(&mut self, number: usize, range: Range<usize>) {
-        let words: Vec<Range<usize>> = words(&self.text[range.clone()])
-            .map(|word| range.start + word.start..range.start + word.end)
-            .collect();
-        let mut rest = &words[..];
-        while !rest.is_empty() {
-            let (part, after) = rest.split_at(self.part(rest));
-            rest = after;
-            if self.open.as_ref().is_some_and(|open| open.words + part.len() > self.most) {
-                self.close();
+        let text = self.text;
+        let mut words = words(&text[range.clone()])
+            .map(|word| range.start + word.start..range.start + word.end);
+        // One more than a passage may have, which tells whether the line has to be cut.
+        let mut next = Vec::new();
+        loop {
+            next.extend(words.by_ref().take(self.most + 1 - next.len()));
+            if next.is_empty() {
+                break;
             }
-            let (Some(first), Some(last)) = (part.first(), part.last()) else { continue };
-            let open = self.open.get_or_insert(Open {
-                lines: number..=number,
-                bytes: first.start..last.end,
-                words: 0,
-            });
-            open.lines = *open.lines.start()..=number;
-            open.bytes.end = last.end;
-            open.words += part.len();
+            let part = self.part(&next);
+            self.add(number, &next[..part]);
+            next.drain(..part);
         }
     }
 
-    /// How many of a line's words come next: all that a passage may have, or as many as end a sentence.
+    /// Words of one line, which stay together.
+    fn add(&mut self, number: usize, part: &[Range<usize>]) {
+        if self.open.as_ref().is_some_and(|open| open.words + part.len() > self.most) {
+            self.close();
+        }
+        let (Some(first), Some(last)) = (part.first(), part.last()) else { return };
+        let open = self.open.get_or_insert(Open {
+            lines: number..=number,
+            bytes: first.start..last.end,
+            words: 0,
+        });
+        open.lines = *open.lines.start()..=number;
+        open.bytes.end = last.end;
+        open.words += part.len();
+    }
+
+    /// How many of a line's next words come together: all, or as many of a passage's as end a sentence.
     fn part(&self, words: &[Range<usize>]) -> usize {
         if words.len() <= self.most {
             return words.len();
         }
         let ends_sentence = |word: &Range<usize>| {
-            let word =
-                self.text[word.clone()].trim_end_matches(['"', '\'', '”', '’', ')', '_', '*']);
-            word.ends_with(['.', '!', '?', ';'])
+            let word = self.text[word.clone()].trim_end_matches(CLOSING);
+            word.ends_with(SENTENCE_ENDS)
         };
         let last = words[self.most / 2..self.most].iter().rposition(ends_sentence);
         last.map_or(self.most, |last| self.most / 2 + last + 1)
@@ -125,19 +143,12 @@ impl Cutter<'_> {
     }
 }
 
-/// Where the words of a text are: what is between white space.
-pub(crate) fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
-    text.split_whitespace().map(|word| {
-        let start = word.as_ptr() as usize - text.as_ptr() as usize;
-        start..start + word.len()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::passages;
+    use crate::words::words;
 
     #[test]
     fn a_passage_ends_where_a_paragraph_does() {
@@ -156,6 +167,16 @@ mod tests {
     }
 
     #[test]
+    fn a_text_without_spaces_is_cut_at_its_sentences() {
+        let found = passages("x", "猫がいる。犬もいる。", 8);
+        let texts: Vec<&str> = found.iter().map(|passage| passage.text.as_str()).collect();
+        assert_eq!(texts, ["猫がいる。犬もいる。"]);
+        let found = passages("x", "猫がいる。犬もいる。鳥もいる。", 8);
+        let texts: Vec<&str> = found.iter().map(|passage| passage.text.as_str()).collect();
+        assert_eq!(texts, ["猫がいる。犬もいる。", "鳥もいる。"]);
+    }
+
+    #[test]
     fn a_long_line_is_cut_between_words() {
         let line: Vec<String> = (0..20).map(|number| number.to_string()).collect();
         let found = passages("x", &format!("first\n{}", line.join(" ")), 8);
@@ -168,15 +189,18 @@ mod tests {
         #[test]
         fn every_word_is_in_one_passage_that_says_its_lines(
             text in "([a-cé語]{1,3}|[ \n\t]|\r\n){0,80}",
-            words in 1_usize..12,
+            most in 1_usize..12,
         ) {
-            let found = passages("x", &text, words);
+            let found = passages("x", &text, most);
+            fn all(text: &str) -> impl Iterator<Item = &str> {
+                words(text).map(move |range| &text[range])
+            }
             let of_passages: Vec<&str> =
-                found.iter().flat_map(|passage| passage.text.split_whitespace()).collect();
-            prop_assert_eq!(of_passages, text.split_whitespace().collect::<Vec<_>>());
+                found.iter().flat_map(|passage| all(&passage.text)).collect();
+            prop_assert_eq!(of_passages, all(&text).collect::<Vec<_>>());
             let lines: Vec<&str> = text.split_inclusive('\n').collect();
             for passage in &found {
-                prop_assert!(passage.text.split_whitespace().count() <= words);
+                prop_assert!(words(&passage.text).count() <= most);
                 let of_lines = lines[passage.first_line - 1..passage.last_line].concat();
                 prop_assert!(of_lines.contains(&passage.text));
                 // No line more than needed.

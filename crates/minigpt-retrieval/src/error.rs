@@ -12,7 +12,7 @@ pub enum RetrievalError {
         /// The path as it was given.
         path: PathBuf,
     },
-    /// A file that was given by its name is no text.
+    /// A file that was given by its name is not text.
     #[error("{path} is not text: {reason}; expected UTF-8", path = path.display())]
     NotText {
         /// The file.
@@ -26,8 +26,8 @@ pub enum RetrievalError {
         /// The folders and files, joined with commas.
         places: String,
     },
-    /// A folder that is there, and is no index.
-    #[error("{path} is no index: expected a folder that `minigpt index` made, or a new one to make", path = path.display())]
+    /// A folder that holds something else, or is missing.
+    #[error("{path} is not an index: expected a folder made by `minigpt index`, or a new name for one", path = path.display())]
     NoIndex {
         /// The folder.
         path: PathBuf,
@@ -54,13 +54,29 @@ pub enum RetrievalError {
         /// The folder.
         path: PathBuf,
     },
-    /// A length of passages that cannot be.
+    /// Another process made an index of this name while this one did.
+    #[error("{path} was made by another process meanwhile and is left as it is: run the command again to update it", path = path.display())]
+    MadeMeanwhile {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// An index that could not be written.
+    #[error("cannot write {path}: {reason}; {left}", path = path.display())]
+    Unwritten {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+        /// What is left.
+        left: &'static str,
+    },
+    /// A length of passages out of its range.
     #[error("{words} words in a passage: expected {} to {}", crate::chunk::WORDS.start(), crate::chunk::WORDS.end())]
     Words {
         /// The length that was asked for.
         words: usize,
     },
-    /// A line of a file of questions that is none, or whose source is not in the index.
+    /// A line of a file of questions that is invalid, or whose source is not in the index.
     #[error("{path}, line {line}: {reason}", path = path.display())]
     QuestionLine {
         /// The file.

@@ -1,25 +1,21 @@
-//! The index on disk: its format, and what is found in it.
+//! What is found in an index.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tantivy::collector::TopDocs;
 use tantivy::query::{BooleanQuery, Query, TermQuery};
 use tantivy::schema::{
     Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions, Value,
 };
 use tantivy::tokenizer::TextAnalyzer;
-use tantivy::{IndexReader, ReloadPolicy, TantivyDocument, TantivyError, Term};
+use tantivy::{IndexReader, ReloadPolicy, TantivyDocument, Term};
 
-use crate::chunk::words;
+use crate::analyzer::{ANALYZER, analyzer};
+use crate::contents::{Contents, open, reading};
+use crate::words::words;
 use crate::{Passage, RetrievalError};
-
-/// What this version writes and reads; another number is another format.
-pub(crate) const FORMAT: u32 = 1;
-
-/// Words without punctuation, in lower case, by their English stems, from tantivy's own list.
-const ANALYZER: &str = "en_stem";
 
 /// What tantivy keeps of a passage.
 pub(crate) struct Fields {
@@ -66,73 +62,6 @@ impl Fields {
     }
 }
 
-/// What an index is of; kept in tantivy's commit, so that both change in one step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Contents {
-    pub(crate) format: u32,
-    /// Words of a passage at most.
-    pub(crate) words: usize,
-    /// By source.
-    pub(crate) texts: BTreeMap<String, IndexedText>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct IndexedText {
-    pub(crate) sha256: String,
-    pub(crate) passages: usize,
-}
-
-impl Contents {
-    /// Those of the last commit; none where there was no commit yet.
-    pub(crate) fn of(
-        index: &tantivy::Index,
-        folder: &Path,
-    ) -> Result<Option<Self>, RetrievalError> {
-        #[derive(Deserialize)]
-        struct Format {
-            format: u32,
-        }
-
-        let metas = index.load_metas().map_err(|error| read_error(folder, error))?;
-        let Some(payload) = metas.payload else { return Ok(None) };
-        let damaged = |error: serde_json::Error| RetrievalError::Damaged {
-            path: folder.to_owned(),
-            reason: error.to_string(),
-        };
-        let Format { format } = serde_json::from_str(&payload).map_err(damaged)?;
-        if format != FORMAT {
-            let reason = format!("format {format}, and this one reads {FORMAT}");
-            return Err(RetrievalError::OtherVersion { path: folder.to_owned(), reason });
-        }
-        serde_json::from_str(&payload).map(Some).map_err(damaged)
-    }
-}
-
-/// Tantivy's index in a folder that has one.
-pub(crate) fn open(folder: &Path) -> Result<tantivy::Index, RetrievalError> {
-    if !folder.join("meta.json").is_file() {
-        return Err(RetrievalError::NoIndex { path: folder.to_owned() });
-    }
-    let index = tantivy::Index::open_in_dir(folder).map_err(|error| read_error(folder, error))?;
-    if index.schema() != Fields::new().1 {
-        let reason = "it keeps other fields of a passage".to_owned();
-        return Err(RetrievalError::OtherVersion { path: folder.to_owned(), reason });
-    }
-    Ok(index)
-}
-
-/// What an error of tantivy's means while an index is read.
-pub(crate) fn read_error(folder: &Path, error: TantivyError) -> RetrievalError {
-    let (path, reason) = (folder.to_owned(), error.to_string().replace('\n', " "));
-    match error {
-        TantivyError::IncompatibleIndex(_) => RetrievalError::OtherVersion { path, reason },
-        TantivyError::LockFailure(..) => RetrievalError::Busy { path },
-        _ => RetrievalError::Damaged { path, reason },
-    }
-}
-
 /// A passage that a question may be about.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Found {
@@ -158,16 +87,15 @@ impl Index {
     /// # Errors
     /// [`RetrievalError::NoIndex`], [`RetrievalError::OtherVersion`] and [`RetrievalError::Damaged`].
     pub fn open(folder: &Path) -> Result<Self, RetrievalError> {
-        let index = open(folder)?;
-        let contents = Contents::of(&index, folder)?
-            .ok_or_else(|| RetrievalError::NoIndex { path: folder.to_owned() })?;
-        let (fields, _) = Fields::new();
-        let error = |error| read_error(folder, error);
-        let analyzer = index.tokenizer_for_field(fields.text).map_err(error)?;
+        let (index, contents) = open(folder)?;
+        let contents =
+            contents.ok_or_else(|| RetrievalError::NoIndex { path: folder.to_owned() })?;
         // It is as it was when it was opened: nothing needs to watch the folder.
-        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual);
-        let reader = reader.try_into().map_err(error)?;
-        Ok(Self { folder: folder.to_owned(), fields, contents, analyzer, reader })
+        let reader = reading(folder, || {
+            index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()
+        })?;
+        let (fields, _) = Fields::new();
+        Ok(Self { folder: folder.to_owned(), fields, contents, analyzer: analyzer(), reader })
     }
 
     /// Words of a passage at most.
@@ -182,7 +110,7 @@ impl Index {
 
     /// Number of passages.
     pub fn passages(&self) -> usize {
-        self.contents.texts.values().map(|text| text.passages).sum()
+        self.contents.passages()
     }
 
     /// The texts' names.
@@ -205,14 +133,15 @@ impl Index {
             Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
         };
         let query = BooleanQuery::union(terms.iter().map(each).collect());
-        let searcher = self.reader.searcher();
-        let error = |error| read_error(&self.folder, error);
-        let best = TopDocs::with_limit(most).order_by_score();
-        let mut found = Vec::new();
-        for (score, address) in searcher.search(&query, &best).map_err(error)? {
-            let document: TantivyDocument = searcher.doc(address).map_err(error)?;
-            found.push(Found { passage: self.fields.passage(&document), score });
-        }
+        let mut found = reading(&self.folder, || {
+            let searcher = self.reader.searcher();
+            let best = searcher.search(&query, &TopDocs::with_limit(most).order_by_score())?;
+            let each = best.into_iter().map(|(score, address)| {
+                let document: TantivyDocument = searcher.doc(address)?;
+                Ok(Found { passage: self.fields.passage(&document), score })
+            });
+            each.collect::<tantivy::Result<Vec<_>>>()
+        })?;
         let place = |found: &Found| (found.passage.source.clone(), found.passage.first_line);
         found.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| place(a).cmp(&place(b))));
         Ok(found)
@@ -294,8 +223,7 @@ impl Index {
         let mut weights = BTreeMap::new();
         for term in self.terms(question) {
             let key = Term::from_field_text(self.fields.text, &term);
-            let with = searcher.doc_freq(&key).map_err(|error| read_error(&self.folder, error))?;
-            let with = with as f64;
+            let with = reading(&self.folder, || searcher.doc_freq(&key))? as f64;
             weights.insert(term, (1.0 + (all - with + 0.5).max(0.0) / (with + 0.5)).ln());
         }
         Ok(weights)

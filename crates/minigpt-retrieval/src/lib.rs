@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod analyzer;
 mod chunk;
+mod contents;
 mod error;
 mod index;
 mod questions;
 mod texts;
 mod update;
+mod words;
 
 pub use chunk::{Passage, passages};
 pub use error::RetrievalError;

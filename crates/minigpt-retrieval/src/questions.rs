@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use minigpt_files::{Limit, excerpt, read_text};
 use serde::{Deserialize, Serialize};
 
 use crate::{Found, Index, RetrievalError};
@@ -11,6 +12,9 @@ const DEPTH: usize = 10;
 
 /// The numbers of passages within which the right one may be.
 const WITHIN: [usize; 4] = [1, 3, 5, DEPTH];
+
+/// A hundred thousand questions of a paragraph each.
+const QUESTIONS: Limit = Limit::new(64 << 20, "a file of questions");
 
 /// A question, with where its answer is and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,11 +40,15 @@ pub struct Question {
 /// # Errors
 /// [`RetrievalError::Io`], [`RetrievalError::QuestionLine`] and [`RetrievalError::NoQuestions`].
 pub fn read_questions(path: &Path) -> Result<Vec<Question>, RetrievalError> {
-    let text = fs_err::read_to_string(path)?;
+    let text = read_text(path, QUESTIONS)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut questions = Vec::new();
     for (index, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
         let line = index + 1;
-        let bad = |reason| RetrievalError::QuestionLine { path: path.to_owned(), line, reason };
+        let bad = |reason: String| {
+            let reason = excerpt(&reason);
+            RetrievalError::QuestionLine { path: path.to_owned(), line, reason }
+        };
         questions.push(parse(line, text).map_err(bad)?);
     }
     if questions.is_empty() {

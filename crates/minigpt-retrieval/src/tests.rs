@@ -249,12 +249,12 @@ fn an_index_in_use_or_of_another_version_is_named() {
 
     let meta = place.index().join("meta.json");
     let text = fs_err::read_to_string(&meta).unwrap();
-    let other = text.replace("\\\"format\\\":1", "\\\"format\\\":2");
+    let other = text.replace("\\\"format\\\":2", "\\\"format\\\":1");
     assert_ne!(text, other);
     fs_err::write(&meta, other).unwrap();
     for error in [place.update().unwrap_err(), Index::open(&place.index()).err().unwrap()] {
         let message = error.to_string();
-        assert!(message.contains("format 2, and this one reads 1"), "{message}");
+        assert!(message.contains("format 1, and this one reads 2"), "{message}");
     }
 }
 
@@ -278,6 +278,140 @@ fn a_damaged_index_is_refused_in_one_line() {
         fs_err::write(file, bytes).unwrap();
     }
     assert_eq!(place.search("sea").len(), 30);
+}
+
+/// The files of an index but its locks.
+fn files(index: &Path) -> Vec<PathBuf> {
+    let entries = fs_err::read_dir(index).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_none_or(|end| end != "lock"));
+    files.sort();
+    files
+}
+
+#[test]
+fn a_flipped_bit_is_told_or_of_no_effect() {
+    let place = Place::new();
+    for number in 0..30 {
+        place.write(&number.to_string(), format!("the sea {number} {}", "wind ".repeat(number)));
+    }
+    place.update().unwrap();
+    let expected = place.search("sea 3");
+    let update = || {
+        place.write("0", "another text");
+        let texts = find_texts(&[place.texts()], &place.index())?;
+        update(&place.index(), &texts, 20, &mut |_| {})
+    };
+    for file in files(&place.index()) {
+        let bytes = fs_err::read(&file).unwrap();
+        let is_segment = file.extension().is_some_and(|end| end != "json");
+        for at in (0..bytes.len()).step_by(bytes.len() / 40 + 1) {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << (at % 8);
+            fs_err::write(&file, damaged).unwrap();
+            match Index::open(&place.index()).and_then(|index| index.search("sea 3", 100)) {
+                Ok(found) => assert_eq!(found, expected, "{}, byte {at}", file.display()),
+                Err(error) => assert_eq!(error.to_string().lines().count(), 1, "{error}"),
+            }
+            // The end of a file says of which version it is, and has no checksum.
+            if is_segment && at + 200 < bytes.len() {
+                let error = update().unwrap_err().to_string();
+                assert!(error.contains("index is damaged: "), "{}: {error}", file.display());
+            }
+        }
+        fs_err::write(&file, bytes).unwrap();
+    }
+    update().unwrap();
+}
+
+#[test]
+fn a_list_of_files_that_names_others_is_refused() {
+    let place = Place::new();
+    place.write("a.txt", "the sea");
+    place.update().unwrap();
+    let precious = place.0.path().join("precious");
+    fs_err::write(&precious, "the user's").unwrap();
+    let managed = place.index().join(".managed.json");
+    let names = fs_err::read_to_string(&managed).unwrap().replace('[', "[\"../precious\",");
+    fs_err::write(&managed, names).unwrap();
+    place.write("a.txt", "the town");
+    let error = place.update().unwrap_err().to_string();
+    assert!(error.contains("\"../precious\" is not a file's name"), "{error}");
+    assert!(precious.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_end_in_an_index_is_not_read() {
+    let place = Place::new();
+    place.write("a.txt", "the sea");
+    place.update().unwrap();
+    let is_terms = |file: &PathBuf| file.extension().is_some_and(|end| end == "term");
+    let file = files(&place.index()).into_iter().find(is_terms).unwrap();
+    fs_err::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+    for error in [place.update().unwrap_err(), Index::open(&place.index()).err().unwrap()] {
+        assert!(error.to_string().contains("is a device, a pipe or a socket"), "{error}");
+    }
+}
+
+#[test]
+fn of_several_that_make_an_index_one_does_and_nothing_is_lost() {
+    for is_there in [false, true] {
+        let place = Place::new();
+        for number in 0..20 {
+            place.write(&number.to_string(), format!("the sea {number}"));
+        }
+        if is_there {
+            fs_err::create_dir(place.index()).unwrap();
+        }
+        let texts = find_texts(&[place.texts()], &place.index()).unwrap();
+        let outcomes: Vec<_> = std::thread::scope(|scope| {
+            let make = || update(&place.index(), &texts, 20, &mut |_| {});
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let made = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        assert!(made > 0, "{outcomes:?}");
+        for error in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
+            let is_told =
+                matches!(error, RetrievalError::MadeMeanwhile { .. } | RetrievalError::Busy { .. });
+            assert!(is_told, "{error}");
+        }
+        assert_eq!(place.search("sea").len(), 20);
+        let entries = fs_err::read_dir(place.0.path()).unwrap();
+        assert_eq!(entries.count(), 2, "something was left beside the index and the texts");
+    }
+}
+
+#[test]
+fn an_empty_folder_of_the_users_outlives_a_failure() {
+    let place = Place::new();
+    fs_err::create_dir(place.index()).unwrap();
+    place.write("picture.png", b"\x89PNG\0");
+    assert!(matches!(place.update(), Err(RetrievalError::NoText { .. })));
+    assert!(place.index().is_dir());
+}
+
+#[test]
+fn texts_without_spaces_are_found() {
+    let place = Place::new();
+    place.write("cat.txt", "黒い猫が庭で眠っている。犬は家の中にいる。");
+    place.write("city.txt", "東京は日本の首都であり、人口が最も多い都市です。");
+    place.write("thai.txt", "แมวดำนอนหลับอยู่ในสวน");
+    place.write("english.txt", "The cats slept in the garden.");
+    place.update().unwrap();
+    for (question, name) in [
+        ("猫", "cat.txt"),
+        ("庭の猫", "cat.txt"),
+        ("日本の首都はどこですか", "city.txt"),
+        ("แมวดำ", "thai.txt"),
+        ("sleeping cat", "english.txt"),
+    ] {
+        let found = place.search(question);
+        let first = found.first().map(|found| found.passage.source.clone()).unwrap_or_default();
+        assert!(first.ends_with(name), "{question}: {found:?}");
+    }
 }
 
 #[test]

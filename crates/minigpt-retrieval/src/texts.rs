@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use minigpt_files::{Limit, open};
+
 use crate::RetrievalError;
+
+/// A text is in memory with its passages: more than a large library in one file is a mistake.
+const TEXT: Limit = Limit::new(1 << 30, "a text");
 
 /// A text to index: a file, or one that the program has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,19 +82,24 @@ impl Text {
     }
 }
 
-/// Bytes that are looked at before the rest of a file is read.
-const START: u64 = 8 << 10;
+/// Bytes that are read at once.
+const BLOCK: usize = 64 << 10;
 
-/// A file's bytes; only the first of them where a NUL among those shows that it is no text, so that a
-/// large binary file is not read for nothing.
+/// A file's bytes up to the first block with a NUL, which shows that it is not text: a large binary file,
+/// or one that is mostly a hole, is not read for nothing.
 fn read_text(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = fs_err::File::open(path)?;
+    let mut file = open(path)?;
     let mut bytes = Vec::new();
-    file.by_ref().take(START).read_to_end(&mut bytes)?;
-    if !bytes.contains(&0) {
-        file.read_to_end(&mut bytes)?;
+    loop {
+        let start = bytes.len();
+        file.by_ref().take(BLOCK as u64).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > TEXT.bytes() {
+            return Err(TEXT.exceeded(path.display()));
+        }
+        if bytes.len() == start || bytes[start..].contains(&0) {
+            return Ok(bytes);
+        }
     }
-    Ok(bytes)
 }
 
 /// UTF-8 without a byte order mark, or what is wrong with it. NUL is UTF-8, but in no text.
@@ -183,10 +193,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_told_by_its_place() {
+    fn what_is_not_text_is_told_by_its_place() {
         assert_eq!(text_of(b"ab\0".to_vec()).unwrap_err(), "a NUL byte at byte 2");
         assert_eq!(text_of(b"abc\xff".to_vec()).unwrap_err(), "invalid UTF-8 at byte 3");
         assert_eq!(text_of("\u{feff}é".as_bytes().to_vec()).unwrap(), "é");
+    }
+
+    #[test]
+    fn a_file_with_a_hole_is_read_no_further() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sparse");
+        fs_err::write(&path, "word ".repeat(BLOCK)).unwrap();
+        let file = fs_err::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(1 << 40).unwrap();
+        let bytes = read_text(&path).unwrap();
+        assert!(bytes.len() <= 6 * BLOCK, "{}", bytes.len());
+        assert!(text_of(bytes).unwrap_err().contains("a NUL byte"));
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! Making an index what its texts are now.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
+use minigpt_files::{NewFolder, sha256};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tantivy::indexer::NoMergePolicy;
-use tantivy::{IndexWriter, TantivyDocument, TantivyError, Term};
+use tantivy::{IndexWriter, TantivyDocument, Term};
 
 use crate::chunk::WORDS;
-use crate::index::{Contents, FORMAT, Fields, IndexedText, open, read_error};
+use crate::contents::{Contents, FORMAT, IndexedText, META, open, prepare, writing};
+use crate::index::Fields;
 use crate::texts::Reading;
 use crate::{RetrievalError, Text, passages};
 
@@ -57,13 +59,15 @@ pub struct SkippedText {
 }
 
 /// Makes the index in `folder` one of exactly these texts, in passages of at most `words` words: reads
-/// all, indexes those that are new or changed, and removes those that are not among them. The folder is
-/// made where there is none. Either all of it happens, or the index stays as it was.
+/// all, indexes those that are new or changed, and removes those that are not among them. Either all of
+/// it happens, or the index stays as it was. A new index gets its name when it is whole, so that of
+/// several processes that make it one succeeds; an index is updated by one process at a time.
 ///
 /// # Errors
 /// [`RetrievalError::Words`], [`RetrievalError::NoText`], [`RetrievalError::NotText`],
 /// [`RetrievalError::NoIndex`] where the folder holds something else, [`RetrievalError::OtherVersion`],
-/// [`RetrievalError::Damaged`], [`RetrievalError::Busy`] and [`RetrievalError::Io`].
+/// [`RetrievalError::Damaged`], [`RetrievalError::Busy`], [`RetrievalError::MadeMeanwhile`],
+/// [`RetrievalError::Unwritten`] and [`RetrievalError::Io`].
 pub fn update(
     folder: &Path,
     texts: &[Text],
@@ -77,12 +81,11 @@ pub fn update(
     if texts.is_empty() {
         return Err(RetrievalError::NoText { places: "no file".to_owned() });
     }
-    let outcome = update_in(folder, is_new, texts, words, progress);
-    if is_new && outcome.is_err() {
-        // An index that was never one; what went wrong first is what to tell.
-        let _ = fs_err::remove_dir_all(folder);
+    if is_new {
+        create(folder, texts, words, progress)
+    } else {
+        change(folder, texts, words, progress)
     }
-    outcome
 }
 
 /// Whether the folder has an index; an error where it has something else.
@@ -94,53 +97,58 @@ fn is_there(folder: &Path) -> Result<bool, RetrievalError> {
     if !folder.is_dir() {
         return Err(no_index());
     }
-    let is_index = folder.join("meta.json").is_file();
+    let is_index = folder.join(META).is_file();
     if !is_index && fs_err::read_dir(folder)?.next().is_some() {
         return Err(no_index());
     }
     Ok(is_index)
 }
 
-fn update_in(
+/// Makes an index beside the place where it will be.
+fn create(
     folder: &Path,
-    is_new: bool,
     texts: &[Text],
     words: usize,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Changes, RetrievalError> {
-    let index = if is_new {
-        fs_err::create_dir_all(folder)?;
-        let (_, schema) = Fields::new();
-        tantivy::Index::create_in_dir(folder, schema).map_err(|error| write_error(folder, error))?
-    } else {
-        open(folder)?
-    };
-    let before = Contents::of(&index, folder)?.map_or_else(BTreeMap::new, |contents| {
-        let of_other_length = |text: IndexedText| IndexedText { sha256: String::new(), ..text };
-        let texts = contents.texts.into_iter();
-        let is_same = contents.words == words;
-        texts.map(|(k, text)| (k, if is_same { text } else { of_other_length(text) })).collect()
-    });
-    let writer = index.writer_with_num_threads(1, WRITER_MEMORY);
-    let mut update = Update {
-        folder,
-        fields: Fields::new().0,
-        words,
-        writer: writer.map_err(|error| write_error(folder, error))?,
-        before,
-        contents: Contents { format: FORMAT, words, texts: BTreeMap::new() },
-        changes: Changes::default(),
-    };
-    // Segments become one here and not meanwhile.
-    update.writer.set_merge_policy(Box::new(NoMergePolicy));
-    let total_bytes = texts.iter().map(Text::bytes).sum();
-    let mut done_bytes = 0;
-    for text in texts {
-        update.text(text)?;
-        done_bytes += text.bytes();
-        progress(Progress { done_bytes, total_bytes });
-    }
-    update.finish(&index)
+    // Through a link to an empty folder, which is not to be replaced itself.
+    let place = fs_err::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let new = NewFolder::begin(&place)?;
+    let (_, schema) = Fields::new();
+    let index = writing(folder, || tantivy::Index::create_in_dir(new.path(), schema))?;
+    prepare(&index);
+    let writer = writer(folder, &index)?;
+    let changes = Update::new(folder, words, writer).run(&index, None, texts, progress)?;
+    drop(index);
+    new.finish().map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory => {
+            RetrievalError::MadeMeanwhile { path: folder.to_owned() }
+        }
+        _ => error.into(),
+    })?;
+    Ok(changes)
+}
+
+/// Changes an index in its place, which is locked from before it is read.
+fn change(
+    folder: &Path,
+    texts: &[Text],
+    words: usize,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Changes, RetrievalError> {
+    let (index, _) = open(folder)?;
+    let writer = writer(folder, &index)?;
+    // What it is of now that nobody else can change it.
+    let contents = Contents::of(&index, folder)?;
+    Update::new(folder, words, writer).run(&index, contents, texts, progress)
+}
+
+/// The one writer that an index can have.
+fn writer(folder: &Path, index: &tantivy::Index) -> Result<IndexWriter, RetrievalError> {
+    let writer: IndexWriter = writing(folder, || index.writer_with_num_threads(1, WRITER_MEMORY))?;
+    // Segments become one at the end and not meanwhile.
+    writer.set_merge_policy(Box::new(NoMergePolicy));
+    Ok(writer)
 }
 
 struct Update<'a> {
@@ -154,7 +162,45 @@ struct Update<'a> {
     changes: Changes,
 }
 
-impl Update<'_> {
+impl<'a> Update<'a> {
+    fn new(folder: &'a Path, words: usize, writer: IndexWriter) -> Self {
+        Self {
+            folder,
+            fields: Fields::new().0,
+            words,
+            writer,
+            before: BTreeMap::new(),
+            contents: Contents { format: FORMAT, words, texts: BTreeMap::new() },
+            changes: Changes::default(),
+        }
+    }
+
+    /// Makes of an index with these contents one of `texts`.
+    fn run(
+        mut self,
+        index: &tantivy::Index,
+        contents: Option<Contents>,
+        texts: &[Text],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Changes, RetrievalError> {
+        if let Some(contents) = contents {
+            let is_same = contents.words == self.words;
+            // A text in passages of another length is another text.
+            let of_other_length = |text: IndexedText| IndexedText { sha256: String::new(), ..text };
+            let texts = contents.texts.into_iter();
+            let text = |text| if is_same { text } else { of_other_length(text) };
+            self.before = texts.map(|(source, indexed)| (source, text(indexed))).collect();
+        }
+        let total_bytes = texts.iter().map(Text::bytes).sum();
+        let mut done_bytes = 0;
+        for text in texts {
+            self.text(text)?;
+            done_bytes += text.bytes();
+            progress(Progress { done_bytes, total_bytes });
+        }
+        self.finish(index)
+    }
+
     fn text(&mut self, text: &Text) -> Result<(), RetrievalError> {
         let source = text.source();
         let content = match text.read()? {
@@ -165,7 +211,7 @@ impl Update<'_> {
                 return Ok(());
             }
         };
-        let sha256 = hex(&Sha256::digest(&content));
+        let sha256 = sha256(&content);
         match self.before.remove(source) {
             Some(before) if before.sha256 == sha256 => {
                 self.changes.unchanged += 1;
@@ -184,7 +230,7 @@ impl Update<'_> {
     }
 
     /// Number of passages added.
-    fn add(&self, source: &str, content: &str) -> Result<usize, RetrievalError> {
+    fn add(&mut self, source: &str, content: &str) -> Result<usize, RetrievalError> {
         let passages = passages(source, content, self.words);
         for passage in &passages {
             let mut document = TantivyDocument::new();
@@ -192,7 +238,12 @@ impl Update<'_> {
             document.add_u64(self.fields.first_line, passage.first_line as u64);
             document.add_u64(self.fields.last_line, passage.last_line as u64);
             document.add_text(self.fields.text, &passage.text);
-            self.writer.add_document(document).map_err(|error| write_error(self.folder, error))?;
+            let writer = &mut self.writer;
+            writing(self.folder, || match writer.add_document(document) {
+                Ok(_) => Ok(()),
+                // Its thread has ended; why, a commit would hear.
+                Err(error) => Err(writer.prepare_commit().err().unwrap_or(error)),
+            })?;
         }
         Ok(passages.len())
     }
@@ -219,38 +270,38 @@ impl Update<'_> {
             };
             return Err(RetrievalError::NoText { places });
         }
-        let changes = &self.changes;
-        if changes.added.is_empty() && changes.changed.is_empty() && changes.removed.is_empty() {
-            return Ok(self.changes);
-        }
-        let error = |error| write_error(self.folder, error);
+        let Changes { added, changed, removed, .. } = &self.changes;
+        let is_changed = !(added.is_empty() && changed.is_empty() && removed.is_empty());
         let payload = serde_json::to_string(&self.contents).map_err(std::io::Error::from)?;
-        let mut commit = self.writer.prepare_commit().map_err(error)?;
-        commit.set_payload(&payload);
-        commit.commit().map_err(error)?;
-        // BM25 counts removed passages until their segment is written anew: without them, scores do not
-        // depend on the index's history.
-        let segments = index.searchable_segment_metas().map_err(error)?;
-        if segments.len() > SEGMENTS || segments.iter().any(|segment| segment.has_deletes()) {
-            let ids: Vec<_> = segments.iter().map(|segment| segment.id()).collect();
-            self.writer.merge(&ids).wait().map_err(error)?;
+        let mut writer = self.writer;
+        if is_changed {
+            writing(self.folder, || {
+                let mut commit = writer.prepare_commit()?;
+                commit.set_payload(&payload);
+                commit.commit()
+            })?;
         }
-        self.writer.wait_merging_threads().map_err(error)?;
+        writing(self.folder, || merge(writer, index)).map_err(|error| match error {
+            RetrievalError::Unwritten { path, reason, .. } => {
+                RetrievalError::Unwritten { path, reason, left: UP_TO_DATE }
+            }
+            error => error,
+        })?;
         Ok(self.changes)
     }
 }
 
-/// What an error of tantivy's means while an index is written.
-fn write_error(folder: &Path, error: TantivyError) -> RetrievalError {
-    match error {
-        TantivyError::IoError(error) => {
-            let reason = format!("cannot write to {}: {error}", folder.display());
-            RetrievalError::Io(std::io::Error::new(error.kind(), reason))
-        }
-        error => read_error(folder, error),
-    }
-}
+/// What is left where texts were changed and segments could not become one.
+const UP_TO_DATE: &str =
+    "its texts are up to date, but removed passages still count in scores: run the command again";
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Makes one segment of many, and of one with removed passages, which BM25 counts until it is written
+/// anew: without them, scores do not depend on the index's history.
+fn merge(mut writer: IndexWriter, index: &tantivy::Index) -> tantivy::Result<()> {
+    let segments = index.searchable_segment_metas()?;
+    if segments.len() > SEGMENTS || segments.iter().any(|segment| segment.has_deletes()) {
+        let ids: Vec<_> = segments.iter().map(|segment| segment.id()).collect();
+        writer.merge(&ids).wait()?;
+    }
+    writer.wait_merging_threads()
 }

@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use minigpt_files::{Limit, is_file_name, sha256_file};
+use minigpt_files::{Limit, excerpt, is_file_name, sha256_file};
 use minigpt_model::GptConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{TrainError, excerpt};
+use crate::error::TrainError;
 use crate::evaluation::Evaluation;
 use crate::loss_scale::LossScale;
 use crate::run::{OnRepair, set_aside};

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use minigpt_data::DataError;
-use minigpt_model::{AdapterError, ConfigError, PromptError, SamplingError, WeightsError};
+use minigpt_model::{
+    AdapterError, ConfigError, GenerateError, PromptError, SamplingError, WeightsError,
+};
 
 use crate::config::RunConfig;
 use crate::finetune::FinetuneTask;
@@ -406,15 +408,11 @@ fn what_is_kept(checkpoint: Option<usize>) -> String {
     }
 }
 
-/// Most characters of foreign text in a message, so that it stays shorter than a screen.
-const EXCERPT: usize = 200;
-
-/// The beginning of what may be of any length, in one line.
-pub(crate) fn excerpt(text: &str) -> String {
-    let mut characters = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut excerpt: String = characters.by_ref().take(EXCERPT).collect();
-    if characters.next().is_some() {
-        excerpt.push('…');
+impl From<GenerateError> for TrainError {
+    fn from(error: GenerateError) -> Self {
+        match error {
+            GenerateError::Prompt(error) => error.into(),
+            GenerateError::Sampling(error) => error.into(),
+        }
     }
-    excerpt
 }

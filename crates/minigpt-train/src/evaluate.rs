@@ -32,6 +32,9 @@ pub struct EvalReport {
     pub bootstrap: Bootstrap,
     /// Parts of the text that were drawn for the intervals.
     pub parts: usize,
+    /// Ids that the model's vocabulary is padded with, which the tokenizer does not have: they got no
+    /// probability.
+    pub padding: usize,
     /// The sums that the figures follow from.
     pub evaluation: Evaluation,
     /// Perplexity per token of the model's tokenizer.
@@ -139,6 +142,7 @@ pub fn evaluate(
         protocol,
         bootstrap: config.bootstrap,
         parts: parts.len(),
+        padding: model.vocab_size() - model.tokenizer_size(),
         evaluation: as_evaluation(&sums(&losses, text, 0..losses.nats.len())),
         token_perplexity,
         word_perplexity: Some(word_perplexity).filter(|measured| measured.value.is_finite()),

@@ -45,6 +45,20 @@ fn prose() -> String {
         .collect()
 }
 
+/// 257 bytes in a vocabulary of 304: the padding takes nothing from the probabilities of the text.
+#[test]
+fn padding_of_the_vocabulary_has_no_weight_and_is_reported() {
+    let padded = Gpt::init(&GptConfig::tiny(304), 1, &Device::flex()).unwrap();
+    let mut plain = padded.clone().with_tokenizer_size(257);
+    plain.wte.weight = Param::from_tensor(padded.wte.weight.val().narrow(0, 0, 257));
+    let (text, config) = (byte_text(&[&prose()]), config(32, 32));
+    let known = report(&padded.clone().with_tokenizer_size(257), &text, &config);
+    let plain = report(&plain, &text, &config);
+    assert_eq!((known.padding, plain.padding), (47, 0));
+    assert!((known.evaluation.loss() - plain.evaluation.loss()).abs() < 1e-5);
+    assert!(report(&padded, &text, &config).evaluation.loss() > plain.evaluation.loss() + 0.1);
+}
+
 #[test]
 fn the_loss_is_that_of_transformers_in_every_protocol() {
     let json = fs_err::read_to_string(Path::new(FIXTURE).join("perplexity.json")).unwrap();

@@ -145,6 +145,8 @@ pub struct ExampleData {
     pub tokens: TokenData,
     /// What is held out.
     pub held_out: HeldOut,
+    /// Examples read, those left out included.
+    pub read: usize,
     /// Examples that were longer than the context and left out.
     pub left_out: usize,
 }
@@ -221,9 +223,10 @@ impl ExampleData {
             }
         };
         let left_out = train.left_out() + rows.left_out();
+        let read = train.len() + rows.len() + left_out;
         let tokens =
             TokenData { tokenizer: tokenizer.clone(), train: train.into(), valid: rows.into() };
-        Ok(Self { tokens, held_out, left_out })
+        Ok(Self { tokens, held_out, read, left_out })
     }
 
     /// The first held-out prompt that fits the context.

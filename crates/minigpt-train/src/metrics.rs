@@ -8,7 +8,9 @@ use csv::StringRecord;
 use fs_err::{File, OpenOptions};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{TrainError, excerpt};
+use minigpt_files::excerpt;
+
+use crate::error::TrainError;
 use crate::run::RunFolder;
 use crate::tensorboard::EventWriter;
 

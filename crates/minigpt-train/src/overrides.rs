@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use crate::config::RunConfig;
-use crate::error::{TrainError, excerpt};
+use minigpt_files::excerpt;
+
+use crate::error::TrainError;
 use crate::finite::non_finite;
 
 impl RunConfig {

@@ -9,8 +9,8 @@ use minigpt_model::{CONFIG_FILE, Gpt, GptConfig};
 
 use crate::error::TrainError;
 
-/// The hub's largest have some hundred kilobytes, of labels.
-const CONFIG: Limit = Limit::new(16 << 20, "a model's configuration");
+/// As much as any program writes of a model or a run, whose configuration has the same name.
+const CONFIG: Limit = Limit::new(1 << 20, "a configuration");
 
 /// A model and its tokenizer as others made them.
 #[derive(Debug)]
@@ -33,7 +33,8 @@ impl Pretrained {
         config.is_some_and(|config| !config["model_type"].is_null())
     }
 
-    /// Loads the model of a folder, onto `device`, and its tokenizer.
+    /// Loads the model of a folder, onto `device`, and its tokenizer, which may have fewer ids: what the
+    /// model's vocabulary is padded with is then never written, and has no weight in a loss.
     ///
     /// # Errors
     /// [`TrainError::Weights`] or [`TrainError::Data`] where the files are not those of a GPT-2,
@@ -50,6 +51,7 @@ impl Pretrained {
             });
         }
         let (model, config) = Gpt::from_pretrained(folder, device)?;
+        let model = model.with_tokenizer_size(tokenizer.vocab_size());
         Ok(Self { model, config, tokenizer })
     }
 }

@@ -9,13 +9,13 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use minigpt_data::Tokenizer;
-use minigpt_files::{Limit, sha256};
+use minigpt_files::{Limit, excerpt, sha256};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{CheckpointFolder, TOKENIZER_FILE};
 use crate::config::RunConfig;
-use crate::error::{TrainError, excerpt};
+use crate::error::TrainError;
 use crate::finetune::FinetuneTask;
 use crate::plot::Quantity;
 use crate::summary::Summary;

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use minigpt_files::{Limit, read_text};
+use minigpt_files::{Limit, excerpt, read_text};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::{TrainError, excerpt};
+use crate::error::TrainError;
 
 /// Five times what HellaSwag has, training part included.
 const QUESTIONS: Limit = Limit::new(256 << 20, "a file of questions");

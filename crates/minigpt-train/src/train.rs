@@ -8,7 +8,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
 use minigpt_data::{TokenStore, Tokenizer};
-use minigpt_model::{Generator, Gpt};
+use minigpt_model::{GenerateError, Generator, Gpt};
 
 use crate::average::Average;
 use crate::checkpoint::{
@@ -157,7 +157,10 @@ fn begin(
     interrupter: Interrupter,
     observer: Observer,
 ) -> Result<Summary, TrainError> {
-    let trainee = fresh_trainee(transformer.with_precision(config.training.precision), config)?;
+    let transformer = transformer
+        .with_precision(config.training.precision)
+        .with_tokenizer_size(data.tokenizer.vocab_size());
+    let trainee = fresh_trainee(transformer, config)?;
     check_sample_prompt(&trainee.transformer, config, &data.tokenizer)?;
     let (run, _lock) = RunFolder::create(path)?;
     run.write_start(config, environment, &data.tokenizer)?;
@@ -207,8 +210,10 @@ pub fn resume(
     check_same(&manifest, &expected, path, &checkpoints)?;
 
     let devices = devices.into();
-    let transformer = fresh_model(&config, &devices)?;
-    let trainee = fresh_trainee(transformer.with_precision(config.training.precision), &config)?;
+    let transformer = fresh_model(&config, &devices)?
+        .with_precision(config.training.precision)
+        .with_tokenizer_size(data.tokenizer.vocab_size());
+    let trainee = fresh_trainee(transformer, &config)?;
     let mut average = average(&config, &trainee);
     if let Some(average) = average.as_mut().filter(|_| has_set) {
         let path = checkpoints.verified_file(&manifest, AVERAGE_FILE)?;
@@ -386,6 +391,8 @@ fn check_sample_prompt(
     let prompt = tokenizer.encode(&config.sample.prompt);
     let prompt = prompt.map_err(|error| TrainError::SamplePrompt(error.to_string()))?;
     let sampling = config.sample.sampling.clone();
-    let generator = Generator::new(model, &prompt, sampling, 0).map(drop);
-    generator.map_err(|error| TrainError::SamplePrompt(error.to_string()))
+    Generator::new(model, &prompt, sampling, 0).map(drop).map_err(|error| match error {
+        GenerateError::Prompt(error) => TrainError::SamplePrompt(error.to_string()),
+        GenerateError::Sampling(error) => error.into(),
+    })
 }

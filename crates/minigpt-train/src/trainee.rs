@@ -62,7 +62,7 @@ impl Trainee {
     /// The head that is there.
     fn head(&self) -> Tensor<2> {
         match &self.score {
-            None => self.transformer.wte.weight.val(),
+            None => self.transformer.output_embedding(),
             Some(score) => score.weight.val(),
         }
     }

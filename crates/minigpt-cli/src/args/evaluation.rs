@@ -87,12 +87,13 @@ pub(crate) enum TableFormat {
 #[derive(Args, Debug)]
 pub(crate) struct EvalTextArgs {
     /// The text, as `minigpt train --data` takes it [default: the run's own]
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) data: Option<Source>,
     /// train, valid, test or all [default: valid, or all of a text that brings no validation part]
     #[arg(long)]
     pub(crate) split: Option<Portion>,
-    /// The field of .jsonl records or column of .parquet files that holds the text [default: text]
+    /// The field of .jsonl and .json records or column of .csv, .tsv and .parquet files that holds the
+    /// text [default: text]
     #[arg(long, value_name = "FIELD", requires = "data")]
     pub(crate) text_field: Option<String>,
     /// Read bytes that are no UTF-8 as U+FFFD instead of refusing the file

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::args::AttentionArgs;
 use crate::model::TrainedModel;
+use crate::output::{print, say};
 use crate::tokens;
 
 /// What `--json` prints.
@@ -67,17 +68,12 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
 
     let habits = habits(&trained, args)?;
     if args.json {
-        let mut out = std::io::stdout().lock();
-        let report = Report { files, habits };
-        serde_json::to_writer_pretty(&mut out, &report).map_err(std::io::Error::from)?;
-        writeln!(out)?;
+        let json = serde_json::to_string_pretty(&Report { files, habits })?;
+        print(|out| writeln!(out, "{json}"))?;
         return Ok(ExitCode::SUCCESS);
     }
     print_habits(&habits)?;
-    let mut out = std::io::stdout().lock();
-    for file in files {
-        writeln!(out, "{}", file.display())?;
-    }
+    print(|out| files.iter().try_for_each(|file| writeln!(out, "{}", file.display())))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -94,7 +90,7 @@ fn habits(trained: &TrainedModel, args: &AttentionArgs) -> Result<Vec<HeadHabits
         return Ok(Vec::new());
     }
     let Some(run) = trained.run() else {
-        eprintln!("the heads' habits are measured on a run's validation text: left out");
+        say("the heads' habits are measured on a run's validation text: left out");
         return Ok(Vec::new());
     };
     let store = tokens::prepare(&run.config()?.data, args.cache.as_deref())?;
@@ -106,17 +102,14 @@ fn print_habits(habits: &[HeadHabits]) -> Result<()> {
     if habits.is_empty() {
         return Ok(());
     }
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "layer  head  previous  itself  first  induction  spread  habit")?;
+    let mut table = "layer  head  previous  itself  first  induction  spread  habit\n".to_owned();
     for head in habits {
         let HeadHabits { layer, head, previous, itself, first, induction, spread, habit } = *head;
         let habit = serde_json::to_value(habit)?;
-        writeln!(
-            out,
-            "{layer:5}  {head:4}  {previous:8.3}  {itself:6.3}  {first:5.3}  {induction:9.3}  {spread:6.3}  {}",
+        table += &format!(
+            "{layer:5}  {head:4}  {previous:8.3}  {itself:6.3}  {first:5.3}  {induction:9.3}  {spread:6.3}  {}\n",
             habit.as_str().unwrap_or_default(),
-        )?;
+        );
     }
-    writeln!(out)?;
-    Ok(())
+    print(|out| writeln!(out, "{table}"))
 }

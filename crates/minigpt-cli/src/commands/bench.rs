@@ -1,5 +1,6 @@
 //! `minigpt bench`.
 
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use minigpt_train::{time_steps, time_tokens};
 use serde::Serialize;
 
 use crate::args::BenchArgs;
+use crate::output::print;
 
 /// Steps or tokens before the clock counts: memory is fetched and caches are filled.
 const WARM_UP: usize = 2;
@@ -39,9 +41,10 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
         false => train(&config, args, &device)?,
     };
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        let json = serde_json::to_string(&report)?;
+        print(|out| writeln!(out, "{json}"))?;
     } else {
-        report.print(if args.decode { "token" } else { "step" });
+        print(|out| report.write(if args.decode { "token" } else { "step" }, out))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -93,16 +96,17 @@ impl Report {
         }
     }
 
-    fn print(&self, what: &str) {
-        println!("parameters      {}", self.parameters);
-        println!("time            {:.2} ms a {what}", 1e3 * self.seconds_per_step);
-        println!("speed           {:.0} tokens a second", self.tokens_per_second);
+    fn write(&self, what: &str, out: &mut dyn Write) -> std::io::Result<()> {
+        writeln!(out, "parameters      {}", self.parameters)?;
+        writeln!(out, "time            {:.2} ms a {what}", 1e3 * self.seconds_per_step)?;
+        writeln!(out, "speed           {:.0} tokens a second", self.tokens_per_second)?;
         if let Some(peak) = self.peak_memory {
-            println!("peak memory     {peak:.0} MiB");
+            writeln!(out, "peak memory     {peak:.0} MiB")?;
         }
         if let Some(faults) = self.page_faults_per_step {
-            println!("page faults     {faults:.0} a {what}");
+            writeln!(out, "page faults     {faults:.0} a {what}")?;
         }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::args::{DataArgs, DataCommand};
 use crate::format::grouped;
+use crate::output::print;
 use crate::{settings, tokens};
 
 /// Windows shown as text.
@@ -36,17 +37,17 @@ fn prepare(args: &DataArgs) -> Result<()> {
     let config = settings::of_data(args)?;
     let store = tokens::prepare(&config.data, args.text.cache.as_deref())?;
     let (folder, manifest) = (store.folder(), store.manifest());
-    let mut out = std::io::stdout().lock();
     if args.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&Prepared { folder, manifest })?)?;
-        return Ok(());
+        let json = serde_json::to_string_pretty(&Prepared { folder, manifest })?;
+        return print(|out| writeln!(out, "{json}"));
     }
-    for split in &manifest.splits {
-        let shards = split.shards.len();
-        writeln!(out, "{}: {} tokens in {shards} shards", split.split, grouped(split.tokens))?;
-    }
-    writeln!(out, "{}", folder.display())?;
-    Ok(())
+    print(|out| {
+        for split in &manifest.splits {
+            let shards = split.shards.len();
+            writeln!(out, "{}: {} tokens in {shards} shards", split.split, grouped(split.tokens))?;
+        }
+        writeln!(out, "{}", folder.display())
+    })
 }
 
 /// What `data stats --json` prints, and its text in words.
@@ -193,11 +194,9 @@ fn stats(args: &DataArgs) -> Result<()> {
     let config = settings::of_data(args)?;
     let store = tokens::prepare(&config.data, args.text.cache.as_deref())?;
     let stats = Stats::new(&config, &store)?;
-    let mut out = std::io::stdout().lock();
     if args.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&stats)?)?;
-    } else {
-        write!(out, "{stats}")?;
+        let json = serde_json::to_string_pretty(&stats)?;
+        return print(|out| writeln!(out, "{json}"));
     }
-    Ok(())
+    print(|out| write!(out, "{stats}"))
 }

@@ -120,12 +120,19 @@ fn in_words(text: &EvalText, report: &EvalReport) -> String {
     } else {
         String::new()
     };
+    let padding = match report.padding {
+        0 => String::new(),
+        ids => format!(
+            "vocabulary: {} ids of the model are not the tokenizer's and get no probability\n",
+            grouped(ids as u64)
+        ),
+    };
     let documents = match text.documents.len() {
         1 => "1 document".to_owned(),
         number => format!("{} documents", grouped(number as u64)),
     };
     format!(
-        "text: {}: {documents}, {} bytes, {} words, {} tokens\nprotocol: {}, each token predicted once\n\n{}\n{intervals}time: {}, {} tokens/s\n",
+        "text: {}: {documents}, {} bytes, {} words, {} tokens\nprotocol: {}, each token predicted once\n{padding}\n{}\n{intervals}time: {}, {} tokens/s\n",
         text.description(),
         grouped(sums.bytes),
         grouped(sums.words),

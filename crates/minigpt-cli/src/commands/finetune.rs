@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use burn::tensor::Device;
-use minigpt_data::{ModelSource, Tokenizer, TokenizerSpec};
+use minigpt_data::{ModelSource, Tokenizer, TokenizerSpec, similar_labels};
 use minigpt_train::{
     Confusion, End, ExampleData, FinetuneTask, HeldOut, Plan, RunConfig, RunFolder, RunPlace,
     SampleConfig, Summary, TokenData, WrittenAnswer, confusion, draw_confusion, finetune, resume,
@@ -107,6 +107,12 @@ fn read(config: &mut RunConfig, tokenizer: &Tokenizer, cache: Option<&Path>) -> 
         config.data.source,
         grouped(examples.left_out as u64),
     ));
+    let labels = config.finetune.as_ref().map(|finetune| &finetune.labels[..]).unwrap_or_default();
+    for [one, other] in similar_labels(labels) {
+        say(format_args!(
+            "warning: the labels {one:?} and {other:?} are two: write them alike if they mean one"
+        ));
+    }
     Ok(Material { data: examples.tokens, held_out: Some(examples.held_out) })
 }
 

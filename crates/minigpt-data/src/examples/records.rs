@@ -1,12 +1,20 @@
 //! Records with the lines that they stand in: JSON lines, a JSON list, or a table.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde_json::{Deserializer, Map, Value};
+use minigpt_files::{Bounded, Limit};
+use serde_json::{Map, Value};
 
 use crate::DataError;
-use crate::files::{Packing, open, read_error};
-use crate::records::kind_of;
+use crate::files::{DataFile, read_error};
+use crate::input::dialect_of;
+use crate::json::{kind_of, object_of_record, visit_list_or_lines};
+use crate::quote::{listed, shortened};
+use crate::table::{Dialect, Table, TableError};
+use crate::text::BadBytes;
+
+/// Examples are held in memory; of the largest sets that models are tuned with, a tenth of it.
+const EXAMPLES: Limit = Limit::new(1 << 30, "examples, which are held in memory: give fewer");
 
 /// Named values, and where in the file they begin.
 pub(super) struct Record {
@@ -14,39 +22,35 @@ pub(super) struct Record {
     fields: Map<String, Value>,
 }
 
-/// What is wrong in which line.
-type Wrong = (u64, String);
-
 impl Record {
-    /// The text in a field, which must be there and have more than white space in it.
+    /// The text in a field as it stands there, which must be more than white space.
     pub(super) fn text(&self, field: &str) -> Result<&str, String> {
         match self.optional_text(field)? {
             Some(text) => Ok(text),
             None if self.fields.contains_key(field) => {
                 Err(format!("an empty {field:?}: expected some text"))
             }
-            None => {
-                let names: Vec<&str> = self.fields.keys().map(String::as_str).collect();
-                Err(format!("no field {field:?} among {names:?}"))
-            }
+            None => Err(format!("no field {field:?} among {}", listed(self.fields.keys()))),
         }
     }
 
-    /// The text in a field, if it is there and has more than white space in it.
+    /// The text in a field as it stands there, if it is there and has more than white space in it.
     pub(super) fn optional_text(&self, field: &str) -> Result<Option<&str>, String> {
         match self.fields.get(field) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.trim()).filter(|text| !text.is_empty())),
+            Some(Value::String(text)) => {
+                Ok(Some(text.as_str()).filter(|text| !text.trim().is_empty()))
+            }
             Some(other) => Err(format!("{field:?} is {}: expected a string", kind_of(other))),
         }
     }
 
-    /// As [`text`](Self::text), and numbers and truth values as they are written: labels often are
-    /// some.
+    /// As [`text`](Self::text) without the white space around it, and numbers and truth values as they
+    /// are written: labels often are some.
     pub(super) fn name(&self, field: &str) -> Result<String, String> {
         match self.fields.get(field) {
             Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(value.to_string()),
-            _ => self.text(field).map(str::to_owned),
+            _ => self.text(field).map(|name| name.trim().to_owned()),
         }
     }
 
@@ -71,135 +75,56 @@ pub(super) fn read(path: &Path) -> Result<Vec<Record>, DataError> {
     if !path.try_exists()? {
         return Err(DataError::Missing { path: path.to_owned() });
     }
-    let mut bytes = Vec::new();
-    open(path)?.read_to_end(&mut bytes).map_err(|error| read_error(path, error))?;
-    let text = String::from_utf8(bytes).map_err(|error| DataError::NotText {
-        path: path.to_owned(),
-        found: "invalid UTF-8",
-        offset: error.utf8_error().valid_up_to(),
-    })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let name = path.to_string_lossy();
-    let records = match Packing::of(&name).1.rsplit_once('.') {
-        Some((_, "csv")) => table(text, b','),
-        Some((_, "tsv")) => table(text, b'\t'),
-        _ if text.trim_start().starts_with('[') => list(text),
-        _ => lines(text),
+    let records = match dialect_of(path) {
+        Some(dialect) => table(path, dialect)?,
+        None => objects(path)?,
     };
-    let records = records.map_err(|(line, reason)| bad_example(path, line, reason))?;
     if records.is_empty() {
         return Err(DataError::NoExamples { path: path.to_owned() });
     }
     Ok(records)
 }
 
+/// A file's bytes, unpacked.
+fn open(path: &Path) -> Result<impl std::io::Read + use<>, DataError> {
+    let file = DataFile::from(PathBuf::from(path));
+    Ok(Bounded::new(file.open()?, EXAMPLES, path.display()))
+}
+
 pub(super) fn bad_example(path: &Path, line: u64, reason: String) -> DataError {
     DataError::BadExample { path: path.to_owned(), line, reason }
 }
 
-fn record(line: u64, value: Value) -> Result<Record, Wrong> {
-    match value {
-        Value::Object(fields) => Ok(Record { line, fields }),
-        other => Err((line, format!("{} instead of an object", kind_of(&other)))),
-    }
-}
-
-/// An object a line.
-fn lines(text: &str) -> Result<Vec<Record>, Wrong> {
-    let numbered = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
-    numbered
-        .map(|(number, line)| {
-            let value = serde_json::from_str(line).map_err(|error| (number, in_words(&error)))?;
-            record(number, value)
-        })
-        .collect()
-}
-
-/// Objects in a list, each with the line in which it begins.
-fn list(text: &str) -> Result<Vec<Record>, Wrong> {
-    let mut at = Place { text, offset: 0, line: 1 };
-    at.pass('[');
+/// Objects, one a line or in a list.
+fn objects(path: &Path) -> Result<Vec<Record>, DataError> {
+    let wrong = |line: u64, reason: String| bad_example(path, line, reason);
     let mut records = Vec::new();
-    while !at.pass(']') {
-        let mut values = Deserializer::from_str(at.rest()).into_iter::<Value>();
-        match values.next() {
-            Some(Ok(value)) => records.push(record(at.line, value)?),
-            Some(Err(error)) => return Err((at.line + error.line() as u64 - 1, in_words(&error))),
-            None => return Err((at.line, "the list has no end: expected `]`".to_owned())),
-        }
-        let length = values.byte_offset();
-        at.advance(length);
-        if !at.pass(',') && !at.rest().starts_with(']') {
-            return Err((at.line, "expected `,` or `]` after an object of the list".to_owned()));
-        }
-    }
-    match at.rest() {
-        "" => Ok(records),
-        _ => Err((at.line, "expected nothing after the list's `]`".to_owned())),
-    }
-}
-
-/// A place in a text, with its line.
-struct Place<'a> {
-    text: &'a str,
-    offset: usize,
-    line: u64,
-}
-
-impl<'a> Place<'a> {
-    fn rest(&self) -> &'a str {
-        &self.text[self.offset..]
-    }
-
-    fn advance(&mut self, bytes: usize) {
-        let passed = &self.rest()[..bytes];
-        self.line += passed.matches('\n').count() as u64;
-        self.offset += bytes;
-    }
-
-    /// Passes over white space, then over `expected`, if that is what comes, and white space again.
-    fn pass(&mut self, expected: char) -> bool {
-        self.pass_blanks();
-        let is_there = self.rest().starts_with(expected);
-        if is_there {
-            self.advance(expected.len_utf8());
-            self.pass_blanks();
-        }
-        is_there
-    }
-
-    fn pass_blanks(&mut self) {
-        let rest = self.rest();
-        self.advance(rest.len() - rest.trim_start().len());
-    }
+    visit_list_or_lines(path, open(path)?, BadBytes::Refuse, &wrong, &mut |line, json| {
+        let fields = object_of_record(json).map_err(|reason| wrong(line, reason))?;
+        records.push(Record { line, fields });
+        Ok(())
+    })?;
+    Ok(records)
 }
 
 /// Rows below a row of names.
-fn table(text: &str, delimiter: u8) -> Result<Vec<Record>, Wrong> {
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
-    let wrong = |error: csv::Error| {
-        let line = error.position().map_or(1, csv::Position::line);
-        let reason = match error.kind() {
-            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                format!("{len} values instead of the {expected_len} that the first line names")
-            }
-            _ => error.to_string(),
-        };
-        (line, reason)
+fn table(path: &Path, dialect: Dialect) -> Result<Vec<Record>, DataError> {
+    let wrong = |error| match error {
+        TableError::Io(error) => read_error(path, error),
+        TableError::Wrong(line, reason) => bad_example(path, line, reason),
     };
-    let names = reader.headers().map_err(wrong)?.clone();
-    let of_row = |row: csv::Result<csv::StringRecord>| {
-        let row = row.map_err(wrong)?;
-        let line = row.position().map_or(1, csv::Position::line);
-        let fields = names.iter().zip(&row);
-        let fields = fields.map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
-        Ok(Record { line, fields })
-    };
-    reader.records().map(of_row).collect()
-}
-
-/// What serde_json says, without the place, which it counts from where it began.
-fn in_words(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.split(" at line ").next().unwrap_or(&text).to_owned()
+    let mut table = Table::open(open(path)?, dialect).map_err(wrong)?;
+    let mut records = Vec::new();
+    while let Some((line, values)) = table.next_row().map_err(wrong)? {
+        let mut fields = Map::new();
+        for (name, value) in table.names().iter().zip(values) {
+            let value = String::from_utf8(value).map_err(|error| {
+                let (at, name) = (error.utf8_error().valid_up_to(), shortened(name));
+                bad_example(path, line, format!("invalid UTF-8 at byte {at} of {name:?}"))
+            })?;
+            fields.insert(name.clone(), Value::from(value));
+        }
+        records.push(Record { line, fields });
+    }
+    Ok(records)
 }

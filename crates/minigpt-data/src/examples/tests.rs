@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Dialogue, LabelledText, Turn, last_tenth};
+use super::{Dialogue, LabelledText, Turn, last_tenth, similar_labels};
 use crate::{DataError, Template};
 
 /// Reads a file of that name with that text; its path in an error becomes `FILE`.
@@ -35,11 +35,11 @@ fn instructions_are_read_from_lines_and_lists_with_their_lines() {
                  {\"instruction\": \"Say hi.\", \"output\": \"hi\", \"id\": 7}\n";
     let [first, second] = &instructions("a.jsonl", lines).unwrap()[..] else { panic!() };
     let given = "### Instruction:\nAdd.\n\n### Input:\n1 {} 2\n\n### Response:\n";
-    assert_eq!((first.line, &first.turns[..]), (1, &[turn(given, "3")][..]));
+    assert_eq!((first.line, &first.turns[..]), (1, &[turn(given, " 3\n")][..]));
     let given = "### Instruction:\nSay hi.\n\n### Response:\n";
     assert_eq!((second.line, &second.turns[..]), (3, &[turn(given, "hi")][..]));
 
-    let list = "\u{feff} [\n {\n  \"instruction\": \"Add.\", \"input\": \"1 {} 2\",\n  \"output\": \"3\"\n },\n\
+    let list = "\u{feff} [\n {\n  \"instruction\": \"Add.\", \"input\": \"1 {} 2\",\n  \"output\": \" 3\\n\"\n },\n\
                 {\"instruction\": \"Say hi.\", \"input\": null, \"output\": \"hi\"}\n]\n";
     let of_list = instructions("a.json", list).unwrap();
     assert_eq!(of_list.iter().map(|dialogue| dialogue.line).collect::<Vec<_>>(), [2, 6]);
@@ -95,7 +95,7 @@ fn a_bad_record_is_named_with_its_line() {
     refuses(instructions("a.jsonl", &after(2, "[]")), "FILE, line 3: a list instead of an object");
     refuses(
         instructions("a.jsonl", &after(2, "{\"instruction\"")),
-        "FILE, line 3: EOF while parsing an object",
+        "FILE, line 3: EOF while parsing an object at column 14",
     );
     let list = format!("[\n{},\n{{\"instruction\":\n 1x}}]", good.trim());
     refuses(instructions("a.json", &list), "FILE, line 4: expected `,` or `}`");
@@ -127,12 +127,53 @@ fn a_bad_record_is_named_with_its_line() {
         labelled("a.csv", "text,labels\ngood,1\n"),
         "FILE, line 2: no field \"label\" among [\"labels\", \"text\"]",
     );
+    refuses(
+        labelled("a.csv", "text,text,label\ngood,bad,1\n"),
+        "FILE, line 1: two columns are named \"text\": expected one, rename the other",
+    );
+    let long = format!("{{\"{}\": 1}}", "x".repeat(1_000_000));
+    let error = labelled("a.jsonl", &long).unwrap_err();
+    assert!(error.len() < 400 && error.contains("… (1000000 bytes)"), "{error}");
     for empty in ["", "\n\n", "[]"] {
         let error = instructions("a.json", empty).unwrap_err();
         assert!(error.starts_with("FILE holds no examples: expected JSON lines"), "{error}");
     }
     let missing = LabelledText::read(&PathBuf::from("missing.csv")).unwrap_err().to_string();
     assert!(missing.starts_with("missing.csv does not exist"), "{missing}");
+}
+
+#[test]
+fn bytes_are_kept_and_names_are_trimmed() {
+    let lines = "{\"instruction\": \"\\tgo \", \"input\": \" \", \"output\": \"  ret x\\n\"}\n";
+    let given = "### Instruction:\n\tgo \n\n### Response:\n";
+    assert_eq!(instructions("a.jsonl", lines).unwrap()[0].turns, [turn(given, "  ret x\n")]);
+    let texts = labelled("a.csv", "text , label\n a ,\" pos\"\n").unwrap();
+    assert_eq!((texts[0].text.as_str(), texts[0].label.as_str()), (" a ", "pos"));
+}
+
+#[test]
+fn a_quote_in_a_tsv_merges_no_rows() {
+    let rows = "text\tlabel\n\"Tis good\tpos\nbad\tneg\n\"Oh fine\tpos\nworse\tneg\n";
+    let texts = labelled("a.tsv", rows).unwrap();
+    let texts: Vec<&str> = texts.iter().map(|text| text.text.as_str()).collect();
+    assert_eq!(texts, ["\"Tis good", "bad", "\"Oh fine", "worse"]);
+    let error = labelled("a.csv", &rows.replace('\t', ",")).unwrap_err();
+    assert!(error.starts_with("FILE, line 2: the value that a quote opens here"), "{error}");
+}
+
+#[test]
+fn nan_in_a_field_that_is_not_read_is_passed_over() {
+    let line = "{\"instruction\": \"a NaN\", \"score\": NaN, \"output\": \"b\"}";
+    for (name, text) in [("a.jsonl", line.to_owned()), ("a.json", format!("[{line}]"))] {
+        let dialogues = instructions(name, &text).unwrap();
+        assert!(dialogues[0].turns[0].given.contains("a NaN"));
+    }
+}
+
+#[test]
+fn labels_that_are_perhaps_one_are_found() {
+    let labels = ["1", "1.0", "10", "Spam", "spam", "no", "not "].map(str::to_owned);
+    assert_eq!(similar_labels(&labels), [["1", "1.0"], ["Spam", "spam"]]);
 }
 
 #[test]

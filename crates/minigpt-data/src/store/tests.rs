@@ -67,6 +67,9 @@ fn a_store_has_what_memory_has_and_costs_nothing_the_second_time() {
     assert_eq!(last.done_bytes, last.total_bytes);
     let again = prepare(root.path(), &spec, &mut |_| panic!("tokenized again"));
     assert_eq!(again.manifest(), store.manifest());
+    assert_eq!(store.found(), None);
+    let age = again.found().unwrap().elapsed().unwrap_or_default();
+    assert!(age.as_secs() < 600, "{age:?}");
 
     // Another tokenizer is another store; a tokenizer of the same kind is found by its ids.
     let other = prepare(root.path(), &TokenizerSpec::Byte, &mut |_| {});
@@ -98,6 +101,10 @@ fn damage_is_noticed() {
     turned[100..102].fill(0xff);
     let error = spoil("train-00000.bin", &turned);
     assert!(error.contains("train-00000.bin is no usable token store: token id 65535 is not below the vocabulary's 257"), "{error}");
+    let manifest = fs_err::read_to_string(folder.join("manifest.json")).unwrap();
+    let elsewhere = manifest.replace("train-00000.bin", "../train-00000.bin");
+    let error = spoil("manifest.json", elsewhere.as_bytes());
+    assert!(error.contains("\"../train-00000.bin\" is no name of a file in it"), "{error}");
     assert!(spoil("manifest.json", b"{").contains("manifest.json is no usable token store: "));
     let chars = Tokenizer::characters(["a"].into_iter()).unwrap();
     chars.save(&root.path().join("other.json")).unwrap();

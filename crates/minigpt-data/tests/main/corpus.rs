@@ -144,7 +144,7 @@ fn each_failure_has_its_own_line() {
         ),
         (
             "no-text",
-            "holds no text files: expected .txt, .md, .jsonl or .parquet files, plain or packed as .gz, .xz or .zst",
+            "holds no text files: expected .txt, .md, .jsonl or .parquet files, plain or packed as .gz, .xz or .zst; files of other kinds are given themselves",
         ),
     ];
     for (name, message) in cases {

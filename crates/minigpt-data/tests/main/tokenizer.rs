@@ -158,6 +158,9 @@ fn characters_are_numbered_in_order() {
         ("\"e\"", "\"ee\"", "it has tokens of more than one character"),
         ("\"e\": 1", "\"e\": 9", "its ids have gaps"),
         ("<|endoftext|>", "<eos>", "its one special token is not <|endoftext|>"),
+        ("\"Fuse\"", "\"ByteLevel\"", "decoder.type is not what a tokenizer of characters has"),
+        ("\"truncation\": null", "\"truncation\": {\"max_length\": 8}", "truncation.max_length is"),
+        ("\"<unk>\"", "\"e\"", "model.unk_token is not what"),
     ] {
         let changed = good.replacen(from, to, 1);
         assert_ne!(changed, good, "{from}");
@@ -242,14 +245,18 @@ fn other_tokenizers_are_refused() {
         (
             "\"add_prefix_space\": false",
             "\"add_prefix_space\": true",
-            "its pre-tokenizer is not GPT-2's",
+            "pre_tokenizer.add_prefix_space is true: expected false",
         ),
-        ("\"normalizer\": null", "\"normalizer\": {\"type\": \"NFC\"}", "it normalizes text"),
-        ("\"dropout\": null", "\"dropout\": 0.5", "it has BPE dropout"),
+        (
+            "\"normalizer\": null",
+            "\"normalizer\": {\"type\": \"NFC\"}",
+            "normalizer is {\"type\":\"NFC\"}: expected null",
+        ),
+        ("\"dropout\": null", "\"dropout\": 0.5", "model.dropout is 0.5: expected null"),
         (
             "\"special\": true",
             "\"special\": false",
-            "its added token \"<|endoftext|>\" is not special",
+            "added_tokens: special of \"<|endoftext|>\" is false: expected true",
         ),
         ("<|endoftext|>", "<eos>", "it has no special token <|endoftext|>"),
         ("\"A\":", "\"AA\":", "it does not cover all 256 bytes"),
@@ -266,8 +273,19 @@ fn other_tokenizers_are_refused() {
             )
         );
     }
+    // A field that is there twice has one value, not two.
+    let twice = "\"model\": {\n    \"end_of_word_suffix\": \"</w>\",";
+    fs_err::write(&path, good.replacen("\"model\": {", twice, 1)).unwrap();
+    assert_eq!(Tokenizer::load(&path).unwrap().encode("ab").unwrap().len(), 2);
     fs_err::write(&path, "{").unwrap();
     assert!(matches!(Tokenizer::load(&path), Err(DataError::BadTokenizer { .. })));
+    #[cfg(unix)]
+    {
+        let link = folder.path().join("link.json");
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        let error = Tokenizer::load(&link).unwrap_err().to_string();
+        assert!(error.contains("link.json: a device"), "{error}");
+    }
     let missing = folder.path().join("none").join("tokenizer.json");
     for error in [Tokenizer::load(&missing).unwrap_err(), GPT2.save(&missing).unwrap_err()] {
         assert!(matches!(error, DataError::Io(_)));

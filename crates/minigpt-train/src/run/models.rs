@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::store::ModuleRecord;
 use burn::tensor::Device;
 use minigpt_files::{Limit, NewFolder, caught, write_at};
-use minigpt_model::Gpt;
+use minigpt_model::{Gpt, check_finite};
 
 use super::RunFolder;
 use crate::checkpoint::{AVERAGE_FILE, MODEL_FILE, Manifest, OnDamage};
@@ -106,13 +106,16 @@ impl RunFolder {
                 "{bytes} bytes cannot hold the {parameters} parameters of the model in its manifest"
             )));
         }
-        let transformer = Gpt::init(&manifest.model, 0, device)?;
+        let tokenizer_size = self.tokenizer()?.vocab_size();
+        let transformer =
+            Gpt::init(&manifest.model, 0, device)?.with_tokenizer_size(tokenizer_size);
         let trainee = fresh_trainee(transformer, &self.config()?)?;
         let weights = (trainee.num_params() * size_of::<f32>()) as u64;
         if bytes > weights.saturating_add(HEAD) {
             let limit = Limit::new(weights.saturating_add(HEAD), "the weights of its model");
             return Err(damaged(limit.exceeded(file).to_string()));
         }
+        check_finite(&path)?;
         let trainee = trainee
             .try_load_record(read_record(&path)?)
             .map_err(|error| damaged(error.to_string()))?;

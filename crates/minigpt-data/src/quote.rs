@@ -1,0 +1,35 @@
+//! Foreign text in a message of one line.
+
+/// Characters of foreign text that a message quotes.
+const QUOTED: usize = 200;
+
+/// The text, cut where it would fill a screen.
+pub(crate) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+    }
+}
+
+/// Names of fields in brackets and quotes, sorted and cut.
+pub(crate) fn listed<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
+    let mut names: Vec<S> = names.into_iter().collect();
+    names.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));
+    let quoted: Vec<String> =
+        names.iter().map(|name| format!("{:?}", shortened(name.as_ref()))).collect();
+    format!("[{}]", shortened(&quoted.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        assert_eq!(shortened("é"), "é");
+        let long = "é".repeat(1_000_000);
+        assert_eq!(shortened(&long), format!("{}… (2000000 bytes)", "é".repeat(QUOTED)));
+        assert_eq!(listed(["b", "a\n"]), r#"["a\n", "b"]"#);
+        assert!(listed(std::iter::repeat_n("field", 1_000_000)).len() < 300);
+    }
+}

@@ -1,0 +1,304 @@
+//! Tables with names in their first line: values between commas, or between tabs.
+
+use std::io::{BufRead, BufReader, Read};
+
+use crate::json::RECORD;
+
+/// How values are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// `.csv` by [RFC 4180](https://www.rfc-editor.org/rfc/rfc4180): a value between quotes may have
+    /// commas, ends of lines and doubled quotes in it.
+    Commas,
+    /// `.tsv` [as registered](https://www.iana.org/assignments/media-types/text/tab-separated-values):
+    /// a quote is a character like any other, and no value has a tab or an end of line in it.
+    Tabs,
+}
+
+/// Columns of a table at most.
+const COLUMNS: usize = 10_000;
+
+/// Why a table cannot be read on.
+#[derive(Debug)]
+pub(crate) enum TableError {
+    Io(std::io::Error),
+    /// What is wrong in which line.
+    Wrong(u64, String),
+}
+
+/// The rows of a table, read one by one.
+pub(crate) struct Table<R> {
+    reader: BufReader<R>,
+    dialect: Dialect,
+    names: Vec<String>,
+    /// Lines read so far.
+    line: u64,
+}
+
+/// The values of a row, as many as there are names, and the line in which it begins.
+pub(crate) type Row = (u64, Vec<Vec<u8>>);
+
+impl<R: Read> Table<R> {
+    /// Reads the names, without the white space around them. Two columns of one name are refused.
+    pub(crate) fn open(reader: R, dialect: Dialect) -> Result<Self, TableError> {
+        let reader = BufReader::with_capacity(1 << 18, reader);
+        let mut table = Self { reader, dialect, names: Vec::new(), line: 0 };
+        let Some((line, values)) = table.read_row(COLUMNS)? else { return Ok(table) };
+        if values.len() > COLUMNS {
+            let reason = format!("more than {COLUMNS} names: is this a table?");
+            return Err(TableError::Wrong(line, reason));
+        }
+        for value in values {
+            let name = String::from_utf8(value).map_err(|error| {
+                let at = error.utf8_error().valid_up_to();
+                TableError::Wrong(line, format!("invalid UTF-8 at byte {at} of a name"))
+            })?;
+            let name = name.trim_start_matches('\u{feff}').trim();
+            if !name.is_empty() && table.names.iter().any(|other| other == name) {
+                let reason =
+                    format!("two columns are named {name:?}: expected one, rename the other");
+                return Err(TableError::Wrong(line, reason));
+            }
+            table.names.push(name.to_owned());
+        }
+        Ok(table)
+    }
+
+    /// The names of the columns; none where the table is empty.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The next row that is not blank.
+    pub(crate) fn next_row(&mut self) -> Result<Option<Row>, TableError> {
+        let expected = self.names.len();
+        let Some((line, values)) = self.read_row(expected)? else { return Ok(None) };
+        if values.len() == expected {
+            return Ok(Some((line, values)));
+        }
+        let found = match values.len() {
+            number if number > expected => format!("more values than the {expected}"),
+            number => format!("{number} values instead of the {expected}"),
+        };
+        Err(TableError::Wrong(line, format!("{found} that the first line names")))
+    }
+
+    /// The next row that is not blank, of which no more than `most` values and one are kept.
+    fn read_row(&mut self, most: usize) -> Result<Option<Row>, TableError> {
+        let mut row = Building::new(self.dialect, most);
+        let (mut line, mut bytes, mut begin) = (Vec::new(), 0, self.line + 1);
+        loop {
+            line.clear();
+            let left = RECORD.bytes().saturating_sub(bytes) + 1;
+            let mut bounded = (&mut self.reader).take(left);
+            let length = bounded.read_until(b'\n', &mut line).map_err(TableError::Io)?;
+            if length == 0 {
+                return match row.opened {
+                    _ if bytes == 0 => Ok(None),
+                    Some(opened) => Err(TableError::Wrong(opened, UNCLOSED.to_owned())),
+                    None => Ok(Some((begin, row.values))),
+                };
+            }
+            self.line += 1;
+            bytes += length as u64;
+            if bytes > RECORD.bytes() {
+                let limit = RECORD.bytes();
+                let reason = format!("a row of more than {limit} bytes: is a quote left open?");
+                return Err(TableError::Wrong(row.opened.unwrap_or(begin), reason));
+            }
+            if row.opened.is_none() && line.trim_ascii().is_empty() && !line.contains(&b'\t') {
+                (begin, bytes) = (self.line + 1, 0);
+                continue;
+            }
+            row.push_line(&line, self.line)?;
+            if row.opened.is_none() {
+                return Ok(Some((begin, row.values)));
+            }
+        }
+    }
+}
+
+const UNCLOSED: &str = "the quote that opens a value here is never closed: double the quotes inside \
+                        values, or save the table as .tsv, which has no quoting";
+
+/// A row that is being read.
+struct Building {
+    dialect: Dialect,
+    most: usize,
+    values: Vec<Vec<u8>>,
+    /// The line of the quote that is open.
+    opened: Option<u64>,
+}
+
+/// Where in a value the reader is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Start,
+    Plain,
+    Quoted,
+    /// After a quote that closes the value, or is the first of a doubled one.
+    Closed,
+}
+
+impl Building {
+    fn new(dialect: Dialect, most: usize) -> Self {
+        Self { dialect, most, values: Vec::new(), opened: None }
+    }
+
+    /// Adds a line with its end, whose number is `number`.
+    fn push_line(&mut self, line: &[u8], number: u64) -> Result<(), TableError> {
+        let content = line.strip_suffix(b"\n").unwrap_or(line);
+        let content = content.strip_suffix(b"\r").unwrap_or(content);
+        let (mut value, mut within) = match self.opened {
+            Some(_) => (self.values.pop().unwrap_or_default(), Within::Quoted),
+            None => (Vec::new(), Within::Start),
+        };
+        let (separator, quote) = match self.dialect {
+            Dialect::Commas => (b',', Some(b'"')),
+            Dialect::Tabs => (b'\t', None),
+        };
+        for &byte in content {
+            let is_quote = Some(byte) == quote;
+            within = match within {
+                Within::Start if is_quote => {
+                    self.opened = Some(number);
+                    Within::Quoted
+                }
+                Within::Quoted if is_quote => Within::Closed,
+                Within::Closed if is_quote => {
+                    value.push(byte);
+                    Within::Quoted
+                }
+                Within::Start | Within::Plain | Within::Closed if byte == separator => {
+                    self.opened = None;
+                    self.push_value(std::mem::take(&mut value));
+                    Within::Start
+                }
+                Within::Closed => return Err(self.after_a_quote(number)),
+                Within::Quoted => {
+                    value.push(byte);
+                    Within::Quoted
+                }
+                Within::Start | Within::Plain => {
+                    value.push(byte);
+                    Within::Plain
+                }
+            };
+        }
+        if within == Within::Quoted {
+            value.extend_from_slice(&line[content.len()..]);
+        } else {
+            self.opened = None;
+        }
+        self.push_value(value);
+        Ok(())
+    }
+
+    fn push_value(&mut self, value: Vec<u8>) {
+        if self.values.len() <= self.most {
+            self.values.push(value);
+        }
+    }
+
+    fn after_a_quote(&self, number: u64) -> TableError {
+        let reason = format!(
+            "the value that a quote opens here is closed by one in line {number} with text after it, \
+             not a comma: double the quotes inside values, or save the table as .tsv, which has no \
+             quoting"
+        );
+        TableError::Wrong(self.opened.unwrap_or(number), reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// The rows with their lines, or the line of an error and what it says.
+    fn read(text: &str, dialect: Dialect) -> Result<Vec<(u64, Vec<String>)>, (u64, String)> {
+        let wrong = |error| match error {
+            TableError::Wrong(line, reason) => (line, reason),
+            TableError::Io(error) => panic!("{error}"),
+        };
+        let mut table = Table::open(text.as_bytes(), dialect).map_err(wrong)?;
+        let mut rows = vec![(1, table.names().to_vec())];
+        while let Some((line, values)) = table.next_row().map_err(wrong)? {
+            let text = |value: Vec<u8>| String::from_utf8(value).unwrap();
+            rows.push((line, values.into_iter().map(text).collect()));
+        }
+        Ok(rows)
+    }
+
+    #[track_caller]
+    fn gives(text: &str, dialect: Dialect, expected: &[(u64, &[&str])]) {
+        let rows = read(text, dialect).unwrap();
+        let rows: Vec<(u64, Vec<&str>)> = rows
+            .iter()
+            .map(|(line, row)| (*line, row.iter().map(String::as_str).collect()))
+            .collect();
+        let expected: Vec<(u64, Vec<&str>)> =
+            expected.iter().map(|(line, row)| (*line, row.to_vec())).collect();
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn values_may_be_quoted_in_csv() {
+        gives(
+            "\u{feff}text, label\r\n\"a, \"\"b\"\"\r\nc\",1\r\n\r\n\"\",\"x\"\n a b\"c ,",
+            Dialect::Commas,
+            &[
+                (1, &["text", "label"]),
+                (2, &["a, \"b\"\r\nc", "1"]),
+                (5, &["", "x"]),
+                (6, &[" a b\"c ", ""]),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_quote_is_a_character_in_tsv() {
+        gives(
+            "text\tlabel\n\"Tis good\tpos\nbad\tneg\n\"Oh fine\tpos\n\t\n",
+            Dialect::Tabs,
+            &[
+                (1, &["text", "label"]),
+                (2, &["\"Tis good", "pos"]),
+                (3, &["bad", "neg"]),
+                (4, &["\"Oh fine", "pos"]),
+                (5, &["", ""]),
+            ],
+        );
+    }
+
+    #[track_caller]
+    fn refuses(text: &str, line: u64, reason: &str) {
+        let (found, message) = read(text, Dialect::Commas).unwrap_err();
+        assert!(found == line && message.starts_with(reason), "line {found}: {message}");
+    }
+
+    #[test]
+    fn what_would_merge_or_lose_values_is_refused_with_its_line() {
+        let head = "text,label\na,b\n";
+        refuses(
+            &format!("{head}\"Tis good,pos\nbad,neg\n\"Oh fine,pos\n"),
+            3,
+            "the value that a quote opens here is closed by one in line 5",
+        );
+        refuses(&format!("{head}\"open,pos\nbad,neg\n"), 3, "the quote that opens a value here");
+        refuses("text,text,label\n", 1, "two columns are named \"text\"");
+        refuses(&format!("{head}a\n"), 3, "1 values instead of the 2");
+        refuses(&format!("{head}a,b,c,d\n"), 3, "more values than the 2");
+        refuses(&",".repeat(COLUMNS), 1, "more than 10000 names");
+    }
+
+    /// An endless row costs no more than its limit.
+    #[test]
+    fn a_row_without_end_is_refused() {
+        let open = std::io::Read::chain(&b"text\n\"open"[..], std::io::repeat(b'x'));
+        let mut table = Table::open(open, Dialect::Commas).unwrap();
+        let Err(TableError::Wrong(line, reason)) = table.next_row() else { panic!() };
+        assert!(line == 2 && reason.starts_with("a row of more than 67108864 bytes"), "{reason}");
+    }
+}

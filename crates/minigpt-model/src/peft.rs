@@ -1,0 +1,365 @@
+//! PEFT's `adapter_config.json`: each of its fields is honoured, known to be harmless, or refused by name.
+
+use std::path::Path;
+
+use minigpt_files::{Limit, excerpt};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::adapter::{ADAPTER_CONFIG_FILE, AdapterError};
+use crate::lora::{EMBEDDING, LoraConfig};
+
+/// PEFT writes 2 KB, and a line for each name among the targets.
+const CONFIG: Limit = Limit::new(1 << 20, "the configuration of an adapter");
+
+/// What PEFT calls the head where the vectors of the tokens are adapted in both of their places.
+pub(crate) const HEAD: &str = "lm_head";
+
+/// What to do with an adapter that is more than a product of two factors.
+pub(crate) const MERGE: &str =
+    "merge it in Python with merge_and_unload() and save_pretrained(), and use the merged model";
+
+/// The fields of PEFT's `LoraConfig` that decide what an adapter computes, and those that it needs.
+#[derive(Debug, Serialize, Deserialize)]
+struct PeftConfig {
+    peft_type: String,
+    task_type: Option<String>,
+    base_model_name_or_path: Option<String>,
+    r: usize,
+    lora_alpha: f64,
+    #[serde(default)]
+    lora_dropout: f64,
+    target_modules: Value,
+    /// GPT-2's projections are stored `[in, out]`; PEFT sees to it whatever stands here.
+    #[serde(default)]
+    fan_in_fan_out: bool,
+    #[serde(default = "none")]
+    bias: String,
+    #[serde(default)]
+    inference_mode: bool,
+    /// Multiplies by `lora_alpha / √r` in place of `lora_alpha / r`.
+    #[serde(default)]
+    use_rslora: bool,
+    /// Adapts the head with `wte`, whose second use it is.
+    #[serde(default)]
+    ensure_weight_tying: bool,
+    /// Where the factors began.
+    #[serde(default = "yes")]
+    init_lora_weights: Value,
+}
+
+fn none() -> String {
+    "none".to_owned()
+}
+
+fn yes() -> Value {
+    Value::Bool(true)
+}
+
+/// The fields of [`PeftConfig`].
+const HONOURED: [&str; 13] = [
+    "base_model_name_or_path",
+    "bias",
+    "ensure_weight_tying",
+    "fan_in_fan_out",
+    "inference_mode",
+    "init_lora_weights",
+    "lora_alpha",
+    "lora_dropout",
+    "peft_type",
+    "r",
+    "target_modules",
+    "task_type",
+    "use_rslora",
+];
+
+/// Fields that change nothing of what an adapter computes by themselves: where it is from, and settings
+/// of what other fields would switch on.
+const HARMLESS: [&str; 7] = [
+    "auto_mapping",
+    "loftq_config",
+    "megatron_core",
+    "peft_version",
+    "qalora_group_size",
+    "revision",
+    "runtime_config",
+];
+
+/// Beginnings that leave the base as it is. Others, as PiSSA's, move a part of the base into the factors.
+const PLAIN_BEGINNINGS: [&str; 3] = ["gaussian", "mica", "orthogonal"];
+
+impl PeftConfig {
+    fn of(lora: &LoraConfig, base: &str) -> Self {
+        Self {
+            peft_type: "LORA".to_owned(),
+            task_type: Some("CAUSAL_LM".to_owned()),
+            base_model_name_or_path: Some(base.to_owned()),
+            r: lora.rank,
+            lora_alpha: lora.alpha,
+            lora_dropout: lora.dropout,
+            // PEFT ties the two where both are named.
+            target_modules: match lora.adapts(EMBEDDING) {
+                true => [lora.targets.clone(), vec![HEAD.to_owned()]].concat().into(),
+                false => lora.targets.clone().into(),
+            },
+            fan_in_fan_out: true,
+            bias: none(),
+            inference_mode: true,
+            use_rslora: false,
+            ensure_weight_tying: lora.adapts(EMBEDDING),
+            init_lora_weights: yes(),
+        }
+    }
+
+    /// The configuration in these fields. The error names the first that is not done here.
+    fn read(fields: Map<String, Value>) -> Result<Self, String> {
+        let peft_type = fields.get("peft_type").unwrap_or(&Value::Null);
+        if *peft_type != "LORA" {
+            return Err(format!("peft_type {}: expected \"LORA\"", shown(peft_type)));
+        }
+        let is_known = |name: &str| HONOURED.contains(&name) || HARMLESS.contains(&name);
+        let mut others = fields.iter().filter(|(name, _)| !is_known(name));
+        if let Some((name, found)) = others.find(|(_, value)| !is_off(value)) {
+            let (name, found) = (excerpt(name), shown(found));
+            return Err(format!("{name} {found}: expected null, false or nothing; {MERGE}"));
+        }
+        let config: Self = serde_json::from_value(Value::Object(fields))
+            .map_err(|error| excerpt(&error.to_string()))?;
+        match config.unknown_setting() {
+            Some(setting) => Err(setting),
+            None => Ok(config),
+        }
+    }
+
+    /// The first setting under which PEFT would compute something else than is done here.
+    fn unknown_setting(&self) -> Option<String> {
+        if self.task_type.as_ref().is_some_and(|task| task != "CAUSAL_LM") {
+            let task = excerpt(self.task_type.as_deref().unwrap_or_default());
+            return Some(format!(
+                "task_type \"{task}\": expected \"CAUSAL_LM\", an adapter of a model that writes"
+            ));
+        }
+        let is_plain = match &self.init_lora_weights {
+            Value::Bool(_) | Value::Null => true,
+            Value::String(name) => PLAIN_BEGINNINGS.contains(&name.as_str()),
+            _ => false,
+        };
+        if !is_plain {
+            let found = shown(&self.init_lora_weights);
+            return Some(format!(
+                "init_lora_weights {found} changes the base model: expected true; {MERGE}"
+            ));
+        }
+        (self.bias != "none").then(|| {
+            let found = excerpt(&self.bias);
+            format!("bias \"{found}\": expected \"none\", biases that are the base's; {MERGE}")
+        })
+    }
+
+    fn lora(&self) -> Result<LoraConfig, String> {
+        let mut targets: Vec<String> = serde_json::from_value(self.target_modules.clone())
+            .map_err(|_| {
+                let found = shown(&self.target_modules);
+                format!("target_modules {found}: expected a list of names, as [\"c_attn\", \"c_proj\", \"c_fc\"]")
+            })?;
+        // PEFT writes the one that it ties with its whole path.
+        for target in &mut targets {
+            *target = target.strip_prefix("transformer.").unwrap_or(target).to_owned();
+        }
+        if targets.iter().any(|target| target == EMBEDDING) {
+            if !self.ensure_weight_tying {
+                return Err("wte without ensure_weight_tying: expected true".to_owned());
+            }
+            targets.retain(|target| target != HEAD);
+        }
+        let (rank, dropout) = (self.r, self.lora_dropout);
+        // Rank-stabilised, alpha over the root of the rank is an alpha over the rank, of another size.
+        let alpha = self.lora_alpha * if self.use_rslora { (rank as f64).sqrt() } else { 1.0 };
+        Ok(LoraConfig { rank, alpha, dropout, targets })
+    }
+}
+
+/// True where a field switches nothing on.
+pub(crate) fn is_off(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(is_on) => !is_on,
+        Value::Number(_) => false,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+    }
+}
+
+/// A value in a message.
+pub(crate) fn shown(value: &Value) -> String {
+    excerpt(&value.to_string())
+}
+
+impl LoraConfig {
+    /// Reads the `adapter_config.json` in an adapter's folder. Of a rank-stabilised adapter (`use_rslora`),
+    /// `alpha` is the one whose quotient with the rank is the same.
+    ///
+    /// # Errors
+    /// [`AdapterError::Config`] where it is damaged or asks for what is not done here, each field by its
+    /// name; [`AdapterError::Io`].
+    pub fn read_peft(folder: &Path) -> Result<Self, AdapterError> {
+        let path = folder.join(ADAPTER_CONFIG_FILE);
+        let json = minigpt_files::read(&path, CONFIG)?;
+        let refused = |reason: String| AdapterError::Config { path: path.clone(), reason };
+        let fields =
+            serde_json::from_slice(&json).map_err(|error| refused(excerpt(&error.to_string())))?;
+        PeftConfig::read(fields).and_then(|config| config.lora()).map_err(refused)
+    }
+
+    /// The `adapter_config.json` of this adapter of the model `base`.
+    pub(crate) fn to_peft(&self, base: &str) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec_pretty(&PeftConfig::of(self, base))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// All that PEFT 0.21.2 writes of an adapter of GPT-2; its version is the fixture's name.
+    const WRITTEN: &str = include_str!("../tests/fixtures/peft/adapter_config-0.21.2.json");
+
+    fn written() -> Map<String, Value> {
+        serde_json::from_str(WRITTEN).unwrap()
+    }
+
+    /// The configuration with other values in some fields.
+    fn with(changes: Value) -> Result<LoraConfig, String> {
+        let mut fields = written();
+        fields.extend(changes.as_object().unwrap().clone());
+        PeftConfig::read(fields).and_then(|config| config.lora())
+    }
+
+    #[track_caller]
+    fn refuses(changes: Value, parts: &[&str]) {
+        let error = with(changes).unwrap_err();
+        assert!(error.len() < 500 && !error.contains('\n'), "{error}");
+        parts.iter().for_each(|part| assert!(error.contains(part), "`{part}` is not in:\n{error}"));
+    }
+
+    #[test]
+    fn what_peft_writes_by_default_is_read() {
+        let targets = vec!["c_attn".to_owned()];
+        let expected = LoraConfig { rank: 8, alpha: 16.0, dropout: 0.05, targets };
+        assert_eq!(with(serde_json::json!({})), Ok(expected));
+    }
+
+    /// A field that a later PEFT adds, or that this list forgets, fails here.
+    #[test]
+    fn each_field_of_peft_is_honoured_harmless_or_refused() {
+        let refused = [
+            "alora_invocation_tokens",
+            "alpha_pattern",
+            "arrow_config",
+            "corda_config",
+            "eva_config",
+            "exclude_modules",
+            "kasa_config",
+            "layer_replication",
+            "layers_pattern",
+            "layers_to_transform",
+            "lora_bias",
+            "lora_ga_config",
+            "megatron_config",
+            "modules_to_save",
+            "monteclora_config",
+            "rank_pattern",
+            "target_parameters",
+            "trainable_token_indices",
+            "use_bdlora",
+            "use_dora",
+            "use_qalora",
+            "velora_config",
+        ];
+        let fields = written();
+        for name in fields.keys() {
+            let lists = [&HONOURED[..], &HARMLESS, &refused];
+            let listed = lists.iter().filter(|list| list.contains(&name.as_str())).count();
+            assert_eq!(listed, 1, "{name}");
+        }
+        for name in refused {
+            assert!(fields.contains_key(name), "PEFT has no {name}");
+            for on in [serde_json::json!(true), serde_json::json!([1]), serde_json::json!({"a": 1})]
+            {
+                refuses(serde_json::json!({ name: on }), &[name, "merge_and_unload()"]);
+            }
+        }
+        refuses(serde_json::json!({"of_the_future": "x"}), &["of_the_future \"x\": expected null"]);
+    }
+
+    #[test]
+    fn beginnings_that_change_the_base_are_refused() {
+        for name in ["pissa", "pissa_niter_16", "olora", "corda", "eva", "loftq", "lora_ga", "new"]
+        {
+            refuses(
+                serde_json::json!({"init_lora_weights": name}),
+                &["init_lora_weights", name, "changes the base model", "merge_and_unload()"],
+            );
+        }
+        for beginning in [
+            serde_json::json!(true),
+            serde_json::json!(false),
+            serde_json::json!("gaussian"),
+            serde_json::json!("orthogonal"),
+        ] {
+            assert!(with(serde_json::json!({"init_lora_weights": beginning})).is_ok());
+        }
+    }
+
+    #[test]
+    fn settings_of_other_adapters_are_refused_by_name() {
+        refuses(serde_json::json!({"peft_type": "ADALORA"}), &["peft_type \"ADALORA\": expected"]);
+        refuses(serde_json::json!({"task_type": "SEQ_CLS"}), &["task_type \"SEQ_CLS\": expected"]);
+        refuses(serde_json::json!({"bias": "lora_only"}), &["bias \"lora_only\": expected"]);
+        refuses(
+            serde_json::json!({"target_modules": "all-linear"}),
+            &["target_modules \"all-linear\": expected a list of names"],
+        );
+        refuses(serde_json::json!({"target_modules": "x".repeat(1 << 20)}), &["target_modules"]);
+        refuses(
+            serde_json::json!({"rank_pattern": {"c_attn": 3}}),
+            &["rank_pattern {\"c_attn\":3}"],
+        );
+        refuses(serde_json::json!({"r": -1}), &["-1"]);
+    }
+
+    /// `alpha / √r`, as PEFT has it.
+    #[test]
+    fn a_rank_stabilised_adapter_has_the_root_of_its_rank() {
+        let lora = with(serde_json::json!({"use_rslora": true, "r": 9})).unwrap();
+        assert!((lora.alpha / lora.rank as f64 - 16.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let lora = LoraConfig { dropout: 0.5, ..LoraConfig::new(3) };
+        let fields = serde_json::from_slice(&lora.to_peft("base").unwrap()).unwrap();
+        assert_eq!(PeftConfig::read(fields).and_then(|config| config.lora()), Ok(lora));
+    }
+
+    proptest! {
+        #[test]
+        fn no_configuration_makes_the_reader_panic(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let mut json = WRITTEN.as_bytes().to_vec();
+            for (at, value) in changes {
+                let at = at.index(json.len());
+                json[at] = value;
+            }
+            fs_err::write(folder.path().join(ADAPTER_CONFIG_FILE), json).unwrap();
+            if let Err(error) = LoraConfig::read_peft(folder.path()) {
+                prop_assert!(error.to_string().lines().count() == 1, "{error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+#![no_main]
+
+#[path = "../readers/example_records.rs"]
+mod example_records;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    example_records::example_records(bytes);
+});

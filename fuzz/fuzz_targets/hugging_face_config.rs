@@ -1,0 +1,8 @@
+#![no_main]
+
+#[path = "../readers/hugging_face_config.rs"]
+mod hugging_face_config;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    hugging_face_config::hugging_face_config(bytes);
+});

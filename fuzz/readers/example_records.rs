@@ -1,0 +1,18 @@
+//! Examples to tune a model with: a table, JSON lines or a JSON list.
+
+use minigpt_data::{Dialogue, LabelledText, Template};
+
+/// The names that say what a file of examples is.
+const NAMES: [&str; 3] = ["examples.csv", "examples.tsv", "examples.jsonl"];
+
+/// True where the bytes after the first, which chooses among [`NAMES`], are examples of some task.
+pub(crate) fn example_records(bytes: &[u8]) -> bool {
+    let Some((kind, bytes)) = bytes.split_first() else { return false };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join(NAMES[usize::from(*kind) % NAMES.len()]);
+    fs_err::write(&path, bytes).expect("a file");
+    let instructions = Dialogue::read_instructions(&path, &Template::instruct());
+    let summaries = Dialogue::read_summaries(&path, &Template::summarize());
+    let labelled = LabelledText::read(&path);
+    instructions.is_ok() || summaries.is_ok() || labelled.is_ok()
+}

@@ -1,0 +1,166 @@
+//! With which features minigpt is built here, and the combinations that documents name.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::str::FromStr;
+
+use anyhow::{Result, bail};
+
+/// The features of `minigpt-cli` that a user may ask for.
+const KNOWN: [&str; 3] = ["gpu", "tune-cache", "remote"];
+
+/// Every combination that a document names, as packages with their features. CI checks each, and tests all
+/// features together.
+pub(crate) const COMBINATIONS: [(&str, &[&str]); 8] = [
+    ("minigpt-cli", &[]),
+    ("minigpt-cli", &["gpu"]),
+    ("minigpt-cli", &["remote"]),
+    ("minigpt-cli", &["tune-cache"]),
+    ("minigpt-model", &[]),
+    ("minigpt-model", &["cpu"]),
+    ("minigpt-model", &["gpu"]),
+    ("minigpt-train", &["cpu"]),
+];
+
+/// The library through which wgpu finds drivers on Linux.
+const LOADER: &str = "libvulkan.so.1";
+
+/// Features of `minigpt-cli`. All chores of one machine build with the same, hence once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Features(Vec<&'static str>);
+
+impl FromStr for Features {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => return Ok(Self::all()),
+            "cpu" => return Ok(Self(Vec::new())),
+            _ => {}
+        }
+        let known = |name: &str| KNOWN.into_iter().find(|known| *known == name.trim());
+        let features: Option<Vec<_>> = text.split(',').map(known).collect();
+        let expected = || format!("expected cpu, all, or some of {} with commas", KNOWN.join(", "));
+        features.map(Self).ok_or_else(expected)
+    }
+}
+
+impl Features {
+    /// What CI and released programs have.
+    pub(crate) fn all() -> Self {
+        Self(KNOWN.to_vec())
+    }
+
+    /// What this machine has a use for: `gpu` wherever wgpu could find a driver.
+    pub(crate) fn of_this_machine() -> Self {
+        if !cfg!(target_os = "linux") || has_vulkan_loader() {
+            return Self(vec!["gpu"]);
+        }
+        eprintln!(
+            "building for the CPU alone: no Vulkan loader ({LOADER}) here; for a GPU install its driver \
+             and the loader (Debian, Ubuntu: libvulkan1), or begin with `cargo xtask --features gpu`"
+        );
+        Self(Vec::new())
+    }
+
+    /// The flags for a cargo command that selects `minigpt-cli` or the workspace.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        let mut flags = vec!["--no-default-features".to_owned()];
+        flags.extend(self.0.iter().map(|feature| format!("--features=minigpt-cli/{feature}")));
+        flags
+    }
+
+    /// Those that are left out.
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
+        // The cache is a part of gpu: nothing is tested of it alone.
+        let is_missing = |name: &&str| *name != "tune-cache" && !self.0.contains(name);
+        KNOWN.into_iter().filter(is_missing).collect()
+    }
+
+    /// Fails where a chore needs a feature that was not asked for.
+    pub(crate) fn require(&self, feature: &str) -> Result<()> {
+        if !self.0.contains(&feature) {
+            bail!(
+                "this needs the feature {feature}: begin with `cargo xtask --features {feature}`"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Whether a program could load the Vulkan loader: `ldconfig` knows it, or it is in a usual folder.
+fn has_vulkan_loader() -> bool {
+    let cached = ["ldconfig", "/sbin/ldconfig"].iter().any(|ldconfig| {
+        let output = Command::new(ldconfig).arg("-p").output();
+        output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(LOADER))
+    });
+    let given = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    cached || is_in(std::env::split_paths(&given).chain(usual_folders()))
+}
+
+fn usual_folders() -> impl Iterator<Item = PathBuf> {
+    let arch = std::env::consts::ARCH;
+    let folders = ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/run/opengl-driver/lib"];
+    let multiarch = format!("/usr/lib/{arch}-linux-gnu");
+    folders.into_iter().map(PathBuf::from).chain([PathBuf::from(multiarch)])
+}
+
+fn is_in(mut folders: impl Iterator<Item = impl AsRef<Path>>) -> bool {
+    folders.any(|folder| folder.as_ref().join(LOADER).exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_named_with_commas() {
+        assert_eq!("cpu".parse(), Ok(Features(vec![])));
+        assert_eq!("all".parse(), Ok(Features::all()));
+        assert_eq!("gpu, remote".parse(), Ok(Features(vec!["gpu", "remote"])));
+        for text in ["", "cuda", "gpu,,remote", "cpu,gpu"] {
+            assert!(
+                text.parse::<Features>().unwrap_err().starts_with("expected cpu, all"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn flags_name_the_package_so_that_a_workspace_understands_them() {
+        let flags: Features = "gpu,remote".parse().unwrap();
+        let expected = [
+            "--no-default-features",
+            "--features=minigpt-cli/gpu",
+            "--features=minigpt-cli/remote",
+        ];
+        assert_eq!(flags.flags(), expected);
+        assert_eq!(flags.missing(), [""; 0]);
+        assert!(flags.require("gpu").is_ok());
+        let cpu: Features = "cpu".parse().unwrap();
+        assert_eq!(cpu.missing(), ["gpu", "remote"]);
+        let error = cpu.require("gpu").unwrap_err().to_string();
+        assert!(error.contains("--features gpu"), "{error}");
+    }
+
+    #[test]
+    fn a_loader_is_found_in_a_folder() {
+        let folder = std::env::temp_dir().join(format!("xtask-loader-{}", std::process::id()));
+        fs_err::create_dir_all(&folder).unwrap();
+        assert!(!is_in([&folder].into_iter()));
+        fs_err::write(folder.join(LOADER), "").unwrap();
+        assert!(is_in([&folder].into_iter()));
+        fs_err::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_combination_names_features_that_exist() {
+        for (package, features) in COMBINATIONS {
+            let manifest = format!("{}/../crates/{package}/Cargo.toml", env!("CARGO_MANIFEST_DIR"));
+            let manifest = fs_err::read_to_string(manifest).unwrap();
+            for feature in features {
+                assert!(manifest.contains(&format!("\n{feature} = [")), "{package}: {feature}");
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The library crates as they would be published, compiled against each other.
+//!
+//! `cargo package` would build each of them with the dev profile, which shares nothing with the other steps.
+//! Here the packages are unpacked into a workspace of their own and checked with the release profile, which
+//! shares what clippy has checked of the crates below them.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::cargo::{self, cargo};
+use crate::ci::LIBRARIES;
+
+/// Where the packages are unpacked. Outside the workspace's folders, whose manifest would claim them.
+const UNPACKED: &str = "target/unpacked";
+
+/// Packages the libraries, and fails if they do not compile from their packages.
+pub(crate) fn check() -> Result<()> {
+    cargo::run(&mut package())?;
+    let root = Path::new(UNPACKED);
+    if root.exists() {
+        fs_err::remove_dir_all(root)?;
+    }
+    fs_err::create_dir_all(root)?;
+    for library in LIBRARIES {
+        unpack(&format!("target/package/{}.crate", versioned(library)), root)?;
+    }
+    fs_err::write(root.join("Cargo.toml"), manifest(&fs_err::read_to_string("Cargo.toml")?)?)?;
+    // The versions of the lock file, not newer ones.
+    fs_err::copy("Cargo.lock", root.join("Cargo.lock"))?;
+    cargo::run(
+        cargo(["check", "--release", "--workspace", "--target-dir=target", "--manifest-path"])
+            .arg(root.join("Cargo.toml")),
+    )
+}
+
+fn package() -> Command {
+    let mut command = cargo(["package", "--no-verify"]);
+    command.args(LIBRARIES.map(|library| format!("--package={library}")));
+    // While one works, the tree is dirty; CI has a clean clone and must keep it so.
+    if std::env::var_os("CI").is_none() {
+        command.arg("--allow-dirty");
+    }
+    command
+}
+
+fn unpack(package: &str, folder: &Path) -> Result<()> {
+    let mut tar = Command::new("tar");
+    let status = tar.args(["-xzf", package, "-C"]).arg(folder).status();
+    ensure!(status.context("could not start tar")?.success(), "{package} could not be unpacked");
+    Ok(())
+}
+
+fn versioned(library: &str) -> String {
+    // All crates have one version.
+    format!("{library}-{}", env!("CARGO_PKG_VERSION"))
+}
+
+/// A workspace of the packages, in which each takes the others from their packages too, with the profiles of
+/// ours, which end its manifest.
+fn manifest(ours: &str) -> Result<String> {
+    let profiles = ours.find("[profile.release]").context("Cargo.toml has no [profile.release]")?;
+    let profiles = &ours[profiles..];
+    let members = LIBRARIES.map(|library| format!("{:?}", versioned(library))).join(", ");
+    let patches = LIBRARIES
+        .map(|library| format!("{library} = {{ path = {:?} }}\n", versioned(library)))
+        .concat();
+    Ok(format!(
+        "[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n[patch.crates-io]\n{patches}\n{profiles}"
+    ))
+}
