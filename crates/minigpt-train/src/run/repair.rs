@@ -123,9 +123,10 @@ mod tests {
         assert_eq!(forget(9), (0, "RUN/metrics.csv is missing: curves begin anew".to_owned()));
         assert_eq!(forget(9), (0, String::new()));
 
-        let head = fs_err::read_to_string(run.metrics_path()).unwrap();
+        let head =
+            "split,step,passes,tokens,loss,learning_rate,grad_norm,tokens_per_second,seconds\n";
         let row = |step: usize| format!("train,{step},0.5,512,3.0,0.001,1.0,1000.0,0.5\n");
-        let table = |rows: &[String]| head.clone() + &rows.concat();
+        let table = |rows: &[String]| head.to_owned() + &rows.concat();
         let good = [row(1), row(2), row(3)];
         fs_err::write(run.metrics_path(), table(&good)).unwrap();
         let samples = b"## step 2\n\n\xff\n\n## step 4\n\nlater\n\n";
