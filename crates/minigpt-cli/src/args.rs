@@ -98,7 +98,8 @@ pub(crate) enum Command {
   minigpt train --devices gpu,remote:den:7000    and on other machines, see `minigpt worker`
   minigpt train --resume runs/notes              go on where it stopped
 
-Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM."
+Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM,
+129 by the end of the terminal."
 )]
 pub(crate) struct TrainArgs {
     /// Where every setting starts from: austen, tiny, shakespeare-char, tinystories, wikitext2,
@@ -109,7 +110,7 @@ pub(crate) struct TrainArgs {
     /// of them, - for standard input, or hf:OWNER/DATASET from the Hugging Face hub, with /CONFIG and
     /// @REVISION after it where needed; a folder with train.* and valid.* brings its split
     /// [default: the preset's]
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) data: Option<Source>,
     #[command(flatten)]
     pub(crate) text: TextArgs,
@@ -197,7 +198,7 @@ pub(crate) struct SessionArgs {
     /// Say what the run would be and cost, or what is left of one with --resume, and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Show the run on the whole screen, with curves; q stops it, with a checkpoint
+    /// Show the run on the whole screen, with curves; Ctrl-C stops it with a checkpoint, and so do q and then s
     #[arg(long, conflicts_with_all = ["json", "dry_run"])]
     pub(crate) tui: bool,
     /// Print each event of the run as a line of JSON on standard output, its summary last; progress
@@ -210,7 +211,7 @@ pub(crate) struct SessionArgs {
 #[derive(Args, Debug)]
 pub(crate) struct TextArgs {
     /// Held-out text for validation, given as the text is [default: its own, or its last tenth]
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) valid: Option<Source>,
     /// The field of .jsonl records or column of .parquet files that holds the text [default: text]
     #[arg(long, value_name = "FIELD")]

@@ -4,6 +4,7 @@ mod args;
 mod colour;
 mod commands;
 mod device;
+mod escapes;
 mod evaluation;
 mod format;
 mod lines;
@@ -11,10 +12,12 @@ mod model;
 mod output;
 mod precision;
 mod progress;
+mod prompts;
 mod quantity;
 mod settings;
 mod signals;
 mod table;
+mod terminal;
 mod tokens;
 
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -79,8 +82,7 @@ fn run(command: Command) -> Result<ExitCode> {
 /// How the names of libraries' threads begin whose panics whoever waits for them is told of: those on which
 /// burn drives GPUs, where it tries some things that fail (whether a kernel is worth tuning, by buffers that
 /// may be too large), and those on which tantivy reads an index that may be damaged.
-const REPORTING_THREADS: [&str; 4] =
-    ["DSD-", "thrd-tantivy", "segment_updater", "merge_thread"];
+const REPORTING_THREADS: [&str; 4] = ["DSD-", "thrd-tantivy", "segment_updater", "merge_thread"];
 
 /// burn panics where a device is lost or its memory is full: what computes reports that as an error, and
 /// the panic itself is printed only where somebody looks for it.
@@ -91,8 +93,10 @@ fn report_panics_as_errors() {
         let thread = thread::current();
         let name = thread.name().unwrap_or_default();
         let is_library = REPORTING_THREADS.iter().any(|start| name.starts_with(start));
-        let is_reported =
-            is_caught() || thread.id() == main || name == DEVICE_THREAD || is_library;
+        let is_reported = thread.id() == main || name == DEVICE_THREAD || is_library;
+        if is_caught() {
+            return;
+        }
         if !is_reported || std::env::var_os("RUST_BACKTRACE").is_some() {
             print(info);
         }

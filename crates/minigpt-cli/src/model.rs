@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use minigpt_data::{Hub, ModelSource, Template, Tokenizer};
 use minigpt_model::{CONFIG_FILE, Constraints, Draw, Gpt, GptConfig, Policy, Sampling};
-use minigpt_train::{FinetuneTask, Manifest, Pretrained, RunFolder};
+use minigpt_train::{FinetuneTask, Manifest, Pretrained, RunConfig, RunFolder};
 
 use crate::args::{ModelArgs, SamplingArgs};
 use crate::output::say;
@@ -69,11 +69,8 @@ impl TrainedModel {
             path.display()
         );
         let run = RunFolder::open(path)?;
-        let finetune = run.config()?.finetune;
-        let is_classifier =
-            finetune.is_some_and(|finetune| finetune.task == FinetuneTask::Classify);
         ensure!(
-            !is_classifier,
+            !is_classifier(&run.config()?),
             "{} is a classifier, which writes nothing: ask it with `minigpt classify`",
             path.display()
         );
@@ -168,23 +165,48 @@ fn folder(source: &ModelSource) -> Result<PathBuf> {
 pub(crate) fn named_or_newest(source: Option<&ModelSource>) -> Result<ModelSource> {
     match source {
         Some(source) => Ok(source.clone()),
-        None => newest_run()
-            .map(ModelSource::Folder)
-            .context("no run in runs/: train one, or name a run or model folder with --run"),
+        None => newest_run().map(ModelSource::Folder).context(
+            "no run that writes text in runs/: train one, or name a run or model folder with --run",
+        ),
     }
 }
 
-/// The run in `runs` that saved last.
+/// The run in `runs` that saved last, of those that write text.
 pub(crate) fn newest_run() -> Option<PathBuf> {
     let folders = fs_err::read_dir(RUNS).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     let changed = |path: &PathBuf| -> Option<SystemTime> {
         fs_err::metadata(path.join("checkpoints")).ok()?.modified().ok()
     };
-    folders.filter(|path| changed(path).is_some()).max_by_key(changed)
+    let mut runs: Vec<_> = folders.filter_map(|path| Some((changed(&path)?, path))).collect();
+    runs.sort();
+    // A run that cannot be read is not passed over: whoever loads it hears why.
+    let writes = |path: &PathBuf| {
+        let config = RunFolder::open(path).and_then(|run| run.config());
+        !config.is_ok_and(|config| is_classifier(&config))
+    };
+    runs.into_iter().rev().map(|(_, path)| path).find(writes)
+}
+
+fn is_classifier(config: &RunConfig) -> bool {
+    config.finetune.as_ref().is_some_and(|finetune| finetune.task == FinetuneTask::Classify)
 }
 
 impl SamplingArgs {
-    /// The policy that the options describe.
+    /// Checks what is said of single tokens against the model's own tokenizer.
+    pub(crate) fn check(&self, tokenizer: &Tokenizer) -> Result<()> {
+        let ids = tokenizer.vocab_size();
+        let known = |option: &str, given: &[u32]| -> Result<()> {
+            match given.iter().find(|id| **id as usize >= ids) {
+                Some(id) => bail!("{option} {id}: expected ids of the tokenizer, 0 to {}", ids - 1),
+                None => Ok(()),
+            }
+        };
+        known("--allow", self.allow.as_deref().unwrap_or_default())?;
+        known("--ban", &self.ban)
+    }
+
+    /// The policy that the options describe; a temperature of 0 is the most probable token, and a top-k of 0
+    /// is none, as in llama.cpp and transformers.
     pub(crate) fn policy(&self) -> Result<Policy> {
         let constraints = Constraints {
             allowed: self.allow.clone(),
@@ -194,12 +216,12 @@ impl SamplingArgs {
             presence_penalty: self.presence_penalty,
             frequency_penalty: self.frequency_penalty,
         };
-        let sampling = if self.greedy {
+        let sampling = if self.greedy || self.temperature == 0.0 {
             Sampling::Greedy
         } else {
             Sampling::Draw(Draw {
                 temperature: self.temperature,
-                top_k: Some(self.top_k),
+                top_k: Some(self.top_k).filter(|most| *most > 0),
                 top_p: Some(self.top_p),
                 min_p: self.min_p,
             })

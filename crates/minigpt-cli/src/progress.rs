@@ -195,10 +195,19 @@ impl TrainProgress {
     }
 
     /// A line of its own.
-    pub(crate) fn line(&self, text: &str) {
-        match &self.display {
-            Display::Bar(bar) => bar.suspend(|| say(text)),
-            Display::Plain { .. } => say(text),
+    fn line(&self, text: &str) {
+        (self.lines())(text);
+    }
+
+    /// What says lines of their own, on any thread.
+    pub(crate) fn lines(&self) -> impl Fn(&str) + Send + use<> {
+        let bar = match &self.display {
+            Display::Bar(bar) => Some(bar.clone()),
+            Display::Plain { .. } => None,
+        };
+        move |text| match &bar {
+            Some(bar) => bar.suspend(|| say(text)),
+            None => say(text),
         }
     }
 }

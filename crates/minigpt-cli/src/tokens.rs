@@ -48,7 +48,8 @@ pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<Token
 }
 
 pub(crate) fn cache_folder(given: Option<&Path>) -> Result<PathBuf> {
-    match given {
+    // An empty variable is one that was not set.
+    match given.filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) => Ok(folder.to_owned()),
         None => dirs::cache_dir()
             .map(|folder| folder.join("minigpt"))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use minigpt_files::{Limit, caught, is_file_name, read};
+use minigpt_files::{Limit, caught, excerpt, is_file_name, read};
 use serde::{Deserialize, Serialize};
 use tantivy::TantivyError;
 use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError, OpenWriteError};
@@ -13,7 +13,6 @@ use tantivy::directory::{Directory, META_LOCK};
 use crate::RetrievalError;
 use crate::analyzer::{ANALYZER, analyzer};
 use crate::chunk::WORDS;
-use crate::error::one_line;
 use crate::index::Fields;
 
 /// What this version writes and reads; another number is another format.
@@ -196,7 +195,7 @@ fn read_error(folder: &Path, error: &TantivyError) -> RetrievalError {
     match error {
         TantivyError::IncompatibleIndex(_)
         | TantivyError::OpenReadError(OpenReadError::IncompatibleIndex(_)) => {
-            RetrievalError::OtherVersion { path, reason: one_line(&error.to_string()) }
+            RetrievalError::OtherVersion { path, reason: excerpt(&error.to_string()) }
         }
         TantivyError::LockFailure(LockError::LockBusy, _) => RetrievalError::Busy { path },
         error => match of_the_system(error) {
@@ -243,10 +242,10 @@ fn of_the_system(error: &TantivyError) -> Option<&std::io::Error> {
 }
 
 fn damaged(folder: &Path, reason: &str) -> RetrievalError {
-    RetrievalError::Damaged { path: folder.to_owned(), reason: one_line(reason) }
+    RetrievalError::Damaged { path: folder.to_owned(), reason: excerpt(reason) }
 }
 
 fn unwritten(folder: &Path, reason: &str) -> RetrievalError {
-    let (path, reason) = (folder.to_owned(), one_line(reason));
+    let (path, reason) = (folder.to_owned(), excerpt(reason));
     RetrievalError::Unwritten { path, reason, left: "nothing was changed" }
 }

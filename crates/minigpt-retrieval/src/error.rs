@@ -96,16 +96,3 @@ pub enum RetrievalError {
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
-
-/// Characters of foreign text that an error quotes.
-const QUOTED: usize = 200;
-
-/// A reason in one line of readable length: a library's may have many, and quote a file.
-pub(crate) fn one_line(reason: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    let mut line: String = reason.chars().map(plain).take(QUOTED).collect();
-    if reason.chars().nth(QUOTED).is_some() {
-        line.push('…');
-    }
-    line
-}

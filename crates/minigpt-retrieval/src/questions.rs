@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use minigpt_files::{Limit, read_text};
+use minigpt_files::{Limit, excerpt, read_text};
 use serde::{Deserialize, Serialize};
 
-use crate::error::one_line;
 use crate::{Found, Index, RetrievalError};
 
 /// How many passages are looked at.
@@ -47,7 +46,7 @@ pub fn read_questions(path: &Path) -> Result<Vec<Question>, RetrievalError> {
     for (index, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
         let line = index + 1;
         let bad = |reason: String| {
-            let reason = one_line(&reason);
+            let reason = excerpt(&reason);
             RetrievalError::QuestionLine { path: path.to_owned(), line, reason }
         };
         questions.push(parse(line, text).map_err(bad)?);

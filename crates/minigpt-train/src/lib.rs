@@ -100,7 +100,7 @@ pub use run::{Environment, RunFolder, RunLock, write_json};
 pub use schedule::Schedule;
 pub use summary::{End, Figures, Summary};
 pub use tasks::{Cloze, MultipleChoice, Questions, Task};
-pub use text::{Text, TextEnd, TextGenerator, TextOptions, TextToken, write_texts};
+pub use text::{Text, TextEnd, TextGenerator, TextOptions, TextToken, prompt_tokens, write_texts};
 pub use token_set::TokenSet;
 pub use train::{Length, TokenData, finetune, resume, train};
 pub use trainee::{ClassHead, StepLoss, Trainee};

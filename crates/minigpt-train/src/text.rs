@@ -90,7 +90,7 @@ pub struct TextGenerator<'a> {
 }
 
 impl<'a> TextGenerator<'a> {
-    /// Will continue `prompt`.
+    /// Will continue `prompt`, or what of it [`prompt_tokens`] gives.
     ///
     /// # Errors
     /// [`TrainError::Sampling`], [`TrainError::Data`], or [`TrainError::Prompt`] where the model cannot
@@ -102,7 +102,7 @@ impl<'a> TextGenerator<'a> {
         options: &TextOptions,
     ) -> Result<Self, TrainError> {
         options.policy.validate()?;
-        let prompt = tokenizer.encode(prompt)?;
+        let prompt = prompt_tokens(model, tokenizer, prompt)?;
         let generator = Generator::new(model, &prompt, options.policy.clone(), options.seed)?;
         let writer = Writer::new(tokenizer, options);
         Ok(Self { generator, log_probabilities: options.log_probabilities, writer })
@@ -216,8 +216,8 @@ pub fn write_texts(
     progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<Text>, TrainError> {
     options.policy.validate()?;
-    let ids =
-        prompts.iter().map(|prompt| tokenizer.encode(prompt)).collect::<Result<Vec<_>, _>>()?;
+    let ids = prompts.iter().map(|prompt| prompt_tokens(model, tokenizer, prompt));
+    let ids = ids.collect::<Result<Vec<_>, _>>()?;
     let seeds: Vec<u64> =
         (0..prompts.len() as u64).map(|number| options.seed.wrapping_add(number)).collect();
     let mut generator = BatchGenerator::new(model, &ids, options.policy.clone(), &seeds)?;
@@ -250,6 +250,24 @@ pub fn write_texts(
         slides,
     };
     Ok(texts.into_iter().zip(writers).zip(slides).map(text).collect())
+}
+
+/// The tokens that a model reads of a prompt: of an empty one the end of a text, after which another one
+/// begins, and of one longer than the context its end.
+///
+/// # Errors
+/// [`TrainError::Data`].
+pub fn prompt_tokens(
+    model: &Gpt,
+    tokenizer: &Tokenizer,
+    prompt: &str,
+) -> Result<Vec<u32>, TrainError> {
+    let mut tokens = tokenizer.encode(prompt)?;
+    if tokens.is_empty() {
+        tokens.push(tokenizer.end_of_text());
+    }
+    tokens.drain(..tokens.len().saturating_sub(model.block_size()));
+    Ok(tokens)
 }
 
 /// Turns the tokens of one text into characters, and knows when it ends.
@@ -357,6 +375,21 @@ mod tests {
         assert!(ended > 0, "none of them stopped: {batch:?}");
         assert!(batch.iter().any(|text| text.slides > 0), "none outgrew the context: {batch:?}");
         assert!(written >= batch.iter().map(|text| text.tokens).sum::<usize>());
+    }
+
+    #[test]
+    fn a_prompt_is_what_the_model_can_read_of_it() {
+        let tokenizer = Tokenizer::bytes().unwrap();
+        let model = model(&tokenizer);
+        let read = |prompt: &str| prompt_tokens(&model, &tokenizer, prompt).unwrap();
+        assert_eq!(read("Once"), tokenizer.encode("Once").unwrap());
+        assert_eq!(read(""), [tokenizer.end_of_text()]);
+        let context = model.block_size();
+        let long = format!("{}{}", "a".repeat(7), "b".repeat(context));
+        assert_eq!(read(&long), tokenizer.encode(&"b".repeat(context)).unwrap());
+        let end = text(&model, &tokenizer, &long[7..], &options(5));
+        assert_eq!(text(&model, &tokenizer, &long, &options(5)), end);
+        assert_eq!(text(&model, &tokenizer, "", &options(5)).tokens, 5);
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub(crate) enum TableFormat {
 #[derive(Args, Debug)]
 pub(crate) struct EvalTextArgs {
     /// The text, as `minigpt train --data` takes it [default: the run's own]
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) data: Option<Source>,
     /// train, valid, test or all [default: valid, or all of a text that brings no validation part]
     #[arg(long)]

@@ -40,10 +40,10 @@ pub(crate) struct FinetuneArgs {
     #[arg(long)]
     pub(crate) task: FinetuneTask,
     /// Examples of the task; for lm a text, as `minigpt train --data` takes it
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) data: Source,
     /// Held-out examples or text [default: its own, or its last tenth]
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) valid: Option<Source>,
     /// Leave examples out that are longer than the context instead of refusing the file
     #[arg(long)]
@@ -95,7 +95,7 @@ pub(crate) struct ClassifyArgs {
     #[arg(required_unless_present = "data")]
     pub(crate) texts: Vec<String>,
     /// A file of texts, one a line
-    #[arg(long, value_name = "FILE", conflicts_with = "texts")]
+    #[arg(long, value_name = "FILE", conflicts_with = "texts", allow_hyphen_values = true)]
     pub(crate) data: Option<PathBuf>,
     /// Texts that go through the model together
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]

@@ -6,6 +6,7 @@ use clap::Args;
 use minigpt_data::ModelSource;
 
 use crate::device::DeviceChoice;
+use crate::escapes::unescaped;
 
 /// Which weights, where.
 #[derive(Args, Debug)]
@@ -45,10 +46,10 @@ pub(crate) struct SamplingArgs {
     /// Always take the most probable token
     #[arg(long)]
     pub(crate) greedy: bool,
-    /// Below 1 is more careful, above 1 wilder
+    /// Below 1 is more careful, above 1 wilder; 0 always takes the most probable token
     #[arg(long, default_value_t = 1.0, conflicts_with = "greedy", allow_negative_numbers = true)]
     pub(crate) temperature: f64,
-    /// Choose among the K most probable tokens
+    /// Choose among the K most probable tokens; 0 for all
     #[arg(long, value_name = "K", default_value_t = 50, conflicts_with = "greedy")]
     pub(crate) top_k: usize,
     /// Choose among the most probable tokens that reach probability P together
@@ -75,8 +76,8 @@ pub(crate) struct WriteArgs {
     pub(crate) model: ModelArgs,
     #[command(flatten)]
     pub(crate) sampling: SamplingArgs,
-    /// End the text before this string; may be given several times
-    #[arg(long, value_name = "TEXT")]
+    /// End the text before this string, in which \n, \t, \r and \\ are escapes; may be given several times
+    #[arg(long, value_name = "TEXT", value_parser = unescaped, allow_hyphen_values = true)]
     pub(crate) stop: Vec<String>,
     /// Write N texts at once, each with chances of its own
     #[arg(short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -103,8 +104,8 @@ pub(crate) struct WriteArgs {
 pub(crate) struct GenerateArgs {
     /// A run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from the hub
     pub(crate) model: ModelSource,
-    /// What to continue
-    #[arg(long, required_unless_present = "prompts")]
+    /// What to continue; "" for a text from its start
+    #[arg(long, required_unless_present = "prompts", allow_hyphen_values = true)]
     pub(crate) prompt: Option<String>,
     /// A file of prompts, one a line, that are continued together
     #[arg(long, value_name = "FILE", conflicts_with_all = ["prompt", "logprobs", "beams"])]
@@ -154,8 +155,8 @@ pub(crate) struct ReplArgs {
     /// Tokens to write at most in a turn
     #[arg(long, default_value_t = 60)]
     pub(crate) max_tokens: usize,
-    /// End a turn before this string; may be given several times
-    #[arg(long, value_name = "TEXT")]
+    /// End a turn before this string, in which \n, \t, \r and \\ are escapes; may be given several times
+    #[arg(long, value_name = "TEXT", value_parser = unescaped, allow_hyphen_values = true)]
     pub(crate) stop: Vec<String>,
     #[command(flatten)]
     pub(crate) model: ModelArgs,

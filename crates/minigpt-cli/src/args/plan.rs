@@ -34,7 +34,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, default_value = "austen")]
     pub(crate) preset: String,
     /// The text, as for `minigpt train` [default: the preset's]
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) data: Option<Source>,
     #[command(flatten)]
     pub(crate) text: TextArgs,

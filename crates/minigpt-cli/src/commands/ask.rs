@@ -16,8 +16,9 @@ use crate::args::AskArgs;
 use crate::commands::generate;
 use crate::format::grouped;
 use crate::model::{TrainedModel, named_or_newest, newest_run};
-use crate::output::{print, say};
+use crate::output::{print, printable, say, stream as stream_out};
 use crate::progress::CountProgress;
+use crate::prompts::say_left_out;
 use crate::table;
 
 /// Words of a passage that are quoted.
@@ -79,6 +80,7 @@ fn answer(args: &AskArgs, index: &Index) -> Result<()> {
         read = budget.excerpts(index, trained, question, &found)?;
         let prompt = grounded_prompt(trained.template()?.as_ref(), &read, question);
         let options = TextOptions { max_tokens: budget.answer, ..options };
+        args.application.write.sampling.check(&trained.tokenizer)?;
         output.answer = Some(stream(trained, &prompt, &options, is_json)?);
         output.prompt = Some(prompt);
         output.note = note(trained);
@@ -92,7 +94,8 @@ fn answer(args: &AskArgs, index: &Index) -> Result<()> {
             writeln!(out)
         });
     }
-    let sources = sources(args, index, &output)?;
+    // Texts of others, which may have been written to do something to a terminal.
+    let sources = printable(&sources(args, index, &output)?);
     print(|out| write!(out, "{sources}"))
 }
 
@@ -125,7 +128,7 @@ fn model(args: &AskArgs) -> Result<Option<TrainedModel>> {
         return Ok(None);
     }
     if run.is_none() && newest_run().is_none() {
-        say("no run in runs/: passages alone");
+        say("no run that writes text in runs/: passages alone");
         return Ok(None);
     }
     TrainedModel::load(&named_or_newest(run)?, &args.application.write.model).map(Some)
@@ -166,13 +169,14 @@ impl Budget {
             Ok(trained.tokenizer.encode(&prompt)?.len() <= self.prompt)
         };
         let excerpts = index.excerpts(question, found, &mut fits)?;
-        ensure!(
-            found.is_empty() || !excerpts.is_empty(),
-            "the question leaves no room for a passage in the {} tokens before an answer of {}: \
-             expected a shorter one, a lower --max-tokens, or a model with a longer context",
-            self.prompt,
-            self.answer
-        );
+        if excerpts.is_empty() && !found.is_empty() {
+            say(format_args!(
+                "warning: the question leaves no room for a passage in the {} tokens before an answer of {}: \
+                 the model reads none; ask a shorter one, lower --max-tokens, or take a model with a longer \
+                 context",
+                self.prompt, self.answer,
+            ));
+        }
         Ok(excerpts)
     }
 }
@@ -184,6 +188,8 @@ fn stream(
     options: &TextOptions,
     is_json: bool,
 ) -> Result<String> {
+    let context = trained.model.block_size();
+    say_left_out(&[prompt.to_owned()], &trained.tokenizer, context)?;
     let mut generator = TextGenerator::new(&trained.model, &trained.tokenizer, prompt, options)?;
     let mut text = String::new();
     for token in generator.by_ref() {
@@ -191,12 +197,12 @@ fn stream(
         if !is_json {
             // What the model puts before its first word is no part of the answer.
             let shown = if text.trim().is_empty() { token.text.trim_start() } else { &token.text };
-            print(|out| write!(out, "{shown}"))?;
+            stream_out(|out| write!(out, "{shown}"))?;
         }
         text += &token.text;
     }
     if !is_json {
-        print(|out| writeln!(out, "\n"))?;
+        stream_out(|out| writeln!(out, "\n"))?;
     }
     Ok(text.trim().to_owned())
 }

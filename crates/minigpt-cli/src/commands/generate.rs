@@ -1,6 +1,6 @@
 //! `minigpt generate`, and the three applications that are prompts of their own.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -9,13 +9,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use minigpt_data::StopStrings;
 use minigpt_model::beam_search;
 use minigpt_train::{
-    Application, Text, TextEnd, TextGenerator, TextOptions, TextToken, write_texts,
+    Application, Text, TextEnd, TextGenerator, TextOptions, TextToken, prompt_tokens, write_texts,
 };
 use serde::Serialize;
 
 use crate::args::{ApplicationArgs, GenerateArgs, WriteArgs};
 use crate::colour::coloured;
 use crate::model::{TrainedModel, named_or_newest};
+use crate::output::{print, say, stdout_is_terminal, stream as stream_out};
+use crate::prompts;
 
 /// The article's examples.
 const COMPLETE: &str = "The key to success is ";
@@ -25,16 +27,13 @@ const ASK: &str = "What is machine learning?";
 pub(crate) fn run(args: &GenerateArgs) -> Result<ExitCode> {
     let prompts = match (&args.prompt, &args.prompts) {
         (Some(prompt), _) => vec![prompt.clone()],
-        (None, Some(path)) => {
-            let text = fs_err::read_to_string(path)?;
-            let lines = text.lines().filter(|line| !line.is_empty());
-            lines.map(str::to_owned).collect()
-        }
+        (None, Some(path)) => prompts::read(path)?,
         (None, None) => Vec::new(),
     };
     ensure!(!prompts.is_empty(), "no prompt: expected a line of text in the file of prompts");
     let options = options(&args.write, args.max_tokens, Vec::new())?;
     let trained = TrainedModel::load(&args.model, &args.write.model)?;
+    prompts::say_trailing_space(&prompts, &trained.tokenizer)?;
     let prompts = match trained.template()?.filter(|_| !args.raw) {
         Some(template) => prompts.iter().map(|prompt| template.prompt(prompt, "")).collect(),
         None => prompts,
@@ -55,6 +54,9 @@ pub(crate) fn run_application(
     let max_tokens = args.max_tokens.unwrap_or(application.max_tokens());
     let options = options(&args.write, max_tokens, application.stop())?;
     let trained = TrainedModel::load(&named_or_newest(args.run.as_ref())?, &args.write.model)?;
+    if let (Application::Complete, Some(text)) = (application, &args.text) {
+        prompts::say_trailing_space(std::slice::from_ref(text), &trained.tokenizer)?;
+    }
     let prompt = match (application, trained.template()?) {
         // As it was taught to be asked.
         (Application::Ask, Some(template)) => template.prompt(text, ""),
@@ -80,6 +82,8 @@ fn write(
     options: &TextOptions,
     args: &WriteArgs,
 ) -> Result<ExitCode> {
+    args.sampling.check(&trained.tokenizer)?;
+    prompts::say_left_out(prompts, &trained.tokenizer, trained.model.block_size())?;
     let began = Instant::now();
     let tokens = match (prompts, args.beams) {
         ([prompt], Some(width)) => search(trained, prompt, options, args, width as usize)?,
@@ -87,7 +91,7 @@ fn write(
         _ => write_all(trained, prompts, options, args)?,
     };
     let speed = tokens as f64 / began.elapsed().as_secs_f64().max(1e-9);
-    eprintln!("{tokens} tokens, {speed:.1} per second");
+    say(format_args!("{tokens} tokens, {speed:.1} per second"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -120,9 +124,10 @@ struct TokenRecord {
 }
 
 fn print_record(record: &Record<'_>) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer(&mut out, record).map_err(std::io::Error::from)?;
-    Ok(out.write_all(b"\n")?)
+    print(|out| {
+        serde_json::to_writer(&mut *out, record)?;
+        out.write_all(b"\n")
+    })
 }
 
 /// One text, shown while it grows.
@@ -133,11 +138,9 @@ fn stream(
     args: &WriteArgs,
 ) -> Result<usize> {
     let mut generator = TextGenerator::new(&trained.model, &trained.tokenizer, prompt, options)?;
-    let mut out = anstream::stdout().lock();
-    let in_lines = args.logprobs && !std::io::stdout().is_terminal();
+    let in_lines = args.logprobs && !stdout_is_terminal();
     if !args.json && !in_lines {
-        write!(out, "{prompt}")?;
-        out.flush()?;
+        stream_out(|out| write!(out, "{prompt}"))?;
     }
     let (mut text, mut records) = (prompt.to_owned(), Vec::new());
     for token in generator.by_ref() {
@@ -150,16 +153,16 @@ fn stream(
         } else if in_lines {
             let record = record(trained, &token);
             let log_probability = record.log_probability.unwrap_or_default();
-            writeln!(out, "{log_probability:8.4}  {:6}  {}", record.id, record.token)?;
+            let TokenRecord { id, token, .. } = record;
+            stream_out(|out| writeln!(out, "{log_probability:8.4}  {id:6}  {token}"))?;
         } else {
-            write!(out, "{}", coloured(&token.text, token.log_probability))?;
-            out.flush()?;
+            let text = coloured(&token.text, token.log_probability);
+            stream_out(|out| write!(out, "{text}"))?;
         }
     }
     if !args.json && !in_lines {
-        writeln!(out)?;
+        stream_out(|out| writeln!(out))?;
     }
-    drop(out);
     if args.json {
         print_record(&Record {
             prompt,
@@ -184,7 +187,9 @@ fn record(trained: &TrainedModel, token: &TextToken) -> TokenRecord {
 
 pub(crate) fn say_slides(slides: usize) {
     if slides > 0 {
-        eprintln!("the context was full {slides} times: the model went on from its last half");
+        say(format_args!(
+            "the context was full {slides} times: the model went on from its last half"
+        ));
     }
 }
 
@@ -220,8 +225,7 @@ fn write_all(
                 log_probabilities: Vec::new(),
             })?;
         } else {
-            let mut out = std::io::stdout().lock();
-            writeln!(out, "--- {}\n{text}\n", number + 1)?;
+            print(|out| writeln!(out, "--- {}\n{text}\n", number + 1))?;
         }
     }
     say_slides(texts.iter().map(|text| text.slides).sum());
@@ -238,7 +242,8 @@ fn search(
 ) -> Result<usize> {
     ensure!(options.max_tokens > 0, "--max-tokens 0: expected at least 1 for --beams");
     let tokenizer = &trained.tokenizer;
-    let (ids, end) = (tokenizer.encode(prompt)?, tokenizer.end_of_text());
+    let ids = prompt_tokens(&trained.model, tokenizer, prompt)?;
+    let end = tokenizer.end_of_text();
     let constraints = &options.policy.constraints;
     let beams =
         beam_search(&trained.model, &ids, constraints, width, options.max_tokens, Some(end))?;
@@ -269,9 +274,8 @@ fn search(
                 log_probabilities: Vec::new(),
             })?;
         } else {
-            let mut out = std::io::stdout().lock();
             let score = beam.score();
-            writeln!(out, "--- {}, {score:.3} nats a token\n{text}\n", number + 1)?;
+            print(|out| writeln!(out, "--- {}, {score:.3} nats a token\n{text}\n", number + 1))?;
         }
     }
     Ok(beams.iter().map(|beam| beam.tokens.len()).sum())

@@ -1,6 +1,5 @@
 //! `minigpt repl`: turns of a person and a model that remembers what was said.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -10,6 +9,8 @@ use crate::args::ReplArgs;
 use crate::commands::generate::say_slides;
 use crate::lines::Lines;
 use crate::model::{TrainedModel, named_or_newest};
+use crate::output::{say, stream};
+use crate::prompts::say_left_out;
 
 pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
     let mut stop = args.stop.clone();
@@ -24,8 +25,9 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
         log_probabilities: false,
     };
     let trained = TrainedModel::load(&named_or_newest(args.run.as_ref())?, &args.model)?;
+    args.sampling.check(&trained.tokenizer)?;
     let template = trained.template()?;
-    eprintln!("a line is a turn; /reset forgets, /quit ends");
+    say("a line is a turn; /reset forgets, /quit ends");
 
     let mut conversation: Option<TextGenerator<'_>> = None;
     let mut lines = Lines::open()?;
@@ -38,7 +40,7 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
                 continue;
             }
             command if command.starts_with('/') => {
-                eprintln!("unknown command {command}: expected /reset or /quit");
+                say(format_args!("unknown command {command}: expected /reset or /quit"));
                 continue;
             }
             _ => {}
@@ -50,6 +52,8 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
                     (None, true) => Application::Ask.prompt(&line),
                     (None, false) => line,
                 };
+                let context = trained.model.block_size();
+                say_left_out(std::slice::from_ref(&prompt), &trained.tokenizer, context)?;
                 let started =
                     TextGenerator::new(&trained.model, &trained.tokenizer, &prompt, &options);
                 started.map(|generator| conversation.insert(generator))
@@ -65,7 +69,7 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
         // A line that cannot be continued ends no conversation.
         match spoken {
             Ok(talk) => answer(talk, &lines)?,
-            Err(error) => eprintln!("error: {error}"),
+            Err(error) => say(format_args!("error: {error}")),
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -86,15 +90,14 @@ fn next_turn(line: &str, stopped_by: Option<&str>, qa: bool) -> String {
 /// The model's turn, which Ctrl-C ends where it is.
 fn answer(talk: &mut TextGenerator<'_>, lines: &Lines) -> Result<()> {
     let slides = talk.slides();
-    let mut out = std::io::stdout().lock();
     for token in talk.by_ref() {
-        write!(out, "{}", token?.text)?;
-        out.flush()?;
+        let text = token?.text;
+        stream(|out| write!(out, "{text}"))?;
         if lines.take_interrupt() {
             break;
         }
     }
-    writeln!(out)?;
+    stream(|out| writeln!(out))?;
     say_slides(talk.slides() - slides);
     Ok(())
 }

@@ -21,6 +21,7 @@ use crate::format::{bytes, duration, grouped, operations};
 use crate::output::{print, say, stdout_is_terminal};
 use crate::progress::TrainProgress;
 use crate::signals::Signals;
+use crate::terminal::let_ctrl_c_through;
 use crate::{precision, settings, tokens};
 
 /// Exit code of a run that was stopped by a key.
@@ -86,10 +87,13 @@ pub(crate) fn launch(
     session: &SessionArgs,
     run: impl FnOnce(Interrupter, Observer) -> Result<Summary, TrainError>,
 ) -> Result<(Summary, ExitCode)> {
-    let signals = Signals::listen()?;
+    let signals = if session.tui { Signals::listen_in_full_screen()? } else { Signals::listen()? };
     let interrupter = Interrupter::new();
-    let observer = observer(plan, session, &signals, &interrupter)?;
+    let display = Display::new(plan, session, &interrupter)?;
+    let watch = signals.watch(display.stopping());
+    let observer = observer(display, &signals, &interrupter);
     let outcome = run(interrupter, observer);
+    drop(watch);
     let summary = outcome.inspect_err(|error| how_to_go_on(path, error))?;
     if session.json {
         print_event("summary", &summary)?;
@@ -203,21 +207,14 @@ pub(crate) fn describe(config: &RunConfig, plan: &Plan) {
 }
 
 /// Shows the events of a run, and passes a signal on to it between two of them.
-fn observer(
-    plan: &Plan,
-    session: &SessionArgs,
-    signals: &Signals,
-    interrupter: &Interrupter,
-) -> Result<Observer> {
-    let mut display = Display::new(plan, session, interrupter)?;
+fn observer(mut display: Display, signals: &Signals, interrupter: &Interrupter) -> Observer {
     let (signals, interrupter) = (signals.clone(), interrupter.clone());
-    Ok(Box::new(move |event: TrainEvent| {
+    Box::new(move |event: TrainEvent| {
         display.show(event);
         if signals.exit_code().is_some() && !interrupter.should_stop() {
-            display.stopping();
             interrupter.stop(Some("interrupted"));
         }
-    }))
+    })
 }
 
 /// Where the events of a run are shown.
@@ -226,7 +223,7 @@ enum Display {
     Lines(TrainProgress),
     /// The same, and JSON on standard output.
     Json(TrainProgress),
-    /// burn's display, in which keys take the place of Ctrl-C.
+    /// burn's display.
     FullScreen(Box<Dashboard>),
 }
 
@@ -235,10 +232,9 @@ impl Display {
         if session.tui {
             let is_terminal = stdout_is_terminal();
             ensure!(is_terminal, "--tui: standard output is no terminal: leave it out");
-            return Ok(Self::FullScreen(Box::new(Dashboard::new(
-                plan.length,
-                interrupter.clone(),
-            ))));
+            let dashboard = Dashboard::new(plan.length, interrupter.clone());
+            let_ctrl_c_through();
+            return Ok(Self::FullScreen(Box::new(dashboard)));
         }
         let progress = TrainProgress::new(plan.length);
         Ok(if session.json { Self::Json(progress) } else { Self::Lines(progress) })
@@ -262,14 +258,17 @@ impl Display {
         }
     }
 
-    fn stopping(&self) {
+    /// What tells the user that a signal was heard.
+    fn stopping(&self) -> Box<dyn FnOnce() + Send> {
         match self {
             Self::Lines(progress) | Self::Json(progress) => {
-                progress
-                    .line("stopping after this step, with a checkpoint; once more leaves at once");
+                let line = progress.lines();
+                Box::new(move || {
+                    line("stopping after this step, with a checkpoint; once more leaves at once");
+                })
             }
             // It is gone with the step.
-            Self::FullScreen(_) => (),
+            Self::FullScreen(_) => Box::new(|| ()),
         }
     }
 }
