@@ -1,7 +1,11 @@
 //! Which device computes: the one place where `--device` and `--devices` get their meaning.
 
+#[cfg(any(feature = "remote", test))]
+mod gate;
 #[cfg_attr(not(feature = "gpu"), path = "device/no_gpu.rs")]
 mod gpu;
+#[cfg(any(feature = "remote", test))]
+mod probe;
 #[cfg_attr(not(feature = "remote"), path = "device/no_remote.rs")]
 mod remote;
 #[cfg(test)]
@@ -18,6 +22,9 @@ use serde::Serialize;
 /// Why there is no adapter, where there is none.
 pub(crate) use gpu::WHY_NONE;
 pub(crate) use remote::serve;
+
+/// The name of the threads on which a worker serves its connections.
+pub(crate) const WORKER_THREAD: &str = "minigpt-worker";
 
 /// What `--device` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -31,6 +31,7 @@ use minigpt_train::{Application, DEVICE_THREAD};
 
 use crate::args::{Cli, Command};
 use crate::commands::generate;
+use crate::device::WORKER_THREAD;
 use crate::output::{NoReader, say, say_error};
 
 /// Memory freed by one step is used again by the next instead of going back to the system.
@@ -81,8 +82,10 @@ fn run(command: Command) -> Result<ExitCode> {
 
 /// How the names of libraries' threads begin whose panics whoever waits for them is told of: those on which
 /// burn drives GPUs, where it tries some things that fail (whether a kernel is worth tuning, by buffers that
-/// may be too large), and those on which tantivy reads an index that may be damaged.
-const REPORTING_THREADS: [&str; 4] = ["DSD-", "thrd-tantivy", "segment_updater", "merge_thread"];
+/// may be too large), those on which tantivy reads an index that may be damaged, and those of a worker's
+/// connections, which anybody may break.
+const REPORTING_THREADS: [&str; 5] =
+    ["DSD-", "thrd-tantivy", "segment_updater", "merge_thread", WORKER_THREAD];
 
 /// burn panics where a device is lost or its memory is full: what computes reports that as an error, and
 /// the panic itself is printed only where somebody looks for it.
@@ -90,13 +93,13 @@ fn report_panics_as_errors() {
     let print = panic::take_hook();
     let main = thread::current().id();
     panic::set_hook(Box::new(move |info| {
+        if is_caught() {
+            return;
+        }
         let thread = thread::current();
         let name = thread.name().unwrap_or_default();
         let is_library = REPORTING_THREADS.iter().any(|start| name.starts_with(start));
         let is_reported = thread.id() == main || name == DEVICE_THREAD || is_library;
-        if is_caught() {
-            return;
-        }
         if !is_reported || std::env::var_os("RUST_BACKTRACE").is_some() {
             print(info);
         }

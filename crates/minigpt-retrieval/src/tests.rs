@@ -346,7 +346,8 @@ fn a_file_without_end_in_an_index_is_not_read() {
     let place = Place::new();
     place.write("a.txt", "the sea");
     place.update().unwrap();
-    let file = files(&place.index()).pop().unwrap();
+    let is_terms = |file: &PathBuf| file.extension().is_some_and(|end| end == "term");
+    let file = files(&place.index()).into_iter().find(is_terms).unwrap();
     fs_err::remove_file(&file).unwrap();
     std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
     for error in [place.update().unwrap_err(), Index::open(&place.index()).err().unwrap()] {

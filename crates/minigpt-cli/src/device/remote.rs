@@ -1,35 +1,55 @@
 //! Devices of other machines, and this machine's for others.
 
-use std::net::{TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use burn::remote::RemoteHost;
 use burn::server::{
-    AuthorizationRequest, PeerAuthorizer, RemoteServer, TokenAuthorizer, WebSocketTransport,
+    AllowAll, AuthorizationRequest, ClientId, PeerAuthorizer, RemoteServer, TokenAuthorizer,
+    WebSocketTransport,
 };
 use burn::tensor::Device;
+use socket2::{SockRef, TcpKeepalive};
 
+use super::WORKER_THREAD;
+use super::gate::{Clients, Gate, listener_inside, secret};
+use super::probe::probe;
 use crate::output::say;
 use crate::signals::Signals;
 
 /// Where a run finds the secret of its workers.
 const TOKEN: &str = "MINIGPT_TOKEN";
 
+/// How long a worker that answers may take to admit the run.
+const ADMISSION: Duration = Duration::from_secs(20);
+
 /// The device that a worker lends at `address`.
 pub(super) fn connect(address: &str) -> Result<Device> {
-    let host = RemoteHost::websocket(&format!("ws://{address}"));
-    let host = match std::env::var(TOKEN) {
-        Ok(token) if !token.is_empty() => host.with_credential(token),
-        _ => host,
-    };
     say(format_args!("connecting to the worker at {address}"));
-    Device::remote_options(&host).init().map_err(|error| {
+    let failed = |reason: String| {
         anyhow!(
-            "remote:{address}: {error}; expected `minigpt worker --listen {address}` there, of the \
+            "remote:{address}: {reason}; expected `minigpt worker --listen {address}` there, of the \
              same version, with the same {TOKEN} or none"
         )
-    })
+    };
+    let token = std::env::var(TOKEN).ok();
+    let token = secret(token.as_deref()).map_err(|reason| anyhow!(reason))?;
+    probe(address).map_err(failed)?;
+    let host = RemoteHost::websocket(&format!("ws://{address}"));
+    let host = match token {
+        Some(token) => host.with_credential(token),
+        None => host,
+    };
+    // burn waits for as long as it takes: on a thread of its own, which ends with the program.
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(Device::remote_options(&host).init()));
+    match receiver.recv_timeout(ADMISSION) {
+        Ok(connected) => connected.map_err(|error| failed(error.to_string())),
+        Err(_) => Err(failed(format!("no admission within {} s", ADMISSION.as_secs()))),
+    }
 }
 
 /// Lends `device` to whoever connects to `address` and knows `token`, until a signal comes.
@@ -39,7 +59,7 @@ pub(crate) fn serve(
     token: Option<&str>,
     signals: &Signals,
 ) -> Result<()> {
-    let token = token.filter(|token| !token.is_empty());
+    let token = secret(token).map_err(|reason| anyhow!("--listen {address}: {reason}"))?;
     let refused =
         |error| anyhow!("--listen {address}: {error}; expected HOST:PORT of this machine");
     let addresses: Vec<_> = address.to_socket_addrs().map_err(refused)?.collect();
@@ -50,16 +70,28 @@ pub(crate) fn serve(
         );
     }
     let listener = TcpListener::bind(&*addresses).map_err(refused)?;
-    say(format_args!("worker: listening at {}, Ctrl-C ends it", listener.local_addr()?));
+    let listens_at = listener.local_addr()?;
+    let inside = listener_inside().context("no address for burn's server")?;
+    let gate = Gate::new(inside.local_addr()?, listens_at.ip());
+    let clients = gate.clients();
+    thread::Builder::new()
+        .name("gate".to_owned())
+        .spawn(move || gate.serve(&listener, notice_dead_peers))?;
+    say(format_args!("worker: listening at {listens_at}, Ctrl-C ends it"));
 
     let server = RemoteServer::new([device]);
     let server = match token {
-        Some(token) => server.with_authorizer(Announced(TokenAuthorizer::new(token)?)),
-        None => server.with_authorizer(Announced(burn::server::AllowAll)),
+        Some(token) => {
+            server.with_authorizer(Announced { asked: TokenAuthorizer::new(token)?, clients })
+        }
+        None => server.with_authorizer(Announced { asked: AllowAll, clients }),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name(WORKER_THREAD)
+        .build()?;
     runtime.block_on(async {
-        let serving = server.serve_async(WebSocketTransport::from_listener(listener));
+        let serving = server.serve_async(WebSocketTransport::from_listener(inside));
         tokio::select! {
             served = serving => served.context("the worker broke"),
             () = asked_to_end(signals) => Ok(()),
@@ -73,17 +105,44 @@ async fn asked_to_end(signals: &Signals) {
     }
 }
 
-/// Says who connects, and who is refused.
-struct Announced<A>(A);
+/// A client that vanished without a word is noticed in half a minute, as burn's own server does it.
+fn notice_dead_peers(client: &TcpStream) {
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(10))
+        .with_interval(Duration::from_secs(5))
+        .with_retries(4);
+    // Where the system has no such thing, the connection works without.
+    let _ = SockRef::from(client).set_tcp_keepalive(&keepalive);
+}
+
+/// Says who connects and who is refused, and tells the gate.
+struct Announced<A> {
+    asked: A,
+    clients: Clients,
+}
 
 impl<A: PeerAuthorizer> PeerAuthorizer for Announced<A> {
     fn authorize(&self, request: AuthorizationRequest<'_>) -> Result<(), String> {
-        let client = request.client;
-        let answer = self.0.authorize(request);
+        let Some((inside, client)) = self.client(&request) else {
+            say("worker: refused a program of this machine that came past the gate");
+            return Err("it came past the gate".to_owned());
+        };
+        let answer = self.asked.authorize(request);
         match &answer {
-            Ok(()) => say(format_args!("worker: {client} connected")),
-            Err(reason) => say(format_args!("worker: refused, {reason}")),
+            Ok(()) => {
+                self.clients.admit(inside);
+                say(format_args!("worker: {client} connected"));
+            }
+            Err(_) => say(format_args!("worker: refused {client}: another secret or none")),
         }
         answer
+    }
+}
+
+impl<A> Announced<A> {
+    /// Where a request comes from: inside, and at the gate.
+    fn client(&self, request: &AuthorizationRequest<'_>) -> Option<(SocketAddr, SocketAddr)> {
+        let ClientId::WebSocket(inside) = request.client;
+        Some((inside, self.clients.address_of(inside)?))
     }
 }
