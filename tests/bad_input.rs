@@ -21,6 +21,7 @@ fn refuses(args: &[&str], message: &str) {
 #[test]
 fn data_that_is_no_text() {
     refuses(&["--data", "missing.txt"], "missing.txt");
+    refuses(&["--data", "-missing.txt"], "-missing.txt");
     refuses(&["--data", "empty.txt"], "empty.txt is empty");
     refuses(&["--data", "binary.txt"], "binary.txt");
     refuses(&["--data", "nothing"], "nothing");
@@ -137,8 +138,19 @@ fn generation_without_a_run_or_with_a_bad_policy() {
     let generate =
         |more: &[&str]| sandbox.fails(&[&["generate", "folder", "--device", "cpu"], more].concat());
     assert!(generate(&["--prompt", "x"]).contains("folder is not a run folder"));
-    assert!(generate(&["--prompt", "x", "--temperature", "0"]).contains("temperature 0"));
+    assert!(generate(&["--prompt", "x", "--temperature", "-1"]).contains("temperature -1"));
     assert!(generate(&["--prompt", "x", "--top-p", "2"]).contains("top-p 2"));
-    assert!(generate(&["--prompt", "x", "--top-k", "0"]).contains("top-k 0"));
     assert!(sandbox.fails(&["plot", "folder"]).contains("folder is not a run folder"));
+}
+
+#[test]
+fn an_error_has_at_most_a_screen() {
+    let sandbox = Sandbox::new();
+    let long = "x".repeat(100_000);
+    let error = sandbox.fails(&["train", "--preset", "tiny", "--set", &long]);
+    assert!(
+        error.starts_with("error: --set xxx") && error.ends_with("as training.seed=7"),
+        "{error}"
+    );
+    assert!(error.len() < 2000, "{} bytes", error.len());
 }

@@ -326,6 +326,51 @@ fn readers_that_go_away_end_nothing() {
     assert_eq!(without_readers(&sandbox, &["plot", "runs/a"]), Some(0));
     assert_eq!(without_readers(&sandbox, &["devices"]), Some(0));
     assert_eq!(without_readers(&sandbox, &["devices", "--json"]), Some(0));
+    for command in [
+        "export runs/a --out exported --gguf exported.gguf --device cpu",
+        "generate runs/a --prompt In --max-tokens 20 --device cpu",
+        "generate runs/a --prompt In --max-tokens 20 --json --device cpu",
+        "generate runs/a --prompt In --max-tokens 4 -n 2 --device cpu",
+        "eval runs/a --data prose.txt --device cpu",
+        "compare runs/a runs/b --data prose.txt --device cpu",
+        "attention runs/a In --tokens 1 --device cpu",
+        "bench --vocab 50 --context 8 --layers 1 --heads 1 --width 8 --batch 1 --steps 1",
+        "data stats prose.txt --tokenizer char",
+        "index prose.txt --out index",
+        "ask --index index --no-model sea",
+        "plan --params 1M",
+        "generate runs/none --prompt In",
+    ] {
+        let words: Vec<&str> = command.split(' ').collect();
+        let code = if command.contains("none") { 1 } else { 0 };
+        assert_eq!(without_readers(&sandbox, &words), Some(code), "{command}");
+    }
+    assert!(sandbox.path("exported.gguf").exists());
+}
+
+#[test]
+fn a_device_is_checked_against_the_processor() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.succeeds(&["devices", "--check", "cpu"]);
+    for context in [31, 32, 33, 127, 1000] {
+        assert!(output.contains(&format!("logits of context {context}, cached ")), "{output}");
+    }
+    assert!(output.contains("losses of 20 training steps"), "{output}");
+    assert!(!output.contains("WRONG"), "{output}");
+    let error = sandbox.fails(&["devices", "--check", "gpu:99"]);
+    assert!(error.contains("--device gpu:99"), "{error}");
+}
+
+#[test]
+fn an_empty_cache_variable_is_none() {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    let home = sandbox.path("home");
+    let args = ["data", "prepare", "prose.txt", "--tokenizer", "byte"];
+    let mut command = sandbox.command(&args);
+    let command = command.env("MINIGPT_CACHE", "").env("HOME", &home).env("XDG_CACHE_HOME", &home);
+    assert!(command.output().unwrap().status.success());
+    assert!(!sandbox.path("tokens").exists(), "the cache is in the working folder");
 }
 
 #[test]

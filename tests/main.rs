@@ -18,6 +18,7 @@ mod lora;
 mod plan;
 mod readme;
 mod retrieval;
+mod signals;
 mod support;
 #[cfg(feature = "remote")]
 mod workers;

@@ -1,5 +1,7 @@
 //! An index of texts, and answers from it.
 
+use std::process::Stdio;
+
 use serde_json::Value;
 
 use crate::support::{Sandbox, prose};
@@ -81,8 +83,10 @@ fn a_model_answers_within_its_context_and_says_what_to_trust() {
     assert_eq!(ask("Hat?")["answer"], answer["answer"]);
 
     let long = "What did Emma buy in the town on that cold morning? ".repeat(3);
-    let error = sandbox.fails(&["ask", "--index", "minigpt.index", "--device", "cpu", &long]);
-    assert!(error.contains("leaves no room for a passage"), "{error}");
+    let output = sandbox.minigpt(&["ask", "--index", "minigpt.index", "--device", "cpu", &long]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{errors}");
+    assert!(errors.contains("warning: the question leaves no room for a passage"), "{errors}");
     let error = sandbox.fails(&[&ASK[..], &["--max-tokens", "64", "--device", "cpu"]].concat());
     assert!(error.contains("--max-tokens 64 leaves no room"), "{error}");
 }
@@ -112,10 +116,10 @@ fn what_cannot_be_indexed_or_asked_is_told_in_one_line() {
     refuses(&["index", "gone"], "gone does not exist");
     refuses(&["index", "notes/picture.png"], "picture.png is not text");
     refuses(&["index", "notes", "--words", "0"], "0 words in a passage: expected 8 to 10000");
-    refuses(&["index", "notes/sea.txt", "--out", "notes"], "notes is no index");
-    refuses(&["index", "notes/sea.txt", "notes", "--out", "notes"], "notes is no index");
+    refuses(&["index", "notes/sea.txt", "--out", "notes"], "notes is not an index");
+    refuses(&["index", "notes/sea.txt", "notes", "--out", "notes"], "notes is not an index");
     assert!(!sandbox.path("new").exists());
-    refuses(&["ask", "--index", "nowhere", "Why?"], "nowhere is no index");
+    refuses(&["ask", "--index", "nowhere", "Why?"], "nowhere is not an index");
     refuses(&["ask", "--index", "minigpt.index"], "no question");
 
     sandbox.write(
@@ -130,8 +134,94 @@ fn what_cannot_be_indexed_or_asked_is_told_in_one_line() {
 
     let meta = sandbox.path("minigpt.index/meta.json");
     let text = fs_err::read_to_string(&meta).unwrap();
-    fs_err::write(&meta, text.replace("\\\"format\\\":1", "\\\"format\\\":7")).unwrap();
+    fs_err::write(&meta, text.replace("\\\"format\\\":2", "\\\"format\\\":7")).unwrap();
     refuses(&ASK, "was made by another version: format 7");
     fs_err::write(&meta, "{}").unwrap();
     refuses(&ASK, "minigpt.index is damaged");
+}
+
+#[test]
+fn a_text_does_nothing_to_a_terminal() {
+    let sandbox = Sandbox::new();
+    sandbox.write("evil.txt", "the sea \u{1b}]0;owned\u{7}\u{1b}[31m was grey\n");
+    sandbox.succeeds(&["index", "evil.txt"]);
+    for more in [&[][..], &["--show-passages"]] {
+        let ask = ["ask", "--index", "minigpt.index", "--no-model", "sea"];
+        let output = sandbox.succeeds(&[&ask[..], more].concat());
+        assert!(output.contains("was grey") && output.contains('\u{fffd}'), "{output:?}");
+        assert!(!output.chars().any(|c| c.is_control() && c != '\n'), "{output:?}");
+    }
+}
+
+#[test]
+fn text_without_spaces_is_found() {
+    let sandbox = Sandbox::new();
+    sandbox.write("cat.txt", "黒い猫が庭で眠っている。");
+    sandbox.write("city.txt", "東京は日本の首都です。");
+    sandbox.succeeds(&["index", "cat.txt", "city.txt"]);
+    let output =
+        sandbox.succeeds(&["ask", "--index", "minigpt.index", "--no-model", "首都はどこ？"]);
+    assert!(output.starts_with("[1] city.txt, line 1, score "), "{output}");
+}
+
+#[test]
+fn of_several_that_make_an_index_one_wins_and_the_others_say_so() {
+    let sandbox = Sandbox::new();
+    for round in 0..5 {
+        let name = format!("new-{round}");
+        let args = ["index", "embedded", "--out", &name];
+        let start = || {
+            let mut command = sandbox.command(&args);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let children: Vec<_> = (0..3).map(|_| start()).collect();
+        let mut made = 0;
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            let errors = String::from_utf8(output.stderr).unwrap();
+            let is_told = errors.contains("made by another process meanwhile")
+                || errors.contains("being changed by another process");
+            assert!(output.status.success() || is_told, "{errors}");
+            made += usize::from(output.status.success());
+        }
+        assert!(made > 0, "nobody made the index");
+        let ask = ["ask", "--index", &name, "--no-model", "Emma"];
+        assert!(!sandbox.succeeds(&ask).is_empty());
+    }
+    let hidden = fs_err::read_dir(sandbox.path(""))
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'));
+    assert_eq!(hidden.count(), 0, "temporary folders were left behind");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_as_that_and_the_index_is_kept() {
+    use std::process::Command;
+
+    let sandbox = indexed();
+    // A limit on the size of files is the disk that any user can fill.
+    let words: String = (0..40_000).map(|n| format!("word{n} ")).collect();
+    sandbox.write("notes/long.txt", words);
+    let line =
+        format!("ulimit -f 64; trap '' XFSZ; exec {} index notes", env!("CARGO_BIN_EXE_minigpt"));
+    let output =
+        Command::new("bash").args(["-c", &line]).current_dir(sandbox.path("")).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(
+        errors.contains("cannot write minigpt.index: ") && errors.contains("File too large"),
+        "{errors}"
+    );
+    assert!(errors.contains("nothing was changed") && !errors.contains("damaged"), "{errors}");
+    assert!(sandbox.succeeds(&ASK).contains("green hat"), "the index is as it was");
+    sandbox.succeeds(&["index", "notes"]);
+    let new = format!(
+        "ulimit -f 64; trap '' XFSZ; exec {} index notes --out new",
+        env!("CARGO_BIN_EXE_minigpt")
+    );
+    let output =
+        Command::new("bash").args(["-c", &new]).current_dir(sandbox.path("")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!sandbox.path("new").exists());
 }

@@ -289,8 +289,14 @@ pub(crate) struct PlotArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   minigpt devices
-  minigpt devices --json")]
+  minigpt devices --json
+  minigpt devices --check gpu          twice, since a second start uses the kernels that the first one chose
+  MINIGPT_PLAIN_GPU=1 minigpt devices --check gpu     without fusion and kept autotune results")]
 pub(crate) struct DevicesArgs {
+    /// Compare what a device computes with the processor: logits, cached and not, and training steps; exit code
+    /// 1 where they differ by more than rounding
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) check: Option<DeviceChoice>,
     /// Print a JSON array
     #[arg(long)]
     pub(crate) json: bool,

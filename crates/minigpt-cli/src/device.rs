@@ -26,6 +26,14 @@ pub(crate) use remote::serve;
 /// The name of the threads on which a worker serves its connections.
 pub(crate) const WORKER_THREAD: &str = "minigpt-worker";
 
+/// Turns fusion and the autotune cache of GPUs off, to find out whether they are wrong on a device.
+const PLAIN_GPU: &str = "MINIGPT_PLAIN_GPU";
+
+/// Whether GPUs shall compute without fusion and kept autotune results.
+pub(crate) fn is_plain_gpu() -> bool {
+    std::env::var_os(PLAIN_GPU).is_some_and(|value| !value.is_empty() && value != "0")
+}
+
 /// What `--device` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DeviceChoice {

@@ -40,6 +40,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     keep_loaded_state_on_the_host();
+    configure_plain_gpu();
     let command = Cli::parse().command;
     report_panics_as_errors();
     match catch_unwind(AssertUnwindSafe(|| run(command))) {
@@ -104,6 +105,22 @@ fn report_panics_as_errors() {
             print(info);
         }
     }));
+}
+
+/// Where `MINIGPT_PLAIN_GPU` asks for it, burn fuses no operations and cubecl takes no autotune results of earlier
+/// processes and tries few kernels; to choose none at all is not offered.
+fn configure_plain_gpu() {
+    if !device::is_plain_gpu() {
+        return;
+    }
+    for (name, value) in [
+        ("BURN_FUSION_MAX_EXPLORATIONS", "0"),
+        ("CUBECL_AUTOTUNE_CACHE", "off"),
+        ("CUBECL_AUTOTUNE_LEVEL", "minimal"),
+    ] {
+        // SAFETY: no other thread runs yet that could read the environment.
+        unsafe { std::env::set_var(name, value) };
+    }
 }
 
 /// burn places an optimiser's state, when it is loaded, on its default device before it goes to the

@@ -15,6 +15,7 @@ mod config;
 mod confusion;
 mod cost;
 mod dashboard;
+mod device_check;
 mod devices;
 mod engine;
 mod error;
@@ -73,6 +74,7 @@ pub use config::{
 pub use confusion::Confusion;
 pub use cost::{MemoryEstimate, Plan};
 pub use dashboard::Dashboard;
+pub use device_check::{DeviceTrace, Difference};
 pub use devices::{DEVICE_THREAD, Devices};
 pub use engine::{Observer, TrainEvent};
 pub use error::TrainError;

@@ -4,13 +4,18 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use minigpt_train::{DeviceTrace, Difference};
 
 use crate::args::DevicesArgs;
-use crate::device::{Adapter, WHY_NONE, adapters, best, cpu_description};
+use crate::device::{Adapter, DeviceChoice, WHY_NONE, adapters, best, cpu_description};
 use crate::format::bytes;
-use crate::output::print;
+use crate::output::{print, say};
+use crate::table;
 
 pub(crate) fn run(args: &DevicesArgs) -> Result<ExitCode> {
+    if let Some(choice) = &args.check {
+        return check(choice, args.json);
+    }
     let adapters = adapters();
     if args.json {
         let json = serde_json::to_string_pretty(&adapters)?;
@@ -19,6 +24,49 @@ pub(crate) fn run(args: &DevicesArgs) -> Result<ExitCode> {
         print(|out| list(&adapters, out))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Compares a device with the processor.
+fn check(choice: &DeviceChoice, is_json: bool) -> Result<ExitCode> {
+    let chosen = choice.resolve()?;
+    say(format_args!("device: {}", chosen.description));
+    let found = DeviceTrace::of(&chosen.device, &mut |what| {
+        say(format_args!("on the device: {what}"));
+    })?;
+    let expected = DeviceTrace::of(&DeviceChoice::Cpu.resolve()?.device, &mut |what| {
+        say(format_args!("on the processor: {what}"));
+    })?;
+    let differences = found.differences(&expected);
+    let is_right = differences.iter().all(Difference::is_within);
+    print(|out| {
+        if is_json {
+            serde_json::to_writer_pretty(&mut *out, &differences)?;
+            return writeln!(out);
+        }
+        write!(out, "{}", in_words(&differences))?;
+        match is_right {
+            true => writeln!(out, "the device computes what the processor does"),
+            false => writeln!(
+                out,
+                "the device computes something else: try MINIGPT_PLAIN_GPU=1, another driver, or --device cpu"
+            ),
+        }
+    })?;
+    Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn in_words(differences: &[Difference]) -> String {
+    let mut rows = vec![["", "difference", "at most", ""].map(str::to_owned).to_vec()];
+    for difference in differences {
+        let verdict = if difference.is_within() { "" } else { "WRONG" };
+        rows.push(vec![
+            difference.what.clone(),
+            format!("{:.1e}", difference.difference),
+            format!("{:.0e}", difference.tolerance),
+            verdict.to_owned(),
+        ]);
+    }
+    table::text(&rows)
 }
 
 fn list(adapters: &[Adapter], out: &mut impl Write) -> std::io::Result<()> {

@@ -9,7 +9,8 @@ use anyhow::{Result, anyhow};
 use burn::tensor::wgpu::wgpu;
 use burn::tensor::{Device, DeviceKind};
 
-use super::{Adapter, Kind};
+use super::{Adapter, Kind, is_plain_gpu};
+use crate::output::say;
 
 pub(crate) const WHY_NONE: &str = "no GPU found";
 
@@ -73,7 +74,11 @@ fn kind(device_type: wgpu::DeviceType) -> Option<Kind> {
 }
 
 pub(super) fn start(adapter: &Adapter) -> Result<Device> {
-    autotune_cache::configure();
+    if is_plain_gpu() {
+        say("gpu: no fusion, few kernels tried, none kept (MINIGPT_PLAIN_GPU)");
+    } else {
+        autotune_cache::configure();
+    }
     let kind = match adapter.kind {
         Kind::Discrete => DeviceKind::DiscreteGpu(adapter.place),
         Kind::Integrated => DeviceKind::IntegratedGpu(adapter.place),
