@@ -282,7 +282,7 @@ fn a_classifier_is_not_the_newest_run() {
         .map(|n| format!("In the morning Emma {n},{}\n", if n % 2 == 0 { "a" } else { "b" }))
         .collect();
     sandbox.write("labels.csv", format!("text,label\n{examples}"));
-    let finetune = "finetune --base runs/run --task classify --data labels.csv --name labels --device cpu --max-steps 2";
+    let finetune = "finetune runs/run --task classify --data labels.csv --name labels --device cpu --max-steps 2";
     sandbox.succeeds(&finetune.split(' ').collect::<Vec<_>>());
     let (_, errors) =
         said(&sandbox, &["complete", "In the", "--max-tokens", "3", "--device", "cpu"]);

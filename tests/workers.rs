@@ -1,6 +1,7 @@
 //! Runs over two processes: what a worker lends, and what becomes of a run when it dies.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ struct Worker {
     child: Child,
     address: String,
     /// Kept open: what it says goes there.
-    _errors: BufReader<ChildStderr>,
+    errors: BufReader<ChildStderr>,
 }
 
 impl Worker {
@@ -37,7 +38,15 @@ impl Worker {
             address = after.map(|(address, _)| address.to_owned());
         }
         let address = address.unwrap_or_else(|| panic!("no address in:\n{text}"));
-        Self { child, address, _errors: errors }
+        Self { child, address, errors }
+    }
+
+    /// Ends it; what it has said since it listens.
+    fn said(&mut self) -> String {
+        self.child.kill().unwrap();
+        let mut text = String::new();
+        self.errors.read_to_string(&mut text).unwrap();
+        text
     }
 }
 
@@ -138,8 +147,57 @@ fn a_worker_serves_those_who_know_its_secret() {
 }
 
 #[test]
+fn neither_a_web_page_nor_garbage_does_anything_to_a_worker() {
+    let sandbox = sandbox();
+    let mut worker = Worker::start(&sandbox, "");
+    let asks = |route: &str, header: &str, frame: &[u8]| {
+        let mut client = TcpStream::connect(&worker.address).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        let request = format!(
+            "GET /{route} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{header}\r\n",
+            worker.address
+        );
+        client.write_all(request.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer).unwrap();
+        // Where it was refused, nobody reads that.
+        let _ = client.write_all(frame);
+        let _ = client.read(&mut [0; 512]);
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let garbage = [0x82, 0x84, 0, 0, 0, 0, 0xc1, 0xff, 0xff, 0xff];
+    let gigabyte = [0x82, 0xff, 0, 0, 0, 0, 0x3f, 0xff, 0xff, 0xff, 0, 0, 0, 0, 1, 1, 1, 1];
+    let page = "Origin: https://example.org\r\n";
+    assert_eq!(asks("session", page, &garbage), "HTTP/1.1 403");
+    for (route, frame) in [("data", &garbage[..]), ("session", &garbage), ("session", &gigabyte)] {
+        assert_eq!(asks(route, "", frame), "HTTP/1.1 101");
+    }
+    let command = format!("{RUN} --name run --device remote:{}", worker.address);
+    sandbox.succeeds(&words(&command));
+    let said = worker.said();
+    assert!(said.contains("it is a web page of https://example.org"), "{said}");
+    assert!(said.contains("a frame of 1073741823 bytes"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn a_server_that_says_nothing_is_left_in_time() {
+    let sandbox = sandbox();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let began = Instant::now();
+    let error = sandbox.fails(&words(&format!("{RUN} --device remote:{address}")));
+    assert!(error.contains("no answer within 5 s"), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
 fn what_cannot_be_lent_or_borrowed_is_said_in_a_line() {
     let sandbox = sandbox();
+    let output = sandbox.command(&["worker", "--device", "cpu"]).env(TOKEN, " ").output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("MINIGPT_TOKEN has nothing but blanks"), "{errors}");
     for (listen, reason) in [
         ("0.0.0.0:0", TOKEN),
         ("127.0.0.1", "expected HOST:PORT"),
@@ -147,14 +205,14 @@ fn what_cannot_be_lent_or_borrowed_is_said_in_a_line() {
         ("127.0.0.1:1", "expected HOST:PORT"),
     ] {
         // Port 1 is not for everybody, but may be for who runs the tests.
-        if listen == "127.0.0.1:1" && std::net::TcpListener::bind(listen).is_ok() {
+        if listen == "127.0.0.1:1" && TcpListener::bind(listen).is_ok() {
             continue;
         }
         let error = sandbox.fails(&["worker", "--device", "cpu", "--listen", listen]);
         assert!(error.starts_with(&format!("error: --listen {listen}: ")), "{error}");
         assert!(error.contains(reason), "{error}");
     }
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = sandbox.fails(&words(&format!("{RUN} --device remote:{free}")));
     assert!(error.contains(&format!("minigpt worker --listen {free}")), "{error}");
     for wrong in ["remote:", "remote:den", "remote::7000", "remote:den:70000"] {

@@ -10,9 +10,10 @@ use crate::output::say;
 use crate::signals::Signals;
 
 pub(crate) fn run(args: &WorkerArgs) -> Result<ExitCode> {
-    let signals = Signals::listen()?;
     let chosen = args.device.resolve()?;
     say(format_args!("device: {}", chosen.description));
+    // Not before: while a device starts, Ctrl-C leaves.
+    let signals = Signals::listen()?;
     serve(chosen.device, &args.listen, args.token.as_deref(), &signals)?;
     Ok(signals.exit_code().map_or(ExitCode::SUCCESS, ExitCode::from))
 }

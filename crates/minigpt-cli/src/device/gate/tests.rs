@@ -18,13 +18,15 @@ fn gate(admits: bool) -> (SocketAddr, Clients) {
     thread::spawn(move || gate.serve(&outside, |_| ()));
     thread::spawn(move || {
         for client in inside.incoming() {
-            let mut client = client.unwrap();
-            let inside = client.peer_addr().unwrap();
-            assert!(known.address_of(inside).is_some());
-            if admits {
-                known.admit(inside);
-            }
+            let (mut client, known) = (client.unwrap(), known.clone());
             thread::spawn(move || {
+                // As burn's server, which asks when it has read something.
+                client.peek(&mut [0]).unwrap();
+                let inside = client.peer_addr().unwrap();
+                assert!(known.address_of(inside).is_some());
+                if admits {
+                    known.admit(inside);
+                }
                 let mut copy = client.try_clone().unwrap();
                 std::io::copy(&mut client, &mut copy)
             });
