@@ -232,3 +232,36 @@ fn a_worker_ends_when_it_is_asked_to() {
         assert_eq!(worker.child.wait().unwrap().code(), Some(code), "{signal}");
     }
 }
+
+/// A worker that is stopped, and not ended, answers no more and closes nothing.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_is_answered_while_a_worker_says_nothing() {
+    let sandbox = sandbox();
+    let worker = Worker::start(&sandbox, "");
+    let kill = |signal: &str, id: u32| {
+        let status = Command::new("kill").args([signal, &id.to_string()]).status().unwrap();
+        assert!(status.success());
+    };
+    let endless = RUN.replace("--max-steps 8", "--max-steps 1000000 --save-every 3");
+    let command = format!("{endless} --name run --device remote:{}", worker.address);
+    let mut command = sandbox.command(&words(&command));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let set = sandbox.path("runs/run/checkpoints/step-000003/manifest.json");
+    let began = Instant::now();
+    while !set.exists() {
+        assert!(began.elapsed() < Duration::from_secs(120), "no checkpoint came");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    kill("-STOP", worker.child.id());
+    std::thread::sleep(Duration::from_millis(500));
+    kill("-INT", child.id());
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("once more leaves at once") {
+        assert!(errors.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    kill("-INT", child.id());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    kill("-CONT", worker.child.id());
+}

@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 use minigpt_data::{Portion, ReadOptions, Source};
-use minigpt_retrieval::{Changes, Index, PASSAGE_WORDS, SkippedText, Text, find_texts, update};
+use minigpt_retrieval::{
+    Changes, Index, PASSAGE_WORDS, RetrievalError, SkippedText, Text, find_texts, update,
+};
 use serde::Serialize;
 
 use crate::args::IndexArgs;
@@ -39,9 +41,7 @@ pub(crate) fn run(args: &IndexArgs) -> Result<ExitCode> {
     if !embedded.is_empty() {
         texts.extend(novels()?);
     }
-    let words = args
-        .words
-        .unwrap_or_else(|| Index::open(&args.out).map_or(PASSAGE_WORDS, |index| index.words()));
+    let words = words(args)?;
     let mut progress = ByteProgress::new();
     let changes = update(&args.out, &texts, words, &mut |at| {
         progress.show("indexing", at.done_bytes, Some(at.total_bytes));
@@ -59,6 +59,18 @@ pub(crate) fn run(args: &IndexArgs) -> Result<ExitCode> {
         writeln!(out, "time: {seconds:.1} s")
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Words of a passage: as asked for, or as the index has them already.
+fn words(args: &IndexArgs) -> Result<usize> {
+    if let Some(words) = args.words {
+        return Ok(words);
+    }
+    match Index::open(&args.out) {
+        Ok(index) => Ok(index.words()),
+        Err(RetrievalError::NoIndex { .. }) => Ok(PASSAGE_WORDS),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The novels in the program, each by its title.
