@@ -11,6 +11,7 @@ mod evaluation;
 mod exchange;
 mod finetuning;
 mod generation;
+#[cfg(feature = "gpu")]
 mod gpu;
 mod interruption;
 mod learning;

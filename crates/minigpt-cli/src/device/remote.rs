@@ -142,7 +142,7 @@ impl<A: PeerAuthorizer> PeerAuthorizer for Announced<A> {
 impl<A> Announced<A> {
     /// Where a request comes from: inside, and at the gate.
     fn client(&self, request: &AuthorizationRequest<'_>) -> Option<(SocketAddr, SocketAddr)> {
-        let ClientId::WebSocket(inside) = request.client;
+        let ClientId::WebSocket(inside) = request.client else { return None };
         Some((inside, self.clients.address_of(inside)?))
     }
 }
