@@ -1,12 +1,10 @@
 //! Which device computes: the one place where `--device` and `--devices` get their meaning.
 
 #[cfg(any(feature = "remote", test))]
-#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "tested without the feature"))]
 mod gate;
 #[cfg_attr(not(feature = "gpu"), path = "device/no_gpu.rs")]
 mod gpu;
 #[cfg(any(feature = "remote", test))]
-#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "tested without the feature"))]
 mod probe;
 #[cfg_attr(not(feature = "remote"), path = "device/no_remote.rs")]
 mod remote;
