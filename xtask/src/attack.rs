@@ -56,10 +56,11 @@ pub(crate) struct Attack {
     json: bool,
 }
 
-pub(crate) fn run(attack: &Attack, features: &Features) -> Result<ExitCode> {
+/// `features` are those that the program is built with, unless one was named.
+pub(crate) fn run(attack: &Attack, features: impl FnOnce() -> Features) -> Result<ExitCode> {
     let program = match &attack.program {
         Some(program) => fs_err::canonicalize(program)?,
-        None => build(features)?,
+        None => build(&features())?,
     };
     if attack.out.exists() {
         fs_err::remove_dir_all(&attack.out)?;

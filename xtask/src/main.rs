@@ -87,7 +87,7 @@ fn main() -> Result<ExitCode> {
         Chore::Train { args } => cargo::replace_process(cargo::train(&features(), &args)),
         Chore::Test { args } => test::run(&features(), &args),
         Chore::Bench(bench) => bench::run(&bench, &features()).map(|()| ExitCode::SUCCESS),
-        Chore::Attack(attack) => attack::run(&attack, &features()),
+        Chore::Attack(attack) => attack::run(&attack, features),
         Chore::Reproduce(args) => reproduce::run(&args, &features()).map(|()| ExitCode::SUCCESS),
         Chore::Ci(selection) => ci::run(&selection, &cli.features.unwrap_or_else(Features::all)),
     }

@@ -337,6 +337,7 @@ fn run(stage: &Stage) -> Result<Vec<Target>> {
         "samples.md",
         "summary.json",
         "checkpoints",
+        "plots",
     ];
     let names = files.map(|file| format!("run/{file}"));
     let mut copies: Vec<(&str, &str)> = names.iter().map(|name| (&**name, &**name)).collect();
