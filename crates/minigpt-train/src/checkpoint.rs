@@ -5,6 +5,7 @@
 //! looked at again. Of these folders only files with the names below are ever removed; whatever else
 //! is found in or beside them is set aside or left.
 
+mod restore;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::evaluation::Evaluation;
 use crate::loss_scale::LossScale;
 use crate::run::{OnRepair, set_aside};
 
+pub(crate) use restore::restore;
 pub(crate) use writer::{AlwaysSave, SetWriter};
 
 /// File of the model's weights in a set.

@@ -12,7 +12,7 @@ use minigpt_model::{GenerateError, Generator, Gpt};
 
 use crate::average::Average;
 use crate::checkpoint::{
-    AVERAGE_FILE, AlwaysSave, CheckpointFolder, Manifest, OnDamage, SetWriter,
+    AVERAGE_FILE, AlwaysSave, CheckpointFolder, Manifest, OnDamage, SetWriter, restore,
 };
 use crate::config::{RunConfig, TrainingConfig};
 use crate::devices::Devices;
@@ -332,7 +332,10 @@ fn go(
     let valid_batches = data.valid.valid_loader(block_size, batch_size, &validating)?;
 
     let schedule = Schedule::new(config.schedule.clone(), length.total_steps);
-    let learner = Learner::new(trainee, optimizer(&config.optimizer), schedule);
+    let mut learner = Learner::new(trainee, optimizer(&config.optimizer), schedule);
+    if let Some(step) = start {
+        restore(&mut learner, &run.checkpoints().set(step))?;
+    }
     let sets = SetWriter::new(run.checkpoints(), keep_last);
     #[expect(
         clippy::arc_with_non_send_sync,
@@ -352,16 +355,13 @@ fn go(
         progress: RefCell::new(progress),
     });
     let [model, optim, scheduler] = sets.parts();
-    let mut training = SupervisedTraining::new(run.path(), train_batches, valid_batches)
+    let training = SupervisedTraining::new(run.path(), train_batches, valid_batches)
         .with_training_strategy(TrainingStrategy::Custom(engine.clone()))
         .with_custom_checkpointers(model, optim, scheduler)
         .with_checkpointing_strategy(AlwaysSave)
         .with_application_logger(None)
         .with_interrupter(interrupter)
         .renderer(Box::new(Silent));
-    if let Some(start) = start {
-        training = training.checkpoint(start);
-    }
     let result = training.launch(learner);
 
     let mut progress = engine.progress.borrow_mut();
