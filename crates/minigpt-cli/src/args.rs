@@ -8,6 +8,7 @@ mod retrieval;
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use minigpt_data::{Source, TokenizerSpec};
 use minigpt_train::{Axis, Quantity};
@@ -231,8 +232,13 @@ pub(crate) struct TextArgs {
     pub(crate) tokenizer: Option<TokenizerSpec>,
     /// Folder that keeps tokens, so that a text is tokenized once [default: minigpt in the user's
     /// cache folder]
-    #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE")]
+    #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
+}
+
+/// A path that may be empty, as the value of a variable that a script left blank.
+fn folder_or_nothing() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,7 +6,7 @@ use clap::Args;
 use minigpt_data::{ModelSource, Source};
 use minigpt_train::FinetuneTask;
 
-use super::{RecipeArgs, SessionArgs};
+use super::{RecipeArgs, SessionArgs, folder_or_nothing};
 use crate::device::DeviceChoice;
 
 #[derive(Args, Debug)]
@@ -77,7 +77,7 @@ pub(crate) struct FinetuneArgs {
     #[command(flatten)]
     pub(crate) recipe: RecipeArgs,
     /// Folder that keeps tokens, as for `minigpt train`
-    #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE")]
+    #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) session: SessionArgs,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use minigpt_data::ModelSource;
 
+use super::folder_or_nothing;
 use crate::device::DeviceChoice;
 use crate::escapes::unescaped;
 
@@ -192,7 +193,7 @@ pub(crate) struct AttentionArgs {
     #[arg(long, default_value_t = 32)]
     pub(crate) windows: usize,
     /// Folder that keeps tokens, as for `minigpt train`
-    #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE")]
+    #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
