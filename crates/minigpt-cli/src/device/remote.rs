@@ -45,7 +45,10 @@ pub(super) fn connect(address: &str) -> Result<Device> {
     };
     // burn waits for as long as it takes: on a thread of its own, which ends with the program.
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || sender.send(Device::remote_options(&host).init()));
+    thread::spawn(move || {
+        // Nobody waits any more for an answer that comes too late.
+        let _ = sender.send(Device::remote_options(&host).init());
+    });
     match receiver.recv_timeout(ADMISSION) {
         Ok(connected) => connected.map_err(|error| failed(error.to_string())),
         Err(_) => Err(failed(format!("no admission within {} s", ADMISSION.as_secs()))),
