@@ -21,7 +21,7 @@ pub(crate) fn print(
     }
 }
 
-/// As [`print`], with colours where standard output is a terminal, for a text that grows and is of no use
+/// As [`print()`], with colours where standard output is a terminal, for a text that grows and is of no use
 /// without a reader: where that went away, [`NoReader`] ends the command.
 pub(crate) fn stream(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
     let mut out = anstream::stdout().lock();
