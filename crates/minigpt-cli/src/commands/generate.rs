@@ -33,7 +33,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitCode> {
     ensure!(!prompts.is_empty(), "no prompt: expected a line of text in the file of prompts");
     let options = options(&args.write, args.max_tokens, Vec::new())?;
     let trained = TrainedModel::load(&args.model, &args.write.model)?;
-    prompts::say_trailing_space(&prompts, &trained.tokenizer)?;
+    prompts::say_trailing_space(&prompts, &trained.tokenizer);
     let prompts = match trained.template()?.filter(|_| !args.raw) {
         Some(template) => prompts.iter().map(|prompt| template.prompt(prompt, "")).collect(),
         None => prompts,
@@ -55,7 +55,7 @@ pub(crate) fn run_application(
     let options = options(&args.write, max_tokens, application.stop())?;
     let trained = TrainedModel::load(&named_or_newest(args.run.as_ref())?, &args.write.model)?;
     if let (Application::Complete, Some(text)) = (application, &args.text) {
-        prompts::say_trailing_space(std::slice::from_ref(text), &trained.tokenizer)?;
+        prompts::say_trailing_space(std::slice::from_ref(text), &trained.tokenizer);
     }
     let prompt = match (application, trained.template()?) {
         // As it was taught to be asked.
