@@ -57,16 +57,17 @@ fn versioned(library: &str) -> String {
     format!("{library}-{}", env!("CARGO_PKG_VERSION"))
 }
 
-/// A workspace of the packages, in which each takes the others from their packages too, with the profiles of
-/// ours, which end its manifest.
+/// A workspace of the packages, in which each takes the others from their packages too, with the release profile
+/// of ours.
 fn manifest(ours: &str) -> Result<String> {
     let profiles = ours.find("[profile.release]").context("Cargo.toml has no [profile.release]")?;
-    let profiles = &ours[profiles..];
+    // Not those of single packages, which are not all here.
+    let profile = ours[profiles..].split("\n\n").next().unwrap_or_default();
     let members = LIBRARIES.map(|library| format!("{:?}", versioned(library))).join(", ");
     let patches = LIBRARIES
         .map(|library| format!("{library} = {{ path = {:?} }}\n", versioned(library)))
         .concat();
     Ok(format!(
-        "[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n[patch.crates-io]\n{patches}\n{profiles}"
+        "[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n[patch.crates-io]\n{patches}\n{profile}\n"
     ))
 }
