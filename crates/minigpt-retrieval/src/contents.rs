@@ -214,6 +214,10 @@ fn write_error(folder: &Path, error: &TantivyError) -> RetrievalError {
         (None, TantivyError::ErrorInThread(_) | TantivyError::SystemError(_)) => {
             unwritten(folder, &error.to_string())
         }
+        // Some of its threads pass on the system's words alone.
+        (None, TantivyError::InternalError(reason)) if reason.contains("os error") => {
+            unwritten(folder, reason)
+        }
         (None, error) => read_error(folder, error),
     }
 }
