@@ -102,6 +102,6 @@ fn messages_are_a_line_and_say_whether_memory_is_short() {
         "couldn't find resource for that handle: Memory location was never initialized",
     ] {
         let error = TrainError::device(full).to_string();
-        assert!(error.contains("--batch-size") && error.contains(full), "{error}");
+        assert!(error.contains("training.batch_size") && error.contains(full), "{error}");
     }
 }
