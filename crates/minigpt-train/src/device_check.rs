@@ -79,7 +79,7 @@ impl Difference {
 }
 
 impl DeviceTrace {
-    /// Computes on `device`; `progress` hears of what comes next.
+    /// Computes on `device`; `progress` is called with what comes next.
     ///
     /// # Errors
     /// [`TrainError::Device`] and [`TrainError::DeviceMemory`].

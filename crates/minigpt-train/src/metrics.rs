@@ -104,7 +104,7 @@ pub fn read_metrics(path: &Path) -> Result<Vec<Row>, TrainError> {
     }
 }
 
-/// The rows of a `metrics.csv` that can be read, and what is wrong with the first line that is none.
+/// The rows of a `metrics.csv` that can be read, and what is wrong with the first invalid line.
 pub(crate) fn read_rows(path: &Path) -> std::io::Result<(Vec<Row>, Option<String>)> {
     let mut reader = BufReader::new(minigpt_files::open(path)?);
     let header = StringRecord::from_iter(HEADER.split(','));

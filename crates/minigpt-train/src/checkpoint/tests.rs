@@ -91,7 +91,7 @@ fn names_that_are_not_of_sets_are_known() {
 fn only_what_a_run_wrote_is_removed() {
     let folder = tempfile::tempdir().unwrap();
     let sets = CheckpointFolder::new(folder.path().to_owned());
-    // As a crash leaves it; the same with somebody's notes; a file; a name that is none.
+    // As a crash leaves it; the same with somebody's notes; a file; an invalid name.
     for (step, extra) in [(10, None), (20, Some("notes.txt"))] {
         fs_err::create_dir(sets.partial(step)).unwrap();
         for file in [MODEL_FILE, TOKENIZER_FILE].into_iter().chain(extra) {

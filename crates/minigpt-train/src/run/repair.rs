@@ -14,7 +14,7 @@ use crate::metrics::{Row, read_rows, to_csv};
 /// A sample has some hundred bytes, and a run some thousand samples.
 const SAMPLES: Limit = Limit::new(256 << 20, "the samples of a run");
 
-/// Hears of files that were set aside, or are missing.
+/// Called with files that were set aside or are missing.
 pub(crate) type OnRepair<'a> = &'a mut dyn FnMut(String);
 
 impl RunFolder {
