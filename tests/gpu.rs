@@ -9,9 +9,9 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, DeviceKind, Gradients, Int, Tensor, TensorData};
 use minigpt_data::TokenStore;
 use minigpt_model::{Decoder, Gpt, GptConfig, IGNORE_INDEX};
+use minigpt_text::record_attention;
 use minigpt_train::{
-    DataConfig, Environment, Interrupter, RunConfig, Split, TokenData, TrainEvent,
-    record_attention, train,
+    DataConfig, Environment, Interrupter, RunConfig, Split, TokenData, TrainEvent, train,
 };
 
 use crate::support::{Sandbox, losses, prose, skipped, train_losses};

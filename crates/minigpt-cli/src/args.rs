@@ -1,9 +1,11 @@
 //! What the command line says, word for word; the commands give it its meaning.
 
+mod escapes;
 mod evaluation;
 mod finetuning;
 mod generation;
 mod plan;
+mod quantity;
 mod retrieval;
 
 use std::path::PathBuf;
@@ -14,7 +16,7 @@ use minigpt_data::{Source, TokenizerSpec};
 use minigpt_train::{Axis, Quantity};
 
 use crate::device::DeviceChoice;
-use crate::precision::PrecisionChoice;
+use crate::device::precision::PrecisionChoice;
 
 pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalTextArgs, ProtocolArgs, TableFormat};
 pub(crate) use finetuning::{ClassifyArgs, FinetuneArgs};

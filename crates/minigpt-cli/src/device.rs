@@ -4,6 +4,8 @@
 mod gate;
 #[cfg_attr(not(feature = "gpu"), path = "device/no_gpu.rs")]
 mod gpu;
+pub(crate) mod memory;
+pub(crate) mod precision;
 #[cfg(any(feature = "remote", test))]
 mod probe;
 #[cfg_attr(not(feature = "remote"), path = "device/no_remote.rs")]

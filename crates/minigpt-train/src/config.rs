@@ -1,13 +1,18 @@
 //! What a run is made of: one struct per concern, and validation.
 
+pub(crate) mod finetune;
+pub(crate) mod finite;
+mod overrides;
+mod presets;
+
 use minigpt_data::{Documents, Download, ReadOptions, Source, TokenizerSpec};
 use minigpt_model::{Draw, GptConfig, LoraConfig, Precision, Sampling};
 use serde::{Deserialize, Serialize};
 
+use self::finetune::FinetuneConfig;
+use self::finite::non_finite;
+use self::overrides::not_finite;
 use crate::error::TrainError;
-use crate::finetune::FinetuneConfig;
-use crate::finite::non_finite;
-use crate::overrides::not_finite;
 
 /// Most windows in a step, so that those of all steps can be counted.
 const MAX_BATCH_SIZE: usize = 1 << 20;

@@ -1,6 +1,13 @@
 //! The loop: burn-train's learner driven step by step, with validation, samples and checkpoints
 //! between.
 
+pub(crate) mod devices;
+pub(crate) mod event;
+mod progress;
+mod renderer;
+mod sample;
+pub(crate) mod training;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,23 +21,25 @@ use burn::train::{
 use minigpt_data::Tokenizer;
 use minigpt_model::Kernels;
 
-use crate::batches::TokenBatch;
-use crate::checkpoint::{AVERAGE_FILE, Manifest, SetWriter, TOKENIZER_FILE};
+use self::devices::{Devices, Team, guarded};
+use self::event::TrainEvent;
+use self::progress::{Progress, validations_without_a_best};
+use self::sample::sample;
 use crate::config::RunConfig;
-use crate::devices::{Devices, Team, guarded};
+use crate::data::batches::TokenBatch;
+use crate::data::length::Length;
+use crate::data::token_set::TokenSet;
 use crate::error::TrainError;
-use crate::evaluation::Evaluation;
-use crate::event::TrainEvent;
-use crate::length::Length;
-use crate::loss_scale::LossScale;
-use crate::metrics::{MetricsWriter, Row, Split};
-use crate::plot::Quantity;
-use crate::progress::{Progress, validations_without_a_best};
-use crate::report::{draw_run, sample};
+use crate::optim::clip::clip_global_norm;
+use crate::optim::loss_scale::LossScale;
+use crate::optim::trainee::{StepLoss, Trainee};
+use crate::run::checkpoint::{AVERAGE_FILE, Manifest, SetWriter, TOKENIZER_FILE};
+use crate::run::curves::{Quantity, draw_run};
+use crate::run::metrics::MetricsWriter;
+use crate::run::row::{Row, Split};
+use crate::run::summary::End;
 use crate::run::{RunFolder, SAMPLE_HEADING};
-use crate::summary::End;
-use crate::token_set::TokenSet;
-use crate::trainee::{StepLoss, Trainee, clip_global_norm};
+use minigpt_eval::Evaluation;
 
 /// Our training strategy for burn-train: validation, checkpoints and interruption by steps, where
 /// burn's own strategies know only epochs.
@@ -103,7 +112,8 @@ impl Engine {
     ) -> Result<End, TrainError> {
         let team = Team::new(&self.devices);
         let first_step = self.progress.borrow().step;
-        let mut metrics = MetricsWriter::append(&self.run, first_step)?;
+        let mut metrics =
+            MetricsWriter::append(&self.run.metrics_path(), self.run.path(), first_step)?;
         if self.is_validation_left_out(first_step) {
             let validation = self.validate(learner, valid, &mut metrics, &stop)?;
             self.begin_set(validation, &metrics)?;
@@ -243,7 +253,7 @@ impl Engine {
             metrics.write(&row)?;
             let mut progress = self.progress.borrow_mut();
             progress.rows.push(row.clone());
-            let evaluation = Evaluation::of_loss(row.loss, &self.valid);
+            let evaluation = self.valid.evaluation_of_loss(row.loss);
             if row.split == Split::Valid {
                 progress.evaluations.push((row.step, evaluation));
             }
@@ -273,7 +283,7 @@ impl Engine {
                 return Ok(None);
             }
         }
-        let evaluation = Evaluation::new(nats, tokens, &self.valid);
+        let evaluation = self.valid.evaluation(nats, tokens);
         let loss = evaluation.loss();
         if !loss.is_finite() {
             let (step, kept) = (self.progress.borrow().step, self.newest_checkpoint());

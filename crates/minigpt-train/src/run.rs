@@ -1,8 +1,16 @@
 //! The run folder: everything a run leaves behind, and how later commands find it.
 
-mod models;
-mod place;
+mod aside;
+pub(crate) mod card;
+pub(crate) mod checkpoint;
+pub(crate) mod curves;
+pub(crate) mod metrics;
+pub(crate) mod models;
+pub(crate) mod place;
 mod repair;
+pub(crate) mod row;
+pub(crate) mod summary;
+mod tensorboard;
 
 use std::fs::TryLockError;
 use std::io::ErrorKind;
@@ -13,16 +21,12 @@ use minigpt_files::{Limit, excerpt, sha256};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::{CheckpointFolder, TOKENIZER_FILE};
+use self::checkpoint::{CheckpointFolder, TOKENIZER_FILE};
+use self::curves::Quantity;
+use self::summary::Summary;
 use crate::config::RunConfig;
+use crate::config::finetune::FinetuneTask;
 use crate::error::TrainError;
-use crate::finetune::FinetuneTask;
-use crate::plot::Quantity;
-use crate::summary::Summary;
-
-pub(crate) use models::read_record;
-pub use place::RunPlace;
-pub(crate) use repair::{OnRepair, set_aside};
 
 /// Starts each sample in `samples.md`; the step follows.
 pub(crate) const SAMPLE_HEADING: &str = "## step ";

@@ -6,8 +6,8 @@ use clap::Args;
 use minigpt_data::ModelSource;
 
 use super::folder_or_nothing;
+use crate::args::escapes::unescaped;
 use crate::device::DeviceChoice;
-use crate::escapes::unescaped;
 
 /// Which weights, where.
 #[derive(Args, Debug)]

@@ -1,23 +1,24 @@
 //! `minigpt compare`.
 
+mod picture;
+
 use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use minigpt_data::ModelSource;
-use minigpt_train::{
-    ComparedModel, Measured, Metric, QUOTED, Quoted, RunFolder, Split, Training, draw_comparison,
-    read_metrics,
-};
+use minigpt_eval::{ComparedModel, Measured, Metric, QUOTED, Quoted, Training};
+use minigpt_plot::draw_bars;
+use minigpt_train::{RunFolder, Split, read_metrics};
 use serde::Serialize;
 
 use crate::args::{CompareArgs, TableFormat};
 use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
-use crate::evaluation::EvalText;
-use crate::format::{decimals, duration, grouped};
-use crate::model::TrainedModel;
-use crate::output::{print, say};
+use crate::load::eval_text::EvalText;
+use crate::load::model::TrainedModel;
 use crate::table;
+use crate::terminal::format::{decimals, duration, grouped};
+use crate::terminal::output::{print, say};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -53,7 +54,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
     }
     let quoted: &[Quoted] = if args.quoted { &QUOTED } else { &[] };
     let title = format!("Perplexity on {}", text.description());
-    draw_comparison(&args.out, &title, &models, quoted)?;
+    draw_bars(&args.out, &title, &picture::panels(&models, quoted))?;
     let description = text.description();
     let rows = || [head(), measured_rows(&models), quoted_rows(quoted)].concat();
     if args.json {

@@ -11,9 +11,9 @@ use minigpt_train::{RunConfig, TOKENS_PER_PARAMETER};
 use serde::Serialize;
 
 use crate::args::{DataArgs, DataCommand};
-use crate::format::grouped;
-use crate::output::print;
-use crate::{settings, tokens};
+use crate::load::{settings, tokens};
+use crate::terminal::format::grouped;
+use crate::terminal::output::print;
 
 /// Windows shown as text.
 const WINDOWS_SHOWN: u64 = 3;

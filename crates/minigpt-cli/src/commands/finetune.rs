@@ -7,22 +7,24 @@ use std::process::ExitCode;
 use anyhow::Result;
 use burn::tensor::Device;
 use minigpt_data::{ModelSource, Tokenizer, TokenizerSpec, similar_labels};
+use minigpt_eval::{Confusion, WrittenAnswer, confusion, rouge_l_of_answers, write_answers};
+use minigpt_plot::draw_confusion;
 use minigpt_train::{
-    Confusion, End, ExampleData, FinetuneTask, HeldOut, Plan, RunConfig, RunFolder, RunPlace,
-    SampleConfig, Summary, TokenData, WrittenAnswer, confusion, draw_confusion, finetune, resume,
-    rouge_l_of_answers, train, write_answers, write_json,
+    End, ExampleData, FinetuneTask, HeldOut, Plan, RunConfig, RunFolder, RunPlace, SampleConfig,
+    Summary, TokenData, finetune, resume, train, write_json,
 };
 use serde::Serialize;
 
 use crate::args::{FinetuneArgs, SessionArgs};
-use crate::commands::train::{
-    Place, describe, dry_run, environment, launch, print_event, with_fitting_prompt,
-};
-use crate::format::grouped;
-use crate::model::TrainedModel;
-use crate::output::{print, say};
-use crate::progress::CountProgress;
-use crate::{precision, settings, tokens};
+use crate::commands::session::display::print_event;
+use crate::commands::session::report::describe;
+use crate::commands::session::{Place, dry_run, environment, launch, with_fitting_prompt};
+use crate::device::precision;
+use crate::load::model::TrainedModel;
+use crate::load::{settings, tokens};
+use crate::terminal::format::grouped;
+use crate::terminal::output::{print, say};
+use crate::terminal::progress::CountProgress;
 
 pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let session = &args.session;
@@ -199,7 +201,7 @@ fn report(
             let answers = write_answers(&model, &tokenizer, &dialogues, most, &mut |done| {
                 progress.show(done);
             })?;
-            let rouge_l = is_summary.then(|| rouge_l_of_answers(&answers)).transpose()?;
+            let rouge_l = is_summary.then(|| rouge_l_of_answers(&answers));
             let perplexity =
                 |figures: Option<minigpt_train::Figures>| Some(figures?.token_perplexity);
             let (base_perplexity, perplexity) =
@@ -215,7 +217,8 @@ fn report(
             })?;
             let picture = folder.join("confusion.png");
             let title = format!("{}: {} held out", run.name(), config.data.source);
-            draw_confusion(&picture, &title, &confusion)?;
+            let figures = confusion.to_string();
+            draw_confusion(&picture, &title, &figures, &confusion.labels, &confusion.counts)?;
             let (accuracy, macro_f1) = (confusion.accuracy(), confusion.macro_f1());
             Figures::Labels {
                 accuracy,

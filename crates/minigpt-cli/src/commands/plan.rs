@@ -11,9 +11,10 @@ use minigpt_train::{Budget, Ground, Proposal, TOKENS_PER_PARAMETER, TrainError, 
 use serde::Serialize;
 
 use crate::args::PlanArgs;
-use crate::format::{bytes, duration, grouped};
-use crate::output::{print, say};
-use crate::{memory, settings, tokens};
+use crate::device::memory;
+use crate::load::{settings, tokens};
+use crate::terminal::format::{bytes, duration, grouped};
+use crate::terminal::output::{print, say};
 
 /// Measurements that a proposal takes at most.
 const MEASUREMENTS: u32 = 3;

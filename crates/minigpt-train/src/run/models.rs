@@ -9,10 +9,10 @@ use minigpt_files::{Limit, NewFolder, caught, write_at};
 use minigpt_model::{Gpt, check_finite};
 
 use super::RunFolder;
-use crate::checkpoint::{AVERAGE_FILE, MODEL_FILE, Manifest, OnDamage};
-use crate::classifier::Classifier;
 use crate::error::TrainError;
-use crate::trainee::{Trainee, fresh_trainee};
+use crate::optim::trainee::{Trainee, fresh_trainee};
+use crate::run::checkpoint::{AVERAGE_FILE, MODEL_FILE, Manifest, OnDamage};
+use minigpt_text::Classifier;
 
 /// What a file of weights has besides them: names and shapes of the tensors, a few hundred bytes each.
 const HEAD: u64 = 16 << 20;
@@ -64,7 +64,7 @@ impl RunFolder {
         let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
         let trainee = trainee.materialize();
         let labels = self.config()?.finetune.map(|finetune| finetune.labels).unwrap_or_default();
-        match Classifier::new(&trainee, labels) {
+        match trainee.classifier(labels) {
             Some(classifier) => Ok((classifier, manifest)),
             None => Err(TrainError::NotAClassifier { path: self.path.clone() }),
         }

@@ -1,21 +1,18 @@
 //! What a resumed run does with files that are missing or damaged: the checkpoints are what it goes on
 //! from, and nothing beside them may keep it from that.
 
-use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
 
 use minigpt_files::{Limit, read};
 
 use super::{RunFolder, SAMPLE_HEADING};
 use crate::error::TrainError;
-use crate::metrics::{Row, read_rows, to_csv};
+use crate::run::aside::{OnRepair, set_aside};
+use crate::run::metrics::{read_rows, to_csv};
+use crate::run::row::Row;
 
 /// A sample has some hundred bytes, and a run some thousand samples.
 const SAMPLES: Limit = Limit::new(256 << 20, "the samples of a run");
-
-/// Called with files that were set aside or are missing.
-pub(crate) type OnRepair<'a> = &'a mut dyn FnMut(String);
 
 impl RunFolder {
     /// Removes the rows and samples after `step`, which a resumed run will write again, and gives the rows
@@ -80,21 +77,6 @@ impl RunFolder {
         repaired(format!("{} is damaged: {reason}; set aside as {name}", path.display()));
         Ok(Some(text))
     }
-}
-
-/// Gives a file or folder the name with `.damaged` after it, or the first free of `.damaged-2`, `-3`, …,
-/// and tells that name: another version of minigpt may read it, or its owner mend it.
-pub(crate) fn set_aside(path: &Path) -> std::io::Result<String> {
-    let numbered = (2_u64..).map(|number| format!(".damaged-{number}"));
-    let is_free = |path: &PathBuf| fs_err::symlink_metadata(path).is_err();
-    let mut names = std::iter::once(".damaged".to_owned()).chain(numbered).map(|ending| {
-        let mut name = OsString::from(path);
-        name.push(ending);
-        PathBuf::from(name)
-    });
-    let aside = names.find(is_free).unwrap_or_default();
-    fs_err::rename(path, &aside)?;
-    Ok(aside.file_name().unwrap_or_default().to_string_lossy().into_owned())
 }
 
 /// The part of a `samples.md` up to and with the sample of `step`.

@@ -1,0 +1,466 @@
+//! A model and a recipe for a budget of parameters, memory or time.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use burn::tensor::Device;
+use minigpt_model::{GptConfig, Precision};
+use serde::Serialize;
+
+use crate::error::TrainError;
+use crate::plan::cost::{MemoryEstimate, operations_per_token};
+use crate::plan::measure::time_steps;
+
+/// Tokens per parameter for which a given amount of work gives the lowest loss ([Hoffmann et al.,
+/// 2022](https://arxiv.org/abs/2203.15556), table 3).
+pub const TOKENS_PER_PARAMETER: f64 = 20.0;
+
+/// Passes over a text after which more of them teach little ([Muennighoff et al.,
+/// 2023](https://arxiv.org/abs/2305.16264)).
+pub const USEFUL_PASSES: f64 = 4.0;
+
+/// Width over layers, that of GPT-2's smallest.
+const WIDTH_PER_LAYER: usize = 64;
+
+/// Widest model considered.
+const MAX_WIDTH: usize = 8192;
+
+/// Steps that the tokens are divided into, about.
+const STEPS: u64 = 2000;
+
+/// Fewest and most tokens in a step, the latter GPT-3's for its smallest model.
+const BATCH: (u64, u64) = (1 << 11, 1 << 19);
+
+/// Most tokens that go through the model at once: more are no faster on any device that is measured here.
+const AT_ONCE: usize = 1 << 14;
+
+/// Most floating-point operations and memory of a step that is measured; a larger model is measured with
+/// fewer layers, a smaller vocabulary, narrower and with a shorter context, until it is within both.
+const SAMPLE: (f64, u64) = (1e12, 2 << 30);
+
+/// Sizes below which a model that is measured is not cut: width, vocabulary and context.
+const LEAST: (usize, usize, usize) = (512, 1024, 256);
+
+/// What a run may cost; at least one of the three.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Budget {
+    /// Parameters that the model shall have.
+    pub parameters: Option<u64>,
+    /// Bytes of memory at the peak of training.
+    pub memory: Option<u64>,
+    /// Seconds of training, validations apart.
+    pub seconds: Option<f64>,
+}
+
+/// A model and a recipe for a [`Budget`], and what they cost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Proposal {
+    /// The model.
+    pub model: GptConfig,
+    /// Its parameters.
+    pub parameters: usize,
+    /// Windows in a step.
+    pub batch_size: usize,
+    /// Parts that they go through the model in.
+    pub accumulation: usize,
+    /// Whether blocks are computed again in the backward pass.
+    pub gradient_checkpointing: bool,
+    /// Steps of the run.
+    pub steps: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Steps up to it.
+    pub warmup_steps: usize,
+    /// Tokens that the run sees.
+    pub tokens: u64,
+    /// Tokens that suit the model's size best.
+    pub optimal_tokens: u64,
+    /// Passes over the training text that they are.
+    pub passes: f64,
+    /// Estimate of the memory at its peak, in bytes.
+    pub memory: u64,
+    /// Floating-point operations of all steps.
+    pub operations: f64,
+    /// How many of them were done in a second when it was measured.
+    pub operations_per_second: f64,
+    /// Seconds of all steps.
+    pub seconds: f64,
+}
+
+/// What is trained on, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'a> {
+    /// Token ids.
+    pub vocab_size: usize,
+    /// Tokens of the training text.
+    pub train_tokens: usize,
+    /// Positions; without it as many as the model is wide, up to 1024.
+    pub block_size: Option<usize>,
+    /// The device, which is measured.
+    pub device: &'a Device,
+    /// How long a measurement may take, about; there are up to three.
+    pub measured_for: Duration,
+}
+
+/// The windows that go through the model at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Part {
+    windows: usize,
+    by_block: bool,
+}
+
+impl Proposal {
+    /// The largest model that the budget allows, trained for as many tokens as suit it, or as there is
+    /// time for. Training steps of it are timed, of fewer layers where they would take long; `measuring`
+    /// hears of each model that is.
+    ///
+    /// # Errors
+    /// [`TrainError::TooLittleMemory`], before anything is measured; [`TrainError::Budget`] where no
+    /// model is of that size, [`TrainError::Model`] where vocabulary and
+    /// positions alone are too many.
+    pub fn new(
+        budget: Budget,
+        ground: &Ground<'_>,
+        mut measuring: impl FnMut(&GptConfig),
+    ) -> Result<Self, TrainError> {
+        ground.model(32, 2).validate()?;
+        let limit = budget.memory.unwrap_or(u64::MAX);
+        if let Some(parameters) = budget.parameters {
+            let model = ground.nearest(parameters)?;
+            let part = ground.part(&model, limit);
+            let part = part.ok_or_else(|| ground.too_little(&model, limit))?;
+            measuring(&model);
+            let speed = ground.speed(&model, part)?;
+            return Ok(Self::of(model, part, speed, budget.seconds, ground));
+        }
+        // The speed of a small model finds the size, that of the size found corrects it.
+        let first = budget.seconds.map_or(f64::INFINITY, |_| 1e12);
+        let (mut model, mut part) = ground.largest(limit, first)?;
+        measuring(&model);
+        let mut speed = ground.speed(&model, part)?;
+        for seconds in budget.seconds.into_iter().cycle().take(2) {
+            let (next, next_part) = ground.largest(limit, seconds * speed)?;
+            if next == model {
+                break;
+            }
+            (model, part) = (next, next_part);
+            measuring(&model);
+            speed = ground.speed(&model, part)?;
+        }
+        Ok(Self::of(model, part, speed, budget.seconds, ground))
+    }
+
+    fn of(
+        model: GptConfig,
+        part: Part,
+        operations_per_second: f64,
+        seconds: Option<f64>,
+        ground: &Ground<'_>,
+    ) -> Self {
+        let parameters = model.parameter_counts().total();
+        let optimal_tokens = (TOKENS_PER_PARAMETER * parameters as f64) as u64;
+        let tokens_per_second = operations_per_second / operations_per_token(&model);
+        let affordable = seconds.map_or(u64::MAX, |seconds| (seconds * tokens_per_second) as u64);
+        let batch_size = batch_size(&model, optimal_tokens.min(affordable));
+        let windows = part.windows.min(batch_size);
+        let per_step = (batch_size * model.block_size) as u64;
+        let steps = (optimal_tokens.min(affordable) / per_step).max(1) as usize;
+        let tokens = steps as u64 * per_step;
+        let operations = tokens as f64 * operations_per_token(&model);
+        Self {
+            parameters,
+            batch_size,
+            accumulation: batch_size / windows,
+            gradient_checkpointing: part.by_block,
+            steps,
+            learning_rate: learning_rate(&model),
+            warmup_steps: (steps / 50).clamp(1, 2000),
+            tokens,
+            optimal_tokens,
+            passes: tokens as f64 / ground.train_tokens as f64,
+            memory: memory(&model, Part { windows, ..part }, ground.device),
+            operations,
+            operations_per_second,
+            seconds: operations / operations_per_second,
+            model,
+        }
+    }
+}
+
+impl Ground<'_> {
+    /// Models of GPT-2's proportions, smallest first.
+    fn models(&self) -> impl Iterator<Item = GptConfig> {
+        let widths = (1..).map(|index| 32 * index).take_while(|width| *width <= MAX_WIDTH);
+        widths.map(|width| self.model(width, (width / WIDTH_PER_LAYER).max(2)))
+    }
+
+    fn model(&self, n_embd: usize, n_layer: usize) -> GptConfig {
+        let head_size = if n_embd >= 256 && n_embd.is_multiple_of(64) { 64 } else { 32 };
+        let longest = n_embd.next_power_of_two().clamp(32, 1024);
+        let block_size = self.block_size.unwrap_or(longest);
+        GptConfig::new(self.vocab_size, block_size, n_layer, n_embd / head_size, n_embd)
+    }
+
+    /// The model nearest to a number of parameters; of those that are near, the one of the best proportions.
+    fn nearest(&self, parameters: u64) -> Result<GptConfig, TrainError> {
+        let distance = |model: &GptConfig| {
+            let size = model.parameter_counts().total() as f64 / parameters as f64;
+            let shape = model.n_embd as f64 / (WIDTH_PER_LAYER * model.n_layer) as f64;
+            10.0 * size.ln().abs() + shape.ln().abs()
+        };
+        let layers = |model: GptConfig| {
+            let usual = model.n_layer;
+            (usual.div_ceil(2).max(2)..=2 * usual)
+                .map(move |n_layer| self.model(model.n_embd, n_layer))
+        };
+        let valid = self.models().flat_map(layers).filter(|model| model.validate().is_ok());
+        let nearest = valid.min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        let is_near = |model: &GptConfig| {
+            let size = model.parameter_counts().total() as f64 / parameters as f64;
+            (0.5..2.0).contains(&size)
+        };
+        nearest.filter(is_near).ok_or_else(|| {
+            let least = self.model(32, 2).parameter_counts().total();
+            let what = format!("{parameters} parameters");
+            TrainError::Budget {
+                what,
+                expected: format!("{least} to {}", GptConfig::MAX_PARAMETERS),
+            }
+        })
+    }
+
+    /// The largest model that trains in so much memory, and on as many tokens as suit it in so many
+    /// operations.
+    fn largest(&self, memory: u64, operations: f64) -> Result<(GptConfig, Part), TrainError> {
+        let work = |model: &GptConfig| {
+            let tokens = TOKENS_PER_PARAMETER * model.parameter_counts().total() as f64;
+            tokens * operations_per_token(model)
+        };
+        let fitting = self
+            .models()
+            .take_while(|model| model.validate().is_ok())
+            .enumerate()
+            // There is always a smallest model: short of time, it sees fewer tokens.
+            .take_while(|(index, model)| *index == 0 || work(model) <= operations)
+            .filter_map(|(_, model)| self.part(&model, memory).map(|part| (model, part)));
+        fitting.last().ok_or_else(|| self.too_little(&self.model(32, 2), memory))
+    }
+
+    /// As many windows as go through the model at once in so much memory, block by block where not even
+    /// one does otherwise.
+    fn part(&self, model: &GptConfig, limit: u64) -> Option<Part> {
+        let most = (AT_ONCE / model.block_size).max(1);
+        let powers = || std::iter::successors(Some(1), |windows| Some(2 * windows));
+        let largest = |by_block: bool| {
+            let parts = powers().take_while(|windows| *windows <= most);
+            let parts = parts.map(|windows| Part { windows, by_block });
+            parts.take_while(|part| memory(model, *part, self.device) <= limit).last()
+        };
+        largest(false).or_else(|| largest(true))
+    }
+
+    fn too_little(&self, model: &GptConfig, limit: u64) -> TrainError {
+        let part = Part { windows: 1, by_block: true };
+        let least = memory(model, part, self.device).div_ceil(1 << 20);
+        let parameters = model.parameter_counts().total();
+        TrainError::TooLittleMemory { limit: limit >> 20, least, parameters }
+    }
+
+    /// What is measured in a model's place, and how many windows of it go through at once: as much of the
+    /// model as takes neither long nor much memory, whatever its size.
+    fn sample(&self, model: &GptConfig, part: Part) -> (GptConfig, usize) {
+        let (mut sample, mut windows) = (model.clone(), part.windows);
+        let is_long = |sample: &GptConfig, windows| operations(sample, windows) > SAMPLE.0;
+        while windows > 1 && is_long(&sample, windows) {
+            windows /= 2;
+        }
+        while sample.n_layer > 1 && is_long(&sample, windows) {
+            sample.n_layer = sample.n_layer.div_ceil(2);
+        }
+        let is_large =
+            |sample: &GptConfig| memory(sample, Part { windows, ..part }, self.device) > SAMPLE.1;
+        let (width, vocabulary, context) = LEAST;
+        while sample.vocab_size > vocabulary && is_large(&sample) {
+            sample.vocab_size = (sample.vocab_size / 2).max(vocabulary);
+        }
+        while sample.n_layer > 1 && is_large(&sample) {
+            sample.n_layer = sample.n_layer.div_ceil(2);
+        }
+        while sample.n_embd > width && (is_large(&sample) || is_long(&sample, windows)) {
+            let n_embd = (sample.n_embd / 2).next_multiple_of(64);
+            let (vocab_size, n_layer) = (sample.vocab_size, sample.n_layer);
+            sample = GptConfig::new(vocab_size, sample.block_size, n_layer, n_embd / 64, n_embd);
+        }
+        while sample.block_size > context && (is_large(&sample) || is_long(&sample, windows)) {
+            sample.block_size /= 2;
+        }
+        (sample, windows)
+    }
+
+    /// Operations that training does in a second.
+    fn speed(&self, model: &GptConfig, part: Part) -> Result<f64, TrainError> {
+        let (sample, windows) = self.sample(model, part);
+        let began = Instant::now();
+        let mut seconds = Vec::new();
+        time_steps(&sample, windows, part.by_block, 12, Precision::F32, self.device, |step| {
+            seconds.push(step);
+            match began.elapsed() < self.measured_for {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        })?;
+        // The first step fetches memory.
+        let first = usize::from(seconds.len() > 1);
+        seconds[first..].sort_by(f64::total_cmp);
+        let median = seconds[first + (seconds.len() - first) / 2];
+        Ok(operations(&sample, windows) / median)
+    }
+}
+
+/// Operations of a training step.
+fn operations(model: &GptConfig, windows: usize) -> f64 {
+    operations_per_token(model) * (windows * model.block_size) as f64
+}
+
+fn memory(model: &GptConfig, part: Part, device: &Device) -> u64 {
+    match part.by_block {
+        true => MemoryEstimate::by_block(model, part.windows, device).total(),
+        false => MemoryEstimate::new(model, part.windows, device).total(),
+    }
+}
+
+/// Windows in a step, a power of two.
+fn batch_size(model: &GptConfig, tokens: u64) -> usize {
+    let wanted = (tokens / STEPS).clamp(BATCH.0, BATCH.1);
+    let windows = (wanted / model.block_size as u64).max(1);
+    1 << windows.ilog2()
+}
+
+/// The peak for a model of that size, by the fit of [Kaplan et al.,
+/// 2020](https://arxiv.org/abs/2001.08361), appendix D.6, which counts no embeddings.
+fn learning_rate(model: &GptConfig) -> f64 {
+    let counts = model.parameter_counts();
+    let weights = (counts.total() - counts.wte - counts.wpe) as f64;
+    let rate = 0.003_239 - 0.000_139_5 * weights.ln();
+    // Three digits say all that is known.
+    (rate.max(1e-4) * 1e5).round() / 1e5
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ground(device: &Device) -> Ground<'_> {
+        let measured_for = Duration::from_millis(50);
+        Ground { vocab_size: 512, train_tokens: 100_000, block_size: None, device, measured_for }
+    }
+
+    fn propose(budget: Budget) -> Result<Proposal, TrainError> {
+        Proposal::new(budget, &ground(&Device::flex()), |_| ())
+    }
+
+    #[test]
+    fn gpt2s_size_gives_gpt2s_shape() {
+        let device = Device::flex();
+        let ground = Ground { vocab_size: 50_257, ..ground(&device) };
+        let model = ground.nearest(124_000_000).unwrap();
+        assert_eq!(model, GptConfig::gpt2().with_dropout(0.0));
+        for parameters in [400_000, 3_000_000, 30_000_000, 350_000_000, 1_500_000_000] {
+            let ground = Ground { vocab_size: 1000, ..ground };
+            let size = ground.nearest(parameters).unwrap().parameter_counts().total() as f64;
+            assert!((size / parameters as f64 - 1.0).abs() < 0.15, "{parameters}: {size}");
+        }
+    }
+
+    #[test]
+    fn the_recipe_adds_up() {
+        let proposal = propose(Budget { parameters: Some(200_000), ..Budget::default() }).unwrap();
+        let Proposal { model, batch_size, accumulation, steps, .. } = &proposal;
+        model.validate().unwrap();
+        assert_eq!(proposal.tokens, (steps * batch_size * model.block_size) as u64);
+        assert!(batch_size.is_multiple_of(*accumulation));
+        // 20 tokens a parameter, but for the last step.
+        let most = 20 * model.parameter_counts().total() as u64;
+        assert!(proposal.tokens <= most && proposal.tokens > most * 9 / 10);
+        let passes = proposal.tokens as f64 / 100_000.0;
+        assert!((proposal.passes - passes).abs() < 1e-9);
+        let seconds = proposal.operations / proposal.operations_per_second;
+        assert!((proposal.seconds - seconds).abs() < 1e-9 * seconds);
+    }
+
+    #[test]
+    fn less_memory_gives_a_smaller_model_that_fits() {
+        let of = |mebibytes: u64| {
+            ground(&Device::flex()).largest(mebibytes << 20, f64::INFINITY).unwrap()
+        };
+        let sizes: Vec<usize> =
+            [160, 300, 1000, 8000].map(|m| of(m).0.parameter_counts().total()).to_vec();
+        assert!(sizes.is_sorted() && sizes[0] < sizes[3], "{sizes:?}");
+        let (model, part) = of(300);
+        assert!(memory(&model, part, &Device::flex()) <= 300 << 20);
+        // What fits no other way is computed block by block.
+        let device = Device::flex();
+        let gpt2 = GptConfig::gpt2();
+        let between = MemoryEstimate::new(&gpt2, 1, &device).total() - 1;
+        let part = ground(&device).part(&gpt2, between).unwrap();
+        assert!(part.by_block);
+    }
+
+    #[test]
+    fn a_time_is_kept() {
+        let proposal = propose(Budget { seconds: Some(20.0), ..Budget::default() }).unwrap();
+        assert!(proposal.seconds <= 20.0 && proposal.steps > 0, "{proposal:?}");
+    }
+
+    #[test]
+    fn what_is_too_little_is_said() {
+        let error = propose(Budget { memory: Some(1 << 20), ..Budget::default() });
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.starts_with("no model trains in 1 MiB of memory: expected at least"),
+            "{error}"
+        );
+        let budget =
+            Budget { parameters: Some(9_000_000_000), memory: Some(8 << 30), ..Budget::default() };
+        let error = propose(budget).unwrap_err().to_string();
+        assert!(error.starts_with("no model trains in 8192 MiB of memory: expected"), "{error}");
+        let error = propose(Budget { parameters: Some(10), ..Budget::default() }).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.starts_with("no model trains in 10 parameters: expected 42880 to"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_measured_is_small_however_large_the_model() {
+        let device = Device::flex();
+        for (vocab_size, block_size) in
+            [(512, None), (50_257, None), (50_257, Some(1 << 20)), (1 << 20, Some(64))]
+        {
+            let ground = Ground { vocab_size, block_size, ..ground(&device) };
+            let largest = |memory: u64| ground.largest(memory, f64::INFINITY).ok();
+            let nearest = ground.nearest(9_000_000_000).ok().map(|model| {
+                let part = ground.part(&model, u64::MAX).unwrap();
+                (model, part)
+            });
+            let models = [largest(100 << 40), largest(8 << 30), nearest];
+            for (model, part) in models.into_iter().flatten() {
+                let (sample, windows) = ground.sample(&model, part);
+                sample.validate().unwrap();
+                let memory = memory(&sample, Part { windows, ..part }, &device);
+                assert!(memory <= SAMPLE.1, "{model:?}: {memory} bytes of {sample:?}");
+                assert!(operations(&sample, windows) <= SAMPLE.0, "{model:?}: {sample:?}");
+            }
+        }
+        // A model that is small is measured as it is.
+        let (model, part) = ground(&device).largest(300 << 20, f64::INFINITY).unwrap();
+        assert_eq!(ground(&device).sample(&model, part).0, model);
+    }
+
+    #[test]
+    fn learning_rates_are_kaplans() {
+        // 0.003239 - 0.0001395 ln(84,934,656 + biases and norms).
+        assert!((learning_rate(&GptConfig::gpt2()) - 6.9e-4).abs() < 1e-5);
+    }
+}
