@@ -11,7 +11,7 @@ const KNOWN: [&str; 3] = ["gpu", "tune-cache", "remote"];
 
 /// Every combination that a document names, as packages with their features. CI checks each, and tests all
 /// features together.
-pub(crate) const COMBINATIONS: [(&str, &[&str]); 8] = [
+pub(crate) const COMBINATIONS: [(&str, &[&str]); 10] = [
     ("minigpt-cli", &[]),
     ("minigpt-cli", &["gpu"]),
     ("minigpt-cli", &["remote"]),
@@ -19,6 +19,8 @@ pub(crate) const COMBINATIONS: [(&str, &[&str]); 8] = [
     ("minigpt-model", &[]),
     ("minigpt-model", &["cpu"]),
     ("minigpt-model", &["gpu"]),
+    ("minigpt-text", &["cpu"]),
+    ("minigpt-eval", &["cpu"]),
     ("minigpt-train", &["cpu"]),
 ];
 

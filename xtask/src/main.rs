@@ -14,6 +14,7 @@ mod ci;
 mod features;
 mod packages;
 mod reproduce;
+mod structure;
 mod test;
 
 use std::ffi::OsString;

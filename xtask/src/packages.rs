@@ -10,7 +10,19 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::cargo::{self, cargo};
-use crate::ci::LIBRARIES;
+
+/// The crates that others may build on, in the order of their dependencies.
+const LIBRARIES: [&str; 9] = [
+    "minigpt-files",
+    "minigpt-ops",
+    "minigpt-plot",
+    "minigpt-model",
+    "minigpt-data",
+    "minigpt-retrieval",
+    "minigpt-text",
+    "minigpt-eval",
+    "minigpt-train",
+];
 
 /// Where the packages are unpacked. Outside the workspace's folders, whose manifest would claim them.
 const UNPACKED: &str = "target/unpacked";

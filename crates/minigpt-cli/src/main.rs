@@ -1,6 +1,7 @@
 //! The `minigpt` command: train a small GPT, look at it, and let it write.
 
 mod args;
+mod cache;
 mod commands;
 mod device;
 mod load;

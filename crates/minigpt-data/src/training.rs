@@ -9,7 +9,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use crate::chars::Characters;
 use crate::folder::Split;
-use crate::input::Part;
+use crate::part::Part;
 use crate::pieces::{pieces, within};
 use crate::tokenizer::{PIECE_BYTES, check_vocab_size, with_gpt2_pre_tokenizer};
 use crate::{DataError, Documents, Tokenizer};

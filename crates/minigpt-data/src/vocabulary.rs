@@ -4,9 +4,8 @@
 use std::path::Path;
 
 use minigpt_files::caught;
-use tokenizers::models::bpe::{BPE, Vocab};
 
-use crate::tokenizer::{TABLES, bad_tokenizer};
+use crate::tokenizer::{TABLES, bad_tokenizer, bpe};
 use crate::{DataError, Tokenizer};
 
 /// The tables of a byte-level BPE, a byte written as the character that stands for it in GPT-2's
@@ -63,15 +62,4 @@ impl Tokenizer {
         let merges = merges.into_iter().map(|(left, right)| format!("{left} {right}")).collect();
         Ok(Some(Vocabulary { tokens, merges }))
     }
-}
-
-/// The model of a vocabulary and the lines of a `merges.txt`.
-pub(crate) fn bpe(vocab: Vocab, merges: &str) -> Result<BPE, tokenizers::Error> {
-    let merges = merges
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .filter(|(left, _)| *left != "#version:")
-        .map(|(left, right)| (left.to_owned(), right.to_owned()))
-        .collect();
-    BPE::builder().vocab_and_merges(vocab, merges).build()
 }

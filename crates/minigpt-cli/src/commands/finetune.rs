@@ -16,6 +16,7 @@ use minigpt_train::{
 use serde::Serialize;
 
 use crate::args::{FinetuneArgs, SessionArgs};
+use crate::cache::cache_folder;
 use crate::commands::session::display::print_event;
 use crate::commands::session::report::describe;
 use crate::commands::session::{Place, dry_run, environment, launch, with_fitting_prompt};
@@ -132,7 +133,7 @@ fn tokenizer_spec(
     let path = match own {
         Some(path) => path,
         None => {
-            let folder = tokens::cache_folder(cache)?.join("tokenizers");
+            let folder = cache_folder(cache)?.join("tokenizers");
             fs_err::create_dir_all(&folder)?;
             let path = folder.join(format!("{}.json", tokenizer.fingerprint()?));
             tokenizer.save(&path)?;

@@ -1,13 +1,14 @@
 //! The tokens of a text: downloaded, tokenized once into the cache, and shown while it takes time.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use minigpt_data::{Preparing, Progress, Source, TokenStore};
 use minigpt_train::DataConfig;
 
+use crate::cache::cache_folder;
 use crate::terminal::format::{self, grouped};
 use crate::terminal::output::say;
 use crate::terminal::progress::ByteProgress;
@@ -65,15 +66,5 @@ fn origin(store: &TokenStore) -> String {
     match store.found().map(age) {
         Some(age) => format!("tokens from the cache, {} old", format::duration(age)),
         None => "tokenized now".to_owned(),
-    }
-}
-
-pub(crate) fn cache_folder(given: Option<&Path>) -> Result<PathBuf> {
-    // An empty variable is one that was not set.
-    match given.filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => Ok(folder.to_owned()),
-        None => dirs::cache_dir()
-            .map(|folder| folder.join("minigpt"))
-            .context("this account has no cache folder: name one with --cache"),
     }
 }

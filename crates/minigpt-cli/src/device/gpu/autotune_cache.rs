@@ -5,7 +5,7 @@ use std::path::Path;
 use cubecl_runtime::config::cache::CacheConfig;
 use cubecl_runtime::config::{CubeClRuntimeConfig, RuntimeConfig};
 
-use crate::load::tokens::cache_folder;
+use crate::cache::cache_folder;
 use crate::terminal::output::say;
 
 /// Caches autotune results in `gpu` of the user's cache folder, and says so.
