@@ -25,6 +25,10 @@ use serde::Serialize;
 pub(crate) use gpu::WHY_NONE;
 pub(crate) use remote::serve;
 
+/// What `--device` takes, for its help.
+pub(crate) const DEVICE_HELP: &str =
+    "auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software or remote:HOST:PORT";
+
 /// The name of the threads on which a worker serves its connections.
 pub(crate) const WORKER_THREAD: &str = "minigpt-worker";
 

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use minigpt_data::ModelSource;
 use minigpt_eval::{ComparedModel, Measured, Metric, QUOTED, Quoted, Training};
 use minigpt_plot::draw_bars;
-use minigpt_train::{RunFolder, Split, read_metrics};
+use minigpt_train::{RowSplit, RunFolder, read_metrics};
 use serde::Serialize;
 
 use crate::args::{CompareArgs, TableFormat};
@@ -83,7 +83,7 @@ fn training(run: &RunFolder) -> Option<Training> {
     let left_out = |error| say(format_args!("warning: {error}; its training is left out"));
     let summary = run.summary().map_err(left_out).ok()??;
     let rows = read_metrics(&run.metrics_path()).map_err(left_out).ok()?;
-    let tokens = rows.iter().rev().find(|row| row.split == Split::Train).map(|row| row.tokens);
+    let tokens = rows.iter().rev().find(|row| row.split == RowSplit::Train).map(|row| row.tokens);
     let tokens_per_second = tokens.unwrap_or_default() as f64 / summary.seconds;
     Some(Training { seconds: summary.seconds, tokens_per_second })
 }

@@ -11,7 +11,7 @@ use minigpt_eval::{Confusion, WrittenAnswer, confusion, rouge_l_of_answers, writ
 use minigpt_plot::draw_confusion;
 use minigpt_train::{
     End, ExampleData, FinetuneTask, HeldOut, Plan, RunConfig, RunFolder, RunPlace, SampleConfig,
-    Summary, TokenData, finetune, resume, train, write_json,
+    Summary, TokenData, Trainer, write_json,
 };
 use serde::Serialize;
 
@@ -54,10 +54,11 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let (summary, code) = launch(path, &plan, session, |interrupter, observer| {
         say(format_args!("run: {}\n", path.display()));
         let environment = environment(&chosen.description);
+        let trainer = Trainer { folder: path, data, devices: device.into(), interrupter, observer };
         if args.fresh {
-            return train(path, &config, &environment, data, device, interrupter, observer);
+            return trainer.train(&config, &environment);
         }
-        finetune(path, &config, &environment, data, base.model, device, interrupter, observer)
+        trainer.finetune(&config, &environment, base.model)
     })?;
     report(path, &config, held_out, &summary, device, session)?;
     Ok(code)
@@ -84,7 +85,8 @@ pub(crate) fn go_on(
     describe(&config, &plan);
     let (summary, code) = launch(path, &plan, session, |interrupter, observer| {
         say(format_args!("resuming: {}\n", path.display()));
-        resume(path, data, device, interrupter, observer)
+        let devices = device.into();
+        Trainer { folder: path, data, devices, interrupter, observer }.resume()
     })?;
     report(path, &config, held_out, &summary, device, session)?;
     Ok(code)
@@ -146,7 +148,7 @@ fn tokenizer_spec(
 /// What the best model makes of what was held out; a file in the run's `evaluation` too.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Figures {
+enum TaskFigures {
     Answers {
         /// Perplexity per token of the held-out answers, before and after.
         base_perplexity: Option<f64>,
@@ -204,10 +206,10 @@ fn report(
             })?;
             let rouge_l = is_summary.then(|| rouge_l_of_answers(&answers));
             let perplexity =
-                |figures: Option<minigpt_train::Figures>| Some(figures?.token_perplexity);
+                |figures: Option<minigpt_train::ValidationFigures>| Some(figures?.token_perplexity);
             let (base_perplexity, perplexity) =
                 (perplexity(summary.base), perplexity(summary.best));
-            Figures::Answers { base_perplexity, perplexity, rouge_l, answers }
+            TaskFigures::Answers { base_perplexity, perplexity, rouge_l, answers }
         }
         HeldOut::Labelled(texts) => {
             let (classifier, _) = run.best_classifier(device, &mut damaged)?;
@@ -221,7 +223,7 @@ fn report(
             let figures = confusion.to_string();
             draw_confusion(&picture, &title, &figures, &confusion.labels, &confusion.counts)?;
             let (accuracy, macro_f1) = (confusion.accuracy(), confusion.macro_f1());
-            Figures::Labels {
+            TaskFigures::Labels {
                 accuracy,
                 macro_f1,
                 majority: confusion.majority(),
@@ -237,9 +239,9 @@ fn report(
     print(|out| show(&figures, out))
 }
 
-fn show(figures: &Figures, out: &mut impl Write) -> std::io::Result<()> {
+fn show(figures: &TaskFigures, out: &mut impl Write) -> std::io::Result<()> {
     match figures {
-        Figures::Answers { base_perplexity, perplexity, rouge_l, answers } => {
+        TaskFigures::Answers { base_perplexity, perplexity, rouge_l, answers } => {
             if let (Some(before), Some(after)) = (base_perplexity, perplexity) {
                 writeln!(
                     out,
@@ -263,7 +265,7 @@ fn show(figures: &Figures, out: &mut impl Write) -> std::io::Result<()> {
             }
             Ok(())
         }
-        Figures::Labels { accuracy, macro_f1, majority, confusion, picture } => {
+        TaskFigures::Labels { accuracy, macro_f1, majority, confusion, picture } => {
             writeln!(
                 out,
                 "\nheld-out texts: accuracy {accuracy:.4}, macro-F1 {macro_f1:.4} on {} (the most frequent label alone: {majority:.4})",

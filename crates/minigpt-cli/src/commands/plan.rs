@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Error, Result, ensure};
 use minigpt_data::TokenStore;
 use minigpt_model::{GptConfig, Kernels};
-use minigpt_train::{Budget, Ground, Proposal, TOKENS_PER_PARAMETER, TrainError, USEFUL_PASSES};
+use minigpt_train::{Budget, Proposal, TOKENS_PER_PARAMETER, TrainError, USEFUL_PASSES, Workload};
 use serde::Serialize;
 
 use crate::args::PlanArgs;
@@ -43,14 +43,14 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode> {
     let here = memory::of_machine().filter(|_| Kernels::of(&chosen.device) == Kernels::Cpu);
     let budget = Budget { parameters: args.params, memory: args.memory.or(here), seconds };
     let store = tokens::prepare(&config.data, args.text.cache.as_deref())?;
-    let ground = Ground {
+    let workload = Workload {
         vocab_size: store.tokenizer().vocab_size(),
         train_tokens: store.train().len(),
         block_size: args.context,
         device: &chosen.device,
         measured_for: Duration::from_secs_f64(args.measure.as_secs_f64() / f64::from(MEASUREMENTS)),
     };
-    let proposal = Proposal::new(budget, &ground, |model| {
+    let proposal = Proposal::new(budget, &workload, |model| {
         say(format_args!("measuring: {}", shape(model)));
     })
     .map_err(|error| match error {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::slice;
 
 use anyhow::{Result, ensure};
-use minigpt_train::{Plan, RunConfig, RunFolder, RunPlace, TokenData, resume, train};
+use minigpt_train::{Plan, RunConfig, RunFolder, RunPlace, TokenData, Trainer};
 
 use crate::args::TrainArgs;
 use crate::commands::finetune;
@@ -58,14 +58,14 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     };
     let path = place.path();
     let (_, code) = launch(path, &plan, session, |interrupter, observer| {
+        let devices = chosen.devices.clone();
+        let trainer = Trainer { folder: path, data, devices, interrupter, observer };
         if args.resume.is_some() {
             say(format_args!("resuming: {}\n", path.display()));
-            return resume(path, data, &chosen.devices, interrupter, observer);
+            return trainer.resume();
         }
         say(format_args!("run: {}\n", path.display()));
-        let environment = environment(&chosen.description);
-        let devices = &chosen.devices;
-        train(path, &config, &environment, data, devices, interrupter, observer)
+        trainer.train(&config, &environment(&chosen.description))
     })?;
     if let Some(used) = device.memory_pool_usage() {
         say(format_args!(

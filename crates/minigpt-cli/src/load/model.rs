@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use minigpt_data::{Hub, ModelSource, Template, Tokenizer};
 use minigpt_model::{CONFIG_FILE, Constraints, Draw, Gpt, GptConfig, Policy, Sampling};
 use minigpt_text::Pretrained;
-use minigpt_train::{FinetuneTask, Manifest, RunConfig, RunFolder};
+use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};
 
 use crate::args::{ModelArgs, SamplingArgs};
 use crate::terminal::output::say;
@@ -29,7 +29,7 @@ pub(crate) struct TrainedModel {
 /// Where a model comes from.
 pub(crate) enum Origin {
     /// A checkpoint of a run.
-    Run { run: RunFolder, manifest: Box<Manifest> },
+    Run { run: RunFolder, manifest: Box<CheckpointManifest> },
     /// A model folder, of this machine or of the hub.
     Pretrained { source: ModelSource },
 }

@@ -10,7 +10,7 @@ use burn::train::metric::{
 };
 use burn::train::renderer::tui::TuiMetricsRendererWrapper;
 use burn::train::renderer::{MetricState, MetricsRenderer, MetricsRendererTraining};
-use minigpt_train::{Length, Row, Split, TrainEvent};
+use minigpt_train::{Length, Row, RowSplit, TrainEvent};
 
 const LOSS: &str = "Loss";
 const PERPLEXITY: &str = "Perplexity";
@@ -100,7 +100,7 @@ impl Dashboard {
 
     fn show_validation(&mut self, row: &Row) {
         // The average has no place of its own beside the weights.
-        if row.split == Split::Valid {
+        if row.split == RowSplit::Valid {
             self.renderer.update_valid(number(LOSS, row.loss));
             self.renderer.update_valid(number(PERPLEXITY, row.loss.exp()));
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use minigpt_train::{Length, Row, Split, TrainEvent};
+use minigpt_train::{Length, Row, RowSplit, TrainEvent};
 
 use super::format::{bytes, duration, grouped, word_perplexity};
 use super::output::{say, stderr_is_terminal};
@@ -139,7 +139,7 @@ impl TrainProgress {
             TrainEvent::Validated { row, evaluation } => self.line(&format!(
                 "step {}: {} loss {:.4}, token perplexity {:.2}, {}{:.3} bits per byte",
                 row.step,
-                if row.split == Split::Average {
+                if row.split == RowSplit::Average {
                     "averaged weights' validation"
                 } else {
                     "validation"

@@ -11,7 +11,7 @@ use crate::optim::in_memory::{is_in_memory, memory};
 /// format. On the CPU backend parameters and moments are moved where they lie, on all cores, where burn's
 /// own makes a dozen passes; elsewhere it is burn's own.
 #[derive(Clone)]
-pub(crate) struct AdamW {
+pub(crate) struct FusedAdamW {
     beta_1: f32,
     beta_2: f32,
     epsilon: f32,
@@ -19,7 +19,7 @@ pub(crate) struct AdamW {
     plain: burn::optim::AdamW,
 }
 
-impl AdamW {
+impl FusedAdamW {
     pub(crate) fn new(config: &OptimizerConfig, weight_decay: f32) -> Self {
         let OptimizerConfig { beta_1, beta_2, epsilon, .. } = *config;
         let plain = AdamWConfig::new()
@@ -43,7 +43,7 @@ impl AdamW {
     }
 }
 
-impl Optimizer for AdamW {
+impl Optimizer for FusedAdamW {
     type State<const D: usize> = AdamWState<D>;
 
     fn step<const D: usize>(

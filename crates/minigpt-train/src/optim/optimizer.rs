@@ -5,12 +5,12 @@ use burn::optim::decay::WeightDecayConfig;
 use burn::optim::{AdjustLrFn, ModuleOptimizer, MuonConfig};
 
 use crate::config::{OptimizerConfig, OptimizerKind};
-use crate::optim::adamw::AdamW;
+use crate::optim::adamw::FusedAdamW;
 
 /// AdamW, with decay on the matrices only: a decayed bias or scale costs capacity and regularises
 /// nothing. With Muon, the matrices inside the blocks are its.
 pub(crate) fn optimizer(config: &OptimizerConfig) -> ModuleOptimizer {
-    let adamw = |weight_decay: f32| AdamW::new(config, weight_decay);
+    let adamw = |weight_decay: f32| FusedAdamW::new(config, weight_decay);
     let all = ModuleOptimizer::from(adamw(0.0));
     let matrices = group(r"(wte|wpe|c_attn|c_proj|c_fc|score)\.weight$");
     let all = all.with_group(matrices, adamw(config.weight_decay), None);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::config::RunConfig;
 use crate::data::length::Length;
 use crate::data::tokens::TokenData;
-use crate::engine::training::checkpoint_to_resume;
+use crate::engine::trainer::checkpoint_to_resume;
 use crate::error::TrainError;
 use crate::run::RunFolder;
 use crate::run::checkpoint::OnDamage;

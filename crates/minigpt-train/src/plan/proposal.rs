@@ -89,7 +89,7 @@ pub struct Proposal {
 
 /// What is trained on, and where.
 #[derive(Clone, Copy, Debug)]
-pub struct Ground<'a> {
+pub struct Workload<'a> {
     /// Token ids.
     pub vocab_size: usize,
     /// Tokens of the training text.
@@ -104,7 +104,7 @@ pub struct Ground<'a> {
 
 /// The windows that go through the model at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Part {
+struct MicroBatch {
     windows: usize,
     by_block: bool,
 }
@@ -120,49 +120,49 @@ impl Proposal {
     /// positions alone are too many.
     pub fn new(
         budget: Budget,
-        ground: &Ground<'_>,
+        workload: &Workload<'_>,
         mut measuring: impl FnMut(&GptConfig),
     ) -> Result<Self, TrainError> {
-        ground.model(32, 2).validate()?;
+        workload.model(32, 2).validate()?;
         let limit = budget.memory.unwrap_or(u64::MAX);
         if let Some(parameters) = budget.parameters {
-            let model = ground.nearest(parameters)?;
-            let part = ground.part(&model, limit);
-            let part = part.ok_or_else(|| ground.too_little(&model, limit))?;
+            let model = workload.nearest(parameters)?;
+            let micro_batch = workload.micro_batch(&model, limit);
+            let micro_batch = micro_batch.ok_or_else(|| workload.too_little(&model, limit))?;
             measuring(&model);
-            let speed = ground.speed(&model, part)?;
-            return Ok(Self::of(model, part, speed, budget.seconds, ground));
+            let speed = workload.speed(&model, micro_batch)?;
+            return Ok(Self::of(model, micro_batch, speed, budget.seconds, workload));
         }
         // The speed of a small model finds the size, that of the size found corrects it.
         let first = budget.seconds.map_or(f64::INFINITY, |_| 1e12);
-        let (mut model, mut part) = ground.largest(limit, first)?;
+        let (mut model, mut micro_batch) = workload.largest(limit, first)?;
         measuring(&model);
-        let mut speed = ground.speed(&model, part)?;
+        let mut speed = workload.speed(&model, micro_batch)?;
         for seconds in budget.seconds.into_iter().cycle().take(2) {
-            let (next, next_part) = ground.largest(limit, seconds * speed)?;
+            let (next, next_micro_batch) = workload.largest(limit, seconds * speed)?;
             if next == model {
                 break;
             }
-            (model, part) = (next, next_part);
+            (model, micro_batch) = (next, next_micro_batch);
             measuring(&model);
-            speed = ground.speed(&model, part)?;
+            speed = workload.speed(&model, micro_batch)?;
         }
-        Ok(Self::of(model, part, speed, budget.seconds, ground))
+        Ok(Self::of(model, micro_batch, speed, budget.seconds, workload))
     }
 
     fn of(
         model: GptConfig,
-        part: Part,
+        micro_batch: MicroBatch,
         operations_per_second: f64,
         seconds: Option<f64>,
-        ground: &Ground<'_>,
+        workload: &Workload<'_>,
     ) -> Self {
         let parameters = model.parameter_counts().total();
         let optimal_tokens = (TOKENS_PER_PARAMETER * parameters as f64) as u64;
         let tokens_per_second = operations_per_second / operations_per_token(&model);
         let affordable = seconds.map_or(u64::MAX, |seconds| (seconds * tokens_per_second) as u64);
         let batch_size = batch_size(&model, optimal_tokens.min(affordable));
-        let windows = part.windows.min(batch_size);
+        let windows = micro_batch.windows.min(batch_size);
         let per_step = (batch_size * model.block_size) as u64;
         let steps = (optimal_tokens.min(affordable) / per_step).max(1) as usize;
         let tokens = steps as u64 * per_step;
@@ -171,14 +171,14 @@ impl Proposal {
             parameters,
             batch_size,
             accumulation: batch_size / windows,
-            gradient_checkpointing: part.by_block,
+            gradient_checkpointing: micro_batch.by_block,
             steps,
             learning_rate: learning_rate(&model),
             warmup_steps: (steps / 50).clamp(1, 2000),
             tokens,
             optimal_tokens,
-            passes: tokens as f64 / ground.train_tokens as f64,
-            memory: memory(&model, Part { windows, ..part }, ground.device),
+            passes: tokens as f64 / workload.train_tokens as f64,
+            memory: memory(&model, MicroBatch { windows, ..micro_batch }, workload.device),
             operations,
             operations_per_second,
             seconds: operations / operations_per_second,
@@ -187,7 +187,7 @@ impl Proposal {
     }
 }
 
-impl Ground<'_> {
+impl Workload<'_> {
     /// Models of GPT-2's proportions, smallest first.
     fn models(&self) -> impl Iterator<Item = GptConfig> {
         let widths = (1..).map(|index| 32 * index).take_while(|width| *width <= MAX_WIDTH);
@@ -231,7 +231,7 @@ impl Ground<'_> {
 
     /// The largest model that trains in so much memory, and on as many tokens as suit it in so many
     /// operations.
-    fn largest(&self, memory: u64, operations: f64) -> Result<(GptConfig, Part), TrainError> {
+    fn largest(&self, memory: u64, operations: f64) -> Result<(GptConfig, MicroBatch), TrainError> {
         let work = |model: &GptConfig| {
             let tokens = TOKENS_PER_PARAMETER * model.parameter_counts().total() as f64;
             tokens * operations_per_token(model)
@@ -242,34 +242,38 @@ impl Ground<'_> {
             .enumerate()
             // There is always a smallest model: short of time, it sees fewer tokens.
             .take_while(|(index, model)| *index == 0 || work(model) <= operations)
-            .filter_map(|(_, model)| self.part(&model, memory).map(|part| (model, part)));
+            .filter_map(|(_, model)| {
+                self.micro_batch(&model, memory).map(|micro_batch| (model, micro_batch))
+            });
         fitting.last().ok_or_else(|| self.too_little(&self.model(32, 2), memory))
     }
 
     /// As many windows as go through the model at once in so much memory, block by block where not even
     /// one does otherwise.
-    fn part(&self, model: &GptConfig, limit: u64) -> Option<Part> {
+    fn micro_batch(&self, model: &GptConfig, limit: u64) -> Option<MicroBatch> {
         let most = (AT_ONCE / model.block_size).max(1);
         let powers = || std::iter::successors(Some(1), |windows| Some(2 * windows));
         let largest = |by_block: bool| {
-            let parts = powers().take_while(|windows| *windows <= most);
-            let parts = parts.map(|windows| Part { windows, by_block });
-            parts.take_while(|part| memory(model, *part, self.device) <= limit).last()
+            let micro_batches = powers().take_while(|windows| *windows <= most);
+            let micro_batches = micro_batches.map(|windows| MicroBatch { windows, by_block });
+            micro_batches
+                .take_while(|micro_batch| memory(model, *micro_batch, self.device) <= limit)
+                .last()
         };
         largest(false).or_else(|| largest(true))
     }
 
     fn too_little(&self, model: &GptConfig, limit: u64) -> TrainError {
-        let part = Part { windows: 1, by_block: true };
-        let least = memory(model, part, self.device).div_ceil(1 << 20);
+        let micro_batch = MicroBatch { windows: 1, by_block: true };
+        let least = memory(model, micro_batch, self.device).div_ceil(1 << 20);
         let parameters = model.parameter_counts().total();
         TrainError::TooLittleMemory { limit: limit >> 20, least, parameters }
     }
 
     /// What is measured in a model's place, and how many windows of it go through at once: as much of the
     /// model as takes neither long nor much memory, whatever its size.
-    fn sample(&self, model: &GptConfig, part: Part) -> (GptConfig, usize) {
-        let (mut sample, mut windows) = (model.clone(), part.windows);
+    fn sample(&self, model: &GptConfig, micro_batch: MicroBatch) -> (GptConfig, usize) {
+        let (mut sample, mut windows) = (model.clone(), micro_batch.windows);
         let is_long = |sample: &GptConfig, windows| operations(sample, windows) > SAMPLE.0;
         while windows > 1 && is_long(&sample, windows) {
             windows /= 2;
@@ -277,8 +281,9 @@ impl Ground<'_> {
         while sample.n_layer > 1 && is_long(&sample, windows) {
             sample.n_layer = sample.n_layer.div_ceil(2);
         }
-        let is_large =
-            |sample: &GptConfig| memory(sample, Part { windows, ..part }, self.device) > SAMPLE.1;
+        let is_large = |sample: &GptConfig| {
+            memory(sample, MicroBatch { windows, ..micro_batch }, self.device) > SAMPLE.1
+        };
         let (width, vocabulary, context) = LEAST;
         while sample.vocab_size > vocabulary && is_large(&sample) {
             sample.vocab_size = (sample.vocab_size / 2).max(vocabulary);
@@ -298,17 +303,25 @@ impl Ground<'_> {
     }
 
     /// Operations that training does in a second.
-    fn speed(&self, model: &GptConfig, part: Part) -> Result<f64, TrainError> {
-        let (sample, windows) = self.sample(model, part);
+    fn speed(&self, model: &GptConfig, micro_batch: MicroBatch) -> Result<f64, TrainError> {
+        let (sample, windows) = self.sample(model, micro_batch);
         let began = Instant::now();
         let mut seconds = Vec::new();
-        time_steps(&sample, windows, part.by_block, 12, Precision::F32, self.device, |step| {
-            seconds.push(step);
-            match began.elapsed() < self.measured_for {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
-            }
-        })?;
+        time_steps(
+            &sample,
+            windows,
+            micro_batch.by_block,
+            12,
+            Precision::F32,
+            self.device,
+            |step| {
+                seconds.push(step);
+                match began.elapsed() < self.measured_for {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
+                }
+            },
+        )?;
         // The first step fetches memory.
         let first = usize::from(seconds.len() > 1);
         seconds[first..].sort_by(f64::total_cmp);
@@ -322,10 +335,10 @@ fn operations(model: &GptConfig, windows: usize) -> f64 {
     operations_per_token(model) * (windows * model.block_size) as f64
 }
 
-fn memory(model: &GptConfig, part: Part, device: &Device) -> u64 {
-    match part.by_block {
-        true => MemoryEstimate::by_block(model, part.windows, device).total(),
-        false => MemoryEstimate::new(model, part.windows, device).total(),
+fn memory(model: &GptConfig, micro_batch: MicroBatch, device: &Device) -> u64 {
+    match micro_batch.by_block {
+        true => MemoryEstimate::by_block(model, micro_batch.windows, device).total(),
+        false => MemoryEstimate::new(model, micro_batch.windows, device).total(),
     }
 }
 
@@ -350,24 +363,24 @@ fn learning_rate(model: &GptConfig) -> f64 {
 mod tests {
     use super::*;
 
-    fn ground(device: &Device) -> Ground<'_> {
+    fn workload(device: &Device) -> Workload<'_> {
         let measured_for = Duration::from_millis(50);
-        Ground { vocab_size: 512, train_tokens: 100_000, block_size: None, device, measured_for }
+        Workload { vocab_size: 512, train_tokens: 100_000, block_size: None, device, measured_for }
     }
 
     fn propose(budget: Budget) -> Result<Proposal, TrainError> {
-        Proposal::new(budget, &ground(&Device::flex()), |_| ())
+        Proposal::new(budget, &workload(&Device::flex()), |_| ())
     }
 
     #[test]
     fn gpt2s_size_gives_gpt2s_shape() {
         let device = Device::flex();
-        let ground = Ground { vocab_size: 50_257, ..ground(&device) };
-        let model = ground.nearest(124_000_000).unwrap();
+        let workload = Workload { vocab_size: 50_257, ..workload(&device) };
+        let model = workload.nearest(124_000_000).unwrap();
         assert_eq!(model, GptConfig::gpt2().with_dropout(0.0));
         for parameters in [400_000, 3_000_000, 30_000_000, 350_000_000, 1_500_000_000] {
-            let ground = Ground { vocab_size: 1000, ..ground };
-            let size = ground.nearest(parameters).unwrap().parameter_counts().total() as f64;
+            let workload = Workload { vocab_size: 1000, ..workload };
+            let size = workload.nearest(parameters).unwrap().parameter_counts().total() as f64;
             assert!((size / parameters as f64 - 1.0).abs() < 0.15, "{parameters}: {size}");
         }
     }
@@ -391,19 +404,19 @@ mod tests {
     #[test]
     fn less_memory_gives_a_smaller_model_that_fits() {
         let of = |mebibytes: u64| {
-            ground(&Device::flex()).largest(mebibytes << 20, f64::INFINITY).unwrap()
+            workload(&Device::flex()).largest(mebibytes << 20, f64::INFINITY).unwrap()
         };
         let sizes: Vec<usize> =
             [160, 300, 1000, 8000].map(|m| of(m).0.parameter_counts().total()).to_vec();
         assert!(sizes.is_sorted() && sizes[0] < sizes[3], "{sizes:?}");
-        let (model, part) = of(300);
-        assert!(memory(&model, part, &Device::flex()) <= 300 << 20);
+        let (model, micro_batch) = of(300);
+        assert!(memory(&model, micro_batch, &Device::flex()) <= 300 << 20);
         // What fits no other way is computed block by block.
         let device = Device::flex();
         let gpt2 = GptConfig::gpt2();
         let between = MemoryEstimate::new(&gpt2, 1, &device).total() - 1;
-        let part = ground(&device).part(&gpt2, between).unwrap();
-        assert!(part.by_block);
+        let micro_batch = workload(&device).micro_batch(&gpt2, between).unwrap();
+        assert!(micro_batch.by_block);
     }
 
     #[test]
@@ -438,24 +451,24 @@ mod tests {
         for (vocab_size, block_size) in
             [(512, None), (50_257, None), (50_257, Some(1 << 20)), (1 << 20, Some(64))]
         {
-            let ground = Ground { vocab_size, block_size, ..ground(&device) };
-            let largest = |memory: u64| ground.largest(memory, f64::INFINITY).ok();
-            let nearest = ground.nearest(9_000_000_000).ok().map(|model| {
-                let part = ground.part(&model, u64::MAX).unwrap();
-                (model, part)
+            let workload = Workload { vocab_size, block_size, ..workload(&device) };
+            let largest = |memory: u64| workload.largest(memory, f64::INFINITY).ok();
+            let nearest = workload.nearest(9_000_000_000).ok().map(|model| {
+                let micro_batch = workload.micro_batch(&model, u64::MAX).unwrap();
+                (model, micro_batch)
             });
             let models = [largest(100 << 40), largest(8 << 30), nearest];
-            for (model, part) in models.into_iter().flatten() {
-                let (sample, windows) = ground.sample(&model, part);
+            for (model, micro_batch) in models.into_iter().flatten() {
+                let (sample, windows) = workload.sample(&model, micro_batch);
                 sample.validate().unwrap();
-                let memory = memory(&sample, Part { windows, ..part }, &device);
+                let memory = memory(&sample, MicroBatch { windows, ..micro_batch }, &device);
                 assert!(memory <= SAMPLE.1, "{model:?}: {memory} bytes of {sample:?}");
                 assert!(operations(&sample, windows) <= SAMPLE.0, "{model:?}: {sample:?}");
             }
         }
         // A model that is small is measured as it is.
-        let (model, part) = ground(&device).largest(300 << 20, f64::INFINITY).unwrap();
-        assert_eq!(ground(&device).sample(&model, part).0, model);
+        let (model, micro_batch) = workload(&device).largest(300 << 20, f64::INFINITY).unwrap();
+        assert_eq!(workload(&device).sample(&model, micro_batch).0, model);
     }
 
     #[test]

@@ -7,11 +7,11 @@ use minigpt_model::GptConfig;
 
 use crate::config::{Decay, OptimizerKind, RunConfig};
 use crate::error::TrainError;
-use crate::run::checkpoint::{Manifest, OnDamage};
+use crate::run::checkpoint::{CheckpointManifest, OnDamage};
 use crate::run::curves::Quantity;
 use crate::run::metrics::read_metrics;
-use crate::run::row::{Row, Split};
-use crate::run::summary::{Figures, Summary};
+use crate::run::row::{Row, RowSplit};
+use crate::run::summary::{Summary, ValidationFigures};
 use crate::run::{Environment, RunFolder};
 
 /// Which of a run's weights a card speaks of.
@@ -30,7 +30,7 @@ pub struct RunCard {
     config: RunConfig,
     environment: Option<Environment>,
     summary: Option<Summary>,
-    manifest: Manifest,
+    manifest: CheckpointManifest,
     weights: CardWeights,
     /// The last training row of the weights.
     row: Option<Row>,
@@ -45,12 +45,12 @@ impl RunCard {
     /// [`TrainError::Io`] or [`TrainError::Damaged`] where the run's configuration cannot be read.
     pub fn new(
         run: &RunFolder,
-        manifest: &Manifest,
+        manifest: &CheckpointManifest,
         weights: CardWeights,
         damaged: OnDamage<'_>,
     ) -> Result<Self, TrainError> {
         let rows = read_metrics(&run.metrics_path()).map_err(&mut *damaged).unwrap_or_default();
-        let of_weights = |row: &Row| row.split == Split::Train && row.step <= manifest.step;
+        let of_weights = |row: &Row| row.split == RowSplit::Train && row.step <= manifest.step;
         let plots = [Quantity::Loss, Quantity::Perplexity].map(|quantity| run.plot_path(quantity));
         Ok(Self {
             name: run.name(),
@@ -194,14 +194,15 @@ impl RunCard {
         let (step, validation) = (self.manifest.step, self.manifest.validation);
         let figures = match self.weights {
             CardWeights::Checkpoint => {
-                validation.map(|validation| Figures::new(&(step, validation)))
+                validation.map(|validation| ValidationFigures::new(&(step, validation)))
             }
             CardWeights::Average => self.summary.as_ref().and_then(|summary| summary.average),
         };
         let Some(figures) = figures.filter(|figures| figures.step == step) else {
             return "## Metrics\n\nThese weights were not validated.".to_owned();
         };
-        let Figures { loss, token_perplexity, word_perplexity, bits_per_byte, .. } = figures;
+        let ValidationFigures { loss, token_perplexity, word_perplexity, bits_per_byte, .. } =
+            figures;
         let of_words = word_perplexity
             .map(|perplexity| {
                 format!("| word perplexity | {perplexity:.1} | word between white space |\n")

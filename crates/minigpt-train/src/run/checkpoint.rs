@@ -44,7 +44,7 @@ const FORMAT: u32 = 2;
 /// What a checkpoint holds and where in the run it was taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Manifest {
+pub struct CheckpointManifest {
     /// Version of the format of these files.
     pub format: u32,
     /// Optimiser steps taken.
@@ -64,7 +64,7 @@ pub struct Manifest {
     pub sha256: BTreeMap<String, String>,
 }
 
-impl Manifest {
+impl CheckpointManifest {
     /// The manifest of a set without files yet, in today's format.
     pub(crate) fn new(
         step: usize,
@@ -108,7 +108,7 @@ impl CheckpointFolder {
     ///
     /// # Errors
     /// [`TrainError::Io`] where the folder cannot be listed.
-    pub fn manifests(&self, damaged: OnDamage<'_>) -> Result<Vec<Manifest>, TrainError> {
+    pub fn manifests(&self, damaged: OnDamage<'_>) -> Result<Vec<CheckpointManifest>, TrainError> {
         let mut manifests = Vec::new();
         for step in self.steps()? {
             match read_manifest(&self.set(step).join(MANIFEST_FILE), step) {
@@ -123,7 +123,7 @@ impl CheckpointFolder {
     ///
     /// # Errors
     /// As [`manifests`](Self::manifests).
-    pub fn best(&self, damaged: OnDamage<'_>) -> Result<Option<Manifest>, TrainError> {
+    pub fn best(&self, damaged: OnDamage<'_>) -> Result<Option<CheckpointManifest>, TrainError> {
         let mut manifests = self.manifests(damaged)?;
         manifests.reverse();
         manifests.sort_by(|a, b| a.validation_loss().total_cmp(&b.validation_loss()));
@@ -134,13 +134,17 @@ impl CheckpointFolder {
     ///
     /// # Errors
     /// As [`manifests`](Self::manifests).
-    pub fn last(&self, damaged: OnDamage<'_>) -> Result<Option<Manifest>, TrainError> {
+    pub fn last(&self, damaged: OnDamage<'_>) -> Result<Option<CheckpointManifest>, TrainError> {
         let mut manifests = self.manifests(damaged)?;
         manifests.reverse();
         Ok(self.first_intact(manifests, damaged))
     }
 
-    fn first_intact(&self, manifests: Vec<Manifest>, damaged: OnDamage<'_>) -> Option<Manifest> {
+    fn first_intact(
+        &self,
+        manifests: Vec<CheckpointManifest>,
+        damaged: OnDamage<'_>,
+    ) -> Option<CheckpointManifest> {
         manifests.into_iter().find(|manifest| match verify(&self.set(manifest.step), manifest) {
             Ok(()) => true,
             Err(error) => {
@@ -220,7 +224,11 @@ impl CheckpointFolder {
     ///
     /// # Errors
     /// [`TrainError::Io`], or [`TrainError::Damaged`] where the checksum differs.
-    pub fn verified_file(&self, manifest: &Manifest, file: &str) -> Result<PathBuf, TrainError> {
+    pub fn verified_file(
+        &self,
+        manifest: &CheckpointManifest,
+        file: &str,
+    ) -> Result<PathBuf, TrainError> {
         verified_file(&self.set(manifest.step), manifest, file)
     }
 
@@ -247,8 +255,9 @@ impl CheckpointFolder {
     /// Removes all sets but the best and the `keep_last` newest; those it cannot read stay.
     fn prune(&self, keep_last: usize) -> Result<(), TrainError> {
         let manifests = self.manifests(&mut |_| ())?;
-        let by_loss =
-            |a: &&Manifest, b: &&Manifest| a.validation_loss().total_cmp(&b.validation_loss());
+        let by_loss = |a: &&CheckpointManifest, b: &&CheckpointManifest| {
+            a.validation_loss().total_cmp(&b.validation_loss())
+        };
         let validated = manifests.iter().filter(|manifest| manifest.validation.is_some());
         let best = validated.min_by(by_loss).map(|manifest| manifest.step);
         let old = manifests.len().saturating_sub(keep_last);
@@ -321,11 +330,15 @@ fn remove_set(path: &Path) -> Result<Option<String>, TrainError> {
 }
 
 /// Holds every file of a set against its checksum.
-fn verify(set: &Path, manifest: &Manifest) -> Result<(), TrainError> {
+fn verify(set: &Path, manifest: &CheckpointManifest) -> Result<(), TrainError> {
     manifest.sha256.keys().try_for_each(|file| verified_file(set, manifest, file).map(drop))
 }
 
-fn verified_file(set: &Path, manifest: &Manifest, file: &str) -> Result<PathBuf, TrainError> {
+fn verified_file(
+    set: &Path,
+    manifest: &CheckpointManifest,
+    file: &str,
+) -> Result<PathBuf, TrainError> {
     let path = set.join(file);
     let found = sha256_file(&path)?;
     if manifest.sha256.get(file) != Some(&found) {
@@ -336,7 +349,7 @@ fn verified_file(set: &Path, manifest: &Manifest, file: &str) -> Result<PathBuf,
 }
 
 /// The manifest of the set taken at `step`.
-fn read_manifest(path: &Path, step: usize) -> Result<Manifest, TrainError> {
+fn read_manifest(path: &Path, step: usize) -> Result<CheckpointManifest, TrainError> {
     let damaged =
         |reason: String| TrainError::Damaged { path: path.to_owned(), reason: excerpt(&reason) };
     let json: serde_json::Value = serde_json::from_slice(&minigpt_files::read(path, MANIFEST)?)
@@ -347,7 +360,7 @@ fn read_manifest(path: &Path, step: usize) -> Result<Manifest, TrainError> {
             "its format is {found} and this minigpt reads {FORMAT}: use the version that wrote it"
         )));
     }
-    let manifest: Manifest =
+    let manifest: CheckpointManifest =
         serde_json::from_value(json).map_err(|error| damaged(error.to_string()))?;
     if manifest.step != step {
         return Err(damaged(format!("it is of step {}, not of {step}", manifest.step)));

@@ -9,7 +9,7 @@ use minigpt_plot::{Panel, Series, Style, draw_lines};
 use super::RunFolder;
 use crate::config::RunConfig;
 use crate::error::TrainError;
-use crate::run::row::{Row, Split};
+use crate::run::row::{Row, RowSplit};
 
 /// One run's rows under the name that the legend shows.
 #[derive(Clone, Debug)]
@@ -72,14 +72,19 @@ impl Quantity {
         let of_training = |caption, unit, style, value| View {
             caption,
             unit,
-            lines: vec![Line { label: "", split: Split::Train, style, value }],
+            lines: vec![Line { label: "", split: RowSplit::Train, style, value }],
         };
         let of_validation = |caption, unit, value| View {
             caption,
             unit,
             lines: vec![
-                Line { label: "", split: Split::Valid, style: Style::Marks, value },
-                Line { label: " average", split: Split::Average, style: Style::OpenMarks, value },
+                Line { label: "", split: RowSplit::Valid, style: Style::Marks, value },
+                Line {
+                    label: " average",
+                    split: RowSplit::Average,
+                    style: Style::OpenMarks,
+                    value,
+                },
             ],
         };
         match self {
@@ -90,8 +95,8 @@ impl Quantity {
                     caption: "Training loss",
                     unit: NATS,
                     lines: vec![
-                        Line { label: train, split: Split::Train, style: smooth, value: LOSS },
-                        Line { label: valid, split: Split::Valid, style: marks, value: LOSS },
+                        Line { label: train, split: RowSplit::Train, style: smooth, value: LOSS },
+                        Line { label: valid, split: RowSplit::Valid, style: marks, value: LOSS },
                     ],
                 };
                 vec![both, of_validation("Validation loss", NATS, LOSS)]
@@ -176,7 +181,7 @@ struct View {
 struct Line {
     /// Said after the run's name.
     label: &'static str,
-    split: Split,
+    split: RowSplit,
     style: Style,
     value: Value,
 }
@@ -267,7 +272,7 @@ pub fn plot_title(config: &RunConfig, name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn row(split: Split, step: usize, loss: f64) -> Row {
+    fn row(split: RowSplit, step: usize, loss: f64) -> Row {
         Row {
             split,
             step,
@@ -283,9 +288,9 @@ mod tests {
 
     fn curves() -> [Curve; 2] {
         let mut rows: Vec<_> =
-            (1..200).map(|step| row(Split::Train, step, 8.0 / step as f64 + 3.0)).collect();
-        rows.push(row(Split::Valid, 100, 3.4));
-        rows.push(row(Split::Valid, 200, 3.3));
+            (1..200).map(|step| row(RowSplit::Train, step, 8.0 / step as f64 + 3.0)).collect();
+        rows.push(row(RowSplit::Valid, 100, 3.4));
+        rows.push(row(RowSplit::Valid, 200, 3.3));
         let higher = rows.iter().map(|row| Row { loss: row.loss + 1.0, ..row.clone() }).collect();
         let curve = |name: &str, rows| Curve { name: name.to_owned(), rows };
         [curve("one", rows), curve("two", higher)]

@@ -106,7 +106,7 @@ fn row(line: &str, header: &StringRecord) -> Result<Row, csv::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::row::Split;
+    use crate::run::row::RowSplit;
 
     fn file(text: impl AsRef<[u8]>) -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -116,7 +116,7 @@ mod tests {
 
     fn rows(steps: std::ops::Range<usize>) -> Vec<Row> {
         let row = |step| Row {
-            split: if step % 2 == 0 { Split::Train } else { Split::Valid },
+            split: if step % 2 == 0 { RowSplit::Train } else { RowSplit::Valid },
             step,
             passes: 0.5,
             tokens: 512,

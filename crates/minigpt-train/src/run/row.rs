@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Which split a row speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Split {
+pub enum RowSplit {
     /// One training step.
     Train,
     /// One validation over the whole validation split.
@@ -18,7 +18,7 @@ pub enum Split {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// What the row speaks of.
-    pub split: Split,
+    pub split: RowSplit,
     /// Optimiser steps taken, this one included.
     pub step: usize,
     /// Passes over the training text so far.

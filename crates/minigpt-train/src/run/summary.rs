@@ -15,14 +15,14 @@ pub struct Summary {
     /// Wall time of training, validations included, in seconds.
     pub seconds: f64,
     /// The best validation, whose checkpoint is kept.
-    pub best: Option<Figures>,
+    pub best: Option<ValidationFigures>,
     /// The last validation.
-    pub last: Option<Figures>,
+    pub last: Option<ValidationFigures>,
     /// The validation before the first step, where the run tunes a model that exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<Figures>,
+    pub base: Option<ValidationFigures>,
     /// The last validation of the weights' moving average, where the run keeps one.
-    pub average: Option<Figures>,
+    pub average: Option<ValidationFigures>,
     /// Texts by the model at the end; none where the run was interrupted.
     pub samples: Vec<String>,
 }
@@ -44,7 +44,7 @@ pub enum End {
 /// One validation in every protocol: disjoint windows, each token predicted once.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Figures {
+pub struct ValidationFigures {
     /// Steps taken before it.
     pub step: usize,
     /// Nats per token.
@@ -63,7 +63,7 @@ fn null_is_infinite<'de, D: Deserializer<'de>>(number: D) -> Result<f64, D::Erro
     Ok(Option::deserialize(number)?.unwrap_or(f64::INFINITY))
 }
 
-impl Figures {
+impl ValidationFigures {
     pub(crate) fn new((step, evaluation): &(usize, Evaluation)) -> Self {
         Self {
             step: *step,
@@ -83,13 +83,13 @@ mod tests {
     fn figures_that_json_cannot_write_are_read_back() {
         let evaluation =
             Evaluation { nats: 8000.0, tokens: 10, words: 1, bytes: 99, characters: 99 };
-        let figures = Figures::new(&(7, evaluation));
+        let figures = ValidationFigures::new(&(7, evaluation));
         assert_eq!((figures.token_perplexity, figures.word_perplexity), (f64::INFINITY, None));
         let json = serde_json::to_string(&figures).unwrap();
         assert!(json.contains(r#""token_perplexity":null"#) && !json.contains("word"), "{json}");
-        assert_eq!(serde_json::from_str::<Figures>(&json).unwrap(), figures);
+        assert_eq!(serde_json::from_str::<ValidationFigures>(&json).unwrap(), figures);
         // As versions wrote it that left no word perplexity out.
         let old = json.replace('}', r#","word_perplexity":null}"#);
-        assert_eq!(serde_json::from_str::<Figures>(&old).unwrap(), figures);
+        assert_eq!(serde_json::from_str::<ValidationFigures>(&old).unwrap(), figures);
     }
 }

@@ -13,7 +13,7 @@ use fs_err::File;
 use prost::Message;
 
 use crate::error::TrainError;
-use crate::run::row::{Row, Split};
+use crate::run::row::{Row, RowSplit};
 
 /// Appends the scalars of rows to an event file.
 pub(crate) struct EventWriter(File);
@@ -105,11 +105,11 @@ struct Scalar {
 impl Summary {
     fn of(row: &Row) -> Self {
         let split = match row.split {
-            Split::Train => "train",
-            Split::Valid => "valid",
-            Split::Average => "average",
+            RowSplit::Train => "train",
+            RowSplit::Valid => "valid",
+            RowSplit::Average => "average",
         };
-        let perplexity = (row.split != Split::Train).then(|| row.loss.exp());
+        let perplexity = (row.split != RowSplit::Train).then(|| row.loss.exp());
         let values = [
             ("loss", Some(row.loss)),
             ("perplexity", perplexity),
@@ -129,8 +129,8 @@ impl Summary {
 mod tests {
     use super::*;
 
-    fn row(split: Split, step: usize, loss: f64) -> Row {
-        let of_training = |value| (split == Split::Train).then_some(value);
+    fn row(split: RowSplit, step: usize, loss: f64) -> Row {
+        let of_training = |value| (split == RowSplit::Train).then_some(value);
         Row {
             split,
             step,
@@ -157,8 +157,8 @@ mod tests {
         let written = [
             at(1000.5, Event { file_version: version, ..Event::now(0) }),
             at(1000.5, Event { session_log, ..Event::now(1) }),
-            at(1001.5, summary(row(Split::Train, 1, 10.75))),
-            at(1002.5, summary(row(Split::Valid, 250, 0.0))),
+            at(1001.5, summary(row(RowSplit::Train, 1, 10.75))),
+            at(1002.5, summary(row(RowSplit::Valid, 250, 0.0))),
         ]
         .concat();
         assert_eq!(written, include_bytes!("../../tests/fixtures/events.out.tfevents"));
@@ -169,7 +169,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for step in [0, 40] {
             let mut writer = EventWriter::create(folder.path(), step).unwrap();
-            writer.write(&row(Split::Train, step + 1, 5.0)).unwrap();
+            writer.write(&row(RowSplit::Train, step + 1, 5.0)).unwrap();
         }
         let entries = fs_err::read_dir(folder.path()).unwrap();
         let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use minigpt_train::{End, Figures, Plan, Quantity, RunConfig, RunFolder, Summary};
+use minigpt_train::{End, Plan, Quantity, RunConfig, RunFolder, Summary, ValidationFigures};
 
 use crate::terminal::format::{bytes, duration, grouped, operations, word_perplexity};
 use crate::terminal::output::say;
@@ -94,7 +94,7 @@ pub(crate) fn report(
 
 fn write_figures(
     name: &str,
-    figures: Option<Figures>,
+    figures: Option<ValidationFigures>,
     out: &mut impl Write,
 ) -> std::io::Result<()> {
     let Some(figures) = figures else { return Ok(()) };

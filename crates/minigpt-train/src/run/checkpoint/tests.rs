@@ -26,8 +26,8 @@ impl Checkpoint for Unwritable {
     }
 }
 
-fn manifest() -> Manifest {
-    Manifest::new(1, GptConfig::tiny(256), String::new(), String::new())
+fn manifest() -> CheckpointManifest {
+    CheckpointManifest::new(1, GptConfig::tiny(256), String::new(), String::new())
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn only_what_a_run_wrote_is_removed() {
 /// A set with all its files, under its own name or another.
 fn write_set(path: &Path, step: usize) {
     fs_err::create_dir(path).unwrap();
-    let mut manifest = Manifest { step, ..manifest() };
+    let mut manifest = CheckpointManifest { step, ..manifest() };
     for part in PARTS {
         fs_err::write(path.join(part), part).unwrap();
         manifest.sha256.insert(part.to_owned(), minigpt_files::sha256(part));

@@ -12,7 +12,7 @@ use burn::train::checkpoint::{
 use burn::train::metric::store::EventStoreClient;
 use minigpt_files::{sha256, sync_folder};
 
-use super::{CheckpointFolder, MANIFEST_FILE, Manifest, PARTS, remove_set};
+use super::{CheckpointFolder, CheckpointManifest, MANIFEST_FILE, PARTS, remove_set};
 use crate::error::TrainError;
 
 /// A set that is being written: which parts are done, and what its manifest will say.
@@ -25,7 +25,7 @@ pub(crate) struct SetWriter {
 
 #[derive(Default)]
 struct State {
-    pending: Option<Manifest>,
+    pending: Option<CheckpointManifest>,
     failure: Option<TrainError>,
 }
 
@@ -38,7 +38,7 @@ impl SetWriter {
     /// the files that are no part of burn-train's.
     pub(crate) fn begin(
         &self,
-        mut manifest: Manifest,
+        mut manifest: CheckpointManifest,
         files: &[(&str, Vec<u8>)],
     ) -> Result<(), TrainError> {
         self.wait();
@@ -68,8 +68,8 @@ impl SetWriter {
     }
 
     /// The three checkpointers that burn-train drives: model, optimiser, schedule.
-    pub(crate) fn parts(self: &Arc<Self>) -> [Part; 3] {
-        PARTS.map(|file| Part { writer: self.clone(), file })
+    pub(crate) fn parts(self: &Arc<Self>) -> [SetFile; 3] {
+        PARTS.map(|file| SetFile { writer: self.clone(), file })
     }
 
     fn finish_part(&self, file: &str, bytes: &[u8]) -> Result<(), TrainError> {
@@ -125,12 +125,12 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
 }
 
 /// One file of the set.
-pub(crate) struct Part {
+pub(crate) struct SetFile {
     writer: Arc<SetWriter>,
     file: &'static str,
 }
 
-impl<R: Checkpoint> Checkpointer<R> for Part {
+impl<R: Checkpoint> Checkpointer<R> for SetFile {
     fn save(&self, _step: usize, record: R) -> Result<(), CheckpointerError> {
         let bytes = record.checkpoint_into_bytes();
         let bytes = bytes.map_err(|error| TrainError::Learner(error.to_string()));

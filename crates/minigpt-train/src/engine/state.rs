@@ -7,12 +7,12 @@ use crate::data::token_set::TokenSet;
 use crate::error::TrainError;
 use crate::optim::average::Average;
 use crate::optim::loss_scale::LossScale;
-use crate::run::row::{Row, Split};
-use crate::run::summary::{End, Figures, Summary};
+use crate::run::row::{Row, RowSplit};
+use crate::run::summary::{End, Summary, ValidationFigures};
 use minigpt_eval::Evaluation;
 
 /// What changes while the engine runs.
-pub(crate) struct Progress {
+pub(crate) struct RunState {
     observer: Observer,
     /// Steps taken.
     pub(crate) step: usize,
@@ -32,7 +32,7 @@ pub(crate) struct Progress {
     pub(crate) outcome: Result<End, TrainError>,
 }
 
-impl Progress {
+impl RunState {
     /// At the start of a run.
     pub(crate) fn new(observer: Observer, average: Option<Average>) -> Self {
         Self {
@@ -64,8 +64,8 @@ impl Progress {
             step,
             seconds_before: rows.last().map_or(0.0, |row| row.seconds),
             tokens: rows.last().map_or(0, |row| row.tokens),
-            evaluations: of_split(Split::Valid).map(evaluation).collect(),
-            average_evaluation: of_split(Split::Average).next_back().map(evaluation),
+            evaluations: of_split(RowSplit::Valid).map(evaluation).collect(),
+            average_evaluation: of_split(RowSplit::Average).next_back().map(evaluation),
             rows,
             ..Self::new(observer, average)
         }
@@ -85,7 +85,7 @@ impl Progress {
     pub(crate) fn bad_steps(&self) -> usize {
         let is_bad = |row: &&Row| {
             let norm = row.grad_norm.unwrap_or_default();
-            row.split == Split::Train && !(row.loss.is_finite() && norm.is_finite())
+            row.split == RowSplit::Train && !(row.loss.is_finite() && norm.is_finite())
         };
         self.rows.iter().filter(is_bad).count()
     }
@@ -98,10 +98,10 @@ impl Progress {
             steps: self.step,
             end,
             seconds: self.seconds(),
-            best: best.map(Figures::new),
-            last: validations.last().map(Figures::new),
-            base: validations.first().filter(|(step, _)| *step == 0).map(Figures::new),
-            average: self.average_evaluation.as_ref().map(Figures::new),
+            best: best.map(ValidationFigures::new),
+            last: validations.last().map(ValidationFigures::new),
+            base: validations.first().filter(|(step, _)| *step == 0).map(ValidationFigures::new),
+            average: self.average_evaluation.as_ref().map(ValidationFigures::new),
             samples,
         }
     }
@@ -113,7 +113,7 @@ impl Progress {
 
 /// Validations since the one with the lowest loss.
 pub(crate) fn validations_without_a_best(rows: &[Row]) -> usize {
-    let losses = || rows.iter().filter(|row| row.split == Split::Valid).map(|row| row.loss);
+    let losses = || rows.iter().filter(|row| row.split == RowSplit::Valid).map(|row| row.loss);
     let best = losses().fold(f64::INFINITY, f64::min);
     losses().rev().take_while(|loss| *loss > best).count()
 }
