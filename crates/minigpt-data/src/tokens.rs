@@ -187,7 +187,7 @@ impl Windows {
 
     /// Tokens predicted in a pass: all but the first. The sum of [`Window::fresh`].
     #[must_use]
-    pub fn predicted_tokens(&self) -> usize {
+    pub(crate) fn predicted_tokens(&self) -> usize {
         self.tokens.len() - 1
     }
 }

@@ -45,7 +45,7 @@ impl Confusion {
 
     /// F1 of a label, by its number: the harmonic mean of precision and recall; 0 where it is neither
     /// there nor found.
-    pub fn f1(&self, label: usize) -> f64 {
+    fn f1(&self, label: usize) -> f64 {
         let right = self.counts[label][label];
         let is: usize = self.counts[label].iter().sum();
         let found: usize = self.counts.iter().map(|row| row[label]).sum();

@@ -86,7 +86,7 @@ fn parse(line: usize, text: &str) -> Result<Question, String> {
 impl Question {
     /// Whether a passage has the line of the answer and, since it may have a part of a long line only,
     /// the answer's words one after the other.
-    pub fn is_answered_by(&self, found: &Found) -> bool {
+    pub(crate) fn is_answered_by(&self, found: &Found) -> bool {
         let passage = &found.passage;
         (passage.first_line..=passage.last_line).contains(&self.source_line)
             && self.is_from(&passage.source)

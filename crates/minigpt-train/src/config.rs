@@ -293,7 +293,7 @@ impl Default for OptimizerConfig {
 
 impl ScheduleConfig {
     /// The article's: linear warm-up, then a cosine down to a tenth of the peak.
-    pub fn cosine(learning_rate: f64, warmup_steps: usize) -> Self {
+    pub(crate) fn cosine(learning_rate: f64, warmup_steps: usize) -> Self {
         let (decay, final_ratio, decay_ratio) = (Decay::Cosine, 0.1, 0.2);
         Self { learning_rate, warmup_steps, decay, final_ratio, decay_ratio }
     }

@@ -34,4 +34,4 @@ pub use run::metrics::read_metrics;
 pub use run::place::RunPlace;
 pub use run::row::{Row, RowSplit};
 pub use run::summary::{End, Summary, ValidationFigures};
-pub use run::{Environment, RunFolder, RunLock, write_json};
+pub use run::{Environment, RunFolder, write_json};

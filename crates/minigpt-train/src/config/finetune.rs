@@ -38,7 +38,7 @@ impl FinetuneTask {
     }
 
     /// How the task is put to a model, where it is put in words.
-    pub fn template(self) -> Option<Template> {
+    pub(crate) fn template(self) -> Option<Template> {
         match self {
             Self::Instruct => Some(Template::instruct()),
             Self::Summarize => Some(Template::summarize()),

@@ -44,7 +44,7 @@ impl RunConfig {
     }
 
     /// What `cargo xtask train` does: four novels, sized so that two CPU cores need minutes.
-    pub fn austen() -> Self {
+    fn austen() -> Self {
         let vocab_size = 2048;
         Self {
             data: DataConfig::new(Source::Embedded, TokenizerSpec::Bpe { vocab_size }),
@@ -83,7 +83,7 @@ impl RunConfig {
 
     /// nanoGPT's `shakespeare_char` in the setting that its README gives for a CPU: characters,
     /// 4 layers, 128 wide, context 64, batches of 12, 2000 steps, no dropout.
-    pub fn shakespeare_char() -> Self {
+    fn shakespeare_char() -> Self {
         // The hub's own copy as parquet; the dataset itself is a script that we do not run.
         let source = hub("karpathy/tiny_shakespeare", None, Some("refs/convert/parquet"));
         Self {
@@ -104,7 +104,7 @@ impl RunConfig {
 
     /// Short stories in the words of small children ([Eldan and Li, 2023](https://arxiv.org/abs/2305.07759)),
     /// the text on which a model this small first becomes coherent.
-    pub fn tinystories() -> Self {
+    fn tinystories() -> Self {
         let vocab_size = 4096;
         let source = hub("roneneldan/TinyStories", None, None);
         Self {
@@ -125,7 +125,7 @@ impl RunConfig {
 
     /// The article's experiment, on the text with `<unk>` in place of rare words; AdamW as it comes with
     /// PyTorch, where the article says no more of it.
-    pub fn wikitext2() -> Self {
+    fn wikitext2() -> Self {
         let source = hub("Salesforce/wikitext", Some("wikitext-2-v1"), None);
         Self {
             data: DataConfig { lines: true, ..DataConfig::new(source, TokenizerSpec::Gpt2) },
@@ -147,7 +147,7 @@ impl RunConfig {
 
     /// The best that was found for the article's model and text within an hour of two cores;
     /// `docs/experiments.md` has what was tried.
-    pub fn wikitext2_hour() -> Self {
+    fn wikitext2_hour() -> Self {
         // The text has 33,277 different words and no others: nearly every one has an id of its own.
         let vocab_size = 32_768;
         let schedule = ScheduleConfig {
@@ -167,7 +167,7 @@ impl RunConfig {
 
     /// The article's model on forty times its text: one pass, and no dropout, since no token is
     /// seen twice.
-    pub fn wikitext103() -> Self {
+    fn wikitext103() -> Self {
         let source = hub("Salesforce/wikitext", Some("wikitext-103-v1"), None);
         Self {
             data: DataConfig { source, ..Self::wikitext2().data },

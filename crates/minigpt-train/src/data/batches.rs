@@ -12,22 +12,22 @@ use minigpt_model::IGNORE_INDEX;
 
 /// The windows of one step.
 #[derive(Clone, Debug)]
-pub struct TokenBatch {
+pub(crate) struct TokenBatch {
     /// Token ids, `[batch, time]`.
-    pub tokens: Tensor<2, Int>,
+    pub(crate) tokens: Tensor<2, Int>,
     /// The ids that follow, `[batch, time]`, or [`IGNORE_INDEX`] where an earlier window has
     /// predicted them already.
-    pub targets: Tensor<2, Int>,
+    pub(crate) targets: Tensor<2, Int>,
     /// Number of targets that count in the step.
-    pub predicted: usize,
+    pub(crate) predicted: usize,
     /// What the objective is multiplied by before the backward pass, and so the gradients: 1, or a
     /// [`LossScale`](crate::LossScale)'s factor.
-    pub loss_scale: f64,
+    pub(crate) loss_scale: f64,
 }
 
 impl TokenBatch {
     /// The windows, all of one length, on `device`.
-    pub fn new(windows: &[Window], device: &Device) -> Self {
+    pub(crate) fn new(windows: &[Window], device: &Device) -> Self {
         let time = windows.first().map_or(0, |window| window.inputs.len());
         let shape = [windows.len(), time];
         let (mut tokens, mut targets) = (Vec::new(), Vec::new());
@@ -47,7 +47,7 @@ impl TokenBatch {
 impl TokenBatch {
     /// The rows on `device`, all as long as the longest: what comes after a shorter one is read by
     /// none of its positions and counts nothing.
-    pub fn of_rows(rows: &[TokenRow], device: &Device) -> Self {
+    pub(crate) fn of_rows(rows: &[TokenRow], device: &Device) -> Self {
         let time = rows.iter().map(|row| row.inputs.len()).max().unwrap_or(0);
         let (mut tokens, mut targets) = (Vec::new(), Vec::new());
         for row in rows {
@@ -86,7 +86,7 @@ impl TokenBatch {
 /// positions from `s * batch_size` on in the run's [`Passes`].
 ///
 /// They are made ahead on a thread of their own, so that a step does not wait for its data.
-pub fn train_loader(
+pub(crate) fn train_loader(
     passes: Passes,
     batch_size: usize,
     steps: Range<usize>,
@@ -98,7 +98,7 @@ pub fn train_loader(
 }
 
 /// All windows of a split in order, for evaluation; made ahead as those of [`train_loader`].
-pub fn valid_loader(
+pub(crate) fn valid_loader(
     windows: Windows,
     batch_size: usize,
     device: &Device,
@@ -108,7 +108,7 @@ pub fn valid_loader(
 
 /// The batches of the given steps of a run on examples, counted from 0, made ahead as those of
 /// [`train_loader`]: [`TokenRows::training_batch`] says which rows they have.
-pub fn train_row_loader(
+pub(crate) fn train_row_loader(
     rows: TokenRows,
     batch_size: usize,
     seed: u64,
@@ -119,7 +119,7 @@ pub fn train_row_loader(
 }
 
 /// All examples, shorter ones first, for evaluation; made ahead as those of [`train_loader`].
-pub fn valid_row_loader(
+pub(crate) fn valid_row_loader(
     rows: TokenRows,
     batch_size: usize,
     device: &Device,

@@ -114,7 +114,7 @@ impl ExampleData {
 
 impl HeldOut {
     /// What a model is asked, in the order of the file.
-    pub fn prompts(&self) -> Vec<&str> {
+    pub(crate) fn prompts(&self) -> Vec<&str> {
         match self {
             Self::Dialogues(dialogues) => {
                 dialogues.iter().map(|dialogue| dialogue.turns[0].given.as_str()).collect()

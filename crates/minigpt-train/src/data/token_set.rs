@@ -42,7 +42,7 @@ const NOT_ASKED: u32 = u32::MAX;
 
 impl TokenSet {
     /// Number of tokens.
-    pub fn tokens(&self) -> usize {
+    pub(crate) fn tokens(&self) -> usize {
         match self {
             Self::Text(split) => split.len(),
             Self::Examples(rows) => rows.tokens(),
@@ -58,7 +58,7 @@ impl TokenSet {
     }
 
     /// Number of tokens, or labels, that are predicted in an evaluation.
-    pub fn predicted(&self) -> usize {
+    pub(crate) fn predicted(&self) -> usize {
         match self {
             Self::Text(split) => split.len() - 1,
             Self::Examples(rows) => rows.predicted(),
@@ -66,7 +66,7 @@ impl TokenSet {
     }
 
     /// How much text that is.
-    pub fn counts(&self) -> TextCounts {
+    pub(crate) fn counts(&self) -> TextCounts {
         match self {
             Self::Text(TokenSplit { bytes, words, characters, .. }) => {
                 TextCounts { bytes: *bytes, words: *words, characters: *characters }

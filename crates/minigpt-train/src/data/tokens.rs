@@ -56,7 +56,7 @@ impl TokenData {
     }
 
     /// SHA-256 of the training tokens in hexadecimal: a resumed run must see the same.
-    pub fn fingerprint(&self) -> String {
+    pub(crate) fn fingerprint(&self) -> String {
         self.train.fingerprint()
     }
 }

@@ -27,13 +27,13 @@ impl Default for LossScale {
 
 impl LossScale {
     /// The factor.
-    pub fn factor(self) -> f64 {
+    pub(crate) fn factor(self) -> f64 {
         self.factor
     }
 
     /// The scale after a step whose gradients were numbers.
     #[must_use]
-    pub fn after_a_step(self) -> Self {
+    pub(crate) fn after_a_step(self) -> Self {
         if self.steps + 1 < PATIENCE {
             return Self { steps: self.steps + 1, ..self };
         }
@@ -42,7 +42,7 @@ impl LossScale {
 
     /// The scale after a step whose gradients were too large, or none where a smaller factor would not help:
     /// then it is the model that diverges.
-    pub fn after_an_overflow(self) -> Option<Self> {
+    pub(crate) fn after_an_overflow(self) -> Option<Self> {
         (self.factor > 1.0).then(|| Self { factor: self.factor / 2.0, steps: 0 })
     }
 }

@@ -14,7 +14,7 @@ use crate::config::{Decay, ScheduleConfig};
 /// line over the last steps alone. burn's own linear scheduler cannot start at zero and its cosine
 /// rises again after its end.
 #[derive(Clone, Debug)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     config: ScheduleConfig,
     total_steps: usize,
     steps_taken: usize,
@@ -22,12 +22,12 @@ pub struct Schedule {
 
 impl Schedule {
     /// The schedule for a run of `total_steps`.
-    pub fn new(config: ScheduleConfig, total_steps: usize) -> Self {
+    pub(crate) fn new(config: ScheduleConfig, total_steps: usize) -> Self {
         Self { config, total_steps, steps_taken: 0 }
     }
 
     /// The learning rate of `step`.
-    pub fn learning_rate(&self, step: usize) -> f64 {
+    pub(crate) fn learning_rate(&self, step: usize) -> f64 {
         let ScheduleConfig { learning_rate: peak, warmup_steps, final_ratio, .. } = self.config;
         if step < warmup_steps {
             return peak * (step + 1) as f64 / warmup_steps as f64;

@@ -15,11 +15,11 @@ use crate::optim::clip::clip_global_norm;
 /// A [`Gpt`] in training. The field's name completes the weights' paths to those of Hugging Face's
 /// `GPT2LMHeadModel`: `transformer.h.0.attn.c_attn.weight`, ….
 #[derive(Module, Debug)]
-pub struct Trainee {
+pub(crate) struct Trainee {
     /// The model.
-    pub transformer: Gpt,
+    pub(crate) transformer: Gpt,
     /// The head of a classifier; without one, the model's own predicts tokens.
-    pub score: Option<ClassHead>,
+    pub(crate) score: Option<ClassHead>,
     /// Parts that a batch goes through the model in.
     accumulation: usize,
     label_smoothing: f64,
@@ -28,15 +28,15 @@ pub struct Trainee {
 
 /// The head that tells classes apart, named as in Hugging Face's `GPT2ForSequenceClassification`.
 #[derive(Module, Debug)]
-pub struct ClassHead {
+pub(crate) struct ClassHead {
     /// `[classes, n_embd]`.
-    pub weight: Param<Tensor<2>>,
+    pub(crate) weight: Param<Tensor<2>>,
 }
 
 impl Trainee {
     /// The model, with the parts of the recipe that its step needs. Its parameters get new ids, their
     /// places in the model, so that the same run writes the same files to the byte.
-    pub fn new(transformer: Gpt, accumulation: usize, label_smoothing: f64) -> Self {
+    pub(crate) fn new(transformer: Gpt, accumulation: usize, label_smoothing: f64) -> Self {
         let (score, gradient_checkpointing) = (None, false);
         Self { transformer, score, accumulation, label_smoothing, gradient_checkpointing }
             .map(&mut Number(0))
@@ -45,13 +45,13 @@ impl Trainee {
     /// The same, which computes the inside of each block again in the backward pass where that is asked
     /// for: the same steps in less memory and more time.
     #[must_use]
-    pub fn with_gradient_checkpointing(self, gradient_checkpointing: bool) -> Self {
+    pub(crate) fn with_gradient_checkpointing(self, gradient_checkpointing: bool) -> Self {
         Self { gradient_checkpointing, ..self }
     }
 
     /// The same with a head for `classes`, of zeros: to begin with, all are as probable.
     #[must_use]
-    pub fn with_classes(self, classes: usize) -> Self {
+    pub(crate) fn with_classes(self, classes: usize) -> Self {
         let weight = &self.transformer.wte.weight;
         let shape = [classes, weight.lazy_shape()[1]];
         let zeros = TensorData::zeros::<f32, _>(shape);
@@ -139,11 +139,11 @@ impl ModuleMapper for Number {
 
 /// What a step says of its batch.
 #[derive(Clone, Debug)]
-pub struct StepLoss {
+pub(crate) struct StepLoss {
     /// Sum of the cross-entropy in nats, `[1]`.
-    pub nats: Tensor<1>,
+    pub(crate) nats: Tensor<1>,
     /// Number of targets summed.
-    pub predicted: usize,
+    pub(crate) predicted: usize,
 }
 
 impl ItemLazy for StepLoss {

@@ -141,13 +141,13 @@ const FUSED: Kept = Kept { maps: 0, residual: 8, inner: 1 };
 
 impl MemoryEstimate {
     /// The memory of a run with steps of `batch_size` full windows on `device`.
-    pub fn new(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
+    pub(crate) fn new(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
         let blocks = model.n_layer as u128 * kept_by_block(model, device);
         Self::of_blocks(model, batch_size, blocks)
     }
 
     /// The same with gradient checkpointing: of each block its input, and the inside of one.
-    pub fn by_block(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
+    pub(crate) fn by_block(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
         let inputs = model.n_layer as u128 * model.n_embd as u128;
         Self::of_blocks(model, batch_size, inputs + kept_by_block(model, device))
     }

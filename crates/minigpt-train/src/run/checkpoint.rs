@@ -100,7 +100,7 @@ pub struct CheckpointFolder {
 
 impl CheckpointFolder {
     /// The checkpoints in `path`, which need not exist yet.
-    pub fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self { path }
     }
 
@@ -108,7 +108,10 @@ impl CheckpointFolder {
     ///
     /// # Errors
     /// [`TrainError::Io`] where the folder cannot be listed.
-    pub fn manifests(&self, damaged: OnDamage<'_>) -> Result<Vec<CheckpointManifest>, TrainError> {
+    pub(crate) fn manifests(
+        &self,
+        damaged: OnDamage<'_>,
+    ) -> Result<Vec<CheckpointManifest>, TrainError> {
         let mut manifests = Vec::new();
         for step in self.steps()? {
             match read_manifest(&self.set(step).join(MANIFEST_FILE), step) {
@@ -123,7 +126,10 @@ impl CheckpointFolder {
     ///
     /// # Errors
     /// As [`manifests`](Self::manifests).
-    pub fn best(&self, damaged: OnDamage<'_>) -> Result<Option<CheckpointManifest>, TrainError> {
+    pub(crate) fn best(
+        &self,
+        damaged: OnDamage<'_>,
+    ) -> Result<Option<CheckpointManifest>, TrainError> {
         let mut manifests = self.manifests(damaged)?;
         manifests.reverse();
         manifests.sort_by(|a, b| a.validation_loss().total_cmp(&b.validation_loss()));
@@ -133,7 +139,7 @@ impl CheckpointFolder {
     /// The newest intact set.
     ///
     /// # Errors
-    /// As [`manifests`](Self::manifests).
+    /// [`TrainError::Io`] where the folder cannot be listed.
     pub fn last(&self, damaged: OnDamage<'_>) -> Result<Option<CheckpointManifest>, TrainError> {
         let mut manifests = self.manifests(damaged)?;
         manifests.reverse();
@@ -224,7 +230,7 @@ impl CheckpointFolder {
     ///
     /// # Errors
     /// [`TrainError::Io`], or [`TrainError::Damaged`] where the checksum differs.
-    pub fn verified_file(
+    pub(crate) fn verified_file(
         &self,
         manifest: &CheckpointManifest,
         file: &str,
@@ -233,7 +239,7 @@ impl CheckpointFolder {
     }
 
     /// The folder of the set taken at `step`.
-    pub fn set(&self, step: usize) -> PathBuf {
+    pub(crate) fn set(&self, step: usize) -> PathBuf {
         self.path.join(set_name(step))
     }
 
