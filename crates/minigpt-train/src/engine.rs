@@ -19,6 +19,7 @@ use burn::train::{
     TrainLoader, TrainingComponents, ValidLoader,
 };
 use minigpt_data::Tokenizer;
+use minigpt_eval::Evaluation;
 use minigpt_model::Kernels;
 
 use self::devices::{Devices, Team, guarded};
@@ -39,7 +40,6 @@ use crate::run::metrics::MetricsWriter;
 use crate::run::row::{Row, RowSplit};
 use crate::run::summary::End;
 use crate::run::{RunFolder, SAMPLE_HEADING};
-use minigpt_eval::Evaluation;
 
 /// Our training strategy for burn-train: validation, checkpoints and interruption by steps, where
 /// burn's own strategies know only epochs.

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use minigpt_data::DataError;
-use minigpt_eval::EvalError;
 use minigpt_model::{AdapterError, ConfigError, GenerateError, SamplingError, WeightsError};
 use minigpt_plot::PlotError;
 use minigpt_text::TextError;
@@ -84,9 +83,6 @@ pub enum TrainError {
     /// The model cannot read or write a text.
     #[error(transparent)]
     Text(#[from] TextError),
-    /// Held-out text or examples cannot be evaluated.
-    #[error(transparent)]
-    Eval(#[from] EvalError),
     /// A picture cannot be drawn.
     #[error(transparent)]
     Plot(#[from] PlotError),

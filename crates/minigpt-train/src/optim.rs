@@ -7,7 +7,7 @@ pub(crate) mod clip;
 pub(crate) mod in_memory;
 pub(crate) mod loss_scale;
 pub(crate) mod optimizer;
-#[cfg(test)]
-mod parity;
 pub(crate) mod schedule;
+#[cfg(test)]
+mod tests;
 pub(crate) mod trainee;

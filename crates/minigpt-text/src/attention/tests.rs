@@ -1,6 +1,7 @@
-use super::*;
 use minigpt_data::TokenSplit;
 use minigpt_model::GptConfig;
+
+use super::*;
 
 fn model() -> Gpt {
     Gpt::init(&GptConfig::new(50, 12, 2, 3, 12), 1, &Device::flex()).unwrap()

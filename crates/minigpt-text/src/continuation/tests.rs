@@ -1,6 +1,7 @@
+use minigpt_model::{GptConfig, Sampling};
+
 use super::*;
 use burn::tensor::Device;
-use minigpt_model::{GptConfig, Sampling};
 
 fn options(max_tokens: usize) -> TextOptions {
     TextOptions {

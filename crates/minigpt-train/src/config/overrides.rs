@@ -1,9 +1,9 @@
 //! Changing single settings of a configuration by name, from a command line or a file.
 
+use minigpt_files::excerpt;
 use serde_json::Value;
 
 use super::RunConfig;
-use minigpt_files::excerpt;
 
 use super::finite::non_finite;
 use crate::error::TrainError;

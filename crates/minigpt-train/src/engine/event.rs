@@ -1,9 +1,9 @@
 //! What a run tells while it goes.
 
+use minigpt_eval::Evaluation;
 use serde::Serialize;
 
 use crate::run::row::Row;
-use minigpt_eval::Evaluation;
 
 /// What a run tells while it goes.
 #[derive(Clone, Debug, Serialize)]

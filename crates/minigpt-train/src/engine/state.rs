@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use minigpt_eval::Evaluation;
+
 use super::event::{Observer, TrainEvent};
 use crate::data::token_set::TokenSet;
 use crate::error::TrainError;
@@ -9,7 +11,6 @@ use crate::optim::average::Average;
 use crate::optim::loss_scale::LossScale;
 use crate::run::row::{Row, RowSplit};
 use crate::run::summary::{End, Summary, ValidationFigures};
-use minigpt_eval::Evaluation;
 
 /// What changes while the engine runs.
 pub(crate) struct RunState {

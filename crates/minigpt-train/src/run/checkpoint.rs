@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use minigpt_eval::Evaluation;
 use minigpt_files::{Limit, excerpt, is_file_name, sha256_file};
 use minigpt_model::GptConfig;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,6 @@ use serde::{Deserialize, Serialize};
 use crate::error::TrainError;
 use crate::optim::loss_scale::LossScale;
 use crate::run::aside::{OnRepair, set_aside};
-use minigpt_eval::Evaluation;
 
 pub(crate) use restore::restore;
 pub(crate) use writer::{AlwaysSave, SetWriter};

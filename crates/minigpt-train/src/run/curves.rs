@@ -198,14 +198,15 @@ impl Line {
 impl View {
     /// The lines of all runs, one colour each.
     fn panel(&self, curves: &[Curve], axis: Axis) -> Panel {
-        let series = |(colour, curve): (usize, &Curve), line: &Line| Series {
-            label: format!("{}{}", curve.name, line.label),
-            colour,
-            style: line.style,
-            points: line.points(curve, axis),
-        };
-        let of_run = |run| self.lines.iter().map(move |line| series(run, line));
-        let series = curves.iter().enumerate().flat_map(of_run).collect();
+        let mut series = Vec::new();
+        for (colour, curve) in curves.iter().enumerate() {
+            series.extend(self.lines.iter().map(|line| Series {
+                label: format!("{}{}", curve.name, line.label),
+                colour,
+                style: line.style,
+                points: line.points(curve, axis),
+            }));
+        }
         Panel { caption: self.caption, x: axis.unit(), y: self.unit, series }
     }
 }

@@ -7,12 +7,12 @@ use burn::store::ModuleRecord;
 use burn::tensor::Device;
 use minigpt_files::{Limit, NewFolder, caught, write_at};
 use minigpt_model::{Gpt, check_finite};
+use minigpt_text::Classifier;
 
 use super::RunFolder;
 use crate::error::TrainError;
 use crate::optim::trainee::{Trainee, fresh_trainee};
 use crate::run::checkpoint::{AVERAGE_FILE, CheckpointManifest, MODEL_FILE, OnDamage};
-use minigpt_text::Classifier;
 
 /// What a file of weights has besides them: names and shapes of the tensors, a few hundred bytes each.
 const HEAD: u64 = 16 << 20;

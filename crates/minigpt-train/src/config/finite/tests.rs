@@ -1,6 +1,7 @@
+use minigpt_model::{Draw, LoraConfig, Sampling};
+
 use super::*;
 use crate::config::RunConfig;
-use minigpt_model::{Draw, LoraConfig, Sampling};
 
 #[test]
 fn every_number_of_a_configuration_is_looked_at() {

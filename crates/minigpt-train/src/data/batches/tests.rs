@@ -1,6 +1,7 @@
-use super::*;
 use minigpt_data::TokenSplit;
 use minigpt_model::{Gpt, GptConfig};
+
+use super::*;
 
 fn split(tokens: u32) -> TokenSplit {
     TokenSplit::from_ids((0..tokens).collect(), 0, 0, 0)

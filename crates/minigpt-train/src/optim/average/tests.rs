@@ -1,6 +1,7 @@
+use minigpt_model::{Gpt, GptConfig};
+
 use super::*;
 use burn::tensor::Device;
-use minigpt_model::{Gpt, GptConfig};
 
 #[test]
 fn it_is_the_weighted_sum_of_what_it_followed() {
