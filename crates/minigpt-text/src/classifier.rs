@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::error::TextError;
 
-/// A model with a head for labels on its last token, as `minigpt finetune --task classify` tunes it.
+/// A model with a head for labels on its last token.
 #[derive(Clone, Debug)]
 pub struct Classifier {
     /// The model.

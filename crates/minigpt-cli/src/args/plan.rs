@@ -6,8 +6,8 @@ use clap::{ArgGroup, Args};
 use minigpt_data::Source;
 
 use super::TextArgs;
+use super::quantity;
 use crate::device::{DEVICE_HELP, DeviceChoice};
-use crate::quantity;
 
 #[derive(Args, Debug)]
 #[command(

@@ -14,10 +14,10 @@ use crate::args::AskArgs;
 use crate::commands::generate;
 use crate::load::model::{TrainedModel, named_or_newest, newest_run};
 use crate::load::prompts::say_left_out;
-use crate::table;
 use crate::terminal::format::grouped;
 use crate::terminal::output::{print, printable, say, stream as stream_out};
 use crate::terminal::progress::CountProgress;
+use crate::terminal::table;
 
 /// Words of a passage that are quoted.
 const QUOTED_WORDS: usize = 25;

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::args::AttentionArgs;
 use crate::load::model::TrainedModel;
+use crate::load::tokens;
 use crate::terminal::output::{print, say};
-use crate::tokens;
 
 /// What `--json` prints.
 #[derive(Serialize)]

@@ -16,9 +16,9 @@ use crate::args::{CompareArgs, TableFormat};
 use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
 use crate::load::eval_text::EvalText;
 use crate::load::model::TrainedModel;
-use crate::table;
 use crate::terminal::format::{decimals, duration, grouped};
 use crate::terminal::output::{print, say};
+use crate::terminal::table;
 
 /// What `--json` prints.
 #[derive(Serialize)]

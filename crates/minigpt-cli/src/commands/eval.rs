@@ -16,10 +16,10 @@ use crate::args::EvalArgs;
 use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
 use crate::load::eval_text::EvalText;
 use crate::load::model::TrainedModel;
-use crate::table;
 use crate::terminal::format::{decimals, duration, grouped};
 use crate::terminal::output::print;
 use crate::terminal::progress::CountProgress;
+use crate::terminal::table;
 
 pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
     refuse_classifier(&args.source, NO_PERPLEXITY)?;

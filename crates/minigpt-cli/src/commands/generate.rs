@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::args::{ApplicationArgs, GenerateArgs, WriteArgs};
 use crate::load::model::{TrainedModel, named_or_newest};
-use crate::prompts;
+use crate::load::prompts;
 use crate::terminal::colour::coloured;
 use crate::terminal::output::{print, say, stdout_is_terminal, stream as stream_out};
 
