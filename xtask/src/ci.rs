@@ -12,8 +12,9 @@ use crate::features::{COMBINATIONS, Features};
 use crate::{packages, test};
 
 /// The crates that others may build on, in the order of their dependencies.
-pub(crate) const LIBRARIES: [&str; 6] = [
+pub(crate) const LIBRARIES: [&str; 7] = [
     "minigpt-files",
+    "minigpt-gguf",
     "minigpt-ops",
     "minigpt-model",
     "minigpt-data",

@@ -1,0 +1,7 @@
+//! The format against files, blocks and values of PyPI's `gguf`; generators stand beside the fixtures.
+
+mod blocks;
+mod read;
+mod smollm2;
+mod support;
+mod write;
