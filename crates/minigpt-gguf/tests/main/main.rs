@@ -1,4 +1,5 @@
 //! The format against files, blocks and values of PyPI's `gguf`; generators stand beside the fixtures.
+#![allow(clippy::unwrap_used)]
 
 mod blocks;
 mod read;
