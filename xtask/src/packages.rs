@@ -12,8 +12,9 @@ use anyhow::{Context, Result, ensure};
 use crate::cargo::{self, cargo};
 
 /// The crates that others may build on, in the order of their dependencies.
-const LIBRARIES: [&str; 9] = [
+const LIBRARIES: [&str; 10] = [
     "minigpt-files",
+    "minigpt-gguf",
     "minigpt-ops",
     "minigpt-plot",
     "minigpt-model",
