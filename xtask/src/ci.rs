@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: the steps, what each one checks, and the table of times at the end.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::cargo::{self, cargo};
-use crate::features::{COMBINATIONS, Features};
+use crate::features::{Features, OF_PACKAGES, OF_THE_PROGRAM};
 use crate::{packages, structure, test};
 
 /// What a crate must never need. The model is for people who bring their own program, pictures build in seconds,
@@ -35,9 +36,9 @@ pub(crate) enum Step {
     Deny,
     /// Security advisories, with cargo-deny; needs a network and runs only with `--only`
     Advisories,
-    /// Lints of every target; warnings are errors
+    /// Lints of every target, with and without `gpu`; warnings are errors
     Clippy,
-    /// Every combination of features that a document names builds without warnings
+    /// Lints of packages with the features that others build them with
     Features,
     /// Documentation without warnings
     Doc,
@@ -118,19 +119,24 @@ fn run_step(step: Step, features: &Features) -> Result<Outcome> {
         Step::OneBuild => one_build(features)?,
         Step::Deny => return deny(&["licenses", "bans", "sources"]),
         Step::Advisories => return deny(&["advisories"]),
-        Step::Clippy => cargo::run(&mut clippy(features))?,
-        Step::Features => COMBINATIONS
+        Step::Clippy => OF_THE_PROGRAM.iter().try_for_each(|features| {
+            cargo::run(&mut clippy(&Features::of_the_program(features)))
+        })?,
+        Step::Features => OF_PACKAGES
             .iter()
             .try_for_each(|(package, features)| cargo::run(&mut clippy_of(package, features)))?,
-        // The release profile here and in clippy: both check the same dependencies.
+        // The release profile and features of clippy's last: both check the same dependencies.
         Step::Doc => cargo::run(
             cargo(["doc", "--release", "--workspace", "--no-deps"])
-                .args(features.flags())
+                .args(Features::of_the_program(&["gpu"]).flags())
                 .env("RUSTDOCFLAGS", "-D warnings"),
         )?,
         Step::Package => packages::check()?,
         Step::Sanitizer => return sanitizer(),
-        Step::Test => ensure!(test::run(features, &[])? == ExitCode::SUCCESS, "a test failed"),
+        Step::Test => {
+            without_warnings(&mut cargo::test(features, &["--no-run".into()]))?;
+            ensure!(test::run(features, &[])? == ExitCode::SUCCESS, "a test failed");
+        }
     }
     Ok(Outcome::Passed)
 }
@@ -229,6 +235,28 @@ fn sanitizer() -> Result<Outcome> {
     command.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", "-Zsanitizer=address");
     cargo::run(&mut command)?;
     Ok(Outcome::Passed)
+}
+
+/// Runs a build that must not warn. No flag of the compiler's does it: with other flags all dependencies would be
+/// built again. cargo repeats the warnings of what it had built before.
+fn without_warnings(build: &mut Command) -> Result<()> {
+    let shown = cargo::show(build);
+    println!("$ {shown}");
+    let mut running = build.stderr(Stdio::piped()).spawn()?;
+    let mut warnings = 0;
+    for line in running.stderr.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
+        let line = line?;
+        eprintln!("{line}");
+        warnings += usize::from(tells_of_warnings(&line));
+    }
+    ensure!(running.wait()?.success(), "`{shown}` failed");
+    ensure!(warnings == 0, "{warnings} crates have warnings: they are errors here");
+    Ok(())
+}
+
+/// True for the line that cargo ends the warnings of a crate with.
+fn tells_of_warnings(line: &str) -> bool {
+    line.starts_with("warning: `") && line.contains(" generated ")
 }
 
 fn name(step: Step) -> String {

@@ -9,19 +9,16 @@ use anyhow::{Result, bail};
 /// The features of `minigpt-cli` that a user may ask for.
 const KNOWN: [&str; 3] = ["gpu", "tune-cache", "remote"];
 
-/// Every combination that a document names, as packages with their features. CI checks each, and tests all
-/// features together.
-pub(crate) const COMBINATIONS: [(&str, &[&str]); 10] = [
-    ("minigpt-cli", &[]),
-    ("minigpt-cli", &["gpu"]),
+/// The combinations of the program's features that documents name, but for all together, with which CI tests.
+/// CI lints the whole workspace, tests included, with each.
+pub(crate) const OF_THE_PROGRAM: [&[&str]; 2] = [&[], &["gpu"]];
+
+/// The combinations of packages that others build alone, or that change little in the program. CI lints each.
+pub(crate) const OF_PACKAGES: [(&str, &[&str]); 4] = [
     ("minigpt-cli", &["remote"]),
-    ("minigpt-cli", &["tune-cache"]),
     ("minigpt-model", &[]),
     ("minigpt-model", &["cpu"]),
     ("minigpt-model", &["gpu"]),
-    ("minigpt-text", &["cpu"]),
-    ("minigpt-eval", &["cpu"]),
-    ("minigpt-train", &["cpu"]),
 ];
 
 /// The library through which wgpu finds drivers on Linux.
@@ -51,6 +48,11 @@ impl Features {
     /// What CI and released programs have.
     pub(crate) fn all() -> Self {
         Self(KNOWN.to_vec())
+    }
+
+    /// A combination of [`OF_THE_PROGRAM`].
+    pub(crate) fn of_the_program(names: &[&'static str]) -> Self {
+        Self(names.to_vec())
     }
 
     /// What this machine has a use for: `gpu` wherever wgpu could find a driver.

@@ -11,17 +11,21 @@ use serde_json::Value;
 use crate::cargo::{self, cargo};
 
 /// What each crate of the workspace may need of the others, as ARCHITECTURE.md draws it.
-const DIRECTIONS: [(&str, &[&str]); 11] = [
+const DIRECTIONS: [(&str, &[&str]); 12] = [
     ("minigpt-files", &[]),
+    ("minigpt-gguf", &["files"]),
     ("minigpt-ops", &[]),
     ("minigpt-plot", &["files"]),
     ("minigpt-data", &["files"]),
     ("minigpt-retrieval", &["files"]),
-    ("minigpt-model", &["files", "ops"]),
+    ("minigpt-model", &["files", "gguf", "ops"]),
     ("minigpt-text", &["files", "data", "model"]),
     ("minigpt-eval", &["files", "data", "model", "text"]),
     ("minigpt-train", &["files", "ops", "plot", "data", "model", "text", "eval"]),
-    ("minigpt-cli", &["files", "plot", "data", "retrieval", "model", "text", "eval", "train"]),
+    (
+        "minigpt-cli",
+        &["files", "gguf", "plot", "data", "retrieval", "model", "text", "eval", "train"],
+    ),
     ("xtask", &["files"]),
 ];
 

@@ -37,6 +37,12 @@ fn crates_with_other_features_are_found() {
 }
 
 #[test]
+fn a_crate_with_warnings_is_noticed() {
+    assert!(tells_of_warnings("warning: `minigpt-ops` (lib) generated 1 warning"));
+    assert!(!tells_of_warnings("warning: unused variable: `x`"));
+}
+
+#[test]
 fn the_table_has_a_row_for_each_step_and_a_sum() {
     let rows = [
         ("fmt".to_owned(), "ok", Duration::from_millis(1_200)),

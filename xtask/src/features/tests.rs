@@ -36,7 +36,8 @@ fn a_loader_is_found_in_a_folder() {
 
 #[test]
 fn a_combination_names_features_that_exist() {
-    for (package, features) in COMBINATIONS {
+    let of_the_program = OF_THE_PROGRAM.map(|features| ("minigpt-cli", features));
+    for (package, features) in of_the_program.into_iter().chain(OF_PACKAGES) {
         let manifest = format!("{}/../crates/{package}/Cargo.toml", env!("CARGO_MANIFEST_DIR"));
         let manifest = fs_err::read_to_string(manifest).unwrap();
         for feature in features {
