@@ -1,5 +1,10 @@
 //! Low-rank adaptation: small trainable factors beside frozen matrices.
 
+pub(crate) mod adapter;
+pub(crate) mod peft;
+#[cfg(test)]
+mod tests;
+
 use burn::module::{Module, Param, Reparameterization, Reparameterizer};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, TensorData};
@@ -9,9 +14,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
 use serde::{Deserialize, Serialize};
 
-use crate::adapter::AdapterError;
-use crate::config::GptConfig;
-use crate::gpt::Gpt;
+use crate::lora::adapter::AdapterError;
+use crate::model::config::GptConfig;
+use crate::model::gpt::Gpt;
 
 /// The matrices of a block that can be adapted.
 const MATRICES: [&str; 4] = ["attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"];
@@ -213,7 +218,3 @@ impl Gpt {
         }))
     }
 }
-
-#[cfg(test)]
-#[path = "lora_tests.rs"]
-mod tests;

@@ -6,7 +6,7 @@ use burn::backend::Dispatch;
 use burn::nn;
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 
-use super::Kernels;
+use super::kernels::Kernels;
 
 /// The chances of one forward pass: hands a dropout to each place of the model in its order.
 ///

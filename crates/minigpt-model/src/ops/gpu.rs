@@ -7,6 +7,8 @@ mod dropout;
 mod gelu;
 mod layer_norm;
 pub(super) mod squares;
+#[cfg(test)]
+mod tests;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;

@@ -1,13 +1,15 @@
 //! The operations as compositions of burn's own: what backends without kernels run, and what tests compare
 //! the kernels with.
 
+pub(super) mod chunked;
+
 use std::f64::consts::FRAC_2_PI;
 
 use burn::nn::Linear;
 use burn::tensor::{Bool, Device, FloatDType, Int, Tensor, activation, module};
 
 use super::dropout::Dropout;
-use crate::precision::Precision;
+use super::precision::Precision;
 
 /// Added to the variance in every LayerNorm, GPT-2's value.
 pub(super) const LAYER_NORM_EPSILON: f64 = 1e-5;

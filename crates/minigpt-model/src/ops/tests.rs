@@ -250,7 +250,7 @@ proptest! {
             })
         };
         let fused = run(&|h, w, t| linear_cross_entropy(h, w, t, smoothing, Precision::F32).objective);
-        let chunked = run(&|h, w, t| chunked::in_chunks(h, w, t, smoothing, rows, Precision::F32).objective);
+        let chunked = run(&|h, w, t| plain::chunked::in_chunks(h, w, t, smoothing, rows, Precision::F32).objective);
         let textbook = run(&|h, w, t| textbook_loss(h, w, t, smoothing));
         assert_equal(&fused, &textbook);
         assert_equal(&chunked, &textbook);

@@ -6,7 +6,7 @@ use burn::tensor::{Bool, Int, Tensor, s};
 
 use crate::ops::plain::{attention_weights, heads, mix};
 use crate::ops::{self, Chances};
-use crate::precision::Precision;
+use crate::ops::Precision;
 
 /// Causal multi-head self-attention with one fused projection for queries, keys and values.
 #[derive(Module, Debug)]

@@ -1,29 +1,20 @@
 //! What a training step spends its time in, each as one differentiable operation.
 //!
 //! Every operation has two bodies. The one in [`plain`] is a composition of burn's own operations, for any
-//! backend. The one in [`fused`] runs the kernels of `minigpt-ops` on the memory of burn's CPU backend, with
-//! its backward pass in [`backward`]. Some have a third, a kernel for GPUs in [`gpu`]. The functions here
+//! backend. The one in [`cpu`] runs the kernels of `minigpt-ops` on the memory of burn's CPU backend, with
+//! its backward pass in `cpu::backward`. Some have a third, a kernel for GPUs in [`gpu`]. The functions here
 //! choose by the device: the model calls them and knows no backend. Tests hold the bodies against each other.
 
 #[cfg(feature = "cpu")]
-mod backward;
-mod chunked;
+mod cpu;
 mod dropout;
-#[cfg(feature = "cpu")]
-mod fused;
 #[cfg(feature = "gpu")]
 mod gpu;
-#[cfg(test)]
-#[cfg(feature = "gpu")]
-mod gpu_tests;
 #[cfg(any(feature = "cpu", feature = "gpu"))]
 mod graph;
 mod kernels;
-#[cfg(feature = "cpu")]
-mod low_rank;
-#[cfg(feature = "cpu")]
-mod memory;
 pub(crate) mod plain;
+mod precision;
 #[cfg(test)]
 mod recompute_tests;
 #[cfg(test)]
@@ -35,14 +26,14 @@ use burn::tensor::{Int, Tensor};
 pub use dropout::Chances;
 pub(crate) use dropout::Dropout;
 #[cfg(feature = "cpu")]
-use fused::Fused;
+use cpu::Fused;
 pub use kernels::Kernels;
+pub use precision::Precision;
 #[cfg(any(feature = "cpu", feature = "gpu"))]
 use {burn::backend::Dispatch, burn::tensor::DType};
 
 use crate::lora::LowRank;
-use crate::loss::SmoothedLoss;
-use crate::precision::Precision;
+use crate::model::loss::SmoothedLoss;
 
 /// Token ids `[batch, time]` at the first positions to `[batch, time, n_embd]`: rows of `wte`
 /// `[vocab_size, n_embd]` plus rows of `wpe` `[block_size, n_embd]`, dropped.
@@ -186,11 +177,11 @@ pub(crate) fn causal_attention(qkv: Tensor<3>, n_head: usize, dropout: Dropout) 
 pub(crate) fn head(hidden: Tensor<3>, head: Tensor<2>) -> Tensor<3> {
     #[cfg(feature = "cpu")]
     if let [batch, time, _] = hidden.dims()
-        && fused::is_decoding(batch, time)
+        && cpu::is_decoding(batch, time)
         && is_fused(&hidden)
         && !hidden.device().is_autodiff()
     {
-        return fused::head(hidden, head);
+        return cpu::head(hidden, head);
     }
     hidden.matmul(head.transpose().unsqueeze())
 }
@@ -215,7 +206,7 @@ pub(crate) fn linear_cross_entropy(
         let [objective, nats] = [objective, nats].map(Tensor::from_dispatch);
         return SmoothedLoss { objective, nats };
     }
-    chunked::linear_cross_entropy(hidden, head, targets, smoothing, precision)
+    plain::chunked::linear_cross_entropy(hidden, head, targets, smoothing, precision)
 }
 
 /// `sum`, or nothing yet, and the squares of all elements of `x`, in one part or several that are still to be
@@ -237,7 +228,7 @@ pub fn add_squares<const D: usize>(sum: Option<Tensor<1>>, x: Tensor<D>) -> Tens
 fn sum_of_squares<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     #[cfg(feature = "cpu")]
     if is_fused(&x) {
-        return fused::sum_of_squares(x);
+        return cpu::sum_of_squares(x);
     }
     x.square().sum()
 }

@@ -7,9 +7,9 @@ use minigpt_files::{Limit, excerpt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::GptConfig;
-use crate::peft::{is_off, shown};
-use crate::weights::WeightsError;
+use crate::model::config::GptConfig;
+use crate::lora::peft::{is_off, shown};
+use crate::files::weights::WeightsError;
 
 /// transformers writes 2 KB, and a line for each label of a classifier.
 const CONFIG: Limit = Limit::new(1 << 20, "a model's configuration");
@@ -336,8 +336,8 @@ mod tests {
 
     /// All that two versions of transformers know of a GPT-2: `GPT2Config().to_dict()`.
     const WRITTEN: [&str; 2] = [
-        include_str!("../tests/fixtures/gpt2-config/transformers-4.57.6.json"),
-        include_str!("../tests/fixtures/gpt2-config/transformers-5.24.0.json"),
+        include_str!("../../tests/fixtures/gpt2-config/transformers-4.57.6.json"),
+        include_str!("../../tests/fixtures/gpt2-config/transformers-5.24.0.json"),
     ];
 
     fn read(json: &[u8]) -> Result<GptConfig, WeightsError> {

@@ -4,9 +4,9 @@ use burn::module::{Module, Param};
 use burn::nn::{Dropout, Linear};
 use burn::tensor::{Bool, Tensor};
 
-use crate::attention::{CausalSelfAttention, LayerCache};
+use crate::model::attention::{CausalSelfAttention, LayerCache};
 use crate::ops::{self, Chances};
-use crate::precision::Precision;
+use crate::ops::Precision;
 
 /// Layer normalisation over the last dimension ([Ba et al., 2016](https://arxiv.org/abs/1607.06450)),
 /// with GPT-2's names for its two parameters.

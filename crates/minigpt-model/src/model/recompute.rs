@@ -3,7 +3,7 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, Int, Tensor};
 
-use crate::gpt::Gpt;
+use crate::model::gpt::Gpt;
 use crate::ops::Chances;
 
 impl Gpt {

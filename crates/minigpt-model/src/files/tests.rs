@@ -10,7 +10,7 @@ use safetensors::Dtype;
 use safetensors::tensor::{TensorView, serialize_to_file};
 use tempfile::TempDir;
 
-use crate::weights::Weights;
+use crate::files::weights::Weights;
 use crate::{CONFIG_FILE, Gpt, GptConfig};
 
 /// Small GPT-2s by torch.save; `make_fixture.py` in the folder made them.
@@ -427,7 +427,7 @@ fn a_pickle_that_is_none_is_named() {
 
 /// Names and shapes that transformers has for the four sizes.
 fn published_sizes() -> HashMap<String, HashMap<String, Vec<usize>>> {
-    serde_json::from_str(include_str!("../tests/fixtures/gpt2-sizes/sizes.json")).unwrap()
+    serde_json::from_str(include_str!("../../tests/fixtures/gpt2-sizes/sizes.json")).unwrap()
 }
 
 /// Writes a safetensors file of these shapes whose numbers are a hole in the file: it is as long as

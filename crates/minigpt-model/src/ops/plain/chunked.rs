@@ -3,16 +3,16 @@
 
 use burn::tensor::{Int, Tensor, activation};
 
-use super::plain::product;
-use crate::loss::SmoothedLoss;
-use crate::precision::Precision;
+use super::product;
+use crate::model::loss::SmoothedLoss;
+use crate::ops::Precision;
 
 /// Logits of one chunk: 64 MiB in single precision, enough to keep a GPU busy.
 const LOGITS_AT_ONCE: usize = 1 << 24;
 
-/// As [`linear_cross_entropy`](super::linear_cross_entropy). Each chunk's gradients are made while its
+/// As [`linear_cross_entropy`](crate::ops::linear_cross_entropy). Each chunk's gradients are made while its
 /// logits are there.
-pub(super) fn linear_cross_entropy(
+pub(in crate::ops) fn linear_cross_entropy(
     hidden: Tensor<2>,
     head: Tensor<2>,
     targets: Tensor<1, Int>,
@@ -24,7 +24,7 @@ pub(super) fn linear_cross_entropy(
 }
 
 /// The same, `rows` tokens at a time.
-pub(super) fn in_chunks(
+pub(in crate::ops) fn in_chunks(
     hidden: Tensor<2>,
     head: Tensor<2>,
     targets: Tensor<1, Int>,

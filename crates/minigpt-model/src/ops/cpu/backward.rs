@@ -8,11 +8,11 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use minigpt_ops::{Dropout, Precision, RowStatistics};
 
-use super::fused::{
-    self, FlexTensor, Fused, Ids, attention_shape, contiguous, dropped, last_dim, scalars, tensor,
+use super::{
+    self as fused, FlexTensor, Fused, Ids, attention_shape, contiguous, dropped, last_dim, scalars, tensor,
     values,
 };
-use super::graph::{parents, record, register};
+use crate::ops::graph::{parents, record, register};
 use super::low_rank::{Gelu, LowRank, LowRankState};
 use super::memory::buffer;
 

@@ -9,7 +9,7 @@ use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int};
 
 use super::*;
-use crate::adapter::{ADAPTER_CONFIG_FILE, ADAPTER_FILE};
+use crate::lora::adapter::{ADAPTER_CONFIG_FILE, ADAPTER_FILE};
 use crate::ops::tests::GENERATOR;
 
 fn config() -> GptConfig {

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
-use crate::attention::LayerCache;
+use crate::model::attention::LayerCache;
 
 /// Keys and values of a batch of sequences in every block ([Pope et al.,
 /// 2022](https://arxiv.org/abs/2211.05102)). It knows its position.

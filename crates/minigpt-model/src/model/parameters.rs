@@ -4,9 +4,9 @@ use burn::store::ModuleSnapshot;
 use burn::store::burn_pack::Tensor as StoredTensor;
 use minigpt_files::Checksum;
 
-use crate::config::GptConfig;
-use crate::gpt::Gpt;
-use crate::weights::WeightsError;
+use crate::model::config::GptConfig;
+use crate::model::gpt::Gpt;
+use crate::files::weights::WeightsError;
 
 impl GptConfig {
     /// Name and shape of each parameter, in the model's order. The names are those of GPT-2's

@@ -7,14 +7,14 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal, NormalError};
 
-use crate::attention::CausalSelfAttention;
-use crate::block::{Block, LayerNorm, Mlp};
-use crate::cache::KvCache;
-use crate::config::{ConfigError, GptConfig};
-use crate::loss::SmoothedLoss;
+use crate::model::attention::CausalSelfAttention;
+use crate::model::block::{Block, LayerNorm, Mlp};
+use crate::model::cache::KvCache;
+use crate::model::config::{ConfigError, GptConfig};
+use crate::model::loss::SmoothedLoss;
 use crate::ops::plain::causal_mask;
 use crate::ops::{self, Chances};
-use crate::precision::Precision;
+use crate::ops::Precision;
 
 /// Deviation of initial weights.
 const STD: f32 = 0.02;

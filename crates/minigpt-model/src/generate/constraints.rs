@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sampling::SamplingError;
+use crate::generate::sampling::SamplingError;
 
 /// Changes to the logits of the next token that depend on the tokens so far, prompt included. In the
 /// order of the fields; the default changes nothing.

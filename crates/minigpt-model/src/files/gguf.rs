@@ -6,9 +6,9 @@ use std::path::Path;
 
 use burn::store::burn_pack::Tensor as StoredTensor;
 
-use crate::config::GptConfig;
-use crate::gpt::Gpt;
-use crate::weights::WeightsError;
+use crate::model::config::GptConfig;
+use crate::model::gpt::Gpt;
+use crate::files::weights::WeightsError;
 
 /// Tensors start at multiples of this, the format's default.
 const ALIGNMENT: usize = 32;

@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
 
-use crate::cache::KvCache;
-use crate::gpt::Gpt;
+use crate::model::cache::KvCache;
+use crate::model::gpt::Gpt;
 
 /// A prompt that a model cannot continue.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

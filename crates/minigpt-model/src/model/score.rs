@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, Int, Tensor};
 
-use crate::gpt::Gpt;
+use crate::model::gpt::Gpt;
 
 /// Positions whose logits are in memory at once: a vocabulary of 50,257 takes 100 MB for them.
 const POSITIONS: usize = 512;

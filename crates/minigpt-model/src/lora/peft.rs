@@ -6,7 +6,7 @@ use minigpt_files::{Limit, excerpt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::adapter::{ADAPTER_CONFIG_FILE, AdapterError};
+use crate::lora::adapter::{ADAPTER_CONFIG_FILE, AdapterError};
 use crate::lora::{EMBEDDING, LoraConfig};
 
 /// PEFT writes 2 KB, and a line for each name among the targets.
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     /// All that PEFT 0.21.2 writes of an adapter of GPT-2; its version is the fixture's name.
-    const WRITTEN: &str = include_str!("../tests/fixtures/peft/adapter_config-0.21.2.json");
+    const WRITTEN: &str = include_str!("../../tests/fixtures/peft/adapter_config-0.21.2.json");
 
     fn written() -> Map<String, Value> {
         serde_json::from_str(WRITTEN).unwrap()

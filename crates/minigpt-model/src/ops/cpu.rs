@@ -1,12 +1,16 @@
 //! The operations on the memory of burn's CPU backend: an extension of it, and its forward passes.
 
+mod backward;
+mod low_rank;
+mod memory;
+
 use burn::backend::ops::IntTensorOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, IntDType, Shape, Tensor, TensorData};
 use minigpt_ops::{AttentionShape, CrossEntropy, Dropout, Precision, RowStatistics};
 
-use super::memory::{buffer, bytes};
+use memory::{buffer, bytes};
 use super::plain::LAYER_NORM_EPSILON;
 
 /// A tensor of burn's CPU backend.

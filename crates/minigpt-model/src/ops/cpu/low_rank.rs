@@ -7,8 +7,8 @@ use burn::backend::{Flex, TensorMetadata};
 use minigpt_ops::{Dropout, Precision};
 
 use super::backward::bias_gelu_backward;
-use super::fused::{FlexTensor, contiguous, dropped, last_dim, tensor, values};
-use super::graph::{parents, register};
+use super::{FlexTensor, contiguous, dropped, last_dim, tensor, values};
+use crate::ops::graph::{parents, register};
 use super::memory::buffer;
 
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use burn::tensor::{DType, Device, FloatDType};
 use serde::{Deserialize, Serialize};
 
-use crate::ops::Kernels;
+use super::kernels::Kernels;
 
 /// The numbers that matrix products multiply. Weights, sums, norms, softmaxes, losses and the optimiser are
 /// in `f32` whatever it is ([Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740)).
