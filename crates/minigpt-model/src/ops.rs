@@ -23,10 +23,10 @@ pub(crate) mod tests;
 use burn::nn::Linear;
 use burn::tensor::{Int, Tensor};
 
-pub use dropout::Chances;
-pub(crate) use dropout::Dropout;
 #[cfg(feature = "cpu")]
 use cpu::Fused;
+pub use dropout::Chances;
+pub(crate) use dropout::Dropout;
 pub use kernels::Kernels;
 pub use precision::Precision;
 #[cfg(any(feature = "cpu", feature = "gpu"))]

@@ -1,14 +1,17 @@
 //! GGUF, the format of llama.cpp: weights and what must be known of them in one file
 //! ([specification](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), version 3).
 
+#[cfg(test)]
+mod tests;
+
 use std::io::Write;
 use std::path::Path;
 
 use burn::store::burn_pack::Tensor as StoredTensor;
 
+use crate::files::weights::WeightsError;
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
-use crate::files::weights::WeightsError;
 
 /// Tensors start at multiples of this, the format's default.
 const ALIGNMENT: usize = 32;
@@ -185,25 +188,4 @@ fn transposed(bytes: &[u8], [rows, columns]: [usize; 2]) -> Vec<u8> {
         (0..rows).for_each(|row| out.extend(value(row, column)));
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parameters_have_llama_cpps_names() {
-        assert_eq!(name("wte.weight"), "token_embd.weight");
-        assert_eq!(name("ln_f.bias"), "output_norm.bias");
-        assert_eq!(name("h.11.attn.c_attn.weight"), "blk.11.attn_qkv.weight");
-        assert_eq!(name("h.0.mlp.c_proj.bias"), "blk.0.ffn_down.bias");
-        assert_eq!(name("h.2.attn.c_proj.bias"), "blk.2.attn_output.bias");
-    }
-
-    #[test]
-    fn a_matrix_is_transposed() {
-        let bytes = |values: [f32; 6]| values.map(f32::to_le_bytes).concat();
-        let matrix = bytes([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        assert_eq!(transposed(&matrix, [2, 3]), bytes([1.0, 4.0, 2.0, 5.0, 3.0, 6.0]));
-    }
 }

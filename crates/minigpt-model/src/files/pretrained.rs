@@ -4,9 +4,9 @@ use std::path::Path;
 
 use burn::tensor::Device;
 
+use crate::files::weights::{Weights, WeightsError};
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
-use crate::files::weights::{Weights, WeightsError};
 
 /// The name of the configuration in a model folder.
 pub const CONFIG_FILE: &str = "config.json";

@@ -12,8 +12,8 @@ use minigpt_files::{caught, excerpt};
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors};
 
-use crate::model::gpt::Gpt;
 use crate::files::weights::{PREFIX, WeightsError};
+use crate::model::gpt::Gpt;
 
 /// The longest header that is read. GPT-2 XL's has 60 KB; a header of many megabytes would cost many
 /// times its size in memory before anything in it could be checked.

@@ -8,9 +8,9 @@ use burn::tensor::{DType, Device, TensorData};
 use minigpt_files::{Limit, caught, excerpt, is_file_name};
 use serde::Deserialize;
 
+use crate::files::{pytorch, safetensors};
 use crate::model::config::{ConfigError, GptConfig};
 use crate::model::gpt::Gpt;
-use crate::files::{pytorch, safetensors};
 
 /// What stands before each name but the head's where the head was saved too.
 pub(crate) const PREFIX: &str = "transformer.";

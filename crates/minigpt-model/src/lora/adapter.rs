@@ -7,12 +7,12 @@ use burn::store::burn_pack::Tensor as StoredTensor;
 use burn::tensor::{Bytes, DType, Tensor, TensorData};
 use minigpt_files::excerpt;
 
-use crate::model::config::GptConfig;
-use crate::model::gpt::Gpt;
-use crate::lora::{EMBEDDING, Factors, LoraConfig};
-use crate::lora::peft::{HEAD, MERGE};
 use crate::files::safetensors;
 use crate::files::weights::{WeightsError, finite};
+use crate::lora::peft::{HEAD, MERGE};
+use crate::lora::{EMBEDDING, Factors, LoraConfig};
+use crate::model::config::GptConfig;
+use crate::model::gpt::Gpt;
 
 /// The name of the configuration in an adapter's folder.
 pub const ADAPTER_CONFIG_FILE: &str = "adapter_config.json";

@@ -4,9 +4,9 @@ use burn::module::Module;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::{Bool, Int, Tensor, s};
 
+use crate::ops::Precision;
 use crate::ops::plain::{attention_weights, heads, mix};
 use crate::ops::{self, Chances};
-use crate::ops::Precision;
 
 /// Causal multi-head self-attention with one fused projection for queries, keys and values.
 #[derive(Module, Debug)]

@@ -5,8 +5,8 @@ use burn::nn::{Dropout, Linear};
 use burn::tensor::{Bool, Tensor};
 
 use crate::model::attention::{CausalSelfAttention, LayerCache};
-use crate::ops::{self, Chances};
 use crate::ops::Precision;
+use crate::ops::{self, Chances};
 
 /// Layer normalisation over the last dimension ([Ba et al., 2016](https://arxiv.org/abs/1607.06450)),
 /// with GPT-2's names for its two parameters.

@@ -12,9 +12,9 @@ use crate::model::block::{Block, LayerNorm, Mlp};
 use crate::model::cache::KvCache;
 use crate::model::config::{ConfigError, GptConfig};
 use crate::model::loss::SmoothedLoss;
+use crate::ops::Precision;
 use crate::ops::plain::causal_mask;
 use crate::ops::{self, Chances};
-use crate::ops::Precision;
 
 /// Deviation of initial weights.
 const STD: f32 = 0.02;

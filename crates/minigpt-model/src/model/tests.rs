@@ -24,7 +24,8 @@ fn fixture_model(device: &Device) -> Gpt {
 }
 
 fn reference() -> Value {
-    serde_json::from_str(include_str!("../../tests/fixtures/gpt2-tiny-random/reference.json")).unwrap()
+    serde_json::from_str(include_str!("../../tests/fixtures/gpt2-tiny-random/reference.json"))
+        .unwrap()
 }
 
 fn ids(json: &Value) -> Vec<i32> {
@@ -63,7 +64,8 @@ fn stored(file: &[u8], name: &str) -> Vec<f32> {
 #[test]
 fn attention_equals_hugging_faces() {
     let device = Device::flex();
-    let file = include_bytes!("../../tests/fixtures/gpt2-tiny-random/reference_attention.safetensors");
+    let file =
+        include_bytes!("../../tests/fixtures/gpt2-tiny-random/reference_attention.safetensors");
     let row = batch(&[ids(&reference()["input_ids"][0])], &device);
     let layers = fixture_model(&device).attention(row);
     let attention: Vec<f32> = layers.into_iter().flat_map(values).collect();

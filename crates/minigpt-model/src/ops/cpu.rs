@@ -10,8 +10,8 @@ use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, IntDType, Shape, Tensor, TensorData};
 use minigpt_ops::{AttentionShape, CrossEntropy, Dropout, Precision, RowStatistics};
 
-use memory::{buffer, bytes};
 use super::plain::LAYER_NORM_EPSILON;
+use memory::{buffer, bytes};
 
 /// A tensor of burn's CPU backend.
 pub(super) type FlexTensor = FloatTensor<Flex>;

@@ -8,13 +8,13 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use minigpt_ops::{Dropout, Precision, RowStatistics};
 
-use super::{
-    self as fused, FlexTensor, Fused, Ids, attention_shape, contiguous, dropped, last_dim, scalars, tensor,
-    values,
-};
-use crate::ops::graph::{parents, record, register};
 use super::low_rank::{Gelu, LowRank, LowRankState};
 use super::memory::buffer;
+use super::{
+    self as fused, FlexTensor, Fused, Ids, attention_shape, contiguous, dropped, last_dim, scalars,
+    tensor, values,
+};
+use crate::ops::graph::{parents, record, register};
 
 impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
     fn embed(

@@ -7,9 +7,9 @@ use burn::backend::{Flex, TensorMetadata};
 use minigpt_ops::{Dropout, Precision};
 
 use super::backward::bias_gelu_backward;
+use super::memory::buffer;
 use super::{FlexTensor, contiguous, dropped, last_dim, tensor, values};
 use crate::ops::graph::{parents, register};
-use super::memory::buffer;
 
 #[derive(Debug)]
 pub(super) struct Gelu;

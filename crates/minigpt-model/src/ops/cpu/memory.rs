@@ -1,6 +1,9 @@
 //! Memory of results that are gone, kept for the next ones of the same size: a training step needs the same
 //! sizes again and again, and memory fresh from the system costs a page fault every four kilobytes.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
 use std::slice;
@@ -95,37 +98,5 @@ impl AllocationController for Lent {
         let len = size_of_val(self.0.as_slice());
         // SAFETY: the bytes of the numbers, borrowed as they are.
         Ok(unsafe { slice::from_raw_parts(self.0.as_ptr().cast(), len) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tensors_memory_serves_the_next_one_of_its_size() {
-        // A size that no other test has.
-        let len = SMALLEST + 7;
-        let mut values = buffer(len);
-        values.fill(3.0);
-        let place = values.as_ptr();
-        let first = bytes(values);
-        assert_eq!(first[..4], 3.0_f32.to_ne_bytes());
-        assert_eq!(first.len(), 4 * len);
-        drop(first);
-        let again = buffer(len);
-        assert_eq!((again.as_ptr(), again[len - 1]), (place, 3.0));
-    }
-
-    #[test]
-    fn new_memory_replaces_free_memory() {
-        let mut kept = Kept { by_len: BTreeMap::new() };
-        for len in [5, 9, 9] {
-            kept.by_len.entry(len).or_default().push(vec![0.0; len]);
-        }
-        assert!(kept.take(10).is_none());
-        let left: Vec<usize> = kept.by_len.values().flatten().map(Vec::len).collect();
-        assert_eq!(left, [5]);
-        assert_eq!(kept.take(5).map(|free| free.len()), Some(5));
     }
 }
