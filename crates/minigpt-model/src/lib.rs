@@ -7,19 +7,26 @@ mod model;
 mod ops;
 
 pub use files::GgufValue;
+pub use files::error::WeightsError;
 pub use files::pretrained::CONFIG_FILE;
-pub use files::weights::{WeightsError, check_finite};
+pub use files::weights::check_finite;
 pub use generate::{
     BatchGenerator, Beam, Constraints, Decoder, Draw, GenerateError, Generator, Policy,
     PromptError, Sampling, SamplingError, beam_search, log_probability,
 };
-pub use lora::adapter::{ADAPTER_CONFIG_FILE, ADAPTER_FILE, AdapterError};
-pub use lora::{LoraConfig, LowRank};
+pub use lora::adapter::ADAPTER_FILE;
+pub use lora::peft::ADAPTER_CONFIG_FILE;
+pub use lora::{AdapterError, LoraConfig};
 pub use model::attention::CausalSelfAttention;
-pub use model::block::{Block, LayerNorm, Mlp};
+pub use model::block::Block;
 pub use model::cache::KvCache;
-pub use model::config::{ConfigError, GptConfig, ParameterCounts};
-pub use model::gpt::Gpt;
-pub use model::loss::{IGNORE_INDEX, SmoothedLoss};
+pub use model::config::{
+    BiasConfig, ConfigError, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig,
+    RotaryScaling,
+};
+pub use model::gpt::{Gpt, Head};
+pub use model::mlp::Mlp;
+pub use model::norm::Norm;
+pub use model::parameters::{Parameter, ParameterCounts, Role};
 pub use model::score::Scores;
-pub use ops::{Chances, Kernels, Precision, add_squares};
+pub use ops::{IGNORE_INDEX, Kernels, Precision, SmoothedLoss, add_squares};

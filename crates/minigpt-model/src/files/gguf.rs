@@ -9,9 +9,11 @@ use std::path::Path;
 
 use burn::store::burn_pack::Tensor as StoredTensor;
 
-use crate::files::weights::WeightsError;
+use super::error::WeightsError;
+use super::gpt2::check_layout;
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
+use crate::model::parameters::Parameter;
 
 /// Tensors start at multiples of this, the format's default.
 const ALIGNMENT: usize = 32;
@@ -83,23 +85,24 @@ impl Gpt {
     /// Whoever opens `path`, now or after a crash, finds the old file or the whole new one.
     ///
     /// # Errors
-    /// [`WeightsError::Io`], or [`WeightsError::Write`] where the device does not give the weights.
+    /// [`WeightsError::Layout`] where the model is no GPT-2, [`WeightsError::Io`], or
+    /// [`WeightsError::Write`] where the device does not give the weights.
     pub fn save_gguf(
         &self,
         config: &GptConfig,
         metadata: &[(String, GgufValue)],
         path: &Path,
     ) -> Result<(), WeightsError> {
+        check_layout(config, path)?;
         let failed = |reason: String| WeightsError::Write { path: path.to_owned(), reason };
-        let tensors = self.stored_parameters();
+        let tensors: Vec<(Parameter, StoredTensor)> =
+            config.parameters().zip(self.stored_parameters()).collect();
         minigpt_files::write_with(path, |file| {
             file.write_all(&head(config, metadata, &tensors))?;
-            for tensor in tensors {
-                let is_projection = is_projection(&tensor);
-                let shape = tensor.shape.to_vec();
+            for (Parameter { role, shape, .. }, tensor) in tensors {
                 let bytes = tensor.into_bytes().map_err(|error| failed(error.to_string()))?;
                 let length = bytes.len();
-                if is_projection {
+                if role.is_projection() {
                     file.write_all(&transposed(&bytes, [shape[0], shape[1]]))?;
                 } else {
                     file.write_all(&bytes)?;
@@ -112,7 +115,11 @@ impl Gpt {
 }
 
 /// All that stands before the first tensor.
-fn head(config: &GptConfig, metadata: &[(String, GgufValue)], tensors: &[StoredTensor]) -> Vec<u8> {
+fn head(
+    config: &GptConfig,
+    metadata: &[(String, GgufValue)],
+    tensors: &[(Parameter, StoredTensor)],
+) -> Vec<u8> {
     let shape = shape_metadata(config);
     let mut out = b"GGUF".to_vec();
     out.extend(3_u32.to_le_bytes());
@@ -124,11 +131,12 @@ fn head(config: &GptConfig, metadata: &[(String, GgufValue)], tensors: &[StoredT
         value.write(&mut out);
     }
     let mut offset = 0;
-    for tensor in tensors {
-        write_string(&name(&tensor.name), &mut out);
-        let mut sizes = tensor.shape.to_vec();
-        // ggml counts the sizes from the innermost; a projection is transposed besides.
-        if !is_projection(tensor) {
+    for (parameter, tensor) in tensors {
+        write_string(&parameter.gguf_name, &mut out);
+        let mut sizes = parameter.shape.clone();
+        // ggml counts the sizes from the innermost. GPT-2 stores projections `[in, out]`, ggml multiplies by
+        // `[out, in]`: those are transposed besides.
+        if !parameter.role.is_projection() {
             sizes.reverse();
         }
         out.extend((sizes.len() as u32).to_le_bytes());
@@ -152,32 +160,8 @@ fn shape_metadata(config: &GptConfig) -> Vec<(String, GgufValue)> {
         size("embedding_length", config.n_embd),
         size("feed_forward_length", config.n_inner),
         size("attention.head_count", config.n_head),
-        ("gpt2.attention.layer_norm_epsilon".to_owned(), GgufValue::F32(1e-5)),
+        ("gpt2.attention.layer_norm_epsilon".to_owned(), GgufValue::F32(config.norm.epsilon as f32)),
     ]
-}
-
-/// llama.cpp's name for a parameter.
-fn name(parameter: &str) -> String {
-    let Some((block, rest)) = parameter.strip_prefix("h.").and_then(|name| name.split_once('.'))
-    else {
-        return parameter
-            .replace("wte.", "token_embd.")
-            .replace("wpe.", "position_embd.")
-            .replace("ln_f.", "output_norm.");
-    };
-    let rest = rest
-        .replace("ln_1.", "attn_norm.")
-        .replace("attn.c_attn.", "attn_qkv.")
-        .replace("attn.c_proj.", "attn_output.")
-        .replace("ln_2.", "ffn_norm.")
-        .replace("mlp.c_fc.", "ffn_up.")
-        .replace("mlp.c_proj.", "ffn_down.");
-    format!("blk.{block}.{rest}")
-}
-
-/// GPT-2 stores projections `[in, out]`; ggml multiplies by `[out, in]`.
-fn is_projection(tensor: &StoredTensor) -> bool {
-    tensor.name.starts_with("h.") && tensor.shape.len() == 2
 }
 
 /// The 32-bit values of a matrix `[rows, columns]` as `[columns, rows]`.

@@ -1,10 +1,14 @@
 //! The model in a folder of Hugging Face's layout.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use burn::tensor::Device;
 
-use crate::files::weights::{Weights, WeightsError};
+use super::error::WeightsError;
+use super::gpt2::check_layout;
+use super::safetensors;
+use super::weights::Weights;
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
 
@@ -42,5 +46,23 @@ impl Gpt {
         let config = GptConfig::of_hugging_face(Path::new(CONFIG_FILE), config)?;
         let model = Weights::of_bytes(weights)?.into_model(&config, device)?;
         Ok((model, config))
+    }
+
+    /// Writes the weights as transformers' `GPT2LMHeadModel` saves them: its names, projections
+    /// `[in, out]`, 32-bit floats, the head left to `wte`.
+    ///
+    /// Whoever opens `path`, now or after a crash, finds the old file or the whole new one.
+    ///
+    /// # Errors
+    /// [`WeightsError::Layout`] where the model is no GPT-2, [`WeightsError::Io`], or
+    /// [`WeightsError::Write`] where the device does not give the weights.
+    pub fn save_safetensors(&self, path: &Path) -> Result<(), WeightsError> {
+        check_layout(self.config(), path)?;
+        let parameters = self.config().parameters();
+        let mut tensors = self.stored_parameters();
+        for (tensor, parameter) in tensors.iter_mut().zip(parameters) {
+            tensor.name = parameter.hugging_face_name();
+        }
+        safetensors::write(path, tensors, HashMap::new())
     }
 }

@@ -13,9 +13,9 @@ use burn::store::burn_pack::Tensor as StoredTensor;
 use burn::tensor::{Bytes, DType};
 use minigpt_files::excerpt;
 
-use crate::files::pickle::{self, Object, Pickle, PickleError, View};
-use crate::files::weights::WeightsError;
-use crate::files::zip;
+use super::pickle::{self, Object, Pickle, PickleError, View};
+use super::error::WeightsError;
+use super::zip;
 
 /// The longest pickle that is read; GPT-2 XL's has 80 KB, and each byte can cost a hundred in memory.
 const MAX_PICKLE: usize = 1 << 20;

@@ -12,8 +12,7 @@ use minigpt_files::{caught, excerpt};
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors};
 
-use crate::files::weights::{PREFIX, WeightsError};
-use crate::model::gpt::Gpt;
+use super::error::WeightsError;
 
 /// The longest header that is read. GPT-2 XL's has 60 KB; a header of many megabytes would cost many
 /// times its size in memory before anything in it could be checked.
@@ -120,19 +119,4 @@ pub(crate) fn write(
         }
         Ok(())
     })
-}
-
-impl Gpt {
-    /// Writes the weights as transformers' `GPT2LMHeadModel` saves them: its names, projections
-    /// `[in, out]`, 32-bit floats, the head left to `wte`.
-    ///
-    /// Whoever opens `path`, now or after a crash, finds the old file or the whole new one.
-    ///
-    /// # Errors
-    /// [`WeightsError::Io`], or [`WeightsError::Write`] where the device does not give the weights.
-    pub fn save_safetensors(&self, path: &Path) -> Result<(), WeightsError> {
-        let mut tensors = self.stored_parameters();
-        tensors.iter_mut().for_each(|tensor| tensor.name.insert_str(0, PREFIX));
-        write(path, tensors, HashMap::new())
-    }
 }

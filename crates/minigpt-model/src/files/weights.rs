@@ -8,12 +8,11 @@ use burn::tensor::{DType, Device, TensorData};
 use minigpt_files::{Limit, caught, excerpt, is_file_name};
 use serde::Deserialize;
 
-use crate::files::{pytorch, safetensors};
-use crate::model::config::{ConfigError, GptConfig};
+use super::error::WeightsError;
+use super::{pytorch, safetensors};
+use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
-
-/// What stands before each name but the head's where the head was saved too.
-pub(crate) const PREFIX: &str = "transformer.";
+use crate::model::parameters::{HUGGING_FACE_PREFIX, Parameter};
 
 /// What PyTorch puts before all names of a model that it compiled.
 const COMPILED: &str = "_orig_mod.";
@@ -24,134 +23,11 @@ const CLASSIFIER: &str = "score.weight";
 /// The file of weights that needs no pickle.
 const SAFETENSORS: &str = "model.safetensors";
 
-/// The head, a second name for `wte.weight`.
+/// The head, in a tied model a second name for `wte.weight`.
 const HEAD: &str = "lm_head.weight";
 
 /// An index names each tensor and its file: 100 bytes for each of the 580 tensors of GPT-2 XL.
 const INDEX: Limit = Limit::new(4 << 20, "an index of weights");
-
-/// A model folder that could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum WeightsError {
-    /// The configuration is of another kind of model.
-    #[error("{path} has the model_type {found}: expected gpt2, which is what minigpt runs")]
-    Architecture {
-        /// The configuration.
-        path: PathBuf,
-        /// Its `model_type`.
-        found: String,
-    },
-    /// The configuration is damaged, or asks for what [`Gpt`] does not do.
-    #[error("{path} is not the configuration of a GPT-2 that minigpt runs: {reason}")]
-    Config {
-        /// The configuration.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The shape is invalid.
-    #[error(transparent)]
-    Shape(#[from] ConfigError),
-    /// No weights in a format that can be read.
-    #[error(
-        "{folder} has no weights: expected model.safetensors or pytorch_model.bin, or their index and parts"
-    )]
-    NoWeights {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// A file of weights, or an index of such files, is not what its name says.
-    #[error("{path} is damaged: {reason}; get the file again")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A pickle that has more of Python in it than tensors need.
-    #[error(
-        "{path} is a pickle that asks Python for {name}: expected tensors alone; nothing was run, use the model's safetensors file or another copy"
-    )]
-    Code {
-        /// The file.
-        path: PathBuf,
-        /// What it asks for.
-        name: String,
-    },
-    /// A parameter of the model is not among the weights.
-    #[error("{path} has no tensor {name}, of shape {expected:?} by its config.json")]
-    Missing {
-        /// The file or folder.
-        path: PathBuf,
-        /// The parameter.
-        name: String,
-        /// Its shape in the model.
-        expected: Vec<usize>,
-    },
-    /// A tensor that the model has no place for.
-    #[error("{path} has a tensor {name}, which a GPT-2 with its config.json does not have")]
-    Unexpected {
-        /// The file or folder.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-    },
-    /// A tensor of another shape than the model's.
-    #[error("{path}: {name} has the shape {found:?}, by its config.json it should be {expected:?}")]
-    Misshapen {
-        /// The file or folder.
-        path: PathBuf,
-        /// The parameter.
-        name: String,
-        /// Its shape in the file.
-        found: Vec<usize>,
-        /// Its shape in the model.
-        expected: Vec<usize>,
-    },
-    /// A tensor of something else than floating point numbers.
-    #[error("{path}: {name} holds {kind}: expected floating point numbers of 16, 32 or 64 bits")]
-    Kind {
-        /// The file or folder.
-        path: PathBuf,
-        /// The parameter.
-        name: String,
-        /// What it holds.
-        kind: String,
-    },
-    /// A number that training or damage has spoilt.
-    #[error(
-        "{path}: {name} has {value} among its numbers, the first at {index}: expected finite 32-bit numbers; get the file again, or use weights from before the training diverged"
-    )]
-    NotFinite {
-        /// The file.
-        path: PathBuf,
-        /// The parameter.
-        name: String,
-        /// NaN or an infinity, in 32 bits.
-        value: f32,
-        /// Which of the parameter's numbers that is, from 0.
-        index: usize,
-    },
-    /// A head of its own.
-    #[error(
-        "{path}: {HEAD} is not the token embedding wte.weight: expected a model whose head is tied to it; minigpt has no untied head"
-    )]
-    UntiedHead {
-        /// The file or folder.
-        path: PathBuf,
-    },
-    /// The model's own weights could not be read from its device.
-    #[error("cannot write {path}: {reason}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        reason: String,
-    },
-    /// The operating system failed; the message names the file.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-}
 
 /// The tensors of a model folder by the names that [`GptConfig::parameters`] has, none of them read.
 #[derive(Debug)]
@@ -221,9 +97,13 @@ impl Weights {
         config: &GptConfig,
         device: &Device,
     ) -> Result<Gpt, WeightsError> {
-        self.check_head()?;
+        if config.tied {
+            self.check_head()?;
+        }
         self.check(config)?;
-        Gpt::assemble(config, device, |name, _| self.read(name))
+        Gpt::assemble(config, device, |parameter| {
+            finite(&self.path, &self.tensors[&parameter.name])
+        })
     }
 
     /// Fails at the first tensor that is missing, of another shape, no number, or too many.
@@ -233,7 +113,7 @@ impl Weights {
     pub(crate) fn check(&self, config: &GptConfig) -> Result<(), WeightsError> {
         let path = || self.path.clone();
         let mut expected = BTreeSet::new();
-        for (name, shape) in config.parameters() {
+        for Parameter { name, shape, .. } in config.parameters() {
             let Some(tensor) = self.tensors.get(&name) else {
                 return Err(WeightsError::Missing { path: path(), name, expected: shape });
             };
@@ -262,10 +142,6 @@ impl Weights {
             return Ok(());
         }
         Err(WeightsError::UntiedHead { path: self.path.clone() })
-    }
-
-    fn read(&self, name: &str) -> Result<TensorData, WeightsError> {
-        finite(&self.path, &self.tensors[name])
     }
 
     fn bytes(&self, tensor: &StoredTensor) -> Result<burn::tensor::Bytes, WeightsError> {
@@ -318,7 +194,7 @@ pub fn check_finite(path: &Path) -> Result<(), WeightsError> {
 /// The name of a tensor without what programs put before it.
 fn plain_name(name: &str) -> &str {
     let name = name.strip_prefix(COMPILED).unwrap_or(name);
-    name.strip_prefix(PREFIX).unwrap_or(name)
+    name.strip_prefix(HUGGING_FACE_PREFIX).unwrap_or(name)
 }
 
 /// Old versions of transformers saved the causal mask of each block with the weights.

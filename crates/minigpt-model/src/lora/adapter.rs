@@ -1,21 +1,19 @@
 //! An adapter alone, in the two files that Python's PEFT reads and writes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::store::burn_pack::Tensor as StoredTensor;
 use burn::tensor::{Bytes, DType, Tensor, TensorData};
 use minigpt_files::excerpt;
 
+use super::error::AdapterError;
+use super::peft::{ADAPTER_CONFIG_FILE, HEAD};
+use super::{EMBEDDING, Factors, LoraConfig};
 use crate::files::safetensors;
-use crate::files::weights::{WeightsError, finite};
-use crate::lora::peft::{HEAD, MERGE};
-use crate::lora::{EMBEDDING, Factors, LoraConfig};
+use crate::files::weights::finite;
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
-
-/// The name of the configuration in an adapter's folder.
-pub const ADAPTER_CONFIG_FILE: &str = "adapter_config.json";
 
 /// The same in a pickle, which old versions of PEFT wrote.
 const PICKLED_FILE: &str = "adapter_model.bin";
@@ -28,69 +26,6 @@ const PREFIX: &str = "base_model.model.transformer.";
 
 /// Names the base in the factors' file.
 const BASE: &str = "base_sha256";
-
-/// An adapter that cannot be used, or is another model's.
-#[derive(Debug, thiserror::Error)]
-pub enum AdapterError {
-    /// A setting is out of its range.
-    #[error("lora.{field} is out of range: expected {expected}")]
-    Setting {
-        /// The setting.
-        field: &'static str,
-        /// The range.
-        expected: String,
-    },
-    /// A matrix that the model does not have.
-    #[error(
-        "lora.targets: no matrix is called `{name}`: expected c_attn, c_proj, c_fc, attn.c_proj, mlp.c_proj or wte"
-    )]
-    Target {
-        /// The name given.
-        name: String,
-    },
-    /// The configuration is damaged, or asks for what is not done here.
-    #[error("{path} is not the configuration of a LoRA adapter that minigpt runs: {reason}")]
-    Config {
-        /// The configuration.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The adapter was trained on another model.
-    #[error(
-        "{path} is an adapter for another base model: {reason}; use it with the model it was trained on"
-    )]
-    OtherBase {
-        /// The factors' file.
-        path: PathBuf,
-        /// How that shows.
-        reason: String,
-    },
-    /// The adapter has token vectors of its own.
-    #[error(
-        "{path} has the whole tensor {name}, which PEFT saves where the vocabulary was resized: expected factors alone; {MERGE}"
-    )]
-    WholeEmbedding {
-        /// The factors' file.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-    },
-    /// The factors are in a pickle.
-    #[error(
-        "{path} is a pickle: expected {ADAPTER_FILE}; in Python, PeftModel.from_pretrained() and save_pretrained() make one of it"
-    )]
-    Pickled {
-        /// The pickle.
-        path: PathBuf,
-    },
-    /// The factors cannot be read or written.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// The operating system failed; the message names the file.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-}
 
 impl Gpt {
     /// Writes the factors beside the model's matrices into an empty folder, as PEFT writes them:

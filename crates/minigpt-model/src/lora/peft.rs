@@ -9,18 +9,18 @@ use minigpt_files::{Limit, excerpt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::lora::adapter::{ADAPTER_CONFIG_FILE, AdapterError};
-use crate::lora::{EMBEDDING, LoraConfig};
+use super::error::{AdapterError, MERGE};
+use super::{EMBEDDING, LoraConfig};
+use crate::files::fields::{is_off, shown};
+
+/// The name of the configuration in an adapter's folder.
+pub const ADAPTER_CONFIG_FILE: &str = "adapter_config.json";
 
 /// PEFT writes 2 KB, and a line for each name among the targets.
 const CONFIG: Limit = Limit::new(1 << 20, "the configuration of an adapter");
 
 /// What PEFT calls the head where the vectors of the tokens are adapted in both of their places.
 pub(crate) const HEAD: &str = "lm_head";
-
-/// What to do with an adapter that is more than a product of two factors.
-pub(crate) const MERGE: &str =
-    "merge it in Python with merge_and_unload() and save_pretrained(), and use the merged model";
 
 /// The fields of PEFT's `LoraConfig` that decide what an adapter computes, and those that it needs.
 #[derive(Debug, Serialize, Deserialize)]
@@ -180,23 +180,6 @@ impl PeftConfig {
         let alpha = self.lora_alpha * if self.use_rslora { (rank as f64).sqrt() } else { 1.0 };
         Ok(LoraConfig { rank, alpha, dropout, targets })
     }
-}
-
-/// True where a field switches nothing on.
-pub(crate) fn is_off(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(is_on) => !is_on,
-        Value::Number(_) => false,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-    }
-}
-
-/// A value in a message.
-pub(crate) fn shown(value: &Value) -> String {
-    excerpt(&value.to_string())
 }
 
 impl LoraConfig {

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
-use crate::model::attention::LayerCache;
+use super::attention::LayerCache;
 
 /// Keys and values of a batch of sequences in every block ([Pope et al.,
 /// 2022](https://arxiv.org/abs/2211.05102)). It knows its position.
@@ -53,14 +53,14 @@ impl KvCache {
         &mut self.layers
     }
 
-    /// Makes room for `time` positions: where they are, `[1 or batch, time]`, and what they may not
-    /// see, `[1 or batch, 1, time, past + time]`.
+    /// Makes room for `time` positions: where they are, `time` in a row for each sequence or one row for all,
+    /// and what they may not see, `[1 or batch, 1, time, past + time]`.
     pub(crate) fn advance(
         &mut self,
         time: usize,
         block_size: usize,
         device: &Device,
-    ) -> (Tensor<2, Int>, Option<Tensor<4, Bool>>) {
+    ) -> (Vec<Vec<usize>>, Option<Tensor<4, Bool>>) {
         let past = self.len;
         self.len += time;
         let len = self.len;
@@ -68,11 +68,9 @@ impl KvCache {
         let is_padded = self.padding.iter().any(|padding| *padding > 0);
         // Without padding one row serves all sequences.
         let rows = if is_padded { &self.padding[..] } else { &[0] };
-        let places = rows.iter().flat_map(|padding| {
-            (past..len).map(move |position| position.saturating_sub(*padding) as i32)
+        let places = rows.iter().map(|padding| {
+            (past..len).map(|position| position.saturating_sub(*padding)).collect()
         });
-        let places = TensorData::new(places.collect::<Vec<_>>(), [rows.len(), time]);
-        let positions = Tensor::<2, Int>::from_data(places, device);
 
         let mask = (time > 1 || is_padded).then(|| {
             let hidden = |padding: usize, query: usize, key: usize| key > query || key < padding;
@@ -83,6 +81,6 @@ impl KvCache {
             let mask: Vec<bool> = rows.iter().flat_map(|padding| of_row(*padding)).collect();
             Tensor::<4, Bool>::from_data(TensorData::new(mask, [rows.len(), 1, time, len]), device)
         });
-        (positions, mask)
+        (places.collect(), mask)
     }
 }

@@ -1,14 +1,40 @@
-//! The shape of a GPT: configuration, presets, validation.
+//! The shape of a GPT as data: configuration, presets, validation.
 
+mod parts;
+mod presets;
 #[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use parts::{
+    BiasConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig, RotaryScaling,
+};
+
 /// The shape of a GPT and its dropout rates.
 ///
-/// The field names are GPT-2's. A configuration that came from outside the program must pass
+/// The field names are GPT-2's. What comes after the dropout rates are the choices in which GPT-2's
+/// relatives differ from it; their defaults are GPT-2's and are not written into files, so that a
+/// GPT-2 of today is one of yesterday. A configuration that came from outside the program must pass
 /// [`validate`](Self::validate); [`Gpt::init`](crate::Gpt::init) does it again.
+///
+/// ```
+/// use minigpt_model::{BiasConfig, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig};
+///
+/// // As Llama: half as many keys and values as queries.
+/// let config = GptConfig {
+///     n_kv_head: Some(2),
+///     n_inner: 172,
+///     norm: NormConfig { kind: NormKind::RmsNorm, epsilon: 1e-5 },
+///     position: Position::Rotary(RotaryConfig { base: 10_000.0, scaling: None }),
+///     mlp: MlpKind::Swiglu,
+///     bias: BiasConfig::NONE,
+///     tied: false,
+///     ..GptConfig::new(256, 32, 2, 4, 64)
+/// };
+/// config.validate()?;
+/// # Ok::<(), minigpt_model::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GptConfig {
@@ -18,7 +44,7 @@ pub struct GptConfig {
     pub block_size: usize,
     /// Number of transformer blocks.
     pub n_layer: usize,
-    /// Number of attention heads in a block; divides `n_embd`.
+    /// Number of attention heads in a block; divides `n_embd` where there is no `head_size`.
     pub n_head: usize,
     /// Width of the residual stream.
     pub n_embd: usize,
@@ -30,6 +56,45 @@ pub struct GptConfig {
     pub attn_pdrop: f64,
     /// Probability that a value of a residual branch is dropped, while training. In `[0, 1)`.
     pub resid_pdrop: f64,
+    /// Number of heads of keys and values, each of which serves as many heads of queries ([Ainslie et al.,
+    /// 2023](https://arxiv.org/abs/2305.13245)); divides `n_head`, which it is where missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_kv_head: Option<usize>,
+    /// Width of an attention head, `n_embd / n_head` where missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_size: Option<usize>,
+    /// What the perceptron does between its two matrices.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mlp: MlpKind,
+    /// Whether queries and keys are normalised, head by head ([Henry et al.,
+    /// 2020](https://arxiv.org/abs/2010.04245)).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub qk_norm: bool,
+    /// Whether the head is the token embedding ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)),
+    /// or a matrix of its own, `lm_head`.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub tied: bool,
+    /// How vectors are normalised.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub norm: NormConfig,
+    /// How the model knows where a token is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub position: Position,
+    /// Which layers have a bias.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub bias: BiasConfig,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 /// A [`GptConfig`] that describes no model.
@@ -51,6 +116,16 @@ pub enum ConfigError {
         /// Number of heads.
         n_head: usize,
     },
+    /// The heads of queries do not share those of keys and values evenly.
+    #[error(
+        "n_head {n_head} is not divisible by n_kv_head {n_kv_head}: choose a divisor of {n_head}"
+    )]
+    UnevenGroups {
+        /// Number of heads of queries.
+        n_head: usize,
+        /// Number of heads of keys and values.
+        n_kv_head: usize,
+    },
     /// A dropout rate is no probability below one.
     #[error("{field} {rate} is out of range: expected 0 <= {field} < 1")]
     Dropout {
@@ -58,6 +133,16 @@ pub enum ConfigError {
         field: &'static str,
         /// The rate given.
         rate: f64,
+    },
+    /// A setting has no meaning, by itself or with another one.
+    #[error("{field} {found}: expected {expected}")]
+    Setting {
+        /// The field's name.
+        field: &'static str,
+        /// What it is.
+        found: String,
+        /// What it could be.
+        expected: &'static str,
     },
     /// A size is beyond what its kind can be.
     #[error("{field} {size} is too large: expected at most {max}")]
@@ -83,9 +168,6 @@ pub enum ConfigError {
     },
 }
 
-/// Number of token ids of GPT-2's tokenizer.
-const GPT2_VOCAB_SIZE: usize = 50_257;
-
 impl GptConfig {
     /// Most parameters a model may have: ten billion, 160 GB of weights,
     /// gradients and AdamW's moments in `f32`. More trains on no single device, and a mistyped size
@@ -95,69 +177,7 @@ impl GptConfig {
     /// Most blocks: the deepest published transformers have a thousand.
     const MAX_LAYERS: u64 = 10_000;
 
-    /// The names that [`preset`](Self::preset) knows.
-    pub const PRESETS: [&'static str; 7] =
-        ["tiny", "small", "mini", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"];
-
-    /// The preset of that name, with the vocabulary of a given tokenizer.
-    ///
-    /// # Errors
-    /// [`ConfigError::UnknownPreset`].
-    pub fn preset(name: &str, vocab_size: usize) -> Result<Self, ConfigError> {
-        let config = match name {
-            "tiny" => Self::tiny(vocab_size),
-            "small" => Self::small(vocab_size),
-            "mini" => Self::mini(vocab_size),
-            "gpt2" => Self::gpt2(),
-            "gpt2-medium" => Self::gpt2_medium(),
-            "gpt2-large" => Self::gpt2_large(),
-            "gpt2-xl" => Self::gpt2_xl(),
-            _ => return Err(ConfigError::UnknownPreset { name: name.to_owned() }),
-        };
-        Ok(Self { vocab_size, ..config })
-    }
-
-    /// Two narrow layers: trains in seconds on one core, for tests and first contact.
-    pub fn tiny(vocab_size: usize) -> Self {
-        Self::new(vocab_size, 32, 2, 4, 64)
-    }
-
-    /// Four layers, 128 wide: what two CPU cores train to readable text in minutes.
-    pub fn small(vocab_size: usize) -> Self {
-        Self::new(vocab_size, 64, 4, 4, 128)
-    }
-
-    /// The article's mini-GPT: 4 layers, 256 wide, 8 heads, 128 context, dropout 0.1.
-    pub fn mini(vocab_size: usize) -> Self {
-        Self::new(vocab_size, 128, 4, 8, 256).with_dropout(0.1)
-    }
-
-    /// GPT-2 small, 124 million parameters. Sizes of the family: table 2 of
-    /// [Radford et al., 2019](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf).
-    pub fn gpt2() -> Self {
-        Self::gpt2_family(12, 12, 768)
-    }
-
-    /// GPT-2 medium, 355 million parameters.
-    pub fn gpt2_medium() -> Self {
-        Self::gpt2_family(24, 16, 1024)
-    }
-
-    /// GPT-2 large, 774 million parameters.
-    pub fn gpt2_large() -> Self {
-        Self::gpt2_family(36, 20, 1280)
-    }
-
-    /// GPT-2 XL, 1.6 billion parameters.
-    pub fn gpt2_xl() -> Self {
-        Self::gpt2_family(48, 25, 1600)
-    }
-
-    fn gpt2_family(n_layer: usize, n_head: usize, n_embd: usize) -> Self {
-        Self::new(GPT2_VOCAB_SIZE, 1024, n_layer, n_head, n_embd).with_dropout(0.1)
-    }
-
-    /// A GPT with GPT-2's hidden width of `4 * n_embd` and no dropout.
+    /// A GPT-2 of these sizes, with its hidden width of `4 * n_embd` and no dropout.
     pub fn new(
         vocab_size: usize,
         block_size: usize,
@@ -165,18 +185,24 @@ impl GptConfig {
         n_head: usize,
         n_embd: usize,
     ) -> Self {
-        let n_inner = 4 * n_embd;
-        let (embd_pdrop, attn_pdrop, resid_pdrop) = (0.0, 0.0, 0.0);
         Self {
             vocab_size,
             block_size,
             n_layer,
             n_head,
             n_embd,
-            n_inner,
-            embd_pdrop,
-            attn_pdrop,
-            resid_pdrop,
+            n_inner: 4 * n_embd,
+            embd_pdrop: 0.0,
+            attn_pdrop: 0.0,
+            resid_pdrop: 0.0,
+            n_kv_head: None,
+            head_size: None,
+            mlp: MlpKind::default(),
+            qk_norm: false,
+            tied: true,
+            norm: NormConfig::default(),
+            position: Position::default(),
+            bias: BiasConfig::default(),
         }
     }
 
@@ -188,14 +214,29 @@ impl GptConfig {
 
     /// Width of one attention head.
     pub fn head_size(&self) -> usize {
-        self.n_embd / self.n_head
+        self.head_size.unwrap_or(self.n_embd / self.n_head)
+    }
+
+    /// Number of heads of keys and values.
+    pub fn n_kv_head(&self) -> usize {
+        self.n_kv_head.unwrap_or(self.n_head)
     }
 
     /// Checks that the configuration describes a model.
     ///
     /// # Errors
-    /// The first [`ConfigError`] found, in the order of the fields.
+    /// The first [`ConfigError`] found: of sizes in the order of the fields, then of the rest.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        self.check_sizes()?;
+        self.check_rates()?;
+        self.check_norms()?;
+        match self.position {
+            Position::Learned => Ok(()),
+            Position::Rotary(rotary) => self.check_rotary(rotary),
+        }
+    }
+
+    fn check_sizes(&self) -> Result<(), ConfigError> {
         let sizes = [
             ("vocab_size", self.vocab_size),
             ("block_size", self.block_size),
@@ -203,30 +244,38 @@ impl GptConfig {
             ("n_head", self.n_head),
             ("n_embd", self.n_embd),
             ("n_inner", self.n_inner),
+            ("n_kv_head", self.n_kv_head.unwrap_or(1)),
+            ("head_size", self.head_size.unwrap_or(1)),
         ];
         if let Some((field, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
             return Err(ConfigError::Zero { field });
         }
-        let limits = [
+        let limit = |field: &str| match field {
             // The devices' token ids have 32 bits.
-            ("vocab_size", self.vocab_size, i32::MAX as u64),
-            ("block_size", self.block_size, Self::MAX_PARAMETERS),
-            ("n_layer", self.n_layer, Self::MAX_LAYERS),
-            ("n_head", self.n_head, Self::MAX_PARAMETERS),
-            ("n_embd", self.n_embd, Self::MAX_PARAMETERS),
-            ("n_inner", self.n_inner, Self::MAX_PARAMETERS),
-        ];
-        if let Some((field, size, max)) =
-            limits.into_iter().find(|(_, size, max)| *size as u64 > *max)
-        {
-            return Err(ConfigError::TooLarge { field, size, max });
+            "vocab_size" => i32::MAX as u64,
+            "n_layer" => Self::MAX_LAYERS,
+            _ => Self::MAX_PARAMETERS,
+        };
+        for (field, size) in sizes {
+            let max = limit(field);
+            if size as u64 > max {
+                return Err(ConfigError::TooLarge { field, size, max });
+            }
         }
         if self.wide_parameter_count() > u128::from(Self::MAX_PARAMETERS) {
             return Err(ConfigError::TooManyParameters);
         }
-        if !self.n_embd.is_multiple_of(self.n_head) {
-            return Err(ConfigError::UnevenHeads { n_embd: self.n_embd, n_head: self.n_head });
+        let (n_embd, n_head, n_kv_head) = (self.n_embd, self.n_head, self.n_kv_head());
+        if self.head_size.is_none() && !n_embd.is_multiple_of(n_head) {
+            return Err(ConfigError::UnevenHeads { n_embd, n_head });
         }
+        if !n_head.is_multiple_of(n_kv_head) {
+            return Err(ConfigError::UnevenGroups { n_head, n_kv_head });
+        }
+        Ok(())
+    }
+
+    fn check_rates(&self) -> Result<(), ConfigError> {
         let rates = [
             ("embd_pdrop", self.embd_pdrop),
             ("attn_pdrop", self.attn_pdrop),
@@ -238,49 +287,51 @@ impl GptConfig {
         }
     }
 
-    /// The sum of [`parameter_counts`](Self::parameter_counts), of sizes within their own limits but
-    /// not yet within the common one: that sum fits no `usize`.
-    fn wide_parameter_count(&self) -> u128 {
-        let wide = |size: usize| size as u128;
-        let [c, inner] = [self.n_embd, self.n_inner].map(wide);
-        let block = 4 * c * (c + 1) + 2 * c * inner + inner + c + 4 * c;
-        c * (wide(self.vocab_size) + wide(self.block_size)) + wide(self.n_layer) * block + 2 * c
-    }
-
-    /// Number of parameters, part by part, without building the model.
-    ///
-    /// The sizes must be [valid](Self::validate).
-    pub fn parameter_counts(&self) -> ParameterCounts {
-        let (c, inner) = (self.n_embd, self.n_inner);
-        let linear = |from: usize, to: usize| from * to + to;
-        ParameterCounts {
-            wte: self.vocab_size * c,
-            wpe: self.block_size * c,
-            attention: self.n_layer * (linear(c, 3 * c) + linear(c, c)),
-            mlp: self.n_layer * (linear(c, inner) + linear(inner, c)),
-            layer_norms: (2 * self.n_layer + 1) * 2 * c,
+    fn check_norms(&self) -> Result<(), ConfigError> {
+        let epsilon = self.norm.epsilon;
+        if !(epsilon > 0.0 && epsilon < 1.0) {
+            let (found, expected) = (epsilon.to_string(), "a number between 0 and 1");
+            return Err(ConfigError::Setting { field: "norm.epsilon", found, expected });
         }
+        if self.norm.kind == NormKind::RmsNorm && self.bias.norm {
+            let expected = "false, because rms_norm has no bias";
+            let found = "true".to_owned();
+            return Err(ConfigError::Setting { field: "bias.norm", found, expected });
+        }
+        Ok(())
     }
-}
 
-/// Number of parameters in each part of a model. The head is tied to `wte` and counts once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct ParameterCounts {
-    /// Token embedding and output head.
-    pub wte: usize,
-    /// Position embedding.
-    pub wpe: usize,
-    /// `c_attn` and `c_proj` of all blocks.
-    pub attention: usize,
-    /// `c_fc` and `c_proj` of all blocks.
-    pub mlp: usize,
-    /// `ln_1` and `ln_2` of all blocks, and `ln_f`.
-    pub layer_norms: usize,
-}
-
-impl ParameterCounts {
-    /// All parameters.
-    pub fn total(&self) -> usize {
-        self.wte + self.wpe + self.attention + self.mlp + self.layer_norms
+    fn check_rotary(&self, rotary: RotaryConfig) -> Result<(), ConfigError> {
+        let setting = |holds: bool, field, found: f64, expected| match holds {
+            true => Ok(()),
+            false => Err(ConfigError::Setting { field, found: found.to_string(), expected }),
+        };
+        let head_size = self.head_size();
+        let even = "an even number, because rotary positions turn pairs";
+        setting(head_size.is_multiple_of(2), "head_size", head_size as f64, even)?;
+        let (base, is_base) = (rotary.base, rotary.base > 1.0 && rotary.base.is_finite());
+        setting(is_base, "position.rotary.base", base, "a number above 1")?;
+        let (RotaryScaling::Linear { factor } | RotaryScaling::Llama3 { factor, .. }) =
+            rotary.scaling.unwrap_or(RotaryScaling::Linear { factor: 1.0 });
+        let is_factor = factor >= 1.0 && factor.is_finite();
+        setting(is_factor, "position.rotary.scaling.factor", factor, "a number of at least 1")?;
+        if let Some(RotaryScaling::Llama3 {
+            low_freq_factor: low,
+            high_freq_factor: high,
+            original_context: context,
+            ..
+        }) = rotary.scaling
+        {
+            let [low_field, high_field, context_field] = [
+                "position.rotary.scaling.low_freq_factor",
+                "position.rotary.scaling.high_freq_factor",
+                "position.rotary.scaling.original_context",
+            ];
+            setting(low > 0.0 && low.is_finite(), low_field, low, "a number above 0")?;
+            let is_high = high > low && high.is_finite();
+            setting(is_high, high_field, high, "a number above low_freq_factor")?;
+            setting(context > 0, context_field, 0.0, "at least 1")?;
+        }
+        Ok(())
     }
 }

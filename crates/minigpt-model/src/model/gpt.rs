@@ -1,39 +1,38 @@
-//! The whole model: embeddings, blocks, final LayerNorm, head tied to the token embedding.
+//! The whole model: embeddings, blocks, a last normalisation, and the head.
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig, Embedding, Linear};
+use burn::nn::{Dropout, DropoutConfig, Embedding};
 use burn::tensor::{Device, Int, Tensor, TensorData, s};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Normal, NormalError};
 
-use crate::model::attention::CausalSelfAttention;
-use crate::model::block::{Block, LayerNorm, Mlp};
-use crate::model::cache::KvCache;
-use crate::model::config::{ConfigError, GptConfig};
-use crate::model::loss::SmoothedLoss;
-use crate::ops::Precision;
-use crate::ops::plain::causal_mask;
-use crate::ops::{self, Chances};
+use super::assembly::Assembly;
+use super::block::Block;
+use super::cache::KvCache;
+use super::config::{GptConfig, Position};
+use super::context::Context;
+use super::norm::Norm;
+use super::parameters::Parameter;
+use super::rotary::Rotation;
+use crate::ops::{self, DropoutState, Precision, SmoothedLoss};
 
-/// Deviation of initial weights.
-const STD: f32 = 0.02;
-
-/// GPT-2's architecture ([Radford et al., 2019](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf)).
+/// GPT-2's architecture ([Radford et al., 2019](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf)),
+/// and its relatives', as [`GptConfig`] describes them.
 ///
 /// Field names, and so the paths of the weights (`h.0.attn.c_attn.weight`, …), are GPT-2's.
-/// The output head is `wte` transposed and has no weights of its own.
 #[derive(Module, Debug)]
 pub struct Gpt {
-    /// Token embedding and output head, `[vocab_size, n_embd]`.
+    /// Token embedding, and output head where the two are tied, `[vocab_size, n_embd]`.
     pub wte: Embedding,
-    /// Position embedding, `[block_size, n_embd]`.
-    pub wpe: Embedding,
+    /// Position embedding, `[block_size, n_embd]`, where positions are learned.
+    pub wpe: Option<Embedding>,
     /// The transformer blocks, first to last.
     pub h: Vec<Block>,
     /// Normalises the residual stream before the head.
-    pub ln_f: LayerNorm,
+    pub ln_f: Norm,
+    /// The head, where it is not `wte`.
+    pub lm_head: Option<Head>,
     dropout: Dropout,
+    #[module(skip)]
+    config: GptConfig,
     #[module(skip)]
     precision: Precision,
     /// At most the rows of `wte`.
@@ -41,72 +40,35 @@ pub struct Gpt {
     tokenizer_size: usize,
 }
 
-impl Gpt {
-    /// A model with fresh weights on `device`, a pure function of `config` and `seed`: the same on
-    /// every device.
-    ///
-    /// Weights are drawn from N(0, 0.02); `c_proj`, which adds to the residual stream twice per
-    /// block, from N(0, 0.02 / √(2·n_layer)), so that the stream's variance does not grow with
-    /// depth (GPT-2 paper, section 2.3). Biases are zero, LayerNorm scales one.
-    ///
-    /// # Errors
-    /// [`ConfigError`] where the configuration describes no model.
-    pub fn init(config: &GptConfig, seed: u64, device: &Device) -> Result<Self, ConfigError> {
-        config.validate()?;
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let residual_std = STD / (2.0 * config.n_layer as f32).sqrt();
-        let drawn = |name: &str, shape: &[usize]| {
-            let values = match (shape.len(), name) {
-                (2, name) if name.ends_with("c_proj.weight") => {
-                    normal(&mut rng, shape, residual_std)
-                }
-                (2, _) => normal(&mut rng, shape, STD),
-                (_, name) if name.ends_with("weight") => vec![1.0; shape[0]],
-                _ => vec![0.0; shape[0]],
-            };
-            Ok(TensorData::new(values, shape))
-        };
-        Self::assemble(config, device, drawn)
-    }
+/// The output head of a model that is not tied.
+#[derive(Module, Debug)]
+pub struct Head {
+    /// `[vocab_size, n_embd]`.
+    pub weight: Param<Tensor<2>>,
+}
 
-    /// The model of `config` with the parameters that `source` gives for a name and a shape, asked
-    /// for in the order of [`GptConfig::parameters`].
+impl Gpt {
+    /// The model of `config` with the parameters that `source` gives, asked for in the order of
+    /// [`GptConfig::parameters`].
     pub(crate) fn assemble<E>(
         config: &GptConfig,
         device: &Device,
-        source: impl FnMut(&str, &[usize]) -> Result<TensorData, E>,
+        source: impl FnMut(&Parameter) -> Result<TensorData, E>,
     ) -> Result<Self, E> {
-        let mut parts = Assembly { device, source };
-        let (n_embd, n_inner) = (config.n_embd, config.n_inner);
-        let dropout = |rate: f64| DropoutConfig::new(rate).init();
-        let precision = Precision::default();
-
-        let wte = Embedding { weight: parts.parameter("wte.weight", [config.vocab_size, n_embd])? };
-        let wpe = Embedding { weight: parts.parameter("wpe.weight", [config.block_size, n_embd])? };
-        let mut block = |index: usize| {
-            let name = |part: &str| format!("h.{index}.{part}");
-            Ok(Block {
-                ln_1: parts.layer_norm(&name("ln_1"), n_embd)?,
-                attn: CausalSelfAttention {
-                    c_attn: parts.linear(&name("attn.c_attn"), n_embd, 3 * n_embd)?,
-                    c_proj: parts.linear(&name("attn.c_proj"), n_embd, n_embd)?,
-                    dropout: dropout(config.attn_pdrop),
-                    n_head: config.n_head,
-                    precision,
-                },
-                ln_2: parts.layer_norm(&name("ln_2"), n_embd)?,
-                mlp: Mlp {
-                    c_fc: parts.linear(&name("mlp.c_fc"), n_embd, n_inner)?,
-                    c_proj: parts.linear(&name("mlp.c_proj"), n_inner, n_embd)?,
-                    precision,
-                },
-                dropout: dropout(config.resid_pdrop),
-            })
-        };
-        let h = (0..config.n_layer).map(&mut block).collect::<Result<_, E>>()?;
-        let ln_f = parts.layer_norm("ln_f", n_embd)?;
-        let (dropout, tokenizer_size) = (dropout(config.embd_pdrop), config.vocab_size);
-        Ok(Self { wte, wpe, h, ln_f, dropout, precision, tokenizer_size })
+        let parts = &mut Assembly::new(config, device, source);
+        Ok(Self {
+            wte: Embedding { weight: parts.parameter("wte.weight")? },
+            wpe: parts.optional("wpe.weight")?.map(|weight| Embedding { weight }),
+            h: (0..config.n_layer)
+                .map(|index| Block::assemble(parts, index))
+                .collect::<Result<_, E>>()?,
+            ln_f: Norm::assemble(parts, "ln_f")?,
+            lm_head: parts.optional("lm_head.weight")?.map(|weight| Head { weight }),
+            dropout: DropoutConfig::new(config.embd_pdrop).init(),
+            precision: Precision::default(),
+            tokenizer_size: config.vocab_size,
+            config: config.clone(),
+        })
     }
 
     /// The same model beside a tokenizer of `ids` ids. Vocabularies are often padded, GPT-2's 50,257 to
@@ -134,23 +96,23 @@ impl Gpt {
     /// [`forward_cached`](Self::forward_cached) for a token of few texts stay as they are, for their time goes
     /// into reading the weights.
     #[must_use]
-    pub fn with_precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
-        for block in &mut self.h {
-            block.attn.precision = precision;
-            block.mlp.precision = precision;
-        }
-        self
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &GptConfig {
+        &self.config
     }
 
     /// Longest context in tokens.
     pub fn block_size(&self) -> usize {
-        self.wpe.weight.lazy_shape()[0]
+        self.config.block_size
     }
 
     /// Number of token ids, padding included: the width of the logits.
     pub fn vocab_size(&self) -> usize {
-        self.wte.weight.lazy_shape()[0]
+        self.config.vocab_size
     }
 
     /// Number of token ids that the [tokenizer](Self::with_tokenizer_size) has; without one, all.
@@ -158,36 +120,52 @@ impl Gpt {
         self.tokenizer_size
     }
 
-    /// The head of the loss: the rows of `wte` whose ids the tokenizer has, `[tokenizer_size, n_embd]`.
+    /// The head of the loss, its rows whose ids the tokenizer has: `[tokenizer_size, n_embd]`.
     pub fn output_embedding(&self) -> Tensor<2> {
-        let wte = self.wte.weight.val();
-        if self.tokenizer_size == wte.dims()[0] {
-            wte
+        let head = self.head_weight();
+        if self.tokenizer_size == head.dims()[0] {
+            head
         } else {
-            wte.narrow(0, 0, self.tokenizer_size)
+            head.narrow(0, 0, self.tokenizer_size)
         }
     }
 
     /// Token ids `[batch, time]` to the normalised residual stream `[batch, time, n_embd]`.
     ///
     /// # Panics
-    /// Where `time` exceeds [`block_size`](Self::block_size): there is no position embedding to
-    /// give such a token.
+    /// Where `time` exceeds [`block_size`](Self::block_size).
     pub fn hidden(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
-        let [_, time] = tokens.dims();
-        let block_size = self.block_size();
-        assert!(time <= block_size, "{time} tokens exceed the context of {block_size}");
-
-        let mut chances = Chances::draw(&self.wte.weight.lazy_device());
-        let x = self.embed(tokens, &mut chances);
-        let x = self.h.iter().fold(x, |x, block| block.forward(x, &mut chances));
+        let mut context = self.training_context(tokens.dims()[1]);
+        let x = self.embed(tokens, &mut context);
+        let x = self.h.iter().fold(x, |x, block| block.forward(x, &mut context));
         self.ln_f.forward(x)
     }
 
+    /// For a pass over `time` positions from the first on, which drops elements where the device differentiates.
+    pub(super) fn training_context(&self, time: usize) -> Context {
+        let block_size = self.block_size();
+        assert!(time <= block_size, "{time} tokens exceed the context of {block_size}");
+        let dropout = DropoutState::draw(&self.wte.weight.lazy_device());
+        self.context(dropout, &[(0..time).collect()])
+    }
+
+    /// For a pass over these positions, a row for each sequence or one for all.
+    fn context(&self, dropout: DropoutState, positions: &[Vec<usize>]) -> Context {
+        let rotation = match self.config.position {
+            Position::Learned => None,
+            Position::Rotary(config) => {
+                let device = self.wte.weight.lazy_device();
+                Some(Rotation::new(config, self.config.head_size(), positions, &device))
+            }
+        };
+        Context { dropout, precision: self.precision, rotation }
+    }
+
     /// Token ids `[batch, time]` at the first positions to `[batch, time, n_embd]`.
-    pub(crate) fn embed(&self, tokens: Tensor<2, Int>, chances: &mut Chances) -> Tensor<3> {
-        let [wte, wpe] = [&self.wte, &self.wpe].map(|embedding| embedding.weight.val());
-        ops::embed(tokens, wte, wpe, chances.next(&self.dropout))
+    pub(super) fn embed(&self, tokens: Tensor<2, Int>, context: &mut Context) -> Tensor<3> {
+        let wte = self.wte.weight.val();
+        let wpe = self.wpe.as_ref().map(|wpe| wpe.weight.val());
+        ops::embed(tokens, wte, wpe, context.dropout.next(&self.dropout))
     }
 
     /// Logits of the next token at every position, `[batch, time]` to `[batch, time, vocab_size]`.
@@ -230,9 +208,16 @@ impl Gpt {
         let [_, time] = tokens.dims();
         let device = tokens.device();
         let (positions, mask) = cache.advance(time, self.block_size(), &device);
-        let x = self.wte.forward(tokens) + self.wpe.forward(positions);
+        let mut context = self.context(DropoutState::off(), &positions);
+        let x = self.wte.forward(tokens);
+        let x = match &self.wpe {
+            Some(wpe) => x + wpe.forward(position_ids(&positions, &device)),
+            None => x,
+        };
         let layers = self.h.iter().zip(cache.layers(self.h.len()));
-        let x = layers.fold(x, |x, (block, layer)| block.forward_cached(x, mask.clone(), layer));
+        let x = layers.fold(x, |x, (block, layer)| {
+            block.forward_cached(x, mask.clone(), layer, &mut context)
+        });
         let last = self.ln_f.forward(x.narrow(1, time - 1, 1)); // [batch, 1, n_embd]
         self.head(last).squeeze_dim(1)
     }
@@ -255,11 +240,12 @@ impl Gpt {
     /// # Panics
     /// As [`hidden`](Self::hidden).
     pub fn attention(&self, tokens: Tensor<2, Int>) -> Vec<Tensor<4>> {
-        let mask = causal_mask(tokens.dims()[1], &tokens.device());
-        let mut x = self.embed(tokens, &mut Chances::none());
+        let time = tokens.dims()[1];
+        let mut context = self.context(DropoutState::off(), &[(0..time).collect()]);
+        let mut x = self.embed(tokens, &mut context);
         let mut traces = Vec::with_capacity(self.h.len());
         for block in &self.h {
-            let (next, weights) = block.forward_traced(x, mask.clone());
+            let (next, weights) = block.forward_traced(x, &mut context);
             traces.push(weights);
             x = next;
         }
@@ -308,9 +294,17 @@ impl Gpt {
         ops::linear_cross_entropy(hidden, head, targets, smoothing, self.precision)
     }
 
+    /// The head's matrix, `[vocab_size, n_embd]`.
+    pub(super) fn head_weight(&self) -> Tensor<2> {
+        match &self.lm_head {
+            None => self.wte.weight.val(),
+            Some(head) => head.weight.val(),
+        }
+    }
+
     /// `[batch, time, n_embd]` to logits `[batch, time, vocab_size]`.
     fn head(&self, hidden: Tensor<3>) -> Tensor<3> {
-        let logits = ops::head(hidden, self.wte.weight.val());
+        let logits = ops::head(hidden, self.head_weight());
         let [_, _, vocab_size] = logits.dims();
         if self.tokenizer_size == vocab_size {
             return logits;
@@ -319,40 +313,9 @@ impl Gpt {
     }
 }
 
-/// `product(shape)` values from N(0, std).
-fn normal(rng: &mut ChaCha8Rng, shape: &[usize], std: f32) -> Vec<f32> {
-    let normal: Result<Normal<f32>, NormalError> = Normal::new(0.0, std);
-    let normal = normal.expect("a positive finite deviation");
-    normal.sample_iter(rng).take(shape.iter().product()).collect()
-}
-
-/// The parts of a model, from parameters by name.
-struct Assembly<'a, S> {
-    device: &'a Device,
-    source: S,
-}
-
-impl<S, E> Assembly<'_, S>
-where
-    S: FnMut(&str, &[usize]) -> Result<TensorData, E>,
-{
-    fn parameter<const D: usize>(
-        &mut self,
-        name: &str,
-        shape: [usize; D],
-    ) -> Result<Param<Tensor<D>>, E> {
-        Ok(Param::from_data((self.source)(name, &shape)?, self.device))
-    }
-
-    fn linear(&mut self, name: &str, from: usize, to: usize) -> Result<Linear, E> {
-        let weight = self.parameter(&format!("{name}.weight"), [from, to])?;
-        let bias = self.parameter(&format!("{name}.bias"), [to])?;
-        Ok(Linear { weight, bias: Some(bias) })
-    }
-
-    fn layer_norm(&mut self, name: &str, n_embd: usize) -> Result<LayerNorm, E> {
-        let weight = self.parameter(&format!("{name}.weight"), [n_embd])?;
-        let bias = self.parameter(&format!("{name}.bias"), [n_embd])?;
-        Ok(LayerNorm { weight, bias })
-    }
+/// Ids of the position embedding, `[1 or batch, time]`.
+fn position_ids(positions: &[Vec<usize>], device: &Device) -> Tensor<2, Int> {
+    let ids: Vec<i32> = positions.iter().flatten().map(|position| *position as i32).collect();
+    let shape = [positions.len(), ids.len() / positions.len()];
+    Tensor::from_data(TensorData::new(ids, shape), device)
 }

@@ -3,8 +3,7 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, Int, Tensor};
 
-use crate::model::gpt::Gpt;
-use crate::ops::Chances;
+use super::gpt::Gpt;
 
 impl Gpt {
     /// A forward and a backward pass that keep of each block what goes into it and nothing of its inside,
@@ -25,28 +24,25 @@ impl Gpt {
         objective: impl FnOnce(Tensor<3>) -> (Tensor<1>, T),
         mut gradients: impl FnMut(Gradients),
     ) -> T {
-        let [_, time] = tokens.dims();
-        let block_size = self.block_size();
-        assert!(time <= block_size, "{time} tokens exceed the context of {block_size}");
-
         let device = self.wte.weight.lazy_device();
-        let mut chances = Chances::draw(&device);
-        let embedded = self.embed(tokens, &mut chances);
+        let mut context = self.training_context(tokens.dims()[1]);
+        let embedded = self.embed(tokens, &mut context);
         let mut inputs = Vec::with_capacity(self.h.len());
         let mut x = embedded.clone().inner();
         for block in &self.h {
-            chances = chances.repeatable(&device);
-            inputs.push((x.clone(), chances));
-            x = block.clone().map(&mut Inner).forward(x, &mut chances);
+            context.dropout = context.dropout.repeatable(&device);
+            inputs.push((x.clone(), context.dropout));
+            x = block.clone().map(&mut Inner).forward(x, &mut context);
         }
 
         let x = Tensor::from_inner(x).require_grad();
         let (objective, rest) = objective(self.ln_f.forward(x.clone()));
         let mut slope = pass_back(&x, objective, &mut gradients);
-        for (block, (x, mut chances)) in self.h.iter().zip(inputs).rev() {
-            chances.repeat(&device);
+        for (block, (x, dropout)) in self.h.iter().zip(inputs).rev() {
+            dropout.repeat(&device);
+            context.dropout = dropout;
             let x = Tensor::from_inner(x).require_grad();
-            let y = block.forward(x.clone(), &mut chances);
+            let y = block.forward(x.clone(), &mut context);
             slope = pass_back(&x, with_slope(y, slope), &mut gradients);
         }
         // Frozen embeddings have no gradient.

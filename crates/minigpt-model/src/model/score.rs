@@ -5,7 +5,7 @@ mod tests;
 
 use burn::tensor::{Bool, Int, Tensor};
 
-use crate::model::gpt::Gpt;
+use super::gpt::Gpt;
 
 /// Positions whose logits are in memory at once: a vocabulary of 50,257 takes 100 MB for them.
 const POSITIONS: usize = 512;
@@ -37,7 +37,7 @@ impl Gpt {
         let n_embd = hidden.dims()[2];
         let hidden = hidden.reshape([positions, n_embd]);
         let targets = targets.reshape([positions, 1]);
-        let head = self.wte.weight.val().transpose(); // [n_embd, vocab_size]
+        let head = self.head_weight().transpose(); // [n_embd, vocab_size]
         let (nats, is_greedy) = (0..positions)
             .step_by(POSITIONS)
             .map(|start| {

@@ -10,7 +10,6 @@ use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, IntDType, Shape, Tensor, TensorData};
 use minigpt_ops::{AttentionShape, CrossEntropy, Dropout, Precision, RowStatistics};
 
-use super::plain::LAYER_NORM_EPSILON;
 use memory::{buffer, bytes};
 
 /// A tensor of burn's CPU backend.
@@ -32,6 +31,14 @@ pub(super) trait Fused: Backend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self>;
+
+    /// Matrix product.
+    fn project(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self>;
 
     /// Matrix product and bias.
@@ -65,7 +72,7 @@ pub(super) trait Fused: Backend {
     fn tanh_gelu(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// A dropped branch onto the residual stream.
-    fn residual_dropout(
+    fn residual(
         x: FloatTensor<Self>,
         branch: FloatTensor<Self>,
         dropout: Dropout,
@@ -93,9 +100,13 @@ impl Fused for Flex {
         embed(&Ids::new(tokens), &contiguous(wte), &contiguous(wpe), dropout)
     }
 
-    fn layer_norm(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
+    fn layer_norm(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, epsilon: f64) -> FlexTensor {
         let [x, weight, bias] = [x, weight, bias].map(contiguous);
-        layer_norm(&x, &weight, &bias).0
+        layer_norm(&x, &weight, &bias, epsilon).0
+    }
+
+    fn project(x: FlexTensor, weight: FlexTensor, precision: Precision) -> FlexTensor {
+        project(&contiguous(x), &contiguous(weight), precision)
     }
 
     fn linear(
@@ -136,8 +147,8 @@ impl Fused for Flex {
         gelu(&contiguous(x))
     }
 
-    fn residual_dropout(x: FlexTensor, branch: FlexTensor, dropout: Dropout) -> FlexTensor {
-        residual_dropout(&contiguous(x), &contiguous(branch), dropout)
+    fn residual(x: FlexTensor, branch: FlexTensor, dropout: Dropout) -> FlexTensor {
+        residual(&contiguous(x), &contiguous(branch), dropout)
     }
 
     fn causal_attention(qkv: FlexTensor, n_head: usize, dropout: Dropout) -> FlexTensor {
@@ -195,13 +206,13 @@ pub(super) fn layer_norm(
     x: &FlexTensor,
     weight: &FlexTensor,
     bias: &FlexTensor,
+    epsilon: f64,
 ) -> (FlexTensor, Vec<RowStatistics>) {
     let x_values = values(x);
     let mut statistics = vec![RowStatistics::default(); x_values.len() / last_dim(x)];
     let mut y = buffer(x_values.len());
     let (weight, bias) = (values(weight), values(bias));
-    let epsilon = LAYER_NORM_EPSILON as f32;
-    minigpt_ops::layer_norm(x_values, weight, bias, epsilon, &mut y, &mut statistics);
+    minigpt_ops::layer_norm(x_values, weight, bias, epsilon as f32, &mut y, &mut statistics);
     (tensor(y, x.shape()), statistics)
 }
 
@@ -215,7 +226,7 @@ pub(super) fn linear(
     let to = last_dim(weight);
     let mut y = buffer(batch * time * to);
     let (x, weight, bias) = (values(x), values(weight), values(bias));
-    if is_decoding(batch, time) {
+    if are_vectors(batch, time) {
         minigpt_ops::linear_vectors(x, weight, bias, &mut y);
     } else {
         minigpt_ops::linear(precision, x, weight, bias, &mut y);
@@ -225,8 +236,14 @@ pub(super) fn linear(
 
 /// True for a token of each of a few texts. The time then goes into reading the weights, and a product by
 /// vectors reads them as they lie, once for all texts; a text's numbers are those it would have alone.
-pub(super) fn is_decoding(batch: usize, time: usize) -> bool {
+fn are_vectors(batch: usize, time: usize) -> bool {
     time == 1 && batch <= 8
+}
+
+/// As [`are_vectors`], of `[batch, time, width]`.
+pub(super) fn is_decoding(x: &Tensor<3>) -> bool {
+    let [batch, time, _] = x.dims();
+    are_vectors(batch, time)
 }
 
 /// The logits of a token of each text: `[batch, 1, n_embd]` to `[batch, 1, vocab_size]`.
@@ -250,13 +267,14 @@ pub(super) fn sum_of_squares<const D: usize>(x: Tensor<D>) -> Tensor<1> {
 /// [`linear`] without a bias.
 pub(super) fn project(x: &FlexTensor, weight: &FlexTensor, precision: Precision) -> FlexTensor {
     let [batch, time, _] = x.shape().dims();
-    if is_decoding(batch, time) {
-        let no_bias = tensor(vec![0.0; last_dim(weight)], [last_dim(weight)]);
-        return linear(x, weight, &no_bias, precision);
+    let (n, to) = (batch * time, last_dim(weight));
+    let mut y = buffer(n * to);
+    if are_vectors(batch, time) {
+        minigpt_ops::project_vectors(n, values(x), values(weight), &mut y);
+    } else {
+        minigpt_ops::project(precision, n, values(x), values(weight), &mut y);
     }
-    let mut y = buffer(batch * time * last_dim(weight));
-    minigpt_ops::project(precision, batch * time, values(x), values(weight), &mut y);
-    tensor(y, [batch, time, last_dim(weight)])
+    tensor(y, [batch, time, to])
 }
 
 /// Also the inner vectors `scale · dropout(x) · a`.
@@ -273,8 +291,9 @@ pub(super) fn low_rank(
 }
 
 pub(super) fn gelu(x: &FlexTensor) -> FlexTensor {
-    let no_bias = tensor(vec![0.0; last_dim(x)], [last_dim(x)]);
-    bias_gelu(x, &no_bias)
+    let mut y = buffer(values(x).len());
+    minigpt_ops::gelu(values(x), &mut y);
+    tensor(y, x.shape())
 }
 
 pub(super) fn bias_gelu(x: &FlexTensor, bias: &FlexTensor) -> FlexTensor {
@@ -283,14 +302,13 @@ pub(super) fn bias_gelu(x: &FlexTensor, bias: &FlexTensor) -> FlexTensor {
     tensor(y, x.shape())
 }
 
-pub(super) fn residual_dropout(
+pub(super) fn residual(
     x: &FlexTensor,
     branch: &FlexTensor,
     dropout: Dropout,
 ) -> FlexTensor {
     let mut y = buffer(values(x).len());
-    let no_bias = vec![0.0; last_dim(x)];
-    minigpt_ops::residual_dropout(values(x), values(branch), &no_bias, dropout, &mut y);
+    minigpt_ops::residual_dropout(values(x), values(branch), dropout, &mut y);
     tensor(y, x.shape())
 }
 

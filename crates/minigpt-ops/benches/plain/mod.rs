@@ -162,8 +162,8 @@ pub(crate) fn bias_gelu(x: &[f32], bias: &[f32]) -> Vec<f32> {
     zip(&x, &factors, |x, factor| x * factor)
 }
 
-pub(crate) fn residual_dropout(x: &[f32], a: &[f32], bias: &[f32], mask: &[f32]) -> Vec<f32> {
-    let a = zip(&zip(a, bias, |a, b| a + b), mask, |a, mask| a * mask);
+pub(crate) fn residual_dropout(x: &[f32], a: &[f32], mask: &[f32]) -> Vec<f32> {
+    let a = zip(a, mask, |a, mask| a * mask);
     zip(x, &a, |x, a| x + a)
 }
 

@@ -34,10 +34,21 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        epsilon: f64,
     ) -> FloatTensor<Self> {
         let ([x, weight, bias], nodes) = split([x, weight, bias]);
-        let (y, statistics) = fused::layer_norm(&x, &weight, &bias);
+        let (y, statistics) = fused::layer_norm(&x, &weight, &bias, epsilon);
         record::<Flex, _, C, _>(LayerNorm, nodes, y, (x, weight, statistics))
+    }
+
+    fn project(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        precision: Precision,
+    ) -> FloatTensor<Self> {
+        let ([x, weight], nodes) = split([x, weight]);
+        let y = fused::project(&x, &weight, precision);
+        record::<Flex, _, C, _>(Project, nodes, y, (x, weight, precision))
     }
 
     fn linear(
@@ -88,14 +99,14 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         record::<Flex, _, C, _>(Gelu, nodes, y, x)
     }
 
-    fn residual_dropout(
+    fn residual(
         x: FloatTensor<Self>,
         branch: FloatTensor<Self>,
         dropout: Dropout,
     ) -> FloatTensor<Self> {
         let ([x, branch], nodes) = split([x, branch]);
-        let y = fused::residual_dropout(&x, &branch, dropout);
-        record::<Flex, _, C, _>(ResidualDropout, nodes, y, dropout)
+        let y = fused::residual(&x, &branch, dropout);
+        record::<Flex, _, C, _>(Residual, nodes, y, dropout)
     }
 
     fn causal_attention(
@@ -204,6 +215,44 @@ impl Backward<Flex, 3> for LayerNorm {
 }
 
 #[derive(Debug)]
+struct Project;
+
+impl Backward<Flex, 2> for Project {
+    /// Input and weight.
+    type State = (FlexTensor, FlexTensor, Precision);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = contiguous(grads.consume::<Flex>(&ops.node));
+        let (x, weight, precision) = &ops.state;
+        if let [Some(x_node), None] = parents(&ops) {
+            let dx = frozen_linear_backward(x, weight, &dy, *precision);
+            return grads.register::<Flex>(x_node, dx);
+        }
+        register::<Flex, _>(parents(&ops), grads, project_backward(x, weight, &dy, *precision));
+    }
+}
+
+/// Gradients of input and weight.
+fn project_backward(
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    dy: &FlexTensor,
+    precision: Precision,
+) -> [FlexTensor; 2] {
+    let [mut dx, mut d_weight] = [x, weight].map(|input| buffer(values(input).len()));
+    minigpt_ops::project_backward(
+        precision,
+        values(x).len() / last_dim(x),
+        values(x),
+        values(weight),
+        values(dy),
+        &mut dx,
+        &mut d_weight,
+    );
+    [tensor(dx, x.shape()), tensor(d_weight, weight.shape())]
+}
+
+#[derive(Debug)]
 struct Linear;
 
 impl Backward<Flex, 3> for Linear {
@@ -293,25 +342,14 @@ impl Backward<Flex, 5> for Mlp {
         let (d_hidden, d_b_fc) = bias_gelu_backward(hidden, b_fc, &d_activated);
         drop(d_activated);
 
-        let [mut dx, mut d_w_fc] = [x, w_fc].map(|input| buffer(values(input).len()));
-        let n = values(&d_hidden).len() / last_dim(w_fc);
-        minigpt_ops::project_backward(
-            *precision,
-            n,
-            values(x),
-            values(w_fc),
-            values(&d_hidden),
-            &mut dx,
-            &mut d_w_fc,
-        );
-        let gradients =
-            [tensor(dx, x.shape()), tensor(d_w_fc, w_fc.shape()), d_b_fc, d_w_proj, d_b_proj];
+        let [dx, d_w_fc] = project_backward(x, w_fc, &d_hidden, *precision);
+        let gradients = [dx, d_w_fc, d_b_fc, d_w_proj, d_b_proj];
         register::<Flex, _>(parents(&ops), grads, gradients);
     }
 }
 
 /// Gradients of what goes into GELU, and of the bias that it adds.
-pub(super) fn bias_gelu_backward(
+fn bias_gelu_backward(
     x: &FlexTensor,
     bias: &FlexTensor,
     dy: &FlexTensor,
@@ -322,9 +360,9 @@ pub(super) fn bias_gelu_backward(
 }
 
 #[derive(Debug)]
-struct ResidualDropout;
+struct Residual;
 
-impl Backward<Flex, 2> for ResidualDropout {
+impl Backward<Flex, 2> for Residual {
     type State = Dropout;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {

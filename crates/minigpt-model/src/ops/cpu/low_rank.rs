@@ -6,7 +6,6 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::{Flex, TensorMetadata};
 use minigpt_ops::{Dropout, Precision};
 
-use super::backward::bias_gelu_backward;
 use super::memory::buffer;
 use super::{FlexTensor, contiguous, dropped, last_dim, tensor, values};
 use crate::ops::graph::{parents, register};
@@ -21,9 +20,9 @@ impl Backward<Flex, 1> for Gelu {
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
         let x = &ops.state;
-        let no_bias = tensor(vec![0.0; last_dim(x)], [last_dim(x)]);
-        let (dx, _) = bias_gelu_backward(x, &no_bias, &dy);
-        register::<Flex, _>(parents(&ops), grads, [dx]);
+        let mut dx = buffer(values(x).len());
+        minigpt_ops::gelu_backward(values(x), values(&dy), &mut dx);
+        register::<Flex, _>(parents(&ops), grads, [tensor(dx, x.shape())]);
     }
 }
 

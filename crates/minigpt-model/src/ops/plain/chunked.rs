@@ -4,8 +4,8 @@
 use burn::tensor::{Int, Tensor, activation};
 
 use super::product;
-use crate::model::loss::SmoothedLoss;
-use crate::ops::Precision;
+use crate::ops::loss::SmoothedLoss;
+use crate::ops::precision::Precision;
 
 /// Logits of one chunk: 64 MiB in single precision, enough to keep a GPU busy.
 const LOGITS_AT_ONCE: usize = 1 << 24;

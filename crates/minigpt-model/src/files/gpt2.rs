@@ -1,4 +1,4 @@
-//! Hugging Face's `config.json` of a GPT-2: each of its fields is honoured, known to be harmless, or
+//! The layout of `model_type` `gpt2`. Its `config.json`: each of its fields is honoured, known to be harmless, or
 //! refused by name.
 
 #[cfg(test)]
@@ -10,8 +10,8 @@ use minigpt_files::{Limit, excerpt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::files::weights::WeightsError;
-use crate::lora::peft::{is_off, shown};
+use super::error::WeightsError;
+use super::fields::{is_off, shown};
 use crate::model::config::GptConfig;
 
 /// transformers writes 2 KB, and a line for each label of a classifier.
@@ -237,17 +237,15 @@ impl HuggingFaceConfig {
     }
 
     fn shape(&self) -> GptConfig {
-        let n_embd = self.n_embd as usize;
+        let [vocab_size, n_positions, n_layer, n_head, n_embd] =
+            [self.vocab_size, self.n_positions, self.n_layer, self.n_head, self.n_embd]
+                .map(|size| size as usize);
         GptConfig {
-            vocab_size: self.vocab_size as usize,
-            block_size: self.n_positions as usize,
-            n_layer: self.n_layer as usize,
-            n_head: self.n_head as usize,
-            n_embd,
             n_inner: self.n_inner.map_or(n_embd.saturating_mul(4), |n_inner| n_inner as usize),
             embd_pdrop: self.embd_pdrop,
             attn_pdrop: self.attn_pdrop,
             resid_pdrop: self.resid_pdrop,
+            ..GptConfig::new(vocab_size, n_positions, n_layer, n_head, n_embd)
         }
     }
 
@@ -294,6 +292,29 @@ fn rename_aliases(fields: &mut Map<String, Value>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Makes sure that GPT-2's layout says all that there is to say of a model.
+///
+/// # Errors
+/// [`WeightsError::Layout`] with the first setting that it has no place for.
+pub(super) fn check_layout(config: &GptConfig, path: &Path) -> Result<(), WeightsError> {
+    let GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, .. } = *config;
+    let gpt2 = GptConfig::new(vocab_size, block_size, n_layer, n_head, n_embd);
+    let settings = [
+        ("n_kv_head", config.n_kv_head() == gpt2.n_kv_head()),
+        ("head_size", config.head_size() == gpt2.head_size()),
+        ("mlp", config.mlp == gpt2.mlp),
+        ("qk_norm", config.qk_norm == gpt2.qk_norm),
+        ("tied", config.tied == gpt2.tied),
+        ("norm", config.norm == gpt2.norm),
+        ("position", config.position == gpt2.position),
+        ("bias", config.bias == gpt2.bias),
+    ];
+    match settings.into_iter().find(|(_, is_gpt2s)| !is_gpt2s) {
+        Some((setting, _)) => Err(WeightsError::Layout { path: path.to_owned(), setting }),
+        None => Ok(()),
+    }
 }
 
 impl GptConfig {
