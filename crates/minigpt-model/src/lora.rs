@@ -15,10 +15,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
 use serde::{Deserialize, Serialize};
 
-pub use error::AdapterError;
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
 use crate::model::linear::{LowRank, adapter};
+pub use error::AdapterError;
 
 /// The vectors of the tokens, which are the head too.
 pub(crate) const EMBEDDING: &str = "wte";

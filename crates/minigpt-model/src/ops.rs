@@ -24,8 +24,6 @@ mod loss;
 mod plain;
 mod precision;
 #[cfg(test)]
-mod recompute_tests;
-#[cfg(test)]
 pub(crate) mod tests;
 
 #[cfg(any(feature = "cpu", feature = "gpu"))]
@@ -140,9 +138,7 @@ pub(crate) fn low_rank(
 pub(crate) fn tanh_gelu(x: &Tensor<3>) -> Option<Tensor<3>> {
     match kernels_for(x) {
         #[cfg(feature = "cpu")]
-        Kernels::Cpu => {
-            Some(Tensor::from_dispatch(Dispatch::tanh_gelu(x.clone().into_dispatch())))
-        }
+        Kernels::Cpu => Some(Tensor::from_dispatch(Dispatch::tanh_gelu(x.clone().into_dispatch()))),
         #[cfg(feature = "gpu")]
         Kernels::Gpu => {
             Some(Tensor::from_dispatch(<Dispatch as OnGpu>::gelu(x.clone().into_dispatch())))

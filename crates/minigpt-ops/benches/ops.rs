@@ -230,18 +230,14 @@ mod residual {
     fn fused(bencher: Bencher) {
         let (x, a, mut y) = (values(N * D, 1.0), values(N * D, 1.0), zeros(N * D));
         let mask = Dropout::new(0.1, 1);
-        bencher
-            .counter(floats(3 * N * D))
-            .bench_local(|| residual_dropout(&x, &a, mask, &mut y));
+        bencher.counter(floats(3 * N * D)).bench_local(|| residual_dropout(&x, &a, mask, &mut y));
     }
 
     #[divan::bench]
     fn plain(bencher: Bencher) {
         let (x, a) = (values(N * D, 1.0), values(N * D, 1.0));
         let mask = plain::mask(N * D, 0.1);
-        bencher
-            .counter(floats(3 * N * D))
-            .bench_local(|| plain::residual_dropout(&x, &a, &mask));
+        bencher.counter(floats(3 * N * D)).bench_local(|| plain::residual_dropout(&x, &a, &mask));
     }
 }
 

@@ -160,7 +160,10 @@ fn shape_metadata(config: &GptConfig) -> Vec<(String, GgufValue)> {
         size("embedding_length", config.n_embd),
         size("feed_forward_length", config.n_inner),
         size("attention.head_count", config.n_head),
-        ("gpt2.attention.layer_norm_epsilon".to_owned(), GgufValue::F32(config.norm.epsilon as f32)),
+        (
+            "gpt2.attention.layer_norm_epsilon".to_owned(),
+            GgufValue::F32(config.norm.epsilon as f32),
+        ),
     ]
 }
 

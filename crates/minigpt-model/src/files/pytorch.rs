@@ -13,8 +13,8 @@ use burn::store::burn_pack::Tensor as StoredTensor;
 use burn::tensor::{Bytes, DType};
 use minigpt_files::excerpt;
 
-use super::pickle::{self, Object, Pickle, PickleError, View};
 use super::error::WeightsError;
+use super::pickle::{self, Object, Pickle, PickleError, View};
 use super::zip;
 
 /// The longest pickle that is read; GPT-2 XL's has 80 KB, and each byte can cost a hundred in memory.

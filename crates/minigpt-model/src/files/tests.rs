@@ -50,7 +50,7 @@ impl Folder {
         fs_err::write(folder.path().join(CONFIG_FILE), config.to_hugging_face(0)).unwrap();
         let tensors = config
             .parameters()
-            .map(|(name, shape)| (format!("transformer.{name}"), Stored::counting(&shape)))
+            .map(|it| (format!("transformer.{}", it.name), Stored::counting(&it.shape)))
             .collect();
         Self { folder, tensors }
     }
@@ -110,7 +110,7 @@ fn bytes(model: &Gpt) -> Vec<Vec<u8>> {
 #[track_caller]
 fn counts(model: &Gpt, config: &GptConfig) {
     let expected: Vec<Vec<u8>> =
-        config.parameters().map(|(_, shape)| Stored::counting(&shape).bytes).collect();
+        config.parameters().map(|it| Stored::counting(&it.shape).bytes).collect();
     assert_eq!(bytes(model), expected);
 }
 

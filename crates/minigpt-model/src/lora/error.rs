@@ -28,7 +28,9 @@ pub enum AdapterError {
         name: String,
     },
     /// The token vectors of a model whose head is another matrix.
-    #[error("lora.targets: wte cannot be adapted where the head is not tied to it: expected c_attn, c_proj or c_fc")]
+    #[error(
+        "lora.targets: wte cannot be adapted where the head is not tied to it: expected c_attn, c_proj or c_fc"
+    )]
     UntiedEmbedding,
     /// The configuration is damaged, or asks for what is not done here.
     #[error("{path} is not the configuration of a LoRA adapter that minigpt runs: {reason}")]

@@ -68,9 +68,9 @@ impl KvCache {
         let is_padded = self.padding.iter().any(|padding| *padding > 0);
         // Without padding one row serves all sequences.
         let rows = if is_padded { &self.padding[..] } else { &[0] };
-        let places = rows.iter().map(|padding| {
-            (past..len).map(|position| position.saturating_sub(*padding)).collect()
-        });
+        let places = rows
+            .iter()
+            .map(|padding| (past..len).map(|position| position.saturating_sub(*padding)).collect());
 
         let mask = (time > 1 || is_padded).then(|| {
             let hidden = |padding: usize, query: usize, key: usize| key > query || key < padding;

@@ -7,9 +7,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub use parts::{
-    BiasConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig, RotaryScaling,
-};
+pub use parts::{BiasConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig, RotaryScaling};
 
 /// The shape of a GPT and its dropout rates.
 ///

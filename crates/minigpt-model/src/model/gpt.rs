@@ -112,7 +112,7 @@ impl Gpt {
 
     /// Number of token ids, padding included: the width of the logits.
     pub fn vocab_size(&self) -> usize {
-        self.config.vocab_size
+        self.wte.weight.lazy_shape()[0]
     }
 
     /// Number of token ids that the [tokenizer](Self::with_tokenizer_size) has; without one, all.

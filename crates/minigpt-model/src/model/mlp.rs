@@ -20,7 +20,7 @@ pub struct Mlp {
     /// `[n_inner, n_embd]`.
     pub c_proj: Linear,
     #[module(skip)]
-    kind: MlpKind,
+    pub(crate) kind: MlpKind,
 }
 
 impl Mlp {

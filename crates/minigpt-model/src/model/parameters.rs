@@ -69,11 +69,6 @@ impl Parameter {
             _ => format!("{HUGGING_FACE_PREFIX}{}", self.name),
         }
     }
-
-    /// Its layer's name where it is the layer's matrix or scale, as `h.0.attn.c_attn`.
-    pub(crate) fn layer(&self) -> Option<&str> {
-        self.name.strip_suffix(".weight")
-    }
 }
 
 /// What transformers puts before each name but the head's.
@@ -131,9 +126,8 @@ impl Row {
         width: usize,
         has_bias: bool,
     ) -> impl Iterator<Item = Self> {
-        let row = move |role, tensor| {
-            Self { part: Part::Norms, role, layer, tensor, shape: vec![width] }
-        };
+        let row =
+            move |role, tensor| Self { part: Part::Norms, role, layer, tensor, shape: vec![width] };
         let bias = has_bias.then(|| row(Role::NormBias, "bias"));
         std::iter::once(row(Role::NormScale, "weight")).chain(bias)
     }

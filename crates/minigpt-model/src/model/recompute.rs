@@ -1,5 +1,8 @@
 //! Backward passes in less memory: a block's inside is computed again when its gradient is due.
 
+#[cfg(test)]
+mod tests;
+
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, Int, Tensor};
 

@@ -1,5 +1,7 @@
 //! The model against Hugging Face's GPT-2, and against what must hold for any weights.
 
+mod relatives;
+
 use std::path::Path;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};

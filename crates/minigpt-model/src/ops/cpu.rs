@@ -302,11 +302,7 @@ pub(super) fn bias_gelu(x: &FlexTensor, bias: &FlexTensor) -> FlexTensor {
     tensor(y, x.shape())
 }
 
-pub(super) fn residual(
-    x: &FlexTensor,
-    branch: &FlexTensor,
-    dropout: Dropout,
-) -> FlexTensor {
+pub(super) fn residual(x: &FlexTensor, branch: &FlexTensor, dropout: Dropout) -> FlexTensor {
     let mut y = buffer(values(x).len());
     minigpt_ops::residual_dropout(values(x), values(branch), dropout, &mut y);
     tensor(y, x.shape())

@@ -6,14 +6,14 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use burn::tensor::{Device, DeviceKind, Distribution, Int, Tensor, TensorData, activation};
 use minigpt_ops::Dropout as Key;
 
-use crate::ops::Precision;
-use crate::ops::dropout::Dropout;
-use crate::ops::plain::chunked;
-use crate::ops::tests::{assert_equal, evaluate_on, ids, plainly};
 use crate::model::attention::causal_attention;
 use crate::model::mlp::tanh_gelu;
 use crate::model::norm::layer_norm;
+use crate::ops::Precision;
 use crate::ops::add_squares;
+use crate::ops::dropout::Dropout;
+use crate::ops::plain::chunked;
+use crate::ops::tests::{assert_equal, evaluate_on, ids, plainly};
 use crate::{Gpt, GptConfig};
 
 /// Set where there is an adapter that computes on the processor, as CI installs one.

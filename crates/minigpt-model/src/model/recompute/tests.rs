@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::tests::{GENERATOR, assert_equal, ids, plainly};
+use crate::ops::tests::{GENERATOR, assert_equal, ids, plainly};
 use crate::{Gpt, GptConfig, LoraConfig};
 
 /// Every gradient of a model, in its order.
