@@ -26,7 +26,7 @@ thread_local! {
     pub(super) static PLAIN: Cell<bool> = const { Cell::new(false) };
 }
 
-pub(super) fn plainly<T>(run: impl FnOnce() -> T) -> T {
+pub(crate) fn plainly<T>(run: impl FnOnce() -> T) -> T {
     PLAIN.set(true);
     let result = run();
     PLAIN.set(false);
@@ -42,7 +42,7 @@ fn evaluate(sizes: &[usize], operation: impl Fn(&[Tensor<1>]) -> Tensor<1>) -> V
     evaluate_on(&Device::flex(), sizes, operation)
 }
 
-pub(super) fn evaluate_on(
+pub(crate) fn evaluate_on(
     device: &Device,
     sizes: &[usize],
     operation: impl Fn(&[Tensor<1>]) -> Tensor<1>,
@@ -66,7 +66,7 @@ pub(super) fn evaluate_on(
 }
 
 #[track_caller]
-pub(super) fn assert_equal(fused: &[Vec<f32>], plain: &[Vec<f32>]) {
+pub(crate) fn assert_equal(fused: &[Vec<f32>], plain: &[Vec<f32>]) {
     assert_eq!(fused.len(), plain.len());
     for (index, (fused, plain)) in fused.iter().zip(plain).enumerate() {
         assert_eq!(fused.len(), plain.len());
@@ -104,7 +104,7 @@ fn keyed(seed: u64) -> minigpt_ops::Dropout {
     minigpt_ops::Dropout::new(0.3, seed).place(1)
 }
 
-pub(super) fn ids(len: usize, vocab_size: usize, seed: u64) -> Vec<i32> {
+pub(crate) fn ids(len: usize, vocab_size: usize, seed: u64) -> Vec<i32> {
     let scaled = |x: f32| ((x.abs() * 1000.0) as usize % vocab_size) as i32;
     normal(len, seed).into_iter().map(scaled).collect()
 }
