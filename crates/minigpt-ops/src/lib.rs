@@ -72,8 +72,6 @@
 
 mod adamw;
 mod attention;
-#[cfg(target_arch = "x86_64")]
-mod bf16;
 mod blocks;
 mod cross_entropy;
 mod decode;

@@ -1,6 +1,7 @@
 //! The operations on the memory of burn's CPU backend: an extension of it, and its forward passes.
 
 mod backward;
+mod linear;
 mod low_rank;
 mod memory;
 

@@ -7,12 +7,16 @@
 //! 2008](https://doi.org/10.1145/1356052.1356053)). An element is summed in the same order whatever the
 //! number of threads.
 
+#[cfg(test)]
+mod tests;
+
 use std::arch::x86_64::*;
 
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use crate::matrix::{Matrix, Output};
+use super::{Matrix, Output};
+use crate::precision::Precision;
 use crate::scratch::Scratch;
 
 /// Rows of a tile of the output: 28 of the 32 registers hold it.
@@ -30,13 +34,6 @@ const PAIRS: usize = 128;
 /// Rows that a thread takes at a time: their panels fit the second cache.
 const BLOCK: usize = 8 * ROWS;
 
-/// True where this processor has the instructions.
-pub(crate) fn is_supported() -> bool {
-    is_x86_feature_detected!("avx512bf16")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512f")
-}
-
 /// The right operand of products, rounded and packed: once for all of them.
 pub(crate) struct Columns {
     packed: Scratch,
@@ -51,7 +48,7 @@ impl Columns {
     ///
     /// Where the processor lacks the instructions.
     pub(crate) fn new(matrix: Matrix, parallelism: Parallelism) -> Self {
-        assert!(is_supported(), "the processor has no bf16 instructions");
+        assert!(Precision::Bf16.is_native(), "the processor has no bf16 instructions");
         let (rows, columns) = (matrix.row_count(), matrix.column_count());
         let panel = rows.div_ceil(2) * COLUMNS;
         let mut packed = Scratch::new(columns.div_ceil(COLUMNS) * panel);
@@ -290,51 +287,4 @@ fn sums<const PAIR: usize, const ROW: usize>(
 fn pairs(bits: __m512) -> __m512bh {
     // SAFETY: both types are 64 bytes of numbers.
     unsafe { std::mem::transmute::<__m512, __m512bh>(bits) }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-    use crate::matrix::{Operand, product as f32_product};
-
-    /// Numbers that bfloat16 has, small enough for sums without rounding.
-    fn whole(count: usize, seed: usize) -> Vec<f32> {
-        (0..count).map(|i| ((i * 7919 + seed) % 17) as f32 - 8.0).collect()
-    }
-
-    #[test]
-    #[allow(clippy::disallowed_methods, reason = "the harness keeps back what eprintln! writes")]
-    fn whole_numbers_multiply_as_in_f32() {
-        if !is_supported() {
-            // Not by `eprintln!`, which is kept back where a test passes.
-            let reason = "products in bf16: this processor has no such instructions";
-            let _ = writeln!(std::io::stderr().lock(), "SKIPPED: {reason}");
-            return;
-        }
-        let sizes = [1, 2, 5, 14, 15, 31, 32, 33, 64, 113, 300];
-        for (index, (&m, &n)) in sizes.iter().zip(sizes.iter().rev()).enumerate() {
-            for k in [1, 2, 3, 31, 32, 33, 257, 600] {
-                let (a, b) = (whole(m * k, index), whole(k * n, k));
-                let row_major = (Matrix::new(&a, m, k), Matrix::new(&b, k, n));
-                let columns =
-                    (Matrix::new(&a, k, m).transposed(), Matrix::new(&b, n, k).transposed());
-                for (a, b) in [row_major, columns] {
-                    for output in [Output::Replace, Output::Add] {
-                        let mut expected = whole(m * n, 3);
-                        let (mut parallel, mut here) = (expected.clone(), expected.clone());
-                        f32_product(a, &Operand::F32(b), &mut expected, output);
-                        for (parallelism, c) in
-                            [(Parallelism::Rayon(0), &mut parallel), (Parallelism::None, &mut here)]
-                        {
-                            product(a, &Columns::new(b, parallelism), c, output, parallelism);
-                        }
-                        assert_eq!(parallel, expected, "{m} x {k} x {n}");
-                        assert_eq!(here, expected, "{m} x {k} x {n}");
-                    }
-                }
-            }
-        }
-    }
 }
