@@ -31,7 +31,7 @@ use burn::backend::Dispatch;
 use burn::tensor::{DType, Int, Tensor};
 #[cfg(feature = "cpu")]
 use cpu::Fused;
-pub(crate) use dropout::{Dropout, DropoutState};
+pub(crate) use dropout::{DropoutMask, DropoutState};
 #[cfg(feature = "gpu")]
 use gpu::OnGpu;
 pub use kernels::Kernels;
@@ -52,7 +52,7 @@ pub(crate) fn embed(
     tokens: Tensor<2, Int>,
     wte: Tensor<2>,
     wpe: Option<Tensor<2>>,
-    dropout: Dropout,
+    dropout: DropoutMask,
 ) -> Tensor<3> {
     match (kernels_for(&wte), wpe) {
         #[cfg(feature = "cpu")]
@@ -122,7 +122,7 @@ pub(crate) fn low_rank(
     a: Tensor<2>,
     b: Tensor<2>,
     scale: f64,
-    dropout: Dropout,
+    dropout: DropoutMask,
 ) -> Tensor<3> {
     match kernels_for(&x) {
         #[cfg(feature = "cpu")]
@@ -172,7 +172,7 @@ pub(crate) fn mlp(
 }
 
 /// `x` plus a branch that is dropped, both `[batch, time, n_embd]`.
-pub(crate) fn residual(x: Tensor<3>, branch: Tensor<3>, dropout: Dropout) -> Tensor<3> {
+pub(crate) fn residual(x: Tensor<3>, branch: Tensor<3>, dropout: DropoutMask) -> Tensor<3> {
     match kernels_for(&x) {
         #[cfg(feature = "cpu")]
         Kernels::Cpu => {
@@ -191,7 +191,7 @@ pub(crate) fn residual(x: Tensor<3>, branch: Tensor<3>, dropout: Dropout) -> Ten
 pub(crate) fn causal_attention(
     qkv: &Tensor<3>,
     n_head: usize,
-    dropout: &Dropout,
+    dropout: &DropoutMask,
 ) -> Option<Tensor<3>> {
     match kernels_for(qkv) {
         #[cfg(feature = "cpu")]

@@ -9,12 +9,15 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::config::GptConfig;
 use super::parameters::Parameter;
 
+/// Gives a parameter its values.
+type Source<'a, E> = dyn FnMut(&Parameter) -> Result<TensorData, E> + 'a;
+
 /// Hands each of a configuration's [parameters](GptConfig::parameters) to the module that it belongs to.
 pub(crate) struct Assembly<'a, E> {
     pub(crate) config: &'a GptConfig,
     device: &'a Device,
     parameters: Peekable<Box<dyn Iterator<Item = Parameter> + 'a>>,
-    source: Box<dyn FnMut(&Parameter) -> Result<TensorData, E> + 'a>,
+    source: Box<Source<'a, E>>,
 }
 
 impl<'a, E> Assembly<'a, E> {

@@ -152,7 +152,11 @@ pub(crate) fn split(x: Tensor<3>, heads: usize, norm: Option<&Norm>) -> Tensor<4
 /// `softmax(Q · Kᵀ / √head_size) · V`, each query over the keys up to its own position ([Vaswani et al.,
 /// 2017](https://arxiv.org/abs/1706.03762)): from queries, keys and values side by side, `[batch, time,
 /// 3 * n_head * head_size]`, to `[batch, time, n_head * head_size]`.
-pub(crate) fn causal_attention(qkv: Tensor<3>, n_head: usize, dropout: ops::Dropout) -> Tensor<3> {
+pub(crate) fn causal_attention(
+    qkv: Tensor<3>,
+    n_head: usize,
+    dropout: ops::DropoutMask,
+) -> Tensor<3> {
     if let Some(mixed) = ops::causal_attention(&qkv, n_head, &dropout) {
         return mixed;
     }

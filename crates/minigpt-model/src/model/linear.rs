@@ -47,5 +47,5 @@ pub(crate) fn linear(x: Tensor<3>, layer: &Linear, context: &mut Context) -> Ten
     let dropout = context.dropout.next(&adapter.dropout);
     let [a, b] = [&adapter.a, &adapter.b].map(|factor| factor.val());
     let added = ops::low_rank(x.clone(), a, b, adapter.scale, dropout);
-    ops::residual(ops::linear(x, weight, bias, precision), added, ops::Dropout::Off)
+    ops::residual(ops::linear(x, weight, bias, precision), added, ops::DropoutMask::Off)
 }

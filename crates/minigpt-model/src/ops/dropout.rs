@@ -51,24 +51,24 @@ impl DropoutState {
         }
     }
 
-    /// The dropout of the next place.
-    pub(crate) fn next(&mut self, module: &nn::Dropout) -> Dropout {
+    /// The mask of the next place.
+    pub(crate) fn next(&mut self, module: &nn::Dropout) -> DropoutMask {
         self.place += 1;
         if !self.is_training || module.prob == 0.0 || !module.training.is_enabled() {
-            return Dropout::Off;
+            return DropoutMask::Off;
         }
         match self.key {
-            Some(key) => {
-                Dropout::Keyed(minigpt_ops::Dropout::new(module.prob as f32, key).place(self.place))
-            }
-            None => Dropout::Drawn(module.prob),
+            Some(key) => DropoutMask::Keyed(
+                minigpt_ops::Dropout::new(module.prob as f32, key).place(self.place),
+            ),
+            None => DropoutMask::Drawn(module.prob),
         }
     }
 }
 
 /// Drops elements at one place of one forward pass, and scales the others so that the mean stays.
 #[derive(Clone, Debug)]
-pub(crate) enum Dropout {
+pub(crate) enum DropoutMask {
     /// Drops nothing.
     Off,
     /// Element `i` falls by a function of a key and `i`.
@@ -77,7 +77,7 @@ pub(crate) enum Dropout {
     Drawn(f64),
 }
 
-impl Dropout {
+impl DropoutMask {
     /// For the kernels.
     #[cfg(any(feature = "cpu", feature = "gpu"))]
     pub(super) fn key(&self) -> minigpt_ops::Dropout {

@@ -4,14 +4,14 @@ pub(super) mod chunked;
 
 use burn::tensor::{FloatDType, Int, Tensor, module};
 
-use super::dropout::Dropout;
+use super::dropout::DropoutMask;
 use super::precision::Precision;
 
 pub(super) fn embed(
     tokens: Tensor<2, Int>,
     wte: Tensor<2>,
     wpe: Option<Tensor<2>>,
-    dropout: Dropout,
+    dropout: DropoutMask,
 ) -> Tensor<3> {
     let [batch, time] = tokens.dims();
     let n_embd = wte.dims()[1];
@@ -55,7 +55,7 @@ pub(super) fn low_rank(
     a: Tensor<2>,
     b: Tensor<2>,
     scale: f64,
-    dropout: Dropout,
+    dropout: DropoutMask,
 ) -> Tensor<3> {
     let [batch, time, from] = x.dims();
     let to = b.dims()[1];
@@ -63,6 +63,6 @@ pub(super) fn low_rank(
     (x.matmul(a) * scale).matmul(b).reshape([batch, time, to])
 }
 
-pub(super) fn residual(x: Tensor<3>, branch: Tensor<3>, dropout: Dropout) -> Tensor<3> {
+pub(super) fn residual(x: Tensor<3>, branch: Tensor<3>, dropout: DropoutMask) -> Tensor<3> {
     x + dropout.apply(branch)
 }

@@ -157,7 +157,7 @@ proptest! {
             let x = permuted(&inputs[0], batch, time, width);
             let a = inputs[1].clone().reshape([rank, width]).transpose();
             let b = inputs[2].clone().reshape([rank, to]);
-            low_rank(x, a, b, 0.7, Dropout::Keyed(keyed(key))).flatten(0, 2)
+            low_rank(x, a, b, 0.7, DropoutMask::Keyed(keyed(key))).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -220,7 +220,7 @@ proptest! {
         let n = batch * time * width;
         let run = || evaluate(&[n, n], |inputs| {
             let [x, branch] = [0, 1].map(|input| permuted(&inputs[input], batch, time, width));
-            residual(x, branch, Dropout::Keyed(keyed(key))).flatten(0, 2)
+            residual(x, branch, DropoutMask::Keyed(keyed(key))).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -233,7 +233,7 @@ proptest! {
             let tokens = Tensor::<2, Int>::from_data(tokens.clone(), &inputs[0].device());
             let wte = inputs[0].clone().reshape([width, vocab_size]).transpose();
             let wpe = inputs[1].clone().reshape([block_size, width]);
-            embed(tokens, wte, Some(wpe), Dropout::Keyed(keyed(key))).flatten(0, 2)
+            embed(tokens, wte, Some(wpe), DropoutMask::Keyed(keyed(key))).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -248,7 +248,7 @@ proptest! {
         let base = if dropped { keyed(key) } else { minigpt_ops::Dropout::NONE };
         let fused = evaluate(&[batch * time * width], |inputs| {
             let qkv = permuted(&inputs[0], batch, time, width);
-            causal_attention(qkv, n_head, Dropout::Keyed(base)).flatten(0, 2)
+            causal_attention(qkv, n_head, DropoutMask::Keyed(base)).flatten(0, 2)
         });
         // The kernel gives each head and each query a place.
         let mask = (0..batch * n_head * time * time).map(|index| {

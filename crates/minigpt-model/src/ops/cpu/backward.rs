@@ -9,7 +9,7 @@ use burn::backend::{Autodiff, Flex, TensorMetadata};
 use minigpt_ops::{Dropout, Precision, RowStatistics};
 
 use super::linear::{Linear, Mlp, MlpState, Project};
-use super::low_rank::{Gelu, LowRank, LowRankState};
+use super::low_rank::{Gelu, LowRankProduct, LowRankProductState};
 use super::memory::buffer;
 use super::{
     self as fused, FlexTensor, Fused, Ids, attention_shape, contiguous, dropped, last_dim, scalars,
@@ -91,7 +91,12 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
     ) -> FloatTensor<Self> {
         let ([x, a, b], nodes) = split([x, a, b]);
         let (y, inner) = fused::low_rank(&x, &a, &b, scale, dropout);
-        record::<Flex, _, C, _>(LowRank, nodes, y, LowRankState { x, a, b, inner, scale, dropout })
+        record::<Flex, _, C, _>(
+            LowRankProduct,
+            nodes,
+            y,
+            LowRankProductState { x, a, b, inner, scale, dropout },
+        )
     }
 
     fn tanh_gelu(x: FloatTensor<Self>) -> FloatTensor<Self> {

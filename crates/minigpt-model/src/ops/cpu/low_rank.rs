@@ -27,10 +27,10 @@ impl Backward<Flex, 1> for Gelu {
 }
 
 #[derive(Debug)]
-pub(super) struct LowRank;
+pub(super) struct LowRankProduct;
 
 #[derive(Clone, Debug)]
-pub(super) struct LowRankState {
+pub(super) struct LowRankProductState {
     pub(super) x: FlexTensor,
     pub(super) a: FlexTensor,
     pub(super) b: FlexTensor,
@@ -40,12 +40,12 @@ pub(super) struct LowRankState {
     pub(super) dropout: Dropout,
 }
 
-impl Backward<Flex, 3> for LowRank {
-    type State = LowRankState;
+impl Backward<Flex, 3> for LowRankProduct {
+    type State = LowRankProductState;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
-        let LowRankState { x, a, b, inner, scale, dropout } = &ops.state;
+        let LowRankProductState { x, a, b, inner, scale, dropout } = &ops.state;
         let n = values(x).len() / last_dim(x);
         let back = |x: &FlexTensor, weight: &FlexTensor, dy: &[f32]| {
             let shape = weight.shape();

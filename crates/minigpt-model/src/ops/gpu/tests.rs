@@ -11,7 +11,7 @@ use crate::model::mlp::tanh_gelu;
 use crate::model::norm::layer_norm;
 use crate::ops::Precision;
 use crate::ops::add_squares;
-use crate::ops::dropout::Dropout;
+use crate::ops::dropout::DropoutMask;
 use crate::ops::plain::chunked;
 use crate::ops::tests::{assert_equal, evaluate_on, ids, plainly};
 use crate::{Gpt, GptConfig};
@@ -59,8 +59,8 @@ fn attention_equals_the_plain_one() {
                 evaluate_on(device, &[batch * time * width], |inputs| {
                     let qkv = inputs[0].clone().reshape([width, time, batch]).swap_dims(0, 2);
                     let dropout = match dropout.is_none() {
-                        true => Dropout::Off,
-                        false => Dropout::Keyed(dropout),
+                        true => DropoutMask::Off,
+                        false => DropoutMask::Keyed(dropout),
                     };
                     causal_attention(qkv, n_head, dropout).flatten(0, 2)
                 })
@@ -118,7 +118,7 @@ fn dropped_elements_are_those_of_the_cpu() {
     let run = |device: &Device| {
         evaluate_on(device, &[3 * 1000], |inputs| {
             let x = inputs[0].clone().reshape([1000, 3]).swap_dims(0, 1);
-            Dropout::Keyed(Key::new(0.4, 11)).apply(x).flatten(0, 1)
+            DropoutMask::Keyed(Key::new(0.4, 11)).apply(x).flatten(0, 1)
         })
     };
     assert_eq!(run(&gpu), run(&Device::flex()));
