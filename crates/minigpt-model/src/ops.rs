@@ -9,8 +9,8 @@
 //! | | CPU | GPU |
 //! |---|---|---|
 //! | attention, LayerNorm, GELU in its tanh form | kernel | kernel |
-//! | learned embeddings, linear layers, adapters, residual, loss | kernel | burn's |
-//! | RMSNorm, rotary positions, other activations, embeddings without positions | burn's | burn's |
+//! | RMSNorm, SwiGLU, learned embeddings, linear layers, adapters, residual, loss | kernel | burn's |
+//! | rotary positions, other activations, embeddings without positions | burn's | burn's |
 
 #[cfg(feature = "cpu")]
 mod cpu;
@@ -94,6 +94,19 @@ pub(crate) fn layer_norm(
     }
 }
 
+/// Root mean square normalisation of the last dimension of `x` `[batch, time, width]`, by a kernel.
+#[cfg_attr(not(feature = "cpu"), expect(unused_variables))]
+pub(crate) fn rms_norm(x: &Tensor<3>, weight: &Tensor<1>, epsilon: f64) -> Option<Tensor<3>> {
+    match kernels_for(x) {
+        #[cfg(feature = "cpu")]
+        Kernels::Cpu => {
+            let (x, weight) = (x.clone().into_dispatch(), weight.clone().into_dispatch());
+            Some(Tensor::from_dispatch(Dispatch::rms_norm(x, weight, epsilon)))
+        }
+        _ => None,
+    }
+}
+
 /// `x · weight`, plus `bias` where there is one: `[batch, time, from]` to `[batch, time, to]`.
 pub(crate) fn linear(
     x: Tensor<3>,
@@ -143,6 +156,15 @@ pub(crate) fn tanh_gelu(x: &Tensor<3>) -> Option<Tensor<3>> {
         Kernels::Gpu => {
             Some(Tensor::from_dispatch(<Dispatch as OnGpu>::gelu(x.clone().into_dispatch())))
         }
+        _ => None,
+    }
+}
+
+/// SwiGLU of `[batch, time, 2 * n_inner]`, by a kernel: `[batch, time, n_inner]`.
+pub(crate) fn swiglu(x: &Tensor<3>) -> Option<Tensor<3>> {
+    match kernels_for(x) {
+        #[cfg(feature = "cpu")]
+        Kernels::Cpu => Some(Tensor::from_dispatch(Dispatch::swiglu(x.clone().into_dispatch()))),
         _ => None,
     }
 }

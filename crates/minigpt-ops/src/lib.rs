@@ -22,8 +22,10 @@
 //! | `x · w + b` | [`linear`] | [`linear_backward`] |
 //! | `x · w` | [`project`] | [`project_backward`], for a frozen `w` [`project_backward_input`] |
 //! | layer normalisation | [`layer_norm`] | [`layer_norm_backward`] |
+//! | root mean square normalisation | [`rms_norm`] | [`rms_norm_backward`] |
 //! | `gelu(x + b)` | [`bias_gelu`] | [`bias_gelu_backward`] |
 //! | `gelu(x)` | [`gelu()`] | [`gelu_backward`] |
+//! | `silu(gate) · up` | [`swiglu`] | [`swiglu_backward`] |
 //! | `x + dropout(a)` | [`residual_dropout`] | [`dropout()`] of the gradient |
 //! | dropout alone | [`dropout()`] | [`dropout()`] of the gradient |
 //! | attention | [`causal_attention`] | [`causal_attention_backward`] |
@@ -83,8 +85,10 @@ mod linear;
 mod matrix;
 mod precision;
 mod residual;
+mod rms_norm;
 mod scratch;
 mod simd;
+mod swiglu;
 
 pub use adamw::{AdamW, sum_of_squares};
 pub use attention::{AttentionShape, causal_attention, causal_attention_backward};
@@ -98,3 +102,5 @@ pub use layer_norm::{RowStatistics, layer_norm, layer_norm_backward};
 pub use linear::{linear, linear_backward, project, project_backward, project_backward_input};
 pub use precision::Precision;
 pub use residual::residual_dropout;
+pub use rms_norm::{rms_norm, rms_norm_backward};
+pub use swiglu::{swiglu, swiglu_backward};

@@ -118,6 +118,38 @@ fn check_layer_norm(n: usize, d: usize, seed: u64) {
     assert_close(&outputs[3], &naive::gradient(&b, |b| inner(&f(&x, &w, b), &dy)), 1e-4);
 }
 
+fn check_rms_norm(n: usize, d: usize, seed: u64) {
+    const EPSILON: f32 = 1e-5;
+    let (x, w, dy) = (values(seed, n * d), values(seed + 1, d), values(seed + 2, n * d));
+    let outputs = on_one_thread_and_two(|| {
+        let (mut y, mut reciprocals) = (fresh(n * d), fresh(n));
+        rms_norm(&x, &w, EPSILON, &mut y, &mut reciprocals);
+        let (mut dx, mut dw) = (fresh(n * d), fresh(d));
+        rms_norm_backward(&x, &w, &reciprocals, &dy, &mut dx, &mut dw);
+        vec![y, dx, dw]
+    });
+    let (x, w) = (wide(&x), wide(&w));
+    let f = |x: &[f64], w: &[f64]| naive::rms_norm(x, w, f64::from(EPSILON));
+    assert_close(&outputs[0], &f(&x, &w), 1e-4);
+    assert_close(&outputs[1], &naive::gradient(&x, |x| inner(&f(x, &w), &dy)), 1e-4);
+    assert_close(&outputs[2], &naive::gradient(&w, |w| inner(&f(&x, w), &dy)), 1e-4);
+}
+
+fn check_swiglu(n: usize, m: usize, seed: u64) {
+    let x: Vec<f32> = values(seed, n * 2 * m).iter().map(|x| 4.0 * x).collect();
+    let dy = values(seed + 1, n * m);
+    let outputs = on_one_thread_and_two(|| {
+        let (mut y, mut dx) = (fresh(n * m), fresh(n * 2 * m));
+        swiglu(m, &x, &mut y);
+        swiglu_backward(m, &x, &dy, &mut dx);
+        vec![y, dx]
+    });
+    let x = wide(&x);
+    let f = |x: &[f64]| naive::swiglu(x, m);
+    assert_close(&outputs[0], &f(&x), 1e-5);
+    assert_close(&outputs[1], &naive::gradient(&x, |x| inner(&f(x), &dy)), 1e-5);
+}
+
 fn check_gelu(n: usize, m: usize, seed: u64) {
     let x: Vec<f32> = values(seed, n * m).iter().map(|x| 4.0 * x).collect();
     let (b, dy) = (values(seed + 1, m), values(seed + 2, n * m));
@@ -322,11 +354,13 @@ proptest! {
     #[test]
     fn layer_norms(n in 1..70usize, d in 1..40usize, seed: u32) {
         check_layer_norm(n, d, u64::from(seed));
+        check_rms_norm(n, d, u64::from(seed));
     }
 
     #[test]
     fn gelus(n in 1..70usize, m in 1..40usize, seed: u32) {
         check_gelu(n, m, u64::from(seed));
+        check_swiglu(n, m, u64::from(seed));
     }
 
     #[test]

@@ -75,7 +75,10 @@ pub(crate) fn tanh_gelu(x: Tensor<3>) -> Tensor<3> {
 
 /// `silu(gate) · up` of the two halves of `[batch, time, 2 * n_inner]`, with `silu(x) = x · sigmoid(x)`
 /// ([Shazeer, 2020](https://arxiv.org/abs/2002.05202)).
-fn swiglu(x: Tensor<3>) -> Tensor<3> {
+pub(crate) fn swiglu(x: Tensor<3>) -> Tensor<3> {
+    if let Some(y) = ops::swiglu(&x) {
+        return y;
+    }
     let n_inner = x.dims()[2] / 2;
     let (gate, up) = (x.clone().narrow(2, 0, n_inner), x.narrow(2, n_inner, n_inner));
     gate.clone() * activation::sigmoid(gate) * up

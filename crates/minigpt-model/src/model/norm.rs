@@ -43,7 +43,7 @@ impl Norm {
         let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(|bias| bias.val()));
         match self.config.kind {
             NormKind::LayerNorm => layer_norm(x, weight, bias, self.config.epsilon),
-            NormKind::RmsNorm => rms_norm(x, weight, bias, self.config.epsilon),
+            NormKind::RmsNorm => rms_norm(x, weight, self.config.epsilon),
         }
     }
 }
@@ -61,24 +61,19 @@ pub(crate) fn layer_norm(
     let centred = x.clone() - x.mean_dim(2);
     let variance = centred.clone().square().mean_dim(2);
     let normal = centred / (variance + epsilon).sqrt();
-    shifted(normal * weight.unsqueeze(), bias)
+    let scaled = normal * weight.unsqueeze();
+    match bias {
+        Some(bias) => scaled + bias.unsqueeze(),
+        None => scaled,
+    }
 }
 
 /// `x / √(mean(x²) + ε) · weight` ([Zhang and Sennrich, 2019](https://arxiv.org/abs/1910.07467)).
-pub(crate) fn rms_norm(
-    x: Tensor<3>,
-    weight: Tensor<1>,
-    bias: Option<Tensor<1>>,
-    epsilon: f64,
-) -> Tensor<3> {
+pub(crate) fn rms_norm(x: Tensor<3>, weight: Tensor<1>, epsilon: f64) -> Tensor<3> {
+    if let Some(y) = ops::rms_norm(&x, &weight, epsilon) {
+        return y;
+    }
     let mean_square = x.clone().square().mean_dim(2);
     let normal = x / (mean_square + epsilon).sqrt();
-    shifted(normal * weight.unsqueeze(), bias)
-}
-
-fn shifted(x: Tensor<3>, bias: Option<Tensor<1>>) -> Tensor<3> {
-    match bias {
-        Some(bias) => x + bias.unsqueeze(),
-        None => x,
-    }
+    normal * weight.unsqueeze()
 }

@@ -35,6 +35,13 @@ pub(super) trait Fused: Backend {
         epsilon: f64,
     ) -> FloatTensor<Self>;
 
+    /// Root mean square normalisation.
+    fn rms_norm(x: FloatTensor<Self>, weight: FloatTensor<Self>, epsilon: f64)
+    -> FloatTensor<Self>;
+
+    /// Half of each row gates the other.
+    fn swiglu(x: FloatTensor<Self>) -> FloatTensor<Self>;
+
     /// Matrix product.
     fn project(
         x: FloatTensor<Self>,
@@ -104,6 +111,14 @@ impl Fused for Flex {
     fn layer_norm(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, epsilon: f64) -> FlexTensor {
         let [x, weight, bias] = [x, weight, bias].map(contiguous);
         layer_norm(&x, &weight, &bias, epsilon).0
+    }
+
+    fn rms_norm(x: FlexTensor, weight: FlexTensor, epsilon: f64) -> FlexTensor {
+        rms_norm(&contiguous(x), &contiguous(weight), epsilon).0
+    }
+
+    fn swiglu(x: FlexTensor) -> FlexTensor {
+        swiglu(&contiguous(x))
     }
 
     fn project(x: FlexTensor, weight: FlexTensor, precision: Precision) -> FlexTensor {
@@ -215,6 +230,26 @@ pub(super) fn layer_norm(
     let (weight, bias) = (values(weight), values(bias));
     minigpt_ops::layer_norm(x_values, weight, bias, epsilon as f32, &mut y, &mut statistics);
     (tensor(y, x.shape()), statistics)
+}
+
+/// Also what each row was multiplied by.
+pub(super) fn rms_norm(
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    epsilon: f64,
+) -> (FlexTensor, Vec<f32>) {
+    let x_values = values(x);
+    let mut reciprocals = vec![0.0; x_values.len() / last_dim(x)];
+    let mut y = buffer(x_values.len());
+    minigpt_ops::rms_norm(x_values, values(weight), epsilon as f32, &mut y, &mut reciprocals);
+    (tensor(y, x.shape()), reciprocals)
+}
+
+pub(super) fn swiglu(x: &FlexTensor) -> FlexTensor {
+    let [batch, time, width] = x.shape().dims();
+    let mut y = buffer(batch * time * width / 2);
+    minigpt_ops::swiglu(width / 2, values(x), &mut y);
+    tensor(y, [batch, time, width / 2])
 }
 
 pub(super) fn linear(

@@ -17,8 +17,8 @@ use crate::model::attention::{attention_weights, causal_attention, causal_mask, 
 use crate::model::config::MlpKind;
 use crate::model::context::Context;
 use crate::model::linear::linear;
-use crate::model::mlp::{Mlp, tanh_gelu};
-use crate::model::norm::layer_norm;
+use crate::model::mlp::{Mlp, swiglu, tanh_gelu};
+use crate::model::norm::{layer_norm, rms_norm};
 use crate::{Gpt, GptConfig};
 
 thread_local! {
@@ -122,6 +122,24 @@ proptest! {
         let run = || evaluate(&[batch * time * width, width, width], |inputs| {
             let x = permuted(&inputs[0], batch, time, width);
             layer_norm(x, inputs[1].clone(), Some(inputs[2].clone()), 1e-5).flatten(0, 2)
+        });
+        assert_equal(&run(), &plainly(run));
+    }
+
+    #[test]
+    fn rms_norm_equals_the_plain_one((batch, time, width) in shapes(), wide in 1usize..3) {
+        let width = 2 + width * wide;
+        let run = || evaluate(&[batch * time * width, width], |inputs| {
+            let x = permuted(&inputs[0], batch, time, width);
+            rms_norm(x, inputs[1].clone(), 1e-5).flatten(0, 2)
+        });
+        assert_equal(&run(), &plainly(run));
+    }
+
+    #[test]
+    fn swiglu_equals_the_plain_one((batch, time, width) in shapes()) {
+        let run = || evaluate(&[batch * time * 2 * width], |inputs| {
+            swiglu(permuted(&inputs[0], batch, time, 2 * width)).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }

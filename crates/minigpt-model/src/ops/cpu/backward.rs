@@ -42,6 +42,22 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         record::<Flex, _, C, _>(LayerNorm, nodes, y, (x, weight, statistics))
     }
 
+    fn rms_norm(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self> {
+        let ([x, weight], nodes) = split([x, weight]);
+        let (y, reciprocals) = fused::rms_norm(&x, &weight, epsilon);
+        record::<Flex, _, C, _>(RmsNorm, nodes, y, (x, weight, reciprocals))
+    }
+
+    fn swiglu(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let ([x], nodes) = split([x]);
+        let y = fused::swiglu(&x);
+        record::<Flex, _, C, _>(Swiglu, nodes, y, x)
+    }
+
     fn project(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -217,6 +233,46 @@ impl Backward<Flex, 3> for LayerNorm {
         );
         let gradients = [tensor(dx, x.shape()), tensor(d_weight, [width]), tensor(d_bias, [width])];
         register::<Flex, _>(parents(&ops), grads, gradients);
+    }
+}
+
+#[derive(Debug)]
+struct RmsNorm;
+
+impl Backward<Flex, 2> for RmsNorm {
+    /// Input, weight, and what each row was multiplied by.
+    type State = (FlexTensor, FlexTensor, Vec<f32>);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = contiguous(grads.consume::<Flex>(&ops.node));
+        let (x, weight, reciprocals) = &ops.state;
+        let [mut dx, mut d_weight] = [x, weight].map(|input| buffer(values(input).len()));
+        minigpt_ops::rms_norm_backward(
+            values(x),
+            values(weight),
+            reciprocals,
+            values(&dy),
+            &mut dx,
+            &mut d_weight,
+        );
+        let gradients = [tensor(dx, x.shape()), tensor(d_weight, weight.shape())];
+        register::<Flex, _>(parents(&ops), grads, gradients);
+    }
+}
+
+#[derive(Debug)]
+struct Swiglu;
+
+impl Backward<Flex, 1> for Swiglu {
+    /// The input.
+    type State = FlexTensor;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = contiguous(grads.consume::<Flex>(&ops.node));
+        let x = &ops.state;
+        let mut dx = buffer(values(x).len());
+        minigpt_ops::swiglu_backward(last_dim(x) / 2, values(x), values(&dy), &mut dx);
+        register::<Flex, _>(parents(&ops), grads, [tensor(dx, x.shape())]);
     }
 }
 
