@@ -143,10 +143,15 @@ impl Gpt {
 
     /// For a pass over `time` positions from the first on, which drops elements where the device differentiates.
     pub(super) fn training_context(&self, time: usize) -> Context {
+        let dropout = DropoutState::draw(&self.wte.weight.lazy_device());
+        self.context(dropout, &self.first_positions(time))
+    }
+
+    /// One row of positions for all sequences.
+    fn first_positions(&self, time: usize) -> [Vec<usize>; 1] {
         let block_size = self.block_size();
         assert!(time <= block_size, "{time} tokens exceed the context of {block_size}");
-        let dropout = DropoutState::draw(&self.wte.weight.lazy_device());
-        self.context(dropout, &[(0..time).collect()])
+        [(0..time).collect()]
     }
 
     /// For a pass over these positions, a row for each sequence or one for all.
@@ -240,8 +245,8 @@ impl Gpt {
     /// # Panics
     /// As [`hidden`](Self::hidden).
     pub fn attention(&self, tokens: Tensor<2, Int>) -> Vec<Tensor<4>> {
-        let time = tokens.dims()[1];
-        let mut context = self.context(DropoutState::off(), &[(0..time).collect()]);
+        let positions = self.first_positions(tokens.dims()[1]);
+        let mut context = self.context(DropoutState::off(), &positions);
         let mut x = self.embed(tokens, &mut context);
         let mut traces = Vec::with_capacity(self.h.len());
         for block in &self.h {
