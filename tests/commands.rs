@@ -2,7 +2,9 @@
 
 use std::process::Stdio;
 
-use minigpt_train::{End, Manifest, OptimizerKind, Quantity, RunConfig, Split, Summary};
+use minigpt_train::{
+    CheckpointManifest, End, OptimizerKind, Quantity, RowSplit, RunConfig, Summary,
+};
 
 use crate::support::{Sandbox, checksums, losses, prose, train_losses};
 
@@ -59,7 +61,7 @@ fn a_run_leaves_everything_that_the_run_folder_promises() {
     assert_eq!((config.training.seed, config.model.vocab_size), (7, 300));
 
     let train = train_losses(&run);
-    let valid = losses(&run, Split::Valid);
+    let valid = losses(&run, RowSplit::Valid);
     assert_eq!((train.len(), valid.len()), (40, 4));
     assert!((train[0] / 300f64.ln() - 1.0).abs() < 0.02, "first loss {}", train[0]);
     assert!(valid[3] < valid[0] - 0.5, "nothing was learnt: {valid:?}");
@@ -81,7 +83,7 @@ fn the_best_and_the_last_two_checkpoints_are_kept_whole() {
     names.sort();
     assert_eq!(names, ["step-000040", "step-000050"], "the loss only fell: the best is the last");
     let manifest = fs_err::read(folder.join("step-000050/manifest.json")).unwrap();
-    let manifest: Manifest = serde_json::from_slice(&manifest).unwrap();
+    let manifest: CheckpointManifest = serde_json::from_slice(&manifest).unwrap();
     assert_eq!(manifest.step, 50);
     assert_eq!(manifest.sha256.len(), 4);
 }
@@ -380,7 +382,7 @@ fn the_average_of_the_weights_is_validated_saved_and_used() {
     let summary = last_event(&train(&sandbox, &more.split(' ').collect::<Vec<_>>()));
     let run = sandbox.path("runs/first");
     let (average, last) = (summary.average.unwrap(), summary.last.unwrap());
-    assert_eq!((average.step, losses(&run, Split::Average)[1]), (40, average.loss));
+    assert_eq!((average.step, losses(&run, RowSplit::Average)[1]), (40, average.loss));
     assert_ne!(average.loss, last.loss);
 
     let text = |more: &[&str]| {

@@ -1,7 +1,7 @@
 //! Several devices in one run, and what is said of devices that are not there.
 
 use crate::support::{Sandbox, assert_close, losses, prose, train_losses};
-use minigpt_train::Split;
+use minigpt_train::RowSplit;
 
 const RUN: &str =
     "train --preset tiny --data prose.txt --tokenizer bpe:300 --max-steps 8 --eval-every 4";
@@ -21,7 +21,7 @@ fn two_devices_with_half_of_each_batch_train_as_one_with_the_whole() {
     for name in ["two", "three"] {
         let several = sandbox.path("runs").join(name);
         assert_close(&train_losses(&several), &train_losses(&one), 1e-5);
-        assert_close(&losses(&several, Split::Valid), &losses(&one, Split::Valid), 1e-5);
+        assert_close(&losses(&several, RowSplit::Valid), &losses(&one, RowSplit::Valid), 1e-5);
     }
 
     // And a run of one device goes on with two.

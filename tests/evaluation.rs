@@ -1,6 +1,7 @@
 //! `minigpt eval` and `minigpt compare`, from end to end.
 
-use minigpt_train::{Summary, TaskScores};
+use minigpt_eval::TaskScores;
+use minigpt_train::Summary;
 use serde_json::Value;
 
 use crate::support::{Sandbox, prose};
@@ -127,8 +128,8 @@ fn questions_are_answered() {
     let likelihoods = report["answers"][0]["log_likelihoods"].as_array().unwrap();
     assert!(number(&likelihoods[1]) > number(&likelihoods[0]));
     let chance = TaskScores::MultipleChoice {
-        acc: minigpt_train::Accuracy { value: 1.0, standard_error: None },
-        acc_norm: minigpt_train::Accuracy { value: 1.0, standard_error: None },
+        acc: minigpt_eval::Accuracy { value: 1.0, standard_error: None },
+        acc_norm: minigpt_eval::Accuracy { value: 1.0, standard_error: None },
         chance: 0.5,
     };
     assert_eq!(serde_json::to_value(chance).unwrap(), *scores);

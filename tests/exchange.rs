@@ -7,7 +7,7 @@ use std::process::Command;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use minigpt_files::sha256_file;
 use minigpt_model::{Gpt, GptConfig, LoraConfig};
-use minigpt_train::Pretrained;
+use minigpt_text::Pretrained;
 use serde_json::Value;
 
 use crate::support::{Sandbox, prose, skipped, train_losses};

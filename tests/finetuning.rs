@@ -1,6 +1,6 @@
 //! Models that are trained further: on text, instructions, summaries and labels.
 
-use minigpt_train::{RunFolder, Split, Summary};
+use minigpt_train::{RowSplit, RunFolder, Summary};
 use serde_json::{Value, json};
 
 use crate::support::{Sandbox, checksums, losses, prose, train_losses};
@@ -67,7 +67,7 @@ fn instructions_are_learnt_and_asked_as_they_were_learnt() {
     assert_eq!(figures["answers"][0]["expected"], "In the morning.");
     assert_eq!(figures["answers"][0]["line"], 37);
     let run = sandbox.path("runs/tuned");
-    assert_eq!(losses(&run, Split::Valid).len(), 1 + train_losses(&run).len() / 3);
+    assert_eq!(losses(&run, RowSplit::Valid).len(), 1 + train_losses(&run).len() / 3);
     assert!(run.join("evaluation/instruct.json").is_file());
 
     let ask =
@@ -110,7 +110,7 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
         sandbox.succeeds(&["train", "--resume", "runs/broken", "--device", "cpu"]);
         let straight = sandbox.path("runs/straight");
         assert_eq!(train_losses(&straight), train_losses(&broken));
-        assert_eq!(losses(&straight, Split::Valid), losses(&broken, Split::Valid));
+        assert_eq!(losses(&straight, RowSplit::Valid), losses(&broken, RowSplit::Valid));
         assert_eq!(checksums(&straight, 12), checksums(&broken, 12));
     }
 }

@@ -29,6 +29,7 @@ targets! {
     checkpoint: "../fuzz/readers/checkpoint.rs",
     config: "../fuzz/readers/config.rs",
     example_records: "../fuzz/readers/example_records.rs",
+    gguf: "../fuzz/readers/gguf.rs",
     hub: "../fuzz/readers/hub.rs",
     hugging_face_config: "../fuzz/readers/hugging_face_config.rs",
     index: "../fuzz/readers/index.rs",

@@ -9,9 +9,9 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, DeviceKind, Gradients, Int, Tensor, TensorData};
 use minigpt_data::TokenStore;
 use minigpt_model::{Decoder, Gpt, GptConfig, IGNORE_INDEX};
+use minigpt_text::record_attention;
 use minigpt_train::{
-    DataConfig, Environment, Interrupter, RunConfig, Split, TokenData, TrainEvent,
-    record_attention, train,
+    DataConfig, Environment, Interrupter, RowSplit, RunConfig, TokenData, TrainEvent, Trainer,
 };
 
 use crate::support::{Sandbox, losses, prose, skipped, train_losses};
@@ -61,7 +61,7 @@ fn runs(sandbox: &Sandbox, command: &str) -> String {
 #[track_caller]
 fn assert_same_losses(run: &Path, expected: &Path) -> f64 {
     let mut largest = 0.0f64;
-    for split in [Split::Train, Split::Valid] {
+    for split in [RowSplit::Train, RowSplit::Valid] {
         let (found, expected) = (losses(run, split), losses(expected, split));
         assert_eq!(found.len(), expected.len());
         for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
@@ -292,7 +292,10 @@ fn the_memory_of_three_hundred_steps_does_not_grow() {
     });
     let data = TokenData::from(&store.unwrap());
     let run = sandbox.path("run");
-    train(&run, &config, &environment, data, &*gpu, Interrupter::new(), observer).unwrap();
+    let devices = (&*gpu).into();
+    let trainer =
+        Trainer { folder: &run, data, devices, interrupter: Interrupter::new(), observer };
+    trainer.train(&config, &environment).unwrap();
 
     let usages = usages.borrow();
     assert_eq!(usages.len(), 300);

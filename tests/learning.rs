@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use minigpt_data::{Corpus, TokenSplit, Tokenizer, TokenizerSpec};
-use minigpt_train::{Environment, Interrupter, RunConfig, RunFolder, TokenData, train};
+use minigpt_train::{Environment, Interrupter, RunConfig, RunFolder, TokenData, Trainer};
 
 use crate::support::{Sandbox, prose, train_losses};
 
@@ -45,11 +45,14 @@ fn a_text_of_one_kibibyte_is_learnt_by_heart() {
     config.model.vocab_size = tokenizer.vocab_size();
 
     let folder = tempfile::tempdir().unwrap();
-    let (interrupter, device) = (Interrupter::new(), Device::flex());
-    let observer = Box::new(|_| ());
-    let summary =
-        train(folder.path(), &config, &environment(), data, &device, interrupter, observer)
-            .unwrap();
+    let trainer = Trainer {
+        folder: folder.path(),
+        data,
+        devices: (&Device::flex()).into(),
+        interrupter: Interrupter::new(),
+        observer: Box::new(|_| ()),
+    };
+    let summary = trainer.train(&config, &environment()).unwrap();
     let loss = summary.last.unwrap().loss;
     assert!(loss < 0.1, "loss {loss} after {} steps", summary.steps);
     assert_eq!(train_losses(folder.path()).len(), 400);

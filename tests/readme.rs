@@ -20,13 +20,13 @@ fn every_command_in_the_readme_runs() {
     fs_err::create_dir(sandbox.path("wikitext-2")).unwrap();
     sandbox.write("wikitext-2/train.txt", prose());
     sandbox.write("wikitext-2/valid.txt", prose());
-    sandbox.write("choices.jsonl", include_str!("../crates/minigpt-train/tasks/choices.jsonl"));
+    sandbox.write("choices.jsonl", include_str!("../crates/minigpt-eval/tasks/choices.jsonl"));
     let instruction = r#"{"instruction": "Who?", "output": "Emma."}"#;
     sandbox.write("instructions.json", format!("[{instruction}, {instruction}]"));
     sandbox.write("reviews.csv", "text,label\ngood,yes\nbad,no\ngood,yes\n");
     sandbox
         .write("austen.jsonl", include_str!("../crates/minigpt-retrieval/questions/austen.jsonl"));
-    sandbox.write("cloze.jsonl", include_str!("../crates/minigpt-train/tasks/cloze.jsonl"));
+    sandbox.write("cloze.jsonl", include_str!("../crates/minigpt-eval/tasks/cloze.jsonl"));
 
     let (mut ran, mut left_out) = (0, Vec::new());
     for command in commands() {

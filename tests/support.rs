@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use minigpt_train::{Manifest, Row, Split, read_metrics};
+use minigpt_train::{CheckpointManifest, Row, RowSplit, read_metrics};
 
 /// `minigpt` in a folder of its own.
 pub(crate) struct Sandbox(tempfile::TempDir);
@@ -70,11 +70,11 @@ pub(crate) fn skipped(reason: &str) {
 
 /// Training losses of a run, step by step.
 pub(crate) fn train_losses(run: &Path) -> Vec<f64> {
-    losses(run, Split::Train)
+    losses(run, RowSplit::Train)
 }
 
 /// Losses of one split of a run.
-pub(crate) fn losses(run: &Path, split: Split) -> Vec<f64> {
+pub(crate) fn losses(run: &Path, split: RowSplit) -> Vec<f64> {
     let rows = read_metrics(&run.join("metrics.csv")).unwrap();
     rows.iter().filter(|row: &&Row| row.split == split).map(|row| row.loss).collect()
 }
@@ -92,7 +92,8 @@ pub(crate) fn assert_close(found: &[f64], expected: &[f64], tolerance: f64) {
 /// equal to the bit. The optimiser's is left out, because burn writes its state in a hash map's order.
 pub(crate) fn checksums(run: &Path, step: usize) -> BTreeMap<String, String> {
     let path = run.join(format!("checkpoints/step-{step:06}/manifest.json"));
-    let manifest: Manifest = serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap();
+    let manifest: CheckpointManifest =
+        serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap();
     manifest.sha256.into_iter().filter(|(file, _)| file != "optimizer.bpk").collect()
 }
 

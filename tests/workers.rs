@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use minigpt_train::Split;
+use minigpt_train::RowSplit;
 
 use crate::support::{Sandbox, assert_close, losses, prose, train_losses};
 
@@ -83,7 +83,7 @@ fn two_processes_with_half_of_each_batch_train_as_one_with_the_whole() {
     for name in ["two", "there"] {
         let shared = sandbox.path("runs").join(name);
         assert_close(&train_losses(&shared), &train_losses(&one), 1e-4);
-        assert_close(&losses(&shared, Split::Valid), &losses(&one, Split::Valid), 1e-4);
+        assert_close(&losses(&shared, RowSplit::Valid), &losses(&one, RowSplit::Valid), 1e-4);
     }
     // What was trained here writes there.
     let text = |device: &str| {

@@ -8,6 +8,7 @@ those of `tables_of_pyarrow.py`.
 import pathlib
 
 import examples
+import gguf_files
 import model
 import places
 import pytorch
@@ -20,7 +21,7 @@ CORPUS = pathlib.Path(__file__).parent.parent / "corpus"
 
 
 def main():
-    for module in (safetensors, pytorch, model, tokenizers, texts, tables, examples, places):
+    for module in (safetensors, pytorch, model, tokenizers, texts, tables, examples, places, gguf_files):
         for function in [name for name in vars(module) if name.startswith("make_")]:
             write(function.removeprefix("make_"), vars(module)[function]())
 

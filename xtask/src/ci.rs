@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: the steps, what each one checks, and the table of times at the end.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,38 +9,36 @@ use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::cargo::{self, cargo};
-use crate::features::{COMBINATIONS, Features};
-use crate::{packages, test};
+use crate::features::{Features, OF_PACKAGES, OF_THE_PROGRAM};
+use crate::{packages, structure, test};
 
-/// The crates that others may build on, in the order of their dependencies.
-pub(crate) const LIBRARIES: [&str; 6] = [
-    "minigpt-files",
-    "minigpt-ops",
-    "minigpt-model",
-    "minigpt-data",
-    "minigpt-retrieval",
-    "minigpt-train",
+/// What a crate must never need. The model is for people who bring their own program, pictures build in seconds,
+/// and whoever writes or measures texts does not train.
+const LEAN: [(&str, &[&str]); 4] = [
+    ("minigpt-model", &["tokenizers", "tantivy", "plotters", "clap", "burn-train"]),
+    ("minigpt-plot", &["burn", "tokenizers", "rayon"]),
+    ("minigpt-text", &["tantivy", "plotters", "clap", "burn-train"]),
+    ("minigpt-eval", &["tantivy", "plotters", "clap", "burn-train"]),
 ];
-
-/// What the model crate must never need: it is for people who bring their own program.
-const NOT_IN_MODEL: [&str; 5] = ["tokenizers", "tantivy", "plotters", "clap", "burn-train"];
 
 /// A step of CI; the order here is the order of running, cheapest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
     /// Formatting
     Fmt,
-    /// The model crate's dependency tree stays lean
-    ModelTree,
+    /// Crates need each other one way, and the modules of a crate in no circle
+    Structure,
+    /// The dependency trees of the model and of what stands on it stay lean
+    Lean,
     /// The program and the tests build every dependency with the same features, hence once
     OneBuild,
     /// Licences, sources and banned crates, with cargo-deny
     Deny,
     /// Security advisories, with cargo-deny; needs a network and runs only with `--only`
     Advisories,
-    /// Lints of every target; warnings are errors
+    /// Lints of every target, with and without `gpu`; warnings are errors
     Clippy,
-    /// Every combination of features that a document names builds without warnings
+    /// Lints of packages with the features that others build them with
     Features,
     /// Documentation without warnings
     Doc,
@@ -115,23 +114,29 @@ pub(crate) fn run(selection: &Selection, features: &Features) -> Result<ExitCode
 fn run_step(step: Step, features: &Features) -> Result<Outcome> {
     match step {
         Step::Fmt => cargo::run(&mut cargo(["fmt", "--all", "--check"]))?,
-        Step::ModelTree => model_tree()?,
+        Step::Structure => structure::check()?,
+        Step::Lean => LEAN.iter().try_for_each(|(package, banned)| lean(package, banned))?,
         Step::OneBuild => one_build(features)?,
         Step::Deny => return deny(&["licenses", "bans", "sources"]),
         Step::Advisories => return deny(&["advisories"]),
-        Step::Clippy => cargo::run(&mut clippy(features))?,
-        Step::Features => COMBINATIONS
+        Step::Clippy => OF_THE_PROGRAM.iter().try_for_each(|features| {
+            cargo::run(&mut clippy(&Features::of_the_program(features)))
+        })?,
+        Step::Features => OF_PACKAGES
             .iter()
             .try_for_each(|(package, features)| cargo::run(&mut clippy_of(package, features)))?,
-        // The release profile here and in clippy: both check the same dependencies.
+        // The release profile and features of clippy's last: both check the same dependencies.
         Step::Doc => cargo::run(
             cargo(["doc", "--release", "--workspace", "--no-deps"])
-                .args(features.flags())
+                .args(Features::of_the_program(&["gpu"]).flags())
                 .env("RUSTDOCFLAGS", "-D warnings"),
         )?,
         Step::Package => packages::check()?,
         Step::Sanitizer => return sanitizer(),
-        Step::Test => ensure!(test::run(features, &[])? == ExitCode::SUCCESS, "a test failed"),
+        Step::Test => {
+            without_warnings(&mut cargo::test(features, &["--no-run".into()]))?;
+            ensure!(test::run(features, &[])? == ExitCode::SUCCESS, "a test failed");
+        }
     }
     Ok(Outcome::Passed)
 }
@@ -150,27 +155,27 @@ fn clippy_of(package: &str, features: &[&str]) -> Command {
     command
 }
 
-/// Fails if the model crate, even with all its features, pulls in what it must not.
-fn model_tree() -> Result<()> {
+/// Fails if a crate, even with all its features, pulls in what it must not.
+fn lean(package: &str, banned: &[&'static str]) -> Result<()> {
     let tree = cargo::output(&mut cargo([
         "tree",
-        "--package=minigpt-model",
+        &format!("--package={package}"),
         "--all-features",
         "--edges=normal",
         "--target=all",
         "--prefix=none",
         "--format={p}",
     ]))?;
-    let found = unwanted(&tree);
-    ensure!(found.is_empty(), "minigpt-model depends on {}", found.join(", "));
-    println!("minigpt-model needs none of {}", NOT_IN_MODEL.join(", "));
+    let found = unwanted(&tree, banned);
+    ensure!(found.is_empty(), "{package} depends on {}", found.join(", "));
+    println!("{package} needs none of {}", banned.join(", "));
     Ok(())
 }
 
-/// The crates of [`NOT_IN_MODEL`] in a listing of one `name version` a line.
-fn unwanted(tree: &str) -> Vec<&'static str> {
+/// Which of `banned` are in a listing of one `name version` a line.
+fn unwanted(tree: &str, banned: &[&'static str]) -> Vec<&'static str> {
     let is_in_tree = |name: &&str| tree.lines().any(|line| line.split(' ').next() == Some(name));
-    NOT_IN_MODEL.into_iter().filter(is_in_tree).collect()
+    banned.iter().copied().filter(is_in_tree).collect()
 }
 
 /// Fails if `cargo xtask train` and `cargo xtask test` would compile a crate with different features:
@@ -232,6 +237,28 @@ fn sanitizer() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// Runs a build that must not warn. No flag of the compiler's does it: with other flags all dependencies would be
+/// built again. cargo repeats the warnings of what it had built before.
+fn without_warnings(build: &mut Command) -> Result<()> {
+    let shown = cargo::show(build);
+    println!("$ {shown}");
+    let mut running = build.stderr(Stdio::piped()).spawn()?;
+    let mut warnings = 0;
+    for line in running.stderr.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
+        let line = line?;
+        eprintln!("{line}");
+        warnings += usize::from(tells_of_warnings(&line));
+    }
+    ensure!(running.wait()?.success(), "`{shown}` failed");
+    ensure!(warnings == 0, "{warnings} crates have warnings: they are errors here");
+    Ok(())
+}
+
+/// True for the line that cargo ends the warnings of a crate with.
+fn tells_of_warnings(line: &str) -> bool {
+    line.starts_with("warning: `") && line.contains(" generated ")
+}
+
 fn name(step: Step) -> String {
     step.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
@@ -249,54 +276,4 @@ fn table(rows: &[(String, &str, Duration)]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn steps(only: &[Step], skip: &[Step]) -> Vec<Step> {
-        Selection { only: only.to_vec(), skip: skip.to_vec() }.steps()
-    }
-
-    #[test]
-    fn all_steps_but_the_one_that_needs_a_network_run_in_order() {
-        let all = steps(&[], &[]);
-        assert_eq!(all.first(), Some(&Step::Fmt));
-        assert_eq!(all.last(), Some(&Step::Test));
-        assert!(!all.contains(&Step::Advisories));
-        assert_eq!(all.len(), Step::value_variants().len() - 1);
-    }
-
-    #[test]
-    fn steps_can_be_chosen_and_left_out() {
-        assert_eq!(steps(&[Step::Test, Step::Fmt], &[]), [Step::Fmt, Step::Test]);
-        assert_eq!(steps(&[Step::Advisories], &[]), [Step::Advisories]);
-        assert!(!steps(&[], &[Step::Package]).contains(&Step::Package));
-    }
-
-    #[test]
-    fn unwanted_crates_are_found_by_their_whole_name() {
-        assert!(unwanted("burn v0.22.1\nclap_lex v1.0.0\nburn-train-x v1.0.0\n").is_empty());
-        assert_eq!(unwanted("burn v0.22.1\nclap v4.6.9 (*)\n"), ["clap"]);
-    }
-
-    #[test]
-    fn crates_with_other_features_are_found() {
-        let program = "burn v1 [std]\n\nregex v1 [std]\nburn v1 [std] (*)\n";
-        assert!(only_in_first(program, "regex v1 [std] (*)\nburn v1 [std]\nx v1 []").is_empty());
-        let tests = "burn v1 [std]\nregex v1 [std,unicode]\n";
-        assert_eq!(only_in_first(program, tests), ["regex v1 [std]"]);
-    }
-
-    #[test]
-    fn the_table_has_a_row_for_each_step_and_a_sum() {
-        let rows = [
-            ("fmt".to_owned(), "ok", Duration::from_millis(1_200)),
-            ("test".to_owned(), "FAILED", Duration::from_secs(60)),
-        ];
-        assert_eq!(
-            table(&rows),
-            "fmt          ok            1.2 s\n\
-             test         FAILED       60.0 s\n\
-             total                     61.2 s\n"
-        );
-    }
-}
+mod tests;

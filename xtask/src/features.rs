@@ -9,17 +9,16 @@ use anyhow::{Result, bail};
 /// The features of `minigpt-cli` that a user may ask for.
 const KNOWN: [&str; 3] = ["gpu", "tune-cache", "remote"];
 
-/// Every combination that a document names, as packages with their features. CI checks each, and tests all
-/// features together.
-pub(crate) const COMBINATIONS: [(&str, &[&str]); 8] = [
-    ("minigpt-cli", &[]),
-    ("minigpt-cli", &["gpu"]),
+/// The combinations of the program's features that documents name, but for all together, with which CI tests.
+/// CI lints the whole workspace, tests included, with each.
+pub(crate) const OF_THE_PROGRAM: [&[&str]; 2] = [&[], &["gpu"]];
+
+/// The combinations of packages that others build alone, or that change little in the program. CI lints each.
+pub(crate) const OF_PACKAGES: [(&str, &[&str]); 4] = [
     ("minigpt-cli", &["remote"]),
-    ("minigpt-cli", &["tune-cache"]),
     ("minigpt-model", &[]),
     ("minigpt-model", &["cpu"]),
     ("minigpt-model", &["gpu"]),
-    ("minigpt-train", &["cpu"]),
 ];
 
 /// The library through which wgpu finds drivers on Linux.
@@ -49,6 +48,11 @@ impl Features {
     /// What CI and released programs have.
     pub(crate) fn all() -> Self {
         Self(KNOWN.to_vec())
+    }
+
+    /// A combination of [`OF_THE_PROGRAM`].
+    pub(crate) fn of_the_program(names: &[&'static str]) -> Self {
+        Self(names.to_vec())
     }
 
     /// What this machine has a use for: `gpu` wherever wgpu could find a driver.
@@ -110,57 +114,4 @@ fn is_in(mut folders: impl Iterator<Item = impl AsRef<Path>>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn features_are_named_with_commas() {
-        assert_eq!("cpu".parse(), Ok(Features(vec![])));
-        assert_eq!("all".parse(), Ok(Features::all()));
-        assert_eq!("gpu, remote".parse(), Ok(Features(vec!["gpu", "remote"])));
-        for text in ["", "cuda", "gpu,,remote", "cpu,gpu"] {
-            assert!(
-                text.parse::<Features>().unwrap_err().starts_with("expected cpu, all"),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn flags_name_the_package_so_that_a_workspace_understands_them() {
-        let flags: Features = "gpu,remote".parse().unwrap();
-        let expected = [
-            "--no-default-features",
-            "--features=minigpt-cli/gpu",
-            "--features=minigpt-cli/remote",
-        ];
-        assert_eq!(flags.flags(), expected);
-        assert_eq!(flags.missing(), [""; 0]);
-        assert!(flags.require("gpu").is_ok());
-        let cpu: Features = "cpu".parse().unwrap();
-        assert_eq!(cpu.missing(), ["gpu", "remote"]);
-        let error = cpu.require("gpu").unwrap_err().to_string();
-        assert!(error.contains("--features gpu"), "{error}");
-    }
-
-    #[test]
-    fn a_loader_is_found_in_a_folder() {
-        let folder = std::env::temp_dir().join(format!("xtask-loader-{}", std::process::id()));
-        fs_err::create_dir_all(&folder).unwrap();
-        assert!(!is_in([&folder].into_iter()));
-        fs_err::write(folder.join(LOADER), "").unwrap();
-        assert!(is_in([&folder].into_iter()));
-        fs_err::remove_dir_all(&folder).unwrap();
-    }
-
-    #[test]
-    fn a_combination_names_features_that_exist() {
-        for (package, features) in COMBINATIONS {
-            let manifest = format!("{}/../crates/{package}/Cargo.toml", env!("CARGO_MANIFEST_DIR"));
-            let manifest = fs_err::read_to_string(manifest).unwrap();
-            for feature in features {
-                assert!(manifest.contains(&format!("\n{feature} = [")), "{package}: {feature}");
-            }
-        }
-    }
-}
+mod tests;

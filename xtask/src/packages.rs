@@ -10,7 +10,20 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::cargo::{self, cargo};
-use crate::ci::LIBRARIES;
+
+/// The crates that others may build on, in the order of their dependencies.
+const LIBRARIES: [&str; 10] = [
+    "minigpt-files",
+    "minigpt-gguf",
+    "minigpt-ops",
+    "minigpt-plot",
+    "minigpt-model",
+    "minigpt-data",
+    "minigpt-retrieval",
+    "minigpt-text",
+    "minigpt-eval",
+    "minigpt-train",
+];
 
 /// Where the packages are unpacked. Outside the workspace's folders, whose manifest would claim them.
 const UNPACKED: &str = "target/unpacked";
@@ -61,8 +74,9 @@ fn versioned(library: &str) -> String {
 /// of ours.
 fn manifest(ours: &str) -> Result<String> {
     let profiles = ours.find("[profile.release]").context("Cargo.toml has no [profile.release]")?;
-    // Not those of single packages, which are not all here.
-    let profile = ours[profiles..].split("\n\n").next().unwrap_or_default();
+    // To its end, with what it says of single packages: cargo warns of those that are not here, and with other
+    // levels all that is above them would be checked again.
+    let profile = &ours[profiles..];
     let members = LIBRARIES.map(|library| format!("{:?}", versioned(library))).join(", ");
     let patches = LIBRARIES
         .map(|library| format!("{library} = {{ path = {:?} }}\n", versioned(library)))

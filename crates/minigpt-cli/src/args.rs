@@ -1,9 +1,11 @@
 //! What the command line says, word for word; the commands give it its meaning.
 
+mod escapes;
 mod evaluation;
 mod finetuning;
 mod generation;
 mod plan;
+mod quantity;
 mod retrieval;
 
 use std::path::PathBuf;
@@ -11,10 +13,11 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use minigpt_data::{Source, TokenizerSpec};
-use minigpt_train::{Axis, Quantity};
+use minigpt_model::GptConfig;
+use minigpt_train::{Axis, Quantity, RunConfig};
 
-use crate::device::DeviceChoice;
-use crate::precision::PrecisionChoice;
+use crate::device::precision::PrecisionChoice;
+use crate::device::{DEVICE_HELP, DeviceChoice};
 
 pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalTextArgs, ProtocolArgs, TableFormat};
 pub(crate) use finetuning::{ClassifyArgs, FinetuneArgs};
@@ -103,9 +106,11 @@ Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-
 129 by the end of the terminal."
 )]
 pub(crate) struct TrainArgs {
-    /// Where every setting starts from: austen, tiny, shakespeare-char, tinystories, wikitext2,
-    /// wikitext2-hour or wikitext103
-    #[arg(long, default_value = "austen")]
+    #[arg(
+        long,
+        help = one_of("Where every setting starts from", &RunConfig::PRESETS),
+        default_value = "austen"
+    )]
     pub(crate) preset: String,
     /// `embedded`, a file (text, .jsonl, .json, .csv, .tsv, .parquet; also .gz, .xz, .zst), a folder or
     /// a quoted pattern of them, - for standard input, or hf:OWNER/DATASET from the Hugging Face hub,
@@ -116,8 +121,7 @@ pub(crate) struct TrainArgs {
     pub(crate) data: Option<Source>,
     #[command(flatten)]
     pub(crate) text: TextArgs,
-    /// Size of the model: tiny, small, mini, gpt2, gpt2-medium, gpt2-large or gpt2-xl
-    #[arg(long)]
+    #[arg(long, help = one_of("Size of the model", &GptConfig::PRESETS))]
     pub(crate) model: Option<String>,
     /// Name of the run, the folder under --runs [default: the preset's, numbered where taken]
     #[arg(long)]
@@ -190,8 +194,7 @@ pub(crate) struct RecipeArgs {
 /// Where a run computes, and how it is shown.
 #[derive(Args, Debug)]
 pub(crate) struct SessionArgs {
-    /// auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software or remote:HOST:PORT
-    #[arg(long, default_value = "auto")]
+    #[arg(long, help = DEVICE_HELP, default_value = "auto")]
     pub(crate) device: DeviceChoice,
     /// What matrix products are computed in: f32, bf16, f16, or auto: 16 bits where the device has them
     /// [default: the preset's, f32]
@@ -265,8 +268,7 @@ pub(crate) struct DataArgs {
     pub(crate) preset: String,
     #[command(flatten)]
     pub(crate) text: TextArgs,
-    /// Size of the model the text is for: tiny, small, mini, gpt2, gpt2-medium, gpt2-large or gpt2-xl
-    #[arg(long)]
+    #[arg(long, help = one_of("Size of the model the text is for", &GptConfig::PRESETS))]
     pub(crate) model: Option<String>,
     /// Print a JSON object
     #[arg(long)]
@@ -282,8 +284,11 @@ pub(crate) struct PlotArgs {
     /// Run folders, drawn over each other
     #[arg(required = true)]
     pub(crate) runs: Vec<PathBuf>,
-    /// loss, perplexity (of the validation), learning-rate, grad-norm or tokens-per-second
-    #[arg(long, default_value = "loss")]
+    #[arg(
+        long,
+        help = one_of("What is drawn", &Quantity::ALL.map(Quantity::name)),
+        default_value = "loss"
+    )]
     pub(crate) curve: Quantity,
     /// What the horizontal axis counts: steps, tokens, passes or minutes
     #[arg(long, default_value = "steps")]
@@ -368,10 +373,15 @@ pub(crate) struct BenchArgs {
     /// Time writing instead: as many tokens as the context has positions
     #[arg(long)]
     pub(crate) decode: bool,
-    /// auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software or remote:HOST:PORT
-    #[arg(long, default_value = "cpu")]
+    #[arg(long, help = DEVICE_HELP, default_value = "cpu")]
     pub(crate) device: DeviceChoice,
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A help text that ends with the names to choose from.
+fn one_of(what: &str, names: &[&str]) -> String {
+    let (last, others) = names.split_last().unwrap_or((&"", &[]));
+    format!("{what}: {} or {last}", others.join(", "))
 }

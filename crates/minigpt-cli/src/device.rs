@@ -4,6 +4,8 @@
 mod gate;
 #[cfg_attr(not(feature = "gpu"), path = "device/no_gpu.rs")]
 mod gpu;
+pub(crate) mod memory;
+pub(crate) mod precision;
 #[cfg(any(feature = "remote", test))]
 mod probe;
 #[cfg_attr(not(feature = "remote"), path = "device/no_remote.rs")]
@@ -22,6 +24,10 @@ use serde::Serialize;
 /// Why there is no adapter, where there is none.
 pub(crate) use gpu::WHY_NONE;
 pub(crate) use remote::serve;
+
+/// What `--device` takes, for its help.
+pub(crate) const DEVICE_HELP: &str =
+    "auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software or remote:HOST:PORT";
 
 /// The name of the threads on which a worker serves its connections.
 pub(crate) const WORKER_THREAD: &str = "minigpt-worker";

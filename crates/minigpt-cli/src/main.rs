@@ -1,25 +1,11 @@
 //! The `minigpt` command: train a small GPT, look at it, and let it write.
 
 mod args;
-mod colour;
+mod cache;
 mod commands;
 mod device;
-mod escapes;
-mod evaluation;
-mod format;
-mod lines;
-mod memory;
-mod model;
-mod output;
-mod precision;
-mod progress;
-mod prompts;
-mod quantity;
-mod settings;
-mod signals;
-mod table;
+mod load;
 mod terminal;
-mod tokens;
 
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -28,12 +14,13 @@ use std::thread;
 use anyhow::Result;
 use clap::Parser;
 use minigpt_files::is_caught;
-use minigpt_train::{Application, DEVICE_THREAD};
+use minigpt_text::Application;
+use minigpt_train::DEVICE_THREAD;
 
 use crate::args::{Cli, Command};
 use crate::commands::generate;
 use crate::device::WORKER_THREAD;
-use crate::output::{NoReader, say, say_error};
+use crate::terminal::output::{NoReader, say, say_error};
 
 /// Memory freed by one step is used again by the next instead of going back to the system.
 #[global_allocator]

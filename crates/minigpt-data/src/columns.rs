@@ -20,7 +20,7 @@ use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 
 use self::pages::BoundedPages;
 use crate::DataError;
-use crate::input::{Part, Sink};
+use crate::part::{Part, Sink};
 use crate::quote::listed;
 use crate::text::BadBytes;
 

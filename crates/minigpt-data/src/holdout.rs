@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::DataError;
-use crate::input::{Part, Sink};
+use crate::part::{Part, Sink};
 
 /// Gives all documents of a text to a sink, from the first; can be asked again.
 pub(crate) type Visit<'v> = dyn FnMut(&mut Sink<'_>) -> Result<(), DataError> + 'v;

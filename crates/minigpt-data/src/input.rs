@@ -9,23 +9,11 @@ use crate::columns::visit_parquet;
 use crate::files::{DataFile, Packing, open_embedded, read_error};
 use crate::json::{text_of_record, visit_lines, visit_list_or_lines};
 use crate::lines::Lines;
+use crate::part::{Part, Sink};
 use crate::quote::listed;
 use crate::table::{Dialect, Table, TableError};
 use crate::text::{BadBytes, visit_text};
 use crate::{DataError, ReadOptions};
-
-/// A stretch of a document, or its end. Between two stretches of one document every tokenizer of
-/// this crate cuts anyway, so that a document never has to be in memory as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part<'a> {
-    Text(&'a str),
-    End,
-    /// A record without a text: null, where the others have one.
-    Missing,
-}
-
-/// Takes the parts of documents one by one.
-pub(crate) type Sink<'s> = dyn FnMut(Part<'_>) -> Result<(), DataError> + 's;
 
 /// A file to read documents from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Records as the lines of one text.
 
 use crate::DataError;
-use crate::input::{Part, Sink};
+use crate::part::{Part, Sink};
 use crate::pieces::last_cut;
 
 /// Joins records into one document, each of them a line.

@@ -251,7 +251,7 @@ impl<'a> Build<'a> {
         };
         Err(self.bad(
             line,
-            format!("{what}, but the model's context is {block_size}: shorten it, or leave such examples out with --skip-long"),
+            format!("{what}, but the model's context is {block_size}: shorten it, or have such examples left out"),
         ))
     }
 

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::input::Part;
+use crate::manifest::{ShardManifest, SplitManifest};
+use crate::part::Part;
 use crate::pieces::pieces;
 use crate::storage::TokenWidth;
-use crate::store::{ShardManifest, SplitManifest};
 use crate::tokenizer::PIECE_BYTES;
 use crate::{DataError, Tokenizer};
 

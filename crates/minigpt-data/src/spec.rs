@@ -144,7 +144,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// As [`Tokenizer::for_documents`].
-    pub fn for_documents_with_progress(
+    pub(crate) fn for_documents_with_progress(
         spec: &TokenizerSpec,
         documents: &Documents,
         progress: &mut dyn FnMut(u64),

@@ -3,20 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use minigpt_files::{Limit, is_file_name, sha256};
+use minigpt_files::sha256;
 
 use crate::folder::Split;
-use crate::input::Part;
-use crate::quote::shortened;
+use crate::manifest::{SplitManifest, StoreManifest};
+use crate::part::Part;
 use crate::shards::SplitWriter;
-use crate::storage::{Shard, TokenWidth, Tokens};
+use crate::storage::TokenWidth;
 use crate::{DataError, Documents, Progress, TokenSplit, Tokenizer, TokenizerSpec};
 
 /// Raised when the same source and tokenizer would give other files.
 const FORMAT: u32 = 2;
-
-/// A manifest names a few hundred shards, of a hundred bytes each.
-const MANIFEST: Limit = Limit::new(16 << 20, "a token store's manifest");
 
 /// Tokens in a shard, 128 MiB of them where an id takes two bytes.
 const SHARD_TOKENS: u64 = 64 << 20;
@@ -36,7 +33,7 @@ const SHARD_TOKENS: u64 = 64 << 20;
 #[derive(Debug)]
 pub struct TokenStore {
     folder: PathBuf,
-    manifest: Manifest,
+    manifest: StoreManifest,
     tokenizer: Tokenizer,
     splits: Vec<TokenSplit>,
     /// Whether an earlier call made it.
@@ -60,61 +57,6 @@ pub enum Preparing {
 
 /// Bytes read between two reports.
 const REPORT_BYTES: u64 = 16 << 20;
-
-/// What is in a store's folder: its `manifest.json`.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Manifest {
-    /// Version of the format of these files.
-    pub format: u32,
-    /// Name of the corpus.
-    pub name: String,
-    /// [`Documents::fingerprint`].
-    pub source_fingerprint: String,
-    /// When the store was begun, in seconds since 1970.
-    pub created: u64,
-    /// The tokenizer asked for.
-    pub tokenizer: TokenizerSpec,
-    /// [`Tokenizer::fingerprint`] of the tokenizer there is.
-    pub tokenizer_fingerprint: String,
-    /// How an id is written.
-    pub token_type: TokenWidth,
-    /// Train, validation and, if there is one, test.
-    pub splits: Vec<SplitManifest>,
-}
-
-/// What is in the shards of one split.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct SplitManifest {
-    /// "train", "validation" or "test".
-    pub split: String,
-    /// Documents.
-    pub documents: u64,
-    /// Records without a text, which are left out.
-    pub missing: u64,
-    /// Bytes, as [`TokenSplit::bytes`].
-    pub bytes: u64,
-    /// Words, as [`TokenSplit::words`].
-    pub words: u64,
-    /// Characters, as [`TokenSplit::characters`].
-    pub characters: u64,
-    /// Tokens, with every [`END_OF_TEXT`](crate::END_OF_TEXT).
-    pub tokens: u64,
-    /// Pieces of text tokenized: where an interrupted run goes on.
-    pub items: u64,
-    /// Whether no more shards follow.
-    pub complete: bool,
-    /// The files in order.
-    pub shards: Vec<ShardManifest>,
-}
-
-/// One file of tokens.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ShardManifest {
-    /// Its name.
-    pub file: String,
-    /// Tokens in it.
-    pub tokens: u64,
-}
 
 impl TokenStore {
     /// The tokens of the documents, from a folder below `root`: if they are there, at once, and
@@ -180,7 +122,7 @@ impl TokenStore {
     /// [`DataError::BadStore`] if it is none, was written by another version or was changed.
     pub fn open(folder: &Path) -> Result<Self, DataError> {
         let bad = |reason: String| DataError::BadStore { path: folder.to_owned(), reason };
-        let manifest = Manifest::read(folder)?;
+        let manifest = StoreManifest::read(folder)?;
         if manifest.format != FORMAT {
             return Err(bad(format!("format {} instead of {FORMAT}", manifest.format)));
         }
@@ -213,7 +155,7 @@ impl TokenStore {
 
     /// What the files are.
     #[must_use]
-    pub fn manifest(&self) -> &Manifest {
+    pub fn manifest(&self) -> &StoreManifest {
         &self.manifest
     }
 
@@ -242,58 +184,10 @@ impl TokenStore {
     }
 }
 
-impl Manifest {
-    fn read(folder: &Path) -> Result<Self, DataError> {
-        let path = folder.join("manifest.json");
-        let json = minigpt_files::read(&path, MANIFEST)?;
-        serde_json::from_slice(&json)
-            .map_err(|error| DataError::BadStore { path, reason: error.to_string() })
-    }
-
-    fn write(&self, folder: &Path) -> Result<(), DataError> {
-        let json = serde_json::to_vec_pretty(self).map_err(std::io::Error::from)?;
-        Ok(minigpt_files::write(&folder.join("manifest.json"), json)?)
-    }
-}
-
-impl SplitManifest {
-    /// Maps the shards, all of whose ids must be below `vocab_size`.
-    fn open(
-        &self,
-        folder: &Path,
-        width: TokenWidth,
-        vocab_size: usize,
-    ) -> Result<TokenSplit, DataError> {
-        let mut start = 0;
-        let mut shards = Vec::new();
-        for shard in &self.shards {
-            if !is_file_name(&shard.file) {
-                let reason = format!("{:?} is no name of a file in it", shortened(&shard.file));
-                return Err(DataError::BadStore { path: folder.to_owned(), reason });
-            }
-            let path = folder.join(&shard.file);
-            let tokens = shard.tokens as usize;
-            let shard = Shard::open(&path, start, tokens, width)?;
-            if let Some(id) = shard.largest_id().filter(|id| *id as usize >= vocab_size) {
-                let reason = format!("token id {id} is not below the vocabulary's {vocab_size}");
-                return Err(DataError::BadStore { path, reason });
-            }
-            shards.push(shard);
-            start += tokens;
-        }
-        Ok(TokenSplit {
-            tokens: Tokens::Mapped(shards.into()),
-            bytes: self.bytes,
-            words: self.words,
-            characters: self.characters,
-        })
-    }
-}
-
 /// A store that is being written.
 struct Build {
     folder: PathBuf,
-    manifest: Manifest,
+    manifest: StoreManifest,
     tokenizer: Tokenizer,
 }
 
@@ -307,7 +201,7 @@ impl Build {
     ) -> Result<Self, DataError> {
         let split =
             |split: Split| SplitManifest { split: split.name().to_owned(), ..Default::default() };
-        let mut manifest = Manifest {
+        let mut manifest = StoreManifest {
             format: FORMAT,
             name: documents.name().to_owned(),
             source_fingerprint: documents.fingerprint()?.to_owned(),
@@ -318,7 +212,7 @@ impl Build {
             splits: documents.splits().into_iter().map(split).collect(),
         };
         // Its folder's name has a hash of all that matters, but for the tokenizer that came out.
-        if let Ok(begun) = Manifest::read(folder)
+        if let Ok(begun) = StoreManifest::read(folder)
             && begun.tokenizer_fingerprint == manifest.tokenizer_fingerprint
         {
             manifest.splits = begun.splits;

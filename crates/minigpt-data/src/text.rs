@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::files::read_error;
-use crate::input::{Part, Sink};
+use crate::part::{Part, Sink};
 use crate::pieces::{LONGEST, last_cut};
 use crate::{DataError, END_OF_TEXT};
 

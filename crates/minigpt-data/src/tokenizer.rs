@@ -20,7 +20,6 @@ use crate::chars::Characters;
 use crate::files::embedded_text;
 use crate::pieces::pieces;
 use crate::tokenizer_file;
-use crate::vocabulary::bpe;
 
 /// The marker between documents, in files and, as one special token, in the token stream.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
@@ -366,4 +365,15 @@ fn byte_chars() -> [char; 256] {
 fn bytes_of_token(token: &str, byte_of_char: &HashMap<char, u8>) -> Box<[u8]> {
     let bytes: Option<Box<[u8]>> = token.chars().map(|c| byte_of_char.get(&c).copied()).collect();
     bytes.unwrap_or_else(|| token.as_bytes().into())
+}
+
+/// The model of a vocabulary and the lines of a `merges.txt`.
+pub(crate) fn bpe(vocab: Vocab, merges: &str) -> Result<BPE, tokenizers::Error> {
+    let merges = merges
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(left, _)| *left != "#version:")
+        .map(|(left, right)| (left.to_owned(), right.to_owned()))
+        .collect();
+    BPE::builder().vocab_and_merges(vocab, merges).build()
 }

@@ -4,9 +4,8 @@
 use std::path::Path;
 
 use minigpt_files::caught;
-use tokenizers::models::bpe::{BPE, Vocab};
 
-use crate::tokenizer::{TABLES, bad_tokenizer};
+use crate::tokenizer::{TABLES, bad_tokenizer, bpe};
 use crate::{DataError, Tokenizer};
 
 /// The tables of a byte-level BPE, a byte written as the character that stands for it in GPT-2's
@@ -40,7 +39,7 @@ impl Tokenizer {
     /// # Errors
     /// [`DataError::Io`], and [`DataError::BadTokenizer`] where the files are damaged, do not
     /// belong together, or are no byte-level BPE.
-    pub fn from_vocab_and_merges(vocab: &Path, merges: &Path) -> Result<Self, DataError> {
+    pub(crate) fn from_vocab_and_merges(vocab: &Path, merges: &Path) -> Result<Self, DataError> {
         let ids = serde_json::from_slice(&minigpt_files::read(vocab, TABLES)?)
             .map_err(|error| bad_tokenizer(vocab, error))?;
         let text = minigpt_files::read_text(merges, TABLES)?;
@@ -63,15 +62,4 @@ impl Tokenizer {
         let merges = merges.into_iter().map(|(left, right)| format!("{left} {right}")).collect();
         Ok(Some(Vocabulary { tokens, merges }))
     }
-}
-
-/// The model of a vocabulary and the lines of a `merges.txt`.
-pub(crate) fn bpe(vocab: Vocab, merges: &str) -> Result<BPE, tokenizers::Error> {
-    let merges = merges
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .filter(|(left, _)| *left != "#version:")
-        .map(|(left, right)| (left.to_owned(), right.to_owned()))
-        .collect();
-    BPE::builder().vocab_and_merges(vocab, merges).build()
 }

@@ -13,7 +13,7 @@ use tantivy::directory::{Directory, META_LOCK};
 use crate::RetrievalError;
 use crate::analyzer::{ANALYZER, analyzer};
 use crate::chunk::WORDS;
-use crate::index::Fields;
+use crate::fields::Fields;
 
 /// What this version writes and reads; another number is another format.
 pub(crate) const FORMAT: u32 = 2;

@@ -4,6 +4,7 @@ mod analyzer;
 mod chunk;
 mod contents;
 mod error;
+mod fields;
 mod index;
 mod questions;
 mod texts;

@@ -11,7 +11,7 @@ use tantivy::{IndexWriter, TantivyDocument, Term};
 
 use crate::chunk::WORDS;
 use crate::contents::{Contents, FORMAT, IndexedText, META, open, prepare, writing};
-use crate::index::Fields;
+use crate::fields::Fields;
 use crate::texts::Reading;
 use crate::{RetrievalError, Text, passages};
 

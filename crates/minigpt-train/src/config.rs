@@ -1,13 +1,18 @@
 //! What a run is made of: one struct per concern, and validation.
 
+pub(crate) mod finetune;
+pub(crate) mod finite;
+mod overrides;
+mod presets;
+
 use minigpt_data::{Documents, Download, ReadOptions, Source, TokenizerSpec};
 use minigpt_model::{Draw, GptConfig, LoraConfig, Precision, Sampling};
 use serde::{Deserialize, Serialize};
 
+use self::finetune::FinetuneConfig;
+use self::finite::non_finite;
+use self::overrides::not_finite;
 use crate::error::TrainError;
-use crate::finetune::FinetuneConfig;
-use crate::finite::non_finite;
-use crate::overrides::not_finite;
 
 /// Most windows in a step, so that those of all steps can be counted.
 const MAX_BATCH_SIZE: usize = 1 << 20;
@@ -288,7 +293,7 @@ impl Default for OptimizerConfig {
 
 impl ScheduleConfig {
     /// The article's: linear warm-up, then a cosine down to a tenth of the peak.
-    pub fn cosine(learning_rate: f64, warmup_steps: usize) -> Self {
+    pub(crate) fn cosine(learning_rate: f64, warmup_steps: usize) -> Self {
         let (decay, final_ratio, decay_ratio) = (Decay::Cosine, 0.1, 0.2);
         Self { learning_rate, warmup_steps, decay, final_ratio, decay_ratio }
     }
@@ -326,22 +331,4 @@ impl Default for SampleConfig {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_key_is_refused() {
-        let mut json = serde_json::to_value(RunConfig::tiny()).unwrap();
-        json["training"]["batchsize"] = 8.into();
-        let error = serde_json::from_value::<RunConfig>(json).unwrap_err().to_string();
-        assert!(error.contains("unknown field `batchsize`"), "{error}");
-    }
-
-    #[test]
-    fn a_setting_out_of_range_is_named() {
-        let mut config = RunConfig::tiny();
-        config.training.batch_size = 0;
-        let error = config.validate().unwrap_err().to_string();
-        assert_eq!(error, "training.batch_size is out of range: expected 1 to 1048576");
-    }
-}
+mod tests;

@@ -1,6 +1,13 @@
 //! The loop: burn-train's learner driven step by step, with validation, samples and checkpoints
 //! between.
 
+pub(crate) mod devices;
+pub(crate) mod event;
+mod renderer;
+mod sample;
+mod state;
+pub(crate) mod trainer;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,25 +19,27 @@ use burn::train::{
     TrainLoader, TrainingComponents, ValidLoader,
 };
 use minigpt_data::Tokenizer;
+use minigpt_eval::Evaluation;
 use minigpt_model::Kernels;
 
-use crate::batches::TokenBatch;
-use crate::checkpoint::{AVERAGE_FILE, Manifest, SetWriter, TOKENIZER_FILE};
+use self::devices::{Devices, Team, guarded};
+use self::event::TrainEvent;
+use self::sample::sample;
+use self::state::{RunState, validations_without_a_best};
 use crate::config::RunConfig;
-use crate::devices::{Devices, Team, guarded};
+use crate::data::batches::TokenBatch;
+use crate::data::length::Length;
+use crate::data::token_set::TokenSet;
 use crate::error::TrainError;
-use crate::evaluation::Evaluation;
-use crate::event::TrainEvent;
-use crate::length::Length;
-use crate::loss_scale::LossScale;
-use crate::metrics::{MetricsWriter, Row, Split};
-use crate::plot::Quantity;
-use crate::progress::{Progress, validations_without_a_best};
-use crate::report::{draw_run, sample};
+use crate::optim::clip::clip_global_norm;
+use crate::optim::loss_scale::LossScale;
+use crate::optim::trainee::{StepLoss, Trainee};
+use crate::run::checkpoint::{AVERAGE_FILE, CheckpointManifest, SetWriter, TOKENIZER_FILE};
+use crate::run::curves::{Quantity, draw_run};
+use crate::run::metrics::MetricsWriter;
+use crate::run::row::{Row, RowSplit};
+use crate::run::summary::End;
 use crate::run::{RunFolder, SAMPLE_HEADING};
-use crate::summary::End;
-use crate::token_set::TokenSet;
-use crate::trainee::{StepLoss, Trainee, clip_global_norm};
 
 /// Our training strategy for burn-train: validation, checkpoints and interruption by steps, where
 /// burn's own strategies know only epochs.
@@ -48,8 +57,8 @@ pub(crate) struct Engine {
     pub(crate) devices: Devices,
     pub(crate) sets: Arc<SetWriter>,
     /// What every checkpoint of the run says of itself.
-    pub(crate) manifest: Manifest,
-    pub(crate) progress: RefCell<Progress>,
+    pub(crate) manifest: CheckpointManifest,
+    pub(crate) state: RefCell<RunState>,
 }
 
 impl SupervisedLearningStrategy<Trainee> for Engine {
@@ -87,7 +96,7 @@ impl SupervisedLearningStrategy<Trainee> for Engine {
         // Waits until the last checkpoint is written.
         drop(checkpointer);
         let written = self.sets.check();
-        self.progress.borrow_mut().outcome = outcome.and_then(|end| written.map(|()| end));
+        self.state.borrow_mut().outcome = outcome.and_then(|end| written.map(|()| end));
         (learner.model(), event_processor)
     }
 }
@@ -102,8 +111,9 @@ impl Engine {
         stop: impl Fn() -> bool,
     ) -> Result<End, TrainError> {
         let team = Team::new(&self.devices);
-        let first_step = self.progress.borrow().step;
-        let mut metrics = MetricsWriter::append(&self.run, first_step)?;
+        let first_step = self.state.borrow().step;
+        let mut metrics =
+            MetricsWriter::append(&self.run.metrics_path(), self.run.path(), first_step)?;
         if self.is_validation_left_out(first_step) {
             let validation = self.validate(learner, valid, &mut metrics, &stop)?;
             self.begin_set(validation, &metrics)?;
@@ -130,7 +140,7 @@ impl Engine {
                 save(learner, step)?;
             }
             if is_due {
-                draw_run(&self.run, &self.config, &self.progress.borrow().rows, &[Quantity::Loss])?;
+                draw_run(&self.run, &self.config, &self.state.borrow().rows, &[Quantity::Loss])?;
             }
             if let Some(end) = end.or_else(|| self.end_of_validations(&stop)) {
                 return Ok(end);
@@ -148,10 +158,10 @@ impl Engine {
         metrics: &mut MetricsWriter,
     ) -> Result<usize, TrainError> {
         let began = Instant::now();
-        let step = self.progress.borrow().step + 1;
+        let step = self.state.borrow().step + 1;
         // Dropout's chances follow from seed and step alone, so that no state need be saved.
         self.devices.seed(self.config.training.seed.wrapping_add((step as u64) << 32));
-        let loss_scale = self.progress.borrow().loss_scale;
+        let loss_scale = self.state.borrow().loss_scale;
         batch.loss_scale = loss_scale.map_or(1.0, LossScale::factor);
         let scale = batch.loss_scale;
         let output = team.step(&learner.model(), batch)?;
@@ -163,43 +173,43 @@ impl Engine {
         let [nats, grad_norm] = read_pair(nats, norm)?;
         let loss = nats / predicted as f64;
         let learning_rate = learner.lr_current().base();
-        let mut progress = self.progress.borrow_mut();
+        let mut state = self.state.borrow_mut();
         let smaller = loss_scale.and_then(LossScale::after_an_overflow);
         let is_overflow = loss.is_finite() && !grad_norm.is_finite() && smaller.is_some();
         if is_overflow {
-            progress.loss_scale = smaller;
+            state.loss_scale = smaller;
             let message =
                 format!("step {step}: 16-bit gradients overflow at a loss scale of {scale}");
-            progress.tell(TrainEvent::Skipped { message });
+            state.tell(TrainEvent::Skipped { message });
         } else if loss.is_finite() && grad_norm.is_finite() {
-            progress.loss_scale = loss_scale.map(LossScale::after_a_step);
+            state.loss_scale = loss_scale.map(LossScale::after_a_step);
             learner.optimizer_step(gradients);
-            if let Some(average) = &mut progress.average {
+            if let Some(average) = &mut state.average {
                 average.follow(&learner.model().valid(), step);
             }
         } else {
             let error = self.non_finite(step, loss, learning_rate, grad_norm);
-            if progress.bad_steps() >= self.config.training.skip_bad_steps {
+            if state.bad_steps() >= self.config.training.skip_bad_steps {
                 return Err(error);
             }
-            progress.tell(TrainEvent::Skipped { message: error.to_string() });
+            state.tell(TrainEvent::Skipped { message: error.to_string() });
         }
-        progress.step = step;
-        progress.tokens += predicted as u64;
+        state.step = step;
+        state.tokens += predicted as u64;
         let row = Row {
-            split: Split::Train,
+            split: RowSplit::Train,
             step,
             passes: self.length.passes(step),
-            tokens: progress.tokens,
+            tokens: state.tokens,
             loss,
             learning_rate: Some(learning_rate),
             grad_norm: Some(grad_norm).filter(|_| !is_overflow),
             tokens_per_second: predicted as f64 / began.elapsed().as_secs_f64(),
-            seconds: progress.seconds(),
+            seconds: state.seconds(),
         };
         metrics.write(&row)?;
-        progress.rows.push(row.clone());
-        progress.tell(TrainEvent::Step(row));
+        state.rows.push(row.clone());
+        state.tell(TrainEvent::Step(row));
         Ok(step)
     }
 
@@ -228,26 +238,25 @@ impl Engine {
         let model = learner.model().valid();
         let began = Instant::now();
         let Some(evaluation) = self.evaluate(&model, batches, stop)? else { return Ok(None) };
-        let row = self.validation_row(Split::Valid, evaluation, began);
-        let average =
-            self.progress.borrow().average.as_ref().map(|average| average.weights.clone());
+        let row = self.validation_row(RowSplit::Valid, evaluation, began);
+        let average = self.state.borrow().average.as_ref().map(|average| average.weights.clone());
         let mut rows = vec![row];
         if let Some(average) = average {
             let began = Instant::now();
             let Some(evaluation) = self.evaluate(&average, batches, stop)? else { return Ok(None) };
-            rows.push(self.validation_row(Split::Average, evaluation, began));
-            let mut progress = self.progress.borrow_mut();
-            progress.average_evaluation = Some((progress.step, evaluation));
+            rows.push(self.validation_row(RowSplit::Average, evaluation, began));
+            let mut state = self.state.borrow_mut();
+            state.average_evaluation = Some((state.step, evaluation));
         }
         for row in rows {
             metrics.write(&row)?;
-            let mut progress = self.progress.borrow_mut();
-            progress.rows.push(row.clone());
-            let evaluation = Evaluation::of_loss(row.loss, &self.valid);
-            if row.split == Split::Valid {
-                progress.evaluations.push((row.step, evaluation));
+            let mut state = self.state.borrow_mut();
+            state.rows.push(row.clone());
+            let evaluation = self.valid.evaluation_of_loss(row.loss);
+            if row.split == RowSplit::Valid {
+                state.evaluations.push((row.step, evaluation));
             }
-            progress.tell(TrainEvent::Validated { row, evaluation });
+            state.tell(TrainEvent::Validated { row, evaluation });
         }
         self.write_sample(&model)?;
         Ok(Some(evaluation))
@@ -268,38 +277,38 @@ impl Engine {
             nats += f64::from(output.nats.into_scalar::<f32>());
             tokens += output.predicted;
             let validating = TrainEvent::Validating { done: index + 1, total };
-            self.progress.borrow_mut().tell(validating);
+            self.state.borrow_mut().tell(validating);
             if stop() {
                 return Ok(None);
             }
         }
-        let evaluation = Evaluation::new(nats, tokens, &self.valid);
+        let evaluation = self.valid.evaluation(nats, tokens);
         let loss = evaluation.loss();
         if !loss.is_finite() {
-            let (step, kept) = (self.progress.borrow().step, self.newest_checkpoint());
+            let (step, kept) = (self.state.borrow().step, self.newest_checkpoint());
             return Err(TrainError::NonFiniteValidation { step, loss, kept });
         }
         Ok(Some(evaluation))
     }
 
-    fn validation_row(&self, split: Split, evaluation: Evaluation, began: Instant) -> Row {
-        let progress = self.progress.borrow();
+    fn validation_row(&self, split: RowSplit, evaluation: Evaluation, began: Instant) -> Row {
+        let state = self.state.borrow();
         Row {
             split,
-            step: progress.step,
-            passes: self.length.passes(progress.step),
-            tokens: progress.tokens,
+            step: state.step,
+            passes: self.length.passes(state.step),
+            tokens: state.tokens,
             loss: evaluation.loss(),
             learning_rate: None,
             grad_norm: None,
             tokens_per_second: evaluation.tokens as f64 / began.elapsed().as_secs_f64(),
-            seconds: progress.seconds(),
+            seconds: state.seconds(),
         }
     }
 
     /// Why no step follows this one.
     fn end_of_steps(&self, step: usize, stop: &impl Fn() -> bool) -> Option<End> {
-        let minutes = self.progress.borrow().minutes_here();
+        let minutes = self.state.borrow().minutes_here();
         match self.config.training.max_minutes {
             _ if stop() => Some(End::Interrupted),
             _ if step == self.length.total_steps => Some(End::Complete),
@@ -310,7 +319,7 @@ impl Engine {
 
     /// Why no step follows these validations.
     fn end_of_validations(&self, stop: &impl Fn() -> bool) -> Option<End> {
-        let without = validations_without_a_best(&self.progress.borrow().rows);
+        let without = validations_without_a_best(&self.state.borrow().rows);
         match self.config.training.patience {
             _ if stop() => Some(End::Interrupted),
             Some(patience) if without >= patience => Some(End::Patience),
@@ -321,8 +330,8 @@ impl Engine {
     /// True before the first step of a model that is tuned, and after a resumed step whose validation
     /// was stopped.
     fn is_validation_left_out(&self, step: usize) -> bool {
-        let rows = &self.progress.borrow().rows;
-        let is_row = |row: &Row| row.split == Split::Valid && row.step == step;
+        let rows = &self.state.borrow().rows;
+        let is_row = |row: &Row| row.split == RowSplit::Valid && row.step == step;
         // The rows may be lost, and the set know of its validation.
         let is_sets = self.manifest.step == step && self.manifest.validation.is_some();
         let is_there = is_sets || rows.iter().any(is_row);
@@ -340,11 +349,11 @@ impl Engine {
         metrics: &MetricsWriter,
     ) -> Result<(), TrainError> {
         metrics.sync()?;
-        let progress = self.progress.borrow();
-        let (step, loss_scale) = (progress.step, progress.loss_scale);
-        let manifest = Manifest { step, validation, loss_scale, ..self.manifest.clone() };
+        let state = self.state.borrow();
+        let (step, loss_scale) = (state.step, state.loss_scale);
+        let manifest = CheckpointManifest { step, validation, loss_scale, ..self.manifest.clone() };
         let mut files = vec![(TOKENIZER_FILE, self.tokenizer_file.clone())];
-        if let Some(average) = &progress.average {
+        if let Some(average) = &state.average {
             files.push((AVERAGE_FILE, average.to_bytes()?));
         }
         self.sets.begin(manifest, &files)
@@ -353,15 +362,15 @@ impl Engine {
     /// Lets the model continue the fixed prompt, for the reader to see it learn.
     fn write_sample(&self, model: &Trainee) -> Result<(), TrainError> {
         let text = sample(model, &self.tokenizer, &self.config, self.config.training.seed)?;
-        let mut progress = self.progress.borrow_mut();
-        let step = progress.step;
+        let mut state = self.state.borrow_mut();
+        let step = state.step;
         let mut file =
             fs_err::OpenOptions::new().create(true).append(true).open(self.run.samples_path())?;
         std::io::Write::write_all(
             &mut file,
             format!("{SAMPLE_HEADING}{step}\n\n{text}\n\n").as_bytes(),
         )?;
-        progress.tell(TrainEvent::Sample { step, text });
+        state.tell(TrainEvent::Sample { step, text });
         Ok(())
     }
 }

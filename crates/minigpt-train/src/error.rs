@@ -3,24 +3,24 @@
 use std::path::PathBuf;
 
 use minigpt_data::DataError;
-use minigpt_model::{
-    AdapterError, ConfigError, GenerateError, PromptError, SamplingError, WeightsError,
-};
-
-use crate::config::RunConfig;
-use crate::finetune::FinetuneTask;
-use crate::plot::Quantity;
+use minigpt_model::{AdapterError, ConfigError, GenerateError, SamplingError, WeightsError};
+use minigpt_plot::PlotError;
+use minigpt_text::TextError;
 
 mod device;
 
 /// What can go wrong with a run.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// No preset has this name.
-    #[error("unknown preset `{name}`: expected one of {known}", known = RunConfig::PRESETS.join(", "))]
-    UnknownPreset {
+    /// No preset, task, curve or axis has this name.
+    #[error("unknown {kind} `{name}`: expected one of {known}")]
+    UnknownName {
+        /// What it should be a name of.
+        kind: &'static str,
         /// The name given.
         name: String,
+        /// The names there are.
+        known: String,
     },
     /// A setting is out of its range.
     #[error("{field} is out of range: expected {expected}")]
@@ -80,58 +80,21 @@ pub enum TrainError {
     /// The text or the tokenizer is not usable.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The model cannot read or write a text.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// A picture cannot be drawn.
+    #[error(transparent)]
+    Plot(#[from] PlotError),
     /// An adapter is invalid, or another model's.
     #[error(transparent)]
     Adapter(#[from] AdapterError),
     /// A model folder's weights cannot be read or written.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// A model folder's tokenizer has ids that its model does not know.
-    #[error(
-        "{path}: its tokenizer has {ids} ids and its model knows {vocab_size}: expected the model's own tokenizer"
-    )]
-    TokenizerTooLarge {
-        /// The folder.
-        path: PathBuf,
-        /// Ids of the tokenizer.
-        ids: usize,
-        /// Ids that the model knows.
-        vocab_size: usize,
-    },
-    /// Something is where a model shall be exported to.
-    #[error("{path} is there already: choose another folder, or move it away")]
-    ExportExists {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// llama.cpp has no tokenizer of this kind.
-    #[error(
-        "cannot write {path}: llama.cpp has no tokenizer of characters; train with bpe:SIZE, byte or gpt2"
-    )]
-    NoGgufTokenizer {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A prompt does not fit the model.
-    #[error(transparent)]
-    Prompt(#[from] PromptError),
     /// The prompt of the run's samples does not fit the model or its tokenizer.
     #[error("sample.prompt: {0}")]
     SamplePrompt(String),
-    /// A prompt and the tokens to record after it do not fit the context.
-    #[error(
-        "{prompt} tokens of prompt and {tokens} to record need a context of {}, and the model's \
-         context is {block_size}: shorten the prompt or record fewer tokens",
-        prompt + tokens - 1
-    )]
-    Recording {
-        /// Tokens in the prompt.
-        prompt: usize,
-        /// Tokens to record.
-        tokens: usize,
-        /// The model's context.
-        block_size: usize,
-    },
     /// A file of the run could not be read or written; the message names it.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -169,12 +132,6 @@ pub enum TrainError {
         /// The run folder.
         path: PathBuf,
     },
-    /// No task has this name.
-    #[error("unknown task `{name}`: expected one of {known}", known = FinetuneTask::ALL.map(FinetuneTask::name).join(", "))]
-    UnknownTask {
-        /// The name given.
-        name: String,
-    },
     /// Examples are read from files alone.
     #[error(
         "{source_name} is not a file: expected one of examples, as .jsonl, .json, .csv or .tsv"
@@ -196,18 +153,6 @@ pub enum TrainError {
     NotAClassifier {
         /// The run folder.
         path: PathBuf,
-    },
-    /// A text does not fit a classifier's context.
-    #[error(
-        "text {number} has {tokens} tokens, with the end of text, and the model's context is {block_size}: shorten it"
-    )]
-    TextTooLong {
-        /// Which of the texts, counted from 1.
-        number: usize,
-        /// Its tokens.
-        tokens: usize,
-        /// The model's context.
-        block_size: usize,
     },
     /// The run keeps no moving average of its weights.
     #[error("{path} keeps no average of its weights: train with training.ema_decay")]
@@ -265,50 +210,6 @@ pub enum TrainError {
         /// The run folder.
         path: PathBuf,
     },
-    /// A text cannot be read so.
-    #[error("{option} {value} is out of range: expected 1 to {most}")]
-    Protocol {
-        /// Which of the protocol's numbers.
-        option: &'static str,
-        /// The number given.
-        value: usize,
-        /// The largest there can be.
-        most: usize,
-    },
-    /// No unit of the bootstrap has this name.
-    #[error("unknown unit `{name}`: expected windows or documents")]
-    UnknownUnit {
-        /// The name given.
-        name: String,
-    },
-    /// A line of a task's file is not a question.
-    #[error("{path}, line {line}: {reason}")]
-    TaskLine {
-        /// The file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A reference answer is longer than the model's context.
-    #[error(
-        "answer {answer:?} has {tokens} tokens, and the model's context is {block_size}: expected a shorter one"
-    )]
-    Answer {
-        /// The answer.
-        answer: String,
-        /// Its tokens.
-        tokens: usize,
-        /// The context.
-        block_size: usize,
-    },
-    /// A task's file is empty.
-    #[error("{path} holds no questions: expected a JSON object a line")]
-    EmptyTask {
-        /// The file.
-        path: PathBuf,
-    },
     /// Nothing to draw yet.
     #[error(
         "cannot draw {path}: there is no {quantity} yet, let the run take a step or a validation"
@@ -318,32 +219,6 @@ pub enum TrainError {
         path: PathBuf,
         /// What was to be drawn.
         quantity: &'static str,
-    },
-    /// No curve has this name.
-    #[error("unknown curve `{name}`: expected one of {known}", known = Quantity::ALL.map(Quantity::name).join(", "))]
-    UnknownCurve {
-        /// The name given.
-        name: String,
-    },
-    /// No axis has this name.
-    #[error("unknown axis `{name}`: expected steps, tokens, passes or minutes")]
-    UnknownAxis {
-        /// The name given.
-        name: String,
-    },
-    /// A picture's name does not say what it is.
-    #[error("cannot draw {path}: expected a name that ends in .png or .svg")]
-    PictureFormat {
-        /// The picture.
-        path: PathBuf,
-    },
-    /// The picture could not be drawn.
-    #[error("cannot draw {path}: {reason}")]
-    Plot {
-        /// The picture.
-        path: PathBuf,
-        /// What plotters said.
-        reason: String,
     },
     /// The loss or its gradient is NaN or infinite.
     #[error(
@@ -410,9 +285,6 @@ fn what_is_kept(checkpoint: Option<usize>) -> String {
 
 impl From<GenerateError> for TrainError {
     fn from(error: GenerateError) -> Self {
-        match error {
-            GenerateError::Prompt(error) => error.into(),
-            GenerateError::Sampling(error) => error.into(),
-        }
+        TextError::from(error).into()
     }
 }

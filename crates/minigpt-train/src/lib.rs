@@ -1,113 +1,37 @@
 #![doc = include_str!("../README.md")]
 
-mod adamw;
-mod application;
-mod attention;
-mod attention_page;
-mod average;
-mod batches;
-mod bootstrap;
-mod card;
-mod checkpoint;
-mod classifier;
-mod comparison;
 mod config;
-mod confusion;
-mod cost;
-mod dashboard;
-mod device_check;
-mod devices;
+mod data;
 mod engine;
 mod error;
-mod evaluate;
-#[cfg(test)]
-mod evaluate_tests;
-mod evaluation;
-mod event;
-mod export;
-mod finetune;
-mod finite;
-mod grounding;
-mod length;
-mod likelihood;
-mod loss_scale;
-mod measure;
-mod metrics;
-mod optimizer;
-mod overrides;
-#[cfg(test)]
-mod parity;
-mod plot;
-mod presets;
-mod pretrained;
-mod progress;
-mod proposal;
-mod protocol;
-mod renderer;
-mod report;
-mod rouge;
+mod optim;
+mod plan;
 mod run;
-mod schedule;
-mod summary;
-mod tasks;
-mod tensorboard;
-mod text;
-mod token_losses;
-mod token_set;
-mod train;
-mod trainee;
-mod tuned;
 
-pub use application::Application;
-pub use attention::{
-    AttentionMap, AttentionStep, Habit, HeadHabits, head_habits, record_attention,
-};
-pub use attention_page::write_attention_page;
-pub use batches::{TokenBatch, train_loader, train_row_loader, valid_loader, valid_row_loader};
-pub use bootstrap::{Bootstrap, Measured, Unit};
 pub use burn::train::Interrupter;
-pub use card::{CardWeights, RunCard, pretrained_card};
-pub use checkpoint::{CheckpointFolder, Manifest, OnDamage};
-pub use classifier::{Classifier, Verdict};
-pub use comparison::{ComparedModel, Metric, QUOTED, Quoted, Training};
+pub use config::finetune::{FinetuneConfig, FinetuneTask};
 pub use config::{
     DataConfig, Decay, OptimizerConfig, OptimizerKind, RunConfig, SampleConfig, ScheduleConfig,
     TrainingConfig,
 };
-pub use confusion::Confusion;
-pub use cost::{MemoryEstimate, Plan};
-pub use dashboard::Dashboard;
-pub use device_check::{DeviceTrace, Difference};
-pub use devices::{DEVICE_THREAD, Devices};
+pub use data::examples::{ExampleData, HeldOut};
+pub use data::length::Length;
+pub use data::token_set::TokenSet;
+pub use data::tokens::TokenData;
+pub use engine::devices::{DEVICE_THREAD, Devices};
+pub use engine::event::{Observer, TrainEvent};
+pub use engine::trainer::Trainer;
 pub use error::TrainError;
-pub use evaluate::{ContextLoss, EvalConfig, EvalReport, FrequencyLoss, evaluate};
-pub use evaluation::Evaluation;
-pub use event::{Observer, TrainEvent};
-pub use export::Export;
-pub use finetune::{ExampleData, FinetuneConfig, FinetuneTask, HeldOut};
-pub use grounding::{
-    AnswerLikelihood, GroundedAnswer, GroundedQuestion, GroundingReport, grounded_prompt, grounding,
-};
-pub use length::Length;
-pub use likelihood::{Accuracy, Answer, TaskReport, TaskScores, answer};
-pub use loss_scale::LossScale;
-pub use measure::{time_steps, time_tokens};
-pub use metrics::{Row, Split, read_metrics};
-pub use plot::{
-    Axis, Curve, Quantity, draw_attention, draw_comparison, draw_confusion, draw_curves,
-    draw_losses,
-};
-pub use pretrained::Pretrained;
-pub use proposal::{Budget, Ground, Proposal, TOKENS_PER_PARAMETER, USEFUL_PASSES};
-pub use protocol::Protocol;
-pub use report::{plot_title, sample};
-pub use rouge::rouge_l;
-pub use run::{Environment, RunFolder, RunLock, RunPlace, write_json};
-pub use schedule::Schedule;
-pub use summary::{End, Figures, Summary};
-pub use tasks::{Cloze, MultipleChoice, Questions, Task};
-pub use text::{Text, TextEnd, TextGenerator, TextOptions, TextToken, prompt_tokens, write_texts};
-pub use token_set::TokenSet;
-pub use train::{TokenData, finetune, resume, train};
-pub use trainee::{ClassHead, StepLoss, Trainee};
-pub use tuned::{WrittenAnswer, confusion, rouge_l_of_answers, write_answers};
+pub use optim::loss_scale::LossScale;
+pub use plan::cost::{MemoryEstimate, Plan};
+pub use plan::device_check::{DeviceTrace, Difference};
+pub use plan::measure::{time_steps, time_tokens};
+pub use plan::proposal::{Budget, Proposal, TOKENS_PER_PARAMETER, USEFUL_PASSES, Workload};
+pub use run::card::{CardWeights, RunCard, pretrained_card};
+pub use run::checkpoint::{CheckpointFolder, CheckpointManifest, OnDamage};
+pub use run::curves::{Axis, Curve, Quantity, draw_curves, plot_title};
+pub use run::metrics::read_metrics;
+pub use run::place::RunPlace;
+pub use run::row::{Row, RowSplit};
+pub use run::summary::{End, Summary, ValidationFigures};
+pub use run::{Environment, RunFolder, write_json};

@@ -1,8 +1,16 @@
 //! The run folder: everything a run leaves behind, and how later commands find it.
 
-mod models;
-mod place;
+mod aside;
+pub(crate) mod card;
+pub(crate) mod checkpoint;
+pub(crate) mod curves;
+pub(crate) mod metrics;
+pub(crate) mod models;
+pub(crate) mod place;
 mod repair;
+pub(crate) mod row;
+pub(crate) mod summary;
+mod tensorboard;
 
 use std::fs::TryLockError;
 use std::io::ErrorKind;
@@ -13,16 +21,12 @@ use minigpt_files::{Limit, excerpt, sha256};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::{CheckpointFolder, TOKENIZER_FILE};
+use self::checkpoint::{CheckpointFolder, TOKENIZER_FILE};
+use self::curves::Quantity;
+use self::summary::Summary;
 use crate::config::RunConfig;
+use crate::config::finetune::FinetuneTask;
 use crate::error::TrainError;
-use crate::finetune::FinetuneTask;
-use crate::plot::Quantity;
-use crate::summary::Summary;
-
-pub(crate) use models::read_record;
-pub use place::RunPlace;
-pub(crate) use repair::{OnRepair, set_aside};
 
 /// Starts each sample in `samples.md`; the step follows.
 pub(crate) const SAMPLE_HEADING: &str = "## step ";
@@ -77,7 +81,7 @@ pub struct RunFolder {
 
 /// The right to train in a run folder, until it is dropped or its process ends.
 #[derive(Debug)]
-pub struct RunLock {
+pub(crate) struct RunLock {
     _file: fs_err::File,
 }
 
@@ -87,7 +91,7 @@ impl RunFolder {
     /// # Errors
     /// [`TrainError::RunExists`] where a run is there already, [`TrainError::InUse`] where another
     /// process begins one, [`TrainError::Io`] where the folder cannot be made.
-    pub fn create(path: &Path) -> Result<(Self, RunLock), TrainError> {
+    pub(crate) fn create(path: &Path) -> Result<(Self, RunLock), TrainError> {
         let run = Self { path: path.to_owned() };
         run.refuse_taken()?;
         fs_err::create_dir_all(path.join("plots"))?;
@@ -109,7 +113,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`TrainError::InUse`] where another process trains here, [`TrainError::Io`].
-    pub fn lock(&self) -> Result<RunLock, TrainError> {
+    pub(crate) fn lock(&self) -> Result<RunLock, TrainError> {
         let file = minigpt_files::open_lock(&self.path.join("train.lock"))?;
         match file.try_lock() {
             Ok(()) => Ok(RunLock { _file: file }),
@@ -155,7 +159,7 @@ impl RunFolder {
     }
 
     /// `tokenizer.json`.
-    pub fn tokenizer_path(&self) -> PathBuf {
+    pub(crate) fn tokenizer_path(&self) -> PathBuf {
         self.path.join("tokenizer.json")
     }
 
@@ -170,12 +174,12 @@ impl RunFolder {
     }
 
     /// `samples.md`.
-    pub fn samples_path(&self) -> PathBuf {
+    pub(crate) fn samples_path(&self) -> PathBuf {
         self.path.join("samples.md")
     }
 
     /// `summary.json`.
-    pub fn summary_path(&self) -> PathBuf {
+    pub(crate) fn summary_path(&self) -> PathBuf {
         self.path.join("summary.json")
     }
 
@@ -188,7 +192,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`TrainError::Io`] or [`TrainError::Data`].
-    pub fn write_start(
+    pub(crate) fn write_start(
         &self,
         config: &RunConfig,
         environment: &Environment,
@@ -212,7 +216,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`TrainError::Io`] or [`TrainError::Damaged`].
-    pub fn environment(&self) -> Result<Environment, TrainError> {
+    pub(crate) fn environment(&self) -> Result<Environment, TrainError> {
         read_json(self.environment_path())
     }
 

@@ -62,7 +62,7 @@ pub(crate) fn picture(
     paint: impl FnOnce(&Area<'_>) -> Result<()>,
 ) -> Result<()> {
     // plotters is built without the system's fonts.
-    let font = include_bytes!("../../../crates/minigpt-train/assets/DejaVuSans-subset.ttf");
+    let font = include_bytes!("../../../crates/minigpt-plot/assets/DejaVuSans-subset.ttf");
     register_font(FONT, FontStyle::Normal, font).map_err(|_| anyhow!("the font is damaged"))?;
     let mut pixels = vec![0; 3 * (width * height) as usize];
     {

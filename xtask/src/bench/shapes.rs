@@ -64,15 +64,4 @@ impl fmt::Display for Shape {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shapes_differ_and_heads_divide_widths() {
-        let all = all();
-        for (index, shape) in all.iter().enumerate() {
-            assert!(shape.width.is_multiple_of(shape.heads), "{shape}");
-            assert!(!all[..index].contains(shape), "{shape} stands twice");
-        }
-    }
-}
+mod tests;

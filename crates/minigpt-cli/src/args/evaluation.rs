@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use minigpt_data::{Detokenizer, ModelSource, Portion, Source};
-use minigpt_train::{Bootstrap, Unit};
+use minigpt_eval::{Bootstrap, Unit};
 
 use super::ModelArgs;
 

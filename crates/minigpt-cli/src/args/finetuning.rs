@@ -6,8 +6,8 @@ use clap::Args;
 use minigpt_data::{ModelSource, Source};
 use minigpt_train::FinetuneTask;
 
-use super::{RecipeArgs, SessionArgs, folder_or_nothing};
-use crate::device::DeviceChoice;
+use super::{RecipeArgs, SessionArgs, folder_or_nothing, one_of};
+use crate::device::{DEVICE_HELP, DeviceChoice};
 
 #[derive(Args, Debug)]
 #[command(
@@ -36,8 +36,7 @@ pub(crate) struct FinetuneArgs {
     /// the hub
     #[arg(value_name = "MODEL")]
     pub(crate) base: ModelSource,
-    /// lm, instruct, summarize or classify
-    #[arg(long)]
+    #[arg(long, help = one_of("What for", &FinetuneTask::ALL.map(FinetuneTask::name)))]
     pub(crate) task: FinetuneTask,
     /// Examples of the task; for lm a text, as `minigpt train --data` takes it
     #[arg(long, allow_hyphen_values = true)]
@@ -100,8 +99,7 @@ pub(crate) struct ClassifyArgs {
     /// Texts that go through the model together
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) batch_size: u32,
-    /// auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software or remote:HOST:PORT
-    #[arg(long, default_value = "auto")]
+    #[arg(long, help = DEVICE_HELP, default_value = "auto")]
     pub(crate) device: DeviceChoice,
     /// Print a JSON object per text, with every label's probability
     #[arg(long)]

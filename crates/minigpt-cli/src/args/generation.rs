@@ -6,8 +6,8 @@ use clap::Args;
 use minigpt_data::ModelSource;
 
 use super::folder_or_nothing;
-use crate::device::DeviceChoice;
-use crate::escapes::unescaped;
+use crate::args::escapes::unescaped;
+use crate::device::{DEVICE_HELP, DeviceChoice};
 
 /// Which weights, where.
 #[derive(Args, Debug)]
@@ -18,8 +18,7 @@ pub(crate) struct ModelArgs {
     /// A LoRA adapter of the model, in PEFT's layout, which is merged into it
     #[arg(long, value_name = "FOLDER")]
     pub(crate) adapter: Option<PathBuf>,
-    /// auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software or remote:HOST:PORT
-    #[arg(long, default_value = "auto")]
+    #[arg(long, help = DEVICE_HELP, default_value = "auto")]
     pub(crate) device: DeviceChoice,
 }
 

@@ -6,8 +6,8 @@ use clap::{ArgGroup, Args};
 use minigpt_data::Source;
 
 use super::TextArgs;
-use crate::device::DeviceChoice;
-use crate::quantity;
+use super::quantity;
+use crate::device::{DEVICE_HELP, DeviceChoice};
 
 #[derive(Args, Debug)]
 #[command(
@@ -44,8 +44,7 @@ pub(crate) struct PlanArgs {
     /// How long to measure, about
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = quantity::duration)]
     pub(crate) measure: Duration,
-    /// auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software or remote:HOST:PORT
-    #[arg(long, default_value = "auto")]
+    #[arg(long, help = DEVICE_HELP, default_value = "auto")]
     pub(crate) device: DeviceChoice,
     /// Print a JSON object
     #[arg(long)]

@@ -5,21 +5,19 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
+use minigpt_eval::{AnswerLikelihood, GroundedQuestion, GroundingReport, grounding};
 use minigpt_retrieval::{Found, Index, Passage, RetrievalReport, evaluate, read_questions};
-use minigpt_train::{
-    AnswerLikelihood, Application, GroundedQuestion, GroundingReport, TextGenerator, TextOptions,
-    grounded_prompt, grounding,
-};
+use minigpt_text::{Application, TextGenerator, TextOptions, grounded_prompt};
 use serde::Serialize;
 
 use crate::args::AskArgs;
 use crate::commands::generate;
-use crate::format::grouped;
-use crate::model::{TrainedModel, named_or_newest, newest_run};
-use crate::output::{print, printable, say, stream as stream_out};
-use crate::progress::CountProgress;
-use crate::prompts::say_left_out;
-use crate::table;
+use crate::load::model::{TrainedModel, named_or_newest, newest_run};
+use crate::load::prompts::say_left_out;
+use crate::terminal::format::grouped;
+use crate::terminal::output::{print, printable, say, stream as stream_out};
+use crate::terminal::progress::CountProgress;
+use crate::terminal::table;
 
 /// Words of a passage that are quoted.
 const QUOTED_WORDS: usize = 25;

@@ -5,15 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
-use minigpt_train::{
-    AttentionMap, HeadHabits, draw_attention, head_habits, record_attention, write_attention_page,
-};
+use minigpt_plot::{Heatmap, draw_heatmaps};
+use minigpt_text::{AttentionMap, HeadHabits, head_habits, record_attention, write_attention_page};
 use serde::Serialize;
 
 use crate::args::AttentionArgs;
-use crate::model::TrainedModel;
-use crate::output::{print, say};
-use crate::tokens;
+use crate::load::model::TrainedModel;
+use crate::load::tokens;
+use crate::terminal::output::{print, say};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -47,7 +46,7 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
     let mut files = Vec::new();
     for (number, step) in steps.iter().enumerate() {
         let labels: Vec<String> = step.tokens.iter().map(|id| label(*id)).collect();
-        let maps: Vec<AttentionMap> = step.maps.iter().filter(is_drawn).cloned().collect();
+        let maps: Vec<Heatmap<'_>> = step.maps.iter().filter(is_drawn).map(heatmap).collect();
         let columns = if maps.len() == 1 { 1 } else { config.n_head };
         let title = format!(
             "{}, token {} of {}: “{}” after “{}”",
@@ -58,7 +57,7 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
             labels.concat(),
         );
         let path = folder.join(picture_name(number + 1, args));
-        draw_attention(&path, &title, &labels, &maps, columns)?;
+        draw_heatmaps(&path, &title, &labels, &maps, columns)?;
         files.push(path);
     }
     let path = folder.join("attention.html");
@@ -75,6 +74,10 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
     print_habits(&habits)?;
     print(|out| files.iter().try_for_each(|file| writeln!(out, "{}", file.display())))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn heatmap(map: &AttentionMap) -> Heatmap<'_> {
+    Heatmap { layer: map.layer, head: map.head, weights: &map.weights }
 }
 
 /// `token-1.png`, with the layer and the head where they were chosen.

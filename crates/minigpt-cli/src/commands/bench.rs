@@ -11,7 +11,7 @@ use minigpt_train::{time_steps, time_tokens};
 use serde::Serialize;
 
 use crate::args::BenchArgs;
-use crate::output::print;
+use crate::terminal::output::print;
 
 /// Steps or tokens before the clock counts: memory is fetched and caches are filled.
 const WARM_UP: usize = 2;

@@ -10,8 +10,8 @@ use minigpt_train::RunFolder;
 use serde::Serialize;
 
 use crate::args::ClassifyArgs;
-use crate::output::{print, say};
-use crate::progress::CountProgress;
+use crate::terminal::output::{print, say};
+use crate::terminal::progress::CountProgress;
 
 /// All of it is in memory, as are the labels.
 const TEXTS: Limit = Limit::new(1 << 30, "texts to classify; give them in several files");

@@ -1,23 +1,24 @@
 //! `minigpt compare`.
 
+mod picture;
+
 use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use minigpt_data::ModelSource;
-use minigpt_train::{
-    ComparedModel, Measured, Metric, QUOTED, Quoted, RunFolder, Split, Training, draw_comparison,
-    read_metrics,
-};
+use minigpt_eval::{ComparedModel, Measured, Metric, QUOTED, Quoted, Training};
+use minigpt_plot::draw_bars;
+use minigpt_train::{RowSplit, RunFolder, read_metrics};
 use serde::Serialize;
 
 use crate::args::{CompareArgs, TableFormat};
 use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
-use crate::evaluation::EvalText;
-use crate::format::{decimals, duration, grouped};
-use crate::model::TrainedModel;
-use crate::output::{print, say};
-use crate::table;
+use crate::load::eval_text::EvalText;
+use crate::load::model::TrainedModel;
+use crate::terminal::format::{decimals, duration, grouped};
+use crate::terminal::output::{print, say};
+use crate::terminal::table;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -53,7 +54,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
     }
     let quoted: &[Quoted] = if args.quoted { &QUOTED } else { &[] };
     let title = format!("Perplexity on {}", text.description());
-    draw_comparison(&args.out, &title, &models, quoted)?;
+    draw_bars(&args.out, &title, &picture::panels(&models, quoted))?;
     let description = text.description();
     let rows = || [head(), measured_rows(&models), quoted_rows(quoted)].concat();
     if args.json {
@@ -82,7 +83,7 @@ fn training(run: &RunFolder) -> Option<Training> {
     let left_out = |error| say(format_args!("warning: {error}; its training is left out"));
     let summary = run.summary().map_err(left_out).ok()??;
     let rows = read_metrics(&run.metrics_path()).map_err(left_out).ok()?;
-    let tokens = rows.iter().rev().find(|row| row.split == Split::Train).map(|row| row.tokens);
+    let tokens = rows.iter().rev().find(|row| row.split == RowSplit::Train).map(|row| row.tokens);
     let tokens_per_second = tokens.unwrap_or_default() as f64 / summary.seconds;
     Some(Training { seconds: summary.seconds, tokens_per_second })
 }

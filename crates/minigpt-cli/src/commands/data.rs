@@ -5,15 +5,15 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use minigpt_data::{Manifest, Passes, SplitManifest, TokenSplit, TokenStore, Unigrams};
+use minigpt_data::{Passes, SplitManifest, StoreManifest, TokenSplit, TokenStore, Unigrams};
 use minigpt_model::GptConfig;
 use minigpt_train::{RunConfig, TOKENS_PER_PARAMETER};
 use serde::Serialize;
 
 use crate::args::{DataArgs, DataCommand};
-use crate::format::grouped;
-use crate::output::print;
-use crate::{settings, tokens};
+use crate::load::{settings, tokens};
+use crate::terminal::format::grouped;
+use crate::terminal::output::print;
 
 /// Windows shown as text.
 const WINDOWS_SHOWN: u64 = 3;
@@ -30,7 +30,7 @@ pub(crate) fn run(command: &DataCommand) -> Result<ExitCode> {
 #[derive(Serialize)]
 struct Prepared<'a> {
     folder: &'a std::path::Path,
-    manifest: &'a Manifest,
+    manifest: &'a StoreManifest,
 }
 
 fn prepare(args: &DataArgs) -> Result<()> {

@@ -8,9 +8,9 @@ use minigpt_train::{DeviceTrace, Difference};
 
 use crate::args::DevicesArgs;
 use crate::device::{Adapter, DeviceChoice, WHY_NONE, adapters, best, cpu_description};
-use crate::format::bytes;
-use crate::output::{print, say};
-use crate::table;
+use crate::terminal::format::bytes;
+use crate::terminal::output::{print, say};
+use crate::terminal::table;
 
 pub(crate) fn run(args: &DevicesArgs) -> Result<ExitCode> {
     if let Some(choice) = &args.check {

@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use minigpt_train::{
-    Accuracy, EvalReport, Measured, Task, TaskReport, TaskScores, answer, draw_losses,
+use minigpt_eval::{
+    Accuracy, ContextLoss, EvalReport, FrequencyLoss, Measured, Task, TaskReport, TaskScores,
+    answer,
 };
+use minigpt_plot::{FrequencyClass, Position, draw_losses};
 use serde::Serialize;
 
 use crate::args::EvalArgs;
 use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
-use crate::evaluation::EvalText;
-use crate::format::{decimals, duration, grouped};
-use crate::model::TrainedModel;
-use crate::output::print;
-use crate::progress::CountProgress;
-use crate::table;
+use crate::load::eval_text::EvalText;
+use crate::load::model::TrainedModel;
+use crate::terminal::format::{decimals, duration, grouped};
+use crate::terminal::output::print;
+use crate::terminal::progress::CountProgress;
+use crate::terminal::table;
 
 pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
     refuse_classifier(&args.source, NO_PERPLEXITY)?;
@@ -62,7 +64,7 @@ fn read_text(args: &EvalArgs) -> Result<()> {
     // Not `with_extension`, which would take the end of a name for one.
     let files = ["png", "json"].map(|extension| folder.join(format!("{name}.{extension}")));
     let title = format!("{} on {}: {protocol}", trained.name(), text.description());
-    draw_losses(&files[0], &title, &report)?;
+    draw(&files[0], &title, &report)?;
     let output = Output {
         model: args.source.to_string(),
         step: trained.checkpoint_step(),
@@ -85,6 +87,20 @@ fn read_text(args: &EvalArgs) -> Result<()> {
         write!(out, "{}", in_words(&text, &report))?;
         files.iter().try_for_each(|file| writeln!(out, "{}", file.display()))
     })
+}
+
+fn draw(path: &Path, title: &str, report: &EvalReport) -> Result<()> {
+    let position = |at: &ContextLoss| {
+        let ContextLoss { seen, tokens, loss, deviation } = *at;
+        Position { seen, tokens, loss, deviation }
+    };
+    let class = |class: &FrequencyLoss| {
+        let FrequencyLoss { from, to, tokens, loss, .. } = *class;
+        FrequencyClass { from, to, tokens, loss }
+    };
+    let positions: Vec<Position> = report.by_context.iter().map(position).collect();
+    let classes: Vec<FrequencyClass> = report.by_frequency.iter().map(class).collect();
+    Ok(draw_losses(path, title, report.evaluation.loss(), &positions, &classes)?)
 }
 
 fn in_words(text: &EvalText, report: &EvalReport) -> String {

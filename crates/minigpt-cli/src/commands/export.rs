@@ -4,12 +4,13 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use minigpt_train::{CardWeights, Export, RunCard, TrainError, pretrained_card};
+use minigpt_text::{Export, TextError};
+use minigpt_train::{CardWeights, RunCard, pretrained_card};
 
 use crate::args::ExportArgs;
 use crate::commands::classify::refuse_classifier;
-use crate::model::{Origin, TrainedModel};
-use crate::output::{print, say};
+use crate::load::model::{Origin, TrainedModel};
+use crate::terminal::output::{print, say};
 
 pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
     refuse_classifier(
@@ -18,7 +19,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
     )?;
     if let Some(path) = args.out.clone().filter(|path| path.exists()) {
         // Before the model is loaded.
-        return Err(TrainError::ExportExists { path }.into());
+        return Err(TextError::ExportExists { path }.into());
     }
     let trained = TrainedModel::load(&args.source, &args.model)?;
     let (name, license) = (trained.name(), args.license.as_deref());

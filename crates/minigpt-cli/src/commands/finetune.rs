@@ -7,22 +7,25 @@ use std::process::ExitCode;
 use anyhow::Result;
 use burn::tensor::Device;
 use minigpt_data::{ModelSource, Tokenizer, TokenizerSpec, similar_labels};
+use minigpt_eval::{Confusion, WrittenAnswer, confusion, rouge_l_of_answers, write_answers};
+use minigpt_plot::draw_confusion;
 use minigpt_train::{
-    Confusion, End, ExampleData, FinetuneTask, HeldOut, Plan, RunConfig, RunFolder, RunPlace,
-    SampleConfig, Summary, TokenData, WrittenAnswer, confusion, draw_confusion, finetune, resume,
-    rouge_l_of_answers, train, write_answers, write_json,
+    End, ExampleData, FinetuneTask, HeldOut, Plan, RunConfig, RunFolder, RunPlace, SampleConfig,
+    Summary, TokenData, Trainer, write_json,
 };
 use serde::Serialize;
 
 use crate::args::{FinetuneArgs, SessionArgs};
-use crate::commands::train::{
-    Place, describe, dry_run, environment, launch, print_event, with_fitting_prompt,
-};
-use crate::format::grouped;
-use crate::model::TrainedModel;
-use crate::output::{print, say};
-use crate::progress::CountProgress;
-use crate::{precision, settings, tokens};
+use crate::cache::cache_folder;
+use crate::commands::session::display::print_event;
+use crate::commands::session::report::describe;
+use crate::commands::session::{Place, dry_run, environment, launch, with_fitting_prompt};
+use crate::device::precision;
+use crate::load::model::TrainedModel;
+use crate::load::{settings, tokens};
+use crate::terminal::format::grouped;
+use crate::terminal::output::{print, say};
+use crate::terminal::progress::CountProgress;
 
 pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let session = &args.session;
@@ -51,10 +54,11 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let (summary, code) = launch(path, &plan, session, |interrupter, observer| {
         say(format_args!("run: {}\n", path.display()));
         let environment = environment(&chosen.description);
+        let trainer = Trainer { folder: path, data, devices: device.into(), interrupter, observer };
         if args.fresh {
-            return train(path, &config, &environment, data, device, interrupter, observer);
+            return trainer.train(&config, &environment);
         }
-        finetune(path, &config, &environment, data, base.model, device, interrupter, observer)
+        trainer.finetune(&config, &environment, base.model)
     })?;
     report(path, &config, held_out, &summary, device, session)?;
     Ok(code)
@@ -81,7 +85,8 @@ pub(crate) fn go_on(
     describe(&config, &plan);
     let (summary, code) = launch(path, &plan, session, |interrupter, observer| {
         say(format_args!("resuming: {}\n", path.display()));
-        resume(path, data, device, interrupter, observer)
+        let devices = device.into();
+        Trainer { folder: path, data, devices, interrupter, observer }.resume()
     })?;
     report(path, &config, held_out, &summary, device, session)?;
     Ok(code)
@@ -130,7 +135,7 @@ fn tokenizer_spec(
     let path = match own {
         Some(path) => path,
         None => {
-            let folder = tokens::cache_folder(cache)?.join("tokenizers");
+            let folder = cache_folder(cache)?.join("tokenizers");
             fs_err::create_dir_all(&folder)?;
             let path = folder.join(format!("{}.json", tokenizer.fingerprint()?));
             tokenizer.save(&path)?;
@@ -143,7 +148,7 @@ fn tokenizer_spec(
 /// What the best model makes of what was held out; a file in the run's `evaluation` too.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Figures {
+enum TaskFigures {
     Answers {
         /// Perplexity per token of the held-out answers, before and after.
         base_perplexity: Option<f64>,
@@ -199,12 +204,12 @@ fn report(
             let answers = write_answers(&model, &tokenizer, &dialogues, most, &mut |done| {
                 progress.show(done);
             })?;
-            let rouge_l = is_summary.then(|| rouge_l_of_answers(&answers)).transpose()?;
+            let rouge_l = is_summary.then(|| rouge_l_of_answers(&answers));
             let perplexity =
-                |figures: Option<minigpt_train::Figures>| Some(figures?.token_perplexity);
+                |figures: Option<minigpt_train::ValidationFigures>| Some(figures?.token_perplexity);
             let (base_perplexity, perplexity) =
                 (perplexity(summary.base), perplexity(summary.best));
-            Figures::Answers { base_perplexity, perplexity, rouge_l, answers }
+            TaskFigures::Answers { base_perplexity, perplexity, rouge_l, answers }
         }
         HeldOut::Labelled(texts) => {
             let (classifier, _) = run.best_classifier(device, &mut damaged)?;
@@ -215,9 +220,10 @@ fn report(
             })?;
             let picture = folder.join("confusion.png");
             let title = format!("{}: {} held out", run.name(), config.data.source);
-            draw_confusion(&picture, &title, &confusion)?;
+            let figures = confusion.to_string();
+            draw_confusion(&picture, &title, &figures, &confusion.labels, &confusion.counts)?;
             let (accuracy, macro_f1) = (confusion.accuracy(), confusion.macro_f1());
-            Figures::Labels {
+            TaskFigures::Labels {
                 accuracy,
                 macro_f1,
                 majority: confusion.majority(),
@@ -233,9 +239,9 @@ fn report(
     print(|out| show(&figures, out))
 }
 
-fn show(figures: &Figures, out: &mut impl Write) -> std::io::Result<()> {
+fn show(figures: &TaskFigures, out: &mut impl Write) -> std::io::Result<()> {
     match figures {
-        Figures::Answers { base_perplexity, perplexity, rouge_l, answers } => {
+        TaskFigures::Answers { base_perplexity, perplexity, rouge_l, answers } => {
             if let (Some(before), Some(after)) = (base_perplexity, perplexity) {
                 writeln!(
                     out,
@@ -259,7 +265,7 @@ fn show(figures: &Figures, out: &mut impl Write) -> std::io::Result<()> {
             }
             Ok(())
         }
-        Figures::Labels { accuracy, macro_f1, majority, confusion, picture } => {
+        TaskFigures::Labels { accuracy, macro_f1, majority, confusion, picture } => {
             writeln!(
                 out,
                 "\nheld-out texts: accuracy {accuracy:.4}, macro-F1 {macro_f1:.4} on {} (the most frequent label alone: {majority:.4})",

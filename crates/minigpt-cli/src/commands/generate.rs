@@ -8,16 +8,16 @@ use anyhow::{Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use minigpt_data::StopStrings;
 use minigpt_model::beam_search;
-use minigpt_train::{
+use minigpt_text::{
     Application, Text, TextEnd, TextGenerator, TextOptions, TextToken, prompt_tokens, write_texts,
 };
 use serde::Serialize;
 
 use crate::args::{ApplicationArgs, GenerateArgs, WriteArgs};
-use crate::colour::coloured;
-use crate::model::{TrainedModel, named_or_newest};
-use crate::output::{print, say, stdout_is_terminal, stream as stream_out};
-use crate::prompts;
+use crate::load::model::{TrainedModel, named_or_newest};
+use crate::load::prompts;
+use crate::terminal::colour::coloured;
+use crate::terminal::output::{print, say, stdout_is_terminal, stream as stream_out};
 
 /// The article's examples.
 const COMPLETE: &str = "The key to success is ";

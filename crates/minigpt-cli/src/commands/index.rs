@@ -13,9 +13,9 @@ use minigpt_retrieval::{
 use serde::Serialize;
 
 use crate::args::IndexArgs;
-use crate::format::grouped;
-use crate::output::{print, say};
-use crate::progress::ByteProgress;
+use crate::terminal::format::grouped;
+use crate::terminal::output::{print, say};
+use crate::terminal::progress::ByteProgress;
 
 /// What is named instead of a file for the novels in the program.
 const EMBEDDED: &str = "embedded";

@@ -7,13 +7,14 @@ use std::time::Duration;
 use anyhow::{Error, Result, ensure};
 use minigpt_data::TokenStore;
 use minigpt_model::{GptConfig, Kernels};
-use minigpt_train::{Budget, Ground, Proposal, TOKENS_PER_PARAMETER, TrainError, USEFUL_PASSES};
+use minigpt_train::{Budget, Proposal, TOKENS_PER_PARAMETER, TrainError, USEFUL_PASSES, Workload};
 use serde::Serialize;
 
 use crate::args::PlanArgs;
-use crate::format::{bytes, duration, grouped};
-use crate::output::{print, say};
-use crate::{memory, settings, tokens};
+use crate::device::memory;
+use crate::load::{settings, tokens};
+use crate::terminal::format::{bytes, duration, grouped};
+use crate::terminal::output::{print, say};
 
 /// Measurements that a proposal takes at most.
 const MEASUREMENTS: u32 = 3;
@@ -42,14 +43,14 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode> {
     let here = memory::of_machine().filter(|_| Kernels::of(&chosen.device) == Kernels::Cpu);
     let budget = Budget { parameters: args.params, memory: args.memory.or(here), seconds };
     let store = tokens::prepare(&config.data, args.text.cache.as_deref())?;
-    let ground = Ground {
+    let workload = Workload {
         vocab_size: store.tokenizer().vocab_size(),
         train_tokens: store.train().len(),
         block_size: args.context,
         device: &chosen.device,
         measured_for: Duration::from_secs_f64(args.measure.as_secs_f64() / f64::from(MEASUREMENTS)),
     };
-    let proposal = Proposal::new(budget, &ground, |model| {
+    let proposal = Proposal::new(budget, &workload, |model| {
         say(format_args!("measuring: {}", shape(model)));
     })
     .map_err(|error| match error {
@@ -185,13 +186,4 @@ fn quoted(word: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_take_them_apart() {
-        assert_eq!(quoted("hf:owner/data@1.0"), "hf:owner/data@1.0");
-        assert_eq!(quoted("my books/*.txt"), "'my books/*.txt'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-    }
-}
+mod tests;

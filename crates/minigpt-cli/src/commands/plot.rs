@@ -9,7 +9,7 @@ use anyhow::Result;
 use minigpt_train::{Curve, RunFolder, draw_curves, plot_title, read_metrics};
 
 use crate::args::PlotArgs;
-use crate::output::print;
+use crate::terminal::output::print;
 
 pub(crate) fn run(args: &PlotArgs) -> Result<ExitCode> {
     let runs = args.runs.iter().map(|path| RunFolder::open(path)).collect::<Result<Vec<_>, _>>()?;

@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use minigpt_train::{Application, TextGenerator, TextOptions};
+use minigpt_text::{Application, TextGenerator, TextOptions};
 
 use crate::args::ReplArgs;
 use crate::commands::generate::say_slides;
-use crate::lines::Lines;
-use crate::model::{TrainedModel, named_or_newest};
-use crate::output::{say, stream};
-use crate::prompts::say_left_out;
+use crate::load::model::{TrainedModel, named_or_newest};
+use crate::load::prompts::say_left_out;
+use crate::terminal::lines::Lines;
+use crate::terminal::output::{say, stream};
 
 pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
     let mut stop = args.stop.clone();
@@ -103,14 +103,4 @@ fn answer(talk: &mut TextGenerator<'_>, lines: &Lines) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::next_turn;
-
-    #[test]
-    fn a_turn_is_a_question_unless_the_model_has_begun_one() {
-        assert_eq!(next_turn("Why?", None, false), "\nWhy?");
-        assert_eq!(next_turn("Why?", None, true), "\nQ: Why?\nA:");
-        assert_eq!(next_turn("Why?", Some("\nQ:"), true), " Why?\nA:");
-        assert_eq!(next_turn("Why?", Some("."), true), "\nQ: Why?\nA:");
-    }
-}
+mod tests;

@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use crate::args::WorkerArgs;
 use crate::device::serve;
-use crate::output::say;
-use crate::signals::Signals;
+use crate::terminal::output::say;
+use crate::terminal::signals::Signals;
 
 pub(crate) fn run(args: &WorkerArgs) -> Result<ExitCode> {
     let chosen = args.device.resolve()?;

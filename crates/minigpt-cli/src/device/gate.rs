@@ -20,7 +20,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::output::say;
+use crate::terminal::output::say;
 
 use frames::{Frames, pass_frames, pass_until_data};
 use request::{Route, read_request};

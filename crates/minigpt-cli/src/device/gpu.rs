@@ -10,7 +10,7 @@ use burn::tensor::wgpu::wgpu;
 use burn::tensor::{Device, DeviceKind};
 
 use super::{Adapter, Kind, is_plain_gpu};
-use crate::output::say;
+use crate::terminal::output::say;
 
 pub(crate) const WHY_NONE: &str = "no GPU found";
 

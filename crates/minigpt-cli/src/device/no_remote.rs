@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use burn::tensor::Device;
 
-use crate::signals::Signals;
+use crate::terminal::signals::Signals;
 
 const WHY_NONE: &str =
     "this minigpt was built without the remote feature (build it with `--features remote`)";

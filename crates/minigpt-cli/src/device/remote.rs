@@ -17,8 +17,8 @@ use socket2::{SockRef, TcpKeepalive};
 use super::WORKER_THREAD;
 use super::gate::{Clients, Gate, listener_inside, secret};
 use super::probe::probe;
-use crate::output::say;
-use crate::signals::Signals;
+use crate::terminal::output::say;
+use crate::terminal::signals::Signals;
 
 /// Where a run finds the secret of its workers.
 const TOKEN: &str = "MINIGPT_TOKEN";

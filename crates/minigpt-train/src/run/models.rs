@@ -7,12 +7,12 @@ use burn::store::ModuleRecord;
 use burn::tensor::Device;
 use minigpt_files::{Limit, NewFolder, caught, write_at};
 use minigpt_model::{Gpt, check_finite};
+use minigpt_text::Classifier;
 
 use super::RunFolder;
-use crate::checkpoint::{AVERAGE_FILE, MODEL_FILE, Manifest, OnDamage};
-use crate::classifier::Classifier;
 use crate::error::TrainError;
-use crate::trainee::{Trainee, fresh_trainee};
+use crate::optim::trainee::{Trainee, fresh_trainee};
+use crate::run::checkpoint::{AVERAGE_FILE, CheckpointManifest, MODEL_FILE, OnDamage};
 
 /// What a file of weights has besides them: names and shapes of the tensors, a few hundred bytes each.
 const HEAD: u64 = 16 << 20;
@@ -26,7 +26,7 @@ impl RunFolder {
         &self,
         device: &Device,
         damaged: OnDamage<'_>,
-    ) -> Result<(Gpt, Manifest), TrainError> {
+    ) -> Result<(Gpt, CheckpointManifest), TrainError> {
         let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
         Ok((trainee.materialize().transformer, manifest))
     }
@@ -60,11 +60,11 @@ impl RunFolder {
         &self,
         device: &Device,
         damaged: OnDamage<'_>,
-    ) -> Result<(Classifier, Manifest), TrainError> {
+    ) -> Result<(Classifier, CheckpointManifest), TrainError> {
         let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
         let trainee = trainee.materialize();
         let labels = self.config()?.finetune.map(|finetune| finetune.labels).unwrap_or_default();
-        match Classifier::new(&trainee, labels) {
+        match trainee.classifier(labels) {
             Some(classifier) => Ok((classifier, manifest)),
             None => Err(TrainError::NotAClassifier { path: self.path.clone() }),
         }
@@ -78,7 +78,7 @@ impl RunFolder {
         &self,
         device: &Device,
         damaged: OnDamage<'_>,
-    ) -> Result<(Gpt, Manifest), TrainError> {
+    ) -> Result<(Gpt, CheckpointManifest), TrainError> {
         if self.config()?.training.ema_decay.is_none() {
             return Err(TrainError::NoAverage { path: self.path.clone() });
         }
@@ -91,7 +91,7 @@ impl RunFolder {
         file: &str,
         device: &Device,
         damaged: OnDamage<'_>,
-    ) -> Result<(Trainee, Manifest), TrainError> {
+    ) -> Result<(Trainee, CheckpointManifest), TrainError> {
         let checkpoints = self.checkpoints();
         let Some(manifest) = checkpoints.best(damaged)? else {
             return Err(TrainError::NoCheckpoint { path: self.path.clone() });

@@ -1,21 +1,18 @@
 //! What a resumed run does with files that are missing or damaged: the checkpoints are what it goes on
 //! from, and nothing beside them may keep it from that.
 
-use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
 
 use minigpt_files::{Limit, read};
 
 use super::{RunFolder, SAMPLE_HEADING};
 use crate::error::TrainError;
-use crate::metrics::{Row, read_rows, to_csv};
+use crate::run::aside::{OnRepair, set_aside};
+use crate::run::metrics::{read_rows, to_csv};
+use crate::run::row::Row;
 
 /// A sample has some hundred bytes, and a run some thousand samples.
 const SAMPLES: Limit = Limit::new(256 << 20, "the samples of a run");
-
-/// Called with files that were set aside or are missing.
-pub(crate) type OnRepair<'a> = &'a mut dyn FnMut(String);
 
 impl RunFolder {
     /// Removes the rows and samples after `step`, which a resumed run will write again, and gives the rows
@@ -82,21 +79,6 @@ impl RunFolder {
     }
 }
 
-/// Gives a file or folder the name with `.damaged` after it, or the first free of `.damaged-2`, `-3`, …,
-/// and tells that name: another version of minigpt may read it, or its owner mend it.
-pub(crate) fn set_aside(path: &Path) -> std::io::Result<String> {
-    let numbered = (2_u64..).map(|number| format!(".damaged-{number}"));
-    let is_free = |path: &PathBuf| fs_err::symlink_metadata(path).is_err();
-    let mut names = std::iter::once(".damaged".to_owned()).chain(numbered).map(|ending| {
-        let mut name = OsString::from(path);
-        name.push(ending);
-        PathBuf::from(name)
-    });
-    let aside = names.find(is_free).unwrap_or_default();
-    fs_err::rename(path, &aside)?;
-    Ok(aside.file_name().unwrap_or_default().to_string_lossy().into_owned())
-}
-
 /// The part of a `samples.md` up to and with the sample of `step`.
 fn samples_until(samples: &str, step: usize) -> &str {
     let later = samples.match_indices(SAMPLE_HEADING).find(|(at, heading)| {
@@ -107,64 +89,4 @@ fn samples_until(samples: &str, step: usize) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_damaged_is_set_aside_and_the_rest_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let run = RunFolder { path: folder.path().to_owned() };
-        let mut heard = Vec::new();
-        let mut forget = |step| {
-            heard.clear();
-            let rows = run.forget_after(step, &mut |message| heard.push(message)).unwrap();
-            (rows.len(), heard.join("\n").replace(&folder.path().display().to_string(), "RUN"))
-        };
-        assert_eq!(forget(9), (0, "RUN/metrics.csv is missing: curves begin anew".to_owned()));
-        assert_eq!(forget(9), (0, String::new()));
-
-        let head =
-            "split,step,passes,tokens,loss,learning_rate,grad_norm,tokens_per_second,seconds\n";
-        let row = |step: usize| format!("train,{step},0.5,512,3.0,0.001,1.0,1000.0,0.5\n");
-        let table = |rows: &[String]| head.to_owned() + &rows.concat();
-        let good = [row(1), row(2), row(3)];
-        fs_err::write(run.metrics_path(), table(&good)).unwrap();
-        let samples = b"## step 2\n\n\xff\n\n## step 4\n\nlater\n\n";
-        fs_err::write(run.samples_path(), samples).unwrap();
-        let message =
-            "RUN/samples.md is damaged: byte 11 is not UTF-8; set aside as samples.md.damaged";
-        assert_eq!(forget(2), (2, message.to_owned()));
-        let kept = fs_err::read(folder.path().join("samples.md.damaged")).unwrap();
-        assert_eq!(kept, samples);
-        let left = fs_err::read_to_string(run.samples_path()).unwrap();
-        assert_eq!(left, "## step 2\n\n\u{fffd}\n\n");
-
-        for number in ["", "-2"] {
-            let damaged = table(&[row(1), "rubbish\n".to_owned(), row(2)]);
-            fs_err::write(run.metrics_path(), &damaged).unwrap();
-            let (rows, message) = forget(2);
-            assert_eq!(rows, 2);
-            let aside = format!("metrics.csv.damaged{number}");
-            let ending = format!("; set aside as {aside}, and its 2 other rows kept");
-            assert!(message.starts_with("RUN/metrics.csv is damaged: line 3: "), "{message}");
-            assert!(message.ends_with(&ending), "{message}");
-            assert_eq!(fs_err::read_to_string(folder.path().join(aside)).unwrap(), damaged);
-            assert_eq!(fs_err::read_to_string(run.metrics_path()).unwrap(), table(&good[..2]));
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_file_without_end_is_set_aside() {
-        let folder = tempfile::tempdir().unwrap();
-        let run = RunFolder { path: folder.path().to_owned() };
-        for path in [run.metrics_path(), run.samples_path()] {
-            std::os::unix::fs::symlink("/dev/zero", path).unwrap();
-        }
-        let mut heard = Vec::new();
-        run.forget_after(1, &mut |message| heard.push(message)).unwrap();
-        assert_eq!(heard.len(), 2);
-        assert!(heard.iter().all(|message| message.contains("set aside as")), "{heard:?}");
-        assert!(run.metrics_path().is_file() && run.samples_path().is_file());
-    }
-}
+mod tests;

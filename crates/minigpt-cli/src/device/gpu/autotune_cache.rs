@@ -5,8 +5,8 @@ use std::path::Path;
 use cubecl_runtime::config::cache::CacheConfig;
 use cubecl_runtime::config::{CubeClRuntimeConfig, RuntimeConfig};
 
-use crate::output::say;
-use crate::tokens::cache_folder;
+use crate::cache::cache_folder;
+use crate::terminal::output::say;
 
 /// Caches autotune results in `gpu` of the user's cache folder, and says so.
 pub(super) fn configure() {

@@ -1,6 +1,6 @@
 //! In place of the autotune cache, where the program was built without it.
 
-use crate::output::say;
+use crate::terminal::output::say;
 
 /// Says what each start costs without the cache.
 pub(super) fn configure() {

@@ -1,0 +1,20 @@
+//! One module per subcommand.
+
+pub(crate) mod ask;
+pub(crate) mod attention;
+pub(crate) mod bench;
+pub(crate) mod classify;
+pub(crate) mod compare;
+pub(crate) mod data;
+pub(crate) mod devices;
+pub(crate) mod eval;
+pub(crate) mod export;
+pub(crate) mod finetune;
+pub(crate) mod generate;
+pub(crate) mod index;
+pub(crate) mod plan;
+pub(crate) mod plot;
+pub(crate) mod repl;
+mod session;
+pub(crate) mod train;
+pub(crate) mod worker;

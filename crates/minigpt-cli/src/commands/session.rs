@@ -1,0 +1,139 @@
+//! What `train` and `finetune` share: a run from its plan to its report.
+
+pub(crate) mod display;
+pub(crate) mod report;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use burn::tensor::Device;
+use minigpt_train::{
+    End, Environment, Interrupter, Observer, Plan, RunConfig, RunFolder, RunPlace, SampleConfig,
+    Summary, TokenData, TrainError,
+};
+
+use self::display::{Display, observer, print_event};
+use self::report::{describe, report};
+use crate::args::SessionArgs;
+use crate::terminal::output::{print, say};
+use crate::terminal::signals::Signals;
+
+/// Exit code of a run that was stopped by a key.
+const INTERRUPTED: u8 = 130;
+
+/// Where a run goes: what was named, or a numbered folder, which is given up again where no run
+/// comes into it.
+pub(crate) enum Place {
+    Named(PathBuf),
+    Free(RunPlace),
+}
+
+impl Place {
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Named(path) => path,
+            Self::Free(place) => place.path(),
+        }
+    }
+}
+
+/// Runs what was planned in the folder `path`, shows it, and reports what it came to.
+pub(crate) fn launch(
+    path: &Path,
+    plan: &Plan,
+    session: &SessionArgs,
+    run: impl FnOnce(Interrupter, Observer) -> Result<Summary, TrainError>,
+) -> Result<(Summary, ExitCode)> {
+    let signals = if session.tui { Signals::listen_in_full_screen()? } else { Signals::listen()? };
+    let interrupter = Interrupter::new();
+    let display = Display::new(plan, session, &interrupter)?;
+    let watch = signals.watch(display.stopping());
+    let observer = observer(display, &signals, &interrupter);
+    let outcome = run(interrupter, observer);
+    drop(watch);
+    let summary = outcome.inspect_err(|error| how_to_go_on(path, error))?;
+    if session.json {
+        print_event("summary", &summary)?;
+    } else {
+        let folder = RunFolder::open(path)?;
+        print(|out| report(&folder, &summary, out))?;
+    }
+    let code = match summary.end {
+        End::Interrupted => ExitCode::from(signals.exit_code().unwrap_or(INTERRUPTED)),
+        _ => ExitCode::SUCCESS,
+    };
+    Ok((summary, code))
+}
+
+/// Says what is left of a run whose device failed.
+fn how_to_go_on(path: &Path, error: &TrainError) {
+    if !matches!(error, TrainError::Device { .. } | TrainError::DeviceMemory { .. }) {
+        return;
+    }
+    let checkpoints = RunFolder::open(path).map(|run| run.checkpoints());
+    let last = checkpoints.and_then(|checkpoints| checkpoints.last(&mut |_| ()));
+    match last {
+        Ok(Some(manifest)) => say(format_args!(
+            "kept: the checkpoint of step {}; go on: minigpt train --resume {} --device cpu",
+            manifest.step,
+            path.display(),
+        )),
+        _ => {
+            say("kept: no checkpoint, the run had not come to one; --save-every takes them sooner")
+        }
+    }
+}
+
+/// Says what the run would be and cost, or what is left of the one that would be resumed.
+pub(crate) fn dry_run(
+    resumed: Option<&Path>,
+    config: &RunConfig,
+    data: &TokenData,
+    device: &Device,
+    session: &SessionArgs,
+) -> Result<()> {
+    let plan = match resumed {
+        Some(path) => {
+            let mut damaged = |error| say(format_args!("warning: {error}"));
+            Plan::of_resumed(&RunFolder::open(path)?, data, device, &mut damaged)?
+        }
+        None => Plan::new(config, data, device)?,
+    };
+    describe(config, &plan);
+    if session.json {
+        print_event("plan", &plan)?;
+    }
+    Ok(())
+}
+
+/// The prompt of samples, unless it is ours and says nothing to the tokenizer, as English to one of Russian
+/// characters: then the beginning of the text that is held out.
+pub(crate) fn with_fitting_prompt(
+    mut config: RunConfig,
+    ours: &SampleConfig,
+    data: &TokenData,
+) -> Result<RunConfig> {
+    if config.sample.prompt == ours.prompt {
+        let prompt = data.prompt_or_beginning(&ours.prompt, config.model.block_size)?;
+        if prompt != ours.prompt {
+            say(format_args!(
+                "samples: continue {prompt:?}, the beginning of what is held out; {:?} does not fit the tokenizer or the context",
+                ours.prompt
+            ));
+        }
+        config.sample.prompt = prompt;
+    }
+    Ok(config)
+}
+
+pub(crate) fn environment(device: &str) -> Environment {
+    Environment {
+        minigpt: env!("CARGO_PKG_VERSION").to_owned(),
+        burn: env!("MINIGPT_BURN_VERSION").to_owned(),
+        git_revision: option_env!("MINIGPT_GIT_REVISION").map(str::to_owned),
+        device: device.to_owned(),
+        platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        command: std::env::args().collect(),
+    }
+}

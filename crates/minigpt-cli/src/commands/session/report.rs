@@ -1,0 +1,110 @@
+//! What a run would be and cost, before it starts, and what it came to.
+
+use std::io::Write;
+
+use minigpt_train::{End, Plan, Quantity, RunConfig, RunFolder, Summary, ValidationFigures};
+
+use crate::terminal::format::{bytes, duration, grouped, operations, word_perplexity};
+use crate::terminal::output::say;
+
+/// Says what the run is and what it will cost, before it starts.
+pub(crate) fn describe(config: &RunConfig, plan: &Plan) {
+    let model = &config.model;
+    let counts = &plan.parameters;
+    say(format_args!(
+        "tokens: {} training, {} validation, vocabulary {}",
+        grouped(plan.train_tokens as u64),
+        grouped(plan.valid_tokens as u64),
+        grouped(model.vocab_size as u64),
+    ));
+    say(format_args!(
+        "model: {} layers, {} wide, {} heads, context {}: {} parameters ({} embeddings, {} attention, {} perceptrons, {} norms)",
+        model.n_layer,
+        model.n_embd,
+        model.n_head,
+        model.block_size,
+        grouped(counts.total() as u64),
+        grouped((counts.wte + counts.wpe) as u64),
+        grouped(counts.attention as u64),
+        grouped(counts.mlp as u64),
+        grouped(counts.layer_norms as u64),
+    ));
+    if plan.trained < counts.total() {
+        say(format_args!(
+            "adapter: {} parameters trained, {:.2} % of the model's",
+            grouped(plan.trained as u64),
+            100.0 * plan.trained as f64 / counts.total() as f64,
+        ));
+    }
+    say(format_args!(
+        "length: {} steps of {} windows, {} steps a pass, validation every {}",
+        grouped(plan.length.total_steps as u64),
+        config.training.batch_size,
+        grouped(plan.length.steps_per_pass as u64),
+        grouped(plan.length.eval_every as u64),
+    ));
+    say(format_args!(
+        "cost: about {} of memory ({} for weights and optimiser), {} of work",
+        bytes(plan.memory.total()),
+        bytes(plan.memory.state),
+        operations(plan.operations),
+    ));
+    if plan.steps_taken > 0 {
+        let left = plan.length.total_steps.saturating_sub(plan.steps_taken);
+        let taken = grouped(plan.steps_taken as u64);
+        say(format_args!("left: {} steps, after {taken} that were taken", grouped(left as u64)));
+    } else if config.finetune.is_none() {
+        say(format_args!("expected first loss: {:.3}, ln of the vocabulary", plan.first_loss));
+    }
+}
+
+/// Says how a run ended, its figures and samples, and what may come next.
+pub(crate) fn report(
+    folder: &RunFolder,
+    summary: &Summary,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    let end = match summary.end {
+        End::Complete => "done",
+        End::OutOfTime => "out of time",
+        End::Patience => "no better validation for a while: ended",
+        End::Interrupted => "interrupted",
+    };
+    let (steps, took) = (grouped(summary.steps as u64), duration(summary.seconds));
+    writeln!(out, "\n{end} after {steps} steps in {took}")?;
+    write_figures("base's", summary.base, out)?;
+    write_figures("last", summary.last, out)?;
+    if summary.best != summary.last {
+        write_figures("best", summary.best, out)?;
+    }
+    write_figures("averaged weights' last", summary.average, out)?;
+    for (index, sample) in summary.samples.iter().enumerate() {
+        writeln!(out, "\nsample {}:\n  {}", index + 1, sample.replace('\n', "\n  "))?;
+    }
+    let path = folder.path().display();
+    writeln!(out, "\nloss curves: {}", folder.plot_path(Quantity::Loss).display())?;
+    if matches!(summary.end, End::Interrupted | End::OutOfTime) {
+        writeln!(out, "go on: minigpt train --resume {path}")?;
+    }
+    if folder.is_classifier().is_ok_and(|is_classifier| is_classifier) {
+        return writeln!(out, "next: minigpt classify {path} \"...\"");
+    }
+    writeln!(out, "next: minigpt generate {path} --prompt \"...\"")
+}
+
+fn write_figures(
+    name: &str,
+    figures: Option<ValidationFigures>,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    let Some(figures) = figures else { return Ok(()) };
+    writeln!(
+        out,
+        "{name} validation (step {}): loss {:.4}, token perplexity {:.2}, {}{:.3} bits per byte",
+        figures.step,
+        figures.loss,
+        figures.token_perplexity,
+        word_perplexity(figures.word_perplexity),
+        figures.bits_per_byte,
+    )
+}

@@ -1,0 +1,137 @@
+//! From the words of the command line to a configuration: preset, then file, then options.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use minigpt_data::{Source, TokenizerSpec};
+use minigpt_files::{Limit, is_file_name, read_text};
+use minigpt_model::{GptConfig, LoraConfig};
+use minigpt_train::{DataConfig, FinetuneConfig, RunConfig};
+
+use crate::args::{DataArgs, FinetuneArgs, PlanArgs, RecipeArgs, TextArgs, TrainArgs};
+
+/// A file of every setting there is has some kilobytes.
+const SETTINGS: Limit = Limit::new(1 << 20, "a file of settings");
+
+/// Bytes of a run's name: file systems take 255, and a run's pictures and exports have it in theirs.
+const NAME: usize = 200;
+
+/// The folder of a run that was given a name.
+pub(crate) fn named_run(runs: &Path, name: &str) -> Result<PathBuf> {
+    let is_plain = is_file_name(name) && !name.chars().any(char::is_control);
+    ensure!(
+        is_plain && name.len() <= NAME,
+        "--name {:?}: expected the name of one folder, of 1 to {NAME} bytes, without / and \\, and not . or ..",
+        name.chars().take(NAME).collect::<String>()
+    );
+    Ok(runs.join(name))
+}
+
+/// What `minigpt train` shall do.
+pub(crate) fn of_train(args: &TrainArgs) -> Result<RunConfig> {
+    let mut config = RunConfig::preset(&args.preset)?;
+    if let Some(name) = &args.model {
+        config.model = GptConfig::preset(name, config.model.vocab_size)?;
+    }
+    let mut config = with_file(config, &args.recipe)?;
+    apply_text(&mut config.data, args.data.as_ref(), &args.text);
+    let config = with_recipe(config, &args.recipe)?;
+    config.validate()?;
+    Ok(config)
+}
+
+/// What `minigpt finetune` shall do, as far as it is known before the examples are read.
+pub(crate) fn of_finetune(
+    args: &FinetuneArgs,
+    model: &GptConfig,
+    tokenizer: TokenizerSpec,
+) -> Result<RunConfig> {
+    let mut finetune = FinetuneConfig::new(args.base.to_string(), args.task);
+    (finetune.fresh, finetune.skip_long) = (args.fresh, args.skip_long);
+    let mut data = DataConfig::new(args.data.clone(), tokenizer);
+    data.valid.clone_from(&args.valid);
+    finetune.lora = lora(args);
+    let config = RunConfig::finetuning(model.clone(), data, finetune);
+    with_recipe(with_file(config, &args.recipe)?, &args.recipe)
+}
+
+/// The adapter that shall be trained.
+fn lora(args: &FinetuneArgs) -> Option<LoraConfig> {
+    let mut lora = LoraConfig::new(args.lora?);
+    apply(&mut lora.alpha, &args.lora_alpha);
+    apply(&mut lora.dropout, &args.lora_dropout);
+    apply(&mut lora.targets, &args.lora_targets);
+    Some(lora)
+}
+
+/// The settings of `--config`.
+fn with_file(config: RunConfig, args: &RecipeArgs) -> Result<RunConfig> {
+    let Some(path) = &args.config else { return Ok(config) };
+    let text = read_text(path, SETTINGS)?;
+    config.with_toml(&text).with_context(|| path.display().to_string())
+}
+
+/// The settings of the other options, `--set` last.
+fn with_recipe(mut config: RunConfig, args: &RecipeArgs) -> Result<RunConfig> {
+    apply(&mut config.training.epochs, &args.epochs);
+    apply(&mut config.training.batch_size, &args.batch_size);
+    apply(&mut config.training.seed, &args.seed);
+    apply(&mut config.training.skip_bad_steps, &args.skip_bad_steps);
+    apply(&mut config.schedule.learning_rate, &args.learning_rate);
+    apply(&mut config.sample.prompt, &args.prompt);
+    if let Some(rate) = args.dropout {
+        config.model = config.model.with_dropout(rate);
+    }
+    // Passes asked for here outrank the steps of a preset.
+    let preset_steps = config.training.max_steps.filter(|_| args.epochs.is_none());
+    config.training.max_steps = args.max_steps.or(preset_steps);
+    config.training.max_minutes = args.max_minutes.or(config.training.max_minutes);
+    config.training.eval_every = args.eval_every.or(config.training.eval_every);
+    config.training.save_every = args.save_every.or(config.training.save_every);
+    for setting in &args.set {
+        let (key, value) = setting
+            .split_once('=')
+            .with_context(|| format!("--set {setting}: expected KEY=VALUE, as training.seed=7"))?;
+        config = config.with_setting(key.trim(), value.trim())?;
+    }
+    Ok(config)
+}
+
+/// What the commands under `minigpt data` look at.
+pub(crate) fn of_data(args: &DataArgs) -> Result<RunConfig> {
+    let mut config = RunConfig::preset(&args.preset)?;
+    if let Some(name) = &args.model {
+        config.model = GptConfig::preset(name, config.model.vocab_size)?;
+    }
+    apply_text(&mut config.data, args.source.as_ref(), &args.text);
+    Ok(config)
+}
+
+/// What `minigpt plan` starts from.
+pub(crate) fn of_plan(args: &PlanArgs) -> Result<RunConfig> {
+    let mut config = RunConfig::preset(&args.preset)?;
+    apply_text(&mut config.data, args.data.as_ref(), &args.text);
+    Ok(config)
+}
+
+fn apply_text(config: &mut DataConfig, source: Option<&Source>, args: &TextArgs) {
+    if let Some(source) = source {
+        source.clone_into(&mut config.source);
+        // What a preset's records are says nothing about others.
+        config.lines = false;
+    }
+    apply(&mut config.text_field, &args.text_field);
+    apply(&mut config.tokenizer, &args.tokenizer);
+    config.lossy |= args.lossy;
+    config.lines |= args.lines;
+    config.valid = args.valid.clone().or(config.valid.take());
+}
+
+fn apply<T: Clone>(setting: &mut T, argument: &Option<T>) {
+    if let Some(value) = argument {
+        setting.clone_from(value);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! The tokens of a text: downloaded, tokenized once into the cache, and shown while it takes time.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::SystemTime;
+
+use anyhow::{Result, ensure};
+use minigpt_data::{Preparing, Progress, Source, TokenStore};
+use minigpt_train::DataConfig;
+
+use crate::cache::cache_folder;
+use crate::terminal::format::{self, grouped};
+use crate::terminal::output::say;
+use crate::terminal::progress::ByteProgress;
+
+/// The tokens that `config` asks for, from the cache or made now.
+pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<TokenStore> {
+    let root = cache_folder(cache)?.join("tokens");
+    ensure!(
+        config.source != Source::Stdin || !std::io::stdin().is_terminal(),
+        "standard input is a terminal: expected text piped in, as in `cat notes.txt | minigpt …`"
+    );
+    let mut progress = ByteProgress::new();
+    if let Source::Hub(dataset) = &config.source {
+        progress.line(&format!("looking up {dataset} on the hub"));
+    }
+    let documents = config.open(&mut |download| {
+        let what = format!("downloading {}", download.file);
+        progress.show(&what, download.done_bytes, Some(download.total_bytes));
+    })?;
+    let store = TokenStore::prepare(&root, &documents, &config.tokenizer, &mut |at| match at {
+        Preparing::Reading { bytes } => progress.show("reading", bytes, None),
+        Preparing::Training(Progress { done_bytes: 0, total_bytes }) => {
+            let size = format::bytes(total_bytes);
+            progress.line(&format!("training tokenizer {} on {size}", config.tokenizer));
+        }
+        Preparing::Training(Progress { done_bytes, total_bytes }) => {
+            progress.show("training tokenizer", done_bytes, Some(total_bytes));
+        }
+        Preparing::Tokenizing(Progress { done_bytes, total_bytes }) => {
+            progress.show("tokenizing", done_bytes, Some(total_bytes));
+        }
+    })?;
+    drop(progress);
+    let documents = |split: usize| grouped(store.manifest().splits[split].documents);
+    say(format_args!(
+        "data: {}: {} documents to learn, {} held out; tokenizer {} ({} ids); {}, in {}",
+        config.source,
+        documents(0),
+        documents(1),
+        config.tokenizer,
+        grouped(store.tokenizer().vocab_size() as u64),
+        origin(&store),
+        store.folder().display(),
+    ));
+    let missing: u64 = store.manifest().splits.iter().map(|split| split.missing).sum();
+    if missing > 0 {
+        say(format_args!("left out: {} records without a text", grouped(missing)));
+    }
+    Ok(store)
+}
+
+/// Whether tokens were made now or come from the cache, and of when.
+fn origin(store: &TokenStore) -> String {
+    let age = |found: SystemTime| found.elapsed().unwrap_or_default().as_secs_f64();
+    match store.found().map(age) {
+        Some(age) => format!("tokens from the cache, {} old", format::duration(age)),
+        None => "tokenized now".to_owned(),
+    }
+}

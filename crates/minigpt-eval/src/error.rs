@@ -1,0 +1,67 @@
+//! What can go wrong with an evaluation.
+
+use std::path::PathBuf;
+
+use minigpt_data::DataError;
+use minigpt_text::TextError;
+
+/// What can go wrong with an evaluation.
+#[derive(Debug, thiserror::Error)]
+pub enum EvalError {
+    /// The text or the tokenizer is not usable.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The model cannot read or write a text.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// A text cannot be read so.
+    #[error("{option} {value} is out of range: expected 1 to {most}")]
+    Protocol {
+        /// Which of the protocol's numbers.
+        option: &'static str,
+        /// The number given.
+        value: usize,
+        /// The largest there can be.
+        most: usize,
+    },
+    /// No windows go through the model at once.
+    #[error("batch_size is out of range: expected at least 1")]
+    BatchSize,
+    /// No unit of the bootstrap has this name.
+    #[error("unknown unit `{name}`: expected windows or documents")]
+    UnknownUnit {
+        /// The name given.
+        name: String,
+    },
+    /// A line of a task's file is not a question.
+    #[error("{path}, line {line}: {reason}")]
+    TaskLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A task's file is empty.
+    #[error("{path} holds no questions: expected a JSON object a line")]
+    EmptyTask {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A reference answer is longer than the model's context.
+    #[error(
+        "answer {answer:?} has {tokens} tokens, and the model's context is {block_size}: expected a shorter one"
+    )]
+    Answer {
+        /// The answer.
+        answer: String,
+        /// Its tokens.
+        tokens: usize,
+        /// The context.
+        block_size: usize,
+    },
+    /// A file could not be read; the message names it.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}

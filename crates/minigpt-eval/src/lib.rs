@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod answers;
+mod bootstrap;
+mod comparison;
+mod confusion;
+mod error;
+mod evaluate;
+mod evaluation;
+mod finetuned;
+mod grounding;
+mod protocol;
+mod rouge;
+mod tasks;
+mod token_losses;
+
+pub use answers::{Accuracy, Answer, TaskReport, TaskScores, answer};
+pub use bootstrap::{Bootstrap, Measured, Unit};
+pub use comparison::{ComparedModel, Metric, QUOTED, Quoted, Training};
+pub use confusion::Confusion;
+pub use error::EvalError;
+pub use evaluate::{ContextLoss, EvalConfig, EvalReport, FrequencyLoss, evaluate};
+pub use evaluation::Evaluation;
+pub use finetuned::{WrittenAnswer, confusion, rouge_l_of_answers, write_answers};
+pub use grounding::{
+    AnswerLikelihood, GroundedAnswer, GroundedQuestion, GroundingReport, grounding,
+};
+pub use protocol::Protocol;
+pub use rouge::rouge_l;
+pub use tasks::{Cloze, MultipleChoice, Questions, Task};

@@ -1,0 +1,71 @@
+//! The loss of each token of a text, from which all figures of an evaluation are added up.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use minigpt_data::{CountedTokens, Window};
+use minigpt_model::Gpt;
+
+use crate::error::EvalError;
+use crate::protocol::Protocol;
+
+/// What a model made of each predicted token of a text, in its order.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TokenLosses {
+    /// The token.
+    pub(crate) ids: Vec<u32>,
+    /// Its cross-entropy in nats.
+    pub(crate) nats: Vec<f32>,
+    /// Whether it was the most probable one.
+    pub(crate) is_greedy: Vec<bool>,
+    /// Tokens that the model read before it.
+    pub(crate) seen: Vec<u32>,
+}
+
+impl TokenLosses {
+    /// Reads a text as `protocol` says, `batch_size` windows at a time; `progress` hears of the
+    /// tokens predicted so far.
+    pub(crate) fn of(
+        model: &Gpt,
+        text: &CountedTokens,
+        protocol: Protocol,
+        batch_size: usize,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Self, EvalError> {
+        let windows = text.split().sliding_windows(protocol.context, protocol.stride)?;
+        let device = model.wte.weight.val().device();
+        let mut losses =
+            Self { ids: Vec::new(), nats: Vec::new(), is_greedy: Vec::new(), seen: Vec::new() };
+        let mut batch: Vec<Window> = Vec::with_capacity(batch_size);
+        for window in windows.iter() {
+            // Windows of a batch have the same positions to score: the first and last are alone.
+            let fits = batch.first().is_none_or(|first| first.fresh == window.fresh);
+            if batch.len() == batch_size || !fits {
+                losses.score(model, &batch, &device);
+                progress(losses.nats.len());
+                batch.clear();
+            }
+            batch.push(window);
+        }
+        losses.score(model, &batch, &device);
+        progress(losses.nats.len());
+        Ok(losses)
+    }
+
+    /// Adds what a batch of windows, all with as many fresh targets, has to tell.
+    fn score(&mut self, model: &Gpt, batch: &[Window], device: &Device) {
+        let (context, fresh) = (batch[0].inputs.len(), batch[0].fresh);
+        let tensor = |ids: Vec<i32>, width| {
+            Tensor::<2, Int>::from_data(TensorData::new(ids, [batch.len(), width]), device)
+        };
+        let inputs = batch.iter().flat_map(|window| &window.inputs).map(|id| *id as i32).collect();
+        let targets = || batch.iter().flat_map(|window| &window.targets[context - fresh..]);
+        let scores = model.score(
+            tensor(inputs, context),                                 // [batch, context]
+            tensor(targets().map(|id| *id as i32).collect(), fresh), // [batch, fresh]
+        );
+        self.ids.extend(targets());
+        self.nats.extend(scores.nats.into_data().iter::<f32>());
+        self.is_greedy.extend(scores.is_greedy.into_data().iter::<bool>());
+        let seen = (context - fresh + 1) as u32..=context as u32;
+        self.seen.extend(batch.iter().flat_map(|_| seen.clone()));
+    }
+}

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+mod cursor;
+mod error;
+mod file;
+mod metadata;
+mod tensor;
+mod tensor_type;
+mod value;
+mod write;
+
+pub use error::{GgufError, TensorError};
+pub use file::{Gguf, Tensor};
+pub use metadata::{FromValue, Metadata};
+pub use tensor::TensorInfo;
+pub use tensor_type::TensorType;
+pub use value::{Array, Value};
+pub use write::{TensorWriter, write};
+
+/// Tensors begin at multiples of this many bytes where [`ALIGNMENT_KEY`] says nothing else.
+pub const ALIGNMENT: u32 = 32;
+
+/// The metadata that may say what tensors begin at multiples of: a power of two, as a `uint32`.
+pub const ALIGNMENT_KEY: &str = "general.alignment";

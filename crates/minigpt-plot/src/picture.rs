@@ -1,0 +1,111 @@
+//! From a picture to a file, and what all pictures share: font, colours, numbers on axes.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Once;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::{FontStyle, register_font};
+
+use crate::error::PlotError;
+
+/// The tutorial's 12 × 5 inches at 150 dots per inch.
+pub(crate) const SIZE: (u32, u32) = (1800, 750);
+
+pub(crate) const FONT: &str = "sans-serif";
+
+/// Okabe and Ito's colours, told apart by colour-blind readers too.
+pub(crate) const COLOURS: [RGBColor; 6] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+];
+
+pub(crate) type Area<DB> = DrawingArea<DB, Shift>;
+pub(crate) type DrawError<DB> = DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>;
+
+/// What can be drawn on whatever plotters can draw on.
+pub(crate) trait Picture {
+    fn paint<DB: DrawingBackend>(&self, root: &Area<DB>) -> Result<(), DrawError<DB>>;
+}
+
+/// Draws a picture of that size into a file, whose ending decides the format.
+pub(crate) fn save(path: &Path, size: (u32, u32), picture: &impl Picture) -> Result<(), PlotError> {
+    fn drawn<DB: DrawingBackend>(backend: DB, picture: &impl Picture) -> Result<(), String> {
+        use_embedded_font();
+        let area = backend.into_drawing_area();
+        let painted = area.fill(&WHITE).and_then(|()| picture.paint(&area));
+        painted.and_then(|()| area.present()).map_err(|error| error.to_string())
+    }
+    let failed = |reason: String| PlotError::Drawing { path: path.to_owned(), reason };
+    let bytes = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("png") => {
+            let mut pixels = vec![0; (size.0 * size.1 * 3) as usize];
+            drawn(BitMapBackend::with_buffer(&mut pixels, size), picture).map_err(failed)?;
+            png(&pixels, size)?
+        }
+        Some("svg") => {
+            let mut text = String::new();
+            drawn(SVGBackend::with_string(&mut text, size), picture).map_err(failed)?;
+            text.into_bytes()
+        }
+        _ => return Err(PlotError::Format { path: path.to_owned() }),
+    };
+    Ok(minigpt_files::write(path, bytes)?)
+}
+
+fn png(pixels: &[u8], size: (u32, u32)) -> Result<Vec<u8>, PlotError> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, size.0, size.1);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::High);
+    let mut writer = encoder.write_header().map_err(std::io::Error::other)?;
+    writer.write_image_data(pixels).map_err(std::io::Error::other)?;
+    writer.finish().map_err(std::io::Error::other)?;
+    Ok(bytes)
+}
+
+/// plotters is built without the system's fonts, so that nothing need be installed.
+fn use_embedded_font() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let font = include_bytes!("../assets/DejaVuSans-subset.ttf");
+        for style in [FontStyle::Normal, FontStyle::Bold] {
+            // The bytes are fixed at build time and every test that draws reads them.
+            let _ = register_font(FONT, style, font);
+        }
+    });
+}
+
+/// From a little below the lowest value to a little above the highest.
+pub(crate) fn y_range(points: impl Iterator<Item = (f64, f64)> + Clone) -> Range<f64> {
+    let low = points.clone().map(|(_, y)| y).fold(f64::INFINITY, f64::min);
+    let high = points.map(|(_, y)| y).fold(f64::NEG_INFINITY, f64::max);
+    // A flat line too needs some height around it; nothing drawn here is below zero.
+    let margin = ((high - low) * 0.08).max(high.abs() * 0.01).max(1e-9);
+    (low - margin).max(0.0)..high + margin
+}
+
+/// A number with the decimals that an axis as long as `span` needs.
+pub(crate) fn number(value: f64, span: f64) -> String {
+    let size = value.abs();
+    if size < span * 1e-9 {
+        "0".to_owned()
+    } else if size >= 1e6 {
+        format!("{:.1}M", value / 1e6)
+    } else if size >= 1e4 {
+        format!("{:.0}k", value / 1e3)
+    } else if size < 0.02 && span < 0.02 {
+        format!("{value:.1e}")
+    } else {
+        let decimals = (1.0 - span.log10()).ceil().clamp(0.0, 4.0) as usize;
+        format!("{value:.decimals$}")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! What a model is asked, as a prompt: the tutorial's three small applications, and answers from passages.
+
+use minigpt_data::Template;
+
+/// What a prompt is made for; the texts and lengths are the tutorial's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Application {
+    /// Continues a text as it is.
+    Complete,
+    /// Tells a story about a theme.
+    Story,
+    /// Answers a question.
+    Ask,
+}
+
+impl Application {
+    /// What the model continues.
+    ///
+    /// ```
+    /// use minigpt_text::Application;
+    ///
+    /// assert_eq!(Application::Ask.prompt("Why?"), "Q: Why?\nA:");
+    /// ```
+    pub fn prompt(self, text: &str) -> String {
+        match self {
+            Self::Complete => text.to_owned(),
+            Self::Story => format!("Write a short story about {text}. Once upon a time,"),
+            Self::Ask => format!("Q: {text}\nA:"),
+        }
+    }
+
+    /// Tokens written at most.
+    pub fn max_tokens(self) -> usize {
+        match self {
+            Self::Complete => 50,
+            Self::Story => 200,
+            Self::Ask => 100,
+        }
+    }
+
+    /// Strings before which the text ends: an answer, before the next question.
+    pub fn stop(self) -> Vec<String> {
+        match self {
+            Self::Complete | Self::Story => Vec::new(),
+            Self::Ask => vec!["\nQ:".to_owned()],
+        }
+    }
+}
+
+/// A question after the passages that may answer it. They come best first and stand best last, next to
+/// the question, where a model makes most of them
+/// ([Liu et al., 2023](https://arxiv.org/abs/2307.03172)). A model that was tuned by a template is asked
+/// by it, with the passages as the input.
+///
+/// ```
+/// use minigpt_text::grounded_prompt;
+///
+/// let passages = ["Anne walked home.", "Anne likes the sea."].map(str::to_owned);
+/// let prompt = grounded_prompt(None, &passages, "Who walked home?");
+/// assert_eq!(prompt, "Anne likes the sea.\n\nAnne walked home.\n\nQ: Who walked home?\nA:");
+/// ```
+pub fn grounded_prompt(template: Option<&Template>, passages: &[String], question: &str) -> String {
+    let texts: Vec<&str> = passages.iter().rev().map(|passage| passage.trim()).collect();
+    let texts = texts.join("\n\n");
+    match template {
+        Some(template) => template.prompt(question, &texts),
+        None if texts.is_empty() => Application::Ask.prompt(question),
+        None => format!("{texts}\n\n{}", Application::Ask.prompt(question)),
+    }
+}

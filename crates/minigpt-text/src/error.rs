@@ -1,0 +1,87 @@
+//! What can go wrong with a model and its tokenizer.
+
+use std::path::PathBuf;
+
+use minigpt_data::DataError;
+use minigpt_model::{GenerateError, PromptError, SamplingError, WeightsError};
+
+/// What can go wrong with a model and its tokenizer.
+#[derive(Debug, thiserror::Error)]
+pub enum TextError {
+    /// The text or the tokenizer is not usable.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A prompt does not fit the model.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// The sampling policy is invalid.
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
+    /// A model folder's weights cannot be read or written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A prompt and the tokens to record after it do not fit the context.
+    #[error(
+        "{prompt} tokens of prompt and {tokens} to record need a context of {}, and the model's \
+         context is {block_size}: shorten the prompt or record fewer tokens",
+        prompt + tokens - 1
+    )]
+    Recording {
+        /// Tokens in the prompt.
+        prompt: usize,
+        /// Tokens to record.
+        tokens: usize,
+        /// The model's context.
+        block_size: usize,
+    },
+    /// A text does not fit a classifier's context.
+    #[error(
+        "text {number} has {tokens} tokens, with the end of text, and the model's context is {block_size}: shorten it"
+    )]
+    TextTooLong {
+        /// Which of the texts, counted from 1.
+        number: usize,
+        /// Its tokens.
+        tokens: usize,
+        /// The model's context.
+        block_size: usize,
+    },
+    /// A model folder's tokenizer has ids that its model does not know.
+    #[error(
+        "{path}: its tokenizer has {ids} ids and its model knows {vocab_size}: expected the model's own tokenizer"
+    )]
+    TokenizerTooLarge {
+        /// The folder.
+        path: PathBuf,
+        /// Ids of the tokenizer.
+        ids: usize,
+        /// Ids that the model knows.
+        vocab_size: usize,
+    },
+    /// Something is where a model shall be exported to.
+    #[error("{path} is there already: choose another folder, or move it away")]
+    ExportExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// llama.cpp has no tokenizer of this kind.
+    #[error(
+        "cannot write {path}: llama.cpp has no tokenizer of characters; train with bpe:SIZE, byte or gpt2"
+    )]
+    NoGgufTokenizer {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file could not be read or written; the message names it.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl From<GenerateError> for TextError {
+    fn from(error: GenerateError) -> Self {
+        match error {
+            GenerateError::Prompt(error) => error.into(),
+            GenerateError::Sampling(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+
+mod application;
+mod attention;
+mod attention_page;
+mod classifier;
+mod continuation;
+mod error;
+mod export;
+mod likelihood;
+mod pretrained;
+
+pub use application::{Application, grounded_prompt};
+pub use attention::{
+    AttentionMap, AttentionStep, Habit, HeadHabits, head_habits, record_attention,
+};
+pub use attention_page::write_attention_page;
+pub use classifier::{Classifier, Verdict};
+pub use continuation::{
+    Text, TextEnd, TextGenerator, TextOptions, TextToken, prompt_tokens, write_texts,
+};
+pub use error::TextError;
+pub use export::Export;
+pub use likelihood::{Likelihood, ScoredText, likelihoods};
+pub use pretrained::Pretrained;

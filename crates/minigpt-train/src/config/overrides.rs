@@ -1,0 +1,104 @@
+//! Changing single settings of a configuration by name, from a command line or a file.
+
+use minigpt_files::excerpt;
+use serde_json::Value;
+
+use super::RunConfig;
+
+use super::finite::non_finite;
+use crate::error::TrainError;
+
+impl RunConfig {
+    /// This configuration with one setting changed: `key` as `training.batch_size`, `value` as TOML
+    /// has it. Text needs no quotation marks, and `none` takes an optional setting away.
+    ///
+    /// # Errors
+    /// [`TrainError::UnknownSetting`] with the nearest name there is, or [`TrainError::BadSetting`].
+    pub fn with_setting(&self, key: &str, value: &str) -> Result<Self, TrainError> {
+        let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"));
+        let value = match parsed.ok().and_then(|mut table| table.remove("value")) {
+            _ if value == "none" => Value::Null,
+            Some(value) => json(key, value)?,
+            None => Value::String(value.to_owned()),
+        };
+        self.with_value(key, &value)
+    }
+
+    /// This configuration with all settings of a TOML file changed.
+    ///
+    /// # Errors
+    /// [`TrainError::BadToml`] where it is not valid TOML, and as [`with_setting`](Self::with_setting).
+    pub fn with_toml(&self, text: &str) -> Result<Self, TrainError> {
+        let table: toml::Table =
+            toml::from_str(text).map_err(|error| TrainError::BadToml(in_one_line(text, &error)))?;
+        let mut config = self.clone();
+        for (section, settings) in table {
+            match settings {
+                toml::Value::Table(settings) => {
+                    for (key, value) in settings {
+                        let key = format!("{section}.{key}");
+                        config = config.with_value(&key, &json(&key, value)?)?;
+                    }
+                }
+                value => config = config.with_value(&section, &json(&section, value)?)?,
+            }
+        }
+        Ok(config)
+    }
+
+    fn with_value(&self, key: &str, value: &Value) -> Result<Self, TrainError> {
+        let bad = |reason: String| TrainError::BadSetting {
+            key: key.to_owned(),
+            value: excerpt(&value.to_string()),
+            reason: excerpt(&reason),
+        };
+        let mut all = serde_json::to_value(self).map_err(|error| bad(error.to_string()))?;
+        let mut place = &mut all;
+        for name in key.split('.') {
+            let names: Vec<String> =
+                place.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default();
+            place = place.get_mut(name).ok_or_else(|| TrainError::UnknownSetting {
+                key: key.to_owned(),
+                expected: expected(name, &names),
+            })?;
+        }
+        value.clone_into(place);
+        serde_json::from_value(all).map_err(|error| bad(error.to_string()))
+    }
+}
+
+/// The error without the picture of its place that it shows by itself.
+fn in_one_line(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {}: {}", before.matches('\n').count() + 1, excerpt(error.message()))
+}
+
+/// A setting's value as JSON has it, which knows neither NaN nor infinity and would write null.
+fn json(key: &str, value: toml::Value) -> Result<Value, TrainError> {
+    if let Some((place, number)) = non_finite(&value) {
+        let place = if place.is_empty() { key.to_owned() } else { format!("{key}.{place}") };
+        return Err(not_finite(place, number));
+    }
+    Ok(serde_json::to_value(value).unwrap_or_default())
+}
+
+/// The error of a setting that is NaN or infinite.
+pub(crate) fn not_finite(key: String, number: f64) -> TrainError {
+    let reason = "expected a finite number".to_owned();
+    TrainError::BadSetting { key, value: number.to_string(), reason }
+}
+
+/// The nearest of the names, and all of them.
+fn expected(given: &str, names: &[String]) -> String {
+    let distance = |name: &&String| strsim::damerau_levenshtein(given, name);
+    match names.iter().min_by_key(distance) {
+        None => "nothing below it".to_owned(),
+        Some(nearest) if distance(&nearest) <= 3 => {
+            format!("perhaps `{nearest}`; there are {}", names.join(", "))
+        }
+        Some(_) => format!("one of {}", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+//! The runs that have a name, and the recipe of fine-tuning: each value has its reason, or is the tutorial's.
+
+use minigpt_data::{HubDataset, Source, TokenizerSpec};
+use minigpt_model::GptConfig;
+
+use super::finetune::{FinetuneConfig, FinetuneTask};
+use super::{
+    DataConfig, Decay, OptimizerConfig, OptimizerKind, RunConfig, SampleConfig, ScheduleConfig,
+    TrainingConfig,
+};
+use crate::error::TrainError;
+
+impl RunConfig {
+    /// The names that [`preset`](Self::preset) knows.
+    pub const PRESETS: [&'static str; 7] = [
+        "austen",
+        "tiny",
+        "shakespeare-char",
+        "tinystories",
+        "wikitext2",
+        "wikitext2-hour",
+        "wikitext103",
+    ];
+
+    /// The preset of that name.
+    ///
+    /// # Errors
+    /// [`TrainError::UnknownName`].
+    pub fn preset(name: &str) -> Result<Self, TrainError> {
+        match name {
+            "austen" => Ok(Self::austen()),
+            "tiny" => Ok(Self::tiny()),
+            "shakespeare-char" => Ok(Self::shakespeare_char()),
+            "tinystories" => Ok(Self::tinystories()),
+            "wikitext2" => Ok(Self::wikitext2()),
+            "wikitext2-hour" => Ok(Self::wikitext2_hour()),
+            "wikitext103" => Ok(Self::wikitext103()),
+            _ => Err(TrainError::UnknownName {
+                kind: "preset",
+                name: name.to_owned(),
+                known: Self::PRESETS.join(", "),
+            }),
+        }
+    }
+
+    /// What `cargo xtask train` does: four novels, sized so that two CPU cores need minutes.
+    fn austen() -> Self {
+        let vocab_size = 2048;
+        Self {
+            data: DataConfig::new(Source::Embedded, TokenizerSpec::Bpe { vocab_size }),
+            model: GptConfig::small(vocab_size),
+            // A rate ten times the article's: a model this narrow takes it, and there is little time.
+            schedule: ScheduleConfig::cosine(3e-3, 100),
+            training: TrainingConfig {
+                batch_size: 16,
+                epochs: 2,
+                eval_every: Some(250),
+                ..TrainingConfig::default()
+            },
+            sample: SampleConfig { prompt: "It was".to_owned(), ..SampleConfig::default() },
+            // PyTorch's: a rare token's last gradient is remembered until the next one.
+            optimizer: OptimizerConfig { beta_2: 0.999, ..OptimizerConfig::default() },
+            finetune: None,
+        }
+    }
+
+    /// A few seconds on the embedded corpus, to see that everything works.
+    pub fn tiny() -> Self {
+        let vocab_size = 512;
+        Self {
+            data: DataConfig::new(Source::Embedded, TokenizerSpec::Bpe { vocab_size }),
+            model: GptConfig::tiny(vocab_size),
+            schedule: ScheduleConfig::cosine(3e-3, 20),
+            training: TrainingConfig {
+                epochs: 1,
+                max_steps: Some(200),
+                eval_every: Some(100),
+                ..TrainingConfig::default()
+            },
+            ..Self::austen()
+        }
+    }
+
+    /// nanoGPT's `shakespeare_char` in the setting that its README gives for a CPU: characters,
+    /// 4 layers, 128 wide, context 64, batches of 12, 2000 steps, no dropout.
+    fn shakespeare_char() -> Self {
+        // The hub's own copy as parquet; the dataset itself is a script that we do not run.
+        let source = hub("karpathy/tiny_shakespeare", None, Some("refs/convert/parquet"));
+        Self {
+            data: DataConfig::new(source, TokenizerSpec::Char),
+            model: GptConfig::new(66, 64, 4, 4, 128),
+            optimizer: OptimizerConfig { beta_2: 0.99, ..OptimizerConfig::default() },
+            schedule: ScheduleConfig::cosine(1e-3, 100),
+            training: TrainingConfig {
+                batch_size: 12,
+                max_steps: Some(2000),
+                eval_every: Some(250),
+                ..TrainingConfig::default()
+            },
+            sample: SampleConfig { prompt: "\n".to_owned(), ..SampleConfig::default() },
+            finetune: None,
+        }
+    }
+
+    /// Short stories in the words of small children ([Eldan and Li, 2023](https://arxiv.org/abs/2305.07759)),
+    /// the text on which a model this small first becomes coherent.
+    fn tinystories() -> Self {
+        let vocab_size = 4096;
+        let source = hub("roneneldan/TinyStories", None, None);
+        Self {
+            data: DataConfig::new(source, TokenizerSpec::Bpe { vocab_size }),
+            // Twice the article's context: a story has about 200 tokens. No dropout: no token
+            // is seen twice.
+            model: GptConfig::new(vocab_size, 256, 4, 8, 256),
+            schedule: ScheduleConfig::cosine(1e-3, 500),
+            training: TrainingConfig {
+                epochs: 1,
+                eval_every: Some(5000),
+                ..TrainingConfig::default()
+            },
+            ..Self::wikitext2()
+        }
+        .with_prompt("Once upon a time")
+    }
+
+    /// The article's experiment, on the text with `<unk>` in place of rare words; AdamW as it comes with
+    /// PyTorch, where the article says no more of it.
+    fn wikitext2() -> Self {
+        let source = hub("Salesforce/wikitext", Some("wikitext-2-v1"), None);
+        Self {
+            data: DataConfig { lines: true, ..DataConfig::new(source, TokenizerSpec::Gpt2) },
+            model: GptConfig::mini(50_257),
+            // Most of the weights are vectors of rare tokens. A second moment that lasts twenty steps has
+            // forgotten a token's last gradient when the next comes, and gives it a seventh of the step.
+            optimizer: OptimizerConfig {
+                beta_2: 0.999,
+                weight_decay: 0.01,
+                ..OptimizerConfig::default()
+            },
+            schedule: ScheduleConfig::cosine(3e-4, 1000),
+            training: TrainingConfig::default(),
+            sample: SampleConfig::default(),
+            finetune: None,
+        }
+        .with_prompt("The future of artificial intelligence depends on")
+    }
+
+    /// The best that was found for the article's model and text within an hour of two cores;
+    /// `docs/experiments.md` has what was tried.
+    fn wikitext2_hour() -> Self {
+        // The text has 33,277 different words and no others: nearly every one has an id of its own.
+        let vocab_size = 32_768;
+        let schedule = ScheduleConfig {
+            decay: Decay::Linear,
+            final_ratio: 0.0,
+            ..ScheduleConfig::cosine(5e-3, 100)
+        };
+        let article = Self::wikitext2();
+        Self {
+            data: DataConfig { tokenizer: TokenizerSpec::Bpe { vocab_size }, ..article.data },
+            model: GptConfig::mini(vocab_size).with_dropout(0.15),
+            optimizer: OptimizerConfig { kind: OptimizerKind::Muon, ..OptimizerConfig::default() },
+            schedule,
+            ..article
+        }
+    }
+
+    /// The article's model on forty times its text: one pass, and no dropout, since no token is
+    /// seen twice.
+    fn wikitext103() -> Self {
+        let source = hub("Salesforce/wikitext", Some("wikitext-103-v1"), None);
+        Self {
+            data: DataConfig { source, ..Self::wikitext2().data },
+            model: GptConfig::mini(50_257).with_dropout(0.0),
+            training: TrainingConfig {
+                epochs: 1,
+                eval_every: Some(5000),
+                ..TrainingConfig::default()
+            },
+            ..Self::wikitext2()
+        }
+    }
+
+    fn with_prompt(mut self, prompt: &str) -> Self {
+        self.sample.prompt = prompt.to_owned();
+        self
+    }
+}
+
+fn hub(repo: &str, config: Option<&str>, revision: Option<&str>) -> Source {
+    Source::Hub(HubDataset {
+        repo: repo.to_owned(),
+        config: config.map(str::to_owned),
+        revision: revision.map(str::to_owned),
+    })
+}
+
+impl RunConfig {
+    /// The recipe by which a model of this shape is tuned: a tenth of pretraining's learning rate, little
+    /// decay, dropout against learning a small set by heart, a validation after each pass, and an end
+    /// when two of them bring nothing better.
+    pub fn finetuning(model: GptConfig, data: DataConfig, finetune: FinetuneConfig) -> Self {
+        let decay = Decay::Linear;
+        // Until the examples are read, which have a better one.
+        let prompt = match finetune.task {
+            FinetuneTask::Lm => SampleConfig::default().prompt,
+            _ => String::new(),
+        };
+        // An adapter takes a larger one than the weights themselves.
+        let learning_rate = if finetune.lora.is_some() { 2e-3 } else { 3e-4 };
+        let schedule =
+            ScheduleConfig { decay, final_ratio: 0.0, ..ScheduleConfig::cosine(learning_rate, 20) };
+        Self {
+            data,
+            model: model.with_dropout(0.1),
+            optimizer: OptimizerConfig { weight_decay: 0.01, ..OptimizerConfig::default() },
+            schedule,
+            training: TrainingConfig { epochs: 5, patience: Some(2), ..TrainingConfig::default() },
+            sample: SampleConfig { prompt, ..SampleConfig::default() },
+            finetune: Some(finetune),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! The text or the examples of a run as tokens, with their tokenizer.
+
+use minigpt_data::{TokenStore, Tokenizer};
+
+use crate::data::token_set::TokenSet;
+use crate::error::TrainError;
+
+/// The text or the examples of a run as tokens.
+#[derive(Clone, Debug)]
+pub struct TokenData {
+    /// What made the tokens.
+    pub tokenizer: Tokenizer,
+    /// What is learnt.
+    pub train: TokenSet,
+    /// What is held out.
+    pub valid: TokenSet,
+}
+
+/// Tokens of a text's beginning that samples continue.
+const BEGINNING: usize = 16;
+
+impl From<&TokenStore> for TokenData {
+    fn from(store: &TokenStore) -> Self {
+        Self {
+            tokenizer: store.tokenizer().clone(),
+            train: store.train().clone().into(),
+            valid: store.valid().clone().into(),
+        }
+    }
+}
+
+impl TokenData {
+    /// What samples can continue where a prompt was not asked for: `prompt`, if the tokenizer knows its
+    /// letters and it leaves room in a context of `block_size`, or else the beginning of what is held out.
+    ///
+    /// # Errors
+    /// [`TrainError::Data`].
+    pub fn prompt_or_beginning(
+        &self,
+        prompt: &str,
+        block_size: usize,
+    ) -> Result<String, TrainError> {
+        if self.tokenizer.encode(prompt).is_ok_and(|ids| ids.len() <= block_size) {
+            return Ok(prompt.to_owned());
+        }
+        let ids = match &self.valid {
+            TokenSet::Text(split) => split.ids(0..split.len().min(block_size)),
+            TokenSet::Examples(rows) => rows.rows()[0].inputs.clone(),
+        };
+        let most = BEGINNING.min(block_size / 2).max(1);
+        let end = self.tokenizer.end_of_text();
+        let ids: Vec<u32> = ids.into_iter().filter(|id| *id != end).take(most).collect();
+        let text = self.tokenizer.decode(&ids)?;
+        // The last token may be a part of a character.
+        Ok(text.trim_end_matches(char::REPLACEMENT_CHARACTER).to_owned())
+    }
+
+    /// SHA-256 of the training tokens in hexadecimal: a resumed run must see the same.
+    pub(crate) fn fingerprint(&self) -> String {
+        self.train.fingerprint()
+    }
+}

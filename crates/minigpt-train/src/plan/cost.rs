@@ -1,0 +1,206 @@
+//! What a run will cost, before it starts.
+
+use burn::tensor::Device;
+use minigpt_model::{GptConfig, Kernels, ParameterCounts};
+use serde::Serialize;
+
+use crate::config::RunConfig;
+use crate::data::length::Length;
+use crate::data::tokens::TokenData;
+use crate::engine::trainer::checkpoint_to_resume;
+use crate::error::TrainError;
+use crate::run::RunFolder;
+use crate::run::checkpoint::OnDamage;
+
+/// What a run is and what it will cost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// Parameters, part by part.
+    pub parameters: ParameterCounts,
+    /// Those that are trained: all, or an adapter's.
+    pub trained: usize,
+    /// Tokens of the training split.
+    pub train_tokens: usize,
+    /// Tokens of the validation split.
+    pub valid_tokens: usize,
+    /// Steps.
+    pub length: Length,
+    /// Those of them that a run to be resumed has taken.
+    pub steps_taken: usize,
+    /// Memory at its peak, in bytes.
+    pub memory: MemoryEstimate,
+    /// Floating-point operations of all steps that are left, validations apart.
+    pub operations: f64,
+    /// What a model that knows nothing loses per token: ln of the vocabulary, or of the number of labels.
+    pub first_loss: f64,
+}
+
+impl Plan {
+    /// The plan of a run with these data on `device`.
+    ///
+    /// # Errors
+    /// As [`Length::new`].
+    pub fn new(config: &RunConfig, data: &TokenData, device: &Device) -> Result<Self, TrainError> {
+        let (model, training) = (&config.model, &config.training);
+        let length = Length::new(config, data)?;
+        let tokens_per_row = data.train.tokens_per_row(model.block_size);
+        let tokens = length.total_steps as f64 * training.batch_size as f64 * tokens_per_row;
+        let windows = training.batch_size.div_ceil(training.accumulation);
+        // What the work of the head is counted of: a classifier's has a row for each label.
+        let labels = config.finetune.as_ref().map_or(0, |finetune| finetune.labels.len());
+        let outputs = if labels == 0 { model.vocab_size } else { labels };
+        let by_outputs = GptConfig { vocab_size: outputs, ..model.clone() };
+        let estimate = |model| match training.gradient_checkpointing {
+            true => MemoryEstimate::by_block(model, windows, device),
+            false => MemoryEstimate::new(model, windows, device),
+        };
+        let MemoryEstimate { activations, .. } = estimate(&by_outputs);
+        let memory = MemoryEstimate { activations, ..estimate(model) };
+        let parameters = model.parameter_counts();
+        let trained = config.lora().map_or(parameters.total(), |lora| lora.parameters(model));
+        Ok(Self {
+            parameters,
+            train_tokens: data.train.tokens(),
+            valid_tokens: data.valid.tokens(),
+            length,
+            steps_taken: 0,
+            trained,
+            memory: memory.of_trained(trained, model),
+            operations: tokens * operations_per_token(&by_outputs),
+            first_loss: (outputs as f64).ln(),
+        })
+    }
+
+    /// What is left of the run in a folder, with its data; `damaged` hears of checkpoints from which
+    /// it would not go on.
+    ///
+    /// # Errors
+    /// [`TrainError::Complete`], [`TrainError::OutOfPatience`] or [`TrainError::NoCheckpoint`] where
+    /// nothing can be resumed, or as [`Plan::new`].
+    pub fn of_resumed(
+        run: &RunFolder,
+        data: &TokenData,
+        device: &Device,
+        damaged: OnDamage<'_>,
+    ) -> Result<Self, TrainError> {
+        let config = run.config()?;
+        run.tokenizer_file()?;
+        let set = checkpoint_to_resume(run, &config, data, damaged)?;
+        let steps_taken = set.map_or(0, |manifest| manifest.step);
+        let plan = Self::new(&config, data, device)?;
+        let total = plan.length.total_steps;
+        let left = total.saturating_sub(steps_taken) as f64 / total as f64;
+        Ok(Self { steps_taken, operations: plan.operations * left, ..plan })
+    }
+}
+
+/// Floating-point operations of training on one token: 6 for each weight of a matrix, forward and
+/// backward, and 12 for each position attended to ([Chowdhery et al.,
+/// 2022](https://arxiv.org/abs/2204.02311), appendix B).
+pub(crate) fn operations_per_token(model: &GptConfig) -> f64 {
+    let counts = model.parameter_counts();
+    let weights = counts.total() - counts.wpe;
+    let attended = (model.n_layer * model.n_embd) as f64 * model.block_size as f64;
+    6.0 * weights as f64 + 12.0 * attended
+}
+
+/// An estimate of a run's memory, in bytes, in `f32`; fitted to peaks of processes on the CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct MemoryEstimate {
+    /// Weights, gradients and AdamW's two moments.
+    pub state: u64,
+    /// Weights and moments once more, as the bytes of a checkpoint.
+    pub checkpoint: u64,
+    /// What the forward pass keeps for the backward pass, at its peak.
+    pub activations: u64,
+}
+
+/// The program itself, a small corpus and its tokenizer.
+const PROGRAM: u64 = 128 << 20;
+/// Logits alive at once, at most: cross-entropy goes over the tokens in chunks.
+const LOGITS: u128 = 1 << 24;
+/// Vectors of `n_embd` per token outside the blocks, and inside the one that is in its backward pass.
+const PASSING_VECTORS: u128 = 18;
+
+/// What a forward pass keeps per token and block.
+struct Kept {
+    /// `[time, time]` maps per head: scores, masked, exponentials, weights, dropout.
+    maps: u128,
+    /// Vectors of `n_embd` outside attention maps and perceptron.
+    residual: u128,
+    /// Vectors of `n_inner`.
+    inner: u128,
+}
+
+/// By operations of burn's own.
+const PLAIN: Kept = Kept { maps: 6, residual: 22, inner: 5 };
+/// By the kernels for GPUs: what burn's figures grow by for a block and for a wider one.
+const ON_GPU: Kept = Kept { maps: 0, residual: 8, inner: 2 };
+/// By the kernels of the CPU.
+const FUSED: Kept = Kept { maps: 0, residual: 8, inner: 1 };
+
+impl MemoryEstimate {
+    /// The memory of a run with steps of `batch_size` full windows on `device`.
+    pub(crate) fn new(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
+        let blocks = model.n_layer as u128 * kept_by_block(model, device);
+        Self::of_blocks(model, batch_size, blocks)
+    }
+
+    /// The same with gradient checkpointing: of each block its input, and the inside of one.
+    pub(crate) fn by_block(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
+        let inputs = model.n_layer as u128 * model.n_embd as u128;
+        Self::of_blocks(model, batch_size, inputs + kept_by_block(model, device))
+    }
+
+    /// With so many numbers kept per token in the blocks.
+    fn of_blocks(model: &GptConfig, batch_size: usize, blocks: u128) -> Self {
+        // Wide, because valid sizes can multiply to more than any memory has.
+        let size = |n: usize| n as u128;
+        let tokens = size(batch_size) * size(model.block_size);
+        let passing = PASSING_VECTORS * size(model.n_embd);
+        let head = size(model.vocab_size) * size(model.n_embd);
+        let logits = (tokens * size(model.vocab_size)).min(LOGITS);
+        let floats = tokens * (blocks + passing) + head + logits;
+        let parameters = model.parameter_counts().total() as u64;
+        Self {
+            state: 16 * parameters,
+            checkpoint: 12 * parameters,
+            activations: u64::try_from(4 * floats).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// What of it is the device's: weights, optimiser and activations.
+    pub fn on_device(&self) -> u64 {
+        self.state.saturating_add(self.activations)
+    }
+
+    /// The same where only so many parameters are trained: the others have neither gradients nor moments.
+    fn of_trained(self, trained: usize, model: &GptConfig) -> Self {
+        let all = model.parameter_counts().total();
+        if trained == all {
+            return self;
+        }
+        let (all, trained) = (all as u64, trained as u64);
+        Self { state: 4 * all + 16 * trained, checkpoint: 4 * all + 12 * trained, ..self }
+    }
+
+    /// Everything together, the program and its text included.
+    pub fn total(&self) -> u64 {
+        (PROGRAM + self.state + self.checkpoint).saturating_add(self.activations)
+    }
+}
+
+/// Numbers that a block keeps per token.
+fn kept_by_block(model: &GptConfig, device: &Device) -> u128 {
+    let kept = match Kernels::of(device) {
+        Kernels::Cpu => FUSED,
+        Kernels::Gpu => ON_GPU,
+        Kernels::Plain => PLAIN,
+    };
+    let size = |n: usize| n as u128;
+    let maps = kept.maps * size(model.n_head) * size(model.block_size);
+    maps + kept.residual * size(model.n_embd) + kept.inner * size(model.n_inner)
+}
+
+#[cfg(test)]
+mod tests;

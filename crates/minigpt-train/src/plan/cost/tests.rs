@@ -1,0 +1,44 @@
+use std::path::Path;
+
+use minigpt_data::{LabelledText, Source, TokenRows, Tokenizer, TokenizerSpec, TooLong};
+
+use super::*;
+use crate::config::DataConfig;
+use crate::config::finetune::{FinetuneConfig, FinetuneTask};
+
+#[test]
+fn a_classifier_has_the_work_of_its_own_head() {
+    let tokenizer = Tokenizer::bytes().unwrap();
+    let text = |text: &str, label: &str| LabelledText {
+        line: 1,
+        text: text.to_owned(),
+        label: label.to_owned(),
+    };
+    let texts = [text("fine", "good"), text("dull", "bad")];
+    let labels = ["good", "bad"].map(str::to_owned).to_vec();
+    let rows =
+        TokenRows::of_labelled(&tokenizer, &texts, &labels, Path::new(""), 16, TooLong::Refused)
+            .unwrap();
+    let data = TokenData { tokenizer, train: rows.clone().into(), valid: rows.into() };
+    let model = GptConfig { block_size: 16, ..GptConfig::tiny(257) };
+    let plan = |labels| {
+        let finetune =
+            FinetuneConfig { labels, ..FinetuneConfig::new(String::new(), FinetuneTask::Classify) };
+        let mut config = RunConfig::finetuning(
+            model.clone(),
+            DataConfig::new(Source::Embedded, TokenizerSpec::Byte),
+            finetune,
+        );
+        config.sample.prompt = "fine".to_owned();
+        Plan::new(&config, &data, &Device::flex()).unwrap()
+    };
+    let (words, classes) = (plan(Vec::new()), plan(labels));
+    assert_eq!(classes.first_loss, 2f64.ln());
+    // Both texts are five tokens with their end; a step of 16 rows is all there is of a pass.
+    let tokens = (classes.length.total_steps * 16 * 5) as f64;
+    let rows_of_head = (257 - 2) * model.n_embd;
+    let difference = words.operations - classes.operations;
+    assert!((difference - 6.0 * tokens * rows_of_head as f64).abs() < 1.0, "{difference}");
+    assert!(classes.memory.activations < words.memory.activations);
+    assert_eq!(classes.memory.state, words.memory.state);
+}

@@ -1,0 +1,78 @@
+//! How fast a model of a shape trains and writes on a device.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use burn::tensor::{Device, Distribution, Int, Tensor};
+use burn::train::Learner;
+use minigpt_model::{Generator, Gpt, GptConfig, Precision, Sampling};
+
+use crate::config::{OptimizerConfig, OptimizerKind, ScheduleConfig};
+use crate::data::batches::TokenBatch;
+use crate::error::TrainError;
+use crate::optim::optimizer::optimizer;
+use crate::optim::schedule::Schedule;
+use crate::optim::trainee::{Trainee, take_step};
+
+/// Tells `watch` the seconds of each of `steps` training steps of a fresh model, until it has enough, on
+/// batches of `batch_size` windows of random tokens: everything that a run does in a step, and nothing that it
+/// does between two.
+///
+/// # Errors
+/// [`TrainError`] where the configuration describes no model.
+pub fn time_steps(
+    config: &GptConfig,
+    batch_size: usize,
+    gradient_checkpointing: bool,
+    steps: usize,
+    precision: Precision,
+    device: &Device,
+    mut watch: impl FnMut(f64) -> ControlFlow<()>,
+) -> Result<(), TrainError> {
+    let device = device.clone().autodiff();
+    let model = Gpt::init(config, 0, &device)?.with_precision(precision);
+    let adamw = OptimizerConfig { kind: OptimizerKind::AdamW, ..OptimizerConfig::default() };
+    let schedule = Schedule::new(ScheduleConfig::cosine(3e-4, 1), steps);
+    let trainee = Trainee::new(model, 1, 0.0).with_gradient_checkpointing(gradient_checkpointing);
+    let mut learner = Learner::new(trainee, optimizer(&adamw), schedule);
+    learner.fork(&device);
+
+    let shape = [batch_size, config.block_size];
+    let ids = Distribution::Uniform(0.0, config.vocab_size as f64);
+    let random = || Tensor::<2, Int>::random(shape, ids, &device);
+    for _ in 0..steps {
+        let predicted = batch_size * config.block_size;
+        let batch = TokenBatch { tokens: random(), targets: random(), predicted, loss_scale: 1.0 };
+        let began = Instant::now();
+        let (loss, _) = take_step(&mut learner, batch, adamw.grad_clip);
+        // Waits for the device.
+        let _ = loss.nats.into_scalar::<f32>();
+        if watch(began.elapsed().as_secs_f64()).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Tells `watch` the seconds of each of `tokens` tokens that a fresh model writes after a prompt of one.
+///
+/// # Errors
+/// [`TrainError`] where the configuration describes no model.
+pub fn time_tokens(
+    config: &GptConfig,
+    tokens: usize,
+    device: &Device,
+    mut watch: impl FnMut(f64),
+) -> Result<(), TrainError> {
+    let model = Gpt::init(config, 0, device)?;
+    let mut generator = Generator::new(&model, &[0], Sampling::Greedy, 0)?;
+    for _ in 0..tokens {
+        let began = Instant::now();
+        generator.next().transpose()?;
+        watch(began.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

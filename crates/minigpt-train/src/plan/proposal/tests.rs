@@ -1,0 +1,108 @@
+use super::*;
+
+fn workload(device: &Device) -> Workload<'_> {
+    let measured_for = Duration::from_millis(50);
+    Workload { vocab_size: 512, train_tokens: 100_000, block_size: None, device, measured_for }
+}
+
+fn propose(budget: Budget) -> Result<Proposal, TrainError> {
+    Proposal::new(budget, &workload(&Device::flex()), |_| ())
+}
+
+#[test]
+fn gpt2s_size_gives_gpt2s_shape() {
+    let device = Device::flex();
+    let workload = Workload { vocab_size: 50_257, ..workload(&device) };
+    let model = workload.nearest(124_000_000).unwrap();
+    assert_eq!(model, GptConfig::gpt2().with_dropout(0.0));
+    for parameters in [400_000, 3_000_000, 30_000_000, 350_000_000, 1_500_000_000] {
+        let workload = Workload { vocab_size: 1000, ..workload };
+        let size = workload.nearest(parameters).unwrap().parameter_counts().total() as f64;
+        assert!((size / parameters as f64 - 1.0).abs() < 0.15, "{parameters}: {size}");
+    }
+}
+
+#[test]
+fn the_recipe_adds_up() {
+    let proposal = propose(Budget { parameters: Some(200_000), ..Budget::default() }).unwrap();
+    let Proposal { model, batch_size, accumulation, steps, .. } = &proposal;
+    model.validate().unwrap();
+    assert_eq!(proposal.tokens, (steps * batch_size * model.block_size) as u64);
+    assert!(batch_size.is_multiple_of(*accumulation));
+    // 20 tokens a parameter, but for the last step.
+    let most = 20 * model.parameter_counts().total() as u64;
+    assert!(proposal.tokens <= most && proposal.tokens > most * 9 / 10);
+    let passes = proposal.tokens as f64 / 100_000.0;
+    assert!((proposal.passes - passes).abs() < 1e-9);
+    let seconds = proposal.operations / proposal.operations_per_second;
+    assert!((proposal.seconds - seconds).abs() < 1e-9 * seconds);
+}
+
+#[test]
+fn less_memory_gives_a_smaller_model_that_fits() {
+    let of =
+        |mebibytes: u64| workload(&Device::flex()).largest(mebibytes << 20, f64::INFINITY).unwrap();
+    let sizes: Vec<usize> =
+        [160, 300, 1000, 8000].map(|m| of(m).0.parameter_counts().total()).to_vec();
+    assert!(sizes.is_sorted() && sizes[0] < sizes[3], "{sizes:?}");
+    let (model, micro_batch) = of(300);
+    assert!(memory(&model, micro_batch, &Device::flex()) <= 300 << 20);
+    // What fits no other way is computed block by block.
+    let device = Device::flex();
+    let gpt2 = GptConfig::gpt2();
+    let between = MemoryEstimate::new(&gpt2, 1, &device).total() - 1;
+    let micro_batch = workload(&device).micro_batch(&gpt2, between).unwrap();
+    assert!(micro_batch.by_block);
+}
+
+#[test]
+fn a_time_is_kept() {
+    let proposal = propose(Budget { seconds: Some(20.0), ..Budget::default() }).unwrap();
+    assert!(proposal.seconds <= 20.0 && proposal.steps > 0, "{proposal:?}");
+}
+
+#[test]
+fn what_is_too_little_is_said() {
+    let error = propose(Budget { memory: Some(1 << 20), ..Budget::default() });
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("no model trains in 1 MiB of memory: expected at least"), "{error}");
+    let budget =
+        Budget { parameters: Some(9_000_000_000), memory: Some(8 << 30), ..Budget::default() };
+    let error = propose(budget).unwrap_err().to_string();
+    assert!(error.starts_with("no model trains in 8192 MiB of memory: expected"), "{error}");
+    let error = propose(Budget { parameters: Some(10), ..Budget::default() }).unwrap_err();
+    let error = error.to_string();
+    assert!(error.starts_with("no model trains in 10 parameters: expected 42880 to"), "{error}");
+}
+
+#[test]
+fn what_is_measured_is_small_however_large_the_model() {
+    let device = Device::flex();
+    for (vocab_size, block_size) in
+        [(512, None), (50_257, None), (50_257, Some(1 << 20)), (1 << 20, Some(64))]
+    {
+        let workload = Workload { vocab_size, block_size, ..workload(&device) };
+        let largest = |memory: u64| workload.largest(memory, f64::INFINITY).ok();
+        let nearest = workload.nearest(9_000_000_000).ok().map(|model| {
+            let micro_batch = workload.micro_batch(&model, u64::MAX).unwrap();
+            (model, micro_batch)
+        });
+        let models = [largest(100 << 40), largest(8 << 30), nearest];
+        for (model, micro_batch) in models.into_iter().flatten() {
+            let (sample, windows) = workload.sample(&model, micro_batch);
+            sample.validate().unwrap();
+            let memory = memory(&sample, MicroBatch { windows, ..micro_batch }, &device);
+            assert!(memory <= SAMPLE.1, "{model:?}: {memory} bytes of {sample:?}");
+            assert!(operations(&sample, windows) <= SAMPLE.0, "{model:?}: {sample:?}");
+        }
+    }
+    // A model that is small is measured as it is.
+    let (model, micro_batch) = workload(&device).largest(300 << 20, f64::INFINITY).unwrap();
+    assert_eq!(workload(&device).sample(&model, micro_batch).0, model);
+}
+
+#[test]
+fn learning_rates_are_kaplans() {
+    // 0.003239 - 0.0001395 ln(84,934,656 + biases and norms).
+    assert!((learning_rate(&GptConfig::gpt2()) - 6.9e-4).abs() < 1e-5);
+}

@@ -1,0 +1,64 @@
+use super::*;
+
+fn parse(line: &str) -> Result<Chore, clap::Error> {
+    let args = line.split_whitespace().map(OsString::from);
+    Cli::try_parse_from(keep_separator(args)).map(|cli| cli.chore)
+}
+
+fn passed_through(line: &str) -> String {
+    match parse(line).unwrap() {
+        Chore::Train { args } | Chore::Test { args } => {
+            args.join(" ".as_ref()).into_string().unwrap()
+        }
+        Chore::Bench(_) | Chore::Attack(_) | Chore::Reproduce(_) | Chore::Ci(_) => {
+            panic!("`{line}` is not train or test")
+        }
+    }
+}
+
+#[test]
+fn train_and_test_pass_every_argument_through() {
+    for args in [
+        "",
+        "--preset tiny --seed 7",
+        "--help",
+        "-h",
+        "--data folder -- extra",
+        "-- --nocapture",
+        "packing -- --nocapture",
+        "-- -- x",
+    ] {
+        assert_eq!(passed_through(&format!("xtask train {args}")), args);
+        assert_eq!(passed_through(&format!("xtask test {args}")), args);
+        assert_eq!(passed_through(&format!("xtask --features gpu test {args}")), args);
+    }
+}
+
+#[test]
+fn features_stand_before_the_chore() {
+    assert!(parse("xtask --features gpu,remote train --preset tiny").is_ok());
+    assert!(parse("xtask --features cuda train").is_err());
+    assert_eq!(passed_through("xtask train --features gpu"), "--features gpu");
+}
+
+#[test]
+fn bench_measures_steps_or_the_engine() {
+    assert!(parse("xtask bench engine --steps 100 --preset austen").is_ok());
+    assert!(parse("xtask bench engine --steps many").is_err());
+    assert!(parse("xtask bench --quick --peer python3").is_ok());
+    assert!(parse("xtask bench --preset austen").is_err());
+}
+
+#[test]
+fn attack_knows_its_formats() {
+    assert!(parse("xtask attack --only parquet --only json-lines --mutants 9").is_ok());
+    assert!(parse("xtask attack --only word").is_err());
+}
+
+#[test]
+fn ci_knows_its_steps() {
+    assert!(parse("xtask ci --only fmt --only clippy").is_ok());
+    assert!(parse("xtask ci --skip package").is_ok());
+    assert!(parse("xtask ci --only nonsense").is_err());
+    assert!(parse("xtask ci --only fmt --skip fmt").is_err());
+}
