@@ -146,13 +146,8 @@ impl Gpt {
     ///
     /// # Errors
     /// As [`LoraConfig::validate`].
-    pub fn with_lora(
-        self,
-        config: &GptConfig,
-        lora: &LoraConfig,
-        seed: u64,
-    ) -> Result<Self, AdapterError> {
-        lora.validate(config)?;
+    pub fn with_lora(self, lora: &LoraConfig, seed: u64) -> Result<Self, AdapterError> {
+        lora.validate(self.config())?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         Ok(self.with_factors(lora, |layer, [from, to]| {
             lora.adapts(layer).then(|| {

@@ -66,7 +66,7 @@
 //!         weight_decay: 0.0,
 //!         step,
 //!     };
-//!     adamw.update(&mut head, &d_head, 1.0, &mut m, &mut v);
+//!     adamw.update(&mut head, &d_head, &mut m, &mut v);
 //! }
 //! assert!((losses[0] - 4f64.ln()).abs() < 1e-6);
 //! assert!(losses[19] < 0.1);

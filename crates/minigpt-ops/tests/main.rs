@@ -286,14 +286,14 @@ fn check_adamw(n: usize, seed: u64) {
     let outputs = on_one_thread_and_two(|| {
         let (mut p, mut m, mut v) = (start.clone(), vec![0.0; n], vec![0.0; n]);
         for (step, gradient) in (1..).zip(&gradients) {
-            adamw(step).update(&mut p, gradient, 0.5, &mut m, &mut v);
+            adamw(step).update(&mut p, gradient, &mut m, &mut v);
         }
         vec![p, vec![sum_of_squares(&start) as f32]]
     });
     let exact = |i: usize| {
         let (mut p, mut m, mut v) = (f64::from(start[i]), 0.0, 0.0);
         for (step, gradient) in (1..).zip(&gradients) {
-            let g = 0.5 * f64::from(gradient[i]);
+            let g = f64::from(gradient[i]);
             (m, v) = (0.9 * m + 0.1 * g, 0.95 * v + 0.05 * g * g);
             let (m_hat, v_hat) = (m / (1.0 - 0.9f64.powi(step)), v / (1.0 - 0.95f64.powi(step)));
             p = p - 3e-2 * 0.1 * p - 3e-2 * m_hat / (v_hat.sqrt() + 1e-5);

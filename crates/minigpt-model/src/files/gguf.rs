@@ -89,10 +89,10 @@ impl Gpt {
     /// [`WeightsError::Write`] where the device does not give the weights.
     pub fn save_gguf(
         &self,
-        config: &GptConfig,
         metadata: &[(String, GgufValue)],
         path: &Path,
     ) -> Result<(), WeightsError> {
+        let config = self.config();
         check_layout(config, path)?;
         let failed = |reason: String| WeightsError::Write { path: path.to_owned(), reason };
         let tensors: Vec<(Parameter, StoredTensor)> =

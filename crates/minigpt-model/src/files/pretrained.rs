@@ -16,7 +16,7 @@ use crate::model::gpt::Gpt;
 pub const CONFIG_FILE: &str = "config.json";
 
 impl Gpt {
-    /// The GPT-2 in a folder of Hugging Face's layout, on `device`, and its shape: `config.json`
+    /// The GPT-2 in a folder of Hugging Face's layout, on `device`: `config.json`
     /// beside `model.safetensors` or `pytorch_model.bin`, each whole or in parts with an index.
     /// Weights of 16 and 64 bits become 32; the head of a classifier beside, `score.weight`, is passed over.
     ///
@@ -24,13 +24,9 @@ impl Gpt {
     ///
     /// # Errors
     /// [`WeightsError`]: the folder's files are missing, damaged, of another model, or not finite numbers.
-    pub fn from_pretrained(
-        folder: &Path,
-        device: &Device,
-    ) -> Result<(Self, GptConfig), WeightsError> {
+    pub fn from_pretrained(folder: &Path, device: &Device) -> Result<Self, WeightsError> {
         let config = GptConfig::read_hugging_face(&folder.join(CONFIG_FILE))?;
-        let model = Weights::open(folder)?.into_model(&config, device)?;
-        Ok((model, config))
+        Weights::open(folder)?.into_model(&config, device)
     }
 
     /// As [`from_pretrained`](Self::from_pretrained), of the bytes of a `config.json` and of a
@@ -42,10 +38,9 @@ impl Gpt {
         config: &[u8],
         weights: Vec<u8>,
         device: &Device,
-    ) -> Result<(Self, GptConfig), WeightsError> {
+    ) -> Result<Self, WeightsError> {
         let config = GptConfig::of_hugging_face(Path::new(CONFIG_FILE), config)?;
-        let model = Weights::of_bytes(weights)?.into_model(&config, device)?;
-        Ok((model, config))
+        Weights::of_bytes(weights)?.into_model(&config, device)
     }
 
     /// Writes the weights as transformers' `GPT2LMHeadModel` saves them: its names, projections

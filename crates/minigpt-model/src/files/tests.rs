@@ -80,7 +80,7 @@ impl Folder {
         self.write("model.safetensors", |_| true);
     }
 
-    fn load(&self) -> Result<(Gpt, GptConfig), crate::WeightsError> {
+    fn load(&self) -> Result<Gpt, crate::WeightsError> {
         Gpt::from_pretrained(self.folder.path(), &Device::flex())
     }
 
@@ -126,8 +126,8 @@ fn what_is_saved_is_what_is_loaded() {
     let model = Gpt::init(&config, 3, &Device::flex()).unwrap();
     let folder = Folder::new(&config);
     model.save_safetensors(&folder.path("model.safetensors")).unwrap();
-    let (loaded, found) = folder.load().unwrap();
-    assert_eq!(found, config);
+    let loaded = folder.load().unwrap();
+    assert_eq!(*loaded.config(), config);
     assert_eq!(bytes(&loaded), bytes(&model));
     assert_eq!(logits(&loaded, &[1, 2, 3]), logits(&model, &[1, 2, 3]));
 }
@@ -136,7 +136,7 @@ fn what_is_saved_is_what_is_loaded() {
 fn weights_may_be_whole_in_parts_or_without_the_prefix() {
     let mut folder = Folder::new(&small());
     folder.write_whole();
-    counts(&folder.load().unwrap().0, &small());
+    counts(&folder.load().unwrap(), &small());
 
     let parts = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
     let part_of = |name: &str| parts[usize::from(name.contains("h.1."))];
@@ -147,7 +147,7 @@ fn weights_may_be_whole_in_parts_or_without_the_prefix() {
     let map: HashMap<_, _> = folder.tensors.keys().map(|name| (name, part_of(name))).collect();
     let index = serde_json::json!({ "metadata": { "total_size": 1 }, "weight_map": map });
     fs_err::write(folder.path("model.safetensors.index.json"), index.to_string()).unwrap();
-    counts(&folder.load().unwrap().0, &small());
+    counts(&folder.load().unwrap(), &small());
 
     fs_err::remove_file(folder.path(parts[1])).unwrap();
     folder.refuses(&[parts[1]]);
@@ -160,7 +160,7 @@ fn weights_may_be_whole_in_parts_or_without_the_prefix() {
     };
     folder.tensors = folder.tensors.iter().map(plain).collect();
     folder.write_whole();
-    counts(&folder.load().unwrap().0, &small());
+    counts(&folder.load().unwrap(), &small());
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn half_precision_becomes_single() {
             stored.bytes = bits.to_le_bytes().repeat(elements);
         }
         folder.write_whole();
-        let (model, _) = folder.load().unwrap();
+        let model = folder.load().unwrap();
         let one_and_a_half = 1.5_f32.to_le_bytes();
         assert!(
             bytes(&model).iter().all(|bytes| bytes.chunks(4).all(|value| value == one_and_a_half))
@@ -190,7 +190,7 @@ fn the_tied_head_and_old_masks_are_passed_over() {
     let mask = Stored { dtype: Dtype::BOOL, shape: vec![1, 1, 2, 2], bytes: vec![1, 0, 1, 1] };
     folder.tensors.insert("transformer.h.1.attn.bias".to_owned(), mask);
     folder.write_whole();
-    counts(&folder.load().unwrap().0, &small());
+    counts(&folder.load().unwrap(), &small());
 
     let mut other = head;
     other.bytes[5] ^= 1;
@@ -208,7 +208,7 @@ fn compiled_models_and_a_classifiers_head_beside_are_read() {
     folder.tensors.insert("_orig_mod.lm_head.weight".to_owned(), head);
     folder.tensors.insert("score.weight".to_owned(), Stored::counting(&[3, 8]));
     folder.write_whole();
-    counts(&folder.load().unwrap().0, &small());
+    counts(&folder.load().unwrap(), &small());
     folder.tensors.insert("transformer.ln_f.bias".to_owned(), Stored::counting(&[8]));
     folder.write_whole();
     folder.refuses(&["it has ln_f.bias twice"]);
@@ -384,7 +384,7 @@ fn what_transformers_leaves_out_has_its_defaults() {
 #[test]
 fn pickles_are_read_as_pytorch_wrote_them() {
     for fixture in ["archive.bin", "parameters.bin", "legacy.bin"] {
-        counts(&Folder::pytorch(fixture).load().unwrap().0, &small());
+        counts(&Folder::pytorch(fixture).load().unwrap(), &small());
     }
 }
 
@@ -395,7 +395,7 @@ fn a_pickle_in_parts_is_read() {
     fs_err::rename(folder.path("pytorch_model.bin"), folder.path(part)).unwrap();
     let index = serde_json::json!({ "weight_map": { "transformer.wte.weight": part } });
     fs_err::write(folder.path("pytorch_model.bin.index.json"), index.to_string()).unwrap();
-    counts(&folder.load().unwrap().0, &small());
+    counts(&folder.load().unwrap(), &small());
 }
 
 #[test]
@@ -476,8 +476,8 @@ fn gpt2_small_is_loaded_whole() {
     let folder = tempfile::tempdir().unwrap();
     fs_err::write(folder.path().join(CONFIG_FILE), config.to_hugging_face(50_256)).unwrap();
     model.save_safetensors(&folder.path().join("model.safetensors")).unwrap();
-    let (loaded, found) = Gpt::from_pretrained(folder.path(), &Device::flex()).unwrap();
-    assert_eq!(found, config);
+    let loaded = Gpt::from_pretrained(folder.path(), &Device::flex()).unwrap();
+    assert_eq!(*loaded.config(), config);
     assert_eq!(logits(&loaded, &[464, 2068]), logits(&model, &[464, 2068]));
 }
 
@@ -487,9 +487,9 @@ fn bytes_are_read_as_their_files_are() {
     folder.write_whole();
     let read = |name: &str| fs_err::read(folder.path(name)).unwrap();
     let (config, mut weights) = (read(CONFIG_FILE), read("model.safetensors"));
-    let (loaded, found) = Gpt::from_bytes(&config, weights.clone(), &Device::flex()).unwrap();
-    assert_eq!(found, small());
-    assert_eq!(logits(&loaded, &[3, 5]), logits(&folder.load().unwrap().0, &[3, 5]));
+    let loaded = Gpt::from_bytes(&config, weights.clone(), &Device::flex()).unwrap();
+    assert_eq!(*loaded.config(), small());
+    assert_eq!(logits(&loaded, &[3, 5]), logits(&folder.load().unwrap(), &[3, 5]));
 
     weights.truncate(weights.len() - 1);
     let error = Gpt::from_bytes(&config, weights, &Device::flex()).unwrap_err().to_string();

@@ -12,7 +12,6 @@ use super::peft::{ADAPTER_CONFIG_FILE, HEAD};
 use super::{EMBEDDING, Factors, LoraConfig};
 use crate::files::safetensors;
 use crate::files::weights::finite;
-use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
 
 /// The same in a pickle, which old versions of PEFT wrote.
@@ -61,13 +60,13 @@ impl Gpt {
     ///
     /// # Errors
     /// [`AdapterError`]: the folder's files are missing, damaged, or the adapter is another model's.
-    pub fn with_adapter(self, config: &GptConfig, folder: &Path) -> Result<Self, AdapterError> {
+    pub fn with_adapter(self, folder: &Path) -> Result<Self, AdapterError> {
         let lora = LoraConfig::read_peft(folder)?;
         let refused = |error: AdapterError| AdapterError::Config {
             path: folder.join(ADAPTER_CONFIG_FILE),
             reason: error.to_string(),
         };
-        lora.validate(config).map_err(refused)?;
+        lora.validate(self.config()).map_err(refused)?;
         let path = folder.join(ADAPTER_FILE);
         let pickled = folder.join(PICKLED_FILE);
         if !path.exists() && pickled.exists() {
@@ -79,7 +78,7 @@ impl Gpt {
             .map(|tensor| (tensor.name.clone(), tensor))
             .collect();
         let mut factors: BTreeMap<String, Factors> = BTreeMap::new();
-        for (layer, [from, to]) in lora.matrices(config) {
+        for (layer, [from, to]) in lora.matrices(self.config()) {
             let mut read = |factor: &str, rows: usize, columns: usize| {
                 let name = stored_name(&layer, factor);
                 let tensor =

@@ -50,7 +50,7 @@ fn trained(mut model: Gpt, steps: usize) -> (Gpt, Vec<f32>) {
 fn adapted(seed: u64) -> Gpt {
     let device = Device::flex().autodiff();
     let model = Gpt::init(&config(), seed, &device).unwrap();
-    model.with_lora(&config(), &lora(), 1).unwrap()
+    model.with_lora(&lora(), 1).unwrap()
 }
 
 /// Every parameter's bytes, the factors' apart.
@@ -65,12 +65,12 @@ fn a_fresh_adapter_changes_nothing_and_is_as_large_as_it_says() {
     let plain = Gpt::init(&config(), 3, &Device::flex()).unwrap();
     let expected = logits(&plain);
     let own = plain.num_params();
-    let adapted = plain.with_lora(&config(), &lora(), 1).unwrap();
+    let adapted = plain.with_lora(&lora(), 1).unwrap();
     assert_eq!(logits(&adapted), expected);
     assert_eq!(adapted.num_params() - own, lora().parameters(&config()));
     let of = |seed| {
         let model = Gpt::init(&config(), 3, &Device::flex()).unwrap();
-        let model = model.with_lora(&config(), &lora(), seed).unwrap();
+        let model = model.with_lora(&lora(), seed).unwrap();
         let mut factors = model.factors().map(|(_, factors)| factors);
         let [wte, c_attn] = [(); 2].map(|()| factors.next().unwrap());
         assert!(wte.a.val().abs().sum().into_scalar::<f32>() == 0.0);
@@ -130,28 +130,28 @@ fn an_adapter_read_back_computes_the_same_and_knows_its_base() {
     model.save_adapter(&lora(), "the base", folder.path()).unwrap();
     assert_eq!(LoraConfig::read_peft(folder.path()).unwrap(), lora());
     let base = |seed, config: &GptConfig| Gpt::init(config, seed, &Device::flex()).unwrap();
-    let read = base(3, &config()).with_adapter(&config(), folder.path()).unwrap();
+    let read = base(3, &config()).with_adapter(folder.path()).unwrap();
     assert_eq!(logits(&read), logits(&model.valid()));
 
-    let refused = |model: Gpt, config: &GptConfig, reason: &str| {
-        let error = model.with_adapter(config, folder.path()).unwrap_err().to_string();
+    let refused = |model: Gpt, reason: &str| {
+        let error = model.with_adapter(folder.path()).unwrap_err().to_string();
         assert!(error.contains(reason) && error.lines().count() == 1, "{error}");
         assert!(error.contains(folder.path().to_str().unwrap()), "{error}");
     };
-    refused(base(4, &config()), &config(), "for another base model: the base's weights are not");
+    refused(base(4, &config()), "for another base model: the base's weights are not");
     let wider = GptConfig { n_inner: 48, ..config() };
-    refused(base(3, &wider), &wider, "mlp.c_fc.lora_B.weight is [40, 4], expected [48, 4]");
+    refused(base(3, &wider), "mlp.c_fc.lora_B.weight is [40, 4], expected [48, 4]");
     let deeper = GptConfig { n_layer: 3, ..config() };
-    refused(base(3, &deeper), &deeper, "it has no base_model.model.transformer.h.2.attn.c_attn");
+    refused(base(3, &deeper), "it has no base_model.model.transformer.h.2.attn.c_attn");
     let shallower = GptConfig { n_layer: 1, ..config() };
-    refused(base(3, &shallower), &shallower, "no place for base_model.model.transformer.h.1");
+    refused(base(3, &shallower), "no place for base_model.model.transformer.h.1");
 
     let path = folder.path().join(ADAPTER_CONFIG_FILE);
     let json = fs_err::read_to_string(&path).unwrap();
     let with = |from: &str, to: &str, reason: &str| {
         assert!(json.contains(from));
         fs_err::write(&path, json.replace(from, to)).unwrap();
-        refused(base(3, &config()), &config(), reason);
+        refused(base(3, &config()), reason);
     };
     with("{", "{\"use_dora\": true,", "use_dora true: expected null, false or nothing");
     with("\"ensure_weight_tying\": true", "\"ensure_weight_tying\": false", "wte without");
@@ -160,7 +160,7 @@ fn an_adapter_read_back_computes_the_same_and_knows_its_base() {
     with("{", "", "expected");
     fs_err::write(&path, &json).unwrap();
     fs_err::write(folder.path().join(ADAPTER_FILE), [255; 40]).unwrap();
-    refused(base(3, &config()), &config(), "is damaged: it claims a header of");
+    refused(base(3, &config()), "is damaged: it claims a header of");
 }
 
 /// A folder with the adapter, whose files a test can spoil, and its base.
@@ -172,7 +172,7 @@ fn saved() -> (tempfile::TempDir, Gpt) {
 
 #[track_caller]
 fn refuses(base: Gpt, folder: &std::path::Path, parts: &[&str]) {
-    let error = base.with_adapter(&config(), folder).unwrap_err().to_string();
+    let error = base.with_adapter(folder).unwrap_err().to_string();
     parts.iter().for_each(|part| assert!(error.contains(part), "`{part}` is not in:\n{error}"));
     assert_eq!(error.lines().count(), 1, "{error}");
 }
@@ -196,7 +196,7 @@ fn factors_that_are_not_finite_and_whole_embeddings_are_refused() {
     refuses(base.clone(), folder.path(), &[".lora_", "has NaN among its numbers"]);
 
     let lora = LoraConfig::new(2);
-    let adapted = base.clone().with_lora(&config(), &lora, 1).unwrap();
+    let adapted = base.clone().with_lora(&lora, 1).unwrap();
     adapted.save_adapter(&lora, "the base", folder.path()).unwrap();
     let whole = fs_err::read(&path).unwrap();
     let stored = SafeTensors::deserialize(&whole).unwrap();
@@ -220,7 +220,7 @@ fn a_rank_stabilised_adapter_adds_more() {
     let json = fs_err::read_to_string(&path).unwrap();
     fs_err::write(&path, json.replace("\"use_rslora\": false", "\"use_rslora\": true")).unwrap();
     let base = Gpt::init(&config(), 3, &Device::flex()).unwrap();
-    let read = base.with_adapter(&config(), folder.path()).unwrap();
+    let read = base.with_adapter(folder.path()).unwrap();
     for ((_, stabilised), (_, plain)) in read.factors().zip(model.factors()) {
         assert!((stabilised.scale / plain.scale - 2.0).abs() < 1e-12, "the root of rank 4");
     }

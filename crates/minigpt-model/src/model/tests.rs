@@ -20,8 +20,8 @@ fn fixture_config() -> GptConfig {
 }
 
 fn fixture_model(device: &Device) -> Gpt {
-    let (model, config) = Gpt::from_pretrained(Path::new(FIXTURE), device).unwrap();
-    assert_eq!(config, fixture_config());
+    let model = Gpt::from_pretrained(Path::new(FIXTURE), device).unwrap();
+    assert_eq!(*model.config(), fixture_config());
     model
 }
 

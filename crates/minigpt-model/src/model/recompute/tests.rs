@@ -21,18 +21,14 @@ impl ModuleVisitor for Collect<'_> {
 
 /// The nats of a batch and the gradients of all parameters that are trained, with dropout at `rate`.
 fn gradients(by_block: bool, rate: f64) -> (f32, Vec<Vec<f32>>) {
-    gradients_of(by_block, rate, |model, _| model)
+    gradients_of(by_block, rate, |model| model)
 }
 
-fn gradients_of(
-    by_block: bool,
-    rate: f64,
-    prepare: impl Fn(Gpt, &GptConfig) -> Gpt,
-) -> (f32, Vec<Vec<f32>>) {
+fn gradients_of(by_block: bool, rate: f64, prepare: impl Fn(Gpt) -> Gpt) -> (f32, Vec<Vec<f32>>) {
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     let device = Device::flex().autodiff();
     let config = GptConfig::new(211, 24, 3, 3, 33).with_dropout(rate);
-    let model = prepare(Gpt::init(&config, 4, &device).unwrap(), &config);
+    let model = prepare(Gpt::init(&config, 4, &device).unwrap());
     let row = |seed| {
         Tensor::<2, Int>::from_data(TensorData::new(ids(5 * 23, 211, seed), [5, 23]), &device)
     };
@@ -73,9 +69,9 @@ fn a_backward_pass_by_block_has_the_same_gradients_to_the_bit() {
 #[test]
 fn an_adapters_gradients_by_block_are_the_same_to_the_bit() {
     let adapt = |dropout: f64| {
-        move |model: Gpt, config: &GptConfig| {
+        move |model: Gpt| {
             let lora = LoraConfig { dropout, ..LoraConfig::new(2) };
-            model.with_lora(config, &lora, 1).unwrap()
+            model.with_lora(&lora, 1).unwrap()
         }
     };
     let (nats, kept) = gradients_of(false, 0.1, adapt(0.3));
