@@ -11,7 +11,8 @@ use crate::files::DataFile;
 use crate::fingerprint::fingerprint;
 use crate::folder::{Split, data_files, find_split, glob_files};
 use crate::holdout::{Visit, after, before, tenth_from_the_end};
-use crate::input::{Input, Part, Sink, stem};
+use crate::input::{Input, stem};
+use crate::part::{Part, Sink};
 use crate::{Corpus, DataError, Hub, Portion, ReadOptions};
 
 /// Text that is held in memory at most; a token store has no such bound.

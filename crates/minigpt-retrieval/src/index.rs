@@ -10,7 +10,7 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{IndexReader, ReloadPolicy, TantivyDocument, Term};
 
-use crate::analyzer::{ANALYZER, analyzer};
+use crate::analyzer::analyzer;
 use crate::contents::{Contents, open, reading};
 use crate::fields::Fields;
 use crate::words::words;
