@@ -8,32 +8,62 @@ use std::ops::Range;
 /// to change this, raise its format too.
 pub(crate) const LONGEST: usize = 1 << 16;
 
-/// Cuts `text` into pieces of about `at_least` bytes, longer where no place to cut is near, but not
-/// longer than [`LONGEST`] bytes more.
-///
-/// GPT-2's pre-tokenizer (the pattern in `encoder.py`) looks neither behind nor, except at the end
-/// of white space, ahead, and no match of it goes on into white space after something else. So
-/// between a character that is not white space and a white space after it, it cuts whatever the
-/// text around says, and both sides match as they do in the whole.
-pub(crate) fn pieces(text: &str, at_least: usize) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let (piece, after) = rest.split_at(first_cut(rest, at_least));
-        rest = after;
-        (!piece.is_empty()).then_some(piece)
-    })
+/// Where a text can be cut so that its pieces have the ids of the whole, from the most places to the fewest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cuts {
+    /// Before a space or the end of a line that follows something else.
+    SpacesAndLines,
+    /// Before a space that follows something else.
+    Spaces,
+    /// Nowhere that is known.
+    Nowhere,
 }
 
-fn first_cut(text: &str, at_least: usize) -> usize {
-    let from = text.floor_char_boundary(at_least);
-    let mut previous_is_ink = false;
-    for (offset, c) in text[from..].char_indices() {
-        if previous_is_ink && matches!(c, ' ' | '\n') || offset >= LONGEST {
-            return from + offset;
-        }
-        previous_is_ink = is_ink(c);
+impl Cuts {
+    /// Cuts `text` into pieces of about `at_least` bytes, longer where no place to cut is near, but not
+    /// longer than [`LONGEST`] bytes more. A text that can be cut nowhere is one piece.
+    ///
+    /// GPT-2's pre-tokenizer (the pattern in `encoder.py`) looks neither behind nor, except at the end
+    /// of white space, ahead, and no match of it goes on into white space after something else. So
+    /// between a character that is not white space and a white space after it, it cuts whatever the
+    /// text around says, and both sides match as they do in the whole.
+    pub(crate) fn pieces(self, text: &str, at_least: usize) -> impl Iterator<Item = &str> {
+        let mut rest = text;
+        std::iter::from_fn(move || {
+            let (piece, after) = rest.split_at(self.first(rest, at_least));
+            rest = after;
+            (!piece.is_empty()).then_some(piece)
+        })
     }
-    text.len()
+
+    fn first(self, text: &str, at_least: usize) -> usize {
+        if self == Self::Nowhere {
+            return text.len();
+        }
+        let from = text.floor_char_boundary(at_least);
+        let mut previous_is_ink = false;
+        for (offset, c) in text[from..].char_indices() {
+            if previous_is_ink && self.before(c) || offset >= LONGEST {
+                return from + offset;
+            }
+            previous_is_ink = is_ink(c);
+        }
+        text.len()
+    }
+
+    /// Whether there is such a place in a text.
+    pub(crate) fn are_in(self, text: &str) -> bool {
+        let pairs = text.chars().zip(text.chars().skip(1));
+        pairs.into_iter().any(|(before, after)| is_ink(before) && self.before(after))
+    }
+
+    fn before(self, c: char) -> bool {
+        match self {
+            Self::SpacesAndLines => matches!(c, ' ' | '\n'),
+            Self::Spaces => c == ' ',
+            Self::Nowhere => false,
+        }
+    }
 }
 
 /// Cuts `text` where no stretch without a place to cut then has more than `longest` bytes: nowhere in
@@ -61,11 +91,15 @@ fn end_within(text: &str, longest: usize) -> usize {
     text.len()
 }
 
-/// The last place in `range`, which lies between characters, where `text` can be cut.
+/// The last place in `range`, which lies between characters, where `text` can be cut for most tokenizers:
+/// before a space, and before the end of a line where there is no space.
 pub(crate) fn last_cut(text: &str, range: Range<usize>) -> Option<usize> {
-    let mut spaces = text[range.clone()].rmatch_indices([' ', '\n']);
-    let cut = spaces.find(|(at, _)| text[..range.start + at].ends_with(is_ink));
-    cut.map(|(at, _)| range.start + at)
+    let last = |before: char| {
+        let mut places = text[range.clone()].rmatch_indices(before);
+        let cut = places.find(|(at, _)| text[..range.start + at].ends_with(is_ink));
+        cut.map(|(at, _)| range.start + at)
+    };
+    last(' ').or_else(|| last('\n'))
 }
 
 /// Libraries disagree on whether some control characters are white space: they are neither.
@@ -77,7 +111,7 @@ fn is_ink(c: char) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{LONGEST, last_cut, pieces, within};
+    use super::{Cuts, LONGEST, last_cut, within};
     use crate::Tokenizer;
     use proptest::prelude::*;
     use std::sync::LazyLock;
@@ -90,7 +124,7 @@ mod tests {
             text in "([ \n\t'a-e1.é語🎭\u{85}\u{a0}\u{3000}\u{1c}\u{180e}]|'s|\\PC){0,60}",
             at_least in 0_usize..12,
         ) {
-            let cut: Vec<&str> = pieces(&text, at_least).collect();
+            let cut: Vec<&str> = Cuts::SpacesAndLines.pieces(&text, at_least).collect();
             prop_assert_eq!(cut.concat(), text.as_str());
             let ids: Vec<u32> = cut.iter().flat_map(|piece| GPT2.encode(piece).unwrap()).collect();
             prop_assert_eq!(ids, GPT2.encode(&text).unwrap());
@@ -103,13 +137,15 @@ mod tests {
         assert_eq!(last_cut(text, 0..text.len()), Some(13));
         assert_eq!(last_cut(text, 0..13), Some(8));
         assert_eq!(last_cut(text, 4..8), None);
+        assert_eq!(last_cut("one two\nthree", 0..13), Some(3));
+        assert_eq!(last_cut("one\ntwo", 0..7), Some(3));
     }
 
     #[test]
     fn stretches_without_white_space_are_cut_in_the_end() {
         for letter in ["x", "é", "語", " ", "\n"] {
             let text = format!("one{}", letter.repeat(3 * LONGEST));
-            let cut: Vec<&str> = pieces(&text, 1024).collect();
+            let cut: Vec<&str> = Cuts::SpacesAndLines.pieces(&text, 1024).collect();
             assert_eq!(cut.concat(), text);
             assert!(cut.iter().all(|piece| piece.len() <= LONGEST + 1024 + 4));
         }
@@ -122,7 +158,10 @@ mod tests {
 
     #[test]
     fn cuts_where_words_end() {
-        let cut: Vec<&str> = pieces("one two  three\nfour", 2).collect();
-        assert_eq!(cut, ["one", " two", "  three", "\nfour"]);
+        let pieces = |cuts: Cuts| cuts.pieces("one two  three\nfour", 2).collect::<Vec<&str>>();
+        assert_eq!(pieces(Cuts::SpacesAndLines), ["one", " two", "  three", "\nfour"]);
+        assert_eq!(pieces(Cuts::Spaces), ["one", " two", "  three\nfour"]);
+        assert_eq!(pieces(Cuts::Nowhere), ["one two  three\nfour"]);
+        assert!(Cuts::Spaces.are_in("a b") && !Cuts::Spaces.are_in(" a\nb"));
     }
 }

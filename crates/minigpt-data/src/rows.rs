@@ -72,7 +72,7 @@ impl TokenRows {
         let turns = || dialogues.iter().flat_map(|dialogue| &dialogue.turns);
         let texts: Vec<&str> =
             turns().flat_map(|turn| [turn.given.as_str(), turn.answer.as_str()]).collect();
-        let mut ids = tokenizer.encode_pieces(&texts)?.into_iter();
+        let mut ids = tokenizer.encode_texts(&texts)?.into_iter();
         let mut build = Build::new(path, block_size, too_long);
         for dialogue in dialogues {
             let (mut tokens, mut is_said) = (Vec::new(), Vec::new());
@@ -107,7 +107,7 @@ impl TokenRows {
         too_long: TooLong,
     ) -> Result<Self, DataError> {
         let ids =
-            tokenizer.encode_pieces(&texts.iter().map(|text| &text.text).collect::<Vec<_>>())?;
+            tokenizer.encode_texts(&texts.iter().map(|text| &text.text).collect::<Vec<_>>())?;
         let mut build = Build::new(path, block_size, too_long);
         for (text, mut inputs) in texts.iter().zip(ids) {
             let number = labels.iter().position(|label| *label == text.label).ok_or_else(|| {

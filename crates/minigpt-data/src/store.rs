@@ -13,7 +13,7 @@ use crate::storage::{Shard, TokenWidth, Tokens};
 use crate::{DataError, Documents, Progress, TokenSplit, Tokenizer, TokenizerSpec};
 
 /// Raised when the same source and tokenizer would give other files.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// A manifest names a few hundred shards, of a hundred bytes each.
 const MANIFEST: Limit = Limit::new(16 << 20, "a token store's manifest");

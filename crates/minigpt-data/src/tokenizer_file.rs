@@ -1,7 +1,13 @@
 //! What a `tokenizer.json` may ask for: nothing in it is passed over.
 //!
 //! The library ignores fields that it does not know, and reads many that change the ids or the text of
-//! ids. Each field is either one that we do as the library does, or it is refused by name.
+//! ids. Each field is either one that we do as the library does, or it is refused by name. Two families
+//! are read: byte-level BPE (GPT-2, SmolLM, Llama 3, Qwen), whose tokens are written in characters that
+//! stand for bytes, and BPE with byte fallback (Llama 2, Mistral), as SentencePiece has it.
+
+mod steps;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value, json};
 
@@ -9,25 +15,62 @@ use crate::quote::shortened;
 
 type Checked = Result<(), String>;
 
+/// Where our own settings stand in a file; other programs pass over it.
+pub(crate) const OWN_SECTION: &str = "minigpt";
+
+/// The kind of tokenizer that a file describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// Tokens are written in characters that stand for bytes.
+    ByteLevel,
+    /// Tokens are text, with U+2581 for a space, or a byte such as `<0x0A>`.
+    Sentencepiece,
+}
+
+/// What of a file the library is not asked to do.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Described {
+    /// Ids before and after a text.
+    pub(crate) around: [Vec<u32>; 2],
+    /// Spaces that a decoded text loses at its start.
+    pub(crate) leading_spaces: usize,
+    /// The ids that end a text, where the file was written here.
+    pub(crate) ends: Vec<u32>,
+}
+
 /// Checks a whole file; the error names the field, what it has, and what is expected.
-pub(crate) fn check(file: &Value) -> Checked {
-    let file = object(file, "the file")?;
-    for (name, value) in file {
+pub(crate) fn check(file: &Value) -> Result<Described, String> {
+    let fields = object(file, "the file")?;
+    let missing = ["pre_tokenizer", "model"].into_iter().find(|name| !fields.contains_key(*name));
+    if let Some(name) = missing {
+        return Err(format!("it has no field {name:?}"));
+    }
+    let family = match file["model"]["byte_fallback"] {
+        Value::Bool(true) => Family::Sentencepiece,
+        _ => Family::ByteLevel,
+    };
+    let mut described = Described::default();
+    for (name, value) in fields {
         match name.as_str() {
             "version" => one_of(name, value, &[json!("1.0")])?,
-            // What a caller asks for a batch: here texts are never cut nor filled up.
-            "truncation" | "padding" | "normalizer" => one_of(name, value, &[Value::Null])?,
+            // What a tuned model's batches were cut and filled up to. Here a text is never cut, and a
+            // batch is filled up by whoever makes one.
+            "truncation" | "padding" if value.is_null() || value.is_object() => {}
+            "truncation" | "padding" => return Err(format!("{name} is {}", shown(value))),
             "added_tokens" => check_added_tokens(value)?,
-            "pre_tokenizer" => check_byte_level(name, value)?,
-            "post_processor" => check_post_processor(name, value)?,
-            "decoder" if value.is_null() => {}
-            "decoder" => check_byte_level_type(name, value)?,
+            "normalizer" => steps::check_normalizer(value, family)?,
+            "pre_tokenizer" => steps::check_pre_tokenizer(value, family)?,
+            "post_processor" => described.around = steps::around(name, value)?,
+            "decoder" => described.leading_spaces = steps::leading_spaces(value, family)?,
             "model" => check_model(value)?,
+            OWN_SECTION => described.ends = own_ends(value)?,
             _ => return Err(unknown(name)),
         }
     }
-    let missing = ["pre_tokenizer", "model"].into_iter().find(|name| !file.contains_key(*name));
-    missing.map_or(Ok(()), |name| Err(format!("it has no field {name:?}")))
+    if family == Family::Sentencepiece {
+        steps::check_spaces(file)?;
+    }
+    Ok(described)
 }
 
 /// The contents and ids of the added tokens.
@@ -48,13 +91,10 @@ fn check_added_tokens(tokens: &Value) -> Checked {
             match name.as_str() {
                 "id" if value.is_u64() => {}
                 "content" if value.is_string() => {}
-                // A token that is not special is found in texts, before all others.
-                "special" => one_of(&field, value, &[json!(true)])?,
-                // How special tokens are found in texts, which here they never are.
-                "single_word" | "lstrip" | "rstrip" | "normalized" if value.is_boolean() => {}
-                "id" | "content" | "single_word" | "lstrip" | "rstrip" | "normalized" => {
-                    return Err(format!("{field} is {}", shown(value)));
-                }
+                "special" | "single_word" | "lstrip" | "rstrip" | "normalized"
+                    if value.is_boolean() => {}
+                "id" | "content" | "special" | "single_word" | "lstrip" | "rstrip"
+                | "normalized" => return Err(format!("{field} is {}", shown(value))),
                 _ => return Err(unknown(&field)),
             }
         }
@@ -70,47 +110,6 @@ fn check_added_tokens(tokens: &Value) -> Checked {
     Ok(())
 }
 
-/// GPT-2's pre-tokenizer.
-fn check_byte_level(field: &str, value: &Value) -> Checked {
-    check_byte_level_type(field, value)?;
-    one_of(&format!("{field}.add_prefix_space"), &value["add_prefix_space"], &[json!(false)])?;
-    one_of(&format!("{field}.use_regex"), &value["use_regex"], &[json!(true), Value::Null])
-}
-
-/// The type `ByteLevel`, of which as a post-processor or decoder the settings are without effect:
-/// they are for offsets in the text.
-fn check_byte_level_type(field: &str, value: &Value) -> Checked {
-    one_of(&format!("{field}.type"), &value["type"], &[json!("ByteLevel")])?;
-    for (name, value) in object(value, field)? {
-        match name.as_str() {
-            "type" => {}
-            "add_prefix_space" | "trim_offsets" | "use_regex" if value.is_boolean() => {}
-            "add_prefix_space" | "trim_offsets" | "use_regex" => {
-                return Err(format!("{field}.{name} is {}: expected true or false", shown(value)));
-            }
-            _ => return Err(unknown(&format!("{field}.{name}"))),
-        }
-    }
-    Ok(())
-}
-
-fn check_post_processor(field: &str, value: &Value) -> Checked {
-    // The template of a text alone, which adds nothing to it; that of two is never used.
-    let alone = json!([{ "Sequence": { "id": "A", "type_id": 0 } }]);
-    match value["type"].as_str() {
-        _ if value.is_null() => Ok(()),
-        Some("TemplateProcessing") => {
-            for name in object(value, field)?.keys() {
-                if !["type", "single", "pair", "special_tokens"].contains(&name.as_str()) {
-                    return Err(unknown(&format!("{field}.{name}")));
-                }
-            }
-            one_of(&format!("{field}.single"), &value["single"], &[alone])
-        }
-        _ => check_byte_level_type(field, value),
-    }
-}
-
 fn check_model(model: &Value) -> Checked {
     for (name, value) in object(model, "model")? {
         let field = format!("model.{name}");
@@ -118,12 +117,15 @@ fn check_model(model: &Value) -> Checked {
         match name.as_str() {
             "type" => one_of(&field, value, &[json!("BPE")])?,
             "dropout" if value.as_f64() == Some(0.0) => {}
-            "dropout" | "unk_token" => one_of(&field, value, &[Value::Null])?,
+            "dropout" => one_of(&field, value, &[Value::Null])?,
+            "unk_token" if value.is_null() => {}
+            "unk_token" if value.as_str().is_some_and(|token| is_token(token, model)) => {}
+            "unk_token" => return Err(format!("{field} is {}: expected a token", shown(value))),
             "continuing_subword_prefix" | "end_of_word_suffix" => {
                 one_of(&field, value, &nothing)?;
             }
             "fuse_unk" | "byte_fallback" | "ignore_merges" => {
-                one_of(&field, value, &[json!(false), Value::Null])?;
+                one_of(&field, value, &[json!(false), json!(true), Value::Null])?;
             }
             "vocab" if value.is_object() => {}
             "merges" if value.is_array() => {}
@@ -132,6 +134,29 @@ fn check_model(model: &Value) -> Checked {
         }
     }
     Ok(())
+}
+
+fn is_token(token: &str, model: &Value) -> bool {
+    model["vocab"].get(token).is_some()
+}
+
+/// The ids that end a text, as this program writes them.
+fn own_ends(section: &Value) -> Result<Vec<u32>, String> {
+    let mut ends = None;
+    for (name, value) in object(section, OWN_SECTION)? {
+        match name.as_str() {
+            "end_of_text" => ends = ids(value),
+            _ => return Err(unknown(&format!("{OWN_SECTION}.{name}"))),
+        }
+    }
+    ends.filter(|ends| !ends.is_empty())
+        .ok_or_else(|| format!("{OWN_SECTION}.end_of_text: expected a list of ids"))
+}
+
+/// A list of ids, or `None` where it is none.
+pub(crate) fn ids(value: &Value) -> Option<Vec<u32>> {
+    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    value.as_array()?.iter().map(id).collect()
 }
 
 fn object<'v>(value: &'v Value, field: &str) -> Result<&'v Map<String, Value>, String> {
@@ -152,172 +177,4 @@ fn shown(value: &Value) -> String {
 
 fn unknown(field: &str) -> String {
     format!("{} is not known here", shortened(field))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use crate::Tokenizer;
-
-    fn good() -> Value {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tokenizer.json");
-        Tokenizer::bytes().unwrap().save(&path).unwrap();
-        serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap()
-    }
-
-    /// The names of all fields, those of one added token and none of the vocabulary.
-    fn fields(value: &Value, path: &str, found: &mut Vec<String>) {
-        for (name, value) in value.as_object().into_iter().flatten() {
-            let path = format!("{path}/{name}");
-            match name.as_str() {
-                "vocab" | "merges" => {}
-                "added_tokens" => fields(&value[0], &format!("{path}/0"), found),
-                _ => fields(value, &path, found),
-            }
-            found.push(path);
-        }
-    }
-
-    #[test]
-    fn every_field_that_the_library_writes_is_listed_here() {
-        let mut found = Vec::new();
-        fields(&good(), "", &mut found);
-        found.sort();
-        let expected = [
-            "/added_tokens",
-            "/added_tokens/0/content",
-            "/added_tokens/0/id",
-            "/added_tokens/0/lstrip",
-            "/added_tokens/0/normalized",
-            "/added_tokens/0/rstrip",
-            "/added_tokens/0/single_word",
-            "/added_tokens/0/special",
-            "/decoder",
-            "/decoder/add_prefix_space",
-            "/decoder/trim_offsets",
-            "/decoder/type",
-            "/decoder/use_regex",
-            "/model",
-            "/model/byte_fallback",
-            "/model/continuing_subword_prefix",
-            "/model/dropout",
-            "/model/end_of_word_suffix",
-            "/model/fuse_unk",
-            "/model/ignore_merges",
-            "/model/merges",
-            "/model/type",
-            "/model/unk_token",
-            "/model/vocab",
-            "/normalizer",
-            "/padding",
-            "/post_processor",
-            "/pre_tokenizer",
-            "/pre_tokenizer/add_prefix_space",
-            "/pre_tokenizer/trim_offsets",
-            "/pre_tokenizer/type",
-            "/pre_tokenizer/use_regex",
-            "/truncation",
-            "/version",
-        ];
-        assert_eq!(found, expected);
-    }
-
-    /// The file with another value, or a new one, at a JSON pointer.
-    fn with(pointer: &str, value: Value) -> Value {
-        let mut file = good();
-        let (parent, name) = pointer.rsplit_once('/').unwrap();
-        file.pointer_mut(parent).unwrap()[name] = value;
-        file
-    }
-
-    #[track_caller]
-    fn refuses(pointer: &str, value: Value, message: &str) {
-        let error = check(&with(pointer, value)).unwrap_err();
-        assert!(error.starts_with(message), "{error}");
-    }
-
-    #[test]
-    fn what_would_change_ids_or_text_is_refused_by_field() {
-        check(&good()).unwrap();
-        refuses("/version", json!("2.0"), "version is \"2.0\": expected \"1.0\"");
-        refuses("/truncation", json!({ "max_length": 8 }), "truncation is {\"max_length\":8}: ");
-        refuses("/padding", json!({ "strategy": "BatchLongest" }), "padding is {");
-        refuses("/normalizer", json!({ "type": "NFC" }), "normalizer is {\"type\":\"NFC\"}: ");
-        refuses("/new", json!(1), "new is not known here");
-        let token = "/added_tokens/0";
-        refuses(&format!("{token}/special"), json!(false), "added_tokens: special of \"<|endoft");
-        refuses(&format!("{token}/lstrip"), json!(1), "added_tokens: lstrip of ");
-        refuses(&format!("{token}/new"), json!(1), "added_tokens: new of ");
-        refuses(&format!("{token}/id"), json!("1"), "added_tokens: id of ");
-        refuses("/added_tokens", json!([{}]), "added_tokens: \"\" has no field \"id\"");
-        refuses("/pre_tokenizer", json!({ "type": "Whitespace" }), "pre_tokenizer.type is \"Wh");
-        refuses("/pre_tokenizer", Value::Null, "pre_tokenizer.type is null");
-        refuses("/pre_tokenizer/add_prefix_space", json!(true), "pre_tokenizer.add_prefix_space");
-        refuses("/pre_tokenizer/use_regex", json!(false), "pre_tokenizer.use_regex is false");
-        refuses("/pre_tokenizer/new", json!(0), "pre_tokenizer.new is not known here");
-        refuses("/decoder", json!({ "type": "Fuse" }), "decoder.type is \"Fuse\"");
-        refuses("/decoder/trim_offsets", json!(7), "decoder.trim_offsets is 7: expected true or");
-        refuses("/decoder", json!([]), "decoder.type is null");
-        let template = json!({
-            "type": "TemplateProcessing",
-            "single": [{ "SpecialToken": { "id": "<s>", "type_id": 0 } }],
-            "pair": [],
-            "special_tokens": {},
-        });
-        refuses("/post_processor", template, "post_processor.single is [{\"SpecialToken\"");
-        let roberta = json!({ "type": "RobertaProcessing", "sep": ["</s>", 2] });
-        refuses("/post_processor", roberta, "post_processor.type is \"RobertaProcessing\"");
-        refuses("/model/type", json!("Unigram"), "model.type is \"Unigram\": expected \"BPE\"");
-        refuses("/model/dropout", json!(0.5), "model.dropout is 0.5");
-        refuses("/model/unk_token", json!("<unk>"), "model.unk_token is \"<unk>\"");
-        refuses("/model/continuing_subword_prefix", json!("##"), "model.continuing_subword_prefix");
-        refuses("/model/end_of_word_suffix", json!("</w>"), "model.end_of_word_suffix is \"</w>\"");
-        refuses("/model/fuse_unk", json!(true), "model.fuse_unk is true");
-        refuses("/model/byte_fallback", json!(true), "model.byte_fallback is true");
-        refuses("/model/ignore_merges", json!(true), "model.ignore_merges is true");
-        refuses("/model/vocab", json!([]), "model.vocab is []");
-        refuses("/model/new", json!(1), "model.new is not known here");
-        let mut file = good();
-        file.as_object_mut().unwrap().remove("model");
-        assert_eq!(check(&file).unwrap_err(), "it has no field \"model\"");
-    }
-
-    #[test]
-    fn what_changes_nothing_is_taken() {
-        for (pointer, value) in [
-            ("/model/continuing_subword_prefix", json!("")),
-            ("/model/end_of_word_suffix", json!("")),
-            ("/model/dropout", json!(0.0)),
-            ("/added_tokens/0/normalized", json!(true)),
-            ("/pre_tokenizer/trim_offsets", json!(false)),
-            ("/decoder", Value::Null),
-            ("/post_processor", json!({ "type": "ByteLevel", "trim_offsets": false })),
-            (
-                "/post_processor",
-                json!({
-                    "type": "TemplateProcessing",
-                    "single": [{ "Sequence": { "id": "A", "type_id": 0 } }],
-                    "pair": [],
-                    "special_tokens": {},
-                }),
-            ),
-        ] {
-            check(&with(pointer, value)).unwrap();
-        }
-    }
-
-    #[test]
-    fn an_added_token_must_have_its_id() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tokenizer.json");
-        fs_err::write(&path, with("/added_tokens/0/id", json!(300)).to_string()).unwrap();
-        let error = Tokenizer::load(&path).unwrap_err().to_string();
-        assert!(
-            error.contains("added_tokens: \"<|endoftext|>\" cannot have the id 300"),
-            "{error}"
-        );
-    }
 }

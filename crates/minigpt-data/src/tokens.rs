@@ -41,10 +41,10 @@ impl TokenSplit {
         documents: &[String],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, DataError> {
-        let mut tokens = vec![tokenizer.end_of_text()];
+        let mut tokens = vec![tokenizer.separator()];
         for ids in tokenizer.encode_documents(documents, progress)? {
             tokens.extend(ids);
-            tokens.push(tokenizer.end_of_text());
+            tokens.push(tokenizer.separator());
         }
         let sum = |count: fn(&str) -> usize| documents.iter().map(|d| count(d) as u64).sum();
         Ok(Self {
@@ -231,7 +231,7 @@ mod tests {
         let tokenizer = Tokenizer::train_bpe(std::iter::empty(), 257).unwrap();
         let documents = ["é\n".to_owned(), "to  be".to_owned()];
         let split = TokenSplit::from_documents(&tokenizer, &documents, &mut |_| {}).unwrap();
-        let end = tokenizer.end_of_text();
+        let end = tokenizer.separator();
         let ids = split.ids(0..split.len());
         let ends: Vec<usize> = (0..split.len()).filter(|&i| ids[i] == end).collect();
         assert_eq!((end, ends, split.len()), (256, vec![0, 4, 11], 12));
