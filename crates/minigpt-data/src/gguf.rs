@@ -9,7 +9,7 @@ use std::path::Path;
 use minigpt_files::caught;
 use serde_json::{Value, json};
 use tokenizers::models::bpe::BPE;
-use tokenizers::{AddedToken, Model as _, NormalizerWrapper, PreTokenizerWrapper};
+use tokenizers::{AddedToken, NormalizerWrapper, PreTokenizerWrapper};
 
 use crate::pipeline::{Library, META_SPACE, is_sentencepiece};
 use crate::pre_tokenizers::Named;

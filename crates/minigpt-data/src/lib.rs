@@ -51,6 +51,7 @@
 //! ```
 
 mod chars;
+mod chat;
 mod columns;
 mod corpus;
 mod counted;
@@ -98,6 +99,7 @@ mod tokens;
 mod training;
 mod vocabulary;
 
+pub use chat::{ChatOptions, ChatTemplate, Message, TemplateValue};
 pub use corpus::Corpus;
 pub use counted::CountedTokens;
 pub use counts::TextCounts;
