@@ -103,11 +103,7 @@ impl ChatTemplate {
     /// # Errors
     /// [`DataError::ChatTemplate`] where the template refuses the messages (a role that it does not know, no
     /// `user` first), fails, or writes more than 16 MiB.
-    pub fn prompt(
-        &self,
-        messages: &[Message],
-        options: &ChatOptions,
-    ) -> Result<String, DataError> {
+    pub fn prompt(&self, messages: &[Message], options: &ChatOptions) -> Result<String, DataError> {
         match &self.kind {
             Kind::Jinja(jinja) => jinja.render(messages, true, options),
             Kind::Named(template) => {
@@ -152,12 +148,11 @@ impl ChatTemplate {
             Kind::Named(template) => template,
         };
         let (turns, open) = named_turns(template, messages)?;
-        let mut ids = Vec::new();
-        for [given, answer] in self.turn_ids(tokenizer, &turns)? {
-            ids.extend(given);
-            ids.extend(answer);
-        }
-        ids.extend(tokenizer.encode(&open)?);
+        let mut ids = self.turn_ids(tokenizer, &turns)?.concat().concat();
+        ids.extend(match turns.is_empty() {
+            true => tokenizer.encode(&open)?,
+            false => tokenizer.encode_continuation(&open)?,
+        });
         Ok(ids)
     }
 
@@ -193,16 +188,17 @@ impl ChatTemplate {
         tokenizer: &Tokenizer,
         turns: &[Turn],
     ) -> Result<Vec<[Vec<u32>; 2]>, DataError> {
-        let ids = |turn: &Turn| {
+        let ids = |(number, turn): (usize, &Turn)| {
             let given = match &self.kind {
-                Kind::Named(_) => tokenizer.encode(&turn.given)?,
+                Kind::Named(_) if number == 0 => tokenizer.encode(&turn.given)?,
+                Kind::Named(_) => tokenizer.encode_continuation(&turn.given)?,
                 Kind::Jinja(_) => tokenizer.encode_with_special(&turn.given)?,
             };
             let mut answer = tokenizer.encode_continuation(&turn.answer)?;
             answer.push(tokenizer.end_of_text());
             Ok([given, answer])
         };
-        turns.iter().map(ids).collect()
+        turns.iter().enumerate().map(ids).collect()
     }
 
     fn refuses(&self, reason: String) -> DataError {
@@ -243,8 +239,7 @@ fn named_turns(
             _ => {
                 let (number, role) = (index + 1, crate::quote::shortened(message.role()));
                 let expected = if asked { "assistant" } else { "user" };
-                let reason =
-                    format!("message {number} is the {role}'s: expected the {expected}'s");
+                let reason = format!("message {number} is the {role}'s: expected the {expected}'s");
                 return Err(DataError::ChatTemplate { origin: NAMED.to_owned(), reason });
             }
         }

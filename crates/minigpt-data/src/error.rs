@@ -206,7 +206,9 @@ pub enum DataError {
         reason: String,
     },
     /// A tokenizer that GGUF files cannot describe.
-    #[error("the tokenizer cannot be written as GGUF: {reason}; llama.cpp reads byte-level BPE of known patterns and SentencePiece's BPE")]
+    #[error(
+        "the tokenizer cannot be written as GGUF: {reason}; llama.cpp reads byte-level BPE of known patterns and SentencePiece's BPE"
+    )]
     NotForGguf {
         /// What is in the way.
         reason: String,

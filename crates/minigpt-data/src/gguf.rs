@@ -103,7 +103,8 @@ impl Tokenizer {
         let (mut library, adds_bos) = built.map_err(bad)?;
         if vocabulary.add_bos.unwrap_or(adds_bos) {
             let id = vocabulary.bos.ok_or_else(|| {
-                bad("tokenizer.ggml.bos_token_id is missing: expected one with add_bos_token".into())
+                bad("tokenizer.ggml.bos_token_id is missing: expected one with add_bos_token"
+                    .into())
             })?;
             let token = &vocabulary.tokens[id as usize];
             put_before(&mut library, &mut described, token, id)?;
@@ -116,11 +117,13 @@ impl Tokenizer {
     ///
     /// # Errors
     /// [`DataError::NotForGguf`] for a tokenizer that llama.cpp has no kind for: one of characters, or one
-    /// that cuts texts by a pattern without a name.
+    /// that cuts or changes texts in a way without a name.
     pub fn to_gguf(&self) -> Result<GgufVocabulary, DataError> {
-        let Some(library) = self.library() else {
-            return Err(DataError::NotForGguf { reason: "it is one of characters".to_owned() });
-        };
+        let cannot = |reason: &str| DataError::NotForGguf { reason: reason.to_owned() };
+        let library = self.library().ok_or_else(|| cannot("it is one of characters"))?;
+        if self.before_text().len() > 1 || !self.after_text().is_empty() {
+            return Err(cannot("it puts more around texts than one token before them"));
+        }
         let tokens: Vec<String> =
             (0..self.vocab_size() as u32).filter_map(|id| library.id_to_token(id)).collect();
         let before = self.before_text().first().copied();
@@ -133,6 +136,9 @@ impl Tokenizer {
             ..GgufVocabulary::default()
         };
         if is_sentencepiece(library) {
+            if !has_sentencepiece_steps(library) {
+                return Err(cannot("it changes or cuts texts besides writing spaces as U+2581"));
+            }
             vocabulary.model = "llama".to_owned();
             vocabulary.scores = scores(library, &tokens)?;
             vocabulary.unknown =
@@ -153,7 +159,9 @@ impl GgufVocabulary {
     fn check(&self) -> Result<(), String> {
         if !["gpt2", "llama"].contains(&self.model.as_str()) {
             let model = shortened(&self.model);
-            return Err(format!("tokenizer.ggml.model is {model:?}: expected \"gpt2\" or \"llama\""));
+            return Err(format!(
+                "tokenizer.ggml.model is {model:?}: expected \"gpt2\" or \"llama\""
+            ));
         }
         let known = self.tokens.len();
         let lists = [
@@ -179,7 +187,9 @@ impl GgufVocabulary {
         match self.tokens.iter().find(|token| token.is_empty() || token.len() > TOKEN_BYTES) {
             Some(token) => {
                 let (token, bytes) = (shortened(token), token.len());
-                Err(format!("tokenizer.ggml.tokens: {token:?} has {bytes} bytes: expected 1 to {TOKEN_BYTES}"))
+                Err(format!(
+                    "tokenizer.ggml.tokens: {token:?} has {bytes} bytes: expected 1 to {TOKEN_BYTES}"
+                ))
             }
             None => Ok(()),
         }
@@ -206,7 +216,8 @@ impl GgufVocabulary {
             return Ok(ids);
         }
         let is_other = |(id, token): &(usize, &String)| ids[*token] as usize != *id;
-        let twice = self.tokens.iter().enumerate().find(is_other).map(|(_, token)| shortened(token));
+        let twice =
+            self.tokens.iter().enumerate().find(is_other).map(|(_, token)| shortened(token));
         Err(format!("tokenizer.ggml.tokens has {:?} twice", twice.unwrap_or_default()))
     }
 
@@ -219,19 +230,27 @@ impl GgufVocabulary {
             merges.push((left.to_owned(), right.to_owned()));
         }
         let mut builder = BPE::builder()
-            .vocab_and_merges(self.ids()?.into_iter().collect::<tokenizers::models::bpe::Vocab>(), merges)
+            .vocab_and_merges(
+                self.ids()?.into_iter().collect::<tokenizers::models::bpe::Vocab>(),
+                merges,
+            )
             .ignore_merges(named.ignores_merges);
         if let Some(unknown) = self.unknown.filter(|id| self.kind(*id as usize) == UNKNOWN) {
             builder = builder.unk_token(self.tokens[unknown as usize].clone());
         }
         let mut library = self.library(builder)?;
         let normalizer = named.composes.then(|| json!({ "type": "NFC" }));
-        with_steps(&mut library, normalizer, Some(named.pre_tokenizer()), json!({
-            "type": "ByteLevel",
-            "add_prefix_space": true,
-            "trim_offsets": true,
-            "use_regex": true,
-        }))?;
+        with_steps(
+            &mut library,
+            normalizer,
+            Some(named.pre_tokenizer()),
+            json!({
+                "type": "ByteLevel",
+                "add_prefix_space": true,
+                "trim_offsets": true,
+                "use_regex": true,
+            }),
+        )?;
         self.add_tokens(&mut library)?;
         Ok(library)
     }
@@ -292,7 +311,8 @@ impl GgufVocabulary {
     /// (`generate_merges`), so that the ids are the same.
     fn merges_by_score(&self, ids: &HashMap<String, u32>) -> Vec<(String, String)> {
         let mut pairs = Vec::new();
-        for (id, token) in self.tokens.iter().enumerate().filter(|(id, _)| self.kind(*id) == NORMAL) {
+        for (id, token) in self.tokens.iter().enumerate().filter(|(id, _)| self.kind(*id) == NORMAL)
+        {
             for (at, _) in token.char_indices().skip(1) {
                 let (left, right) = token.split_at(at);
                 if let (Some(&left_id), Some(&right_id)) = (ids.get(left), ids.get(right))
@@ -334,7 +354,8 @@ fn with_steps(
 fn token_types(library: &Library, tokens: &[String]) -> Vec<i32> {
     let added = library.get_added_tokens_decoder();
     let unknown = library.get_model().get_unk_token().as_deref();
-    let is_byte = |token: &str| token.len() == 6 && token.starts_with("<0x") && token.ends_with('>');
+    let is_byte =
+        |token: &str| token.len() == 6 && token.starts_with("<0x") && token.ends_with('>');
     let kind = |(id, token): (u32, &String)| match added.get(&id) {
         _ if unknown == Some(token) && is_sentencepiece(library) => UNKNOWN,
         Some(added) if added.special => CONTROL,
@@ -374,11 +395,35 @@ fn puts_a_space_before(library: &Library) -> bool {
         || metaspace != tokenizers::pre_tokenizers::metaspace::PrependScheme::Never
 }
 
+/// Whether nothing happens to texts but what llama.cpp does for this kind.
+fn has_sentencepiece_steps(library: &Library) -> bool {
+    let is_ours = |normalizer: &NormalizerWrapper| {
+        matches!(normalizer, NormalizerWrapper::Prepend(_) | NormalizerWrapper::Replace(_))
+    };
+    let normalizes = match library.get_normalizer() {
+        None => true,
+        Some(NormalizerWrapper::Sequence(steps)) => steps.as_ref().iter().all(is_ours),
+        Some(one) => is_ours(one),
+    };
+    let pre_tokenizer = library.get_pre_tokenizer();
+    normalizes && matches!(pre_tokenizer, None | Some(PreTokenizerWrapper::Metaspace(_)))
+}
+
 fn pre_of(library: &Library) -> Result<&'static str, DataError> {
+    let composes = match library.get_normalizer() {
+        None => false,
+        Some(NormalizerWrapper::NFC(_)) => true,
+        Some(_) => {
+            let reason = "it changes texts in another way than NFC".to_owned();
+            return Err(DataError::NotForGguf { reason });
+        }
+    };
     let pre_tokenizer = serde_json::to_value(library.get_pre_tokenizer());
     let pre_tokenizer = pre_tokenizer.map_err(tokenizers::Error::from)?;
-    Named::name_of(&pre_tokenizer, library.get_model().ignore_merges).ok_or_else(|| {
+    let ignores_merges = library.get_model().ignore_merges;
+    Named::name_of(&pre_tokenizer, ignores_merges, composes).ok_or_else(|| {
         let pattern = shortened(&pre_tokenizer.to_string());
-        DataError::NotForGguf { reason: format!("it cuts texts by {pattern}, which has no name there") }
+        let reason = format!("it cuts texts by {pattern}, which has no name there");
+        DataError::NotForGguf { reason }
     })
 }

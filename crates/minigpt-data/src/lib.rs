@@ -18,8 +18,9 @@
 //! [`Windows`] (what the model is asked to predict), [`TokenStore`] (the same for texts larger than
 //! memory), [`Passes`] (in which order), [`CountedTokens`] and [`Detokenizer`] (a text to evaluate a
 //! model on), [`Dialogue`], [`LabelledText`], [`Template`] and [`TokenRows`] (examples of a task instead
-//! of a text), [`Hub`] and [`ModelSource`] (what is downloaded), [`TextStream`] (ids back to text
-//! while they are generated).
+//! of a text), [`ChatTemplate`] and [`Message`] (conversations as a model was taught to read them),
+//! [`GgufVocabulary`] (tokenizers in llama.cpp's files), [`Hub`] and [`ModelSource`] (what is downloaded),
+//! [`TextStream`] (ids back to text while they are generated).
 //!
 //! Nothing here prints, and progress goes to a callback: the terminal belongs to the program.
 //!

@@ -24,7 +24,9 @@ impl Marks {
         vocab_size: usize,
     ) -> Result<Self, String> {
         let Described { around, mut ends, .. } = described;
-        if let Some(id) = around.iter().flatten().chain(&ends).find(|id| **id as usize >= vocab_size) {
+        if let Some(id) =
+            around.iter().flatten().chain(&ends).find(|id| **id as usize >= vocab_size)
+        {
             return Err(format!("id {id}, which it puts around texts, is not one of {vocab_size}"));
         }
         let added = library.get_added_tokens_decoder();
@@ -33,7 +35,11 @@ impl Marks {
         if ends.is_empty() {
             // A model's configuration may name an id that its tokenizer does not have: no text ends with it.
             let known = given.into_iter().filter(|id| (*id as usize) < vocab_size);
-            known.for_each(|id| if !ends.contains(&id) { ends.push(id) });
+            known.for_each(|id| {
+                if !ends.contains(&id) {
+                    ends.push(id)
+                }
+            });
         }
         if ends.is_empty() {
             ends.extend(usual);

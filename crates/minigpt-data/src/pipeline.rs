@@ -22,7 +22,7 @@ pub(crate) type Library = TokenizerImpl<
 >;
 
 /// Where in its document a piece of text stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     /// At its start, where some tokenizers put a space before the text.
     Start,
@@ -142,10 +142,8 @@ fn cuts(library: &Library) -> Cuts {
     let added = library.get_added_tokens_decoder();
     let mut found = added.values().filter(|token| !token.special).peekable();
     if is_sentencepiece(library) {
-        let is_plain = matches!(
-            library.get_pre_tokenizer(),
-            None | Some(PreTokenizerWrapper::Metaspace(_))
-        );
+        let is_plain =
+            matches!(library.get_pre_tokenizer(), None | Some(PreTokenizerWrapper::Metaspace(_)));
         return if is_plain && found.peek().is_none() && no_token_goes_on_after_a_word(library) {
             Cuts::Spaces
         } else {

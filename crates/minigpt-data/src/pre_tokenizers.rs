@@ -12,8 +12,7 @@ use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior};
 use crate::pieces::Cuts;
 
 /// GPT-2's pattern (`encoder.py`), which the library's `ByteLevel` has built in.
-const GPT2: &str =
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
 /// The same without its last part, which changes nothing where what is left over is a word too.
 const GPT2_SHORT: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)";
@@ -91,7 +90,7 @@ pub(crate) struct Named {
 const PLAIN: Named =
     Named { names: &[], patterns: &[], ignores_merges: false, adds_bos: false, composes: false };
 
-const NAMED: [Named; 8] = [
+const NAMED: [Named; 9] = [
     Named {
         names: &["gpt-2", "phi-2", "olmo", "jais", "mpt", "trillion", "granite-docling", "exaone4"],
         patterns: &[GPT2],
@@ -111,6 +110,7 @@ const NAMED: [Named; 8] = [
     },
     Named { names: &["dbrx", "smaug-bpe", "glm4", "chatglm-bpe"], patterns: &[LLAMA3], ..PLAIN },
     Named { names: &["qwen2", "deepseek-r1-qwen"], patterns: &[QWEN2], composes: true, ..PLAIN },
+    Named { names: &["stablelm2", "megrez", "hunyuan", "solar-open"], patterns: &[QWEN2], ..PLAIN },
     Named { names: &["gpt-4o", "llama4"], patterns: &[GPT4O], ..PLAIN },
     Named {
         names: &["tekken"],
@@ -137,12 +137,16 @@ impl Named {
     }
 
     /// The name by which GGUF files know how a tokenizer cuts its texts.
-    pub(crate) fn name_of(pre_tokenizer: &Value, ignores_merges: bool) -> Option<&'static str> {
+    pub(crate) fn name_of(
+        pre_tokenizer: &Value,
+        ignores_merges: bool,
+        composes: bool,
+    ) -> Option<&'static str> {
         let found = patterns_of(pre_tokenizer)?;
         let named = NAMED.iter().find(|named| {
             let alike = named.patterns.len() == found.len()
                 && named.patterns.iter().zip(&found).all(|(known, found)| known == found);
-            alike && named.ignores_merges == ignores_merges
+            alike && (named.ignores_merges, named.composes) == (ignores_merges, composes)
         });
         named.and_then(|named| named.names.first().copied())
     }

@@ -37,8 +37,8 @@ pub(crate) struct SplitWriter<'w> {
     state: SplitManifest,
     /// Items that an earlier run has written already.
     skip: u64,
-    /// The document has a piece before this one.
-    in_document: bool,
+    /// Where in its document the next piece stands.
+    place: Place,
     round: Vec<Item>,
     round_bytes: usize,
     shard: Option<BufWriter<fs_err::File>>,
@@ -64,7 +64,7 @@ impl<'w> SplitWriter<'w> {
             save,
             progress,
             skip: state.items,
-            in_document: false,
+            place: Place::Start,
             state,
             round: Vec::new(),
             round_bytes: 0,
@@ -78,14 +78,14 @@ impl<'w> SplitWriter<'w> {
             Part::Text(text) => {
                 let tokenizer = self.tokenizer;
                 for (place, piece) in tokenizer.pieces(text) {
-                    let place = if self.in_document { Place::Later } else { place };
-                    self.in_document = true;
+                    let place = place.max(self.place);
+                    self.place = Place::Later;
                     self.push_item(Item::Piece(place, piece.to_owned()), piece.len())?;
                 }
                 Ok(())
             }
             Part::End => {
-                self.in_document = false;
+                self.place = Place::Start;
                 self.push_item(Item::End, 1)
             }
             Part::Missing => self.push_item(Item::Missing, 1),

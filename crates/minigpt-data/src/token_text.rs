@@ -55,7 +55,9 @@ fn check_bytes(
 ) -> Result<(), String> {
     let lacks = |byte: u8| !may_lack(byte) && library.token_to_id(&token(byte)).is_none();
     match (0..=u8::MAX).find(|byte| lacks(*byte)) {
-        Some(byte) => Err(format!("it does not cover all 256 bytes: no token of byte 0x{byte:02X}")),
+        Some(byte) => {
+            Err(format!("it does not cover all 256 bytes: no token of byte 0x{byte:02X}"))
+        }
         None => Ok(()),
     }
 }

@@ -18,7 +18,7 @@ use crate::marks::{Marks, Start};
 use crate::pieces::Cuts;
 use crate::pipeline::{Library, Pipeline, Place};
 use crate::token_text::{TokenText, byte_chars};
-use crate::tokenizer_file::{Described, OWN_SECTION};
+use crate::tokenizer_file::{self, Described};
 use crate::vocabulary::bpe;
 
 /// The marker between documents, in files and, as one special token, in the token stream.
@@ -113,21 +113,16 @@ impl Tokenizer {
         Ok(minigpt_files::write(path, self.to_json(true)?)?)
     }
 
-    /// The file's text. Where a text ends with other tokens than [`END_OF_TEXT`], a section of our own says
-    /// with which; other programs pass over it.
     fn to_json(&self, pretty: bool) -> Result<String, DataError> {
         let pipeline = match &self.model {
             Model::Bpe(pipeline) | Model::Bytes(pipeline, _) => pipeline,
             Model::Characters(characters) => return characters.to_json(),
         };
-        let json = pipeline.library.to_string(pretty)?;
         let usual = pipeline.library.token_to_id(END_OF_TEXT);
         if self.marks.ends.iter().copied().eq(usual) {
-            return Ok(json);
+            return Ok(pipeline.library.to_string(pretty)?);
         }
-        let section = serde_json::json!({ "end_of_text": self.marks.ends });
-        let start = json.find('"').unwrap_or_default();
-        Ok(format!("{}\"{OWN_SECTION}\":{section},{}", &json[..start], &json[start..]))
+        tokenizer_file::write(&pipeline.library, &self.marks.ends, pretty)
     }
 
     /// The ids of a text, without any special token and without what a file puts around a text. A stretch of
@@ -139,11 +134,7 @@ impl Tokenizer {
     /// [`DataError::UnknownCharacter`] from a tokenizer of characters, and
     /// [`DataError::Tokenizers`] if the library fails, which no text is known to cause.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
-        let mut ids = Vec::new();
-        for (place, piece) in self.pieces(text) {
-            ids.extend(self.encode_piece(piece, place)?);
-        }
-        Ok(ids)
+        self.encode_at(text, Place::Start)
     }
 
     /// The ids of a text in which the name of each special token, such as `<|im_start|>`, is that token: for
@@ -173,9 +164,13 @@ impl Tokenizer {
     /// # Errors
     /// As [`Tokenizer::encode`].
     pub fn encode_continuation(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        self.encode_at(text, Place::Later)
+    }
+
+    fn encode_at(&self, text: &str, place: Place) -> Result<Vec<u32>, DataError> {
         let mut ids = Vec::new();
-        for (_, piece) in self.pieces(text) {
-            ids.extend(self.encode_piece(piece, Place::Later)?);
+        for (of_piece, piece) in self.pieces(text) {
+            ids.extend(self.encode_piece(piece, place.max(of_piece))?);
         }
         Ok(ids)
     }
@@ -237,11 +232,8 @@ impl Tokenizer {
     }
 
     /// The ids of each text, computed on all cores.
-    pub(crate) fn encode_texts<S: AsRef<str> + Sync>(
-        &self,
-        texts: &[S],
-    ) -> Result<Vec<Vec<u32>>, DataError> {
-        texts.par_iter().map(|text| self.encode(text.as_ref())).collect()
+    pub(crate) fn encode_texts(&self, texts: &[(Place, &str)]) -> Result<Vec<Vec<u32>>, DataError> {
+        texts.par_iter().map(|(place, text)| self.encode_at(text, *place)).collect()
     }
 
     /// The text of the ids: the tokens' own, special ones by their names, without any of the changes that

@@ -8,6 +8,9 @@
 mod steps;
 #[cfg(test)]
 mod tests;
+mod written;
+
+pub(crate) use self::written::write;
 
 use serde_json::{Map, Value, json};
 
@@ -15,8 +18,9 @@ use crate::quote::shortened;
 
 type Checked = Result<(), String>;
 
-/// Where our own settings stand in a file; other programs pass over it.
-pub(crate) const OWN_SECTION: &str = "minigpt";
+/// The one field of our own, of the decoder: the ids that end a text. Other programs pass over it there, and
+/// nowhere else.
+pub(crate) const END_OF_TEXT_IDS: &str = "end_of_text";
 
 /// The kind of tokenizer that a file describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +67,6 @@ pub(crate) fn check(file: &Value) -> Result<Described, String> {
             "post_processor" => described.around = steps::around(name, value)?,
             "decoder" => described.leading_spaces = steps::leading_spaces(value, family)?,
             "model" => check_model(value)?,
-            OWN_SECTION => described.ends = own_ends(value)?,
             _ => return Err(unknown(name)),
         }
     }
@@ -140,17 +143,15 @@ fn is_token(token: &str, model: &Value) -> bool {
     model["vocab"].get(token).is_some()
 }
 
-/// The ids that end a text, as this program writes them.
-fn own_ends(section: &Value) -> Result<Vec<u32>, String> {
-    let mut ends = None;
-    for (name, value) in object(section, OWN_SECTION)? {
-        match name.as_str() {
-            "end_of_text" => ends = ids(value),
-            _ => return Err(unknown(&format!("{OWN_SECTION}.{name}"))),
-        }
+/// Takes out what this program wrote of the ids that end a text; nothing where another did.
+pub(crate) fn take_ends(file: &mut Value) -> Result<Vec<u32>, String> {
+    let decoder = file.get_mut("decoder").and_then(Value::as_object_mut);
+    match decoder.and_then(|decoder| decoder.remove(END_OF_TEXT_IDS)) {
+        None => Ok(Vec::new()),
+        Some(value) => ids(&value)
+            .filter(|ends| !ends.is_empty())
+            .ok_or_else(|| format!("decoder.{END_OF_TEXT_IDS}: expected a list of ids")),
     }
-    ends.filter(|ends| !ends.is_empty())
-        .ok_or_else(|| format!("{OWN_SECTION}.end_of_text: expected a list of ids"))
 }
 
 /// A list of ids, or `None` where it is none.

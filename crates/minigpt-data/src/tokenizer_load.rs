@@ -9,7 +9,7 @@ use crate::chars::Characters;
 use crate::pipeline::Library;
 use crate::tokenizer::{TABLES, bad_tokenizer};
 use crate::tokenizer_config::{TokenizerConfig, bad_config, end_ids, tokenizer_config_path};
-use crate::tokenizer_file::{self, Described, OWN_SECTION};
+use crate::tokenizer_file::{self, Described};
 use crate::vocabulary::bpe;
 use crate::{DataError, Tokenizer};
 
@@ -18,7 +18,7 @@ const TOKENIZER: &str = "tokenizer.json";
 
 impl Tokenizer {
     /// Reads a `tokenizer.json`, written by [`Tokenizer::save`] or by Hugging Face's library: a byte-level
-    /// BPE behind any pattern, or a BPE with byte fallback. What ends a text is what our own section of the
+    /// BPE behind any pattern, or a BPE with byte fallback. What ends a text is what our own field of the
     /// file says, or `tokenizer_config.json`, `generation_config.json` and `config.json` in its folder
     /// (`eos_token`, `eos_token_id`), or [`END_OF_TEXT`](crate::END_OF_TEXT).
     ///
@@ -35,7 +35,9 @@ impl Tokenizer {
         if let Some(characters) = Characters::from_value(&file) {
             return Ok(Self::from_characters(characters.map_err(bad)?));
         }
+        let ends = tokenizer_file::take_ends(&mut file).map_err(bad)?;
         let mut described = tokenizer_file::check(&file).map_err(bad)?;
+        described.ends = ends;
         let mut library = read_library(&mut file).map_err(bad)?;
         drop(file);
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -82,7 +84,6 @@ impl Tokenizer {
 fn read_library(file: &mut Value) -> Result<Library, String> {
     let ids = tokenizer_file::added_ids(file);
     if let Some(fields) = file.as_object_mut() {
-        fields.remove(OWN_SECTION);
         // Neither changes anything here, and a file that we write should not change others' batches.
         fields.insert("truncation".to_owned(), Value::Null);
         fields.insert("padding".to_owned(), Value::Null);
@@ -94,9 +95,7 @@ fn read_library(file: &mut Value) -> Result<Library, String> {
     let differs =
         |(content, id): &&(String, u64)| library.token_to_id(content).map(u64::from) != Some(*id);
     match ids.iter().find(differs) {
-        Some((content, id)) => {
-            Err(format!("added_tokens: {content:?} cannot have the id {id}"))
-        }
+        Some((content, id)) => Err(format!("added_tokens: {content:?} cannot have the id {id}")),
         None => Ok(library),
     }
 }
@@ -114,12 +113,15 @@ fn beside(
     let mut ends = Vec::new();
     if let Some(end) = config.token("eos_token") {
         let id = library.token_to_id(end);
-        ends.push(id.ok_or_else(|| bad(format!("eos_token {end:?} is no token of tokenizer.json")))?);
+        ends.push(
+            id.ok_or_else(|| bad(format!("eos_token {end:?} is no token of tokenizer.json")))?,
+        );
     }
     if config.is_true("add_bos_token") && library.get_post_processor().is_none() {
         let bos = config.token("bos_token").unwrap_or_default();
         let id = library.token_to_id(bos);
-        let id = id.ok_or_else(|| bad(format!("bos_token {bos:?} is no token of tokenizer.json")))?;
+        let id =
+            id.ok_or_else(|| bad(format!("bos_token {bos:?} is no token of tokenizer.json")))?;
         put_before(library, described, bos, id)?;
     }
     ends.extend(end_ids(folder)?);

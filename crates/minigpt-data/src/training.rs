@@ -72,7 +72,9 @@ impl Tokenizer {
             let trainer = scope.spawn(move || {
                 let mut words = Words::new();
                 let pieces = receiver.into_iter().flat_map(move |text| {
-                    let words = Cuts::SpacesAndLines.pieces(&text, PIECE_BYTES).flat_map(|piece| words.of(piece));
+                    let words = Cuts::SpacesAndLines
+                        .pieces(&text, PIECE_BYTES)
+                        .flat_map(|piece| words.of(piece));
                     words.map(str::to_owned).collect::<Vec<_>>()
                 });
                 Self::train_bpe_pieces(pieces, vocab_size)

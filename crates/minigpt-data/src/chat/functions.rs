@@ -23,8 +23,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
 /// `strftime_now`, in UTC: the time where the program runs is not to be had without a table of zones.
 pub(super) fn add_clock_to(environment: &mut Environment<'static>, now: SystemTime) {
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    environment
-        .add_function("strftime_now", move |format: String| strftime(&format, seconds));
+    environment.add_function("strftime_now", move |format: String| strftime(&format, seconds));
 }
 
 /// Two more of Python's methods than `minijinja-contrib` has.
@@ -228,8 +227,18 @@ fn strftime(format: &str, seconds: u64) -> Result<String, Error> {
     const DAYS: [&str; 7] =
         ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
     const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September",
-        "October", "November", "December",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
     ];
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = date(days);

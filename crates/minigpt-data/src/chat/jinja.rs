@@ -141,8 +141,7 @@ impl Jinja {
         asks: bool,
         options: &ChatOptions,
     ) -> Result<String, DataError> {
-        let bad =
-            |reason: String| DataError::ChatTemplate { origin: self.origin.clone(), reason };
+        let bad = |reason: String| DataError::ChatTemplate { origin: self.origin.clone(), reason };
         if messages.is_empty() {
             return Err(bad("a conversation without messages: expected one at least".to_owned()));
         }
@@ -188,11 +187,11 @@ impl Jinja {
         messages: &[Message],
         options: &ChatOptions,
     ) -> Result<Vec<Turn>, DataError> {
-        let bad =
-            |reason: String| DataError::ChatTemplate { origin: self.origin.clone(), reason };
+        let bad = |reason: String| DataError::ChatTemplate { origin: self.origin.clone(), reason };
         let end = tokenizer.decode(&[tokenizer.end_of_text()])?;
         let (mut turns, mut before) = (Vec::<Turn>::new(), String::new());
-        let answers = messages.iter().enumerate().filter(|(_, message)| message.role() == "assistant");
+        let answers =
+            messages.iter().enumerate().filter(|(_, message)| message.role() == "assistant");
         for (index, message) in answers {
             if index == 0 {
                 return Err(bad("message 1 is the assistant's: expected the user's".to_owned()));
@@ -207,7 +206,9 @@ impl Jinja {
             let from = written.find(said).map_or(0, |at| at + said.len());
             let Some(at) = written[from..].find(&end) else {
                 let number = index + 1;
-                return Err(bad(format!("it does not end message {number} with {end:?}, the end of text")));
+                return Err(bad(format!(
+                    "it does not end message {number} with {end:?}, the end of text"
+                )));
             };
             let answer = written[..from + at].to_owned();
             let given = match prompt.strip_prefix(before.as_str()) {

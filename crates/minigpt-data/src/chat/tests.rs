@@ -28,10 +28,7 @@ fn refuses(source: &str, reason: &str) {
 fn a_template_can_refuse_and_tell_the_date() {
     refuses("{{ raise_exception('Only one\nquestion') }}", "test: Only one question (line 1)");
     let date = "{{ strftime_now('%d %b %Y, %A %-d %B %y %H:%M:%S %I %p %j'.replace(' %j', '')) }}";
-    assert_eq!(
-        render(date).unwrap(),
-        "29 Feb 2024, Thursday 29 February 24 00:00:05 12 AM"
-    );
+    assert_eq!(render(date).unwrap(), "29 Feb 2024, Thursday 29 February 24 00:00:05 12 AM");
     refuses("{{ strftime_now('%Q') }}", "strftime_now: %Q is not known here");
 }
 
@@ -48,8 +45,14 @@ fn json_is_that_of_python() {
 
 #[test]
 fn templates_are_bounded() {
-    refuses("{% for i in range(99999) %}{% for i in range(99999) %}x{% endfor %}{% endfor %}", "too many steps");
-    refuses("{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}", "too many steps");
+    refuses(
+        "{% for i in range(99999) %}{% for i in range(99999) %}x{% endfor %}{% endfor %}",
+        "too many steps",
+    );
+    refuses(
+        "{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}",
+        "too many steps",
+    );
     refuses("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recursion");
     refuses("{{ 'a' * 99999999 }}", "");
     refuses("{{ [1] | tojson(indent=9999999999) }}", "too many steps");
@@ -113,12 +116,8 @@ fn an_earlier_answer_that_changes_is_given() {
     let source = "{% for m in messages %}{{ m.role[0] }}{% if loop.revindex < 3 or m.role == 'user' %}{{ m.content }}{% endif %}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}a{% endif %}";
     let tokens: BTreeMap<_, _> = [("eos_token".to_owned(), END_OF_TEXT.to_owned())].into();
     let template = ChatTemplate::from_jinja(source, tokens, "a test").unwrap();
-    let messages = [
-        Message::user("1"),
-        Message::assistant("2"),
-        Message::user("3"),
-        Message::assistant("4"),
-    ];
+    let messages =
+        [Message::user("1"), Message::assistant("2"), Message::user("3"), Message::assistant("4")];
     let tokenizer = crate::Tokenizer::bytes().unwrap();
     let turns = template.turns(&tokenizer, &messages, &ChatOptions::default());
     // The prompt of the last answer has the first one still, so both are turns here.
@@ -214,7 +213,10 @@ fn a_folder_has_its_template_in_a_file_or_in_the_configuration() {
         in_folder().unwrap().unwrap().prompt(&[Message::user("x")], options).unwrap()
     };
     assert_eq!(ask(&ChatOptions::default()), "<s>1");
-    write(config, r#"{"chat_template": [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]}"#);
+    write(
+        config,
+        r#"{"chat_template": [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]}"#,
+    );
     assert_eq!(ask(&ChatOptions::default()), "D");
     assert_eq!(ask(&ChatOptions { tools: Some(Vec::new()), ..ChatOptions::default() }), "T");
     write("chat_template.jinja", "F");

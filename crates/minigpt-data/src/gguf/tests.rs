@@ -58,7 +58,10 @@ fn written_and_read_again_a_tokenizer_is_the_same() {
     assert_eq!(again.encode(text).unwrap(), gpt2.encode(text).unwrap());
     let characters = Tokenizer::characters(["abc"].into_iter()).unwrap();
     let error = characters.to_gguf().unwrap_err().to_string();
-    assert!(error.starts_with("the tokenizer cannot be written as GGUF: it is one of char"), "{error}");
+    assert!(
+        error.starts_with("the tokenizer cannot be written as GGUF: it is one of char"),
+        "{error}"
+    );
 }
 
 /// Five pieces, of which the one with the highest score is merged first.
@@ -116,7 +119,10 @@ fn keys_that_do_not_belong_together_are_named() {
         assert!(error.contains(reason) && error.lines().count() == 1, "{error}");
     };
     refuses(&|v| v.model = "bert".into(), "tokenizer.ggml.model is \"bert\": expected \"gpt2\"");
-    refuses(&|v| v.pre = Some("new".into()), "tokenizer.ggml.pre is \"new\": expected one of gpt-2");
+    refuses(
+        &|v| v.pre = Some("new".into()),
+        "tokenizer.ggml.pre is \"new\": expected one of gpt-2",
+    );
     refuses(&|v| v.token_types.push(1), "tokenizer.ggml.token_type has 258 values: expected 257");
     refuses(&|v| v.model = "llama".into(), "tokenizer.ggml.scores has 0 values: expected 257");
     refuses(&|v| v.eos = Some(257), "tokenizer.ggml.eos_token_id is 257: expected one below 257");

@@ -27,7 +27,13 @@ pub(super) fn check_normalizer(value: &Value, family: Family) -> Checked {
                 one_of(&format!("{field}.pattern"), &step["pattern"], &[json!({ "String": " " })])?;
                 one_of(&format!("{field}.content"), &step["content"], &[json!("\u{2581}")])?;
             }
-            _ => return Err(other_type(&field, step, "NFC, NFD, NFKC or NFKD, and with byte fallback Prepend and Replace of U+2581")),
+            _ => {
+                return Err(other_type(
+                    &field,
+                    step,
+                    "NFC, NFD, NFKC or NFKD, and with byte fallback Prepend and Replace of U+2581",
+                ));
+            }
         }
     }
     Ok(())
@@ -49,7 +55,13 @@ pub(super) fn check_pre_tokenizer(value: &Value, family: Family) -> Checked {
             }
             (Some("Split"), _) => check_split(field, step)?,
             (Some("Metaspace"), Family::Sentencepiece) => check_metaspace(field, step)?,
-            _ => return Err(other_type(field, step, "Split, Digits and, last, ByteLevel, or with byte fallback Metaspace")),
+            _ => {
+                return Err(other_type(
+                    field,
+                    step,
+                    "Split, Digits and, last, ByteLevel, or with byte fallback Metaspace",
+                ));
+            }
         }
     }
     let is_byte_level = steps.last().is_some_and(|(_, step)| step["type"] == "ByteLevel");
@@ -75,7 +87,9 @@ fn check_split(field: &str, step: &Value) -> Checked {
             }
             Ok(())
         }
-        _ => Err(format!("{field}.pattern is {}: expected Regex or String", shown(&step["pattern"]))),
+        _ => {
+            Err(format!("{field}.pattern is {}: expected Regex or String", shown(&step["pattern"])))
+        }
     }
 }
 
@@ -101,7 +115,8 @@ pub(super) fn check_spaces(file: &Value) -> Checked {
     {
         return Ok(());
     }
-    Err("normalizer: expected Replace of spaces by U+2581, or Metaspace as pre_tokenizer".to_owned())
+    Err("normalizer: expected Replace of spaces by U+2581, or Metaspace as pre_tokenizer"
+        .to_owned())
 }
 
 /// The ids that a post-processor puts before and after a text.
@@ -122,7 +137,12 @@ pub(super) fn around(field: &str, value: &Value) -> Result<[Vec<u32>; 2], String
 /// Of a text alone: the template of two texts is never used.
 fn around_of_template(field: &str, step: &Value) -> Result<[Vec<u32>; 2], String> {
     only(field, step, &["type", "single", "pair", "special_tokens"])?;
-    let bad = || format!("{field}.single is {}: expected a text between special tokens", shown(&step["single"]));
+    let bad = || {
+        format!(
+            "{field}.single is {}: expected a text between special tokens",
+            shown(&step["single"])
+        )
+    };
     let (mut around, mut side) = ([Vec::new(), Vec::new()], 0);
     for part in step["single"].as_array().ok_or_else(bad)? {
         let part = part.as_object().filter(|part| part.len() == 1).ok_or_else(bad)?;
@@ -161,7 +181,11 @@ pub(super) fn leading_spaces(value: &Value, family: Family) -> Result<usize, Str
         return Err(format!("decoder is {}", shown(value)));
     };
     only(replace_field, replace, &["type", "pattern", "content"])?;
-    one_of(&format!("{replace_field}.pattern"), &replace["pattern"], &[json!({ "String": "\u{2581}" })])?;
+    one_of(
+        &format!("{replace_field}.pattern"),
+        &replace["pattern"],
+        &[json!({ "String": "\u{2581}" })],
+    )?;
     one_of(&format!("{replace_field}.content"), &replace["content"], &[json!(" ")])?;
     only(fallback_field, fallback, &["type"])?;
     only(fuse_field, fuse, &["type"])?;
@@ -171,7 +195,10 @@ pub(super) fn leading_spaces(value: &Value, family: Family) -> Result<usize, Str
     one_of(&format!("{field}.stop"), &strip["stop"], &[json!(0)])?;
     match strip["start"].as_u64().filter(|start| *start <= LEADING_SPACES) {
         Some(start) => Ok(start as usize),
-        None => Err(format!("{field}.start is {}: expected 0 to {LEADING_SPACES}", shown(&strip["start"]))),
+        None => Err(format!(
+            "{field}.start is {}: expected 0 to {LEADING_SPACES}",
+            shown(&strip["start"])
+        )),
     }
 }
 

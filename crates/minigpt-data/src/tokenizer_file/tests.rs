@@ -93,11 +93,13 @@ fn what_cannot_be_done_is_refused_by_field() {
     refuses("/version", json!("2.0"), "version is \"2.0\": expected \"1.0\"");
     refuses("/truncation", json!(8), "truncation is 8");
     refuses("/normalizer", json!({ "type": "Lowercase" }), "normalizer.type is \"Lowercase\": ");
-    refuses("/normalizer", json!({ "type": "Prepend", "prepend": "_" }), "normalizer.type is \"Pre");
+    refuses(
+        "/normalizer",
+        json!({ "type": "Prepend", "prepend": "_" }),
+        "normalizer.type is \"Pre",
+    );
     refuses("/normalizer", json!({ "type": "NFC", "new": 1 }), "normalizer.new is not known here");
     refuses("/new", json!(1), "new is not known here");
-    refuses("/minigpt", json!({ "end_of_text": [] }), "minigpt.end_of_text: expected a list of ids");
-    refuses("/minigpt", json!({ "other": [1] }), "minigpt.other is not known here");
     let token = "/added_tokens/0";
     refuses(&format!("{token}/special"), json!(1), "added_tokens: special of \"<|endoft");
     refuses(&format!("{token}/lstrip"), json!(1), "added_tokens: lstrip of ");
@@ -109,7 +111,8 @@ fn what_cannot_be_done_is_refused_by_field() {
     refuses("/pre_tokenizer/add_prefix_space", json!(true), "pre_tokenizer.add_prefix_space");
     refuses("/pre_tokenizer/new", json!(0), "pre_tokenizer.new is not known here");
     let split = |pattern: Value| {
-        let split = json!({ "type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": false });
+        let split =
+            json!({ "type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": false });
         json!({ "type": "Sequence", "pretokenizers": [split] })
     };
     let field = "pre_tokenizer.pretokenizers[0].pattern";
@@ -127,7 +130,11 @@ fn what_cannot_be_done_is_refused_by_field() {
     let special = json!([{ "SpecialToken": { "id": "<s>", "type_id": 0 } }]);
     let reason = "post_processor.special_tokens: no ids of \"<s>\"";
     refuses("/post_processor", template(special), reason);
-    refuses("/post_processor", template(json!("$A")), "post_processor.single is \"$A\": expected a");
+    refuses(
+        "/post_processor",
+        template(json!("$A")),
+        "post_processor.single is \"$A\": expected a",
+    );
     refuses("/post_processor", template(json!([])), "post_processor.single is []: expected a text");
     let roberta = json!({ "type": "RobertaProcessing", "sep": ["</s>", 2] });
     refuses("/post_processor", roberta, "post_processor.type is \"RobertaProcessing\"");
@@ -156,13 +163,25 @@ fn byte_fallback_comes_with_spaces_and_their_decoder() {
         assert!(error.starts_with(message), "{error}");
     };
     refuses("/normalizer", Value::Null, "normalizer: expected Replace of spaces by U+2581");
-    refuses("/normalizer/normalizers/0/prepend", json!("x"), "normalizer.normalizers[0].prepend is");
-    refuses("/normalizer/normalizers/1/content", json!("_"), "normalizer.normalizers[1].content is");
+    refuses(
+        "/normalizer/normalizers/0/prepend",
+        json!("x"),
+        "normalizer.normalizers[0].prepend is",
+    );
+    refuses(
+        "/normalizer/normalizers/1/content",
+        json!("_"),
+        "normalizer.normalizers[1].content is",
+    );
     let byte_level = json!({ "type": "ByteLevel", "add_prefix_space": false });
     refuses("/pre_tokenizer", byte_level, "pre_tokenizer.type is \"ByteLevel\": expected Split");
     refuses("/decoder", Value::Null, "decoder is null: expected Replace, ByteFallback, Fuse");
     refuses("/decoder/decoders/1/type", json!("Fuse"), "decoder is {");
-    refuses("/decoder/decoders/3/start", json!(900), "decoder.decoders[3].start is 900: expected 0");
+    refuses(
+        "/decoder/decoders/3/start",
+        json!(900),
+        "decoder.decoders[3].start is 900: expected 0",
+    );
     refuses("/decoder/decoders/3/stop", json!(1), "decoder.decoders[3].stop is 1: expected 0");
 }
 
@@ -204,8 +223,20 @@ fn an_added_token_must_have_its_id() {
     let path = folder.path().join("tokenizer.json");
     fs_err::write(&path, with("/added_tokens/0/id", json!(300)).to_string()).unwrap();
     let error = Tokenizer::load(&path).unwrap_err().to_string();
-    assert!(
-        error.contains("added_tokens: \"<|endoftext|>\" cannot have the id 300"),
-        "{error}"
-    );
+    assert!(error.contains("added_tokens: \"<|endoftext|>\" cannot have the id 300"), "{error}");
+}
+
+#[test]
+fn ends_of_text_are_taken_out() {
+    let mut file = good();
+    assert_eq!(take_ends(&mut file).unwrap(), Vec::<u32>::new());
+    file["decoder"]["end_of_text"] = json!([3, 4]);
+    check(&file).unwrap_err();
+    assert_eq!(take_ends(&mut file).unwrap(), [3, 4]);
+    assert_eq!(file, good());
+    for value in [json!([]), json!(3), json!([-1]), json!([1_u64 << 40])] {
+        file["decoder"]["end_of_text"] = value;
+        let error = take_ends(&mut file).unwrap_err();
+        assert_eq!(error, "decoder.end_of_text: expected a list of ids");
+    }
 }

@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use minigpt_data::{
-    ChatOptions, ChatTemplate, GgufVocabulary, Message, TemplateValue, Tokenizer,
-};
+use minigpt_data::{ChatOptions, ChatTemplate, GgufVocabulary, Message, TemplateValue, Tokenizer};
 use serde_json::Value;
 
 use crate::families::{check, lines};
@@ -21,7 +19,8 @@ fn published() -> Option<PathBuf> {
         let required = std::env::var_os("MINIGPT_REQUIRE_PYTHON").is_some();
         assert!(!required, "MINIGPT_TOKENIZERS is not set: expected the folder that .ci/run makes");
         let mut stderr = std::io::stderr().lock();
-        let _ = writeln!(stderr, "SKIPPED: MINIGPT_TOKENIZERS names no folder of published tokenizers");
+        let _ =
+            writeln!(stderr, "SKIPPED: MINIGPT_TOKENIZERS names no folder of published tokenizers");
     }
     folder
 }
@@ -82,7 +81,8 @@ fn smollm2_is_the_model_of_the_reference() {
     }
     let source = read(&folder.join("smollm2/metadata.json"))["tokenizer.chat_template"].clone();
     let template =
-        ChatTemplate::from_jinja(source.as_str().unwrap(), BTreeMap::new(), "smollm2.gguf").unwrap();
+        ChatTemplate::from_jinja(source.as_str().unwrap(), BTreeMap::new(), "smollm2.gguf")
+            .unwrap();
     let messages = [Message::user("What is machine learning?")];
     let options = ChatOptions::default();
     let prompt = template.prompt(&messages, &options).unwrap();
