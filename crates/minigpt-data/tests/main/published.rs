@@ -135,3 +135,24 @@ pub(crate) fn check_chat(template: &ChatTemplate, chat: &Value) {
         (found, expected) => panic!("{found:?} instead of {expected:?} for {chat}"),
     }
 }
+
+#[derive(serde::Deserialize)]
+struct Case {
+    text: String,
+    ids: Vec<u32>,
+}
+
+/// tiktoken shares no code with the library that `Tokenizer` is built on.
+#[test]
+fn gpt2_has_the_ids_of_tiktoken_on_hard_lines_and_a_novel() {
+    let Some(folder) = published() else { return };
+    let cases = fs_err::read(folder.join("gpt2/ids.json")).unwrap();
+    let cases: Vec<Case> = serde_json::from_slice(&cases).unwrap();
+    assert!(cases.len() > 1_000);
+    let gpt2 = Tokenizer::gpt2().unwrap();
+    for Case { text, ids } in cases {
+        let start: String = text.chars().take(60).collect();
+        assert!(gpt2.encode(&text).unwrap() == ids, "{start:?}");
+        assert!(gpt2.decode(&ids).unwrap() == text, "{start:?}");
+    }
+}
