@@ -339,8 +339,8 @@ fn an_adapter_computes_the_same_in_peft_and_here() {
     assert_same(&sandbox.path("merged"), &reference);
     assert_ne!(greedy(&sandbox, "base"), greedy(&sandbox, "merged"), "the adapter does nothing");
 
-    let Pretrained { model, config, .. } = Pretrained::load(&base, &Device::flex()).unwrap();
-    let adapted = model.with_adapter(&config, &theirs).unwrap();
+    let Pretrained { model, .. } = Pretrained::load(&base, &Device::flex()).unwrap();
+    let adapted = model.with_adapter(&theirs).unwrap();
     let ours = sandbox.path("ours");
     fs_err::create_dir(&ours).unwrap();
     adapted.save_adapter(&LoraConfig::read_peft(&theirs).unwrap(), "base", &ours).unwrap();

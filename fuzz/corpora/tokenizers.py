@@ -39,9 +39,39 @@ def make_tokenizer():
     split = dict(type="Split", pattern={"Regex": "[\\s\\S]"}, behavior="Isolated", invert=False)
     of_characters = dict(version="1.0", truncation=None, padding=None, added_tokens=[special(2)], normalizer=None)
     of_characters |= dict(pre_tokenizer=split, post_processor=None, decoder=dict(type="Fuse"), model=characters)
+    digits = dict(type="Digits", individual_digits=True)
+    pattern = dict(type="Split", pattern={"Regex": r"\p{N}{1,3}| ?\p{L}+|\s+"}, behavior="Isolated", invert=False)
+    words = dict(type="Sequence", pretokenizers=[digits, pattern, byte_level | dict(use_regex=False)])
+    pieces = {"<unk>": 0, END: 1, "a": 258, "▁": 259, "▁a": 260, **{f"<0x{byte:02X}>": byte + 2 for byte in range(256)}}
+    spaces = dict(type="Replace", pattern={"String": " "}, content="▁")
+    normalizer = dict(type="Sequence", normalizers=[dict(type="Prepend", prepend="▁"), spaces])
+    strip = dict(type="Strip", content=" ", start=1, stop=0)
+    back = dict(type="Replace", pattern={"String": "▁"}, content=" ")
+    decoder = dict(type="Sequence", decoders=[back, dict(type="ByteFallback"), dict(type="Fuse"), strip])
+    metaspace = dict(type="Metaspace", replacement="▁", prepend_scheme="first", split=False)
+
+    def fallback(model=(), **fields):
+        model = dict(vocab=pieces, merges=[["▁", "a"]], unk_token="<unk>", fuse_unk=True, byte_fallback=True) | dict(model)
+        steps = dict(normalizer=normalizer, pre_tokenizer=None, decoder=decoder, added_tokens=[special(1)])
+        return tokenizer(model, **(steps | fields))
+
     whole = tokenizer()
     cases = {
         "valid": whole,
+        "valid_patterns": tokenizer(pre_tokenizer=words, normalizer=dict(type="NFC"), post_processor=template),
+        "valid_ends": tokenizer(decoder=byte_level | dict(end_of_text=[3, 4])),
+        "valid_found_tokens": tokenizer(added_tokens=[special(259), special(260, "<think>", special=False, rstrip=True)]),
+        "valid_fallback": fallback(),
+        "valid_fallback_of_metaspace": fallback(normalizer=None, pre_tokenizer=metaspace),
+        "fallback_without_a_byte": fallback(dict(vocab={k: v for k, v in pieces.items() if k != "<0x41>"})),
+        "fallback_without_unknown": fallback(dict(unk_token=None)),
+        "fallback_without_spaces": fallback(normalizer=None),
+        "fallback_strips_all": fallback(decoder=dict(type="Sequence", decoders=[strip | dict(start=1 << 60)])),
+        "ends_far": tokenizer(decoder=byte_level | dict(end_of_text=[1 << 40])),
+        "pattern_damaged": tokenizer(pre_tokenizer=dict(words, pretokenizers=[dict(pattern, pattern={"Regex": "("}), byte_level])),
+        "pattern_large": tokenizer(
+            pre_tokenizer=dict(words, pretokenizers=[dict(pattern, pattern={"Regex": "(a{999}){999}"}), byte_level])
+        ),
         "valid_bytes": tokenizer(dict(vocab=VOCABULARY, merges=[]), added_tokens=[special(256)]),
         "valid_merges_as_lines": tokenizer(dict(merges=["I t", "Ġ w", "Ġw a"])),
         "valid_characters": text(of_characters).encode(),

@@ -16,5 +16,5 @@ pub(crate) fn adapter(bytes: &[u8]) -> bool {
     let config = GptConfig::read_hugging_face(&folder.path().join("config.json"));
     let config = config.expect("a valid configuration");
     let base = Gpt::init(&config, 0, &Device::flex()).expect("a valid shape");
-    base.with_adapter(&config, folder.path()).is_ok()
+    base.with_adapter(folder.path()).is_ok()
 }

@@ -43,13 +43,6 @@ pub(crate) fn test(features: &Features, args: &[OsString]) -> Command {
     command
 }
 
-/// The package of `tests/tiktoken`, which the workspace leaves out.
-pub(crate) fn test_against_tiktoken() -> Command {
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/tiktoken/Cargo.toml");
-    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target");
-    cargo(["test", "--release", "--manifest-path", manifest, "--target-dir", target])
-}
-
 /// Runs a command to its end; anything but success is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);

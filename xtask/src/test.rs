@@ -16,9 +16,6 @@ const SKIPPED: &str = "SKIPPED: ";
 
 /// Builds and runs the tests. Arguments choose among those of the workspace.
 pub(crate) fn run(features: &Features, args: &[OsString]) -> Result<ExitCode> {
-    if args.is_empty() {
-        cargo::run(&mut cargo::test_against_tiktoken())?;
-    }
     // Apart, so that cargo has the terminal while it compiles.
     let only_build: Vec<OsString> =
         [OsString::from("--no-run")].iter().chain(args).cloned().collect();

@@ -43,7 +43,7 @@ impl CountedTokens {
             }
             None => tokenizer.encode_documents(documents, progress)?,
         };
-        let end = tokenizer.end_of_text();
+        let end = tokenizer.separator();
         let (mut ids, mut counts, mut document_ends) = (vec![end], Vec::new(), Vec::new());
         for (document, document_ids) in documents.iter().zip(encoded) {
             let of_tokens = counts_of_tokens(tokenizer, &document_ids)?;

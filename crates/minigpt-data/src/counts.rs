@@ -65,10 +65,11 @@ pub(crate) fn counts_of_tokens(
     ids: &[u32],
 ) -> Result<Vec<TextCounts>, DataError> {
     let mut pending = Vec::new();
+    let mut start = tokenizer.start();
     let mut in_word = false;
     let mut counts = Vec::with_capacity(ids.len());
     for &id in ids {
-        let bytes = tokenizer.token_bytes(id)?;
+        let bytes = start.of(tokenizer.token_bytes(id)?);
         pending.extend_from_slice(bytes);
         let complete = match std::str::from_utf8(&pending) {
             Ok(text) => text.len(),

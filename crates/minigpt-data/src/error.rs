@@ -190,10 +190,34 @@ pub enum DataError {
         given: usize,
     },
     /// A tokenizer file that is damaged, or of a family this crate does not handle.
-    #[error("{path} is not a usable tokenizer: {reason}; expected a tokenizer.json like GPT-2's, a byte-level BPE", path = path.display(), reason = shortened(reason))]
+    #[error("{path} is not a usable tokenizer: {reason}; expected a tokenizer.json of a byte-level BPE, or of a BPE with byte fallback", path = path.display(), reason = shortened(reason))]
     BadTokenizer {
         /// The file.
         path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file beside a tokenizer that is damaged, or does not belong to it.
+    #[error("{path}: {reason}; expected a model's own, which belongs to its tokenizer.json", path = path.display(), reason = shortened(reason))]
+    BadTokenizerConfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A tokenizer that GGUF files cannot describe.
+    #[error(
+        "the tokenizer cannot be written as GGUF: {reason}; llama.cpp reads byte-level BPE of known patterns and SentencePiece's BPE"
+    )]
+    NotForGguf {
+        /// What is in the way.
+        reason: String,
+    },
+    /// A chat template that is damaged, asks for what it should not, or refuses the messages.
+    #[error("chat template of {origin}: {reason}", reason = shortened(reason))]
+    ChatTemplate {
+        /// Where it comes from.
+        origin: String,
         /// What is wrong with it.
         reason: String,
     },

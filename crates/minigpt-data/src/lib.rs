@@ -18,8 +18,9 @@
 //! [`Windows`] (what the model is asked to predict), [`TokenStore`] (the same for texts larger than
 //! memory), [`Passes`] (in which order), [`CountedTokens`] and [`Detokenizer`] (a text to evaluate a
 //! model on), [`Dialogue`], [`LabelledText`], [`Template`] and [`TokenRows`] (examples of a task instead
-//! of a text), [`Hub`] and [`ModelSource`] (what is downloaded), [`TextStream`] (ids back to text
-//! while they are generated).
+//! of a text), [`ChatTemplate`] and [`Message`] (conversations as a model was taught to read them),
+//! [`GgufVocabulary`] (tokenizers in llama.cpp's files), [`Hub`] and [`ModelSource`] (what is downloaded),
+//! [`TextStream`] (ids back to text while they are generated).
 //!
 //! Nothing here prints, and progress goes to a callback: the terminal belongs to the program.
 //!
@@ -51,6 +52,7 @@
 //! ```
 
 mod chars;
+mod chat;
 mod columns;
 mod corpus;
 mod counted;
@@ -63,17 +65,21 @@ mod examples;
 mod files;
 mod fingerprint;
 mod folder;
+mod gguf;
 mod holdout;
 mod hub;
 mod input;
 mod json;
 mod lines;
 mod manifest;
+mod marks;
 mod models;
 mod order;
 mod part;
 mod pieces;
+mod pipeline;
 mod portion;
+mod pre_tokenizers;
 mod quote;
 mod rows;
 mod shards;
@@ -87,12 +93,16 @@ mod stream;
 mod table;
 mod template;
 mod text;
+mod token_text;
 mod tokenizer;
+mod tokenizer_config;
 mod tokenizer_file;
+mod tokenizer_load;
 mod tokens;
 mod training;
 mod vocabulary;
 
+pub use chat::{ChatOptions, ChatTemplate, Message, TemplateValue};
 pub use corpus::Corpus;
 pub use counted::CountedTokens;
 pub use counts::TextCounts;
@@ -101,6 +111,7 @@ pub use detokenizer::Detokenizer;
 pub use documents::Documents;
 pub use error::DataError;
 pub use examples::{Dialogue, LabelledText, Turn, last_tenth, similar_labels};
+pub use gguf::GgufVocabulary;
 pub use hub::{Download, Hub};
 pub use manifest::{ShardManifest, SplitManifest, StoreManifest};
 pub use models::{HubModel, ModelSource};

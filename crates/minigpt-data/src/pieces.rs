@@ -8,32 +8,62 @@ use std::ops::Range;
 /// to change this, raise its format too.
 pub(crate) const LONGEST: usize = 1 << 16;
 
-/// Cuts `text` into pieces of about `at_least` bytes, longer where no place to cut is near, but not
-/// longer than [`LONGEST`] bytes more.
-///
-/// GPT-2's pre-tokenizer (the pattern in `encoder.py`) looks neither behind nor, except at the end
-/// of white space, ahead, and no match of it goes on into white space after something else. So
-/// between a character that is not white space and a white space after it, it cuts whatever the
-/// text around says, and both sides match as they do in the whole.
-pub(crate) fn pieces(text: &str, at_least: usize) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let (piece, after) = rest.split_at(first_cut(rest, at_least));
-        rest = after;
-        (!piece.is_empty()).then_some(piece)
-    })
+/// Where a text can be cut so that its pieces have the ids of the whole, from the most places to the fewest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cuts {
+    /// Before a space or the end of a line that follows something else.
+    SpacesAndLines,
+    /// Before a space that follows something else.
+    Spaces,
+    /// Nowhere that is known.
+    Nowhere,
 }
 
-fn first_cut(text: &str, at_least: usize) -> usize {
-    let from = text.floor_char_boundary(at_least);
-    let mut previous_is_ink = false;
-    for (offset, c) in text[from..].char_indices() {
-        if previous_is_ink && matches!(c, ' ' | '\n') || offset >= LONGEST {
-            return from + offset;
-        }
-        previous_is_ink = is_ink(c);
+impl Cuts {
+    /// Cuts `text` into pieces of about `at_least` bytes, longer where no place to cut is near, but not
+    /// longer than [`LONGEST`] bytes more. A text that can be cut nowhere is one piece.
+    ///
+    /// GPT-2's pre-tokenizer (the pattern in `encoder.py`) looks neither behind nor, except at the end
+    /// of white space, ahead, and no match of it goes on into white space after something else. So
+    /// between a character that is not white space and a white space after it, it cuts whatever the
+    /// text around says, and both sides match as they do in the whole.
+    pub(crate) fn pieces(self, text: &str, at_least: usize) -> impl Iterator<Item = &str> {
+        let mut rest = text;
+        std::iter::from_fn(move || {
+            let (piece, after) = rest.split_at(self.first(rest, at_least));
+            rest = after;
+            (!piece.is_empty()).then_some(piece)
+        })
     }
-    text.len()
+
+    fn first(self, text: &str, at_least: usize) -> usize {
+        if self == Self::Nowhere {
+            return text.len();
+        }
+        let from = text.floor_char_boundary(at_least);
+        let mut previous_is_ink = false;
+        for (offset, c) in text[from..].char_indices() {
+            if previous_is_ink && self.before(c) || offset >= LONGEST {
+                return from + offset;
+            }
+            previous_is_ink = is_ink(c);
+        }
+        text.len()
+    }
+
+    /// Whether there is such a place in a text.
+    pub(crate) fn are_in(self, text: &str) -> bool {
+        let pairs = text.chars().zip(text.chars().skip(1));
+        pairs.into_iter().any(|(before, after)| is_ink(before) && self.before(after))
+    }
+
+    fn before(self, c: char) -> bool {
+        match self {
+            Self::SpacesAndLines => matches!(c, ' ' | '\n'),
+            Self::Spaces => c == ' ',
+            Self::Nowhere => false,
+        }
+    }
 }
 
 /// Cuts `text` where no stretch without a place to cut then has more than `longest` bytes: nowhere in
@@ -61,11 +91,15 @@ fn end_within(text: &str, longest: usize) -> usize {
     text.len()
 }
 
-/// The last place in `range`, which lies between characters, where `text` can be cut.
+/// The last place in `range`, which lies between characters, where `text` can be cut for most tokenizers:
+/// before a space, and before the end of a line where there is no space.
 pub(crate) fn last_cut(text: &str, range: Range<usize>) -> Option<usize> {
-    let mut spaces = text[range.clone()].rmatch_indices([' ', '\n']);
-    let cut = spaces.find(|(at, _)| text[..range.start + at].ends_with(is_ink));
-    cut.map(|(at, _)| range.start + at)
+    let last = |before: char| {
+        let mut places = text[range.clone()].rmatch_indices(before);
+        let cut = places.find(|(at, _)| text[..range.start + at].ends_with(is_ink));
+        cut.map(|(at, _)| range.start + at)
+    };
+    last(' ').or_else(|| last('\n'))
 }
 
 /// Libraries disagree on whether some control characters are white space: they are neither.

@@ -10,6 +10,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::order::Permutation;
+use crate::pipeline::Place;
 use crate::quote::shortened;
 use crate::{DataError, Dialogue, LabelledText, TextCounts, Tokenizer};
 
@@ -69,10 +70,13 @@ impl TokenRows {
         block_size: usize,
         too_long: TooLong,
     ) -> Result<Self, DataError> {
-        let turns = || dialogues.iter().flat_map(|dialogue| &dialogue.turns);
-        let texts: Vec<&str> =
-            turns().flat_map(|turn| [turn.given.as_str(), turn.answer.as_str()]).collect();
-        let mut ids = tokenizer.encode_pieces(&texts)?.into_iter();
+        let texts = dialogues.iter().flat_map(|dialogue| {
+            let texts = dialogue.turns.iter().flat_map(|turn| [&turn.given, &turn.answer]);
+            let places = std::iter::once(Place::Start).chain(std::iter::repeat(Place::Later));
+            places.zip(texts.map(String::as_str))
+        });
+        let texts: Vec<(Place, &str)> = texts.collect();
+        let mut ids = tokenizer.encode_texts(&texts)?.into_iter();
         let mut build = Build::new(path, block_size, too_long);
         for dialogue in dialogues {
             let (mut tokens, mut is_said) = (Vec::new(), Vec::new());
@@ -106,8 +110,9 @@ impl TokenRows {
         block_size: usize,
         too_long: TooLong,
     ) -> Result<Self, DataError> {
-        let ids =
-            tokenizer.encode_pieces(&texts.iter().map(|text| &text.text).collect::<Vec<_>>())?;
+        let whole: Vec<(Place, &str)> =
+            texts.iter().map(|text| (Place::Start, text.text.as_str())).collect();
+        let ids = tokenizer.encode_texts(&whole)?;
         let mut build = Build::new(path, block_size, too_long);
         for (text, mut inputs) in texts.iter().zip(ids) {
             let number = labels.iter().position(|label| *label == text.label).ok_or_else(|| {

@@ -7,9 +7,8 @@ use rayon::prelude::*;
 
 use crate::manifest::{ShardManifest, SplitManifest};
 use crate::part::Part;
-use crate::pieces::pieces;
+use crate::pipeline::Place;
 use crate::storage::TokenWidth;
-use crate::tokenizer::PIECE_BYTES;
 use crate::{DataError, Tokenizer};
 
 /// Bytes of text that are tokenized at a time, on all cores.
@@ -20,7 +19,7 @@ const UNFINISHED: &str = "unfinished.tmp";
 
 /// What a document is cut into, and what stands in its place.
 enum Item {
-    Piece(String),
+    Piece(Place, String),
     End,
     Missing,
 }
@@ -38,6 +37,8 @@ pub(crate) struct SplitWriter<'w> {
     state: SplitManifest,
     /// Items that an earlier run has written already.
     skip: u64,
+    /// Where in its document the next piece stands.
+    place: Place,
     round: Vec<Item>,
     round_bytes: usize,
     shard: Option<BufWriter<fs_err::File>>,
@@ -63,6 +64,7 @@ impl<'w> SplitWriter<'w> {
             save,
             progress,
             skip: state.items,
+            place: Place::Start,
             state,
             round: Vec::new(),
             round_bytes: 0,
@@ -74,11 +76,18 @@ impl<'w> SplitWriter<'w> {
     pub(crate) fn push(&mut self, part: Part<'_>) -> Result<(), DataError> {
         match part {
             Part::Text(text) => {
-                let piece =
-                    |piece: &str| self.push_item(Item::Piece(piece.to_owned()), piece.len());
-                pieces(text, PIECE_BYTES).try_for_each(piece)
+                let tokenizer = self.tokenizer;
+                for (place, piece) in tokenizer.pieces(text) {
+                    let place = place.max(self.place);
+                    self.place = Place::Later;
+                    self.push_item(Item::Piece(place, piece.to_owned()), piece.len())?;
+                }
+                Ok(())
             }
-            Part::End => self.push_item(Item::End, 1),
+            Part::End => {
+                self.place = Place::Start;
+                self.push_item(Item::End, 1)
+            }
             Part::Missing => self.push_item(Item::Missing, 1),
         }
     }
@@ -103,7 +112,7 @@ impl<'w> SplitWriter<'w> {
             .collect::<Result<_, DataError>>()?;
         let mut bytes = Vec::new();
         if self.state.tokens == 0 {
-            self.width.append(&[self.tokenizer.end_of_text()], &mut bytes);
+            self.width.append(&[self.tokenizer.separator()], &mut bytes);
         }
         for item in &encoded {
             self.width.append(&item.ids, &mut bytes);
@@ -168,16 +177,16 @@ struct Counted {
 
 impl Counted {
     fn new(item: &Item, tokenizer: &Tokenizer) -> Result<Self, DataError> {
-        let text = match item {
-            Item::Piece(text) => text,
+        let (place, text) = match item {
+            Item::Piece(place, text) => (*place, text),
             Item::End => {
-                let ids = vec![tokenizer.end_of_text()];
+                let ids = vec![tokenizer.separator()];
                 return Ok(Self { ids, documents: 1, ..Self::default() });
             }
             Item::Missing => return Ok(Self { missing: 1, ..Self::default() }),
         };
         Ok(Self {
-            ids: tokenizer.encode(text)?,
+            ids: tokenizer.encode_piece(text, place)?,
             bytes: text.len() as u64,
             // No piece ends within a word, but for words longer than the longest piece.
             words: text.split_whitespace().count() as u64,

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use crate::hub::Repo;
 use crate::tokenizer::check_vocab_size;
+use crate::tokenizer_config::BESIDE;
 use crate::{Corpus, DataError, Documents, Hub, HubModel, Tokenizer};
 
 /// Which tokenizer to use. Parsed, displayed and serialised as one string:
@@ -127,6 +128,9 @@ impl Tokenizer {
             let vocab = snapshot.get("vocab.json", &mut |_| {})?;
             let merges = snapshot.get("merges.txt", &mut |_| {})?;
             return Self::from_vocab_and_merges(&vocab, &merges);
+        }
+        for beside in BESIDE.into_iter().filter(|name| has(name)) {
+            snapshot.get(beside, &mut |_| {})?;
         }
         Self::load(&snapshot.get("tokenizer.json", &mut |_| {})?)
     }

@@ -13,7 +13,7 @@ use crate::storage::TokenWidth;
 use crate::{DataError, Documents, Progress, TokenSplit, Tokenizer, TokenizerSpec};
 
 /// Raised when the same source and tokenizer would give other files.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Tokens in a shard, 128 MiB of them where an id takes two bytes.
 const SHARD_TOKENS: u64 = 64 << 20;

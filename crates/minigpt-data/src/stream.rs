@@ -1,10 +1,11 @@
 //! Token ids to text while they are generated.
 
+use crate::marks::Start;
 use crate::{DataError, Tokenizer};
 
 /// Turns ids into text one by one and never gives out half a character.
 ///
-/// A byte-level token can end inside a character: its bytes wait for the next token. The work per
+/// A token can be a part of a character: its bytes wait for the next token. The work per
 /// token does not depend on how many came before. What [`TextStream::push`] and
 /// [`TextStream::finish`] give, put together, is what [`Tokenizer::decode`] gives for all ids.
 #[derive(Debug)]
@@ -12,13 +13,20 @@ pub struct TextStream<'a> {
     tokenizer: &'a Tokenizer,
     /// The start of a character, at most three bytes between two calls.
     pending: Vec<u8>,
+    start: Start,
 }
 
 impl<'a> TextStream<'a> {
-    /// A stream at the start of a text.
+    /// A stream at the start of a text, which loses the space that some tokenizers put before texts.
     #[must_use]
     pub fn new(tokenizer: &'a Tokenizer) -> Self {
-        Self { tokenizer, pending: Vec::new() }
+        Self { tokenizer, pending: Vec::new(), start: tokenizer.start() }
+    }
+
+    /// A stream of ids that continue a text: with each space that they have.
+    #[must_use]
+    pub fn continuing(tokenizer: &'a Tokenizer) -> Self {
+        Self { tokenizer, pending: Vec::new(), start: Start { spaces: 0 } }
     }
 
     /// Takes one more id; gives the text that is complete with it, or `None` if there is none yet.
@@ -28,7 +36,8 @@ impl<'a> TextStream<'a> {
     /// # Errors
     /// [`DataError::UnknownId`] for an id outside the vocabulary; the stream is as before.
     pub fn push(&mut self, id: u32) -> Result<Option<String>, DataError> {
-        self.pending.extend_from_slice(self.tokenizer.token_bytes(id)?);
+        let bytes = self.start.of(self.tokenizer.token_bytes(id)?);
+        self.pending.extend_from_slice(bytes);
         let complete = self.pending.len() - incomplete_tail(&self.pending);
         let text = String::from_utf8_lossy(&self.pending[..complete]).into_owned();
         self.pending.drain(..complete);

@@ -1,25 +1,25 @@
-//! Text to token ids and back: GPT-2's byte-level BPE, one of the same kind trained here, bytes or
-//! characters.
+//! Text to token ids and back: byte-level BPE (GPT-2's and its descendants', or one trained here), BPE with
+//! byte fallback, bytes or characters.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use minigpt_files::{Limit, caught, sha256};
+use minigpt_files::{Limit, sha256};
 use rayon::prelude::*;
-use serde_json::Value;
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{
-    AddedToken, DecoderWrapper, Model as _, NormalizerWrapper, PostProcessorWrapper, TokenizerImpl,
-};
+use tokenizers::{AddedToken, Model as _};
 
 use crate::DataError;
 use crate::chars::Characters;
 use crate::files::embedded_text;
-use crate::pieces::pieces;
-use crate::tokenizer_file;
+use crate::marks::{Marks, Start};
+use crate::pieces::Cuts;
+use crate::pipeline::{Library, Pipeline, Place};
+use crate::token_text::{TokenText, byte_chars};
+use crate::tokenizer_file::{self, Described};
+use crate::vocabulary::bpe;
 
 /// The marker between documents, in files and, as one special token, in the token stream.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
@@ -47,30 +47,31 @@ pub struct Progress {
     pub total_bytes: u64,
 }
 
-pub(crate) type ByteLevelBpe =
-    TokenizerImpl<BPE, NormalizerWrapper, ByteLevel, PostProcessorWrapper, DecoderWrapper>;
-
-/// Text to ids and back: a byte-level BPE (GPT-2's, or one with GPT-2's pre-tokenizer and another
-/// vocabulary), an id per byte or an id per character.
+/// Text to ids and back: a BPE on bytes or with bytes for what it has no tokens for, an id per byte or an id
+/// per character.
 ///
-/// Every text has ids, and decoding them gives back exactly that text (Radford et al. 2019,
-/// "Language Models are Unsupervised Multitask Learners", section 2.2); but a tokenizer of
-/// characters has ids for the characters of its corpus alone.
+/// A tokenizer made here, and one of most files, has ids for every text, and decoding them gives back
+/// exactly that text (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners",
+/// section 2.2). Some files say otherwise: Qwen's composes characters first (Unicode's NFC), and SmolLM2's
+/// has no tokens for a few control characters, which are then left out, as Hugging Face's library does. A
+/// tokenizer of characters has ids for the characters of its corpus alone.
+///
 /// Text never becomes a special token: [`END_OF_TEXT`] in a text is encoded as the thirteen
-/// characters that it is. Only [`Tokenizer::end_of_text`] gives the special id.
+/// characters that it is. [`Tokenizer::encode_with_special`] is for text that a program made, such as a
+/// chat prompt, in which their names are these tokens. Tokens that a file adds and that are not special are
+/// found in both.
 #[derive(Clone)]
 pub struct Tokenizer {
     model: Model,
-    /// What each id stands for, so that decoding an id is a look-up.
-    token_bytes: Vec<Box<[u8]>>,
-    end_of_text: u32,
+    text: TokenText,
+    marks: Marks,
 }
 
 #[derive(Clone)]
 enum Model {
-    Bpe(Box<ByteLevelBpe>),
+    Bpe(Box<Pipeline>),
     /// A BPE without merges, and the id of each byte, which is all that it takes to encode.
-    Bytes(Box<ByteLevelBpe>, Box<[u32; 256]>),
+    Bytes(Box<Pipeline>, Box<[u32; 256]>),
     Characters(Characters),
 }
 
@@ -104,67 +105,92 @@ impl Tokenizer {
         Self::from_model(bpe(vocab, "")?, Path::new("byte"))
     }
 
-    /// Reads a `tokenizer.json`, written by [`Tokenizer::save`] or by Hugging Face's library.
-    ///
-    /// # Errors
-    /// [`DataError::Io`], and [`DataError::BadTokenizer`] for a file that is damaged, or that asks for
-    /// anything that a tokenizer like GPT-2's does not do: the field is named. Splitting long texts
-    /// without changing their ids, and decoding id by id, rely on it.
-    pub fn load(path: &Path) -> Result<Self, DataError> {
-        let bad = |reason: String| bad_tokenizer(path, reason);
-        let json = minigpt_files::read(path, TABLES)?;
-        let file: Value = serde_json::from_slice(&json).map_err(|error| bad(error.to_string()))?;
-        drop(json);
-        if let Some(characters) = Characters::from_value(&file) {
-            return Ok(Self::from_characters(characters.map_err(bad)?));
-        }
-        tokenizer_file::check(&file).map_err(bad)?;
-        let ids = tokenizer_file::added_ids(&file);
-        // What was checked and no more: of a field that is there twice, the file has another value too.
-        let json = serde_json::to_vec(&file).map_err(|error| bad(error.to_string()))?;
-        drop(file);
-        // The library has panicked on files that no one writes.
-        let inner = caught(|| ByteLevelBpe::from_bytes(json))
-            .map_err(bad)?
-            .map_err(|error| bad(error.to_string()))?;
-        if let Some((content, id)) =
-            ids.iter().find(|(content, id)| inner.token_to_id(content).map(u64::from) != Some(*id))
-        {
-            return Err(bad(format!("added_tokens: {content:?} cannot have the id {id}")));
-        }
-        Self::from_inner(inner).map_err(bad)
-    }
-
     /// Writes a standard `tokenizer.json`, which Hugging Face's library loads to the same ids.
     ///
     /// # Errors
     /// [`DataError::Io`] if the file cannot be written; an older file is then left as it was.
     pub fn save(&self, path: &Path) -> Result<(), DataError> {
-        let json = match &self.model {
-            Model::Bpe(bpe) | Model::Bytes(bpe, _) => bpe.to_string(true)?,
-            Model::Characters(characters) => characters.to_json()?,
-        };
-        Ok(minigpt_files::write(path, json)?)
+        Ok(minigpt_files::write(path, self.to_json(true)?)?)
     }
 
-    /// The ids of a text, without any special token. A stretch of more than 64 KiB without any white
-    /// space, or of nothing else, is cut there, as Llama 3's tokenizer does: memory and time then grow in
-    /// proportion to the text.
+    fn to_json(&self, pretty: bool) -> Result<String, DataError> {
+        let pipeline = match &self.model {
+            Model::Bpe(pipeline) | Model::Bytes(pipeline, _) => pipeline,
+            Model::Characters(characters) => return characters.to_json(),
+        };
+        let usual = pipeline.library.token_to_id(END_OF_TEXT);
+        if self.marks.ends.iter().copied().eq(usual) {
+            return Ok(pipeline.library.to_string(pretty)?);
+        }
+        tokenizer_file::write(&pipeline.library, &self.marks.ends, pretty)
+    }
+
+    /// The ids of a text, without any special token and without what a file puts around a text. A stretch of
+    /// more than 64 KiB without any white space, or of nothing else, is cut there, as Llama 3's tokenizer
+    /// does: memory and time then grow in proportion to the text. Where a file has a pattern of its own, a
+    /// text is never cut.
     ///
     /// # Errors
     /// [`DataError::UnknownCharacter`] from a tokenizer of characters, and
     /// [`DataError::Tokenizers`] if the library fails, which no text is known to cause.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        self.encode_at(text, Place::Start)
+    }
+
+    /// The ids of a text in which the name of each special token, such as `<|im_start|>`, is that token: for
+    /// text that a chat template made. As [`Tokenizer::encode`] otherwise, but in one piece.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_with_special(&self, text: &str) -> Result<Vec<u32>, DataError> {
         match &self.model {
-            Model::Bpe(bpe) => {
+            Model::Bpe(pipeline) | Model::Bytes(pipeline, _) => {
+                Ok(pipeline.encode_with_special(text)?)
+            }
+            Model::Characters(characters) => {
                 let mut ids = Vec::new();
-                for piece in pieces(text, PIECE_BYTES) {
-                    ids.extend_from_slice(bpe.encode_fast(piece, false)?.get_ids());
+                for (number, part) in text.split(END_OF_TEXT).enumerate() {
+                    ids.extend((number > 0).then(|| self.end_of_text()));
+                    ids.extend(characters.encode(part)?);
                 }
                 Ok(ids)
             }
-            Model::Bytes(_, ids) => Ok(text.bytes().map(|byte| ids[usize::from(byte)]).collect()),
-            Model::Characters(characters) => characters.encode(text),
+        }
+    }
+
+    /// The ids of a text that goes on where another ends: without the space that some tokenizers put before
+    /// a text.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_continuation(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        self.encode_at(text, Place::Later)
+    }
+
+    fn encode_at(&self, text: &str, place: Place) -> Result<Vec<u32>, DataError> {
+        let mut ids = Vec::new();
+        for (of_piece, piece) in self.pieces(text) {
+            ids.extend(self.encode_piece(piece, place.max(of_piece))?);
+        }
+        Ok(ids)
+    }
+
+    /// A text's pieces, whose ids one after the other are its own, and where they stand.
+    pub(crate) fn pieces<'t>(&self, text: &'t str) -> impl Iterator<Item = (Place, &'t str)> {
+        let cuts = match &self.model {
+            Model::Bpe(pipeline) => pipeline.cuts,
+            Model::Bytes(..) | Model::Characters(_) => Cuts::SpacesAndLines,
+        };
+        let places = std::iter::once(Place::Start).chain(std::iter::repeat(Place::Later));
+        places.zip(cuts.pieces(text, PIECE_BYTES))
+    }
+
+    /// The ids of one of [`pieces`](Self::pieces).
+    pub(crate) fn encode_piece(&self, piece: &str, place: Place) -> Result<Vec<u32>, DataError> {
+        match &self.model {
+            Model::Bpe(pipeline) => Ok(pipeline.encode(piece, place)?),
+            Model::Bytes(_, ids) => Ok(piece.bytes().map(|byte| ids[usize::from(byte)]).collect()),
+            Model::Characters(characters) => characters.encode(piece),
         }
     }
 
@@ -185,39 +211,45 @@ impl Tokenizer {
         let mut done_bytes = 0;
         let mut encoded = vec![Vec::new(); documents.len()];
         let mut all_pieces = documents.iter().enumerate().flat_map(|(index, document)| {
-            pieces(document, PIECE_BYTES).map(move |piece| (index, piece))
+            self.pieces(document).map(move |(place, piece)| (index, place, piece))
         });
         loop {
-            let (owners, round): (Vec<usize>, Vec<&str>) =
-                all_pieces.by_ref().take(PIECES_PER_ROUND).unzip();
+            let round: Vec<(usize, Place, &str)> =
+                all_pieces.by_ref().take(PIECES_PER_ROUND).collect();
             if round.is_empty() {
                 return Ok(encoded);
             }
-            done_bytes += round.iter().map(|piece| piece.len() as u64).sum::<u64>();
-            for (owner, ids) in owners.into_iter().zip(self.encode_pieces(&round)?) {
+            let ids: Vec<Vec<u32>> = round
+                .par_iter()
+                .map(|(_, place, piece)| self.encode_piece(piece, *place))
+                .collect::<Result<_, _>>()?;
+            for ((owner, _, piece), ids) in round.into_iter().zip(ids) {
+                done_bytes += piece.len() as u64;
                 encoded[owner].extend(ids);
             }
             progress(Progress { done_bytes, total_bytes });
         }
     }
 
-    /// The ids of each piece, computed on all cores.
-    pub(crate) fn encode_pieces<S: AsRef<str> + Sync>(
-        &self,
-        pieces: &[S],
-    ) -> Result<Vec<Vec<u32>>, DataError> {
-        pieces.par_iter().map(|piece| self.encode(piece.as_ref())).collect()
+    /// The ids of each text, computed on all cores.
+    pub(crate) fn encode_texts(&self, texts: &[(Place, &str)]) -> Result<Vec<Vec<u32>>, DataError> {
+        texts.par_iter().map(|(place, text)| self.encode_at(text, *place)).collect()
     }
 
-    /// The text of the ids. Bytes that are no valid UTF-8, which a model can generate, become
-    /// U+FFFD; [`END_OF_TEXT`] appears as its name.
+    /// The text of the ids: the tokens' own, special ones by their names, without any of the changes that
+    /// transformers makes to a decoded text afterwards (`clean_up_tokenization_spaces`). A text that begins
+    /// with the space which its tokenizer puts before texts loses it.
+    ///
+    /// Bytes that are no valid UTF-8, which a model can generate, become U+FFFD, one for each character that
+    /// was begun; Hugging Face's library has one for each byte of a BPE with byte fallback.
     ///
     /// # Errors
     /// [`DataError::UnknownId`] for an id outside the vocabulary.
     pub fn decode(&self, ids: &[u32]) -> Result<String, DataError> {
         let mut bytes = Vec::new();
+        let mut start = self.start();
         for &id in ids {
-            bytes.extend_from_slice(self.token_bytes(id)?);
+            bytes.extend_from_slice(start.of(self.token_bytes(id)?));
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -225,13 +257,50 @@ impl Tokenizer {
     /// Number of ids; they run from 0 without a gap.
     #[must_use]
     pub fn vocab_size(&self) -> usize {
-        self.token_bytes.len()
+        self.text.len()
     }
 
-    /// The id of [`END_OF_TEXT`].
+    /// The id after which a text ends, and with which training texts are ended: [`END_OF_TEXT`]'s, or the
+    /// `eos_token` of a model's files.
     #[must_use]
     pub fn end_of_text(&self) -> u32 {
-        self.end_of_text
+        self.marks.ends[0]
+    }
+
+    /// All ids at which a model's text is over; [`end_of_text`](Self::end_of_text) is the first of them.
+    #[must_use]
+    pub fn ends_of_text(&self) -> &[u32] {
+        &self.marks.ends
+    }
+
+    /// The ids that stand before a text for the model, such as Llama's `<s>`; mostly none. A chat template
+    /// writes them itself.
+    #[must_use]
+    pub fn before_text(&self) -> &[u32] {
+        &self.marks.around[0]
+    }
+
+    /// The ids that a file asks for after a text; mostly none.
+    #[must_use]
+    pub fn after_text(&self) -> &[u32] {
+        &self.marks.around[1]
+    }
+
+    /// The id before each document of a stream and after the last: the token with which the model's texts
+    /// begin, or where there is none [`END_OF_TEXT`], or where that is no token
+    /// [`end_of_text`](Self::end_of_text).
+    #[must_use]
+    pub fn separator(&self) -> u32 {
+        self.marks.separator
+    }
+
+    /// The id of a token by its name, as a file has it (`<|im_end|>`), and `None` where there is none.
+    #[must_use]
+    pub fn token_id(&self, name: &str) -> Option<u32> {
+        match &self.model {
+            Model::Bpe(pipeline) | Model::Bytes(pipeline, _) => pipeline.library.token_to_id(name),
+            Model::Characters(_) => (name == END_OF_TEXT).then(|| self.end_of_text()),
+        }
     }
 
     /// A readable name for an id, for plots and tables: its text, with control characters escaped
@@ -258,70 +327,65 @@ impl Tokenizer {
     /// # Errors
     /// [`DataError::Tokenizers`] if it cannot be serialised, which is not known to happen.
     pub fn fingerprint(&self) -> Result<String, DataError> {
-        let json = match &self.model {
-            Model::Bpe(bpe) | Model::Bytes(bpe, _) => bpe.to_string(false)?,
-            Model::Characters(characters) => characters.to_json()?,
-        };
-        Ok(sha256(json))
+        Ok(sha256(self.to_json(false)?))
     }
 
     pub(crate) fn token_bytes(&self, id: u32) -> Result<&[u8], DataError> {
-        let bytes = self.token_bytes.get(id as usize).map(AsRef::as_ref);
-        bytes.ok_or(DataError::UnknownId { id, vocab_size: self.vocab_size() })
+        let unknown = DataError::UnknownId { id, vocab_size: self.vocab_size() };
+        self.text.get(id).ok_or(unknown)
+    }
+
+    /// The start of a text that is decoded.
+    pub(crate) fn start(&self) -> Start {
+        Start { spaces: self.text.leading_spaces }
     }
 
     /// `path` is where the model comes from, for errors.
     pub(crate) fn from_model(model: BPE, path: &Path) -> Result<Self, DataError> {
-        let mut inner = with_gpt2_pre_tokenizer(model);
-        inner.add_special_tokens([AddedToken::from(END_OF_TEXT, true)])?;
-        Self::from_inner(inner).map_err(|reason| bad_tokenizer(path, reason))
+        let mut library = with_gpt2_pre_tokenizer(model);
+        library.add_special_tokens([AddedToken::from(END_OF_TEXT, true)])?;
+        Self::from_library(library, Described::default(), Vec::new())
+            .map_err(|reason| bad_tokenizer(path, reason))
     }
 
-    /// The byte-level BPE that this is, unless it is one of characters.
-    pub(crate) fn bpe(&self) -> Option<&ByteLevelBpe> {
+    /// The library's tokenizer that this is, unless it is one of characters.
+    pub(crate) fn library(&self) -> Option<&Library> {
         match &self.model {
-            Model::Bpe(bpe) | Model::Bytes(bpe, _) => Some(bpe),
+            Model::Bpe(pipeline) | Model::Bytes(pipeline, _) => Some(&pipeline.library),
             Model::Characters(_) => None,
         }
     }
 
-    /// Checks what the rest of the crate relies on. The error is the reason alone: the caller
-    /// knows where the tokenizer comes from.
-    fn from_inner(mut inner: ByteLevelBpe) -> Result<Self, String> {
-        let added_tokens = inner.get_added_tokens_decoder();
-        let is_special = added_tokens.values().any(|token| token.content == END_OF_TEXT);
-        let end_of_text = inner
-            .token_to_id(END_OF_TEXT)
-            .filter(|_| is_special)
-            .ok_or_else(|| format!("it has no special token {END_OF_TEXT}"))?;
-        if byte_chars().iter().any(|c| inner.token_to_id(&c.to_string()).is_none()) {
-            return Err("it does not cover all 256 bytes".to_owned());
-        }
-        let byte_of_char = (0..=u8::MAX).zip(byte_chars()).map(|(byte, c)| (c, byte)).collect();
-        let token_bytes = (0..inner.get_vocab_size(true) as u32)
-            .map(|id| inner.id_to_token(id).map(|token| bytes_of_token(&token, &byte_of_char)))
-            .collect::<Option<Vec<_>>>()
-            .ok_or("its ids have gaps")?;
-
-        inner.set_encode_special_tokens(true);
-        let model = if inner.get_model().get_vocab_size() == 256 {
-            let id_of = |c: char| inner.token_to_id(&c.to_string()).unwrap_or_default();
+    /// Checks what the rest of the crate relies on. `ends` are what other files say; the error is the reason
+    /// alone: the caller knows where the tokenizer comes from.
+    pub(crate) fn from_library(
+        library: Library,
+        described: Described,
+        ends: Vec<u32>,
+    ) -> Result<Self, String> {
+        let text = TokenText::of(&library, described.leading_spaces)?;
+        let marks = Marks::new(&library, described, ends, text.len())?;
+        let is_bytes = library.get_model().get_vocab_size() == 256;
+        let pipeline = Box::new(Pipeline::new(library));
+        let model = if is_bytes && pipeline.is_plain() {
+            let id_of = |c: char| pipeline.library.token_to_id(&c.to_string()).unwrap_or_default();
             let ids = byte_chars().map(id_of);
-            Model::Bytes(Box::new(inner), Box::new(ids))
+            Model::Bytes(pipeline, Box::new(ids))
         } else {
-            Model::Bpe(Box::new(inner))
+            Model::Bpe(pipeline)
         };
-        Ok(Self { model, token_bytes, end_of_text })
+        Ok(Self { model, text, marks })
     }
 
     pub(crate) fn from_characters(characters: Characters) -> Self {
-        let mut token_bytes: Vec<Box<[u8]>> = Vec::new();
+        let mut by_id: Vec<Box<[u8]>> = Vec::new();
         for character in characters.by_id() {
-            token_bytes.push(character.to_string().into_bytes().into());
+            by_id.push(character.to_string().into_bytes().into());
         }
-        let end_of_text = token_bytes.len() as u32;
-        token_bytes.push(END_OF_TEXT.as_bytes().into());
-        Self { model: Model::Characters(characters), token_bytes, end_of_text }
+        let end = by_id.len() as u32;
+        by_id.push(END_OF_TEXT.as_bytes().into());
+        let marks = Marks { ends: vec![end], around: Default::default(), separator: end };
+        Self { model: Model::Characters(characters), text: TokenText::new(by_id, 0), marks }
     }
 }
 
@@ -337,43 +401,10 @@ pub(crate) fn bad_tokenizer(path: &Path, reason: impl fmt::Display) -> DataError
     DataError::BadTokenizer { path: path.to_owned(), reason: reason.to_string() }
 }
 
-pub(crate) fn with_gpt2_pre_tokenizer(model: BPE) -> ByteLevelBpe {
+pub(crate) fn with_gpt2_pre_tokenizer(model: BPE) -> Library {
     let byte_level = ByteLevel::default().add_prefix_space(false);
-    let mut inner = ByteLevelBpe::new(model);
-    inner.with_pre_tokenizer(Some(byte_level));
-    inner.with_decoder(Some(byte_level));
-    inner
-}
-
-/// The character that stands for each byte in the vocabulary, as in GPT-2's `encoder.py`: the
-/// printable bytes of Latin-1 stand for themselves, the others for U+0100 and on.
-fn byte_chars() -> [char; 256] {
-    let mut next = 0x100;
-    std::array::from_fn(|byte| {
-        let stands_for_itself = matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
-        let code = if stands_for_itself {
-            byte as u32
-        } else {
-            next += 1;
-            next - 1
-        };
-        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
-    })
-}
-
-/// A special token's name may have characters that stand for no byte: it is then itself.
-fn bytes_of_token(token: &str, byte_of_char: &HashMap<char, u8>) -> Box<[u8]> {
-    let bytes: Option<Box<[u8]>> = token.chars().map(|c| byte_of_char.get(&c).copied()).collect();
-    bytes.unwrap_or_else(|| token.as_bytes().into())
-}
-
-/// The model of a vocabulary and the lines of a `merges.txt`.
-pub(crate) fn bpe(vocab: Vocab, merges: &str) -> Result<BPE, tokenizers::Error> {
-    let merges = merges
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .filter(|(left, _)| *left != "#version:")
-        .map(|(left, right)| (left.to_owned(), right.to_owned()))
-        .collect();
-    BPE::builder().vocab_and_merges(vocab, merges).build()
+    let mut library = Library::new(model);
+    library.with_pre_tokenizer(Some(byte_level));
+    library.with_decoder(Some(byte_level));
+    library
 }

@@ -1,7 +1,16 @@
 //! What a `tokenizer.json` may ask for: nothing in it is passed over.
 //!
 //! The library ignores fields that it does not know, and reads many that change the ids or the text of
-//! ids. Each field is either one that we do as the library does, or it is refused by name.
+//! ids. Each field is either one that we do as the library does, or it is refused by name. Two families
+//! are read: byte-level BPE (GPT-2, SmolLM, Llama 3, Qwen), whose tokens are written in characters that
+//! stand for bytes, and BPE with byte fallback (Llama 2, Mistral), as SentencePiece has it.
+
+mod steps;
+#[cfg(test)]
+mod tests;
+mod written;
+
+pub(crate) use self::written::write;
 
 use serde_json::{Map, Value, json};
 
@@ -9,25 +18,62 @@ use crate::quote::shortened;
 
 type Checked = Result<(), String>;
 
+/// The one field of our own, of the decoder: the ids that end a text. Other programs pass over it there, and
+/// nowhere else.
+pub(crate) const END_OF_TEXT_IDS: &str = "end_of_text";
+
+/// The kind of tokenizer that a file describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// Tokens are written in characters that stand for bytes.
+    ByteLevel,
+    /// Tokens are text, with U+2581 for a space, or a byte such as `<0x0A>`.
+    Sentencepiece,
+}
+
+/// What of a file the library is not asked to do.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Described {
+    /// Ids before and after a text.
+    pub(crate) around: [Vec<u32>; 2],
+    /// Spaces that a decoded text loses at its start.
+    pub(crate) leading_spaces: usize,
+    /// The ids that end a text, where the file was written here.
+    pub(crate) ends: Vec<u32>,
+}
+
 /// Checks a whole file; the error names the field, what it has, and what is expected.
-pub(crate) fn check(file: &Value) -> Checked {
-    let file = object(file, "the file")?;
-    for (name, value) in file {
+pub(crate) fn check(file: &Value) -> Result<Described, String> {
+    let fields = object(file, "the file")?;
+    let missing = ["pre_tokenizer", "model"].into_iter().find(|name| !fields.contains_key(*name));
+    if let Some(name) = missing {
+        return Err(format!("it has no field {name:?}"));
+    }
+    let family = match file["model"]["byte_fallback"] {
+        Value::Bool(true) => Family::Sentencepiece,
+        _ => Family::ByteLevel,
+    };
+    let mut described = Described::default();
+    for (name, value) in fields {
         match name.as_str() {
             "version" => one_of(name, value, &[json!("1.0")])?,
-            // What a caller asks for a batch: here texts are never cut nor filled up.
-            "truncation" | "padding" | "normalizer" => one_of(name, value, &[Value::Null])?,
+            // What a tuned model's batches were cut and filled up to. Here a text is never cut, and a
+            // batch is filled up by whoever makes one.
+            "truncation" | "padding" if value.is_null() || value.is_object() => {}
+            "truncation" | "padding" => return Err(format!("{name} is {}", shown(value))),
             "added_tokens" => check_added_tokens(value)?,
-            "pre_tokenizer" => check_byte_level(name, value)?,
-            "post_processor" => check_post_processor(name, value)?,
-            "decoder" if value.is_null() => {}
-            "decoder" => check_byte_level_type(name, value)?,
+            "normalizer" => steps::check_normalizer(value, family)?,
+            "pre_tokenizer" => steps::check_pre_tokenizer(value, family)?,
+            "post_processor" => described.around = steps::around(name, value)?,
+            "decoder" => described.leading_spaces = steps::leading_spaces(value, family)?,
             "model" => check_model(value)?,
             _ => return Err(unknown(name)),
         }
     }
-    let missing = ["pre_tokenizer", "model"].into_iter().find(|name| !file.contains_key(*name));
-    missing.map_or(Ok(()), |name| Err(format!("it has no field {name:?}")))
+    if family == Family::Sentencepiece {
+        steps::check_spaces(file)?;
+    }
+    Ok(described)
 }
 
 /// The contents and ids of the added tokens.
@@ -48,13 +94,10 @@ fn check_added_tokens(tokens: &Value) -> Checked {
             match name.as_str() {
                 "id" if value.is_u64() => {}
                 "content" if value.is_string() => {}
-                // A token that is not special is found in texts, before all others.
-                "special" => one_of(&field, value, &[json!(true)])?,
-                // How special tokens are found in texts, which here they never are.
-                "single_word" | "lstrip" | "rstrip" | "normalized" if value.is_boolean() => {}
-                "id" | "content" | "single_word" | "lstrip" | "rstrip" | "normalized" => {
-                    return Err(format!("{field} is {}", shown(value)));
-                }
+                "special" | "single_word" | "lstrip" | "rstrip" | "normalized"
+                    if value.is_boolean() => {}
+                "id" | "content" | "special" | "single_word" | "lstrip" | "rstrip"
+                | "normalized" => return Err(format!("{field} is {}", shown(value))),
                 _ => return Err(unknown(&field)),
             }
         }
@@ -70,47 +113,6 @@ fn check_added_tokens(tokens: &Value) -> Checked {
     Ok(())
 }
 
-/// GPT-2's pre-tokenizer.
-fn check_byte_level(field: &str, value: &Value) -> Checked {
-    check_byte_level_type(field, value)?;
-    one_of(&format!("{field}.add_prefix_space"), &value["add_prefix_space"], &[json!(false)])?;
-    one_of(&format!("{field}.use_regex"), &value["use_regex"], &[json!(true), Value::Null])
-}
-
-/// The type `ByteLevel`, of which as a post-processor or decoder the settings are without effect:
-/// they are for offsets in the text.
-fn check_byte_level_type(field: &str, value: &Value) -> Checked {
-    one_of(&format!("{field}.type"), &value["type"], &[json!("ByteLevel")])?;
-    for (name, value) in object(value, field)? {
-        match name.as_str() {
-            "type" => {}
-            "add_prefix_space" | "trim_offsets" | "use_regex" if value.is_boolean() => {}
-            "add_prefix_space" | "trim_offsets" | "use_regex" => {
-                return Err(format!("{field}.{name} is {}: expected true or false", shown(value)));
-            }
-            _ => return Err(unknown(&format!("{field}.{name}"))),
-        }
-    }
-    Ok(())
-}
-
-fn check_post_processor(field: &str, value: &Value) -> Checked {
-    // The template of a text alone, which adds nothing to it; that of two is never used.
-    let alone = json!([{ "Sequence": { "id": "A", "type_id": 0 } }]);
-    match value["type"].as_str() {
-        _ if value.is_null() => Ok(()),
-        Some("TemplateProcessing") => {
-            for name in object(value, field)?.keys() {
-                if !["type", "single", "pair", "special_tokens"].contains(&name.as_str()) {
-                    return Err(unknown(&format!("{field}.{name}")));
-                }
-            }
-            one_of(&format!("{field}.single"), &value["single"], &[alone])
-        }
-        _ => check_byte_level_type(field, value),
-    }
-}
-
 fn check_model(model: &Value) -> Checked {
     for (name, value) in object(model, "model")? {
         let field = format!("model.{name}");
@@ -118,12 +120,15 @@ fn check_model(model: &Value) -> Checked {
         match name.as_str() {
             "type" => one_of(&field, value, &[json!("BPE")])?,
             "dropout" if value.as_f64() == Some(0.0) => {}
-            "dropout" | "unk_token" => one_of(&field, value, &[Value::Null])?,
+            "dropout" => one_of(&field, value, &[Value::Null])?,
+            "unk_token" if value.is_null() => {}
+            "unk_token" if value.as_str().is_some_and(|token| is_token(token, model)) => {}
+            "unk_token" => return Err(format!("{field} is {}: expected a token", shown(value))),
             "continuing_subword_prefix" | "end_of_word_suffix" => {
                 one_of(&field, value, &nothing)?;
             }
             "fuse_unk" | "byte_fallback" | "ignore_merges" => {
-                one_of(&field, value, &[json!(false), Value::Null])?;
+                one_of(&field, value, &[json!(false), json!(true), Value::Null])?;
             }
             "vocab" if value.is_object() => {}
             "merges" if value.is_array() => {}
@@ -132,6 +137,27 @@ fn check_model(model: &Value) -> Checked {
         }
     }
     Ok(())
+}
+
+fn is_token(token: &str, model: &Value) -> bool {
+    model["vocab"].get(token).is_some()
+}
+
+/// Takes out what this program wrote of the ids that end a text; nothing where another did.
+pub(crate) fn take_ends(file: &mut Value) -> Result<Vec<u32>, String> {
+    let decoder = file.get_mut("decoder").and_then(Value::as_object_mut);
+    match decoder.and_then(|decoder| decoder.remove(END_OF_TEXT_IDS)) {
+        None => Ok(Vec::new()),
+        Some(value) => ids(&value)
+            .filter(|ends| !ends.is_empty())
+            .ok_or_else(|| format!("decoder.{END_OF_TEXT_IDS}: expected a list of ids")),
+    }
+}
+
+/// A list of ids, or `None` where it is none.
+pub(crate) fn ids(value: &Value) -> Option<Vec<u32>> {
+    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    value.as_array()?.iter().map(id).collect()
 }
 
 fn object<'v>(value: &'v Value, field: &str) -> Result<&'v Map<String, Value>, String> {
@@ -153,6 +179,3 @@ fn shown(value: &Value) -> String {
 fn unknown(field: &str) -> String {
     format!("{} is not known here", shortened(field))
 }
-
-#[cfg(test)]
-mod tests;

@@ -41,10 +41,10 @@ impl TokenSplit {
         documents: &[String],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, DataError> {
-        let mut tokens = vec![tokenizer.end_of_text()];
+        let mut tokens = vec![tokenizer.separator()];
         for ids in tokenizer.encode_documents(documents, progress)? {
             tokens.extend(ids);
-            tokens.push(tokenizer.end_of_text());
+            tokens.push(tokenizer.separator());
         }
         let sum = |count: fn(&str) -> usize| documents.iter().map(|d| count(d) as u64).sum();
         Ok(Self {

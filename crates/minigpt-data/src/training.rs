@@ -10,7 +10,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use crate::chars::Characters;
 use crate::folder::Split;
 use crate::part::Part;
-use crate::pieces::{pieces, within};
+use crate::pieces::{Cuts, within};
 use crate::tokenizer::{PIECE_BYTES, check_vocab_size, with_gpt2_pre_tokenizer};
 use crate::{DataError, Documents, Tokenizer};
 
@@ -40,7 +40,7 @@ impl Tokenizer {
         vocab_size: usize,
     ) -> Result<Self, DataError> {
         let mut words = Words::new();
-        let pieces = documents.flat_map(|text| pieces(text, PIECE_BYTES));
+        let pieces = documents.flat_map(|text| Cuts::SpacesAndLines.pieces(text, PIECE_BYTES));
         Self::train_bpe_pieces(pieces.flat_map(move |piece| words.of(piece)), vocab_size)
     }
 
@@ -72,7 +72,9 @@ impl Tokenizer {
             let trainer = scope.spawn(move || {
                 let mut words = Words::new();
                 let pieces = receiver.into_iter().flat_map(move |text| {
-                    let words = pieces(&text, PIECE_BYTES).flat_map(|piece| words.of(piece));
+                    let words = Cuts::SpacesAndLines
+                        .pieces(&text, PIECE_BYTES)
+                        .flat_map(|piece| words.of(piece));
                     words.map(str::to_owned).collect::<Vec<_>>()
                 });
                 Self::train_bpe_pieces(pieces, vocab_size)

@@ -1,11 +1,9 @@
-//! The tables of a byte-level BPE: read from the two files in which GPT-2 was published, and given
+//! The tables of a byte-level BPE: as the two files have them in which GPT-2 was published, and given
 //! out for other programs' formats.
 
-use std::path::Path;
+use tokenizers::PreTokenizerWrapper;
+use tokenizers::models::bpe::{BPE, Vocab};
 
-use minigpt_files::caught;
-
-use crate::tokenizer::{TABLES, bad_tokenizer, bpe};
 use crate::{DataError, Tokenizer};
 
 /// The tables of a byte-level BPE, a byte written as the character that stands for it in GPT-2's
@@ -19,47 +17,37 @@ pub struct Vocabulary {
 }
 
 impl Tokenizer {
-    /// The tokenizer in a model's folder: `tokenizer.json`, or `vocab.json` and `merges.txt`.
-    ///
-    /// # Errors
-    /// [`DataError::NoTokenizer`] if neither is there, and as [`Tokenizer::load`].
-    pub fn in_folder(folder: &Path) -> Result<Self, DataError> {
-        let file = |name: &str| Some(folder.join(name)).filter(|path| path.exists());
-        if let Some(json) = file("tokenizer.json") {
-            return Self::load(&json);
-        }
-        match (file("vocab.json"), file("merges.txt")) {
-            (Some(vocab), Some(merges)) => Self::from_vocab_and_merges(&vocab, &merges),
-            _ => Err(DataError::NoTokenizer { path: folder.to_owned() }),
-        }
-    }
-
-    /// A byte-level BPE from `vocab.json` and `merges.txt`, as GPT-2's own were published.
-    ///
-    /// # Errors
-    /// [`DataError::Io`], and [`DataError::BadTokenizer`] where the files are damaged, do not
-    /// belong together, or are no byte-level BPE.
-    pub(crate) fn from_vocab_and_merges(vocab: &Path, merges: &Path) -> Result<Self, DataError> {
-        let ids = serde_json::from_slice(&minigpt_files::read(vocab, TABLES)?)
-            .map_err(|error| bad_tokenizer(vocab, error))?;
-        let text = minigpt_files::read_text(merges, TABLES)?;
-        let model = caught(|| bpe(ids, &text))
-            .map_err(|reason| bad_tokenizer(merges, reason))?
-            .map_err(|error| bad_tokenizer(merges, error))?;
-        Self::from_model(model, vocab)
-    }
-
-    /// The tables, for formats of other programs. A tokenizer of characters has none.
+    /// The tables of a tokenizer that cuts its texts as GPT-2's does, for formats of other programs. Others
+    /// have none here: [`Tokenizer::to_gguf`] has theirs.
     ///
     /// # Errors
     /// [`DataError::Tokenizers`] if the library fails, which is not known to happen.
     pub fn vocabulary(&self) -> Result<Option<Vocabulary>, DataError> {
-        let Some(bpe) = self.bpe() else { return Ok(None) };
-        let tokens = (0..self.vocab_size() as u32).filter_map(|id| bpe.id_to_token(id)).collect();
-        let model = serde_json::to_value(bpe.get_model()).map_err(tokenizers::Error::from)?;
-        let merges: Vec<(String, String)> =
-            serde_json::from_value(model["merges"].clone()).map_err(tokenizers::Error::from)?;
-        let merges = merges.into_iter().map(|(left, right)| format!("{left} {right}")).collect();
-        Ok(Some(Vocabulary { tokens, merges }))
+        let library = self.library().filter(|library| {
+            matches!(library.get_pre_tokenizer(), Some(PreTokenizerWrapper::ByteLevel(_)))
+        });
+        let Some(library) = library else { return Ok(None) };
+        let tokens = (0..self.vocab_size() as u32).filter_map(|id| library.id_to_token(id));
+        let tokens = tokens.collect();
+        Ok(Some(Vocabulary { tokens, merges: merges_of(library.get_model())? }))
     }
+}
+
+/// The merges of a model, first to last: two tokens with a space between.
+pub(crate) fn merges_of(model: &BPE) -> Result<Vec<String>, DataError> {
+    let model = serde_json::to_value(model).map_err(tokenizers::Error::from)?;
+    let merges: Vec<(String, String)> =
+        serde_json::from_value(model["merges"].clone()).map_err(tokenizers::Error::from)?;
+    Ok(merges.into_iter().map(|(left, right)| format!("{left} {right}")).collect())
+}
+
+/// The model of a vocabulary and the lines of a `merges.txt`.
+pub(crate) fn bpe(vocab: Vocab, merges: &str) -> Result<BPE, tokenizers::Error> {
+    let merges = merges
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(left, _)| *left != "#version:")
+        .map(|(left, right)| (left.to_owned(), right.to_owned()))
+        .collect();
+    BPE::builder().vocab_and_merges(vocab, merges).build()
 }

@@ -1,12 +1,20 @@
 //! Generation: sampled token after token, or the most probable text by beam search.
 
+mod constraints;
+mod decode;
+mod sampling;
+#[cfg(test)]
+mod tests;
+
+pub use constraints::Constraints;
+pub use decode::{Decoder, PromptError};
+pub use sampling::{Draw, Sampling, SamplingError, log_probability};
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::constraints::Constraints;
-use crate::decode::{Decoder, PromptError};
-use crate::gpt::Gpt;
-use crate::sampling::{Draw, Sampling, SamplingError, log_sum_exp};
+use crate::model::gpt::Gpt;
+use sampling::log_sum_exp;
 
 /// How a continuation is chosen: constraints change the logits, then sampling chooses.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,13 @@
 //! Low-rank adaptation: small trainable factors beside frozen matrices.
 
-use burn::module::{Module, Param, Reparameterization, Reparameterizer};
-use burn::nn::{Dropout, DropoutConfig};
+pub(crate) mod adapter;
+mod error;
+pub(crate) mod peft;
+#[cfg(test)]
+mod tests;
+
+use burn::module::{Module, Param, Reparameterizer};
+use burn::nn::DropoutConfig;
 use burn::tensor::{Tensor, TensorData};
 use minigpt_files::excerpt;
 use rand::SeedableRng;
@@ -9,12 +15,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
 use serde::{Deserialize, Serialize};
 
-use crate::adapter::AdapterError;
-use crate::config::GptConfig;
-use crate::gpt::Gpt;
-
-/// The matrices of a block that can be adapted.
-const MATRICES: [&str; 4] = ["attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"];
+use crate::model::config::GptConfig;
+use crate::model::gpt::Gpt;
+use crate::model::linear::{LowRank, adapter};
+pub use error::AdapterError;
 
 /// The vectors of the tokens, which are the head too.
 pub(crate) const EMBEDDING: &str = "wte";
@@ -58,8 +62,11 @@ impl LoraConfig {
         if let Some((field, _, expected)) = checks.into_iter().find(|(_, holds, _)| !holds) {
             return Err(AdapterError::Setting { field, expected });
         }
+        if !model.tied && self.adapts(EMBEDDING) {
+            return Err(AdapterError::UntiedEmbedding);
+        }
         let known = |target: &String| {
-            MATRICES.iter().chain([&EMBEDDING]).any(|matrix| is_named(matrix, target))
+            model.block_matrices().chain([EMBEDDING]).any(|matrix| is_named(matrix, target))
         };
         match self.targets.iter().find(|target| !known(target)) {
             Some(name) => Err(AdapterError::Target { name: excerpt(name) }),
@@ -75,9 +82,9 @@ impl LoraConfig {
     /// The adapted matrices `[from, to]` by the names of their layers, as `h.0.attn.c_attn`, in the
     /// model's order.
     pub(crate) fn matrices(&self, model: &GptConfig) -> impl Iterator<Item = (String, [usize; 2])> {
-        model.parameters().filter_map(|(name, shape)| {
-            let layer = name.strip_suffix(".weight")?;
-            let shape = <[usize; 2]>::try_from(shape).ok()?;
+        model.parameters().filter_map(|parameter| {
+            let layer = parameter.name.strip_suffix(".weight")?;
+            let shape = <[usize; 2]>::try_from(parameter.shape).ok()?;
             self.adapts(layer).then(|| (layer.to_owned(), shape))
         })
     }
@@ -94,31 +101,6 @@ impl LoraConfig {
 /// True where `target` is the end of a layer's path, as PEFT matches it.
 fn is_named(layer: &str, target: &str) -> bool {
     layer.strip_suffix(target).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-}
-
-/// The factors beside one matrix `W` `[from, to]`: the layer gives `x · W + scale · dropout(x) · a · b`.
-///
-/// burn's own `LoraAdapter` has no dropout, and folds the factors into a whole matrix at every step, whose
-/// gradient is then whole too. As a [`Reparameterization`] of burn's this one is part of records, optimisers
-/// and devices in the same way, and `materialize` merges it.
-#[derive(Module, Debug)]
-pub struct LowRank {
-    /// `[from, rank]`.
-    pub a: Param<Tensor<2>>,
-    /// `[rank, to]`. One of the two is zero at first: a fresh adapter changes nothing.
-    pub b: Param<Tensor<2>>,
-    pub(crate) scale: f64,
-    pub(crate) dropout: Dropout,
-}
-
-impl Reparameterization for LowRank {
-    const NAME: &'static str = "lora";
-
-    fn apply<const D: usize>(&self, base: Tensor<D>) -> Tensor<D> {
-        let delta = self.a.val().matmul(self.b.val()).mul_scalar(self.scale);
-        let shape = base.shape();
-        base + delta.reshape(shape)
-    }
 }
 
 /// The values of `a` `[from, rank]` and `b` `[rank, to]`.
@@ -164,13 +146,8 @@ impl Gpt {
     ///
     /// # Errors
     /// As [`LoraConfig::validate`].
-    pub fn with_lora(
-        self,
-        config: &GptConfig,
-        lora: &LoraConfig,
-        seed: u64,
-    ) -> Result<Self, AdapterError> {
-        lora.validate(config)?;
+    pub fn with_lora(self, lora: &LoraConfig, seed: u64) -> Result<Self, AdapterError> {
+        lora.validate(self.config())?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         Ok(self.with_factors(lora, |layer, [from, to]| {
             lora.adapts(layer).then(|| {
@@ -204,16 +181,9 @@ impl Gpt {
         let embedding = self.wte.weight.reparameterization();
         let embedding = embedding.map(|factors| (EMBEDDING.to_owned(), factors));
         embedding.into_iter().chain(self.h.iter().enumerate().flat_map(|(index, block)| {
-            let layers =
-                [&block.attn.c_attn, &block.attn.c_proj, &block.mlp.c_fc, &block.mlp.c_proj];
-            MATRICES.into_iter().zip(layers).filter_map(move |(name, layer)| {
-                let factors = layer.weight.reparameterization()?;
-                Some((format!("h.{index}.{name}"), factors))
+            self.config().block_matrices().zip(block.matrices()).filter_map(move |(name, layer)| {
+                Some((format!("h.{index}.{name}"), adapter(layer)?))
             })
         }))
     }
 }
-
-#[cfg(test)]
-#[path = "lora_tests.rs"]
-mod tests;

@@ -23,9 +23,7 @@ pub struct AdamW {
 }
 
 impl AdamW {
-    /// Moves `parameters` against `scale · gradient`, and the moments with them: all `[n]`.
-    ///
-    /// `scale` is what clipping the global norm leaves of the gradient, 1 for all of it.
+    /// Moves `parameters` against `gradient`, and the moments with them: all `[n]`.
     ///
     /// # Panics
     ///
@@ -34,7 +32,6 @@ impl AdamW {
         self,
         parameters: &mut [f32],
         gradient: &[f32],
-        scale: f32,
         moment_1: &mut [f32],
         moment_2: &mut [f32],
     ) {
@@ -44,7 +41,7 @@ impl AdamW {
         let moments = moment_1.par_chunks_mut(ELEMENTS).zip(moment_2.par_chunks_mut(ELEMENTS));
         let values = parameters.par_chunks_mut(ELEMENTS).zip(gradient.par_chunks(ELEMENTS));
         values.zip(moments).for_each(|((parameters, gradient), (moment_1, moment_2))| {
-            vectorized!(self.update_chunk(parameters, gradient, scale, moment_1, moment_2));
+            vectorized!(self.update_chunk(parameters, gradient, moment_1, moment_2));
         });
     }
 
@@ -53,7 +50,6 @@ impl AdamW {
         self,
         parameters: &mut [f32],
         gradient: &[f32],
-        scale: f32,
         moment_1: &mut [f32],
         moment_2: &mut [f32],
     ) {
@@ -62,7 +58,6 @@ impl AdamW {
         let keep = 1.0 - self.learning_rate * self.weight_decay;
         let moments = moment_1.iter_mut().zip(moment_2);
         for ((p, &g), (m, v)) in parameters.iter_mut().zip(gradient).zip(moments) {
-            let g = g * scale;
             *m = self.beta_1 * *m + (1.0 - self.beta_1) * g;
             *v = self.beta_2 * *v + (1.0 - self.beta_2) * g * g;
             let delta = (*m * unbias_1) / ((*v * unbias_2).sqrt() + self.epsilon);

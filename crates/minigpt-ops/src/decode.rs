@@ -18,14 +18,28 @@ const ROWS: usize = 256;
 /// If the lengths do not fit together.
 pub fn linear_vectors(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
     let m = bias.len();
-    let n = y.len() / m.max(1);
-    let k = x.len() / n.max(1);
-    assert_eq!(y.len(), n * m, "linear_vectors: y is not [n, m]");
-    assert_eq!(weight.len(), k * m, "linear_vectors: the weight is not [k, m]");
+    assert!(y.len().is_multiple_of(m.max(1)), "linear_vectors: y is not [n, m]");
+    y.chunks_exact_mut(m.max(1)).for_each(|y| y.copy_from_slice(bias));
+    add_product(y.len() / m.max(1), x, weight, y);
+}
+
+/// `y = x · weight` for `n` rows: `x` `[n, k]`, `weight` `[k, m]`, `y` `[n, m]`.
+///
+/// # Panics
+///
+/// If the lengths do not fit together.
+pub fn project_vectors(n: usize, x: &[f32], weight: &[f32], y: &mut [f32]) {
+    y.fill(0.0);
+    add_product(n, x, weight, y);
+}
+
+/// `y += x · weight`.
+fn add_product(n: usize, x: &[f32], weight: &[f32], y: &mut [f32]) {
+    let (k, m) = (x.len() / n.max(1), y.len() / n.max(1));
+    assert_eq!(weight.len(), k * m, "vectors: the weight is not [k, m]");
     parts(y, m, COLUMNS).into_par_iter().enumerate().for_each(|(task, mut y)| {
         let first = task * COLUMNS;
         let columns = first..(first + COLUMNS).min(m);
-        y.iter_mut().for_each(|y| y.copy_from_slice(&bias[columns.clone()]));
         vectorized!({
             for (at, row) in weight.chunks_exact(m).enumerate() {
                 for (y, x) in y.iter_mut().zip(x.chunks_exact(k)) {

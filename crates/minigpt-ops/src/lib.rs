@@ -22,16 +22,19 @@
 //! | `x · w + b` | [`linear`] | [`linear_backward`] |
 //! | `x · w` | [`project`] | [`project_backward`], for a frozen `w` [`project_backward_input`] |
 //! | layer normalisation | [`layer_norm`] | [`layer_norm_backward`] |
+//! | root mean square normalisation | [`rms_norm`] | [`rms_norm_backward`] |
 //! | `gelu(x + b)` | [`bias_gelu`] | [`bias_gelu_backward`] |
-//! | `x + dropout(a + b)` | [`residual_dropout`] | [`residual_dropout_backward`] |
-//! | dropout alone | [`dropout`] | [`dropout`] of the gradient |
+//! | `gelu(x)` | [`gelu()`] | [`gelu_backward`] |
+//! | `silu(gate) · up` | [`swiglu`] | [`swiglu_backward`] |
+//! | `x + dropout(a)` | [`residual_dropout`] | [`dropout()`] of the gradient |
+//! | dropout alone | [`dropout()`] | [`dropout()`] of the gradient |
 //! | attention | [`causal_attention`] | [`causal_attention_backward`] |
 //! | embedding | (a copy) | [`embedding_backward`] |
 //! | head and loss | [`linear_cross_entropy`] | [`linear_cross_entropy_with_gradients`] |
 //! | embedding of positions, a bias alone | | [`sum_rows`] |
 //! | by a factor known later | | [`scale`] |
 //! | optimiser | [`sum_of_squares`], [`AdamW::update`] | |
-//! | a token of a few texts | [`linear_vectors`], [`head_vectors`] | |
+//! | a token of a few texts | [`linear_vectors`], [`project_vectors`], [`head_vectors`] | |
 //!
 //! Results are the same to the bit for any number of threads: work and sums are divided by fixed sizes,
 //! and [`Dropout`] computes its mask from a key and an index. Work runs on the current rayon pool.
@@ -63,7 +66,7 @@
 //!         weight_decay: 0.0,
 //!         step,
 //!     };
-//!     adamw.update(&mut head, &d_head, 1.0, &mut m, &mut v);
+//!     adamw.update(&mut head, &d_head, &mut m, &mut v);
 //! }
 //! assert!((losses[0] - 4f64.ln()).abs() < 1e-6);
 //! assert!(losses[19] < 0.1);
@@ -71,8 +74,6 @@
 
 mod adamw;
 mod attention;
-#[cfg(target_arch = "x86_64")]
-mod bf16;
 mod blocks;
 mod cross_entropy;
 mod decode;
@@ -84,18 +85,22 @@ mod linear;
 mod matrix;
 mod precision;
 mod residual;
+mod rms_norm;
 mod scratch;
 mod simd;
+mod swiglu;
 
 pub use adamw::{AdamW, sum_of_squares};
 pub use attention::{AttentionShape, causal_attention, causal_attention_backward};
 pub use blocks::{scale, sum_rows};
 pub use cross_entropy::{CrossEntropy, linear_cross_entropy, linear_cross_entropy_with_gradients};
-pub use decode::{head_vectors, linear_vectors};
+pub use decode::{head_vectors, linear_vectors, project_vectors};
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding_backward;
-pub use gelu::{bias_gelu, bias_gelu_backward};
+pub use gelu::{bias_gelu, bias_gelu_backward, gelu, gelu_backward};
 pub use layer_norm::{RowStatistics, layer_norm, layer_norm_backward};
 pub use linear::{linear, linear_backward, project, project_backward, project_backward_input};
 pub use precision::Precision;
-pub use residual::{residual_dropout, residual_dropout_backward};
+pub use residual::residual_dropout;
+pub use rms_norm::{rms_norm, rms_norm_backward};
+pub use swiglu::{swiglu, swiglu_backward};

@@ -22,8 +22,8 @@ pub fn linear(precision: Precision, x: &[f32], weight: &[f32], bias: &[f32], y: 
 
 /// `y = x · weight` for `n` rows: `x` `[n, k]`, `weight` `[k, m]`, `y` `[n, m]`.
 ///
-/// For a bias that the following operation adds, as [`bias_gelu`](crate::bias_gelu) and
-/// [`residual_dropout`](crate::residual_dropout) do.
+/// For a layer without a bias, or with one that the following operation adds, as
+/// [`bias_gelu`](crate::bias_gelu) does.
 ///
 /// # Panics
 ///

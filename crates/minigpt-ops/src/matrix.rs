@@ -1,13 +1,14 @@
 //! Matrix products: in `f32` through the gemm crate, in bfloat16 by a kernel of our own.
 
+#[cfg(target_arch = "x86_64")]
+mod bf16;
+
 use std::marker::PhantomData;
 use std::ops::Range;
 
 use gemm::Parallelism;
 
-use crate::Precision;
-#[cfg(target_arch = "x86_64")]
-use crate::bf16;
+use crate::precision::Precision;
 
 /// A matrix to read: any strides, so that a transpose or some of the columns of another are free.
 #[derive(Clone, Copy, Debug)]

@@ -118,6 +118,38 @@ fn check_layer_norm(n: usize, d: usize, seed: u64) {
     assert_close(&outputs[3], &naive::gradient(&b, |b| inner(&f(&x, &w, b), &dy)), 1e-4);
 }
 
+fn check_rms_norm(n: usize, d: usize, seed: u64) {
+    const EPSILON: f32 = 1e-5;
+    let (x, w, dy) = (values(seed, n * d), values(seed + 1, d), values(seed + 2, n * d));
+    let outputs = on_one_thread_and_two(|| {
+        let (mut y, mut reciprocals) = (fresh(n * d), fresh(n));
+        rms_norm(&x, &w, EPSILON, &mut y, &mut reciprocals);
+        let (mut dx, mut dw) = (fresh(n * d), fresh(d));
+        rms_norm_backward(&x, &w, &reciprocals, &dy, &mut dx, &mut dw);
+        vec![y, dx, dw]
+    });
+    let (x, w) = (wide(&x), wide(&w));
+    let f = |x: &[f64], w: &[f64]| naive::rms_norm(x, w, f64::from(EPSILON));
+    assert_close(&outputs[0], &f(&x, &w), 1e-4);
+    assert_close(&outputs[1], &naive::gradient(&x, |x| inner(&f(x, &w), &dy)), 1e-4);
+    assert_close(&outputs[2], &naive::gradient(&w, |w| inner(&f(&x, w), &dy)), 1e-4);
+}
+
+fn check_swiglu(n: usize, m: usize, seed: u64) {
+    let x: Vec<f32> = values(seed, n * 2 * m).iter().map(|x| 4.0 * x).collect();
+    let dy = values(seed + 1, n * m);
+    let outputs = on_one_thread_and_two(|| {
+        let (mut y, mut dx) = (fresh(n * m), fresh(n * 2 * m));
+        swiglu(m, &x, &mut y);
+        swiglu_backward(m, &x, &dy, &mut dx);
+        vec![y, dx]
+    });
+    let x = wide(&x);
+    let f = |x: &[f64]| naive::swiglu(x, m);
+    assert_close(&outputs[0], &f(&x), 1e-5);
+    assert_close(&outputs[1], &naive::gradient(&x, |x| inner(&f(x), &dy)), 1e-5);
+}
+
 fn check_gelu(n: usize, m: usize, seed: u64) {
     let x: Vec<f32> = values(seed, n * m).iter().map(|x| 4.0 * x).collect();
     let (b, dy) = (values(seed + 1, m), values(seed + 2, n * m));
@@ -125,6 +157,11 @@ fn check_gelu(n: usize, m: usize, seed: u64) {
         let (mut y, mut dx, mut db) = (fresh(n * m), fresh(n * m), fresh(m));
         bias_gelu(&x, &b, &mut y);
         bias_gelu_backward(&x, &b, &dy, &mut dx, &mut db);
+        let shifted: Vec<f32> = x.iter().enumerate().map(|(i, x)| x + b[i % m]).collect();
+        let (mut alone, mut dx_alone) = (fresh(n * m), fresh(n * m));
+        gelu(&shifted, &mut alone);
+        gelu_backward(&shifted, &dy, &mut dx_alone);
+        assert_eq!((&alone, &dx_alone), (&y, &dx));
         vec![y, dx, db]
     });
     let f = |x: &[f64], b: &[f64]| {
@@ -137,32 +174,21 @@ fn check_gelu(n: usize, m: usize, seed: u64) {
 }
 
 fn check_residual(n: usize, d: usize, rate: f32, seed: u64) {
-    let (x, a, b, dy) = (
-        values(seed, n * d),
-        values(seed + 1, n * d),
-        values(seed + 2, d),
-        values(seed + 3, n * d),
-    );
+    let (x, a) = (values(seed, n * d), values(seed + 1, n * d));
     let mask = Dropout::new(rate, seed).place(1);
     let outputs = on_one_thread_and_two(|| {
         let (mut y, mut alone) = (fresh(n * d), fresh(n * d));
-        let (mut da, mut db) = (fresh(n * d), fresh(d));
-        residual_dropout(&x, &a, &b, mask, &mut y);
+        residual_dropout(&x, &a, mask, &mut y);
         dropout(&x, mask, &mut alone);
-        residual_dropout_backward(&dy, mask, &mut da, &mut db);
-        vec![y, alone, da, db]
+        vec![y, alone]
     });
     let kept = |i: usize| f64::from(mask.multiplier(i as u32));
-    let f = |a: &[f64], b: &[f64]| {
-        let branch = a.iter().enumerate().map(|(i, a)| (a + b[i % d]) * kept(i));
-        branch.zip(&x).map(|(branch, &x)| branch + f64::from(x)).collect::<Vec<_>>()
+    let dropped = |x: &[f32]| -> Vec<f64> {
+        x.iter().enumerate().map(|(i, &x)| f64::from(x) * kept(i)).collect()
     };
-    let (a, b) = (wide(&a), wide(&b));
-    assert_close(&outputs[0], &f(&a, &b), 1e-5);
-    let alone: Vec<f64> = x.iter().enumerate().map(|(i, &x)| f64::from(x) * kept(i)).collect();
-    assert_close(&outputs[1], &alone, 1e-6);
-    assert_close(&outputs[2], &naive::gradient(&a, |a| inner(&f(a, &b), &dy)), 1e-5);
-    assert_close(&outputs[3], &naive::gradient(&b, |b| inner(&f(&a, b), &dy)), 1e-5);
+    let y: Vec<f64> = dropped(&a).iter().zip(&x).map(|(a, &x)| a + f64::from(x)).collect();
+    assert_close(&outputs[0], &y, 1e-5);
+    assert_close(&outputs[1], &dropped(&x), 1e-6);
 }
 
 fn check_cross_entropy(n: usize, d: usize, v: usize, smoothing: f32, seed: u64) {
@@ -260,14 +286,14 @@ fn check_adamw(n: usize, seed: u64) {
     let outputs = on_one_thread_and_two(|| {
         let (mut p, mut m, mut v) = (start.clone(), vec![0.0; n], vec![0.0; n]);
         for (step, gradient) in (1..).zip(&gradients) {
-            adamw(step).update(&mut p, gradient, 0.5, &mut m, &mut v);
+            adamw(step).update(&mut p, gradient, &mut m, &mut v);
         }
         vec![p, vec![sum_of_squares(&start) as f32]]
     });
     let exact = |i: usize| {
         let (mut p, mut m, mut v) = (f64::from(start[i]), 0.0, 0.0);
         for (step, gradient) in (1..).zip(&gradients) {
-            let g = 0.5 * f64::from(gradient[i]);
+            let g = f64::from(gradient[i]);
             (m, v) = (0.9 * m + 0.1 * g, 0.95 * v + 0.05 * g * g);
             let (m_hat, v_hat) = (m / (1.0 - 0.9f64.powi(step)), v / (1.0 - 0.95f64.powi(step)));
             p = p - 3e-2 * 0.1 * p - 3e-2 * m_hat / (v_hat.sqrt() + 1e-5);
@@ -288,6 +314,10 @@ fn check_decoding(n: usize, k: usize, m: usize, seed: u64) {
         let (mut y, mut z) = (fresh(n * m), fresh(n * m));
         linear_vectors(&x, &w, &b, &mut y);
         head_vectors(&x, &w, k, &mut z);
+        let (mut shifted, mut plain) = (fresh(n * m), fresh(n * m));
+        linear_vectors(&x, &w, &vec![0.0; m], &mut shifted);
+        project_vectors(n, &x, &w, &mut plain);
+        assert_eq!(shifted, plain);
         vec![y, z]
     });
     // A text's numbers are those it would have alone.
@@ -324,11 +354,13 @@ proptest! {
     #[test]
     fn layer_norms(n in 1..70usize, d in 1..40usize, seed: u32) {
         check_layer_norm(n, d, u64::from(seed));
+        check_rms_norm(n, d, u64::from(seed));
     }
 
     #[test]
     fn gelus(n in 1..70usize, m in 1..40usize, seed: u32) {
         check_gelu(n, m, u64::from(seed));
+        check_swiglu(n, m, u64::from(seed));
     }
 
     #[test]

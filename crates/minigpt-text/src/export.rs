@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use minigpt_data::{Tokenizer, Vocabulary};
 use minigpt_files::{Limit, NewFolder, read, write, write_at};
-use minigpt_model::{CONFIG_FILE, GgufValue, Gpt, GptConfig};
+use minigpt_model::{CONFIG_FILE, GgufValue, Gpt};
 use serde_json::json;
 
 use crate::error::TextError;
@@ -19,8 +19,6 @@ pub struct Export<'a> {
     pub name: &'a str,
     /// The model.
     pub model: &'a Gpt,
-    /// Its shape.
-    pub config: &'a GptConfig,
     /// Its tokenizer.
     pub tokenizer: &'a Tokenizer,
     /// The model card, in Markdown.
@@ -51,7 +49,7 @@ impl Export<'_> {
     fn write_files(&self, folder: &Path) -> Result<(), TextError> {
         let put = |name: &str, text: &str| write(&folder.join(name), text);
         let end = self.tokenizer.end_of_text();
-        put(CONFIG_FILE, &self.config.to_hugging_face(end))?;
+        put(CONFIG_FILE, &self.model.config().to_hugging_face(end))?;
         let generation = json!({ "bos_token_id": end, "eos_token_id": end, "pad_token_id": end });
         put("generation_config.json", &format!("{generation:#}"))?;
         put("tokenizer_config.json", &format!("{:#}", self.tokenizer_config()))?;
@@ -79,7 +77,7 @@ impl Export<'_> {
             "pad_token": end,
             "add_prefix_space": false,
             "clean_up_tokenization_spaces": false,
-            "model_max_length": self.config.block_size,
+            "model_max_length": self.model.config().block_size,
         })
     }
 
@@ -93,14 +91,14 @@ impl Export<'_> {
             return Err(TextError::NoGgufTokenizer { path: path.to_owned() });
         };
         let metadata = self.gguf_metadata(vocabulary);
-        let written = write_at(path, |file| self.model.save_gguf(self.config, &metadata, file));
+        let written = write_at(path, |file| self.model.save_gguf(&metadata, file));
         Ok(written?)
     }
 
     /// What llama.cpp must know besides the shape: the tokenizer's tables, with ids that only the
     /// model has filled up.
     fn gguf_metadata(&self, vocabulary: Vocabulary) -> Vec<(String, GgufValue)> {
-        let (end, vocab_size) = (self.tokenizer.end_of_text(), self.config.vocab_size);
+        let (end, vocab_size) = (self.tokenizer.end_of_text(), self.model.config().vocab_size);
         let Vocabulary { mut tokens, merges } = vocabulary;
         let known = tokens.len();
         tokens.extend((known..vocab_size).map(|id| format!("[PAD{id}]")));

@@ -17,8 +17,6 @@ const CONFIG: Limit = Limit::new(1 << 20, "a configuration");
 pub struct Pretrained {
     /// The model.
     pub model: Gpt,
-    /// Its shape.
-    pub config: GptConfig,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
 }
@@ -50,8 +48,8 @@ impl Pretrained {
                 vocab_size: config.vocab_size,
             });
         }
-        let (model, config) = Gpt::from_pretrained(folder, device)?;
+        let model = Gpt::from_pretrained(folder, device)?;
         let model = model.with_tokenizer_size(tokenizer.vocab_size());
-        Ok(Self { model, config, tokenizer })
+        Ok(Self { model, tokenizer })
     }
 }

@@ -207,7 +207,7 @@ fn stream(
 
 /// What to trust, where the model is too small to be it.
 fn note(trained: &TrainedModel) -> Option<String> {
-    let parameters = trained.config.parameter_counts().total() as u64;
+    let parameters = trained.model.config().parameter_counts().total() as u64;
     (parameters < ANSWERS_FROM).then(|| {
         format!(
             "a model of {:.1}M parameters writes what sounds right and does not know what is: \

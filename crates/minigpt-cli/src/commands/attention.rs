@@ -23,7 +23,7 @@ struct Report {
 
 pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
     let trained = TrainedModel::load(&args.source, &args.model)?;
-    let config = &trained.config;
+    let config = trained.model.config();
     if let Some(layer) = args.layer {
         let n_layer = config.n_layer;
         ensure!(layer < n_layer, "--layer {layer}: expected 0 to {}", n_layer - 1);
@@ -97,7 +97,7 @@ fn habits(trained: &TrainedModel, args: &AttentionArgs) -> Result<Vec<HeadHabits
         return Ok(Vec::new());
     };
     let store = tokens::prepare(&run.config()?.data, args.cache.as_deref())?;
-    let windows = store.valid().windows(trained.config.block_size)?;
+    let windows = store.valid().windows(trained.model.config().block_size)?;
     Ok(head_habits(&trained.model, &windows, args.windows))
 }
 

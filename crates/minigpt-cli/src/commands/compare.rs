@@ -43,7 +43,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
         let report = text.evaluate(&trained, &args.protocol)?;
         models.push(ComparedModel {
             model: source.to_string(),
-            parameters: trained.config.parameter_counts().total(),
+            parameters: trained.model.config().parameter_counts().total(),
             protocol: report.protocol,
             token_perplexity: report.token_perplexity,
             word_perplexity: report.word_perplexity,

@@ -68,7 +68,7 @@ fn read_text(args: &EvalArgs) -> Result<()> {
     let output = Output {
         model: args.source.to_string(),
         step: trained.checkpoint_step(),
-        parameters: trained.config.parameter_counts().total(),
+        parameters: trained.model.config().parameter_counts().total(),
         data: &text.source,
         split: text.portion.to_string(),
         detokenizer: text.detokenizer.map(|detokenizer| detokenizer.to_string()),

@@ -33,14 +33,13 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
             (card.markdown(license), card.plots().to_vec())
         }
         Origin::Pretrained { source } => {
-            let card = pretrained_card(&name, &source.to_string(), &trained.config, license);
+            let card = pretrained_card(&name, &source.to_string(), trained.model.config(), license);
             (card, Vec::new())
         }
     };
     let export = Export {
         name: &name,
         model: &trained.model,
-        config: &trained.config,
         tokenizer: &trained.tokenizer,
         card: &card,
         plots: &plots,

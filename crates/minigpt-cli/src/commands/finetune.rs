@@ -36,7 +36,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let device = &chosen.device;
     let base = TrainedModel::load_onto(&args.base, args.average, &device.clone().autodiff())?;
     let spec = tokenizer_spec(&args.base, &base.tokenizer, args.cache.as_deref())?;
-    let mut config = settings::of_finetune(args, &base.config, spec)?;
+    let mut config = settings::of_finetune(args, base.model.config(), spec)?;
     precision::apply(session.precision, &mut config, device);
     let Material { data, held_out } = read(&mut config, &base.tokenizer, args.cache.as_deref())?;
     let config = with_fitting_prompt(config, &SampleConfig::default(), &data)?;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use minigpt_data::{Hub, ModelSource, Template, Tokenizer};
-use minigpt_model::{CONFIG_FILE, Constraints, Draw, Gpt, GptConfig, Policy, Sampling};
+use minigpt_model::{CONFIG_FILE, Constraints, Draw, Gpt, Policy, Sampling};
 use minigpt_text::Pretrained;
 use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};
 
@@ -22,7 +22,6 @@ const RUNS: &str = "runs";
 pub(crate) struct TrainedModel {
     pub(crate) origin: Origin,
     pub(crate) model: Gpt,
-    pub(crate) config: GptConfig,
     pub(crate) tokenizer: Tokenizer,
 }
 
@@ -49,7 +48,7 @@ impl TrainedModel {
 
     /// The model with an adapter merged into its weights.
     fn with_adapter(self, folder: &Path) -> Result<Self> {
-        let model = self.model.with_adapter(&self.config, folder)?.materialize();
+        let model = self.model.with_adapter(folder)?.materialize();
         say(format_args!("adapter: {}", folder.display()));
         Ok(Self { model, ..self })
     }
@@ -84,13 +83,8 @@ impl TrainedModel {
             run.best_model(device, &mut damaged)?
         };
         say(format_args!("model: {}, checkpoint of step {}", path.display(), manifest.step));
-        let config = manifest.model.clone();
-        Ok(Self {
-            origin: Origin::Run { run, manifest: Box::new(manifest) },
-            model,
-            config,
-            tokenizer,
-        })
+        let origin = Origin::Run { run, manifest: Box::new(manifest) };
+        Ok(Self { origin, model, tokenizer })
     }
 
     fn load_pretrained(
@@ -100,11 +94,11 @@ impl TrainedModel {
         device: &Device,
     ) -> Result<Self> {
         ensure!(!average, "--average: {source} is a model folder, which keeps no average");
-        let Pretrained { model, config, tokenizer } = Pretrained::load(folder, device)?;
-        let millions = config.parameter_counts().total() as f64 / 1e6;
+        let Pretrained { model, tokenizer } = Pretrained::load(folder, device)?;
+        let millions = model.config().parameter_counts().total() as f64 / 1e6;
         say(format_args!("model: {source}, {millions:.1}M parameters"));
         let origin = Origin::Pretrained { source: source.clone() };
-        Ok(Self { origin, model, config, tokenizer })
+        Ok(Self { origin, model, tokenizer })
     }
 
     /// What to call it: the run's name, or the last part of the folder's or the repository's.

@@ -35,7 +35,7 @@ fn end_of_text_stands_before_every_document_and_at_the_end() {
     let tokenizer = Tokenizer::train_bpe(std::iter::empty(), 257).unwrap();
     let documents = ["é\n".to_owned(), "to  be".to_owned()];
     let split = TokenSplit::from_documents(&tokenizer, &documents, &mut |_| {}).unwrap();
-    let end = tokenizer.end_of_text();
+    let end = tokenizer.separator();
     let ids = split.ids(0..split.len());
     let ends: Vec<usize> = (0..split.len()).filter(|&i| ids[i] == end).collect();
     assert_eq!((end, ends, split.len()), (256, vec![0, 4, 11], 12));

@@ -1,7 +1,10 @@
 //! What a user of the crate sees: real files, both tokenizers, every error.
 #![allow(clippy::unwrap_used)]
 
+mod chats;
 mod corpus;
+mod families;
 mod hub;
+mod published;
 mod sources;
 mod tokenizer;

@@ -16,7 +16,7 @@ const FIXTURE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../minigpt-model/tests/fixtures/gpt2-tiny-random");
 
 pub(crate) fn random_gpt2() -> Gpt {
-    Gpt::from_pretrained(Path::new(FIXTURE), &Device::flex()).unwrap().0
+    Gpt::from_pretrained(Path::new(FIXTURE), &Device::flex()).unwrap()
 }
 
 fn byte_text(documents: &[&str]) -> CountedTokens {

@@ -39,7 +39,7 @@ pub async fn write(
 #[cfg(feature = "gpu")]
 pub async fn load(config: &[u8], weights: Vec<u8>) -> Result<Gpt, Box<dyn std::error::Error>> {
     let device: Device = Device::wgpu_options().init_async().await?;
-    Ok(Gpt::from_bytes(config, weights, &device)?.0)
+    Ok(Gpt::from_bytes(config, weights, &device)?)
 }
 
 /// What the page's JavaScript sees.

@@ -1,4 +1,4 @@
-//! Dropout ([Srivastava et al., 2014](https://jmlr.org/papers/v15/srivastava14a.html)) whose chances
+//! Dropout ([Srivastava et al., 2014](https://jmlr.org/papers/v15/srivastava14a.html)) whose masks
 //! follow from the device's seed and the place in the model.
 
 #[cfg(feature = "gpu")]
@@ -6,14 +6,14 @@ use burn::backend::Dispatch;
 use burn::nn;
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 
-use super::Kernels;
+use super::kernels::Kernels;
 
-/// The chances of one forward pass: hands a dropout to each place of the model in its order.
+/// The random state of one forward pass's dropout: hands a mask to each place of the model in its order.
 ///
 /// Where kernels of our own run, all of them follow from one number drawn from the device, so that no mask
 /// need be stored and the number of threads does not matter. Another machine's device draws masks.
 #[derive(Clone, Copy, Debug)]
-pub struct Chances {
+pub(crate) struct DropoutState {
     is_training: bool,
     key: Option<u64>,
     place: u64,
@@ -21,27 +21,27 @@ pub struct Chances {
     seed: Option<u64>,
 }
 
-impl Chances {
-    /// Chances for a pass on `device`: only one that differentiates drops anything.
-    pub fn draw(device: &Device) -> Self {
+impl DropoutState {
+    /// For a pass on `device`: only one that differentiates drops anything.
+    pub(crate) fn draw(device: &Device) -> Self {
         let is_training = device.is_autodiff();
         let key = (is_training && Kernels::of(device) != Kernels::Plain).then(|| draw_key(device));
         Self { is_training, key, place: 0, seed: None }
     }
 
     /// For a pass that drops nothing.
-    pub fn none() -> Self {
+    pub(crate) fn off() -> Self {
         Self { is_training: false, key: None, place: 0, seed: None }
     }
 
-    /// These chances from here on, such that [`repeat`](Self::repeat) has them again.
+    /// This state from here on, such that [`repeat`](Self::repeat) has them again.
     pub(crate) fn repeatable(self, device: &Device) -> Self {
         let is_drawn = self.is_training && self.key.is_none();
         // One number is drawn for all blocks, because the host waits for it.
         let next = || self.seed.map_or_else(|| draw_key(device), |seed| seed.wrapping_add(1));
-        let chances = Self { seed: is_drawn.then(next), ..self };
-        chances.repeat(device);
-        chances
+        let state = Self { seed: is_drawn.then(next), ..self };
+        state.repeat(device);
+        state
     }
 
     /// Sets the device's generator back to where it was, where it draws masks.
@@ -51,24 +51,24 @@ impl Chances {
         }
     }
 
-    /// The dropout of the next place.
-    pub(crate) fn next(&mut self, module: &nn::Dropout) -> Dropout {
+    /// The mask of the next place.
+    pub(crate) fn next(&mut self, module: &nn::Dropout) -> DropoutMask {
         self.place += 1;
         if !self.is_training || module.prob == 0.0 || !module.training.is_enabled() {
-            return Dropout::Off;
+            return DropoutMask::Off;
         }
         match self.key {
-            Some(key) => {
-                Dropout::Keyed(minigpt_ops::Dropout::new(module.prob as f32, key).place(self.place))
-            }
-            None => Dropout::Drawn(module.prob),
+            Some(key) => DropoutMask::Keyed(
+                minigpt_ops::Dropout::new(module.prob as f32, key).place(self.place),
+            ),
+            None => DropoutMask::Drawn(module.prob),
         }
     }
 }
 
 /// Drops elements at one place of one forward pass, and scales the others so that the mean stays.
 #[derive(Clone, Debug)]
-pub(crate) enum Dropout {
+pub(crate) enum DropoutMask {
     /// Drops nothing.
     Off,
     /// Element `i` falls by a function of a key and `i`.
@@ -77,7 +77,7 @@ pub(crate) enum Dropout {
     Drawn(f64),
 }
 
-impl Dropout {
+impl DropoutMask {
     /// For the kernels.
     #[cfg(any(feature = "cpu", feature = "gpu"))]
     pub(super) fn key(&self) -> minigpt_ops::Dropout {
@@ -88,7 +88,7 @@ impl Dropout {
     }
 
     /// `x` with some of its elements dropped, any shape, by burn's own operations.
-    pub(super) fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+    pub(crate) fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Off => x,
             Self::Drawn(rate) => {

@@ -7,6 +7,8 @@ mod dropout;
 mod gelu;
 mod layer_norm;
 pub(super) mod squares;
+#[cfg(test)]
+mod tests;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -55,6 +57,7 @@ pub(super) trait OnGpu: Backend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        epsilon: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
@@ -91,7 +94,12 @@ pub(super) trait GradientsOnGpu: Backend {
     fn add_squares(sums: FloatTensor<Self>, x: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
-fn layer_norm_specs(x: &TensorSpec, _: &TensorSpec, _: &TensorSpec) -> (TensorSpec, TensorSpec) {
+fn layer_norm_specs(
+    x: &TensorSpec,
+    _: &TensorSpec,
+    _: &TensorSpec,
+    _: &f64,
+) -> (TensorSpec, TensorSpec) {
     let [batch, time, _] = x.shape.dims();
     (x.clone(), TensorSpec { shape: Shape::new([batch * time, 2]), ..x.clone() })
 }
@@ -128,8 +136,9 @@ impl OnGpu for CubeBackend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        epsilon: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        layer_norm::forward(x, weight, bias)
+        layer_norm::forward(x, weight, bias, epsilon)
     }
 }
 
@@ -223,10 +232,11 @@ impl<C: CheckpointStrategy> OnGpu for Autodiff<Cube, C> {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        epsilon: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let nodes = [x.node(), weight.node(), bias.node()];
         let [x, weight, bias] = [x, weight, bias].map(FloatTensor::<Self>::into_primitive);
-        let (y, statistics) = Cube::layer_norm(x.clone(), weight.clone(), bias);
+        let (y, statistics) = Cube::layer_norm(x.clone(), weight.clone(), bias, epsilon);
         let state = (x, weight, statistics.clone());
         let y = record::<Cube, _, C, _>(LayerNorm, nodes, y, state);
         (y, FloatTensor::<Self>::new(statistics))

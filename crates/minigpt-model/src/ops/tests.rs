@@ -13,14 +13,20 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::*;
-use crate::{Gpt, GptConfig, IGNORE_INDEX};
+use crate::model::attention::{attention_weights, causal_attention, causal_mask, mix, split};
+use crate::model::config::MlpKind;
+use crate::model::context::Context;
+use crate::model::linear::linear;
+use crate::model::mlp::{Mlp, swiglu, tanh_gelu};
+use crate::model::norm::{layer_norm, rms_norm};
+use crate::{Gpt, GptConfig};
 
 thread_local! {
     /// Lets the plain operations run where there are kernels.
     pub(super) static PLAIN: Cell<bool> = const { Cell::new(false) };
 }
 
-pub(super) fn plainly<T>(run: impl FnOnce() -> T) -> T {
+pub(crate) fn plainly<T>(run: impl FnOnce() -> T) -> T {
     PLAIN.set(true);
     let result = run();
     PLAIN.set(false);
@@ -36,7 +42,7 @@ fn evaluate(sizes: &[usize], operation: impl Fn(&[Tensor<1>]) -> Tensor<1>) -> V
     evaluate_on(&Device::flex(), sizes, operation)
 }
 
-pub(super) fn evaluate_on(
+pub(crate) fn evaluate_on(
     device: &Device,
     sizes: &[usize],
     operation: impl Fn(&[Tensor<1>]) -> Tensor<1>,
@@ -60,7 +66,7 @@ pub(super) fn evaluate_on(
 }
 
 #[track_caller]
-pub(super) fn assert_equal(fused: &[Vec<f32>], plain: &[Vec<f32>]) {
+pub(crate) fn assert_equal(fused: &[Vec<f32>], plain: &[Vec<f32>]) {
     assert_eq!(fused.len(), plain.len());
     for (index, (fused, plain)) in fused.iter().zip(plain).enumerate() {
         assert_eq!(fused.len(), plain.len());
@@ -85,11 +91,20 @@ fn layer(weight: &Tensor<1>, bias: &Tensor<1>) -> Linear {
     }
 }
 
+fn perceptron([c_fc, c_proj]: [Linear; 2]) -> Mlp {
+    Mlp { c_fc, c_proj, kind: MlpKind::GeluTanh }
+}
+
+/// Of a pass that drops nothing.
+fn context() -> Context {
+    Context { dropout: DropoutState::off(), precision: Precision::F32, rotation: None }
+}
+
 fn keyed(seed: u64) -> minigpt_ops::Dropout {
     minigpt_ops::Dropout::new(0.3, seed).place(1)
 }
 
-pub(super) fn ids(len: usize, vocab_size: usize, seed: u64) -> Vec<i32> {
+pub(crate) fn ids(len: usize, vocab_size: usize, seed: u64) -> Vec<i32> {
     let scaled = |x: f32| ((x.abs() * 1000.0) as usize % vocab_size) as i32;
     normal(len, seed).into_iter().map(scaled).collect()
 }
@@ -106,7 +121,25 @@ proptest! {
         let width = 2 + width * wide;
         let run = || evaluate(&[batch * time * width, width, width], |inputs| {
             let x = permuted(&inputs[0], batch, time, width);
-            layer_norm(x, inputs[1].clone(), inputs[2].clone()).flatten(0, 2)
+            layer_norm(x, inputs[1].clone(), Some(inputs[2].clone()), 1e-5).flatten(0, 2)
+        });
+        assert_equal(&run(), &plainly(run));
+    }
+
+    #[test]
+    fn rms_norm_equals_the_plain_one((batch, time, width) in shapes(), wide in 1usize..3) {
+        let width = 2 + width * wide;
+        let run = || evaluate(&[batch * time * width, width], |inputs| {
+            let x = permuted(&inputs[0], batch, time, width);
+            rms_norm(x, inputs[1].clone(), 1e-5).flatten(0, 2)
+        });
+        assert_equal(&run(), &plainly(run));
+    }
+
+    #[test]
+    fn swiglu_equals_the_plain_one((batch, time, width) in shapes()) {
+        let run = || evaluate(&[batch * time * 2 * width], |inputs| {
+            swiglu(permuted(&inputs[0], batch, time, 2 * width)).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -116,7 +149,7 @@ proptest! {
         let run = || evaluate(&[batch * time * width, width * to, to], |inputs| {
             let x = permuted(&inputs[0], batch, time, width);
             let layer = layer(&inputs[1], &inputs[2]);
-            linear(x, &layer, Precision::F32, &mut Chances::none()).flatten(0, 2)
+            linear(x, &layer, &mut context()).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -127,7 +160,7 @@ proptest! {
         let run = || evaluate(&sizes, |inputs| {
             let x = permuted(&inputs[0], batch, time, width);
             let layers = [1, 3].map(|first| layer(&inputs[first], &inputs[first + 1]));
-            mlp(x, &layers[0], &layers[1], Precision::F32, &mut Chances::none()).flatten(0, 2)
+            perceptron(layers).forward(x, &mut context()).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -142,7 +175,7 @@ proptest! {
             let x = permuted(&inputs[0], batch, time, width);
             let a = inputs[1].clone().reshape([rank, width]).transpose();
             let b = inputs[2].clone().reshape([rank, to]);
-            low_rank(x, a, b, 0.7, Dropout::Keyed(keyed(key))).flatten(0, 2)
+            low_rank(x, a, b, 0.7, DropoutMask::Keyed(keyed(key))).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -150,7 +183,26 @@ proptest! {
     #[test]
     fn gelu_equals_the_plain_one((batch, time, width) in shapes()) {
         let run = || evaluate(&[batch * time * width], |inputs| {
-            gelu(permuted(&inputs[0], batch, time, width)).flatten(0, 2)
+            tanh_gelu(permuted(&inputs[0], batch, time, width)).flatten(0, 2)
+        });
+        assert_equal(&run(), &plainly(run));
+    }
+
+    #[test]
+    fn layers_without_a_bias_equal_the_plain_ones(
+        (batch, time, width) in shapes(),
+        inner in 1usize..40,
+    ) {
+        let sizes = [batch * time * width, width, width * inner, inner * width];
+        let run = || evaluate(&sizes, |inputs| {
+            let x = permuted(&inputs[0], batch, time, width);
+            let layer = |weight: &Tensor<1>, to| {
+                let weight = weight.clone().reshape([weight.dims()[0] / to, to]);
+                Linear { weight: Param::initialized(ParamId::new(), weight), bias: None }
+            };
+            let layers = [layer(&inputs[2], inner), layer(&inputs[3], width)];
+            let x = layer_norm(x, inputs[1].clone(), None, 1e-3);
+            perceptron(layers).forward(x, &mut context()).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -173,10 +225,10 @@ proptest! {
         let run = |freeze: bool| evaluate(&[batch * time * width], |inputs| {
             let [c_fc, c_proj] = parts(freeze);
             let x = permuted(&inputs[0], batch, time, width);
-            let none = &mut Chances::none();
-            let y = mlp(x.clone(), &c_fc, &c_proj, Precision::F32, none);
-            let linear = |x, layer| linear(x, layer, Precision::F32, &mut Chances::none());
-            (y + linear(linear(x, &c_fc), &c_proj)).flatten(0, 2)
+            let linear = |x, layer: &Linear| linear(x, layer, &mut context());
+            let straight = linear(linear(x.clone(), &c_fc), &c_proj);
+            let y = perceptron([c_fc, c_proj]).forward(x, &mut context());
+            (y + straight).flatten(0, 2)
         });
         prop_assert_eq!(run(true), run(false));
     }
@@ -186,7 +238,7 @@ proptest! {
         let n = batch * time * width;
         let run = || evaluate(&[n, n], |inputs| {
             let [x, branch] = [0, 1].map(|input| permuted(&inputs[input], batch, time, width));
-            residual_dropout(x, branch, Dropout::Keyed(keyed(key))).flatten(0, 2)
+            residual(x, branch, DropoutMask::Keyed(keyed(key))).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -199,7 +251,7 @@ proptest! {
             let tokens = Tensor::<2, Int>::from_data(tokens.clone(), &inputs[0].device());
             let wte = inputs[0].clone().reshape([width, vocab_size]).transpose();
             let wpe = inputs[1].clone().reshape([block_size, width]);
-            embed(tokens, wte, wpe, Dropout::Keyed(keyed(key))).flatten(0, 2)
+            embed(tokens, wte, Some(wpe), DropoutMask::Keyed(keyed(key))).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -214,7 +266,7 @@ proptest! {
         let base = if dropped { keyed(key) } else { minigpt_ops::Dropout::NONE };
         let fused = evaluate(&[batch * time * width], |inputs| {
             let qkv = permuted(&inputs[0], batch, time, width);
-            causal_attention(qkv, n_head, Dropout::Keyed(base)).flatten(0, 2)
+            causal_attention(qkv, n_head, DropoutMask::Keyed(base)).flatten(0, 2)
         });
         // The kernel gives each head and each query a place.
         let mask = (0..batch * n_head * time * time).map(|index| {
@@ -224,10 +276,13 @@ proptest! {
         let mask = TensorData::new(mask.collect::<Vec<f32>>(), [batch, n_head, time, time]);
         let plain = evaluate(&[batch * time * width], |inputs| {
             let device = inputs[0].device();
-            let [q, k, v] = plain::heads(permuted(&inputs[0], batch, time, width), n_head);
-            let weights = plain::attention_weights(q, k, Some(plain::causal_mask(time, &device)));
+            let qkv = permuted(&inputs[0], batch, time, width);
+            let [q, k, v] = [0, 1, 2].map(|part| {
+                split(qkv.clone().narrow(2, part * width / 3, width / 3), n_head, None)
+            });
+            let weights = attention_weights(q, k, Some(causal_mask(time, &device)));
             let mask = Tensor::<4>::from_data(mask.clone(), &device);
-            plain::mix(weights * mask, v).flatten(0, 2)
+            mix(weights * mask, v).flatten(0, 2)
         });
         assert_equal(&fused, &plain);
     }
@@ -250,7 +305,7 @@ proptest! {
             })
         };
         let fused = run(&|h, w, t| linear_cross_entropy(h, w, t, smoothing, Precision::F32).objective);
-        let chunked = run(&|h, w, t| chunked::in_chunks(h, w, t, smoothing, rows, Precision::F32).objective);
+        let chunked = run(&|h, w, t| plain::chunked::in_chunks(h, w, t, smoothing, rows, Precision::F32).objective);
         let textbook = run(&|h, w, t| textbook_loss(h, w, t, smoothing));
         assert_equal(&fused, &textbook);
         assert_equal(&chunked, &textbook);
@@ -294,7 +349,8 @@ fn gelu_and_its_gradient_equal_burns() {
     let x = Tensor::<1>::from_floats([-90.0, -12.0, -3.0, -0.7, 0.0, 0.1, 2.5, 30.0], &device);
     let x: Tensor<3> = x.reshape([1, 2, 4]).require_grad();
     let gradient = |y: Tensor<3>| x.grad(&y.sum().backward()).unwrap();
-    let (ours, burns) = (plain::gelu(x.clone()), activation::gelu_approximate(x.clone()));
+    let ours = plainly(|| tanh_gelu(x.clone()));
+    let burns = activation::gelu_approximate(x.clone());
     assert!(ours.clone().all_close(burns.clone(), Some(1e-5), Some(1e-6)));
     assert!(gradient(ours).all_close(gradient(burns), Some(1e-4), Some(1e-5)));
 }

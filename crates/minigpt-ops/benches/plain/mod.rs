@@ -162,8 +162,8 @@ pub(crate) fn bias_gelu(x: &[f32], bias: &[f32]) -> Vec<f32> {
     zip(&x, &factors, |x, factor| x * factor)
 }
 
-pub(crate) fn residual_dropout(x: &[f32], a: &[f32], bias: &[f32], mask: &[f32]) -> Vec<f32> {
-    let a = zip(&zip(a, bias, |a, b| a + b), mask, |a, mask| a * mask);
+pub(crate) fn residual_dropout(x: &[f32], a: &[f32], mask: &[f32]) -> Vec<f32> {
+    let a = zip(a, mask, |a, mask| a * mask);
     zip(x, &a, |x, a| x + a)
 }
 
@@ -171,15 +171,13 @@ pub(crate) fn adamw(
     adamw: AdamW,
     parameters: &mut [f32],
     gradient: &[f32],
-    scale: f32,
     moment_1: &mut [f32],
     moment_2: &mut [f32],
 ) {
     let AdamW { learning_rate, beta_1, beta_2, epsilon, weight_decay, step } = adamw;
-    let gradient = map(gradient, |g| g * scale);
-    let part = map(&gradient, |g| (1.0 - beta_1) * g);
+    let part = map(gradient, |g| (1.0 - beta_1) * g);
     moment_1.copy_from_slice(&zip(&map(moment_1, |m| beta_1 * m), &part, |m, g| m + g));
-    let part = map(&gradient, |g| (1.0 - beta_2) * g * g);
+    let part = map(gradient, |g| (1.0 - beta_2) * g * g);
     moment_2.copy_from_slice(&zip(&map(moment_2, |v| beta_2 * v), &part, |v, g| v + g));
     let mean = map(moment_1, |m| m / (1.0 - beta_1.powi(step)));
     let root = map(moment_2, |v| (v / (1.0 - beta_2.powi(step))).sqrt() + epsilon);

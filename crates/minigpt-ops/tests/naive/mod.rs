@@ -24,6 +24,25 @@ pub(crate) fn layer_norm(x: &[f64], weight: &[f64], bias: &[f64], epsilon: f64) 
     x.chunks(d).flat_map(row).collect()
 }
 
+pub(crate) fn rms_norm(x: &[f64], weight: &[f64], epsilon: f64) -> Vec<f64> {
+    let d = weight.len();
+    let row = |x: &[f64]| {
+        let mean_square = x.iter().map(|x| x * x).sum::<f64>() / d as f64;
+        let normal = x.iter().map(|x| x / (mean_square + epsilon).sqrt());
+        normal.zip(weight).map(|(x, w)| x * w).collect::<Vec<_>>()
+    };
+    x.chunks(d).flat_map(row).collect()
+}
+
+pub(crate) fn swiglu(x: &[f64], m: usize) -> Vec<f64> {
+    let row = |x: &[f64]| {
+        let (gate, up) = x.split_at(m);
+        let gated = gate.iter().zip(up).map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up);
+        gated.collect::<Vec<_>>()
+    };
+    x.chunks(2 * m).flat_map(row).collect()
+}
+
 pub(crate) fn gelu(x: f64) -> f64 {
     let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
     0.5 * x * (1.0 + u.tanh())

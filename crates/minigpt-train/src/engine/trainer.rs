@@ -280,7 +280,8 @@ impl Start {
         let valid_batches = data.valid.valid_loader(block_size, batch_size, &validating)?;
 
         let schedule = Schedule::new(config.schedule.clone(), length.total_steps);
-        let mut learner = Learner::new(trainee, optimizer(&config.optimizer), schedule);
+        let optimizer = optimizer(&config.optimizer, &config.model);
+        let mut learner = Learner::new(trainee, optimizer, schedule);
         if let Some(step) = checkpoint {
             restore(&mut learner, &run.checkpoints().set(step))?;
         }

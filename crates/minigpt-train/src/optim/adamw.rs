@@ -98,7 +98,7 @@ fn update(
     for ((parameters, gradient), (moment_1, moment_2)) in chunks {
         let moved = &mut moved[..parameters.len()];
         moved.copy_from_slice(parameters);
-        adamw.update(moved, gradient, 1.0, moment_1, moment_2);
+        adamw.update(moved, gradient, moment_1, moment_2);
         gradient.copy_from_slice(moved);
     }
 }

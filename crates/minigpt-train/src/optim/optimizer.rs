@@ -3,28 +3,33 @@
 use burn::module::ParamGroup;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::{AdjustLrFn, ModuleOptimizer, MuonConfig};
+use minigpt_model::{GptConfig, Role};
 
 use crate::config::{OptimizerConfig, OptimizerKind};
 use crate::optim::adamw::FusedAdamW;
 
-/// AdamW, with decay on the matrices only: a decayed bias or scale costs capacity and regularises
-/// nothing. With Muon, the matrices inside the blocks are its.
-pub(crate) fn optimizer(config: &OptimizerConfig) -> ModuleOptimizer {
+/// AdamW, with decay on the matrices only. With Muon, the matrices inside the blocks are its.
+pub(crate) fn optimizer(config: &OptimizerConfig, model: &GptConfig) -> ModuleOptimizer {
     let adamw = |weight_decay: f32| FusedAdamW::new(config, weight_decay);
     let all = ModuleOptimizer::from(adamw(0.0));
-    let matrices = group(r"(wte|wpe|c_attn|c_proj|c_fc|score)\.weight$");
-    let all = all.with_group(matrices, adamw(config.weight_decay), None);
+    let mut decayed = paths(model, Role::decays);
+    decayed.push("score.weight".to_owned());
+    let decayed = ParamGroup::from_paths(decayed);
+    let all = all.with_group(decayed, adamw(config.weight_decay), None);
     match config.kind {
         OptimizerKind::AdamW => all,
         OptimizerKind::Muon => {
             let muon = MuonConfig::new()
                 .with_weight_decay(Some(WeightDecayConfig::new(config.weight_decay)))
                 .with_adjust_lr_fn(AdjustLrFn::MatchRmsAdamW);
-            all.with_group(group(r"(c_attn|c_proj|c_fc)\.weight$"), muon.build(), None)
+            let projections = ParamGroup::from_paths(paths(model, Role::is_projection));
+            all.with_group(projections, muon.build(), None)
         }
     }
 }
 
-fn group(pattern: &str) -> ParamGroup {
-    ParamGroup::from_regex(pattern).expect("a regular expression that compiles")
+/// The paths in a [`Trainee`](super::trainee::Trainee) of the parameters whose role is as wanted.
+fn paths(model: &GptConfig, is_wanted: impl Fn(Role) -> bool) -> Vec<String> {
+    let wanted = model.parameters().filter(|parameter| is_wanted(parameter.role));
+    wanted.map(|parameter| format!("transformer.{}", parameter.name)).collect()
 }

@@ -19,11 +19,12 @@ const MODEL: &str =
 /// Loss, gradient norm and learning rate of each step.
 fn train(kind: OptimizerKind, batches: &Value) -> Vec<[f64; 3]> {
     let device = Device::flex().autodiff();
-    let (model, _) = Gpt::from_pretrained(Path::new(MODEL), &device).unwrap();
+    let model = Gpt::from_pretrained(Path::new(MODEL), &device).unwrap();
     let config = OptimizerConfig { kind, ..OptimizerConfig::default() };
     let batches: Vec<Vec<Vec<i32>>> = serde_json::from_value(batches.clone()).unwrap();
     let schedule = Schedule::new(ScheduleConfig::cosine(3e-3, 4), batches.len());
-    let mut learner = Learner::new(Trainee::new(model, 1, 0.0), optimizer(&config), schedule);
+    let (shape, trainee) = (model.config().clone(), Trainee::new(model, 1, 0.0));
+    let mut learner = Learner::new(trainee, optimizer(&config, &shape), schedule);
     learner.fork(&device);
     let step = |rows: Vec<Vec<i32>>| {
         let time = rows[0].len() - 1;

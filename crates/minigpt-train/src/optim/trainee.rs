@@ -117,7 +117,7 @@ pub(crate) fn fresh_trainee(transformer: Gpt, config: &RunConfig) -> Result<Trai
     let TrainingConfig { accumulation, label_smoothing, gradient_checkpointing, seed, .. } =
         config.training;
     let transformer = match config.lora() {
-        Some(lora) => transformer.with_lora(&config.model, lora, seed)?,
+        Some(lora) => transformer.with_lora(lora, seed)?,
         None => transformer,
     };
     let trainee = Trainee::new(transformer, accumulation, label_smoothing)

@@ -150,7 +150,7 @@ fn losses(device: &Device) -> Result<Vec<f64>, TrainError> {
     let adamw = OptimizerConfig { kind: OptimizerKind::AdamW, ..OptimizerConfig::default() };
     let schedule = Schedule::new(ScheduleConfig::cosine(1e-3, 1), STEPS);
     let trainee = Trainee::new(Gpt::init(&config, 0, &device)?, 1, 0.0);
-    let mut learner = Learner::new(trainee, optimizer(&adamw), schedule);
+    let mut learner = Learner::new(trainee, optimizer(&adamw, &config), schedule);
     learner.fork(&device);
     let mut losses = Vec::new();
     for step in 0..STEPS {

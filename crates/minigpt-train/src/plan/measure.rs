@@ -34,7 +34,7 @@ pub fn time_steps(
     let adamw = OptimizerConfig { kind: OptimizerKind::AdamW, ..OptimizerConfig::default() };
     let schedule = Schedule::new(ScheduleConfig::cosine(3e-4, 1), steps);
     let trainee = Trainee::new(model, 1, 0.0).with_gradient_checkpointing(gradient_checkpointing);
-    let mut learner = Learner::new(trainee, optimizer(&adamw), schedule);
+    let mut learner = Learner::new(trainee, optimizer(&adamw, config), schedule);
     learner.fork(&device);
 
     let shape = [batch_size, config.block_size];

@@ -7,7 +7,6 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::{UNITS, empty, sum_over_units};
-use crate::ops::plain::LAYER_NORM_EPSILON;
 
 /// Rows whose part of the gradients of weight and bias a cube adds up.
 const SLICE: usize = 64;
@@ -21,6 +20,7 @@ pub(super) fn forward(
     x: CubeTensor,
     weight: CubeTensor,
     bias: CubeTensor,
+    epsilon: f64,
 ) -> (CubeTensor, CubeTensor) {
     let [x, weight, bias] = [x, weight, bias].map(into_contiguous);
     let shape = x.meta.shape().clone();
@@ -35,7 +35,7 @@ pub(super) fn forward(
         bias.into_tensor_arg(),
         y.clone().into_tensor_arg(),
         statistics.clone().into_tensor_arg(),
-        LAYER_NORM_EPSILON as f32,
+        epsilon as f32,
     );
     (y, statistics)
 }

@@ -1,0 +1,429 @@
+//! Tokenizers as GGUF files describe them, in plain data.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use minigpt_files::caught;
+use serde_json::{Value, json};
+use tokenizers::models::bpe::BPE;
+use tokenizers::{AddedToken, NormalizerWrapper, PreTokenizerWrapper};
+
+use crate::pipeline::{Library, META_SPACE, is_sentencepiece};
+use crate::pre_tokenizers::Named;
+use crate::quote::shortened;
+use crate::tokenizer::bad_tokenizer;
+use crate::tokenizer_file::Described;
+use crate::tokenizer_load::put_before;
+use crate::vocabulary::merges_of;
+use crate::{DataError, END_OF_TEXT, Tokenizer};
+
+/// Bytes of a token at most; SentencePiece's longest have a few dozen, a run of spaces 500.
+const TOKEN_BYTES: usize = 1024;
+
+// llama.cpp's numbers for kinds of tokens.
+const NORMAL: i32 = 1;
+const UNKNOWN: i32 = 2;
+const CONTROL: i32 = 3;
+const USER_DEFINED: i32 = 4;
+const BYTE: i32 = 6;
+
+/// Control tokens that end a text wherever they are, as llama.cpp has it (`llama-vocab.cpp`): files name one
+/// end of a text, and chat models have two.
+const ENDS: [&str; 7] = [
+    "<|eot_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<|return|>",
+    "<end_of_turn>",
+    "<|end_of_text|>",
+    END_OF_TEXT,
+];
+
+/// The tokenizer of a GGUF file: each field is the value of a key of its metadata, whose name is
+/// `tokenizer.ggml.` and what is given here.
+///
+/// ```
+/// use std::path::Path;
+/// use minigpt_data::{GgufVocabulary, Tokenizer};
+///
+/// let tokenizer = Tokenizer::bytes()?;
+/// let vocabulary = tokenizer.to_gguf()?;
+/// assert_eq!((vocabulary.model.as_str(), vocabulary.pre.as_deref()), ("gpt2", Some("gpt-2")));
+/// let again = Tokenizer::from_gguf(vocabulary, Path::new("model.gguf"))?;
+/// assert_eq!(again.encode("as text")?, tokenizer.encode("as text")?);
+/// # Ok::<(), minigpt_data::DataError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GgufVocabulary {
+    /// `model`: `gpt2` for a byte-level BPE, `llama` for SentencePiece's BPE.
+    pub model: String,
+    /// `pre`: how a byte-level BPE cuts texts into words; `default` where it is missing.
+    pub pre: Option<String>,
+    /// `tokens`, by id.
+    pub tokens: Vec<String>,
+    /// `token_type` of each token, or empty: all are normal then.
+    pub token_types: Vec<i32>,
+    /// `scores` of each token, for `llama`.
+    pub scores: Vec<f32>,
+    /// `merges`, first to last, for `gpt2`: two tokens with a space between.
+    pub merges: Vec<String>,
+    /// `bos_token_id`.
+    pub bos: Option<u32>,
+    /// `eos_token_id`.
+    pub eos: Option<u32>,
+    /// `eot_token_id`, the end of a turn.
+    pub eot: Option<u32>,
+    /// `unknown_token_id`.
+    pub unknown: Option<u32>,
+    /// `add_bos_token`.
+    pub add_bos: Option<bool>,
+    /// `add_space_prefix`.
+    pub add_space_prefix: Option<bool>,
+}
+
+impl Tokenizer {
+    /// The tokenizer that a GGUF file describes; `path` is the file's, for errors.
+    ///
+    /// # Errors
+    /// [`DataError::BadTokenizer`] for one of another kind, for a `pre` that is not known, and where the
+    /// fields do not belong together; the key is named.
+    pub fn from_gguf(vocabulary: GgufVocabulary, path: &Path) -> Result<Self, DataError> {
+        let bad = |reason: String| bad_tokenizer(path, reason);
+        vocabulary.check().map_err(bad)?;
+        let ends = vocabulary.ends();
+        let mut described = Described::default();
+        let built = match vocabulary.model.as_str() {
+            "gpt2" => Named::find(vocabulary.pre.as_deref().unwrap_or("default"))
+                .and_then(|named| Ok((vocabulary.byte_level(named)?, named.adds_bos))),
+            _ => vocabulary.sentencepiece(&mut described).map(|library| (library, true)),
+        };
+        let (mut library, adds_bos) = built.map_err(bad)?;
+        if vocabulary.add_bos.unwrap_or(adds_bos) {
+            let id = vocabulary.bos.ok_or_else(|| {
+                bad("tokenizer.ggml.bos_token_id is missing: expected one with add_bos_token"
+                    .into())
+            })?;
+            let token = &vocabulary.tokens[id as usize];
+            put_before(&mut library, &mut described, token, id)?;
+        }
+        Self::from_library(library, described, ends).map_err(bad)
+    }
+
+    /// What a GGUF file says of this tokenizer. Of SentencePiece's scores, which a `tokenizer.json` does not
+    /// have, it has the order of the merges.
+    ///
+    /// # Errors
+    /// [`DataError::NotForGguf`] for a tokenizer that llama.cpp has no kind for: one of characters, or one
+    /// that cuts or changes texts in a way without a name.
+    pub fn to_gguf(&self) -> Result<GgufVocabulary, DataError> {
+        let cannot = |reason: &str| DataError::NotForGguf { reason: reason.to_owned() };
+        let library = self.library().ok_or_else(|| cannot("it is one of characters"))?;
+        if self.before_text().len() > 1 || !self.after_text().is_empty() {
+            return Err(cannot("it puts more around texts than one token before them"));
+        }
+        let tokens: Vec<String> =
+            (0..self.vocab_size() as u32).filter_map(|id| library.id_to_token(id)).collect();
+        let before = self.before_text().first().copied();
+        let mut vocabulary = GgufVocabulary {
+            token_types: token_types(library, &tokens),
+            bos: before.or_else(|| Some(self.separator())),
+            eos: Some(self.end_of_text()),
+            eot: self.ends_of_text().get(1).copied(),
+            add_bos: Some(before.is_some()),
+            ..GgufVocabulary::default()
+        };
+        if is_sentencepiece(library) {
+            if !has_sentencepiece_steps(library) {
+                return Err(cannot("it changes or cuts texts besides writing spaces as U+2581"));
+            }
+            vocabulary.model = "llama".to_owned();
+            vocabulary.scores = scores(library, &tokens)?;
+            vocabulary.unknown =
+                library.get_model().get_unk_token().as_ref().and_then(|token| self.token_id(token));
+            vocabulary.add_space_prefix = Some(puts_a_space_before(library));
+        } else {
+            vocabulary.model = "gpt2".to_owned();
+            vocabulary.pre = Some(pre_of(library)?.to_owned());
+            vocabulary.merges = merges_of(library.get_model())?;
+        }
+        vocabulary.tokens = tokens;
+        Ok(vocabulary)
+    }
+}
+
+impl GgufVocabulary {
+    /// Checks that lists have one length and ids are in it; the error is the reason alone.
+    fn check(&self) -> Result<(), String> {
+        if !["gpt2", "llama"].contains(&self.model.as_str()) {
+            let model = shortened(&self.model);
+            return Err(format!(
+                "tokenizer.ggml.model is {model:?}: expected \"gpt2\" or \"llama\""
+            ));
+        }
+        let known = self.tokens.len();
+        let lists = [
+            ("token_type", self.token_types.len(), true),
+            ("scores", self.scores.len(), self.model == "gpt2"),
+        ];
+        for (name, length, may_lack) in lists {
+            if length != known && !(may_lack && length == 0) {
+                return Err(format!("tokenizer.ggml.{name} has {length} values: expected {known}"));
+            }
+        }
+        let ids = [
+            ("bos_token_id", self.bos),
+            ("eos_token_id", self.eos),
+            ("eot_token_id", self.eot),
+            ("unknown_token_id", self.unknown),
+        ];
+        for (name, id) in ids {
+            if let Some(id) = id.filter(|id| *id as usize >= known) {
+                return Err(format!("tokenizer.ggml.{name} is {id}: expected one below {known}"));
+            }
+        }
+        match self.tokens.iter().find(|token| token.is_empty() || token.len() > TOKEN_BYTES) {
+            Some(token) => {
+                let (token, bytes) = (shortened(token), token.len());
+                Err(format!(
+                    "tokenizer.ggml.tokens: {token:?} has {bytes} bytes: expected 1 to {TOKEN_BYTES}"
+                ))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn kind(&self, id: usize) -> i32 {
+        self.token_types.get(id).copied().unwrap_or(NORMAL)
+    }
+
+    /// What the file says that a text ends with, and the control tokens that always do.
+    fn ends(&self) -> Vec<u32> {
+        let named = self.eos.into_iter().chain(self.eot);
+        let is_end = |(id, token): &(usize, &String)| {
+            self.kind(*id) == CONTROL && ENDS.contains(&token.as_str())
+        };
+        let usual = self.tokens.iter().enumerate().filter(is_end).map(|(id, _)| id as u32);
+        named.chain(usual).collect()
+    }
+
+    /// The ids of the tokens, each of which is there once.
+    fn ids(&self) -> Result<HashMap<String, u32>, String> {
+        let ids: HashMap<String, u32> = self.tokens.iter().cloned().zip(0..).collect();
+        if ids.len() == self.tokens.len() {
+            return Ok(ids);
+        }
+        let is_other = |(id, token): &(usize, &String)| ids[*token] as usize != *id;
+        let twice =
+            self.tokens.iter().enumerate().find(is_other).map(|(_, token)| shortened(token));
+        Err(format!("tokenizer.ggml.tokens has {:?} twice", twice.unwrap_or_default()))
+    }
+
+    fn byte_level(&self, named: &Named) -> Result<Library, String> {
+        let mut merges = Vec::with_capacity(self.merges.len());
+        for merge in &self.merges {
+            let (left, right) = merge.split_once(' ').ok_or_else(|| {
+                format!("tokenizer.ggml.merges: {:?}: expected two tokens", shortened(merge))
+            })?;
+            merges.push((left.to_owned(), right.to_owned()));
+        }
+        let mut builder = BPE::builder()
+            .vocab_and_merges(
+                self.ids()?.into_iter().collect::<tokenizers::models::bpe::Vocab>(),
+                merges,
+            )
+            .ignore_merges(named.ignores_merges);
+        if let Some(unknown) = self.unknown.filter(|id| self.kind(*id as usize) == UNKNOWN) {
+            builder = builder.unk_token(self.tokens[unknown as usize].clone());
+        }
+        let mut library = self.library(builder)?;
+        let normalizer = named.composes.then(|| json!({ "type": "NFC" }));
+        with_steps(
+            &mut library,
+            normalizer,
+            Some(named.pre_tokenizer()),
+            json!({
+                "type": "ByteLevel",
+                "add_prefix_space": true,
+                "trim_offsets": true,
+                "use_regex": true,
+            }),
+        )?;
+        self.add_tokens(&mut library)?;
+        Ok(library)
+    }
+
+    fn sentencepiece(&self, described: &mut Described) -> Result<Library, String> {
+        let ids = self.ids()?;
+        let merges = self.merges_by_score(&ids);
+        let mut builder = BPE::builder()
+            .vocab_and_merges(ids.into_iter().collect::<tokenizers::models::bpe::Vocab>(), merges)
+            .byte_fallback(true)
+            .fuse_unk(true);
+        if let Some(unknown) = self.unknown {
+            builder = builder.unk_token(self.tokens[unknown as usize].clone());
+        }
+        let mut library = self.library(builder)?;
+        let space = META_SPACE.to_string();
+        let mut normalizers =
+            vec![json!({ "type": "Replace", "pattern": { "String": " " }, "content": space })];
+        let mut decoders = vec![
+            json!({ "type": "Replace", "pattern": { "String": space }, "content": " " }),
+            json!({ "type": "ByteFallback" }),
+            json!({ "type": "Fuse" }),
+        ];
+        if self.add_space_prefix.unwrap_or(true) {
+            normalizers.insert(0, json!({ "type": "Prepend", "prepend": space }));
+            decoders.push(json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
+            described.leading_spaces = 1;
+        }
+        let normalizer = json!({ "type": "Sequence", "normalizers": normalizers });
+        let decoder = json!({ "type": "Sequence", "decoders": decoders });
+        with_steps(&mut library, Some(normalizer), None, decoder)?;
+        self.add_tokens(&mut library)?;
+        Ok(library)
+    }
+
+    fn library(&self, builder: tokenizers::models::bpe::BpeBuilder) -> Result<Library, String> {
+        let model = caught(|| builder.build())?.map_err(|error| error.to_string())?;
+        Ok(Library::new(model))
+    }
+
+    /// Tokens that are found in texts as they stand.
+    fn add_tokens(&self, library: &mut Library) -> Result<(), String> {
+        let added = self.tokens.iter().enumerate().filter_map(|(id, token)| {
+            let special = match self.kind(id) {
+                CONTROL | UNKNOWN => true,
+                USER_DEFINED => false,
+                _ => return None,
+            };
+            Some(AddedToken::from(token.clone(), special).normalized(false))
+        });
+        let added: Vec<AddedToken> = added.collect();
+        let added = caught(|| library.add_tokens(added))?;
+        added.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// SentencePiece merges the two neighbours whose token has the highest score; as a list, these are all
+    /// pairs that make a token, by its score. In the order in which transformers has them
+    /// (`generate_merges`), so that the ids are the same.
+    fn merges_by_score(&self, ids: &HashMap<String, u32>) -> Vec<(String, String)> {
+        let mut pairs = Vec::new();
+        for (id, token) in self.tokens.iter().enumerate().filter(|(id, _)| self.kind(*id) == NORMAL)
+        {
+            for (at, _) in token.char_indices().skip(1) {
+                let (left, right) = token.split_at(at);
+                if let (Some(&left_id), Some(&right_id)) = (ids.get(left), ids.get(right))
+                    && [left_id, right_id].iter().all(|id| self.kind(*id as usize) == NORMAL)
+                {
+                    pairs.push((id, left, right, left_id, right_id));
+                }
+            }
+        }
+        let length = |text: &str| text.chars().count();
+        pairs.sort_by(|a, b| {
+            let by_score = self.scores[b.0].total_cmp(&self.scores[a.0]);
+            let by_length = || (length(b.1), length(b.2)).cmp(&(length(a.1), length(a.2)));
+            by_score.then_with(by_length).then_with(|| (a.0, a.3, a.4).cmp(&(b.0, b.3, b.4)))
+        });
+        pairs.into_iter().map(|(_, left, right, ..)| (left.to_owned(), right.to_owned())).collect()
+    }
+}
+
+fn with_steps(
+    library: &mut Library,
+    normalizer: Option<Value>,
+    pre_tokenizer: Option<Value>,
+    decoder: Value,
+) -> Result<(), String> {
+    let text = |error: serde_json::Error| error.to_string();
+    let normalizer: Option<NormalizerWrapper> =
+        normalizer.map(serde_json::from_value).transpose().map_err(text)?;
+    let pre_tokenizer: Option<PreTokenizerWrapper> =
+        pre_tokenizer.map(serde_json::from_value).transpose().map_err(text)?;
+    let decoder: tokenizers::DecoderWrapper = serde_json::from_value(decoder).map_err(text)?;
+    library.with_normalizer(normalizer).map_err(|error| error.to_string())?;
+    library.with_pre_tokenizer(pre_tokenizer);
+    library.with_decoder(Some(decoder));
+    Ok(())
+}
+
+/// llama.cpp's kind of each token.
+fn token_types(library: &Library, tokens: &[String]) -> Vec<i32> {
+    let added = library.get_added_tokens_decoder();
+    let unknown = library.get_model().get_unk_token().as_deref();
+    let is_byte =
+        |token: &str| token.len() == 6 && token.starts_with("<0x") && token.ends_with('>');
+    let kind = |(id, token): (u32, &String)| match added.get(&id) {
+        _ if unknown == Some(token) && is_sentencepiece(library) => UNKNOWN,
+        Some(added) if added.special => CONTROL,
+        Some(_) => USER_DEFINED,
+        None if is_sentencepiece(library) && is_byte(token) => BYTE,
+        None => NORMAL,
+    };
+    (0..).zip(tokens).map(kind).collect()
+}
+
+/// A score for each token by which SentencePiece's algorithm merges in the order of the merges.
+fn scores(library: &Library, tokens: &[String]) -> Result<Vec<f32>, DataError> {
+    let mut ranks: HashMap<String, usize> = HashMap::new();
+    for (rank, merge) in merges_of(library.get_model())?.into_iter().enumerate() {
+        ranks.entry(merge.replacen(' ', "", 1)).or_insert(rank);
+    }
+    let mut by_rank: Vec<(usize, usize)> = tokens
+        .iter()
+        .enumerate()
+        .map(|(id, token)| (ranks.get(token).copied().unwrap_or(usize::MAX), id))
+        .collect();
+    by_rank.sort_unstable();
+    let mut scores = vec![0.0; tokens.len()];
+    for (place, (_, id)) in by_rank.into_iter().enumerate() {
+        scores[id] = -(place as f32);
+    }
+    Ok(scores)
+}
+
+fn puts_a_space_before(library: &Library) -> bool {
+    let normalizer = serde_json::to_string(&library.get_normalizer()).unwrap_or_default();
+    let metaspace = match library.get_pre_tokenizer() {
+        Some(PreTokenizerWrapper::Metaspace(metaspace)) => metaspace.get_prepend_scheme(),
+        _ => tokenizers::pre_tokenizers::metaspace::PrependScheme::Never,
+    };
+    normalizer.contains("\"Prepend\"")
+        || metaspace != tokenizers::pre_tokenizers::metaspace::PrependScheme::Never
+}
+
+/// Whether nothing happens to texts but what llama.cpp does for this kind.
+fn has_sentencepiece_steps(library: &Library) -> bool {
+    let is_ours = |normalizer: &NormalizerWrapper| {
+        matches!(normalizer, NormalizerWrapper::Prepend(_) | NormalizerWrapper::Replace(_))
+    };
+    let normalizes = match library.get_normalizer() {
+        None => true,
+        Some(NormalizerWrapper::Sequence(steps)) => steps.as_ref().iter().all(is_ours),
+        Some(one) => is_ours(one),
+    };
+    let pre_tokenizer = library.get_pre_tokenizer();
+    normalizes && matches!(pre_tokenizer, None | Some(PreTokenizerWrapper::Metaspace(_)))
+}
+
+fn pre_of(library: &Library) -> Result<&'static str, DataError> {
+    let composes = match library.get_normalizer() {
+        None => false,
+        Some(NormalizerWrapper::NFC(_)) => true,
+        Some(_) => {
+            let reason = "it changes texts in another way than NFC".to_owned();
+            return Err(DataError::NotForGguf { reason });
+        }
+    };
+    let pre_tokenizer = serde_json::to_value(library.get_pre_tokenizer());
+    let pre_tokenizer = pre_tokenizer.map_err(tokenizers::Error::from)?;
+    let ignores_merges = library.get_model().ignore_merges;
+    Named::name_of(&pre_tokenizer, ignores_merges, composes).ok_or_else(|| {
+        let pattern = shortened(&pre_tokenizer.to_string());
+        let reason = format!("it cuts texts by {pattern}, which has no name there");
+        DataError::NotForGguf { reason }
+    })
+}

@@ -1,0 +1,77 @@
+//! What can be wrong with an adapter.
+
+use std::path::PathBuf;
+
+use crate::files::error::WeightsError;
+
+/// What to do with an adapter that is more than a product of two factors.
+pub(super) const MERGE: &str =
+    "merge it in Python with merge_and_unload() and save_pretrained(), and use the merged model";
+
+/// An adapter that cannot be used, or is another model's.
+#[derive(Debug, thiserror::Error)]
+pub enum AdapterError {
+    /// A setting is out of its range.
+    #[error("lora.{field} is out of range: expected {expected}")]
+    Setting {
+        /// The setting.
+        field: &'static str,
+        /// The range.
+        expected: String,
+    },
+    /// A matrix that the model does not have.
+    #[error(
+        "lora.targets: no matrix is called `{name}`: expected c_attn, c_proj, c_fc, attn.c_proj, mlp.c_proj or wte"
+    )]
+    Target {
+        /// The name given.
+        name: String,
+    },
+    /// The token vectors of a model whose head is another matrix.
+    #[error(
+        "lora.targets: wte cannot be adapted where the head is not tied to it: expected c_attn, c_proj or c_fc"
+    )]
+    UntiedEmbedding,
+    /// The configuration is damaged, or asks for what is not done here.
+    #[error("{path} is not the configuration of a LoRA adapter that minigpt runs: {reason}")]
+    Config {
+        /// The configuration.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The adapter was trained on another model.
+    #[error(
+        "{path} is an adapter for another base model: {reason}; use it with the model it was trained on"
+    )]
+    OtherBase {
+        /// The factors' file.
+        path: PathBuf,
+        /// How that shows.
+        reason: String,
+    },
+    /// The adapter has token vectors of its own.
+    #[error(
+        "{path} has the whole tensor {name}, which PEFT saves where the vocabulary was resized: expected factors alone; {MERGE}"
+    )]
+    WholeEmbedding {
+        /// The factors' file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+    },
+    /// The factors are in a pickle.
+    #[error(
+        "{path} is a pickle: expected adapter_model.safetensors; in Python, PeftModel.from_pretrained() and save_pretrained() make one of it"
+    )]
+    Pickled {
+        /// The pickle.
+        path: PathBuf,
+    },
+    /// The factors cannot be read or written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The operating system failed; the message names the file.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}

@@ -1,0 +1,23 @@
+//! GPT-2's architecture and its relatives': configuration, modules, forward passes, losses.
+//!
+//! Each file is one module with its formula: [`gpt`] the whole, [`block`], [`attention`], [`rotary`],
+//! [`mlp`], [`norm`], [`linear`]. What they are made of is the one table in [`parameters`], and their first
+//! values are in [`init`].
+
+mod assembly;
+pub(crate) mod attention;
+pub(crate) mod block;
+pub(crate) mod cache;
+pub(crate) mod config;
+pub(crate) mod context;
+pub(crate) mod gpt;
+mod init;
+pub(crate) mod linear;
+pub(crate) mod mlp;
+pub(crate) mod norm;
+pub(crate) mod parameters;
+mod recompute;
+mod rotary;
+pub(crate) mod score;
+#[cfg(test)]
+mod tests;
