@@ -8,9 +8,10 @@ use minigpt_files::excerpt;
 
 use crate::ALIGNMENT_KEY;
 use crate::cursor::Cursor;
-use crate::error::{GgufError, TensorError};
+use crate::error::GgufError;
 use crate::metadata::{Metadata, alignment};
 use crate::tensor::{MAX_DIMENSIONS, TensorInfo};
+use crate::tensor_type::error::TensorError;
 use crate::tensor_type::{TensorType, unread};
 
 /// What a file begins with.

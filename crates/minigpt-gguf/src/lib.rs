@@ -9,11 +9,12 @@ mod tensor_type;
 mod value;
 mod write;
 
-pub use error::{GgufError, TensorError};
+pub use error::GgufError;
 pub use file::{Gguf, Tensor};
 pub use metadata::{FromValue, Metadata};
 pub use tensor::TensorInfo;
 pub use tensor_type::TensorType;
+pub use tensor_type::error::TensorError;
 pub use value::{Array, Value};
 pub use write::{TensorWriter, write};
 

@@ -2,8 +2,8 @@
 
 use minigpt_files::excerpt;
 
-use crate::error::TensorError;
 use crate::tensor_type::TensorType;
+use crate::tensor_type::error::TensorError;
 
 /// Most dimensions that ggml knows.
 pub(crate) const MAX_DIMENSIONS: usize = 4;

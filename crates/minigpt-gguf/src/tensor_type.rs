@@ -1,5 +1,6 @@
 //! How tensors are stored: ggml's types, each a row of equal blocks.
 
+pub(crate) mod error;
 mod floats;
 mod k_blocks;
 mod legacy_blocks;
@@ -9,7 +10,7 @@ mod tests;
 
 use std::fmt;
 
-use crate::error::TensorError;
+use self::error::TensorError;
 
 /// A type of ggml's that is read. A tensor is a sequence of blocks, and a row of it is whole blocks.
 ///
