@@ -113,7 +113,8 @@ impl Tokenizer {
     }
 
     /// What a GGUF file says of this tokenizer. Of SentencePiece's scores, which a `tokenizer.json` does not
-    /// have, it has the order of the merges.
+    /// have, it has the order of the merges. llama.cpp puts the space before texts that begin with one, too,
+    /// and before what follows a special token; newer files of Llama and Mistral do not.
     ///
     /// # Errors
     /// [`DataError::NotForGguf`] for a tokenizer that llama.cpp has no kind for: one of characters, or one
@@ -184,11 +185,12 @@ impl GgufVocabulary {
                 return Err(format!("tokenizer.ggml.{name} is {id}: expected one below {known}"));
             }
         }
-        match self.tokens.iter().find(|token| token.is_empty() || token.len() > TOKEN_BYTES) {
-            Some(token) => {
-                let (token, bytes) = (shortened(token), token.len());
+        let is_odd = |token: &String| token.is_empty() || token.len() > TOKEN_BYTES;
+        match self.tokens.iter().position(is_odd) {
+            Some(id) => {
+                let bytes = self.tokens[id].len();
                 Err(format!(
-                    "tokenizer.ggml.tokens: {token:?} has {bytes} bytes: expected 1 to {TOKEN_BYTES}"
+                    "tokenizer.ggml.tokens[{id}] has {bytes} bytes: expected 1 to {TOKEN_BYTES}"
                 ))
             }
             None => Ok(()),

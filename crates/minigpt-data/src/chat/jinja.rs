@@ -164,9 +164,9 @@ impl Jinja {
     }
 
     fn context(&self, messages: &[Message], asks: bool, options: &ChatOptions) -> Value {
-        let list = |values: &Option<Vec<TemplateValue>>| match values {
+        let list = |value: &Option<TemplateValue>| match value {
             None => Value::from(()),
-            Some(values) => values.iter().map(|value| value.0.clone()).collect(),
+            Some(TemplateValue(value)) => value.clone(),
         };
         let mut context: BTreeMap<String, Value> = BTreeMap::new();
         context.extend(self.tokens.iter().map(|(name, token)| (name.clone(), token.into())));

@@ -160,10 +160,10 @@ impl TemplateValue {
 /// What a template is told besides the messages.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChatOptions {
-    /// `tools`: descriptions of functions that the model may call, as JSON Schema.
-    pub tools: Option<Vec<TemplateValue>>,
-    /// `documents`: texts to answer from, with `title` and `text`.
-    pub documents: Option<Vec<TemplateValue>>,
+    /// `tools`: a list of descriptions of functions that the model may call, as JSON Schema.
+    pub tools: Option<TemplateValue>,
+    /// `documents`: a list of texts to answer from, with `title` and `text`.
+    pub documents: Option<TemplateValue>,
     /// Variables of a template's own, such as Qwen 3's `enable_thinking`.
     pub variables: BTreeMap<String, TemplateValue>,
     /// The time that `strftime_now` tells; where it is missing, now.

@@ -43,8 +43,10 @@ fn written_and_read_again_a_tokenizer_is_the_same() {
         assert_eq!(again.separator(), tokenizer.separator());
         assert_eq!(again.before_text(), tokenizer.before_text());
         for Line { text, prompt_ids } in lines(name) {
-            // Newer files put a space before a text alone, llama.cpp after each special token too.
-            if name == "mistral" && prompt_ids.iter().any(|id| *id < 3) {
+            // Newer files put a space before a text alone that has none, llama.cpp before each text and after
+            // each special token.
+            let begins_with_one = text.starts_with([' ', META_SPACE]);
+            if name == "mistral" && (begins_with_one || prompt_ids.iter().any(|id| *id < 3)) {
                 continue;
             }
             assert_eq!(again.encode_with_special(&text).unwrap(), prompt_ids, "{name}: {text:?}");
@@ -129,8 +131,8 @@ fn keys_that_do_not_belong_together_are_named() {
     refuses(&|v| v.merges.push("ab".into()), "tokenizer.ggml.merges: \"ab\": expected two tokens");
     refuses(&|v| v.merges.push("a zz".into()), "out of vocabulary");
     refuses(&|v| v.tokens[7] = v.tokens[8].clone(), "tokenizer.ggml.tokens has ");
-    refuses(&|v| v.tokens[7].clear(), "tokenizer.ggml.tokens: \"\" has 0 bytes");
-    refuses(&|v| v.tokens[7] = "x".repeat(2000), "has 2000 bytes: expected 1 to 1024");
+    refuses(&|v| v.tokens[7].clear(), "tokenizer.ggml.tokens[7] has 0 bytes");
+    refuses(&|v| v.tokens[7] = "x".repeat(2000), "tokens[7] has 2000 bytes: expected 1 to 1024");
     refuses(&|v| v.tokens[65] = "other".into(), "no token of byte 0x");
     refuses(&|v| (v.bos, v.add_bos) = (None, Some(true)), "bos_token_id is missing");
     refuses(

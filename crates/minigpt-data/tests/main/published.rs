@@ -113,15 +113,15 @@ fn published_chat_templates_render_as_transformers_does() {
 /// A conversation that transformers has rendered or refused.
 #[track_caller]
 pub(crate) fn check_chat(template: &ChatTemplate, chat: &Value) {
-    let messages = Message::list_from_json(&chat["messages"].to_string()).unwrap();
-    let value = |value: &Value| TemplateValue::from_json(&value.to_string()).unwrap();
+    let messages = Message::list_from_json(chat["messages"].as_str().unwrap()).unwrap();
     let mut options = ChatOptions::default();
     let mut asks = true;
     for (name, option) in chat["options"].as_object().unwrap() {
+        let value = TemplateValue::from_json(option.as_str().unwrap()).unwrap();
         match name.as_str() {
-            "add_generation_prompt" => asks = option.as_bool().unwrap(),
-            "tools" => options.tools = Some(option.as_array().unwrap().iter().map(value).collect()),
-            _ => _ = options.variables.insert(name.clone(), value(option)),
+            "add_generation_prompt" => asks = option == "true",
+            "tools" => options.tools = Some(value),
+            _ => _ = options.variables.insert(name.clone(), value),
         }
     }
     let rendered = if asks {
