@@ -16,6 +16,9 @@ pub(crate) struct TokenText {
     pub(crate) leading_spaces: usize,
 }
 
+/// What gives the bytes that a token stands for.
+type BytesOf = Box<dyn Fn(&str) -> Box<[u8]>>;
+
 impl TokenText {
     pub(crate) fn new(by_id: Vec<Box<[u8]>>, leading_spaces: usize) -> Self {
         Self { by_id, leading_spaces }
@@ -23,7 +26,7 @@ impl TokenText {
 
     /// Of the library's tokenizer; the error is the reason alone.
     pub(crate) fn of(library: &Library, leading_spaces: usize) -> Result<Self, String> {
-        let bytes_of: Box<dyn Fn(&str) -> Box<[u8]>> = if is_sentencepiece(library) {
+        let bytes_of: BytesOf = if is_sentencepiece(library) {
             check_bytes(library, |byte| format!("<0x{byte:02X}>"), |_| false)?;
             Box::new(sentencepiece_bytes)
         } else {
