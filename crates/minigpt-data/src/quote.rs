@@ -11,6 +11,15 @@ pub(crate) fn shortened(text: &str) -> String {
     }
 }
 
+/// The text with its control characters escaped: other people's messages quote tokens as they are.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
+}
+
 /// Names of fields in brackets and quotes, sorted and cut.
 pub(crate) fn listed<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
     let mut names: Vec<S> = names.into_iter().collect();
@@ -29,6 +38,7 @@ mod tests {
         assert_eq!(shortened("é"), "é");
         let long = "é".repeat(1_000_000);
         assert_eq!(shortened(&long), format!("{}… (2000000 bytes)", "é".repeat(QUOTED)));
+        assert_eq!(one_line("a\nb\u{85}é"), "a\\nb\\u{85}é");
         assert_eq!(listed(["b", "a\n"]), r#"["a\n", "b"]"#);
         assert!(listed(std::iter::repeat_n("field", 1_000_000)).len() < 300);
     }
