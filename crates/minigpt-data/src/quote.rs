@@ -11,6 +11,15 @@ pub(crate) fn shortened(text: &str) -> String {
     }
 }
 
+/// The text with its control characters escaped: other people's messages quote tokens as they are.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
+}
+
 /// Names of fields in brackets and quotes, sorted and cut.
 pub(crate) fn listed<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
     let mut names: Vec<S> = names.into_iter().collect();

@@ -16,9 +16,6 @@ pub(crate) struct TokenText {
     pub(crate) leading_spaces: usize,
 }
 
-/// What gives the bytes that a token stands for.
-type BytesOf = Box<dyn Fn(&str) -> Box<[u8]>>;
-
 impl TokenText {
     pub(crate) fn new(by_id: Vec<Box<[u8]>>, leading_spaces: usize) -> Self {
         Self { by_id, leading_spaces }
@@ -26,18 +23,14 @@ impl TokenText {
 
     /// Of the library's tokenizer; the error is the reason alone.
     pub(crate) fn of(library: &Library, leading_spaces: usize) -> Result<Self, String> {
-        let bytes_of: BytesOf = if is_sentencepiece(library) {
+        let by_id = if is_sentencepiece(library) {
             check_bytes(library, |byte| format!("<0x{byte:02X}>"), |_| false)?;
-            Box::new(sentencepiece_bytes)
+            bytes_by_id(library, sentencepiece_bytes)?
         } else {
             check_bytes(library, |byte| byte_chars()[usize::from(byte)].to_string(), is_rare)?;
             let byte_of_char: HashMap<char, u8> = byte_chars().into_iter().zip(0..).collect();
-            Box::new(move |token| byte_level_bytes(token, &byte_of_char))
+            bytes_by_id(library, |token| byte_level_bytes(token, &byte_of_char))?
         };
-        let by_id = (0..library.get_vocab_size(true) as u32)
-            .map(|id| library.id_to_token(id).map(|token| bytes_of(&token)))
-            .collect::<Option<Vec<_>>>()
-            .ok_or("its ids have gaps")?;
         Ok(Self { by_id, leading_spaces })
     }
 
@@ -48,6 +41,15 @@ impl TokenText {
     pub(crate) fn get(&self, id: u32) -> Option<&[u8]> {
         self.by_id.get(id as usize).map(AsRef::as_ref)
     }
+}
+
+fn bytes_by_id(
+    library: &Library,
+    bytes_of: impl Fn(&str) -> Box<[u8]>,
+) -> Result<Vec<Box<[u8]>>, String> {
+    let ids = 0..library.get_vocab_size(true) as u32;
+    let bytes = ids.map(|id| library.id_to_token(id).map(|token| bytes_of(&token)));
+    Ok(bytes.collect::<Option<_>>().ok_or("its ids have gaps")?)
 }
 
 /// Checks that each byte has a token, but for those that may have none.

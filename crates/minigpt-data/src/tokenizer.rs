@@ -17,6 +17,7 @@ use crate::files::embedded_text;
 use crate::marks::{Marks, Start};
 use crate::pieces::Cuts;
 use crate::pipeline::{Library, Pipeline, Place};
+use crate::quote::one_line;
 use crate::token_text::{TokenText, byte_chars};
 use crate::tokenizer_file::{self, Described};
 use crate::vocabulary::bpe;
@@ -313,9 +314,7 @@ impl Tokenizer {
         };
         let mut label = String::new();
         for chunk in bytes.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                if c.is_control() { label.extend(c.escape_default()) } else { label.push(c) }
-            }
+            label.push_str(&one_line(chunk.valid()));
             label.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}")));
         }
         label
@@ -398,7 +397,7 @@ pub(crate) fn check_vocab_size(vocab_size: usize) -> Result<(), DataError> {
 }
 
 pub(crate) fn bad_tokenizer(path: &Path, reason: impl fmt::Display) -> DataError {
-    DataError::BadTokenizer { path: path.to_owned(), reason: reason.to_string() }
+    DataError::BadTokenizer { path: path.to_owned(), reason: one_line(&reason.to_string()) }
 }
 
 pub(crate) fn with_gpt2_pre_tokenizer(model: BPE) -> Library {

@@ -7,7 +7,7 @@ use minigpt_files::Limit;
 use serde_json::{Map, Value};
 
 use crate::DataError;
-use crate::quote::shortened;
+use crate::quote::{one_line, shortened};
 
 /// Llama 3's has 50 KB, most of it reserved tokens; a few have chat templates of 100 KB.
 pub(crate) const CONFIGURATION: Limit = Limit::new(16 << 20, "a tokenizer's configuration");
@@ -112,7 +112,7 @@ fn read_object(path: &Path) -> Result<Option<Map<String, Value>>, DataError> {
 }
 
 pub(crate) fn bad_config(path: &Path, reason: String) -> DataError {
-    DataError::BadTokenizerConfig { path: path.to_owned(), reason }
+    DataError::BadTokenizerConfig { path: path.to_owned(), reason: one_line(&reason) }
 }
 
 pub(crate) fn tokenizer_config_path(folder: &Path) -> std::path::PathBuf {

@@ -240,3 +240,8 @@ fn ends_of_text_are_taken_out() {
         assert_eq!(error, "decoder.end_of_text: expected a list of ids");
     }
 }
+
+#[test]
+fn a_message_that_quotes_a_line_end_stays_one_line() {
+    assert_eq!(crate::quote::one_line("a\nb\u{85}é"), "a\\nb\\u{85}é");
+}

@@ -221,3 +221,49 @@ fn a_pattern_without_end_is_an_error() {
         Err(error) => assert!(error.to_string().starts_with("the tokenizer failed: "), "{error}"),
     }
 }
+
+/// Bytes changed, cut out or doubled at random places: one line of error, or a tokenizer that works.
+#[test]
+fn damaged_files_are_refused_in_one_line() {
+    let copy = tempfile::tempdir().unwrap();
+    let path = copy.path().join("tokenizer.json");
+    let mut state = 1_u64;
+    let mut draw = |below: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let mut refused = 0;
+    for family in FAMILIES {
+        for name in ["tokenizer_config.json", "generation_config.json"] {
+            fs_err::copy(folder(family).join(name), copy.path().join(name)).unwrap();
+        }
+        let whole = fs_err::read(folder(family).join("tokenizer.json")).unwrap();
+        for number in 0..100 {
+            let mut bytes = whole.clone();
+            for _ in 0..=number % 3 {
+                let at = draw(bytes.len());
+                match draw(4) {
+                    0 => bytes[at] = draw(256) as u8,
+                    1 => _ = bytes.drain(at..(at + 1 + draw(40)).min(whole.len()).min(bytes.len())),
+                    2 => bytes.insert(at, b"0123456789[]{},\"\\"[draw(17)]),
+                    _ => bytes[at] ^= 1 << draw(8),
+                }
+            }
+            fs_err::write(&path, &bytes).unwrap();
+            match Tokenizer::load(&path) {
+                Ok(tokenizer) => {
+                    let ids = tokenizer.encode_with_special("It was 3.14 <s> é🎭\n").unwrap();
+                    tokenizer.decode(&ids).unwrap();
+                }
+                Err(error) => {
+                    refused += 1;
+                    let error = error.to_string();
+                    assert!(error.contains("json") && error.lines().count() == 1, "{error}");
+                    assert!(error.len() < 2000, "{error}");
+                }
+            }
+        }
+    }
+    assert!(refused > 300, "only {refused} of 500 are refused");
+}
