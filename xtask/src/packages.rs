@@ -61,8 +61,9 @@ fn versioned(library: &str) -> String {
 /// of ours.
 fn manifest(ours: &str) -> Result<String> {
     let profiles = ours.find("[profile.release]").context("Cargo.toml has no [profile.release]")?;
-    // Not those of single packages, which are not all here.
-    let profile = ours[profiles..].split("\n\n").next().unwrap_or_default();
+    // To its end, with what it says of single packages: cargo warns of those that are not here, and with other
+    // levels all that is above them would be checked again.
+    let profile = &ours[profiles..];
     let members = LIBRARIES.map(|library| format!("{:?}", versioned(library))).join(", ");
     let patches = LIBRARIES
         .map(|library| format!("{library} = {{ path = {:?} }}\n", versioned(library)))
