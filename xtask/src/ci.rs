@@ -36,9 +36,9 @@ pub(crate) enum Step {
     Deny,
     /// Security advisories, with cargo-deny; needs a network and runs only with `--only`
     Advisories,
-    /// Lints of every target, with and without `gpu`; warnings are errors
+    /// Lints of every target for the CPU alone; warnings are errors
     Clippy,
-    /// Lints of packages with the features that others build them with
+    /// The same with the other features that documents name, and of packages alone; each of them checks burn anew
     Features,
     /// Documentation without warnings
     Doc,
@@ -119,16 +119,19 @@ fn run_step(step: Step, features: &Features) -> Result<Outcome> {
         Step::OneBuild => one_build(features)?,
         Step::Deny => return deny(&["licenses", "bans", "sources"]),
         Step::Advisories => return deny(&["advisories"]),
-        Step::Clippy => OF_THE_PROGRAM.iter().try_for_each(|features| {
-            cargo::run(&mut clippy(&Features::of_the_program(features)))
-        })?,
-        Step::Features => OF_PACKAGES
-            .iter()
-            .try_for_each(|(package, features)| cargo::run(&mut clippy_of(package, features)))?,
-        // The release profile and features of clippy's last: both check the same dependencies.
+        Step::Clippy => cargo::run(&mut clippy(&Features::of_the_cpu()))?,
+        Step::Features => {
+            for features in OF_THE_PROGRAM {
+                cargo::run(&mut clippy(&Features::of_the_program(features)))?;
+            }
+            for (package, features) in OF_PACKAGES {
+                cargo::run(&mut clippy_of(package, features))?;
+            }
+        }
+        // The release profile and features of clippy: both check the same dependencies.
         Step::Doc => cargo::run(
             cargo(["doc", "--release", "--workspace", "--no-deps"])
-                .args(Features::of_the_program(&["gpu"]).flags())
+                .args(Features::of_the_cpu().flags())
                 .env("RUSTDOCFLAGS", "-D warnings"),
         )?,
         Step::Package => packages::check()?,

@@ -9,11 +9,11 @@ use anyhow::{Result, bail};
 /// The features of `minigpt-cli` that a user may ask for.
 const KNOWN: [&str; 3] = ["gpu", "tune-cache", "remote"];
 
-/// The combinations of the program's features that documents name, but for all together, with which CI tests.
-/// CI lints the whole workspace, tests included, with each.
-pub(crate) const OF_THE_PROGRAM: [&[&str]; 2] = [&[], &["gpu"]];
+/// The combinations of the program's features that documents name besides the CPU alone, which the step `clippy`
+/// has, and those that CI tests. The whole workspace is linted with each, tests included.
+pub(crate) const OF_THE_PROGRAM: [&[&str]; 2] = [&["gpu"], &["gpu", "tune-cache"]];
 
-/// The combinations of packages that others build alone, or that change little in the program. CI lints each.
+/// The combinations of packages that others build alone, or that change little in the program.
 pub(crate) const OF_PACKAGES: [(&str, &[&str]); 4] = [
     ("minigpt-cli", &["remote"]),
     ("minigpt-model", &[]),
@@ -34,7 +34,7 @@ impl FromStr for Features {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "all" => return Ok(Self::all()),
-            "cpu" => return Ok(Self(Vec::new())),
+            "cpu" => return Ok(Self::of_the_cpu()),
             _ => {}
         }
         let known = |name: &str| KNOWN.into_iter().find(|known| *known == name.trim());
@@ -48,6 +48,11 @@ impl Features {
     /// What CI and released programs have.
     pub(crate) fn all() -> Self {
         Self(KNOWN.to_vec())
+    }
+
+    /// The CPU alone, which every other combination builds on.
+    pub(crate) fn of_the_cpu() -> Self {
+        Self(Vec::new())
     }
 
     /// A combination of [`OF_THE_PROGRAM`].
