@@ -38,9 +38,9 @@ pub(crate) enum Step {
     Advisories,
     /// Lints of every target for the CPU alone; warnings are errors
     Clippy,
-    /// The same with the other features that documents name, and of packages alone; each of them checks burn anew
+    /// Lints with the other features that documents name, and of packages alone; each checks burn again
     Features,
-    /// Documentation without warnings
+    /// Documentation without warnings, for the CPU alone
     Doc,
     /// The library crates compile from what would be published
     Package,
@@ -121,19 +121,15 @@ fn run_step(step: Step, features: &Features) -> Result<Outcome> {
         Step::Advisories => return deny(&["advisories"]),
         Step::Clippy => cargo::run(&mut clippy(&Features::of_the_cpu()))?,
         Step::Features => {
-            for features in OF_THE_PROGRAM {
-                cargo::run(&mut clippy(&Features::of_the_program(features)))?;
+            for features in OF_THE_PROGRAM.map(Features::of_the_program) {
+                cargo::run(&mut clippy(&features))?;
+                cargo::run(&mut doc(&features))?;
             }
             for (package, features) in OF_PACKAGES {
                 cargo::run(&mut clippy_of(package, features))?;
             }
         }
-        // The release profile and features of clippy: both check the same dependencies.
-        Step::Doc => cargo::run(
-            cargo(["doc", "--release", "--workspace", "--no-deps"])
-                .args(Features::of_the_cpu().flags())
-                .env("RUSTDOCFLAGS", "-D warnings"),
-        )?,
+        Step::Doc => cargo::run(&mut doc(&Features::of_the_cpu()))?,
         Step::Package => packages::check()?,
         Step::Sanitizer => return sanitizer(),
         Step::Test => {
@@ -148,6 +144,13 @@ fn run_step(step: Step, features: &Features) -> Result<Outcome> {
 fn clippy(features: &Features) -> Command {
     let mut command = cargo(["clippy", "--release", "--workspace", "--all-targets"]);
     command.args(features.flags()).args(["--", "-D", "warnings"]);
+    command
+}
+
+/// With the release profile, as clippy: both check the same dependencies.
+fn doc(features: &Features) -> Command {
+    let mut command = cargo(["doc", "--release", "--workspace", "--no-deps"]);
+    command.args(features.flags()).env("RUSTDOCFLAGS", "-D warnings");
     command
 }
 

@@ -9,16 +9,18 @@ use anyhow::{Result, bail};
 /// The features of `minigpt-cli` that a user may ask for.
 const KNOWN: [&str; 3] = ["gpu", "tune-cache", "remote"];
 
-/// The combinations of the program's features that documents name besides the CPU alone, which the step `clippy`
-/// has, and those that CI tests. The whole workspace is linted with each, tests included.
-pub(crate) const OF_THE_PROGRAM: [&[&str]; 2] = [&["gpu"], &["gpu", "tune-cache"]];
+/// The combinations of the program's features that documents name, but for the CPU alone, which the step `clippy`
+/// has. The whole workspace is linted and documented with each, tests included.
+pub(crate) const OF_THE_PROGRAM: [&[&str]; 2] = [&["gpu"], &KNOWN];
 
-/// The combinations of packages that others build alone, or that change little in the program.
-pub(crate) const OF_PACKAGES: [(&str, &[&str]); 4] = [
+/// The combinations of packages that documents name; each is linted without its tests.
+pub(crate) const OF_PACKAGES: [(&str, &[&str]); 6] = [
     ("minigpt-cli", &["remote"]),
+    ("minigpt-cli", &["tune-cache"]),
     ("minigpt-model", &[]),
     ("minigpt-model", &["cpu"]),
     ("minigpt-model", &["gpu"]),
+    ("minigpt-train", &["cpu"]),
 ];
 
 /// The library through which wgpu finds drivers on Linux.
@@ -45,7 +47,7 @@ impl FromStr for Features {
 }
 
 impl Features {
-    /// What CI and released programs have.
+    /// What `cargo xtask ci` and released programs have.
     pub(crate) fn all() -> Self {
         Self(KNOWN.to_vec())
     }
