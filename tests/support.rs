@@ -7,16 +7,31 @@ use std::process::{Command, Output};
 
 use minigpt_train::{CheckpointManifest, Row, RowSplit, read_metrics};
 
+/// Of each kernel for a GPU the fewest forms are tried, once each: in software they take seconds to compile and
+/// to run.
+const FEW_KERNELS: &str = "[autotune]
+level = \"minimal\"
+bench = { min_samples = 1, max_samples = 1, short_circuit_samples = 1 }
+";
+
 /// `minigpt` in a folder of its own.
-pub(crate) struct Sandbox(tempfile::TempDir);
+pub(crate) struct Sandbox {
+    folder: PathBuf,
+    /// Above it, with what burn looks for in the folders over the one it runs in.
+    _root: tempfile::TempDir,
+}
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        let root = tempfile::tempdir().unwrap();
+        fs_err::write(root.path().join("cubecl.toml"), FEW_KERNELS).unwrap();
+        let folder = root.path().join("sandbox");
+        fs_err::create_dir(&folder).unwrap();
+        Self { folder, _root: root }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.join(name)
     }
 
     pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
@@ -32,7 +47,7 @@ impl Sandbox {
     /// The command, with a cache of its own.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_minigpt"));
-        command.args(args).current_dir(self.0.path()).env("MINIGPT_CACHE", self.path("cache"));
+        command.args(args).current_dir(&self.folder).env("MINIGPT_CACHE", self.path("cache"));
         // With it the program prints panics that become errors, as whoever sets it wants.
         command.env_remove("RUST_BACKTRACE");
         command
