@@ -10,7 +10,6 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use self::records::{Record, bad_example, read};
-use crate::quote::shortened;
 use crate::{ChatOptions, ChatTemplate, DataError, Message, TemplateValue, Tokenizer};
 
 /// What is given and what is to be answered, as the model reads it: byte for byte as the file has it, with
