@@ -1,5 +1,7 @@
 //! A model for other programs: a folder for transformers, a file for llama.cpp.
 
+mod ollama;
+
 use std::path::{Path, PathBuf};
 
 use minigpt_data::{ChatTemplate, DataError, GgufVocabulary, Tokenizer};
@@ -8,10 +10,10 @@ use minigpt_gguf::Value as GgufValue;
 use minigpt_model::{CONFIG_FILE, Gpt};
 use serde_json::{Map, Value, json};
 
+use self::ollama::write_modelfile;
 use crate::error::TextError;
 use crate::generation::{GENERATION_FILE, GenerationDefaults};
 use crate::interface::{self, NewConfig, SpecialIds, WeightType};
-use crate::ollama::write_modelfile;
 
 /// Ours have a tenth of it.
 const PICTURE: Limit = Limit::new(16 << 20, "a picture of a run");

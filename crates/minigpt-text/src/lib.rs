@@ -10,7 +10,6 @@ mod export;
 mod generation;
 mod interface;
 mod likelihood;
-mod ollama;
 mod pretrained;
 mod prompt;
 

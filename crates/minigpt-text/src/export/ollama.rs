@@ -5,8 +5,8 @@ use std::path::Path;
 use minigpt_data::{ChatOptions, ChatTemplate, Message, Tokenizer};
 use minigpt_files::{Limit, read_text, write};
 
+use super::Export;
 use crate::error::TextError;
-use crate::export::Export;
 
 /// The name that Ollama looks for.
 const MODELFILE: &str = "Modelfile";
