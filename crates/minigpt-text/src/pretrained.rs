@@ -45,6 +45,14 @@ impl Pretrained {
         config.is_some_and(|config| !config["model_type"].is_null())
     }
 
+    /// The shape of the model of a folder or of a GGUF file, whose weights are not read.
+    ///
+    /// # Errors
+    /// [`TextError::Weights`].
+    pub fn config(path: &Path) -> Result<GptConfig, TextError> {
+        Ok(GptConfig::read_pretrained(path)?)
+    }
+
     /// Loads the model of a folder or of a GGUF file, onto `device`, and its tokenizer, which may have fewer
     /// ids: what the model's vocabulary is padded with is then never written, and has no weight in a loss.
     ///
@@ -56,7 +64,7 @@ impl Pretrained {
         // First, because it is the quicker to fail.
         let (tokenizer, template, generation) =
             if is_gguf(path) { of_gguf(path)? } else { of_folder(path)? };
-        let config = GptConfig::read_pretrained(path)?;
+        let config = Self::config(path)?;
         if tokenizer.vocab_size() > config.vocab_size {
             return Err(TextError::TokenizerTooLarge {
                 path: path.to_owned(),

@@ -32,8 +32,8 @@ nothing better on what is held out (training.patience).
 Exit codes: as those of `minigpt train`."
 )]
 pub(crate) struct FinetuneArgs {
-    /// What is tuned: a run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from
-    /// the hub
+    /// What is tuned: a run folder, a model's folder in Hugging Face's layout or its GGUF file, or
+    /// hf:OWNER/MODEL[/FILE.gguf]
     #[arg(value_name = "MODEL")]
     pub(crate) base: ModelSource,
     #[arg(long, help = one_of("What for", &FinetuneTask::ALL.map(FinetuneTask::name)))]
