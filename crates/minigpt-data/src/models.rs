@@ -140,8 +140,7 @@ fn no_such_file(files: &[String]) -> String {
 
 /// The names of a repository's GGUF files, if it has some.
 fn gguf_files(files: &[String]) -> Option<String> {
-    let files: Vec<&str> =
-        files.iter().map(String::as_str).filter(|file| is_gguf(file)).collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).filter(|file| is_gguf(file)).collect();
     (!files.is_empty()).then(|| shortened(&files.join(", ")))
 }
 

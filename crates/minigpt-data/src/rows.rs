@@ -78,7 +78,8 @@ impl TokenRows {
         let mut build = Build::new(path, block_size, too_long);
         for (dialogue, turns) in dialogues.iter().zip(ids) {
             let (mut tokens, mut is_said) = (Vec::new(), Vec::new());
-            for (ids, said) in turns.into_iter().flat_map(|turn| turn.into_iter().zip([false, true]))
+            for (ids, said) in
+                turns.into_iter().flat_map(|turn| turn.into_iter().zip([false, true]))
             {
                 is_said.extend(std::iter::repeat_n(said, ids.len()));
                 tokens.extend(ids);

@@ -77,7 +77,9 @@ pub enum TextError {
         path: PathBuf,
     },
     /// llama.cpp has no tokenizer of this kind.
-    #[error("cannot write {path}: llama.cpp has no such tokenizer: {reason}; train with bpe:SIZE, byte or gpt2")]
+    #[error(
+        "cannot write {path}: llama.cpp has no such tokenizer: {reason}; train with bpe:SIZE, byte or gpt2"
+    )]
     NoGgufTokenizer {
         /// The file.
         path: PathBuf,

@@ -100,7 +100,9 @@ impl GenerationDefaults {
             };
             match value.as_f64().filter(|number| is_in_range(*number)) {
                 Some(number) => Ok(Some(number)),
-                None => Err(format!("{name} is {}: expected {expected}", excerpt(&value.to_string()))),
+                None => {
+                    Err(format!("{name} is {}: expected {expected}", excerpt(&value.to_string())))
+                }
             }
         };
         let is_count = |number: f64| number >= 0.0 && number.fract() == 0.0 && number < 1e9;
@@ -148,8 +150,7 @@ impl GenerationDefaults {
         let bad = |reason: String| TextError::GenerationConfig { path: path.to_owned(), reason };
         let mut defaults = Self::of_fields(&fields).map_err(bad)?;
         let sampling = metadata.iter().filter_map(|(key, _)| key.strip_prefix(SAMPLING));
-        defaults.not_done =
-            sampling.filter(|name| !OF_GGUF.contains(name)).map(excerpt).collect();
+        defaults.not_done = sampling.filter(|name| !OF_GGUF.contains(name)).map(excerpt).collect();
         defaults.origin = path.to_owned();
         Ok(defaults)
     }

@@ -33,7 +33,8 @@ impl ScoredText {
         let before = tokenizer.before_text();
         if kept.is_empty() {
             let continuation = tokenizer.encode(&continuation)?;
-            let context = if before.is_empty() { vec![tokenizer.separator()] } else { before.to_vec() };
+            let context =
+                if before.is_empty() { vec![tokenizer.separator()] } else { before.to_vec() };
             return Ok(Self { context, continuation });
         }
         let context = tokenizer.encode(kept)?;

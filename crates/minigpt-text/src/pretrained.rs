@@ -80,8 +80,7 @@ impl Pretrained {
 
 /// Whether it is a file of llama.cpp's, by its name.
 fn is_gguf(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(GGUF))
-        && !path.is_dir()
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(GGUF)) && !path.is_dir()
 }
 
 type Belongings = (Tokenizer, Option<ChatTemplate>, GenerationDefaults);
@@ -139,9 +138,7 @@ fn template(
         ("unk_token", vocabulary.unknown),
     ];
     let token = |id: u32| vocabulary.tokens.get(id as usize).cloned();
-    let tokens: BTreeMap<String, String> = ids
-        .into_iter()
-        .filter_map(|(name, id)| Some((name.to_owned(), token(id?)?)))
-        .collect();
+    let tokens: BTreeMap<String, String> =
+        ids.into_iter().filter_map(|(name, id)| Some((name.to_owned(), token(id?)?))).collect();
     Ok(Some(ChatTemplate::from_jinja(source, tokens, &path.display().to_string())?))
 }

@@ -204,8 +204,7 @@ fn report(
             let template = config.finetune.as_ref().and_then(|finetune| finetune.template.as_ref());
             let template = template.context("a task with answers has a template")?;
             let mut show = |done| progress.show(done);
-            let answers =
-                write_answers(&model, &tokenizer, template, &dialogues, most, &mut show)?;
+            let answers = write_answers(&model, &tokenizer, template, &dialogues, most, &mut show)?;
             let rouge_l = is_summary.then(|| rouge_l_of_answers(&answers));
             let perplexity =
                 |figures: Option<minigpt_train::ValidationFigures>| Some(figures?.token_perplexity);

@@ -36,7 +36,8 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
     };
     say("a line is a turn; /reset forgets, /quit ends");
 
-    let mut talk = Talk { trained: &trained, options, qa: args.qa, turns: Vec::new(), written: None };
+    let mut talk =
+        Talk { trained: &trained, options, qa: args.qa, turns: Vec::new(), written: None };
     let mut lines = Lines::open()?;
     while let Some(line) = lines.next()? {
         match line.trim() {

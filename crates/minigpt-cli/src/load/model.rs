@@ -266,9 +266,8 @@ impl SamplingArgs {
         let draws = !self.greedy && self.temperature != Some(0.0);
         let is_greedy = defaults.is_greedy && draws && !self.says_how_to_draw();
         let draws = draws && !is_greedy;
-        let taken = |own: bool, given: bool, default: Option<String>| {
-            default.filter(|_| own && !given)
-        };
+        let taken =
+            |own: bool, given: bool, default: Option<String>| default.filter(|_| own && !given);
         let number = |value: Option<f64>| value.map(|value| value.to_string());
         let count = |value: Option<usize>| value.map(|value| value.to_string());
         let rules = [
@@ -285,8 +284,10 @@ impl SamplingArgs {
                 taken(true, self.no_repeat_ngram.is_some(), count(defaults.no_repeat_ngram)),
             ),
         ];
-        let rules = rules.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)));
-        let rules: Vec<String> = is_greedy.then(|| "greedy".to_owned()).into_iter().chain(rules).collect();
+        let rules =
+            rules.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)));
+        let rules: Vec<String> =
+            is_greedy.then(|| "greedy".to_owned()).into_iter().chain(rules).collect();
         if !rules.is_empty() {
             say(format_args!("sampling: {}, as {origin} has it", rules.join(", ")));
         }

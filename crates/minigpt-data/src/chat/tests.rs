@@ -178,9 +178,8 @@ fn a_named_template_is_the_same_in_jinja() {
             Message::user(" And\nwhere? "),
         ];
         for many in [&messages[1..2], &messages[..2], &messages] {
-            let prompt = |template: &ChatTemplate| {
-                template.prompt(many, &ChatOptions::default()).unwrap()
-            };
+            let prompt =
+                |template: &ChatTemplate| template.prompt(many, &ChatOptions::default()).unwrap();
             assert_eq!(prompt(&jinja), prompt(&template));
         }
         let tool = [Message::new("tool", "4")];

@@ -206,16 +206,18 @@ fn conversations_are_as_a_models_own_template_writes_them() {
     let template = ChatTemplate::from_jinja(CHAT, [].into(), "a test").unwrap();
     let tokenizer = Tokenizer::bytes().unwrap();
     let turns = |json: &str| {
-        let dialogues = read("e.json", json, |path| {
-            Dialogue::read_instructions(path, &template, &tokenizer)
-        })?;
+        let dialogues =
+            read("e.json", json, |path| Dialogue::read_instructions(path, &template, &tokenizer))?;
         let turns = dialogues.into_iter().flat_map(|dialogue| dialogue.turns);
         Ok::<_, String>(turns.map(|turn| (turn.given, turn.answer)).collect::<Vec<_>>())
     };
     let pair = |given: &str, answer: &str| (given.to_owned(), answer.to_owned());
     assert_eq!(
         turns(r#"[{"instruction": "Add.", "input": "1, 2", "output": "3"}]"#).unwrap(),
-        [pair("<|system|>Be kind.<|endoftext|><|user|>1, 2\n\nAdd.<|endoftext|><|assistant|>", "3")]
+        [pair(
+            "<|system|>Be kind.<|endoftext|><|user|>1, 2\n\nAdd.<|endoftext|><|assistant|>",
+            "3"
+        )]
     );
     let messages = r#"[{"role": "system", "content": "S"}, {"role": "user", "content": "a"},
         {"role": "assistant", "content": "b"}, {"role": "tool", "content": "c"},

@@ -36,7 +36,8 @@ impl Hub {
                 continue;
             };
             let files = Files::of(&entry.path())?;
-            let model = |file: Option<String>| HubModel { repo: repo.clone(), file, revision: None };
+            let model =
+                |file: Option<String>| HubModel { repo: repo.clone(), file, revision: None };
             for (name, stored) in files.names.iter().filter(|(name, _)| is_gguf(name)) {
                 let bytes = stored.iter().filter_map(|path| files.sizes.get(path)).sum();
                 models.push(CachedModel { model: model(Some(name.clone())), bytes });

@@ -59,6 +59,9 @@ fn one_set_of_weights_is_chosen() {
     assert!(wanted(&["model.safetensors".to_owned()]).unwrap_err().contains("no config.json"));
     let only_gguf = ["README.md", "a-Q4_0.gguf", "a-Q8_0.gguf"].map(str::to_owned);
     let error = wanted(&only_gguf).unwrap_err();
-    assert!(error.ends_with("name one of its GGUF files after the model, a-Q4_0.gguf, a-Q8_0.gguf"), "{error}");
+    assert!(
+        error.ends_with("name one of its GGUF files after the model, a-Q4_0.gguf, a-Q8_0.gguf"),
+        "{error}"
+    );
     assert_eq!(no_such_file(&only_gguf), "no such file: expected one of a-Q4_0.gguf, a-Q8_0.gguf");
 }

@@ -41,7 +41,8 @@ fn texts_in_a_batch_are_those_written_alone() {
     // A byte that comes in some of them, so that the texts end at different places.
     let options = TextOptions { stop: vec!["A".to_owned()], ..options(90) };
     let mut written = 0;
-    let batch = write_texts(&model, &tokenizer, &prompts.map(of), &options, &mut |n| written = n).unwrap();
+    let batch =
+        write_texts(&model, &tokenizer, &prompts.map(of), &options, &mut |n| written = n).unwrap();
     for (number, (prompt, batch)) in prompts.iter().zip(&batch).enumerate() {
         let options = TextOptions { seed: 3 + number as u64, ..options.clone() };
         assert_eq!(text(&model, &tokenizer, prompt, &options), *batch);
@@ -100,7 +101,8 @@ fn a_conversation_that_begins_with_the_one_before_is_not_read_again() {
     let greedy = TextOptions { policy: Sampling::Greedy.into(), ..options(4) };
     let mut talk = TextGenerator::new(&model, &tokenizer, &of("Hi"), &greedy).unwrap();
     let written: Vec<u32> = talk.by_ref().map(|token| token.unwrap().id).collect();
-    let ids = [&tokenizer.encode("Hi").unwrap(), &written[..], b"ho".map(u32::from).as_slice()].concat();
+    let ids =
+        [&tokenizer.encode("Hi").unwrap(), &written[..], b"ho".map(u32::from).as_slice()].concat();
     assert!(!talk.go_on(&of("Hi, you"), &greedy).unwrap());
     let whole = Prompt::of_ids(ids.clone());
     assert!(talk.go_on(&whole, &greedy).unwrap());

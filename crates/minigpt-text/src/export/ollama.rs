@@ -73,9 +73,8 @@ fn go_template(template: &ChatTemplate, tokenizer: &Tokenizer) -> Option<String>
         "" => String::new(),
         before => format!("{{{{ if not .System }}}}{}{{{{ end }}}}", literal(before)),
     };
-    let system = system.map(|system| {
-        format!("{{{{ if eq .Role \"system\" }}}}{}{{{{ else }}}}", part(&system))
-    });
+    let system = system
+        .map(|system| format!("{{{{ if eq .Role \"system\" }}}}{}{{{{ else }}}}", part(&system)));
     let end = if system.is_some() { "{{ end }}" } else { "" };
     Some(format!(
         "{before}{{{{ range .Messages }}}}{}{{{{ if eq .Role \"user\" }}}}{}{{{{ else if eq .Role \"assistant\" }}}}{}{{{{ end }}}}{end}{{{{ end }}}}{}",

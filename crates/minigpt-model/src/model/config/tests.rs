@@ -34,9 +34,8 @@ fn published_shapes_have_their_parameters() {
 #[test]
 fn llamas_are_as_large_as_their_sisters() {
     for sister in ["tiny", "small", "mini"] {
-        let total = |name: &str| {
-            GptConfig::preset(name, 2048).unwrap().parameter_counts().total() as f64
-        };
+        let total =
+            |name: &str| GptConfig::preset(name, 2048).unwrap().parameter_counts().total() as f64;
         let ratio = total(&format!("{sister}-llama")) / total(sister);
         assert!((0.97..=1.0).contains(&ratio), "{sister}: {ratio}");
     }
