@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, Hub, ModelSource, Tokenizer};
-use minigpt_model::{CONFIG_FILE, Constraints, Draw, Gpt, GptConfig, Kernels, Policy, Sampling};
+use minigpt_model::{CONFIG_FILE, Gpt, GptConfig, Kernels};
 use minigpt_text::{GenerationDefaults, Pretrained};
 use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};
 
-use crate::args::{ModelArgs, SamplingArgs};
+use crate::args::ModelArgs;
 use crate::device::memory;
 use crate::terminal::output::say;
 use crate::terminal::progress::ByteProgress;
@@ -202,98 +202,4 @@ pub(crate) fn newest_run() -> Option<PathBuf> {
 
 fn is_classifier(config: &RunConfig) -> bool {
     config.finetune.as_ref().is_some_and(|finetune| finetune.task == FinetuneTask::Classify)
-}
-
-impl SamplingArgs {
-    /// Checks what is said of single tokens against the model's own tokenizer.
-    pub(crate) fn check(&self, tokenizer: &Tokenizer) -> Result<()> {
-        let ids = tokenizer.vocab_size();
-        let known = |option: &str, given: &[u32]| -> Result<()> {
-            match given.iter().find(|id| **id as usize >= ids) {
-                Some(id) => bail!("{option} {id}: expected ids of the tokenizer, 0 to {}", ids - 1),
-                None => Ok(()),
-            }
-        };
-        known("--allow", self.allow.as_deref().unwrap_or_default())?;
-        known("--ban", &self.ban)
-    }
-
-    /// Checks the options before a model is loaded.
-    pub(crate) fn validate(&self) -> Result<()> {
-        self.policy(&GenerationDefaults::default()).map(drop)
-    }
-
-    /// The policy that the options describe, or where they say nothing `defaults`, or ours; a temperature of 0
-    /// is the most probable token, and a top-k of 0 is none, as in llama.cpp and transformers.
-    pub(crate) fn policy(&self, defaults: &GenerationDefaults) -> Result<Policy> {
-        let constraints = Constraints {
-            allowed: self.allow.clone(),
-            banned: self.ban.clone(),
-            no_repeat_ngram: self.no_repeat_ngram.or(defaults.no_repeat_ngram),
-            repetition_penalty: self
-                .repetition_penalty
-                .or(defaults.repetition_penalty)
-                .unwrap_or(1.0),
-            presence_penalty: self.presence_penalty,
-            frequency_penalty: self.frequency_penalty,
-        };
-        let temperature = self.temperature.or(defaults.temperature).unwrap_or(1.0);
-        let is_greedy = self.greedy || defaults.is_greedy && !self.says_how_to_draw();
-        let sampling = if is_greedy || temperature == 0.0 {
-            Sampling::Greedy
-        } else {
-            let top_k = self.top_k.or(defaults.top_k).unwrap_or(50);
-            Sampling::Draw(Draw {
-                temperature,
-                top_k: Some(top_k).filter(|most| *most > 0),
-                top_p: Some(self.top_p.or(defaults.top_p).unwrap_or(0.95)),
-                min_p: self.min_p.or(defaults.min_p),
-            })
-        };
-        let policy = Policy { constraints, sampling };
-        policy.validate()?;
-        Ok(policy)
-    }
-
-    fn says_how_to_draw(&self) -> bool {
-        let numbers = [self.temperature, self.top_p, self.min_p];
-        self.top_k.is_some() || numbers.iter().any(Option::is_some)
-    }
-
-    /// Says which of a model's own defaults are taken, and what of them cannot be.
-    pub(crate) fn say_defaults(&self, defaults: &GenerationDefaults) {
-        let origin = defaults.origin.display();
-        let draws = !self.greedy && self.temperature != Some(0.0);
-        let is_greedy = defaults.is_greedy && draws && !self.says_how_to_draw();
-        let draws = draws && !is_greedy;
-        let taken =
-            |own: bool, given: bool, default: Option<String>| default.filter(|_| own && !given);
-        let number = |value: Option<f64>| value.map(|value| value.to_string());
-        let count = |value: Option<usize>| value.map(|value| value.to_string());
-        let rules = [
-            ("temperature", taken(draws, self.temperature.is_some(), number(defaults.temperature))),
-            ("top-k", taken(draws, self.top_k.is_some(), count(defaults.top_k))),
-            ("top-p", taken(draws, self.top_p.is_some(), number(defaults.top_p))),
-            ("min-p", taken(draws, self.min_p.is_some(), number(defaults.min_p))),
-            (
-                "repetition-penalty",
-                taken(true, self.repetition_penalty.is_some(), number(defaults.repetition_penalty)),
-            ),
-            (
-                "no-repeat-ngram",
-                taken(true, self.no_repeat_ngram.is_some(), count(defaults.no_repeat_ngram)),
-            ),
-        ];
-        let rules =
-            rules.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)));
-        let rules: Vec<String> =
-            is_greedy.then(|| "greedy".to_owned()).into_iter().chain(rules).collect();
-        if !rules.is_empty() {
-            say(format_args!("sampling: {}, as {origin} has it", rules.join(", ")));
-        }
-        if !defaults.not_done.is_empty() {
-            let names = defaults.not_done.join(", ");
-            say(format_args!("warning: {origin} asks for {names}, which minigpt does not do"));
-        }
-    }
 }
