@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use minigpt_data::{Tokenizer, Vocabulary};
 use minigpt_files::{Limit, NewFolder, read, write, write_at};
-use minigpt_model::{CONFIG_FILE, GgufValue, Gpt};
+use minigpt_gguf::Value;
+use minigpt_model::{CONFIG_FILE, Gpt, SpecialIds, WeightType};
 use serde_json::json;
 
 use crate::error::TextError;
@@ -49,13 +50,14 @@ impl Export<'_> {
     fn write_files(&self, folder: &Path) -> Result<(), TextError> {
         let put = |name: &str, text: &str| write(&folder.join(name), text);
         let end = self.tokenizer.end_of_text();
-        put(CONFIG_FILE, &self.model.config().to_hugging_face(end))?;
+        let ids = SpecialIds { bos: Some(end), eos: vec![end] };
+        put(CONFIG_FILE, &self.model.config().to_hugging_face(&ids))?;
         let generation = json!({ "bos_token_id": end, "eos_token_id": end, "pad_token_id": end });
         put("generation_config.json", &format!("{generation:#}"))?;
         put("tokenizer_config.json", &format!("{:#}", self.tokenizer_config()))?;
         self.tokenizer.save(&folder.join("tokenizer.json"))?;
         put("README.md", self.card)?;
-        self.model.save_safetensors(&folder.join("model.safetensors"))?;
+        self.model.save_safetensors(&folder.join("model.safetensors"), WeightType::F32)?;
         if !self.plots.is_empty() {
             fs_err::create_dir(folder.join("plots"))?;
         }
@@ -91,13 +93,13 @@ impl Export<'_> {
             return Err(TextError::NoGgufTokenizer { path: path.to_owned() });
         };
         let metadata = self.gguf_metadata(vocabulary);
-        let written = write_at(path, |file| self.model.save_gguf(&metadata, file));
+        let written = write_at(path, |file| self.model.save_gguf(&metadata, WeightType::F32, file));
         Ok(written?)
     }
 
     /// What llama.cpp must know besides the shape: the tokenizer's tables, with ids that only the
     /// model has filled up.
-    fn gguf_metadata(&self, vocabulary: Vocabulary) -> Vec<(String, GgufValue)> {
+    fn gguf_metadata(&self, vocabulary: Vocabulary) -> Vec<(String, Value)> {
         let (end, vocab_size) = (self.tokenizer.end_of_text(), self.model.config().vocab_size);
         let Vocabulary { mut tokens, merges } = vocabulary;
         let known = tokens.len();
@@ -107,18 +109,18 @@ impl Export<'_> {
             id if id < known => GGUF_NORMAL,
             _ => GGUF_UNUSED,
         };
-        let kinds = (0..tokens.len()).map(kind).collect();
-        let text = |text: &str| GgufValue::String(text.to_owned());
+        let kinds: Vec<i32> = (0..tokens.len()).map(kind).collect();
+        let text = |text: &str| Value::from(text);
         let entries = [
             ("general.name", text(self.name)),
             ("tokenizer.ggml.model", text("gpt2")),
             ("tokenizer.ggml.pre", text("gpt-2")),
-            ("tokenizer.ggml.tokens", GgufValue::Strings(tokens)),
-            ("tokenizer.ggml.token_type", GgufValue::I32s(kinds)),
-            ("tokenizer.ggml.merges", GgufValue::Strings(merges)),
-            ("tokenizer.ggml.bos_token_id", GgufValue::U32(end)),
-            ("tokenizer.ggml.eos_token_id", GgufValue::U32(end)),
-            ("tokenizer.ggml.add_bos_token", GgufValue::Bool(false)),
+            ("tokenizer.ggml.tokens", tokens.into()),
+            ("tokenizer.ggml.token_type", kinds.into()),
+            ("tokenizer.ggml.merges", merges.into()),
+            ("tokenizer.ggml.bos_token_id", end.into()),
+            ("tokenizer.ggml.eos_token_id", end.into()),
+            ("tokenizer.ggml.add_bos_token", false.into()),
         ];
         entries.map(|(key, value)| (key.to_owned(), value)).into()
     }
