@@ -6,7 +6,7 @@ use std::process::Command;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use minigpt_files::sha256_file;
-use minigpt_model::{Gpt, GptConfig, LoraConfig};
+use minigpt_model::{Gpt, GptConfig, LoraConfig, SpecialIds, WeightType};
 use minigpt_text::Pretrained;
 use serde_json::Value;
 
@@ -189,7 +189,7 @@ fn what_cannot_be_exported_or_imported_is_said_in_one_line() {
         assert!(error.contains(file) && error.contains(message), "{error}");
         fs_err::write(path, before).unwrap();
     };
-    spoil("config.json", br#"{"model_type": "llama"}"#, "has the model_type llama: expected gpt2");
+    spoil("config.json", br#"{"model_type": "bert"}"#, "has the model_type bert: expected gpt2");
     spoil("model.safetensors", &[255; 40], "it claims a header of 18446744073709551615 bytes");
     spoil("tokenizer.json", b"{}", "is not a usable tokenizer");
     fs_err::remove_file(sandbox.path("out/tokenizer.json")).unwrap();
@@ -209,8 +209,9 @@ fn pad(folder: &Path, vocab_size: usize) {
     let config = GptConfig::read_hugging_face(&folder.join("config.json")).unwrap();
     let config = GptConfig { vocab_size, ..config };
     let model = Gpt::init(&config, 3, &Device::flex()).unwrap();
-    fs_err::write(folder.join("config.json"), config.to_hugging_face(0)).unwrap();
-    model.save_safetensors(&folder.join("model.safetensors")).unwrap();
+    fs_err::write(folder.join("config.json"), config.to_hugging_face(&SpecialIds::default()))
+        .unwrap();
+    model.save_safetensors(&folder.join("model.safetensors"), WeightType::F32).unwrap();
 }
 
 /// An untrained model holds all 400 ids for as probable, and would write one beyond its tokenizer's 300
@@ -285,10 +286,8 @@ fn configurations_of_other_versions_are_read_and_other_models_refused_by_field()
     assert_eq!(greedy(&sandbox, "out"), greedy(&sandbox, "runs/run"));
     let args = ["generate", "out", "--prompt", PROMPT, "--device", "cpu"];
     for (field, value) in [
-        ("activation_function", "gelu".into()),
-        ("layer_norm_epsilon", 1e-6.into()),
+        ("activation_function", "relu".into()),
         ("scale_attn_by_inverse_layer_idx", true.into()),
-        ("tie_word_embeddings", false.into()),
         ("quantization_config", serde_json::json!({ "bits": 4 })),
     ] {
         with(field, value);

@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use minigpt_data::{ChatTemplate, DataError, GgufVocabulary, Tokenizer};
 use minigpt_files::{Limit, NewFolder, read, write, write_at};
 use minigpt_gguf::Value as GgufValue;
-use minigpt_model::{CONFIG_FILE, Gpt};
+use minigpt_model::{CONFIG_FILE, Gpt, SpecialIds, WeightType};
 use serde_json::{Map, Value, json};
 
 use self::ollama::write_modelfile;
 use crate::error::TextError;
 use crate::generation::{GENERATION_FILE, GenerationDefaults};
-use crate::interface::{self, NewConfig, SpecialIds, WeightType};
 
 /// Ours have a tenth of it.
 const PICTURE: Limit = Limit::new(16 << 20, "a picture of a run");
@@ -60,7 +59,7 @@ impl Export<'_> {
 
     fn write_files(&self, folder: &Path) -> Result<(), TextError> {
         let put = |name: &str, text: &str| write(&folder.join(name), text);
-        put(CONFIG_FILE, &self.model.config().to_hugging_face_with(&self.special_ids()))?;
+        put(CONFIG_FILE, &self.model.config().to_hugging_face(&self.special_ids()))?;
         put(GENERATION_FILE, &format!("{:#}", Value::Object(self.generation_config())))?;
         put("tokenizer_config.json", &format!("{:#}", self.tokenizer_config()?))?;
         if let Some(template) = self.template {
@@ -68,7 +67,7 @@ impl Export<'_> {
         }
         self.tokenizer.save(&folder.join("tokenizer.json"))?;
         put("README.md", self.card)?;
-        interface::save_safetensors(self.model, &folder.join("model.safetensors"), self.weights)?;
+        self.model.save_safetensors(&folder.join("model.safetensors"), self.weights)?;
         if !self.plots.is_empty() {
             fs_err::create_dir(folder.join("plots"))?;
         }
@@ -137,8 +136,8 @@ impl Export<'_> {
         })?;
         let metadata = self.gguf_metadata(vocabulary);
         write_modelfile(self, path)?;
-        let write = |file: &Path| interface::save_gguf(self.model, &metadata, self.weights, file);
-        Ok(write_at(path, write)?)
+        let written = write_at(path, |file| self.model.save_gguf(&metadata, self.weights, file));
+        Ok(written?)
     }
 
     /// What llama.cpp must know besides the shape: the tokenizer's tables, with ids that only the

@@ -8,7 +8,6 @@ mod continuation;
 mod error;
 mod export;
 mod generation;
-mod interface;
 mod likelihood;
 mod pretrained;
 mod prompt;
@@ -23,7 +22,6 @@ pub use continuation::{Text, TextEnd, TextGenerator, TextOptions, TextToken, wri
 pub use error::TextError;
 pub use export::Export;
 pub use generation::GenerationDefaults;
-pub use interface::WeightType;
 pub use likelihood::{Likelihood, ScoredText, likelihoods};
 pub use pretrained::Pretrained;
 pub use prompt::Prompt;

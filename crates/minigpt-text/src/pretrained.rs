@@ -4,20 +4,40 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
-use minigpt_data::{ChatTemplate, GgufVocabulary, Tokenizer};
+use minigpt_data::{ChatTemplate, DataError, GgufVocabulary, Tokenizer};
 use minigpt_files::Limit;
 use minigpt_gguf::{Gguf, GgufError, Metadata};
 use minigpt_model::{CONFIG_FILE, Gpt, GptConfig};
 
 use crate::error::TextError;
 use crate::generation::GenerationDefaults;
-use crate::interface::{self, NewConfig};
 
 /// As much as any program writes of a model or a run, whose configuration has the same name.
 const CONFIG: Limit = Limit::new(1 << 20, "a configuration");
 
-/// The end of the name of a file of llama.cpp's.
-const GGUF: &str = "gguf";
+/// Ids of GPT-2's vocabulary in nanoGPT: as it is, and padded to a multiple of 64.
+const NANO_GPT: [usize; 2] = [50_257, 50_304];
+
+/// What a path is, by its name.
+enum Kind {
+    /// A folder of Hugging Face's layout, or a run's.
+    Folder,
+    /// A file of llama.cpp's.
+    Gguf,
+    /// A file of nanoGPT's.
+    NanoGpt,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Self {
+        let is = |wanted| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(wanted));
+        match (is("gguf"), is("pt")) {
+            (true, _) => Self::Gguf,
+            (_, true) => Self::NanoGpt,
+            _ => Self::Folder,
+        }
+    }
+}
 
 /// A model as others made it, and what belongs to it.
 #[derive(Debug)]
@@ -33,10 +53,11 @@ pub struct Pretrained {
 }
 
 impl Pretrained {
-    /// True where `path` is a GGUF file by its name, or a folder whose `config.json` is of Hugging Face's
-    /// layout, be it of a model that can be loaded or not; the configuration of a run is another.
+    /// True where `path` is a GGUF file or nanoGPT's `ckpt.pt` by its name, or a folder whose `config.json` is
+    /// of Hugging Face's layout, be it of a model that can be loaded or not; the configuration of a run is
+    /// another.
     pub fn is_at(path: &Path) -> bool {
-        if is_gguf(path) {
+        if !matches!(Kind::of(path), Kind::Folder) {
             return true;
         }
         let config = minigpt_files::read(&path.join(CONFIG_FILE), CONFIG).ok();
@@ -45,7 +66,7 @@ impl Pretrained {
         config.is_some_and(|config| !config["model_type"].is_null())
     }
 
-    /// The shape of the model of a folder or of a GGUF file, whose weights are not read.
+    /// The shape of the model at `path`, whose weights are not read.
     ///
     /// # Errors
     /// [`TextError::Weights`].
@@ -53,8 +74,9 @@ impl Pretrained {
         Ok(GptConfig::read_pretrained(path)?)
     }
 
-    /// Loads the model of a folder or of a GGUF file, onto `device`, and its tokenizer, which may have fewer
-    /// ids: what the model's vocabulary is padded with is then never written, and has no weight in a loss.
+    /// Loads the model of a folder, of a GGUF file or of nanoGPT's `ckpt.pt`, onto `device`, and its tokenizer,
+    /// which may have fewer ids: what the model's vocabulary is padded with is then never written, and has no
+    /// weight in a loss. The tokenizer of a `ckpt.pt` is the one beside it, or by its vocabulary GPT-2's.
     ///
     /// # Errors
     /// [`TextError::Weights`], [`TextError::Data`], [`TextError::Gguf`] or [`TextError::GenerationConfig`]
@@ -62,8 +84,11 @@ impl Pretrained {
     /// where the tokenizer is another model's.
     pub fn load(path: &Path, device: &Device) -> Result<Self, TextError> {
         // First, because it is the quicker to fail.
-        let (tokenizer, template, generation) =
-            if is_gguf(path) { of_gguf(path)? } else { of_folder(path)? };
+        let (tokenizer, template, generation) = match Kind::of(path) {
+            Kind::Folder => of_folder(path)?,
+            Kind::Gguf => of_gguf(path)?,
+            Kind::NanoGpt => (of_nano_gpt(path)?, None, GenerationDefaults::default()),
+        };
         let config = Self::config(path)?;
         if tokenizer.vocab_size() > config.vocab_size {
             return Err(TextError::TokenizerTooLarge {
@@ -72,15 +97,10 @@ impl Pretrained {
                 vocab_size: config.vocab_size,
             });
         }
-        let model = interface::load(path, device)?;
+        let model = Gpt::from_pretrained(path, device)?;
         let model = model.with_tokenizer_size(tokenizer.vocab_size());
         Ok(Self { model, tokenizer, template, generation })
     }
-}
-
-/// Whether it is a file of llama.cpp's, by its name.
-fn is_gguf(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(GGUF)) && !path.is_dir()
 }
 
 type Belongings = (Tokenizer, Option<ChatTemplate>, GenerationDefaults);
@@ -88,6 +108,18 @@ type Belongings = (Tokenizer, Option<ChatTemplate>, GenerationDefaults);
 fn of_folder(folder: &Path) -> Result<Belongings, TextError> {
     let tokenizer = Tokenizer::in_folder(folder)?;
     Ok((tokenizer, ChatTemplate::in_folder(folder)?, GenerationDefaults::in_folder(folder)?))
+}
+
+fn of_nano_gpt(path: &Path) -> Result<Tokenizer, TextError> {
+    let beside = Tokenizer::in_folder(path.parent().unwrap_or(Path::new("")));
+    let is_gpt2 = || {
+        let config = GptConfig::read_pretrained(path);
+        config.is_ok_and(|config| NANO_GPT.contains(&config.vocab_size))
+    };
+    match beside {
+        Err(DataError::NoTokenizer { .. }) if is_gpt2() => Ok(Tokenizer::gpt2()?),
+        beside => Ok(beside?),
+    }
 }
 
 fn of_gguf(path: &Path) -> Result<Belongings, TextError> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use minigpt_data::ModelSource;
-use minigpt_text::WeightType;
+use minigpt_model::WeightType;
 
 use super::folder_or_nothing;
 use crate::args::escapes::unescaped;

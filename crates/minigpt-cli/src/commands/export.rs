@@ -4,7 +4,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
-use minigpt_text::{Export, TextError, WeightType};
+use minigpt_model::WeightType;
+use minigpt_text::{Export, TextError};
 use minigpt_train::{CardWeights, RunCard, pretrained_card};
 
 use crate::args::ExportArgs;

@@ -34,7 +34,7 @@ pub(crate) struct TrainedModel {
 pub(crate) enum Origin {
     /// A checkpoint of a run.
     Run { run: RunFolder, manifest: Box<CheckpointManifest> },
-    /// A model folder or a GGUF file, of this machine or of the hub.
+    /// A model folder or a file of llama.cpp's or nanoGPT's, of this machine or of the hub.
     Pretrained { source: ModelSource },
 }
 

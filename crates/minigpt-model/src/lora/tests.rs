@@ -233,8 +233,8 @@ fn targets_are_matched_as_peft_matches_them() {
         let lora = LoraConfig { targets, ..LoraConfig::new(4) };
         lora.validate(&config()).map(|()| {
             let config = config();
-            let first = lora.matrices(&config).filter(|(layer, _)| layer.starts_with("h.0."));
-            first.map(|(layer, _)| layer[4..].to_owned()).collect::<Vec<_>>()
+            let first = lora.matrices(&config).filter(|matrix| matrix.layer.starts_with("h.0."));
+            first.map(|matrix| matrix.layer[4..].to_owned()).collect::<Vec<_>>()
         })
     };
     assert_eq!(named(&["c_proj"]).unwrap(), ["attn.c_proj", "mlp.c_proj"]);

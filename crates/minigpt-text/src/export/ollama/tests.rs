@@ -1,9 +1,8 @@
 use minigpt_data::Template;
-use minigpt_model::GptConfig;
+use minigpt_model::{GptConfig, WeightType};
 
 use super::*;
 use crate::generation::GenerationDefaults;
-use crate::interface::WeightType;
 
 /// SmolLM2's, whose models are told who they are where nobody else tells them.
 const CHATML: &str = "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}\
