@@ -141,7 +141,8 @@ impl GenerationDefaults {
         for (name, ours) in names.into_iter().zip(ours) {
             let key = format!("{SAMPLING}{name}");
             let value = match name {
-                "top_k" => metadata.find::<u32>(&key)?.map(Value::from),
+                // Below 1 llama.cpp takes all.
+                "top_k" => metadata.find::<i64>(&key)?.map(|most| most.max(0).into()),
                 // As the decimal number that it was.
                 _ => metadata.find::<f32>(&key)?.map(|value| decimal(value).into()),
             };
