@@ -172,7 +172,10 @@ fn what_cannot_be_exported_or_imported_is_said_in_one_line() {
         |more: &[&str]| sandbox.fails(&[&["export", "runs/run", "--device", "cpu"], more].concat());
     assert!(export(&["--out", "out"]).contains("out is there already: choose another folder"));
     let error = export(&["--gguf", "run.gguf"]);
-    assert!(error.contains("run.gguf: llama.cpp has no tokenizer of characters"), "{error}");
+    assert!(
+        error.contains("run.gguf: llama.cpp has no such tokenizer: it is one of characters"),
+        "{error}"
+    );
     assert!(!sandbox.path("run.gguf").exists());
 
     let generate = |model: &str, more: &[&str]| {
