@@ -174,3 +174,6 @@ fn template(
         ids.into_iter().filter_map(|(name, id)| Some((name.to_owned(), token(id?)?))).collect();
     Ok(Some(ChatTemplate::from_jinja(source, tokens, &path.display().to_string())?))
 }
+
+#[cfg(test)]
+mod tests;
