@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use self::ollama::write_modelfile;
 use crate::error::TextError;
 use crate::generation::{GENERATION_FILE, GenerationDefaults};
+use crate::pretrained::UNUSED;
 
 /// Ours have a tenth of it.
 const PICTURE: Limit = Limit::new(16 << 20, "a picture of a run");
@@ -149,7 +150,7 @@ impl Export<'_> {
         let GgufVocabulary { eos, eot, unknown, add_bos, add_space_prefix, .. } = vocabulary;
         let known = tokens.len();
         tokens.extend((known..vocab_size).map(|id| format!("[PAD{id}]")));
-        token_types.resize(tokens.len(), GGUF_UNUSED);
+        token_types.resize(tokens.len(), UNUSED);
         scores.resize(tokens.len(), f32::MIN);
         let (scores, merges) = match model.as_str() {
             "llama" => (Some(GgufValue::from(scores)), None),
@@ -183,6 +184,3 @@ impl Export<'_> {
             .collect()
     }
 }
-
-/// llama.cpp's number for a token that only a model has.
-const GGUF_UNUSED: i32 = 5;

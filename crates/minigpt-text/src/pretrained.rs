@@ -18,6 +18,9 @@ const CONFIG: Limit = Limit::new(1 << 20, "a configuration");
 /// Ids of GPT-2's vocabulary in nanoGPT: as it is, and padded to a multiple of 64.
 const NANO_GPT: [usize; 2] = [50_257, 50_304];
 
+/// llama.cpp's number for a token that only a model has.
+pub(crate) const UNUSED: i32 = 5;
+
 /// What a path is, by its name.
 enum Kind {
     /// A folder of Hugging Face's layout, or a run's.
@@ -139,7 +142,7 @@ fn vocabulary(metadata: &Metadata) -> Result<GgufVocabulary, GgufError> {
     // A kind that nobody knows stays one.
     let types = types.unwrap_or_default().into_iter();
     let scores: Option<&[f32]> = metadata.find(&key("scores"))?;
-    Ok(GgufVocabulary {
+    let mut vocabulary = GgufVocabulary {
         model: metadata.get::<&str>(&key("model"))?.to_owned(),
         pre: metadata.find::<&str>(&key("pre"))?.map(str::to_owned),
         tokens: metadata.get::<&[String]>(&key("tokens"))?.to_vec(),
@@ -152,7 +155,21 @@ fn vocabulary(metadata: &Metadata) -> Result<GgufVocabulary, GgufError> {
         unknown: id("unknown_token_id")?,
         add_bos: metadata.find(&key("add_bos_token"))?,
         add_space_prefix: metadata.find(&key("add_space_prefix"))?,
-    })
+    };
+    without_padding(&mut vocabulary);
+    Ok(vocabulary)
+}
+
+/// Takes away the tokens that fill a vocabulary up to the model's, as `[PAD50257]`.
+fn without_padding(vocabulary: &mut GgufVocabulary) {
+    let GgufVocabulary { tokens, token_types, scores, .. } = vocabulary;
+    // Lists of other lengths are refused later, by name.
+    if token_types.len() == tokens.len() {
+        let known = token_types.iter().rposition(|kind| *kind != UNUSED).map_or(0, |last| last + 1);
+        tokens.truncate(known);
+        token_types.truncate(known);
+        scores.truncate(known);
+    }
 }
 
 /// The file's chat template, with the tokens that it may name.
