@@ -23,7 +23,7 @@ const PROMPT: &str = "In the morning";
 const TOKENS: usize = 12;
 
 /// The Python to compare with, unless `what` is to be skipped.
-fn python(what: &str) -> Option<PathBuf> {
+pub(crate) fn python(what: &str) -> Option<PathBuf> {
     let python = std::env::var_os(PYTHON).map(PathBuf::from);
     assert!(
         python.is_some() || std::env::var_os(REQUIRE).is_none(),

@@ -2,6 +2,7 @@
 
 mod families;
 mod mutants;
+mod smollm2;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use minigpt_files::excerpt;
 use super::error::AdapterError;
 use super::{EMBEDDING, LoraConfig};
 use crate::files::family::Family;
-use crate::files::layout::{GPT2, Layout};
+use crate::files::layout::{GPT2, Layout, Slice};
 use crate::model::config::GptConfig;
 use crate::model::parameters::Role;
 
@@ -58,7 +58,7 @@ impl LoraConfig {
         matrices.filter_map(move |parameter| {
             let layer = parameter.name.strip_suffix(".weight")?;
             let is_whole = self.names(layer);
-            let part = |slice: crate::files::layout::Slice| {
+            let part = |slice: Slice| {
                 let name = slice.name.strip_suffix(".weight")?.to_owned();
                 (is_whole || self.names(&name))
                     .then_some(AdaptedPart { name, columns: slice.columns })

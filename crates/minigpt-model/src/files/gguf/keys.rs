@@ -368,6 +368,7 @@ pub(super) fn write(
     put("embedding_length", size(config.n_embd));
     put("feed_forward_length", size(config.n_inner));
     put("attention.head_count", size(config.n_head));
+    put("vocab_size", size(config.vocab_size));
     let Position::Rotary(rotary) = config.position else {
         put("attention.layer_norm_epsilon", epsilon);
         return all;
@@ -379,7 +380,6 @@ pub(super) fn write(
     put("attention.layer_norm_rms_epsilon", epsilon);
     put("rope.dimension_count", size(head_size));
     put("rope.freq_base", Value::F32(rotary.base as f32));
-    put("vocab_size", size(config.vocab_size));
     if let Some(RotaryScaling::Linear { factor }) = rotary.scaling {
         put("rope.scaling.type", "linear".into());
         put("rope.scaling.factor", Value::F32(factor as f32));
