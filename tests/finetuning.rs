@@ -81,11 +81,12 @@ fn instructions_are_learnt_and_asked_as_they_were_learnt() {
     };
     assert_eq!(prompt(&generate), "### Instruction:\nBath\n\n### Response:\n");
     assert_eq!(prompt(&[&generate[..], &["--raw"]].concat()), "Bath");
-    let exported = sandbox.minigpt(&["export", "runs/tuned", "--out", "exported"]);
-    let errors = String::from_utf8(exported.stderr).unwrap();
-    assert!(exported.status.success(), "{errors}");
-    let prompt = r####"prompt it with "### Instruction:\nQUESTION\n\n### Response:\n""####;
-    assert!(errors.contains("no chat template") && errors.contains(prompt), "{errors}");
+    sandbox.succeeds(&["export", "runs/tuned", "--out", "exported", "--device", "cpu"]);
+    let template = fs_err::read_to_string(sandbox.path("exported/chat_template.jinja")).unwrap();
+    assert!(
+        template.contains(r####"{{ "### Instruction:\n" + message['content']"####),
+        "{template}"
+    );
     let card = fs_err::read_to_string(sandbox.path("exported/README.md")).unwrap();
     assert!(card.contains("tuned from `runs/base`"), "{card}");
 }

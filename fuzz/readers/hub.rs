@@ -33,7 +33,7 @@ pub(crate) fn hub(bytes: &[u8]) -> bool {
     hub.cache = Some(root.path().join("cache"));
     (hub.token, hub.offline, hub.retries) = (None, false, 0);
     let model: ModelSource = "hf:owner/model".parse().expect("a model");
-    let is_read = model.folder(&hub, &mut |_| {}).is_ok();
+    let is_read = model.fetch(&hub, &mut |_| {}).is_ok();
     drop(TcpStream::connect(address));
     server.join().expect("a server that ends");
     let names = names(root.path());

@@ -1,6 +1,6 @@
-//! The `config.json` of a GPT-2 in Hugging Face's layout.
+//! The `config.json` of a model in Hugging Face's layout.
 
-use minigpt_model::GptConfig;
+use minigpt_model::{GptConfig, SpecialIds};
 
 /// True where the bytes are a configuration. One that is read is valid, and survives its own JSON.
 pub(crate) fn hugging_face_config(bytes: &[u8]) -> bool {
@@ -8,7 +8,7 @@ pub(crate) fn hugging_face_config(bytes: &[u8]) -> bool {
     fs_err::write(file.path(), bytes).expect("a file");
     let Ok(config) = GptConfig::read_hugging_face(file.path()) else { return false };
     config.validate().expect("what was read is valid");
-    fs_err::write(file.path(), config.to_hugging_face(0)).expect("a file");
+    fs_err::write(file.path(), config.to_hugging_face(&SpecialIds::default())).expect("a file");
     let again = GptConfig::read_hugging_face(file.path()).expect("what we write is read");
     assert_eq!(again, config);
     true

@@ -19,7 +19,7 @@ const DIRECTIONS: [(&str, &[&str]); 12] = [
     ("minigpt-data", &["files"]),
     ("minigpt-retrieval", &["files"]),
     ("minigpt-model", &["files", "gguf", "ops"]),
-    ("minigpt-text", &["files", "data", "model"]),
+    ("minigpt-text", &["files", "gguf", "data", "model"]),
     ("minigpt-eval", &["files", "data", "model", "text"]),
     ("minigpt-train", &["files", "ops", "plot", "data", "model", "text", "eval"]),
     (

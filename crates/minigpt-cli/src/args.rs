@@ -22,8 +22,8 @@ use crate::device::{DEVICE_HELP, DeviceChoice};
 pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalTextArgs, ProtocolArgs, TableFormat};
 pub(crate) use finetuning::{ClassifyArgs, FinetuneArgs};
 pub(crate) use generation::{
-    ApplicationArgs, AttentionArgs, ExportArgs, GenerateArgs, ModelArgs, ReplArgs, SamplingArgs,
-    WriteArgs,
+    ApplicationArgs, AttentionArgs, ExportArgs, GenerateArgs, ModelArgs, ModelsArgs, ModelsCommand,
+    ReplArgs, SamplingArgs, WriteArgs,
 };
 pub(crate) use plan::PlanArgs;
 pub(crate) use retrieval::{AskArgs, IndexArgs};
@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Attention(AttentionArgs),
     /// Write a model as transformers or llama.cpp read it
     Export(ExportArgs),
+    /// List the models in the cache of the Hugging Face hub, fetch some, remove some
+    Models(ModelsArgs),
     /// Measure a trained model on a text, or put questions to it
     Eval(EvalArgs),
     /// Measure several models on one text, as a table and a picture
@@ -338,11 +340,14 @@ pub(crate) struct WorkerArgs {
 #[command(after_help = "Examples:
   minigpt bench                                  the article's model, 50257 ids
   minigpt bench --vocab 4096 --context 256 --batch 8
-  minigpt bench --decode                         tokens a second, one text")]
+  minigpt bench --model mini-llama --vocab 4096  the same size in today's shape
+  minigpt bench --model smollm2-135m --decode    tokens a second, one text")]
 pub(crate) struct BenchArgs {
-    /// Token ids
-    #[arg(long, default_value_t = 50257)]
-    pub(crate) vocab: usize,
+    #[arg(long, help = one_of("Shape of the model, with its own vocabulary if it was published", &GptConfig::PRESETS), conflicts_with_all = ["layers", "heads", "width"])]
+    pub(crate) model: Option<String>,
+    /// Token ids [default: 50257, or the model's]
+    #[arg(long)]
+    pub(crate) vocab: Option<usize>,
     /// Positions
     #[arg(long, default_value_t = 128)]
     pub(crate) context: usize,

@@ -12,6 +12,7 @@ pub(crate) mod export;
 pub(crate) mod finetune;
 pub(crate) mod generate;
 pub(crate) mod index;
+pub(crate) mod models;
 pub(crate) mod plan;
 pub(crate) mod plot;
 pub(crate) mod repl;

@@ -59,6 +59,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Repl(args) => commands::repl::run(&args),
         Command::Attention(args) => commands::attention::run(&args),
         Command::Export(args) => commands::export::run(&args),
+        Command::Models(args) => commands::models::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Data(command) => commands::data::run(&command),

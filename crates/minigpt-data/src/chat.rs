@@ -80,12 +80,32 @@ impl ChatTemplate {
         Self { kind: Kind::Jinja(Box::new(jinja)) }
     }
 
-    /// The template's text in Jinja, for the files of other programs; `None` for a named one.
+    /// The text of a template in Jinja; `None` for a named one.
     #[must_use]
     pub fn source(&self) -> Option<&str> {
         match &self.kind {
             Kind::Named(_) => None,
             Kind::Jinja(jinja) => Some(jinja.source()),
+        }
+    }
+
+    /// The template in Jinja, for the files of other programs: a model's own as it is, and of a named one what
+    /// writes the same.
+    #[must_use]
+    pub fn to_jinja(&self) -> String {
+        match &self.kind {
+            Kind::Named(template) => template.to_jinja(),
+            Kind::Jinja(jinja) => jinja.source().to_owned(),
+        }
+    }
+
+    /// The special tokens that a template in Jinja may name, such as `bos_token`, as its model's files have
+    /// them; none for a named one.
+    #[must_use]
+    pub fn tokens(&self) -> BTreeMap<String, String> {
+        match &self.kind {
+            Kind::Named(_) => BTreeMap::new(),
+            Kind::Jinja(jinja) => jinja.tokens().clone(),
         }
     }
 

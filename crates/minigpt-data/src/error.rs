@@ -255,11 +255,17 @@ pub enum DataError {
     },
     /// A model's name that is not understood.
     #[error(
-        "unknown model \"hf:{given}\": expected \"hf:<owner>/<model>\", then \"@<revision>\" if needed, such as \"hf:openai-community/gpt2\""
+        "unknown model \"hf:{given}\": expected \"hf:<owner>/<model>\", then \"/<file>.gguf\" and \"@<revision>\" if needed, such as \"hf:openai-community/gpt2\""
     )]
     UnknownModel {
         /// The name as given, without "hf:".
         given: String,
+    },
+    /// A model is not in the hub's cache.
+    #[error("hf:{model} is not in the cache of the hub: expected the name of a model that is")]
+    NotCached {
+        /// The name as given, without "hf:".
+        model: String,
     },
     /// The hub does not give a file, and the cache does not have it.
     #[error(

@@ -7,10 +7,10 @@ mod tests;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use self::records::{Record, bad_example, read};
-use crate::quote::shortened;
-use crate::{DataError, Template};
+use crate::{ChatOptions, ChatTemplate, DataError, Message, TemplateValue, Tokenizer};
 
 /// What is given and what is to be answered, as the model reads it: byte for byte as the file has it, with
 /// the white space at its ends.
@@ -46,14 +46,16 @@ pub struct LabelledText {
 impl Dialogue {
     /// Reads instructions: records with `instruction`, perhaps `input`, and `output`, as those of
     /// [Alpaca](https://github.com/tatsu-lab/stanford_alpaca), or with `messages`, a list of `role` and
-    /// `content` in which `user` and `assistant` take turns, perhaps after a `system`.
+    /// `content` in which `user` and `assistant` take turns, perhaps after a `system`; a template in Jinja
+    /// may know more roles and fields, and `tools` beside the messages.
     ///
     /// ```
-    /// use minigpt_data::{Dialogue, Template};
+    /// use minigpt_data::{Dialogue, Template, Tokenizer};
     ///
     /// let file = tempfile::NamedTempFile::new()?;
     /// fs_err::write(file.path(), r#"{"instruction": "Add.", "input": "1 and 2", "output": "3"}"#)?;
-    /// let dialogues = Dialogue::read_instructions(file.path(), &Template::instruct())?;
+    /// let (template, tokenizer) = (Template::instruct().into(), Tokenizer::bytes()?);
+    /// let dialogues = Dialogue::read_instructions(file.path(), &template, &tokenizer)?;
     /// let turn = &dialogues[0].turns[0];
     /// assert_eq!(turn.given, "### Instruction:\nAdd.\n\n### Input:\n1 and 2\n\n### Response:\n");
     /// assert_eq!(turn.answer, "3");
@@ -61,16 +63,20 @@ impl Dialogue {
     /// ```
     ///
     /// # Errors
-    /// [`DataError::BadExample`] for a record that is none of these, [`DataError::NoExamples`],
-    /// [`DataError::Missing`], [`DataError::NotText`], [`DataError::Io`].
-    pub fn read_instructions(path: &Path, template: &Template) -> Result<Vec<Self>, DataError> {
-        read_each(path, |record| {
-            if let Some(messages) = record.list("messages")? {
-                return turns(&messages, template);
+    /// [`DataError::BadExample`] for a record that is none of these or that the template refuses,
+    /// [`DataError::NoExamples`], [`DataError::Missing`], [`DataError::NotText`], [`DataError::Io`].
+    pub fn read_instructions(
+        path: &Path,
+        template: &ChatTemplate,
+        tokenizer: &Tokenizer,
+    ) -> Result<Vec<Self>, DataError> {
+        read_each(path, template, tokenizer, |record| match record.list("messages")? {
+            Some(list) => Ok((messages(record, &list, template)?, options(record)?)),
+            None => {
+                let input = record.optional_text("input")?.unwrap_or_default();
+                let question = Message::user_about(record.text("instruction")?, input);
+                Ok((vec![question, Message::assistant(record.text("output")?)], no_options()))
             }
-            let input = record.optional_text("input")?.unwrap_or_default();
-            let given = template.prompt(record.text("instruction")?, input);
-            Ok(vec![Turn { given, answer: record.text("output")?.to_owned() }])
         })
     }
 
@@ -78,18 +84,33 @@ impl Dialogue {
     ///
     /// # Errors
     /// As [`read_instructions`](Self::read_instructions).
-    pub fn read_summaries(path: &Path, template: &Template) -> Result<Vec<Self>, DataError> {
-        read_each(path, |record| {
-            let given = template.prompt(record.text("document")?, "");
-            Ok(vec![Turn { given, answer: record.text("summary")?.to_owned() }])
+    pub fn read_summaries(
+        path: &Path,
+        template: &ChatTemplate,
+        tokenizer: &Tokenizer,
+    ) -> Result<Vec<Self>, DataError> {
+        read_each(path, template, tokenizer, |record| {
+            let document = Message::user(record.text("document")?);
+            Ok((vec![document, Message::assistant(record.text("summary")?)], no_options()))
         })
     }
 }
 
+type Conversation = (Vec<Message>, ChatOptions);
+
 fn read_each(
     path: &Path,
-    turns: impl Fn(&Record) -> Result<Vec<Turn>, String>,
+    template: &ChatTemplate,
+    tokenizer: &Tokenizer,
+    conversation: impl Fn(&Record) -> Result<Conversation, String>,
 ) -> Result<Vec<Dialogue>, DataError> {
+    let turns = |record: &Record| {
+        let (messages, options) = conversation(record)?;
+        template.turns(tokenizer, &messages, &options).map_err(|error| match error {
+            DataError::ChatTemplate { reason, .. } => reason,
+            other => other.to_string(),
+        })
+    };
     let dialogue = |record: Record| match turns(&record) {
         Ok(turns) => Ok(Dialogue { line: record.line, turns }),
         Err(reason) => Err(bad_example(path, record.line, reason)),
@@ -97,32 +118,43 @@ fn read_each(
     read(path)?.into_iter().map(dialogue).collect()
 }
 
-/// The turns of a list of messages.
-fn turns(messages: &[Record], template: &Template) -> Result<Vec<Turn>, String> {
-    let (mut turns, mut given, mut expected) = (Vec::new(), String::new(), "user");
-    for (index, message) in messages.iter().enumerate() {
-        let (role, content) = (message.text("role")?, message.text("content")?);
-        match role {
-            "system" if index == 0 => given = template.system(content),
-            "user" if expected == "user" => {
-                given += &template.prompt(content, "");
-                expected = "assistant";
-            }
-            "assistant" if expected == "assistant" => {
-                turns.push(Turn { given: std::mem::take(&mut given), answer: content.to_owned() });
-                expected = "user";
-            }
-            _ => {
-                let number = index + 1;
-                let role = shortened(role);
-                return Err(format!("message {number} is the {role}'s: expected the {expected}'s"));
-            }
+/// The messages of a record, the last of which is an answer.
+fn messages(
+    record: &Record,
+    list: &[Record],
+    template: &ChatTemplate,
+) -> Result<Vec<Message>, String> {
+    let messages = match template.named() {
+        Some(_) => {
+            let message = |message: &Record| {
+                Ok(Message::new(message.text("role")?, message.text("content")?))
+            };
+            list.iter().map(message).collect::<Result<Vec<_>, String>>()?
         }
+        // With all its fields, which only the template knows.
+        None => {
+            let json = record.json("messages").unwrap_or_default();
+            Message::list_from_json(&json).map_err(|error| error.to_string())?
+        }
+    };
+    match messages.last() {
+        Some(last) if last.role() == "assistant" => Ok(messages),
+        _ => Err("the messages end without an answer: expected the assistant's last".to_owned()),
     }
-    if turns.is_empty() || expected == "assistant" {
-        return Err("the messages end without an answer: expected the assistant's last".to_owned());
-    }
-    Ok(turns)
+}
+
+/// What else a record tells a template.
+fn options(record: &Record) -> Result<ChatOptions, String> {
+    let tools = record.json("tools").map(|json| TemplateValue::from_json(&json)).transpose();
+    Ok(ChatOptions { tools: tools.map_err(|error| error.to_string())?, ..no_options() })
+}
+
+/// The date for templates that tell it, the same at each reading, so that a resumed run sees the same tokens:
+/// 26 July 2024, which Llama 3's takes where it knows none.
+const DATE: Duration = Duration::from_secs(1_721_952_000);
+
+fn no_options() -> ChatOptions {
+    ChatOptions { now: Some(SystemTime::UNIX_EPOCH + DATE), ..ChatOptions::default() }
 }
 
 impl LabelledText {

@@ -3,6 +3,7 @@
 //! What a server answers is checked before it becomes the name of a file: commits and checksums are
 //! hexadecimal digits, names of files lead nowhere else.
 
+mod cached;
 mod client;
 mod repo;
 
@@ -12,8 +13,9 @@ use std::time::Duration;
 
 use minigpt_files::{Limit, is_file_name};
 
+pub use self::cached::CachedModel;
 use self::client::{Client, Failure, Part};
-pub(crate) use self::repo::{Repo, is_repository, is_revision};
+pub(crate) use self::repo::{Repo, is_gguf, is_repository, is_revision};
 use crate::DataError;
 use crate::quote::shortened;
 

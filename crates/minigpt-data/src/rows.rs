@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use crate::order::Permutation;
 use crate::pipeline::Place;
 use crate::quote::shortened;
-use crate::{DataError, Dialogue, LabelledText, TextCounts, Tokenizer};
+use crate::{ChatTemplate, DataError, Dialogue, LabelledText, TextCounts, Tokenizer};
 
 /// What the model sees, and what it should say after each token of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,36 +57,32 @@ pub struct TokenRows {
 }
 
 impl TokenRows {
-    /// Dialogues of the file `path` for a model with a context of `block_size`. Each answer is
-    /// predicted, with the [`END_OF_TEXT`](crate::END_OF_TEXT) that follows it, and what was given is
-    /// not.
+    /// Dialogues of the file `path`, which `template` made, for a model with a context of `block_size`. Each
+    /// answer is predicted, with the [end of text](Tokenizer::end_of_text) that follows it, and what was given
+    /// is not.
     ///
     /// # Errors
     /// [`DataError::BadExample`] for one that is too long, [`DataError::NoExamples`] where none is left,
     /// and as [`Tokenizer::encode`].
     pub fn of_dialogues(
         tokenizer: &Tokenizer,
+        template: &ChatTemplate,
         dialogues: &[Dialogue],
         path: &Path,
         block_size: usize,
         too_long: TooLong,
     ) -> Result<Self, DataError> {
-        let texts = dialogues.iter().flat_map(|dialogue| {
-            let texts = dialogue.turns.iter().flat_map(|turn| [&turn.given, &turn.answer]);
-            let places = std::iter::once(Place::Start).chain(std::iter::repeat(Place::Later));
-            places.zip(texts.map(String::as_str))
-        });
-        let texts: Vec<(Place, &str)> = texts.collect();
-        let mut ids = tokenizer.encode_texts(&texts)?.into_iter();
+        let turn_ids = |dialogue: &Dialogue| template.turn_ids(tokenizer, &dialogue.turns);
+        let ids: Vec<Vec<[Vec<u32>; 2]>> =
+            dialogues.par_iter().map(turn_ids).collect::<Result<_, _>>()?;
         let mut build = Build::new(path, block_size, too_long);
-        for dialogue in dialogues {
+        for (dialogue, turns) in dialogues.iter().zip(ids) {
             let (mut tokens, mut is_said) = (Vec::new(), Vec::new());
-            for (turn_ids, said) in
-                ids.by_ref().take(2 * dialogue.turns.len()).zip([false, true].iter().cycle())
+            for (ids, said) in
+                turns.into_iter().flat_map(|turn| turn.into_iter().zip([false, true]))
             {
-                is_said.extend(std::iter::repeat_n(*said, turn_ids.len() + usize::from(*said)));
-                tokens.extend(turn_ids);
-                tokens.extend(said.then_some(tokenizer.end_of_text()));
+                is_said.extend(std::iter::repeat_n(said, ids.len()));
+                tokens.extend(ids);
             }
             let targets = tokens.iter().zip(&is_said).skip(1);
             let targets = targets.map(|(id, said)| said.then_some(*id)).collect();
@@ -96,8 +93,8 @@ impl TokenRows {
         build.finish()
     }
 
-    /// Texts of the file `path`, each with an [`END_OF_TEXT`](crate::END_OF_TEXT) after it, at which its
-    /// label is asked for by its number in `labels`.
+    /// Texts of the file `path`, each with what the tokenizer puts [before](Tokenizer::before_text) a text and
+    /// an [end of text](Tokenizer::end_of_text) after it, at which its label is asked for by its number in `labels`.
     ///
     /// # Errors
     /// As [`of_dialogues`](Self::of_dialogues), and [`DataError::BadExample`] for a label that is not
@@ -114,12 +111,13 @@ impl TokenRows {
             texts.iter().map(|text| (Place::Start, text.text.as_str())).collect();
         let ids = tokenizer.encode_texts(&whole)?;
         let mut build = Build::new(path, block_size, too_long);
-        for (text, mut inputs) in texts.iter().zip(ids) {
+        for (text, ids) in texts.iter().zip(ids) {
             let number = labels.iter().position(|label| *label == text.label).ok_or_else(|| {
                 let (label, known) = (shortened(&text.label), shortened(&labels.join(", ")));
                 build.bad(text.line, format!("unknown label {label:?}: expected one of {known}"))
             })?;
-            inputs.push(tokenizer.end_of_text());
+            let end = [tokenizer.end_of_text()];
+            let inputs = [tokenizer.before_text(), &ids, &end].concat();
             let mut targets = vec![None; inputs.len()];
             targets[inputs.len() - 1] = Some(number as u32);
             build.push(TokenRow { inputs, targets }, TextCounts::of(&text.label), text.line)?;

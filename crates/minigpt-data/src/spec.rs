@@ -121,7 +121,11 @@ impl Tokenizer {
     /// # Errors
     /// [`DataError::Hub`] if it cannot be had, and as [`Tokenizer::load`].
     pub fn from_hub(model: &str, hub: &Hub) -> Result<Self, DataError> {
+        let given = model;
         let model: HubModel = model.parse()?;
+        if model.file.is_some() {
+            return Err(DataError::UnknownTokenizer { given: format!("hf:{given}") });
+        }
         let snapshot = hub.snapshot(Repo::model(&model)?)?;
         let has = |name: &str| snapshot.files().iter().any(|file| file == name);
         if !has("tokenizer.json") && has("vocab.json") && has("merges.txt") {

@@ -57,6 +57,35 @@ impl Template {
         text + &self.answer
     }
 
+    /// A chat template in Jinja that writes the same, for programs that read those: `eos_token` ends each
+    /// answer, and messages of other roles are refused.
+    #[must_use]
+    pub(crate) fn to_jinja(&self) -> String {
+        let of_message = |part: &str| {
+            let (before, after) = part.split_once(PLACE).unwrap_or((part, ""));
+            format!("{{{{ {} + message['content'] + {} }}}}", quoted(before), quoted(after))
+        };
+        let (system, user) = (of_message(&self.system), of_message(&self.instruction));
+        let answer = quoted(&self.answer);
+        [
+            "{%- for message in messages -%}",
+            "{%- if message['role'] == 'system' -%}",
+            &system,
+            "{%- elif message['role'] == 'user' -%}",
+            &user,
+            "{%- elif message['role'] == 'assistant' -%}",
+            &format!("{{{{ {answer} + message['content'] + eos_token }}}}"),
+            "{%- else -%}",
+            "{{ raise_exception('expected the roles system, user and assistant') }}",
+            "{%- endif -%}",
+            "{%- endfor -%}",
+            "{%- if add_generation_prompt -%}",
+            &format!("{{{{ {answer} }}}}"),
+            "{%- endif -%}",
+        ]
+        .join("\n")
+    }
+
     /// What stands before a conversation's first question.
     #[must_use]
     pub fn system(&self, text: &str) -> String {
@@ -67,4 +96,9 @@ impl Template {
 /// The part with the field in its place; a field's own braces stay as they are.
 fn fill(part: &str, field: &str) -> String {
     part.replacen(PLACE, field, 1)
+}
+
+/// A text as Jinja writes strings, which is how JSON does.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }

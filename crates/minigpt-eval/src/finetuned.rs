@@ -1,8 +1,8 @@
 //! What a model makes of held-out examples: the answers that it writes, or the labels that it gives.
 
-use minigpt_data::{Dialogue, LabelledText, Tokenizer};
+use minigpt_data::{ChatTemplate, Dialogue, LabelledText, Tokenizer};
 use minigpt_model::{Gpt, Sampling};
-use minigpt_text::{Classifier, TextOptions, write_texts};
+use minigpt_text::{Classifier, Prompt, TextOptions, write_texts};
 use serde::Serialize;
 
 use crate::confusion::Confusion;
@@ -25,7 +25,7 @@ pub struct WrittenAnswer {
 /// Texts that are written together.
 const AT_ONCE: usize = 16;
 
-/// Lets a model answer the first turn of the first `most` dialogues whose prompt fits its context, with at
+/// Lets a model answer the first turn of the first `most` dialogues, which `template` made, whose prompt fits its context, with at
 /// most as many tokens as the longest of their answers has; `progress` hears of how many are done.
 ///
 /// # Errors
@@ -33,6 +33,7 @@ const AT_ONCE: usize = 16;
 pub fn write_answers(
     model: &Gpt,
     tokenizer: &Tokenizer,
+    template: &ChatTemplate,
     dialogues: &[Dialogue],
     most: usize,
     progress: &mut dyn FnMut(usize),
@@ -40,9 +41,13 @@ pub fn write_answers(
     let (mut chosen, mut max_tokens) = (Vec::new(), 1);
     for dialogue in dialogues {
         let turn = &dialogue.turns[0];
-        if chosen.len() < most && tokenizer.encode(&turn.given)?.len() < model.block_size() {
+        if chosen.len() == most {
+            break;
+        }
+        let prompt = Prompt::of_template(tokenizer, template, &turn.given)?;
+        if prompt.ids().len() < model.block_size() {
             max_tokens = max_tokens.max(tokenizer.encode(&turn.answer)?.len());
-            chosen.push((dialogue.line, turn));
+            chosen.push((dialogue.line, turn, prompt));
         }
     }
     let options = TextOptions {
@@ -54,9 +59,9 @@ pub fn write_answers(
     };
     let mut answers = Vec::with_capacity(chosen.len());
     for chosen in chosen.chunks(AT_ONCE) {
-        let prompts: Vec<String> = chosen.iter().map(|(_, turn)| turn.given.clone()).collect();
+        let prompts: Vec<Prompt> = chosen.iter().map(|(_, _, prompt)| prompt.clone()).collect();
         let texts = write_texts(model, tokenizer, &prompts, &options, &mut |_| ())?;
-        answers.extend(chosen.iter().zip(texts).map(|((line, turn), text)| WrittenAnswer {
+        answers.extend(chosen.iter().zip(texts).map(|((line, turn, _), text)| WrittenAnswer {
             line: *line,
             prompt: turn.given.clone(),
             expected: turn.answer.clone(),
@@ -89,7 +94,8 @@ pub fn confusion(
     let (mut fitting, mut numbers) = (Vec::new(), Vec::new());
     for text in texts {
         let number = classifier.labels.iter().position(|label| *label == text.label);
-        let fits = tokenizer.encode(&text.text)?.len() < classifier.model.block_size();
+        let ids = tokenizer.before_text().len() + tokenizer.encode(&text.text)?.len();
+        let fits = ids < classifier.model.block_size();
         if let Some(number) = number.filter(|_| fits) {
             fitting.push(text.text.clone());
             numbers.push(number);

@@ -1,6 +1,6 @@
 //! What passages are worth to a model that answers from them.
 
-use minigpt_data::{Template, Tokenizer};
+use minigpt_data::{ChatTemplate, Tokenizer};
 use minigpt_model::Gpt;
 use minigpt_text::{ScoredText, grounded_prompt, likelihoods};
 use serde::Serialize;
@@ -86,7 +86,7 @@ pub struct GroundedAnswer {
 pub fn grounding(
     model: &Gpt,
     tokenizer: &Tokenizer,
-    template: Option<&Template>,
+    template: Option<&ChatTemplate>,
     questions: &[GroundedQuestion],
     batch_size: usize,
     progress: &mut dyn FnMut(usize, usize),
@@ -95,10 +95,13 @@ pub fn grounding(
     let mut texts = Vec::new();
     for (question, other) in questions.iter().zip(others) {
         for passages in [&[][..], &question.passages, &other.passages] {
-            let prompt = grounded_prompt(template, passages, &question.question);
-            let space = if template.is_some() { "" } else { " " };
-            let answer = format!("{space}{}", question.answer);
-            let text = ScoredText::new(tokenizer, &prompt, &answer)?;
+            let prompt = grounded_prompt(tokenizer, template, passages, &question.question)?;
+            let answer = &question.answer;
+            let text = match template.map(ChatTemplate::named) {
+                None => ScoredText::new(tokenizer, prompt.text(), &format!(" {answer}"))?,
+                Some(Some(_)) => ScoredText::new(tokenizer, prompt.text(), answer)?,
+                Some(None) => ScoredText::of_answer(tokenizer, &prompt, answer)?,
+            };
             let (tokens, block_size) = (text.tokens(), model.block_size());
             if tokens > block_size {
                 let answer = question.answer.clone();

@@ -221,7 +221,7 @@ impl Beam {
 }
 
 /// The most probable continuations of `prompt` that a beam of `width` finds, best
-/// [score](Beam::score) first: each has `max_tokens` tokens, or ends with `end`. A beam that no token
+/// [score](Beam::score) first: each has `max_tokens` tokens, or ends with one of `ends`. A beam that no token
 /// may follow is given up.
 ///
 /// ```
@@ -229,7 +229,7 @@ impl Beam {
 /// use minigpt_model::{Constraints, Gpt, GptConfig, beam_search};
 ///
 /// let model = Gpt::init(&GptConfig::tiny(256), 0, &Device::flex())?;
-/// let beams = beam_search(&model, &[72, 101], &Constraints::default(), 4, 10, None)?;
+/// let beams = beam_search(&model, &[72, 101], &Constraints::default(), 4, 10, &[])?;
 /// assert_eq!((beams.len(), beams[0].tokens.len()), (4, 10));
 /// assert!(beams[0].score() >= beams[3].score());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -248,7 +248,7 @@ pub fn beam_search(
     constraints: &Constraints,
     width: usize,
     max_tokens: usize,
-    end: Option<u32>,
+    ends: &[u32],
 ) -> Result<Vec<Beam>, GenerateError> {
     assert!(width > 0 && max_tokens > 0, "a beam of at least one, and a token");
     constraints.validate()?;
@@ -261,8 +261,8 @@ pub fn beam_search(
         let mut next = Vec::new();
         for (row, (beam, logits)) in alive.iter().zip(&mut logits).enumerate() {
             constraints.apply(logits, &decoder.sequences()[row]);
-            // One more than the width: one of them may be the end.
-            for (token, log_probability) in most_probable(logits, width + 1)? {
+            // As many more than the width as may be ends.
+            for (token, log_probability) in most_probable(logits, width + ends.len())? {
                 next.push((row, token, beam.log_probability + log_probability));
             }
         }
@@ -276,7 +276,7 @@ pub fn beam_search(
             let mut tokens = alive[row].tokens.clone();
             tokens.push(token);
             let beam = Beam { tokens, log_probability };
-            if Some(token) == end {
+            if ends.contains(&token) {
                 complete.push(beam);
             } else {
                 rows.push(row);

@@ -6,9 +6,10 @@ mod lora;
 mod model;
 mod ops;
 
-pub use files::GgufValue;
 pub use files::error::WeightsError;
 pub use files::pretrained::CONFIG_FILE;
+pub use files::special_ids::SpecialIds;
+pub use files::weight_type::{UnknownWeightType, WeightType};
 pub use files::weights::check_finite;
 pub use generate::{
     BatchGenerator, Beam, Constraints, Decoder, Draw, GenerateError, Generator, Policy,

@@ -3,13 +3,15 @@
 pub(crate) mod adapter;
 mod error;
 pub(crate) mod peft;
+mod targets;
 #[cfg(test)]
 mod tests;
+
+use std::ops::Range;
 
 use burn::module::{Module, Param, Reparameterizer};
 use burn::nn::DropoutConfig;
 use burn::tensor::{Tensor, TensorData};
-use minigpt_files::excerpt;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
@@ -19,6 +21,7 @@ use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
 use crate::model::linear::{LowRank, adapter};
 pub use error::AdapterError;
+use targets::Adapted;
 
 /// The vectors of the tokens, which are the head too.
 pub(crate) const EMBEDDING: &str = "wte";
@@ -36,7 +39,8 @@ pub struct LoraConfig {
     /// inputs are ids.
     pub dropout: f64,
     /// Matrices of every block: `c_attn`, `c_proj` (both of them) and `c_fc`, or one of the two as
-    /// `attn.c_proj` or `mlp.c_proj`; and `wte`, the vectors of the tokens, adapted as the head too.
+    /// `attn.c_proj` or `mlp.c_proj`; and `wte`, the vectors of the tokens, adapted as the head too. In Llama and
+    /// its relatives also transformers' names, as `q_proj`, of the matrices that `c_attn` and `c_fc` are made of.
     pub targets: Vec<String>,
 }
 
@@ -62,35 +66,12 @@ impl LoraConfig {
         if let Some((field, _, expected)) = checks.into_iter().find(|(_, holds, _)| !holds) {
             return Err(AdapterError::Setting { field, expected });
         }
-        if !model.tied && self.adapts(EMBEDDING) {
-            return Err(AdapterError::UntiedEmbedding);
-        }
-        let known = |target: &String| {
-            model.block_matrices().chain([EMBEDDING]).any(|matrix| is_named(matrix, target))
-        };
-        match self.targets.iter().find(|target| !known(target)) {
-            Some(name) => Err(AdapterError::Target { name: excerpt(name) }),
-            None => Ok(()),
-        }
+        self.check_targets(model)
     }
 
     /// Number of trained parameters in an adapter of a model of that shape.
     pub fn parameters(&self, model: &GptConfig) -> usize {
-        self.matrices(model).map(|(_, [from, to])| self.rank * (from + to)).sum()
-    }
-
-    /// The adapted matrices `[from, to]` by the names of their layers, as `h.0.attn.c_attn`, in the
-    /// model's order.
-    pub(crate) fn matrices(&self, model: &GptConfig) -> impl Iterator<Item = (String, [usize; 2])> {
-        model.parameters().filter_map(|parameter| {
-            let layer = parameter.name.strip_suffix(".weight")?;
-            let shape = <[usize; 2]>::try_from(parameter.shape).ok()?;
-            self.adapts(layer).then(|| (layer.to_owned(), shape))
-        })
-    }
-
-    pub(crate) fn adapts(&self, layer: &str) -> bool {
-        self.targets.iter().any(|target| is_named(layer, target))
+        self.matrices(model).map(|matrix| matrix.parameters(self.rank)).sum()
     }
 
     fn scale(&self) -> f64 {
@@ -98,16 +79,17 @@ impl LoraConfig {
     }
 }
 
-/// True where `target` is the end of a layer's path, as PEFT matches it.
-fn is_named(layer: &str, target: &str) -> bool {
-    layer.strip_suffix(target).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+/// The values of a [`LowRank`].
+pub(crate) struct Factors {
+    /// `[from, parts * rank]`.
+    pub(crate) a: TensorData,
+    /// `[rank, to]`.
+    pub(crate) b: TensorData,
+    pub(crate) parts: Vec<Range<usize>>,
 }
 
-/// The values of `a` `[from, rank]` and `b` `[rank, to]`.
-pub(crate) type Factors = [TensorData; 2];
-
 /// Freezes all parameters, and puts factors beside those that `source` has some for by the name of
-/// their layer and their shape.
+/// their layer.
 struct Attach<S> {
     source: S,
     scale: f64,
@@ -116,7 +98,7 @@ struct Attach<S> {
 
 impl<S> Reparameterizer for Attach<S>
 where
-    S: FnMut(&str, [usize; 2]) -> Option<Factors>,
+    S: FnMut(&str) -> Option<Factors>,
 {
     type Reparam = LowRank;
 
@@ -126,12 +108,11 @@ where
         param: Param<Tensor<D>>,
     ) -> (Param<Tensor<D>>, Option<LowRank>) {
         let base = param.set_require_grad(false);
-        let layer = path.strip_suffix(".weight");
-        let shape = <[usize; 2]>::try_from(base.lazy_shape().to_vec()).ok();
-        let found = layer.zip(shape).and_then(|(layer, shape)| (self.source)(layer, shape));
-        let factors = found.map(|factors| {
-            let [a, b] = factors.map(|values| Param::from_data(values, &base.lazy_device()));
-            LowRank { a, b, scale: self.scale, dropout: DropoutConfig::new(self.dropout).init() }
+        let found = path.strip_suffix(".weight").and_then(&mut self.source);
+        let factors = found.map(|Factors { a, b, parts }| {
+            let [a, b] = [a, b].map(|values| Param::from_data(values, &base.lazy_device()));
+            let dropout = DropoutConfig::new(self.dropout).init();
+            LowRank { a, b, scale: self.scale, dropout, parts }
         });
         (base, factors)
     }
@@ -149,28 +130,16 @@ impl Gpt {
     pub fn with_lora(self, lora: &LoraConfig, seed: u64) -> Result<Self, AdapterError> {
         lora.validate(self.config())?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        Ok(self.with_factors(lora, |layer, [from, to]| {
-            lora.adapts(layer).then(|| {
-                let (a, b) = (from * lora.rank, lora.rank * to);
-                let shaped = |a, b| {
-                    [TensorData::new(a, [from, lora.rank]), TensorData::new(b, [lora.rank, to])]
-                };
-                if layer == EMBEDDING {
-                    let normal = StandardNormal.sample_iter(&mut rng).take(b);
-                    return shaped(vec![0.0_f32; a], normal.collect::<Vec<f32>>());
-                }
-                let bound = 1.0 / (from as f32).sqrt();
-                let uniform = Uniform::new(-bound, bound).expect("a bound above zero");
-                let uniform = uniform.sample_iter(&mut rng).take(a);
-                shaped(uniform.collect::<Vec<f32>>(), vec![0.0_f32; b])
-            })
+        let mut adapted = lora.by_layer(self.config());
+        Ok(self.with_factors(lora, |layer| {
+            adapted.remove(layer).map(|matrix| fresh(matrix, lora.rank, &mut rng))
         }))
     }
 
     pub(crate) fn with_factors(
         self,
         lora: &LoraConfig,
-        source: impl FnMut(&str, [usize; 2]) -> Option<Factors>,
+        source: impl FnMut(&str) -> Option<Factors>,
     ) -> Self {
         let attach = Attach { source, scale: lora.scale(), dropout: lora.dropout };
         self.apply_reparameterization(attach)
@@ -185,5 +154,23 @@ impl Gpt {
                 Some((format!("h.{index}.{name}"), adapter(layer)?))
             })
         }))
+    }
+}
+
+/// The first factors of a matrix.
+fn fresh(matrix: Adapted, rank: usize, rng: &mut ChaCha8Rng) -> Factors {
+    let (from, inner, to) = (matrix.from, matrix.parts.len() * rank, matrix.to());
+    let (a, b) = if matrix.layer == EMBEDDING {
+        (vec![0.0; from * inner], StandardNormal.sample_iter(rng).take(rank * to).collect())
+    } else {
+        let bound = 1.0 / (from as f32).sqrt();
+        let uniform = Uniform::new(-bound, bound).expect("a bound above zero");
+        (uniform.sample_iter(rng).take(from * inner).collect(), vec![0.0; rank * to])
+    };
+    let (a, b): (Vec<f32>, Vec<f32>) = (a, b);
+    Factors {
+        a: TensorData::new(a, [from, inner]),
+        b: TensorData::new(b, [rank, to]),
+        parts: matrix.parts.into_iter().map(|part| part.columns).collect(),
     }
 }

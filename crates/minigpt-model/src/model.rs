@@ -17,7 +17,7 @@ pub(crate) mod mlp;
 pub(crate) mod norm;
 pub(crate) mod parameters;
 mod recompute;
-mod rotary;
+pub(crate) mod rotary;
 pub(crate) mod score;
 #[cfg(test)]
 mod tests;

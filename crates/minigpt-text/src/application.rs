@@ -1,6 +1,9 @@
 //! What a model is asked, as a prompt: the tutorial's three small applications, and answers from passages.
 
-use minigpt_data::Template;
+use minigpt_data::{ChatTemplate, Message, Tokenizer};
+
+use crate::error::TextError;
+use crate::prompt::Prompt;
 
 /// What a prompt is made for; the texts and lengths are the tutorial's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,22 +52,35 @@ impl Application {
 
 /// A question after the passages that may answer it. They come best first and stand best last, next to
 /// the question, where a model makes most of them
-/// ([Liu et al., 2023](https://arxiv.org/abs/2307.03172)). A model that was tuned by a template is asked
-/// by it, with the passages as the input.
+/// ([Liu et al., 2023](https://arxiv.org/abs/2307.03172)). A model with a chat template is asked by it: a
+/// named one has a part for passages, in others they stand before the question in one message.
 ///
 /// ```
+/// use minigpt_data::Tokenizer;
 /// use minigpt_text::grounded_prompt;
 ///
 /// let passages = ["Anne walked home.", "Anne likes the sea."].map(str::to_owned);
-/// let prompt = grounded_prompt(None, &passages, "Who walked home?");
-/// assert_eq!(prompt, "Anne likes the sea.\n\nAnne walked home.\n\nQ: Who walked home?\nA:");
+/// let prompt = grounded_prompt(&Tokenizer::bytes()?, None, &passages, "Who walked home?")?;
+/// assert_eq!(prompt.text(), "Anne likes the sea.\n\nAnne walked home.\n\nQ: Who walked home?\nA:");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn grounded_prompt(template: Option<&Template>, passages: &[String], question: &str) -> String {
+///
+/// # Errors
+/// As [`Prompt::of_messages`].
+pub fn grounded_prompt(
+    tokenizer: &Tokenizer,
+    template: Option<&ChatTemplate>,
+    passages: &[String],
+    question: &str,
+) -> Result<Prompt, TextError> {
     let texts: Vec<&str> = passages.iter().rev().map(|passage| passage.trim()).collect();
     let texts = texts.join("\n\n");
+    let asked = Application::Ask.prompt(question);
     match template {
-        Some(template) => template.prompt(question, &texts),
-        None if texts.is_empty() => Application::Ask.prompt(question),
-        None => format!("{texts}\n\n{}", Application::Ask.prompt(question)),
+        Some(template) => {
+            Prompt::of_messages(tokenizer, template, &[Message::user_about(question, &texts)])
+        }
+        None if texts.is_empty() => Prompt::of_text(tokenizer, &asked),
+        None => Prompt::of_text(tokenizer, &format!("{texts}\n\n{asked}")),
     }
 }

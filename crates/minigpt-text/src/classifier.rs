@@ -57,8 +57,8 @@ impl Classifier {
         let block_size = self.model.block_size();
         let mut rows = Vec::with_capacity(texts.len());
         for (index, text) in texts.iter().enumerate() {
-            let mut inputs = tokenizer.encode(text)?;
-            inputs.push(tokenizer.end_of_text());
+            let (ids, end) = (tokenizer.encode(text)?, [tokenizer.end_of_text()]);
+            let inputs = [tokenizer.before_text(), &ids, &end].concat();
             if inputs.len() > block_size {
                 let (number, tokens) = (index + 1, inputs.len());
                 return Err(TextError::TextTooLong { number, tokens, block_size });

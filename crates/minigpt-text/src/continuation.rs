@@ -5,6 +5,7 @@ use minigpt_model::{BatchGenerator, Generator, Gpt, Policy, log_probability};
 use serde::Serialize;
 
 use crate::error::TextError;
+use crate::prompt::Prompt;
 
 /// How a text is continued.
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ pub struct TextOptions {
 pub enum TextEnd {
     /// It has all the tokens that it may have.
     Length,
-    /// The model wrote `<|endoftext|>`.
+    /// The model wrote an [end of text](Tokenizer::ends_of_text), such as `<|endoftext|>`.
     EndOfText,
     /// A stop string came.
     Stop,
@@ -49,7 +50,7 @@ pub struct TextToken {
 pub struct Text {
     /// The continuation, without the prompt.
     pub text: String,
-    /// Tokens written, without a closing `<|endoftext|>`.
+    /// Tokens written, without a closing end of text.
     pub tokens: usize,
     /// Why it ended.
     pub end: TextEnd,
@@ -63,7 +64,7 @@ pub struct Text {
 /// use burn::tensor::Device;
 /// use minigpt_data::Tokenizer;
 /// use minigpt_model::{Gpt, GptConfig, Sampling};
-/// use minigpt_text::{TextGenerator, TextOptions};
+/// use minigpt_text::{Prompt, TextGenerator, TextOptions};
 ///
 /// let tokenizer = Tokenizer::bytes()?;
 /// let config = GptConfig::tiny(tokenizer.vocab_size());
@@ -75,7 +76,8 @@ pub struct Text {
 ///     seed: 42,
 ///     log_probabilities: false,
 /// };
-/// let mut generator = TextGenerator::new(&model, &tokenizer, "Once", &options)?;
+/// let prompt = Prompt::of_text(&tokenizer, "Once")?;
+/// let mut generator = TextGenerator::new(&model, &tokenizer, &prompt, &options)?;
 /// let mut text = String::new();
 /// for token in generator.by_ref() {
 ///     text += &token?.text;
@@ -90,7 +92,7 @@ pub struct TextGenerator<'a> {
 }
 
 impl<'a> TextGenerator<'a> {
-    /// Will continue `prompt`, or what of it [`prompt_tokens`] gives.
+    /// Will continue `prompt`, or what of it is [within](Prompt::within) the model's context.
     ///
     /// # Errors
     /// [`TextError::Sampling`], [`TextError::Data`], or [`TextError::Prompt`] where the model cannot
@@ -98,11 +100,11 @@ impl<'a> TextGenerator<'a> {
     pub fn new(
         model: &'a Gpt,
         tokenizer: &'a Tokenizer,
-        prompt: &str,
+        prompt: &Prompt,
         options: &TextOptions,
     ) -> Result<Self, TextError> {
         options.policy.validate()?;
-        let prompt = prompt_tokens(model, tokenizer, prompt)?;
+        let prompt = prompt.within(model.block_size());
         let generator = Generator::new(model, &prompt, options.policy.clone(), options.seed)?;
         let writer = Writer::new(tokenizer, options);
         Ok(Self { generator, log_probabilities: options.log_probabilities, writer })
@@ -135,7 +137,7 @@ impl<'a> TextGenerator<'a> {
     /// use burn::tensor::Device;
     /// use minigpt_data::Tokenizer;
     /// use minigpt_model::{Gpt, GptConfig, Sampling};
-    /// use minigpt_text::{TextGenerator, TextOptions};
+    /// use minigpt_text::{Prompt, TextGenerator, TextOptions};
     ///
     /// let tokenizer = Tokenizer::bytes()?;
     /// let model = Gpt::init(&GptConfig::tiny(tokenizer.vocab_size()), 0, &Device::flex())?;
@@ -146,7 +148,8 @@ impl<'a> TextGenerator<'a> {
     ///     seed: 42,
     ///     log_probabilities: false,
     /// };
-    /// let mut talk = TextGenerator::new(&model, &tokenizer, "Good morning.", &options)?;
+    /// let prompt = Prompt::of_text(&tokenizer, "Good morning.")?;
+    /// let mut talk = TextGenerator::new(&model, &tokenizer, &prompt, &options)?;
     /// talk.by_ref().try_for_each(|token| token.map(|token| print!("{}", token.text)))?;
     /// talk.say("\nAnd good night.", &options)?;
     /// assert_eq!(talk.by_ref().count(), 5);
@@ -157,9 +160,26 @@ impl<'a> TextGenerator<'a> {
     /// [`TextError::Data`].
     pub fn say(&mut self, text: &str, options: &TextOptions) -> Result<(), TextError> {
         let tokenizer = self.writer.tokenizer;
-        self.generator.extend(&tokenizer.encode(text)?)?;
+        self.generator.extend(&tokenizer.encode_continuation(text)?)?;
         self.writer = Writer::new(tokenizer, options);
         Ok(())
+    }
+
+    /// Goes on to the end of `prompt`, a conversation that has this one in it, and tells whether that can be:
+    /// where it does not begin with all that was read and written here, nothing happens. The model then
+    /// need not read the turns before again.
+    ///
+    /// # Errors
+    /// [`TextError::Prompt`].
+    pub fn go_on(&mut self, prompt: &Prompt, options: &TextOptions) -> Result<bool, TextError> {
+        match prompt.ids().strip_prefix(self.generator.tokens()) {
+            None | Some([]) => Ok(false),
+            Some(rest) => {
+                self.generator.extend(rest)?;
+                self.writer = Writer::new(self.writer.tokenizer, options);
+                Ok(true)
+            }
+        }
     }
 }
 
@@ -188,7 +208,7 @@ impl Iterator for TextGenerator<'_> {
 /// use burn::tensor::Device;
 /// use minigpt_data::Tokenizer;
 /// use minigpt_model::{Gpt, GptConfig, Sampling};
-/// use minigpt_text::{TextOptions, write_texts};
+/// use minigpt_text::{Prompt, TextOptions, write_texts};
 ///
 /// let tokenizer = Tokenizer::bytes()?;
 /// let config = GptConfig::tiny(tokenizer.vocab_size());
@@ -200,7 +220,7 @@ impl Iterator for TextGenerator<'_> {
 ///     seed: 42,
 ///     log_probabilities: false,
 /// };
-/// let prompts = ["Once", "In the morning"].map(str::to_owned);
+/// let prompts = [Prompt::of_text(&tokenizer, "Once")?, Prompt::of_text(&tokenizer, "At noon")?];
 /// let texts = write_texts(&model, &tokenizer, &prompts, &options, &mut |_tokens| ())?;
 /// assert_eq!(texts.len(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -211,13 +231,12 @@ impl Iterator for TextGenerator<'_> {
 pub fn write_texts(
     model: &Gpt,
     tokenizer: &Tokenizer,
-    prompts: &[String],
+    prompts: &[Prompt],
     options: &TextOptions,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<Text>, TextError> {
     options.policy.validate()?;
-    let ids = prompts.iter().map(|prompt| prompt_tokens(model, tokenizer, prompt));
-    let ids = ids.collect::<Result<Vec<_>, _>>()?;
+    let ids: Vec<_> = prompts.iter().map(|prompt| prompt.within(model.block_size())).collect();
     let seeds: Vec<u64> =
         (0..prompts.len() as u64).map(|number| options.seed.wrapping_add(number)).collect();
     let mut generator = BatchGenerator::new(model, &ids, options.policy.clone(), &seeds)?;
@@ -252,24 +271,6 @@ pub fn write_texts(
     Ok(texts.into_iter().zip(writers).zip(slides).map(text).collect())
 }
 
-/// The tokens that a model reads of a prompt: of an empty one the end of a text, after which another one
-/// begins, and of one longer than the context its end.
-///
-/// # Errors
-/// [`TextError::Data`].
-pub fn prompt_tokens(
-    model: &Gpt,
-    tokenizer: &Tokenizer,
-    prompt: &str,
-) -> Result<Vec<u32>, TextError> {
-    let mut tokens = tokenizer.encode(prompt)?;
-    if tokens.is_empty() {
-        tokens.push(tokenizer.end_of_text());
-    }
-    tokens.drain(..tokens.len().saturating_sub(model.block_size()));
-    Ok(tokens)
-}
-
 /// Turns the tokens of one text into characters, and knows when it ends.
 struct Writer<'a> {
     tokenizer: &'a Tokenizer,
@@ -300,7 +301,7 @@ impl<'a> Writer<'a> {
 
     /// The text that is certain with one more token.
     fn write(&mut self, id: u32) -> Result<String, TextError> {
-        if id == self.tokenizer.end_of_text() {
+        if self.tokenizer.ends_of_text().contains(&id) {
             self.end = Some(TextEnd::EndOfText);
             return Ok(self.held_back());
         }

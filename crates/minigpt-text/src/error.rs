@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use minigpt_data::DataError;
+use minigpt_gguf::GgufError;
 use minigpt_model::{GenerateError, PromptError, SamplingError, WeightsError};
 
 /// What can go wrong with a model and its tokenizer.
@@ -17,7 +18,18 @@ pub enum TextError {
     /// The sampling policy is invalid.
     #[error(transparent)]
     Sampling(#[from] SamplingError),
-    /// A model folder's weights cannot be read or written.
+    /// A GGUF file is damaged, or lacks what is needed.
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
+    /// A generation configuration is damaged, or asks for what cannot be.
+    #[error("{path} does not say how texts are drawn: {reason}")]
+    GenerationConfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A model's weights cannot be read or written.
     #[error(transparent)]
     Weights(#[from] WeightsError),
     /// A prompt and the tokens to record after it do not fit the context.
@@ -61,16 +73,18 @@ pub enum TextError {
     /// Something is where a model shall be exported to.
     #[error("{path} is there already: choose another folder, or move it away")]
     ExportExists {
-        /// The folder.
+        /// The folder or file.
         path: PathBuf,
     },
     /// llama.cpp has no tokenizer of this kind.
     #[error(
-        "cannot write {path}: llama.cpp has no tokenizer of characters; train with bpe:SIZE, byte or gpt2"
+        "cannot write {path}: llama.cpp has no such tokenizer: {reason}; train with bpe:SIZE, byte or gpt2"
     )]
     NoGgufTokenizer {
         /// The file.
         path: PathBuf,
+        /// What is special about the tokenizer.
+        reason: String,
     },
     /// A file could not be read or written; the message names it.
     #[error(transparent)]

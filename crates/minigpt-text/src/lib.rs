@@ -7,8 +7,10 @@ mod classifier;
 mod continuation;
 mod error;
 mod export;
+mod generation;
 mod likelihood;
 mod pretrained;
+mod prompt;
 
 pub use application::{Application, grounded_prompt};
 pub use attention::{
@@ -16,10 +18,10 @@ pub use attention::{
 };
 pub use attention_page::write_attention_page;
 pub use classifier::{Classifier, Verdict};
-pub use continuation::{
-    Text, TextEnd, TextGenerator, TextOptions, TextToken, prompt_tokens, write_texts,
-};
+pub use continuation::{Text, TextEnd, TextGenerator, TextOptions, TextToken, write_texts};
 pub use error::TextError;
 pub use export::Export;
+pub use generation::GenerationDefaults;
 pub use likelihood::{Likelihood, ScoredText, likelihoods};
 pub use pretrained::Pretrained;
+pub use prompt::Prompt;

@@ -6,6 +6,7 @@ use minigpt_data::Tokenizer;
 use minigpt_model::Gpt;
 
 use crate::error::TextError;
+use crate::prompt::Prompt;
 
 /// A continuation to be scored after its context, in tokens. A continuation may have at most as many tokens
 /// as the model's context.
@@ -17,7 +18,8 @@ pub struct ScoredText {
 
 impl ScoredText {
     /// As the harness does it: spaces at the context's end go to the continuation, the two are
-    /// tokenized together, and an empty context is an end of text.
+    /// tokenized together after what the tokenizer puts before texts, and where that leaves no context it is
+    /// what documents begin with.
     ///
     /// # Errors
     /// [`TextError::Data`].
@@ -28,14 +30,30 @@ impl ScoredText {
     ) -> Result<Self, TextError> {
         let kept = context.trim_end();
         let continuation = [&context[kept.len()..], continuation].concat();
+        let before = tokenizer.before_text();
         if kept.is_empty() {
             let continuation = tokenizer.encode(&continuation)?;
-            return Ok(Self { context: vec![tokenizer.end_of_text()], continuation });
+            let context =
+                if before.is_empty() { vec![tokenizer.separator()] } else { before.to_vec() };
+            return Ok(Self { context, continuation });
         }
         let context = tokenizer.encode(kept)?;
         let mut whole = tokenizer.encode(&[kept, &continuation].concat())?;
         let continuation = whole.split_off(context.len().min(whole.len()));
-        Ok(Self { context, continuation })
+        Ok(Self { context: [before, &context].concat(), continuation })
+    }
+
+    /// An answer after a prompt, such as a chat template's, that ends where an answer begins.
+    ///
+    /// # Errors
+    /// [`TextError::Data`].
+    pub fn of_answer(
+        tokenizer: &Tokenizer,
+        prompt: &Prompt,
+        answer: &str,
+    ) -> Result<Self, TextError> {
+        let continuation = tokenizer.encode_continuation(answer)?;
+        Ok(Self { context: prompt.ids().to_vec(), continuation })
     }
 
     /// Tokens that are scored: at most the model's context.

@@ -1,55 +1,196 @@
-//! A model in a folder of Hugging Face's layout, with its tokenizer.
+//! A model of a folder or of a GGUF file, with all that is needed to ask it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
-use minigpt_data::Tokenizer;
+use minigpt_data::{ChatTemplate, DataError, GgufVocabulary, Tokenizer};
 use minigpt_files::Limit;
+use minigpt_gguf::{Gguf, GgufError, Metadata};
 use minigpt_model::{CONFIG_FILE, Gpt, GptConfig};
 
 use crate::error::TextError;
+use crate::generation::GenerationDefaults;
 
 /// As much as any program writes of a model or a run, whose configuration has the same name.
 const CONFIG: Limit = Limit::new(1 << 20, "a configuration");
 
-/// A model and its tokenizer as others made them.
+/// Ids of GPT-2's vocabulary in nanoGPT: as it is, and padded to a multiple of 64.
+const NANO_GPT: [usize; 2] = [50_257, 50_304];
+
+/// llama.cpp's number for a token that only a model has.
+pub(crate) const UNUSED: i32 = 5;
+
+/// What a path is, by its name.
+enum Kind {
+    /// A folder of Hugging Face's layout, or a run's.
+    Folder,
+    /// A file of llama.cpp's.
+    Gguf,
+    /// A file of nanoGPT's.
+    NanoGpt,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Self {
+        let is = |wanted| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(wanted));
+        match (is("gguf"), is("pt")) {
+            (true, _) => Self::Gguf,
+            (_, true) => Self::NanoGpt,
+            _ => Self::Folder,
+        }
+    }
+}
+
+/// A model as others made it, and what belongs to it.
 #[derive(Debug)]
 pub struct Pretrained {
     /// The model.
     pub model: Gpt,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
+    /// How it was taught to read conversations, if it was.
+    pub template: Option<ChatTemplate>,
+    /// How its makers have its texts drawn.
+    pub generation: GenerationDefaults,
 }
 
 impl Pretrained {
-    /// True where the folder's `config.json` is of Hugging Face's layout, be it of a model that can be
-    /// loaded or not; the configuration of a run is another.
-    pub fn is_in(folder: &Path) -> bool {
-        let config = minigpt_files::read(&folder.join(CONFIG_FILE), CONFIG).ok();
+    /// True where `path` is a GGUF file or nanoGPT's `ckpt.pt` by its name, or a folder whose `config.json` is
+    /// of Hugging Face's layout, be it of a model that can be loaded or not; the configuration of a run is
+    /// another.
+    pub fn is_at(path: &Path) -> bool {
+        if !matches!(Kind::of(path), Kind::Folder) {
+            return true;
+        }
+        let config = minigpt_files::read(&path.join(CONFIG_FILE), CONFIG).ok();
         let config: Option<serde_json::Value> =
             config.and_then(|json| serde_json::from_slice(&json).ok());
         config.is_some_and(|config| !config["model_type"].is_null())
     }
 
-    /// Loads the model of a folder, onto `device`, and its tokenizer, which may have fewer ids: what the
-    /// model's vocabulary is padded with is then never written, and has no weight in a loss.
+    /// The shape of the model at `path`, whose weights are not read.
     ///
     /// # Errors
-    /// [`TextError::Weights`] or [`TextError::Data`] where the files are not those of a GPT-2,
-    /// [`TextError::TokenizerTooLarge`] where the tokenizer is another model's.
-    pub fn load(folder: &Path, device: &Device) -> Result<Self, TextError> {
+    /// [`TextError::Weights`].
+    pub fn config(path: &Path) -> Result<GptConfig, TextError> {
+        Ok(GptConfig::read_pretrained(path)?)
+    }
+
+    /// Loads the model of a folder, of a GGUF file or of nanoGPT's `ckpt.pt`, onto `device`, and its tokenizer,
+    /// which may have fewer ids: what the model's vocabulary is padded with is then never written, and has no
+    /// weight in a loss. The tokenizer of a `ckpt.pt` is the one beside it, or by its vocabulary GPT-2's.
+    ///
+    /// # Errors
+    /// [`TextError::Weights`], [`TextError::Data`], [`TextError::Gguf`] or [`TextError::GenerationConfig`]
+    /// where a file is damaged or of a model that minigpt does not run, [`TextError::TokenizerTooLarge`]
+    /// where the tokenizer is another model's.
+    pub fn load(path: &Path, device: &Device) -> Result<Self, TextError> {
         // First, because it is the quicker to fail.
-        let tokenizer = Tokenizer::in_folder(folder)?;
-        let config = GptConfig::read_hugging_face(&folder.join(CONFIG_FILE))?;
+        let (tokenizer, template, generation) = match Kind::of(path) {
+            Kind::Folder => of_folder(path)?,
+            Kind::Gguf => of_gguf(path)?,
+            Kind::NanoGpt => (of_nano_gpt(path)?, None, GenerationDefaults::default()),
+        };
+        let config = Self::config(path)?;
         if tokenizer.vocab_size() > config.vocab_size {
             return Err(TextError::TokenizerTooLarge {
-                path: folder.to_owned(),
+                path: path.to_owned(),
                 ids: tokenizer.vocab_size(),
                 vocab_size: config.vocab_size,
             });
         }
-        let model = Gpt::from_pretrained(folder, device)?;
+        let model = Gpt::from_pretrained(path, device)?;
         let model = model.with_tokenizer_size(tokenizer.vocab_size());
-        Ok(Self { model, tokenizer })
+        Ok(Self { model, tokenizer, template, generation })
     }
 }
+
+type Belongings = (Tokenizer, Option<ChatTemplate>, GenerationDefaults);
+
+fn of_folder(folder: &Path) -> Result<Belongings, TextError> {
+    let tokenizer = Tokenizer::in_folder(folder)?;
+    Ok((tokenizer, ChatTemplate::in_folder(folder)?, GenerationDefaults::in_folder(folder)?))
+}
+
+fn of_nano_gpt(path: &Path) -> Result<Tokenizer, TextError> {
+    let beside = Tokenizer::in_folder(path.parent().unwrap_or(Path::new("")));
+    let is_gpt2 = || {
+        let config = GptConfig::read_pretrained(path);
+        config.is_ok_and(|config| NANO_GPT.contains(&config.vocab_size))
+    };
+    match beside {
+        Err(DataError::NoTokenizer { .. }) if is_gpt2() => Ok(Tokenizer::gpt2()?),
+        beside => Ok(beside?),
+    }
+}
+
+fn of_gguf(path: &Path) -> Result<Belongings, TextError> {
+    let file = Gguf::open(path)?;
+    let metadata = file.metadata();
+    let vocabulary = vocabulary(metadata)?;
+    let template = template(path, metadata, &vocabulary)?;
+    let tokenizer = Tokenizer::from_gguf(vocabulary, path)?;
+    Ok((tokenizer, template, GenerationDefaults::of_gguf(path, metadata)?))
+}
+
+fn vocabulary(metadata: &Metadata) -> Result<GgufVocabulary, GgufError> {
+    let key = |name: &str| format!("tokenizer.ggml.{name}");
+    let id = |name: &str| metadata.find::<u32>(&key(name));
+    let texts = |found: Option<&[String]>| found.map(<[String]>::to_vec).unwrap_or_default();
+    let types: Option<Vec<i64>> = metadata.find(&key("token_type"))?;
+    // A kind that nobody knows stays one.
+    let types = types.unwrap_or_default().into_iter();
+    let scores: Option<&[f32]> = metadata.find(&key("scores"))?;
+    let mut vocabulary = GgufVocabulary {
+        model: metadata.get::<&str>(&key("model"))?.to_owned(),
+        pre: metadata.find::<&str>(&key("pre"))?.map(str::to_owned),
+        tokens: metadata.get::<&[String]>(&key("tokens"))?.to_vec(),
+        token_types: types.map(|kind| i32::try_from(kind).unwrap_or(i32::MAX)).collect(),
+        scores: scores.map(<[f32]>::to_vec).unwrap_or_default(),
+        merges: texts(metadata.find(&key("merges"))?),
+        bos: id("bos_token_id")?,
+        eos: id("eos_token_id")?,
+        eot: id("eot_token_id")?,
+        unknown: id("unknown_token_id")?,
+        add_bos: metadata.find(&key("add_bos_token"))?,
+        add_space_prefix: metadata.find(&key("add_space_prefix"))?,
+    };
+    without_padding(&mut vocabulary);
+    Ok(vocabulary)
+}
+
+/// Takes away the tokens that fill a vocabulary up to the model's, as `[PAD50257]`.
+fn without_padding(vocabulary: &mut GgufVocabulary) {
+    let GgufVocabulary { tokens, token_types, scores, .. } = vocabulary;
+    // Lists of other lengths are refused later, by name.
+    if token_types.len() == tokens.len() {
+        let known = token_types.iter().rposition(|kind| *kind != UNUSED).map_or(0, |last| last + 1);
+        tokens.truncate(known);
+        token_types.truncate(known);
+        scores.truncate(known);
+    }
+}
+
+/// The file's chat template, with the tokens that it may name.
+fn template(
+    path: &Path,
+    metadata: &Metadata,
+    vocabulary: &GgufVocabulary,
+) -> Result<Option<ChatTemplate>, TextError> {
+    let Some(source) = metadata.find::<&str>("tokenizer.chat_template")? else { return Ok(None) };
+    let padding: Option<u32> = metadata.find("tokenizer.ggml.padding_token_id")?;
+    let ids = [
+        ("bos_token", vocabulary.bos),
+        ("eos_token", vocabulary.eos),
+        ("pad_token", padding),
+        ("unk_token", vocabulary.unknown),
+    ];
+    let token = |id: u32| vocabulary.tokens.get(id as usize).cloned();
+    let tokens: BTreeMap<String, String> =
+        ids.into_iter().filter_map(|(name, id)| Some((name.to_owned(), token(id?)?))).collect();
+    Ok(Some(ChatTemplate::from_jinja(source, tokens, &path.display().to_string())?))
+}
+
+#[cfg(test)]
+mod tests;

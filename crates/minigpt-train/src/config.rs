@@ -5,8 +5,9 @@ pub(crate) mod finite;
 mod overrides;
 mod presets;
 
-use minigpt_data::{Documents, Download, ReadOptions, Source, TokenizerSpec};
+use minigpt_data::{Documents, Download, ReadOptions, Source, Tokenizer, TokenizerSpec};
 use minigpt_model::{Draw, GptConfig, LoraConfig, Precision, Sampling};
+use minigpt_text::Prompt;
 use serde::{Deserialize, Serialize};
 
 use self::finetune::FinetuneConfig;
@@ -182,6 +183,19 @@ pub struct SampleConfig {
 }
 
 impl RunConfig {
+    /// What samples continue, as tokens: text, or what a tuned model's template wrote.
+    ///
+    /// # Errors
+    /// [`TrainError::Text`].
+    pub(crate) fn sample_prompt(&self, tokenizer: &Tokenizer) -> Result<Prompt, TrainError> {
+        let template = self.finetune.as_ref().and_then(|finetune| finetune.template.as_ref());
+        let text = &self.sample.prompt;
+        Ok(match template {
+            Some(template) => Prompt::of_template(tokenizer, template, text)?,
+            None => Prompt::of_text(tokenizer, text)?,
+        })
+    }
+
     /// The adapter that is trained in place of the model's weights.
     pub(crate) fn lora(&self) -> Option<&LoraConfig> {
         self.finetune.as_ref()?.lora.as_ref()

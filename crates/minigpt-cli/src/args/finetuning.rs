@@ -16,6 +16,7 @@ use crate::device::{DEVICE_HELP, DeviceChoice};
   minigpt finetune runs/austen --task lm --data letters.txt
   minigpt finetune runs/wiki --task instruct --data instructions.json --name tuned
   minigpt finetune hf:openai-community/gpt2 --task summarize --data news.jsonl --skip-long
+  minigpt finetune SmolLM2-135M-Instruct.Q8_0.gguf --task instruct --data chats.jsonl --lora 8
   minigpt finetune runs/wiki --task classify --data reviews.csv --valid more-reviews.csv
   minigpt finetune runs/wiki --task instruct --data instructions.json --lora 8 --name adapted
   minigpt generate runs/wiki --adapter runs/adapted/adapter --prompt \"It was\"
@@ -25,6 +26,7 @@ Examples are JSON lines, a JSON list, or with .csv and .tsv a table with names i
   instruct   instruction, input (may be missing), output; or messages, a list of role and content
   summarize  document, summary
   classify   text, label
+Instructions and conversations are put by the model's own chat template, where it has one.
 The last tenth is held out, or --valid names the file. Answers are learnt, prompts are not; ask,
 generate and repl put a tuned model's prompts as it learnt them. A run ends when two passes bring
 nothing better on what is held out (training.patience).
@@ -32,8 +34,8 @@ nothing better on what is held out (training.patience).
 Exit codes: as those of `minigpt train`."
 )]
 pub(crate) struct FinetuneArgs {
-    /// What is tuned: a run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from
-    /// the hub
+    /// What is tuned: a run folder, a model's folder in Hugging Face's layout or its GGUF file, or
+    /// hf:OWNER/MODEL[/FILE.gguf]
     #[arg(value_name = "MODEL")]
     pub(crate) base: ModelSource,
     #[arg(long, help = one_of("What for", &FinetuneTask::ALL.map(FinetuneTask::name)))]
@@ -60,8 +62,8 @@ pub(crate) struct FinetuneArgs {
     /// Probability that an input of the adapter is dropped while training [default: 0]
     #[arg(long, value_name = "RATE", requires = "lora")]
     pub(crate) lora_dropout: Option<f64>,
-    /// Matrices with an adapter, as c_attn,mlp.c_proj, and wte for the vectors of the tokens
-    /// [default: c_attn,c_proj,c_fc]
+    /// Matrices with an adapter, as c_attn,mlp.c_proj, or by a Llama's names q_proj,v_proj, and wte for the
+    /// vectors of the tokens [default: c_attn,c_proj,c_fc]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
     pub(crate) lora_targets: Option<Vec<String>>,
     /// Start from the moving average of the weights, where the run keeps one

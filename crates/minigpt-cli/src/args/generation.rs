@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use minigpt_data::ModelSource;
+use minigpt_model::WeightType;
 
 use super::folder_or_nothing;
 use crate::args::escapes::unescaped;
@@ -22,7 +23,8 @@ pub(crate) struct ModelArgs {
     pub(crate) device: DeviceChoice,
 }
 
-/// How tokens are chosen; the options take effect in this order.
+/// How tokens are chosen; the options take effect in this order. What a model's own configuration says of them
+/// is the default where it says something.
 #[derive(Args, Debug)]
 pub(crate) struct SamplingArgs {
     /// Only these token ids may follow, as 12,40,7 (--logprobs --json shows ids)
@@ -31,12 +33,13 @@ pub(crate) struct SamplingArgs {
     /// These token ids may not follow
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     pub(crate) ban: Vec<u32>,
-    /// No sequence of N tokens comes twice
+    /// No sequence of N tokens comes twice [default: the model's, or none]
     #[arg(long, value_name = "N")]
     pub(crate) no_repeat_ngram: Option<usize>,
     /// Above 1 makes tokens that were there less probable
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, allow_negative_numbers = true)]
-    pub(crate) repetition_penalty: f64,
+    /// [default: the model's, or 1]
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
+    pub(crate) repetition_penalty: Option<f64>,
     /// Subtracted from the logits of tokens that were there
     #[arg(long, value_name = "NATS", default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) presence_penalty: f64,
@@ -46,22 +49,17 @@ pub(crate) struct SamplingArgs {
     /// Always take the most probable token
     #[arg(long)]
     pub(crate) greedy: bool,
-    /// Below 1 is more careful, above 1 wilder; 0 always takes the most probable token
-    #[arg(long, default_value_t = 1.0, conflicts_with = "greedy", allow_negative_numbers = true)]
-    pub(crate) temperature: f64,
-    /// Choose among the K most probable tokens; 0 for all
-    #[arg(long, value_name = "K", default_value_t = 50, conflicts_with = "greedy")]
-    pub(crate) top_k: usize,
-    /// Choose among the most probable tokens that reach probability P together
-    #[arg(
-        long,
-        value_name = "P",
-        default_value_t = 0.95,
-        conflicts_with = "greedy",
-        allow_negative_numbers = true
-    )]
-    pub(crate) top_p: f64,
-    /// Leave out tokens below this part of the most probable one's probability
+    /// Below 1 is more careful, above 1 wilder; 0 always takes the most probable token [default: the model's,
+    /// or 1]
+    #[arg(long, conflicts_with = "greedy", allow_negative_numbers = true)]
+    pub(crate) temperature: Option<f64>,
+    /// Choose among the K most probable tokens; 0 for all [default: the model's, or 50]
+    #[arg(long, value_name = "K", conflicts_with = "greedy")]
+    pub(crate) top_k: Option<usize>,
+    /// Choose among the most probable tokens that reach probability P together [default: the model's, or 0.95]
+    #[arg(long, value_name = "P", conflicts_with = "greedy", allow_negative_numbers = true)]
+    pub(crate) top_p: Option<f64>,
+    /// Leave out tokens below this part of the most probable one's probability [default: the model's, or none]
     #[arg(long, value_name = "P", conflicts_with = "greedy", allow_negative_numbers = true)]
     pub(crate) min_p: Option<f64>,
     /// Seed of the draws
@@ -100,9 +98,10 @@ pub(crate) struct WriteArgs {
   minigpt generate runs/austen --prompt \"It was\" -n 4 --temperature 0.8 --stop \".\"
   minigpt generate runs/austen --prompts prompts.txt --json
   minigpt generate runs/austen --prompt \"It was\" --beams 4
-  minigpt generate hf:openai-community/gpt2 --prompt \"It was\"")]
+  minigpt generate hf:openai-community/gpt2 --prompt \"It was\"
+  minigpt generate SmolLM2-135M-Instruct.Q8_0.gguf --chat --prompt \"Why is the sky blue?\"")]
 pub(crate) struct GenerateArgs {
-    /// A run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from the hub
+    /// A run folder, a model's folder in Hugging Face's layout or its GGUF file, or hf:OWNER/MODEL[/FILE.gguf]
     pub(crate) model: ModelSource,
     /// What to continue; "" for a text from its start
     #[arg(long, required_unless_present = "prompts", allow_hyphen_values = true)]
@@ -113,7 +112,11 @@ pub(crate) struct GenerateArgs {
     /// Continue prompts as they are, though the model was tuned to be asked otherwise
     #[arg(long)]
     pub(crate) raw: bool,
-    /// Tokens to write at most; <|endoftext|> ends earlier
+    /// Put each prompt as one message of a user's, by the model's chat template; of a run that was tuned to
+    /// answer, this is the default
+    #[arg(long, conflicts_with = "raw")]
+    pub(crate) chat: bool,
+    /// Tokens to write at most; the model's end of text, as <|endoftext|>, ends earlier
     #[arg(long, default_value_t = 100)]
     pub(crate) max_tokens: usize,
     #[command(flatten)]
@@ -124,11 +127,11 @@ pub(crate) struct GenerateArgs {
 pub(crate) struct ApplicationArgs {
     /// What it is about [default: the example below]
     pub(crate) text: Option<String>,
-    /// A run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from the hub
+    /// A run folder, a model's folder in Hugging Face's layout or its GGUF file, or hf:OWNER/MODEL[/FILE.gguf]
     /// [default: the newest run in runs/]
     #[arg(long, value_name = "MODEL")]
     pub(crate) run: Option<ModelSource>,
-    /// Tokens to write at most [default: see above]
+    /// Tokens to write at most [default: see above, or 256 of an answer by the model's chat template]
     #[arg(long)]
     pub(crate) max_tokens: Option<usize>,
     #[command(flatten)]
@@ -142,19 +145,20 @@ lines can be edited, the arrows bring back those before, and Ctrl-C ends the mod
 
 Examples:
   minigpt repl --run runs/austen
+  minigpt repl --run SmolLM2-135M-Instruct.Q8_0.gguf
   minigpt repl --qa --max-tokens 40 --temperature 0.8"
 )]
 pub(crate) struct ReplArgs {
-    /// A run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from the hub
+    /// A run folder, a model's folder in Hugging Face's layout or its GGUF file, or hf:OWNER/MODEL[/FILE.gguf]
     /// [default: the newest run in runs/]
     #[arg(long, value_name = "MODEL")]
     pub(crate) run: Option<ModelSource>,
-    /// Put each line as a question, `Q: … A:`
+    /// Put each line as a question, `Q: … A:`, where the model has no chat template
     #[arg(long)]
     pub(crate) qa: bool,
-    /// Tokens to write at most in a turn
-    #[arg(long, default_value_t = 60)]
-    pub(crate) max_tokens: usize,
+    /// Tokens to write at most in a turn [default: 60, or 512 by the model's chat template]
+    #[arg(long)]
+    pub(crate) max_tokens: Option<usize>,
     /// End a turn before this string, in which \n, \t, \r and \\ are escapes; may be given several times
     #[arg(long, value_name = "TEXT", value_parser = unescaped, allow_hyphen_values = true)]
     pub(crate) stop: Vec<String>,
@@ -169,7 +173,7 @@ pub(crate) struct ReplArgs {
   minigpt attention runs/austen \"The scientist discovered\" --tokens 5
   minigpt attention runs/austen \"She was not\" --layer 1 --head 3")]
 pub(crate) struct AttentionArgs {
-    /// A run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from the hub
+    /// A run folder, a model's folder in Hugging Face's layout or its GGUF file, or hf:OWNER/MODEL[/FILE.gguf]
     #[arg(value_name = "MODEL")]
     pub(crate) source: ModelSource,
     /// What the model reads
@@ -202,21 +206,61 @@ pub(crate) struct AttentionArgs {
 }
 
 #[derive(Args, Debug)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  minigpt models                                       what is in the cache of the hub
+  minigpt models fetch hf:HuggingFaceTB/SmolLM2-135M-Instruct
+  minigpt models fetch hf:owner/model-GGUF/model-Q8_0.gguf
+  minigpt models remove hf:openai-community/gpt2
+
+The cache is the one of Hugging Face's own programs: HF_HUB_CACHE, or hub in HF_HOME, or
+~/.cache/huggingface/hub."
+)]
+pub(crate) struct ModelsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<ModelsCommand>,
+    /// Print a JSON array
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ModelsCommand {
+    /// Download a model, so that it is there without a network, and say where
+    Fetch {
+        /// hf:OWNER/MODEL, or hf:OWNER/MODEL/FILE.gguf
+        #[arg(value_name = "MODEL")]
+        model: ModelSource,
+    },
+    /// Take models out of the cache, in all their revisions
+    Remove {
+        /// hf:OWNER/MODEL for all that is there of a repository, or hf:OWNER/MODEL/FILE.gguf
+        #[arg(value_name = "MODEL", required = true)]
+        models: Vec<ModelSource>,
+    },
+}
+
+#[derive(Args, Debug)]
 #[command(after_help = "Examples:
   minigpt export runs/austen --out austen-gpt2
   minigpt export runs/austen --gguf austen.gguf
+  minigpt export runs/austen --gguf austen.gguf --dtype q8_0     then: ollama create austen -f Modelfile
   minigpt export runs/austen --adapter runs/letters/adapter --out merged
   minigpt export hf:openai-community/gpt2 --gguf gpt2.gguf")]
 pub(crate) struct ExportArgs {
-    /// A run folder, a GPT-2's folder in Hugging Face's layout, or hf:OWNER/MODEL from the hub
+    /// A run folder, a model's folder in Hugging Face's layout or its GGUF file, or hf:OWNER/MODEL[/FILE.gguf]
     #[arg(value_name = "MODEL")]
     pub(crate) source: ModelSource,
     /// New folder for transformers, with a model card
     #[arg(long, value_name = "FOLDER", required_unless_present = "gguf")]
     pub(crate) out: Option<PathBuf>,
-    /// File for llama.cpp
+    /// File for llama.cpp, and a Modelfile for Ollama beside it
     #[arg(long, value_name = "FILE")]
     pub(crate) gguf: Option<PathBuf>,
+    /// What weights are written as: f32, f16, bf16, or for --gguf alone q8_0
+    #[arg(long, value_name = "TYPE", default_value_t)]
+    pub(crate) dtype: WeightType,
     /// Licence of the weights for the card, as the hub calls it: mit, cc-by-sa-4.0, …
     #[arg(long, value_name = "NAME", requires = "out")]
     pub(crate) license: Option<String>,

@@ -4,26 +4,29 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use minigpt_data::Source;
+use minigpt_model::GptConfig;
 
-use super::TextArgs;
-use super::quantity;
+use super::{TextArgs, one_of, quantity};
 use crate::device::{DEVICE_HELP, DeviceChoice};
 
 #[derive(Args, Debug)]
 #[command(
-    group = ArgGroup::new("budget").required(true).multiple(true).args(["params", "memory", "time"]),
+    group = ArgGroup::new("budget").required(true).multiple(true).args(["params", "memory", "time", "model"]),
     after_help = "Prints the `minigpt train` command that does it. Several budgets hold at once: the model has the parameters
 asked for, or the most that memory and time allow.
 
 Examples:
   minigpt plan --time 30min                              the embedded novels
   minigpt plan --params 124M --data books/ --tokenizer gpt2
+  minigpt plan --model mini-llama --time 2h --data notes.txt
   minigpt plan --memory 8GiB --time 12h --data notes.txt --tokenizer bpe:4096 --json"
 )]
 pub(crate) struct PlanArgs {
     /// Parameters of the model, as 124M
     #[arg(long, value_name = "COUNT", value_parser = quantity::count)]
     pub(crate) params: Option<u64>,
+    #[arg(long, help = one_of("Plan this shape instead of choosing one", &GptConfig::PRESETS), conflicts_with = "params")]
+    pub(crate) model: Option<String>,
     /// Memory that training may take, as 8GiB
     #[arg(long, value_name = "BYTES", value_parser = quantity::bytes)]
     pub(crate) memory: Option<u64>,

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail, ensure};
 use minigpt_eval::{AnswerLikelihood, GroundedQuestion, GroundingReport, grounding};
 use minigpt_retrieval::{Found, Index, Passage, RetrievalReport, evaluate, read_questions};
-use minigpt_text::{Application, TextGenerator, TextOptions, grounded_prompt};
+use minigpt_text::{Application, Prompt, TextGenerator, TextOptions, grounded_prompt};
 use serde::Serialize;
 
-use crate::args::AskArgs;
+use crate::args::{AskArgs, WriteArgs};
 use crate::commands::generate;
 use crate::load::model::{TrainedModel, named_or_newest, newest_run};
 use crate::load::prompts::say_left_out;
@@ -66,7 +66,7 @@ fn answer(args: &AskArgs, index: &Index) -> Result<()> {
     else {
         bail!("no question: expected one, as in `minigpt ask --index INDEX \"Who is Emma?\"`");
     };
-    let options = options(args)?;
+    args.application.write.sampling.validate()?;
     let found = index.search(question, args.passages as usize)?;
     let trained = if found.is_empty() { None } else { model(args)? };
     let (is_json, mut output) = (args.application.write.json, Output::new(question, &found));
@@ -76,11 +76,11 @@ fn answer(args: &AskArgs, index: &Index) -> Result<()> {
     } else if let Some(trained) = &trained {
         let budget = Budget::new(args, trained)?;
         read = budget.excerpts(index, trained, question, &found)?;
-        let prompt = grounded_prompt(trained.template()?.as_ref(), &read, question);
-        let options = TextOptions { max_tokens: budget.answer, ..options };
-        args.application.write.sampling.check(&trained.tokenizer)?;
+        let template = trained.template.as_ref();
+        let prompt = grounded_prompt(&trained.tokenizer, template, &read, question)?;
+        let options = options(args, trained, budget.answer)?;
         output.answer = Some(stream(trained, &prompt, &options, is_json)?);
-        output.prompt = Some(prompt);
+        output.prompt = Some(prompt.text().to_owned());
         output.note = note(trained);
     }
     for (passage, read) in output.passages.iter_mut().zip(&read) {
@@ -104,17 +104,22 @@ impl<'a> Output<'a> {
     }
 }
 
-/// The stop strings of the command line and of answers, and all else but the length.
-fn options(args: &AskArgs) -> Result<TextOptions> {
-    let write = &args.application.write;
-    // After passages that are paragraphs, an answer is one too.
-    let mut stop = [Application::Ask.stop(), vec!["\n\n".to_owned()]].concat();
-    stop.extend(write.stop.iter().cloned());
+fn options(args: &AskArgs, trained: &TrainedModel, max_tokens: usize) -> Result<TextOptions> {
+    let WriteArgs { sampling, stop: given, .. } = &args.application.write;
+    sampling.check(&trained.tokenizer)?;
+    sampling.say_defaults(&trained.generation);
+    let mut stop = match trained.is_chat_model() {
+        // It ends by itself.
+        true => Vec::new(),
+        // After passages that are paragraphs, an answer is one too.
+        false => [Application::Ask.stop(), vec!["\n\n".to_owned()]].concat(),
+    };
+    stop.extend(given.iter().cloned());
     Ok(TextOptions {
-        policy: write.sampling.policy()?,
-        max_tokens: Application::Ask.max_tokens(),
+        policy: sampling.policy(&trained.generation)?,
+        max_tokens,
         stop,
-        seed: write.sampling.seed,
+        seed: sampling.seed,
         log_probabilities: false,
     })
 }
@@ -161,10 +166,10 @@ impl Budget {
         question: &str,
         found: &[Found],
     ) -> Result<Vec<String>> {
-        let template = trained.template()?;
+        let (tokenizer, template) = (&trained.tokenizer, trained.template.as_ref());
         let mut fits = |passages: &[String]| -> Result<bool> {
-            let prompt = grounded_prompt(template.as_ref(), passages, question);
-            Ok(trained.tokenizer.encode(&prompt)?.len() <= self.prompt)
+            let prompt = grounded_prompt(tokenizer, template, passages, question)?;
+            Ok(prompt.ids().len() <= self.prompt)
         };
         let excerpts = index.excerpts(question, found, &mut fits)?;
         if excerpts.is_empty() && !found.is_empty() {
@@ -182,12 +187,11 @@ impl Budget {
 /// The answer, shown while it grows.
 fn stream(
     trained: &TrainedModel,
-    prompt: &str,
+    prompt: &Prompt,
     options: &TextOptions,
     is_json: bool,
 ) -> Result<String> {
-    let context = trained.model.block_size();
-    say_left_out(&[prompt.to_owned()], &trained.tokenizer, context)?;
+    say_left_out(std::slice::from_ref(prompt), trained.model.block_size());
     let mut generator = TextGenerator::new(&trained.model, &trained.tokenizer, prompt, options)?;
     let mut text = String::new();
     for token in generator.by_ref() {
@@ -287,7 +291,7 @@ fn measure(args: &AskArgs, index: &Index, path: &Path) -> Result<()> {
         answers = Some(grounding(
             &trained.model,
             &trained.tokenizer,
-            trained.template()?.as_ref(),
+            trained.template.as_ref(),
             &asked,
             BATCH_SIZE,
             &mut |done, _total| progress.show(done),

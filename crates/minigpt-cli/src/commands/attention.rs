@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 use minigpt_plot::{Heatmap, draw_heatmaps};
-use minigpt_text::{AttentionMap, HeadHabits, head_habits, record_attention, write_attention_page};
+use minigpt_text::{
+    AttentionMap, HeadHabits, Prompt, head_habits, record_attention, write_attention_page,
+};
 use serde::Serialize;
 
 use crate::args::AttentionArgs;
@@ -33,8 +35,8 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
         ensure!(head < n_head, "--head {head}: expected 0 to {}", n_head - 1);
     }
     let tokenizer = &trained.tokenizer;
-    let prompt = tokenizer.encode(&args.prompt)?;
-    let steps = record_attention(&trained.model, &prompt, args.tokens as usize)?;
+    let prompt = Prompt::of_text(tokenizer, &args.prompt)?;
+    let steps = record_attention(&trained.model, prompt.ids(), args.tokens as usize)?;
 
     let folder = args.out.clone().unwrap_or_else(|| trained.folder_for("attention"));
     fs_err::create_dir_all(&folder)?;

@@ -32,8 +32,7 @@ struct Report {
 pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
     ensure!(args.batch > 0, "--batch is 0: expected at least 1");
     ensure!(args.steps > 0, "--steps is 0: expected at least 1");
-    let config = GptConfig::new(args.vocab, args.context, args.layers, args.heads, args.width)
-        .with_dropout(args.dropout);
+    let config = shape(args)?.with_dropout(args.dropout);
     config.validate()?;
     let device = args.device.resolve()?.device;
     let report = match args.decode {
@@ -47,6 +46,20 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
         print(|out| report.write(if args.decode { "token" } else { "step" }, out))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The article's vocabulary.
+const VOCAB_SIZE: usize = 50_257;
+
+fn shape(args: &BenchArgs) -> Result<GptConfig> {
+    let block_size = args.context;
+    let Some(name) = &args.model else {
+        let vocab_size = args.vocab.unwrap_or(VOCAB_SIZE);
+        return Ok(GptConfig::new(vocab_size, block_size, args.layers, args.heads, args.width));
+    };
+    let own = GptConfig::published(name).map(|config| config.vocab_size);
+    let vocab_size = args.vocab.or(own).unwrap_or(VOCAB_SIZE);
+    Ok(GptConfig { block_size, ..GptConfig::preset(name, vocab_size)? })
 }
 
 /// Seconds and page faults of each step so far.

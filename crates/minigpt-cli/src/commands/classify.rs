@@ -71,7 +71,7 @@ pub(crate) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
 
 /// An error where `source` is a run of a classifier, for commands that take models which write.
 pub(crate) fn refuse_classifier(source: &ModelSource, why: &str) -> Result<()> {
-    let ModelSource::Folder(path) = source else { return Ok(()) };
+    let ModelSource::Path(path) = source else { return Ok(()) };
     // What is not a run, or cannot be read, is told by whoever loads it.
     let run = RunFolder::open(path).and_then(|run| run.is_classifier());
     if run.is_ok_and(|is_classifier| is_classifier) {

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
         refuse_classifier(source, NO_PERPLEXITY)?;
     }
     let first = || match &args.models[0] {
-        ModelSource::Folder(path) => Ok(RunFolder::open(path)?.config()?),
+        ModelSource::Path(path) => Ok(RunFolder::open(path)?.config()?),
         ModelSource::Hub(model) => bail!("{model} is no run, which would have a text"),
     };
     let text = EvalText::read(&args.text, first)?;

@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use minigpt_model::WeightType;
 use minigpt_text::{Export, TextError};
 use minigpt_train::{CardWeights, RunCard, pretrained_card};
 
@@ -17,6 +18,10 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
         &args.source,
         "cannot be exported: transformers' GPT2LMHeadModel and llama.cpp have no head for labels",
     )?;
+    ensure!(
+        args.out.is_none() || args.dtype != WeightType::Q8_0,
+        "--dtype q8_0: transformers has no such type: expected f32, f16 or bf16 for --out, or --gguf alone"
+    );
     if let Some(path) = args.out.clone().filter(|path| path.exists()) {
         // Before the model is loaded.
         return Err(TextError::ExportExists { path }.into());
@@ -33,14 +38,17 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
             (card.markdown(license), card.plots().to_vec())
         }
         Origin::Pretrained { source } => {
-            let card = pretrained_card(&name, &source.to_string(), trained.model.config(), license);
-            (card, Vec::new())
+            let (source, config) = (source.to_string(), trained.model.config());
+            (pretrained_card(&name, &source, config, in_words(args.dtype), license), Vec::new())
         }
     };
     let export = Export {
         name: &name,
         model: &trained.model,
         tokenizer: &trained.tokenizer,
+        template: trained.template.as_ref(),
+        generation: &trained.generation,
+        weights: args.dtype,
         card: &card,
         plots: &plots,
     };
@@ -52,11 +60,15 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
         export.write_gguf(file)?;
         print(|out| writeln!(out, "{}", file.display()))?;
     }
-    if let Some(template) = trained.template()? {
-        let prompt = template.prompt("QUESTION", "");
-        say(format_args!(
-            "warning: the files do not say how the model is to be asked (no chat template): prompt it with {prompt:?}"
-        ));
-    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A type of weights for a card.
+fn in_words(weights: WeightType) -> &'static str {
+    match weights {
+        WeightType::F32 => "32-bit floats",
+        WeightType::F16 => "16-bit floats",
+        WeightType::Bf16 => "16-bit floats (bf16)",
+        WeightType::Q8_0 => "8-bit integers with a scale for each 32 (q8_0)",
+    }
 }

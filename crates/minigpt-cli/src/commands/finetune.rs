@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use burn::tensor::Device;
 use minigpt_data::{ModelSource, Tokenizer, TokenizerSpec, similar_labels};
 use minigpt_eval::{Confusion, WrittenAnswer, confusion, rouge_l_of_answers, write_answers};
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let device = &chosen.device;
     let base = TrainedModel::load_onto(&args.base, args.average, &device.clone().autodiff())?;
     let spec = tokenizer_spec(&args.base, &base.tokenizer, args.cache.as_deref())?;
-    let mut config = settings::of_finetune(args, base.model.config(), spec)?;
+    let mut config = settings::of_finetune(args, base.model.config(), base.template.clone(), spec)?;
     precision::apply(session.precision, &mut config, device);
     let Material { data, held_out } = read(&mut config, &base.tokenizer, args.cache.as_deref())?;
     let config = with_fitting_prompt(config, &SampleConfig::default(), &data)?;
@@ -129,7 +129,7 @@ fn tokenizer_spec(
 ) -> Result<TokenizerSpec> {
     let of_folder = |folder: &PathBuf| folder.join("tokenizer.json");
     let own = match base {
-        ModelSource::Folder(folder) => Some(of_folder(folder)).filter(|path| path.is_file()),
+        ModelSource::Path(path) => Some(of_folder(path)).filter(|path| path.is_file()),
         ModelSource::Hub(_) => None,
     };
     let path = match own {
@@ -201,9 +201,10 @@ fn report(
             let is_summary = task == FinetuneTask::Summarize;
             let most = dialogues.len().min(if is_summary { SUMMARIES } else { ANSWERS });
             let mut progress = CountProgress::new("answering", most, "examples");
-            let answers = write_answers(&model, &tokenizer, &dialogues, most, &mut |done| {
-                progress.show(done);
-            })?;
+            let template = config.finetune.as_ref().and_then(|finetune| finetune.template.as_ref());
+            let template = template.context("a task with answers has a template")?;
+            let mut show = |done| progress.show(done);
+            let answers = write_answers(&model, &tokenizer, template, &dialogues, most, &mut show)?;
             let rouge_l = is_summary.then(|| rouge_l_of_answers(&answers));
             let perplexity =
                 |figures: Option<minigpt_train::ValidationFigures>| Some(figures?.token_perplexity);

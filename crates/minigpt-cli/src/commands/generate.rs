@@ -4,12 +4,12 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
-use minigpt_data::StopStrings;
+use minigpt_data::{ChatTemplate, Message, StopStrings};
 use minigpt_model::beam_search;
 use minigpt_text::{
-    Application, Text, TextEnd, TextGenerator, TextOptions, TextToken, prompt_tokens, write_texts,
+    Application, Prompt, Text, TextEnd, TextGenerator, TextOptions, TextToken, write_texts,
 };
 use serde::Serialize;
 
@@ -24,21 +24,27 @@ const COMPLETE: &str = "The key to success is ";
 const STORY: &str = "a magical forest";
 const ASK: &str = "What is machine learning?";
 
+/// Tokens of an answer at most by a model's own template, which ends it.
+const CHAT_TOKENS: usize = 256;
+
 pub(crate) fn run(args: &GenerateArgs) -> Result<ExitCode> {
-    let prompts = match (&args.prompt, &args.prompts) {
+    let texts = match (&args.prompt, &args.prompts) {
         (Some(prompt), _) => vec![prompt.clone()],
         (None, Some(path)) => prompts::read(path)?,
         (None, None) => Vec::new(),
     };
-    ensure!(!prompts.is_empty(), "no prompt: expected a line of text in the file of prompts");
-    let options = options(&args.write, args.max_tokens, Vec::new())?;
+    ensure!(!texts.is_empty(), "no prompt: expected a line of text in the file of prompts");
+    args.write.sampling.validate()?;
     let trained = TrainedModel::load(&args.model, &args.write.model)?;
-    prompts::say_trailing_space(&prompts, &trained.tokenizer);
-    let prompts = match trained.template()?.filter(|_| !args.raw) {
-        Some(template) => prompts.iter().map(|prompt| template.prompt(prompt, "")).collect(),
-        None => prompts,
+    prompts::say_trailing_space(&texts, &trained.tokenizer);
+    let template = match (&trained.template, args.chat) {
+        (None, true) => bail!("--chat: {} has no chat template: leave --chat out", trained.name()),
+        (template, true) => template.as_ref(),
+        // As the run was taught.
+        (template, false) => template.as_ref().filter(|_| trained.run().is_some() && !args.raw),
     };
-    write(&trained, &prompts, &options, &args.write)
+    let asked = Asked::new(&trained, template, &texts)?;
+    write(&trained, &asked, args.max_tokens, Vec::new(), &args.write)
 }
 
 pub(crate) fn run_application(
@@ -51,44 +57,79 @@ pub(crate) fn run_application(
         Application::Ask => ASK,
     };
     let text = args.text.as_deref().unwrap_or(default);
-    let max_tokens = args.max_tokens.unwrap_or(application.max_tokens());
-    let options = options(&args.write, max_tokens, application.stop())?;
+    args.write.sampling.validate()?;
     let trained = TrainedModel::load(&named_or_newest(args.run.as_ref())?, &args.write.model)?;
     if let (Application::Complete, Some(text)) = (application, &args.text) {
         prompts::say_trailing_space(std::slice::from_ref(text), &trained.tokenizer);
     }
-    let prompt = match (application, trained.template()?) {
+    let template = trained.template.as_ref().filter(|_| application == Application::Ask);
+    let asked = match template {
         // As it was taught to be asked.
-        (Application::Ask, Some(template)) => template.prompt(text, ""),
-        _ => application.prompt(text),
+        Some(template) => Asked::new(&trained, Some(template), &[text.to_owned()])?,
+        None => Asked::new(&trained, None, &[application.prompt(text)])?,
     };
-    write(&trained, &[prompt], &options, &args.write)
+    let (tokens, stop) = match asked.is_shown {
+        true => (application.max_tokens(), application.stop()),
+        // It ends by itself.
+        false => (CHAT_TOKENS, Vec::new()),
+    };
+    write(&trained, &asked, args.max_tokens.unwrap_or(tokens), stop, &args.write)
 }
 
-fn options(args: &WriteArgs, max_tokens: usize, mut stop: Vec<String>) -> Result<TextOptions> {
-    stop.extend(args.stop.iter().cloned());
-    Ok(TextOptions {
-        policy: args.sampling.policy()?,
-        max_tokens,
-        stop,
-        seed: args.sampling.seed,
-        log_probabilities: args.logprobs,
-    })
+/// What is continued.
+struct Asked {
+    prompts: Vec<Prompt>,
+    /// Whether prompts stand before what is written; a model's own template is for the model alone.
+    is_shown: bool,
+}
+
+impl Asked {
+    /// Texts as they are, or each as one message of a user's.
+    fn new(
+        trained: &TrainedModel,
+        template: Option<&ChatTemplate>,
+        texts: &[String],
+    ) -> Result<Self> {
+        let prompt = |text: &String| match template {
+            Some(template) => {
+                Prompt::of_messages(&trained.tokenizer, template, &[Message::user(text)])
+            }
+            None => Prompt::of_text(&trained.tokenizer, text),
+        };
+        let prompts = texts.iter().map(prompt).collect::<Result<_, _>>()?;
+        let is_shown = template.is_none_or(|template| template.named().is_some());
+        Ok(Self { prompts, is_shown })
+    }
+
+    /// What is shown before what was written.
+    fn shown<'p>(&self, prompt: &'p Prompt) -> &'p str {
+        if self.is_shown { prompt.text() } else { "" }
+    }
 }
 
 fn write(
     trained: &TrainedModel,
-    prompts: &[String],
-    options: &TextOptions,
+    asked: &Asked,
+    max_tokens: usize,
+    mut stop: Vec<String>,
     args: &WriteArgs,
 ) -> Result<ExitCode> {
     args.sampling.check(&trained.tokenizer)?;
-    prompts::say_left_out(prompts, &trained.tokenizer, trained.model.block_size())?;
+    args.sampling.say_defaults(&trained.generation);
+    stop.extend(args.stop.iter().cloned());
+    let options = TextOptions {
+        policy: args.sampling.policy(&trained.generation)?,
+        max_tokens,
+        stop,
+        seed: args.sampling.seed,
+        log_probabilities: args.logprobs,
+    };
+    prompts::say_left_out(&asked.prompts, trained.model.block_size());
     let began = Instant::now();
-    let tokens = match (prompts, args.beams) {
-        ([prompt], Some(width)) => search(trained, prompt, options, args, width as usize)?,
-        ([prompt], None) if args.n == 1 => stream(trained, prompt, options, args)?,
-        _ => write_all(trained, prompts, options, args)?,
+    let tokens = match (&asked.prompts[..], args.beams) {
+        ([_], Some(width)) => search(trained, asked, &options, args, width as usize)?,
+        ([_], None) if args.n == 1 => stream(trained, asked, &options, args)?,
+        _ => write_all(trained, asked, &options, args)?,
     };
     let speed = tokens as f64 / began.elapsed().as_secs_f64().max(1e-9);
     say(format_args!("{tokens} tokens, {speed:.1} per second"));
@@ -133,16 +174,17 @@ fn print_record(record: &Record<'_>) -> Result<()> {
 /// One text, shown while it grows.
 fn stream(
     trained: &TrainedModel,
-    prompt: &str,
+    asked: &Asked,
     options: &TextOptions,
     args: &WriteArgs,
 ) -> Result<usize> {
+    let prompt = &asked.prompts[0];
     let mut generator = TextGenerator::new(&trained.model, &trained.tokenizer, prompt, options)?;
     let in_lines = args.logprobs && !stdout_is_terminal();
     if !args.json && !in_lines {
-        stream_out(|out| write!(out, "{prompt}"))?;
+        stream_out(|out| write!(out, "{}", asked.shown(prompt)))?;
     }
-    let (mut text, mut records) = (prompt.to_owned(), Vec::new());
+    let (mut text, mut records) = (prompt.text().to_owned(), Vec::new());
     for token in generator.by_ref() {
         let token = token?;
         text += &token.text;
@@ -165,7 +207,7 @@ fn stream(
     }
     if args.json {
         print_record(&Record {
-            prompt,
+            prompt: prompt.text(),
             text,
             tokens: generator.tokens(),
             end: generator.end().unwrap_or(TextEnd::Length),
@@ -196,12 +238,12 @@ pub(crate) fn say_slides(slides: usize) {
 /// Several texts at once, shown when all are written.
 fn write_all(
     trained: &TrainedModel,
-    prompts: &[String],
+    asked: &Asked,
     options: &TextOptions,
     args: &WriteArgs,
 ) -> Result<usize> {
-    let each = |prompt: &String| std::iter::repeat_n(prompt.clone(), args.n as usize);
-    let prompts: Vec<String> = prompts.iter().flat_map(each).collect();
+    let each = |prompt: &Prompt| std::iter::repeat_n(prompt.clone(), args.n as usize);
+    let prompts: Vec<Prompt> = asked.prompts.iter().flat_map(each).collect();
     let bar = ProgressBar::new((prompts.len() * options.max_tokens) as u64);
     if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} tokens, {per_sec}") {
         bar.set_style(style);
@@ -211,11 +253,10 @@ fn write_all(
     bar.finish_and_clear();
     for (number, (prompt, written)) in prompts.iter().zip(&texts).enumerate() {
         let Text { text, tokens, end, slides } = written;
-        let text = format!("{prompt}{text}");
         if args.json {
             print_record(&Record {
-                prompt,
-                text,
+                prompt: prompt.text(),
+                text: format!("{}{text}", prompt.text()),
                 tokens: *tokens,
                 end: *end,
                 slides: Some(*slides),
@@ -225,7 +266,8 @@ fn write_all(
                 log_probabilities: Vec::new(),
             })?;
         } else {
-            print(|out| writeln!(out, "--- {}\n{text}\n", number + 1))?;
+            let shown = asked.shown(prompt);
+            print(|out| writeln!(out, "--- {}\n{shown}{text}\n", number + 1))?;
         }
     }
     say_slides(texts.iter().map(|text| text.slides).sum());
@@ -235,20 +277,21 @@ fn write_all(
 /// The most probable texts that a beam finds, best first.
 fn search(
     trained: &TrainedModel,
-    prompt: &str,
+    asked: &Asked,
     options: &TextOptions,
     args: &WriteArgs,
     width: usize,
 ) -> Result<usize> {
     ensure!(options.max_tokens > 0, "--max-tokens 0: expected at least 1 for --beams");
     let tokenizer = &trained.tokenizer;
-    let ids = prompt_tokens(&trained.model, tokenizer, prompt)?;
-    let end = tokenizer.end_of_text();
+    let prompt = &asked.prompts[0];
+    let ids = prompt.within(trained.model.block_size());
+    let ends = tokenizer.ends_of_text();
     let constraints = &options.policy.constraints;
-    let beams =
-        beam_search(&trained.model, &ids, constraints, width, options.max_tokens, Some(end))?;
+    let beams = beam_search(&trained.model, &ids, constraints, width, options.max_tokens, ends)?;
     for (number, beam) in beams.iter().enumerate() {
-        let written: Vec<u32> = beam.tokens.iter().copied().filter(|id| *id != end).collect();
+        let written: Vec<u32> =
+            beam.tokens.iter().copied().filter(|id| !ends.contains(id)).collect();
         let decoded = tokenizer.decode(&written)?;
         let mut stop = StopStrings::new(options.stop.clone());
         let (mut text, stops) = stop.push(&decoded);
@@ -260,11 +303,10 @@ fn search(
         if end != TextEnd::Stop {
             text += &stop.finish();
         }
-        let text = format!("{prompt}{text}");
         if args.json {
             print_record(&Record {
-                prompt,
-                text,
+                prompt: prompt.text(),
+                text: format!("{}{text}", prompt.text()),
                 tokens: written.len(),
                 end,
                 slides: None,
@@ -274,8 +316,10 @@ fn search(
                 log_probabilities: Vec::new(),
             })?;
         } else {
-            let score = beam.score();
-            print(|out| writeln!(out, "--- {}, {score:.3} nats a token\n{text}\n", number + 1))?;
+            let (score, shown) = (beam.score(), asked.shown(prompt));
+            print(|out| {
+                writeln!(out, "--- {}, {score:.3} nats a token\n{shown}{text}\n", number + 1)
+            })?;
         }
     }
     Ok(beams.iter().map(|beam| beam.tokens.len()).sum())

@@ -42,11 +42,13 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode> {
     // A GPU's memory is not told.
     let here = memory::of_machine().filter(|_| Kernels::of(&chosen.device) == Kernels::Cpu);
     let budget = Budget { parameters: args.params, memory: args.memory.or(here), seconds };
+    let given = args.model.as_ref().map(|name| GptConfig::preset(name, 1)).transpose()?;
     let store = tokens::prepare(&config.data, args.text.cache.as_deref())?;
     let workload = Workload {
         vocab_size: store.tokenizer().vocab_size(),
         train_tokens: store.train().len(),
         block_size: args.context,
+        model: given.as_ref(),
         device: &chosen.device,
         measured_for: Duration::from_secs_f64(args.measure.as_secs_f64() / f64::from(MEASUREMENTS)),
     };
@@ -151,11 +153,20 @@ fn command(args: &PlanArgs, proposal: &Proposal) -> String {
         option("tokenizer", tokenizer);
     }
     let model = &proposal.model;
+    match &args.model {
+        Some(name) => option("model", name),
+        None => {
+            for (key, value) in [
+                ("model.n_layer", model.n_layer),
+                ("model.n_head", model.n_head),
+                ("model.n_embd", model.n_embd),
+                ("model.n_inner", model.n_inner),
+            ] {
+                option("set", &format!("{key}={value}"));
+            }
+        }
+    }
     for (key, value) in [
-        ("model.n_layer", model.n_layer),
-        ("model.n_head", model.n_head),
-        ("model.n_embd", model.n_embd),
-        ("model.n_inner", model.n_inner),
         ("model.block_size", model.block_size),
         ("training.accumulation", proposal.accumulation),
         ("schedule.warmup_steps", proposal.warmup_steps),

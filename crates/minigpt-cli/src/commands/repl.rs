@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use minigpt_text::{Application, TextGenerator, TextOptions};
+use minigpt_data::{ChatTemplate, Message};
+use minigpt_text::{Application, Prompt, TextError, TextGenerator, TextOptions};
 
 use crate::args::ReplArgs;
 use crate::commands::generate::say_slides;
@@ -12,31 +13,38 @@ use crate::load::prompts::say_left_out;
 use crate::terminal::lines::Lines;
 use crate::terminal::output::{say, stream};
 
+/// Tokens of a turn at most: of a model that goes on and on, and of one that ends its turns itself.
+const TOKENS: usize = 60;
+const CHAT_TOKENS: usize = 512;
+
 pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
+    args.sampling.validate()?;
+    let trained = TrainedModel::load(&named_or_newest(args.run.as_ref())?, &args.model)?;
+    args.sampling.check(&trained.tokenizer)?;
+    args.sampling.say_defaults(&trained.generation);
     let mut stop = args.stop.clone();
-    if args.qa {
+    if args.qa && trained.template.is_none() {
         stop.extend(Application::Ask.stop());
     }
+    let usual = if trained.is_chat_model() { CHAT_TOKENS } else { TOKENS };
     let options = TextOptions {
-        policy: args.sampling.policy()?,
-        max_tokens: args.max_tokens,
+        policy: args.sampling.policy(&trained.generation)?,
+        max_tokens: args.max_tokens.unwrap_or(usual),
         stop,
         seed: args.sampling.seed,
         log_probabilities: false,
     };
-    let trained = TrainedModel::load(&named_or_newest(args.run.as_ref())?, &args.model)?;
-    args.sampling.check(&trained.tokenizer)?;
-    let template = trained.template()?;
     say("a line is a turn; /reset forgets, /quit ends");
 
-    let mut conversation: Option<TextGenerator<'_>> = None;
+    let mut talk =
+        Talk { trained: &trained, options, qa: args.qa, turns: Vec::new(), written: None };
     let mut lines = Lines::open()?;
     while let Some(line) = lines.next()? {
         match line.trim() {
             "" => continue,
             "/quit" => break,
             "/reset" => {
-                conversation = None;
+                (talk.turns, talk.written) = (Vec::new(), None);
                 continue;
             }
             command if command.starts_with('/') => {
@@ -45,34 +53,97 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
             }
             _ => {}
         }
-        let spoken = match &mut conversation {
-            None => {
-                let prompt = match (&template, args.qa) {
-                    (Some(template), _) => template.prompt(&line, ""),
-                    (None, true) => Application::Ask.prompt(&line),
-                    (None, false) => line,
-                };
-                let context = trained.model.block_size();
-                say_left_out(std::slice::from_ref(&prompt), &trained.tokenizer, context)?;
-                let started =
-                    TextGenerator::new(&trained.model, &trained.tokenizer, &prompt, &options);
-                started.map(|generator| conversation.insert(generator))
-            }
-            Some(talk) => {
-                let line = match &template {
-                    Some(template) => template.prompt(&line, ""),
-                    None => next_turn(&line, talk.stopped_by(), args.qa),
-                };
-                talk.say(&line, &options).map(|()| talk)
-            }
-        };
         // A line that cannot be continued ends no conversation.
-        match spoken {
-            Ok(talk) => answer(talk, &lines)?,
+        match talk.say(&line) {
+            Ok(()) => talk.answer(&lines)?,
             Err(error) => say(format_args!("error: {error}")),
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A conversation.
+struct Talk<'a> {
+    trained: &'a TrainedModel,
+    options: TextOptions,
+    qa: bool,
+    /// What was said, where a template puts it.
+    turns: Vec<Message>,
+    /// What the model has read and written, once it has.
+    written: Option<TextGenerator<'a>>,
+}
+
+impl Talk<'_> {
+    /// Has the model read a line.
+    fn say(&mut self, line: &str) -> Result<(), TextError> {
+        match &self.trained.template {
+            Some(template) => self.say_by(template, line),
+            None => self.say_plainly(line),
+        }
+    }
+
+    /// The conversation so far and the line, as the model was taught to read them; where they outgrow its
+    /// context, without the first turns.
+    fn say_by(&mut self, template: &ChatTemplate, line: &str) -> Result<(), TextError> {
+        let TrainedModel { model, tokenizer, .. } = self.trained;
+        let room = model.block_size().saturating_sub(self.options.max_tokens);
+        let mut turns = [&self.turns[..], &[Message::user(line)]].concat();
+        let mut prompt = Prompt::of_messages(tokenizer, template, &turns)?;
+        while prompt.ids().len() > room && turns.len() > 2 {
+            turns.drain(..2);
+            prompt = Prompt::of_messages(tokenizer, template, &turns)?;
+        }
+        if turns.len() <= self.turns.len() {
+            say("the context is full: the model has forgotten the first turns");
+        }
+        let goes_on = match &mut self.written {
+            Some(written) => written.go_on(&prompt, &self.options)?,
+            None => false,
+        };
+        if !goes_on {
+            self.begin(&prompt)?;
+        }
+        self.turns = turns;
+        Ok(())
+    }
+
+    /// The line after what was said, without a word on who says it.
+    fn say_plainly(&mut self, line: &str) -> Result<(), TextError> {
+        if let Some(written) = &mut self.written {
+            let line = next_turn(line, written.stopped_by(), self.qa);
+            return written.say(&line, &self.options);
+        }
+        let text = if self.qa { Application::Ask.prompt(line) } else { line.to_owned() };
+        self.begin(&Prompt::of_text(&self.trained.tokenizer, &text)?)
+    }
+
+    fn begin(&mut self, prompt: &Prompt) -> Result<(), TextError> {
+        let TrainedModel { model, tokenizer, .. } = self.trained;
+        say_left_out(std::slice::from_ref(prompt), model.block_size());
+        self.written = Some(TextGenerator::new(model, tokenizer, prompt, &self.options)?);
+        Ok(())
+    }
+
+    /// The model's turn, which Ctrl-C ends where it is.
+    fn answer(&mut self, lines: &Lines) -> Result<()> {
+        let Some(written) = &mut self.written else { return Ok(()) };
+        let slides = written.slides();
+        let mut answer = String::new();
+        for token in written.by_ref() {
+            let text = token?.text;
+            stream(|out| write!(out, "{text}"))?;
+            answer += &text;
+            if lines.take_interrupt() {
+                break;
+            }
+        }
+        stream(|out| writeln!(out))?;
+        say_slides(written.slides() - slides);
+        if self.trained.template.is_some() {
+            self.turns.push(Message::assistant(answer));
+        }
+        Ok(())
+    }
 }
 
 /// A line as the model reads it after its own words.
@@ -85,21 +156,6 @@ fn next_turn(line: &str, stopped_by: Option<&str>, qa: bool) -> String {
         }
         (true, _) => format!("\n{}", Application::Ask.prompt(line)),
     }
-}
-
-/// The model's turn, which Ctrl-C ends where it is.
-fn answer(talk: &mut TextGenerator<'_>, lines: &Lines) -> Result<()> {
-    let slides = talk.slides();
-    for token in talk.by_ref() {
-        let text = token?.text;
-        stream(|out| write!(out, "{text}"))?;
-        if lines.take_interrupt() {
-            break;
-        }
-    }
-    stream(|out| writeln!(out))?;
-    say_slides(talk.slides() - slides);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use anyhow::{Result, bail};
 use minigpt_files::{Limit, read_text};
+
+use crate::terminal::format::{bytes, grouped};
 
 const KERNELS: Limit = Limit::new(1 << 16, "a file of the kernel's");
 
@@ -15,9 +18,54 @@ pub(crate) fn of_machine() -> Option<u64> {
     machine.into_iter().chain(container).min()
 }
 
+/// Bytes of memory that are free here, where the system tells: the machine's, or what is left of those that a
+/// container is given of it. What the system keeps of files counts as free.
+pub(crate) fn free() -> Option<u64> {
+    let read = |path: &str| read_text(Path::new(path), KERNELS).ok();
+    let machine = read("/proc/meminfo").and_then(|text| value(&text, "MemAvailable:"));
+    let container = || {
+        let limit: u64 = read("/sys/fs/cgroup/memory.max")?.trim().parse().ok()?;
+        let taken: u64 = read("/sys/fs/cgroup/memory.current")?.trim().parse().ok()?;
+        let files = in_files(&read("/sys/fs/cgroup/memory.stat")?);
+        Some(limit.saturating_sub(taken.saturating_sub(files)))
+    };
+    machine.into_iter().chain(container()).min()
+}
+
+/// An error where a model of so many parameters, which are 32-bit floats here whatever they are in its files,
+/// does not fit the memory that is free.
+pub(crate) fn check(name: &str, parameters: usize) -> Result<()> {
+    check_within(name, parameters, free())
+}
+
+fn check_within(name: &str, parameters: usize, free: Option<u64>) -> Result<()> {
+    let needed = parameters as u64 * size_of::<f32>() as u64;
+    match free {
+        Some(free) if free < needed => bail!(
+            "{name} needs {} of memory for {} parameters of 32 bits, and {} are free: close other programs, \
+             or take a smaller model",
+            bytes(needed),
+            grouped(parameters as u64),
+            bytes(free),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// What a container's files take of its memory, in the text of `memory.stat`.
+fn in_files(text: &str) -> u64 {
+    let named = |line: &str| line.strip_prefix("file ")?.trim().parse().ok();
+    text.lines().find_map(named).unwrap_or(0)
+}
+
 /// The total in the text of Linux's `/proc/meminfo`.
 fn total(text: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    value(text, "MemTotal:")
+}
+
+/// The bytes of a line of it.
+fn value(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kibibytes.checked_mul(1024)
 }

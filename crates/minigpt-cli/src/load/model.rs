@@ -1,17 +1,18 @@
-//! A model, ready to write: from a run, or from a folder of Hugging Face's layout.
+//! A model, ready to write: from a run, a folder of Hugging Face's layout, or a GGUF file.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
-use minigpt_data::{Hub, ModelSource, Template, Tokenizer};
-use minigpt_model::{CONFIG_FILE, Constraints, Draw, Gpt, Policy, Sampling};
-use minigpt_text::Pretrained;
+use minigpt_data::{ChatTemplate, Hub, ModelSource, Tokenizer};
+use minigpt_model::{CONFIG_FILE, Gpt, GptConfig, Kernels};
+use minigpt_text::{GenerationDefaults, Pretrained};
 use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};
 
-use crate::args::{ModelArgs, SamplingArgs};
+use crate::args::ModelArgs;
+use crate::device::memory;
 use crate::terminal::output::say;
 use crate::terminal::progress::ByteProgress;
 
@@ -23,13 +24,17 @@ pub(crate) struct TrainedModel {
     pub(crate) origin: Origin,
     pub(crate) model: Gpt,
     pub(crate) tokenizer: Tokenizer,
+    /// How the model was taught to read what it is asked, if it was.
+    pub(crate) template: Option<ChatTemplate>,
+    /// How its makers have its texts drawn.
+    pub(crate) generation: GenerationDefaults,
 }
 
 /// Where a model comes from.
 pub(crate) enum Origin {
     /// A checkpoint of a run.
     Run { run: RunFolder, manifest: Box<CheckpointManifest> },
-    /// A model folder, of this machine or of the hub.
+    /// A model folder or a file of llama.cpp's or nanoGPT's, of this machine or of the hub.
     Pretrained { source: ModelSource },
 }
 
@@ -55,25 +60,27 @@ impl TrainedModel {
 
     /// As [`load`](Self::load), onto a device that was chosen.
     pub(crate) fn load_onto(source: &ModelSource, average: bool, device: &Device) -> Result<Self> {
-        let folder = folder(source)?;
-        if Pretrained::is_in(&folder) {
-            return Self::load_pretrained(source, &folder, average, device);
+        let path = fetch(source)?;
+        if Pretrained::is_at(&path) {
+            return Self::load_pretrained(source, &path, average, device);
         }
-        Self::load_run(&folder, average, device)
+        Self::load_run(&path, average, device)
     }
 
     fn load_run(path: &Path, average: bool, device: &Device) -> Result<Self> {
         ensure!(
             path.join(CONFIG_FILE).is_file(),
-            "{} is not a run folder, nor a model's in Hugging Face's layout: expected a config.json in it",
+            "{} is not a run folder, nor a model's in Hugging Face's layout or a GGUF file: expected a config.json in it",
             path.display()
         );
         let run = RunFolder::open(path)?;
+        let config = run.config()?;
         ensure!(
-            !is_classifier(&run.config()?),
+            !is_classifier(&config),
             "{} is a classifier, which writes nothing: ask it with `minigpt classify`",
             path.display()
         );
+        check_memory(&path.display().to_string(), &config.model, device)?;
         let tokenizer = run.tokenizer()?;
         let mut damaged =
             |error| say(format_args!("warning: {error}; the checkpoint before it is used"));
@@ -84,33 +91,37 @@ impl TrainedModel {
         };
         say(format_args!("model: {}, checkpoint of step {}", path.display(), manifest.step));
         let origin = Origin::Run { run, manifest: Box::new(manifest) };
-        Ok(Self { origin, model, tokenizer })
+        let template = config.finetune.and_then(|finetune| finetune.template);
+        Ok(Self { origin, model, tokenizer, template, generation: GenerationDefaults::default() })
     }
 
     fn load_pretrained(
         source: &ModelSource,
-        folder: &Path,
+        path: &Path,
         average: bool,
         device: &Device,
     ) -> Result<Self> {
-        ensure!(!average, "--average: {source} is a model folder, which keeps no average");
-        let Pretrained { model, tokenizer } = Pretrained::load(folder, device)?;
+        ensure!(!average, "--average: {source} is of no run, and keeps no average");
+        check_memory(&source.to_string(), &Pretrained::config(path)?, device)?;
+        let Pretrained { model, tokenizer, template, generation } = Pretrained::load(path, device)?;
         let millions = model.config().parameter_counts().total() as f64 / 1e6;
         say(format_args!("model: {source}, {millions:.1}M parameters"));
         let origin = Origin::Pretrained { source: source.clone() };
-        Ok(Self { origin, model, tokenizer })
+        Ok(Self { origin, model, tokenizer, template, generation })
     }
 
-    /// What to call it: the run's name, or the last part of the folder's or the repository's.
+    /// What to call it: the run's name, or the last part of the folder's, the file's or the repository's.
     pub(crate) fn name(&self) -> String {
         match &self.origin {
             Origin::Run { run, .. } => run.name(),
-            Origin::Pretrained { source: ModelSource::Folder(path) } => {
-                let name = path.file_name().unwrap_or(path.as_os_str());
-                name.to_string_lossy().into_owned()
+            Origin::Pretrained { source: ModelSource::Path(path) } => {
+                let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+                name.trim_end_matches(".gguf").to_owned()
             }
             Origin::Pretrained { source: ModelSource::Hub(model) } => {
-                model.repo.rsplit('/').next().unwrap_or_default().to_owned()
+                let name = model.file.as_deref().unwrap_or(&model.repo);
+                let name = name.rsplit('/').next().unwrap_or_default();
+                name.trim_end_matches(".gguf").to_owned()
             }
         }
     }
@@ -123,10 +134,9 @@ impl TrainedModel {
         }
     }
 
-    /// How the model was taught to be asked, where it was tuned to answer.
-    pub(crate) fn template(&self) -> Result<Option<Template>> {
-        let config = self.run().map(RunFolder::config).transpose()?;
-        Ok(config.and_then(|config| config.finetune?.template))
+    /// The template in a model's own language, by which its answers are shown without what was asked.
+    pub(crate) fn is_chat_model(&self) -> bool {
+        self.template.as_ref().is_some_and(|template| template.named().is_none())
     }
 
     /// Where files of that name about the model go: into its run, and for others' models, whose
@@ -144,13 +154,21 @@ impl TrainedModel {
     }
 }
 
-/// The folder that `source` names, downloaded where it is on the hub.
-fn folder(source: &ModelSource) -> Result<PathBuf> {
+/// An error where the weights do not fit the memory that is free; that of GPUs is not told.
+fn check_memory(name: &str, config: &GptConfig, device: &Device) -> Result<()> {
+    match Kernels::of(device) {
+        Kernels::Cpu => memory::check(name, config.parameter_counts().total()),
+        Kernels::Gpu | Kernels::Plain => Ok(()),
+    }
+}
+
+/// The folder or file that `source` names, downloaded where it is on the hub.
+pub(crate) fn fetch(source: &ModelSource) -> Result<PathBuf> {
     let mut progress = ByteProgress::new();
     if let ModelSource::Hub(model) = source {
         progress.line(&format!("looking up {model} on the hub"));
     }
-    Ok(source.folder(&Hub::from_env(), &mut |download| {
+    Ok(source.fetch(&Hub::from_env(), &mut |download| {
         let what = format!("downloading {}", download.file);
         progress.show(&what, download.done_bytes, Some(download.total_bytes));
     })?)
@@ -160,8 +178,8 @@ fn folder(source: &ModelSource) -> Result<PathBuf> {
 pub(crate) fn named_or_newest(source: Option<&ModelSource>) -> Result<ModelSource> {
     match source {
         Some(source) => Ok(source.clone()),
-        None => newest_run().map(ModelSource::Folder).context(
-            "no run that writes text in runs/: train one, or name a run or model folder with --run",
+        None => newest_run().map(ModelSource::Path).context(
+            "no run that writes text in runs/: train one, or name a run, a model folder or a GGUF file with --run",
         ),
     }
 }
@@ -184,45 +202,4 @@ pub(crate) fn newest_run() -> Option<PathBuf> {
 
 fn is_classifier(config: &RunConfig) -> bool {
     config.finetune.as_ref().is_some_and(|finetune| finetune.task == FinetuneTask::Classify)
-}
-
-impl SamplingArgs {
-    /// Checks what is said of single tokens against the model's own tokenizer.
-    pub(crate) fn check(&self, tokenizer: &Tokenizer) -> Result<()> {
-        let ids = tokenizer.vocab_size();
-        let known = |option: &str, given: &[u32]| -> Result<()> {
-            match given.iter().find(|id| **id as usize >= ids) {
-                Some(id) => bail!("{option} {id}: expected ids of the tokenizer, 0 to {}", ids - 1),
-                None => Ok(()),
-            }
-        };
-        known("--allow", self.allow.as_deref().unwrap_or_default())?;
-        known("--ban", &self.ban)
-    }
-
-    /// The policy that the options describe; a temperature of 0 is the most probable token, and a top-k of 0
-    /// is none, as in llama.cpp and transformers.
-    pub(crate) fn policy(&self) -> Result<Policy> {
-        let constraints = Constraints {
-            allowed: self.allow.clone(),
-            banned: self.ban.clone(),
-            no_repeat_ngram: self.no_repeat_ngram,
-            repetition_penalty: self.repetition_penalty,
-            presence_penalty: self.presence_penalty,
-            frequency_penalty: self.frequency_penalty,
-        };
-        let sampling = if self.greedy || self.temperature == 0.0 {
-            Sampling::Greedy
-        } else {
-            Sampling::Draw(Draw {
-                temperature: self.temperature,
-                top_k: Some(self.top_k).filter(|most| *most > 0),
-                top_p: Some(self.top_p),
-                min_p: self.min_p,
-            })
-        };
-        let policy = Policy { constraints, sampling };
-        policy.validate()?;
-        Ok(policy)
-    }
 }

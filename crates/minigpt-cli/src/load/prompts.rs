@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use minigpt_data::Tokenizer;
 use minigpt_files::{Limit, read_text};
+use minigpt_text::Prompt;
 
 use crate::terminal::format::grouped;
 use crate::terminal::output::say;
@@ -20,18 +21,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<String>> {
 }
 
 /// Says which prompts a model with this context does not read as a whole.
-pub(crate) fn say_left_out(
-    prompts: &[String],
-    tokenizer: &Tokenizer,
-    context: usize,
-) -> Result<()> {
-    let mut long = Vec::new();
-    for prompt in prompts {
-        let tokens = tokenizer.encode(prompt)?.len();
-        if tokens > context {
-            long.push(tokens);
-        }
-    }
+pub(crate) fn say_left_out(prompts: &[Prompt], context: usize) {
+    let tokens = prompts.iter().map(|prompt| prompt.ids().len());
+    let long: Vec<usize> = tokens.filter(|tokens| *tokens > context).collect();
     match long[..] {
         [] => {}
         [tokens] => say(format_args!(
@@ -46,7 +38,6 @@ pub(crate) fn say_left_out(
             long.len(),
         )),
     }
-    Ok(())
 }
 
 /// Says where a prompt ends in a space that the tokenizer has in front of the next word instead.

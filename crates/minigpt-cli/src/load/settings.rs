@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use minigpt_data::{Source, TokenizerSpec};
+use minigpt_data::{ChatTemplate, Source, TokenizerSpec};
 use minigpt_files::{Limit, is_file_name, read_text};
 use minigpt_model::{GptConfig, LoraConfig};
 use minigpt_train::{DataConfig, FinetuneConfig, RunConfig};
@@ -44,9 +44,10 @@ pub(crate) fn of_train(args: &TrainArgs) -> Result<RunConfig> {
 pub(crate) fn of_finetune(
     args: &FinetuneArgs,
     model: &GptConfig,
+    template: Option<ChatTemplate>,
     tokenizer: TokenizerSpec,
 ) -> Result<RunConfig> {
-    let mut finetune = FinetuneConfig::new(args.base.to_string(), args.task);
+    let mut finetune = FinetuneConfig::new(args.base.to_string(), args.task, template);
     (finetune.fresh, finetune.skip_long) = (args.fresh, args.skip_long);
     let mut data = DataConfig::new(args.data.clone(), tokenizer);
     data.valid.clone_from(&args.valid);

@@ -125,6 +125,10 @@ impl Jinja {
         &self.source
     }
 
+    pub(super) fn tokens(&self) -> &BTreeMap<String, String> {
+        &self.tokens
+    }
+
     pub(super) fn origin(&self) -> &str {
         &self.origin
     }

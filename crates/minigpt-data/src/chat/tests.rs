@@ -165,6 +165,32 @@ fn a_named_template_is_as_before() {
 }
 
 #[test]
+fn a_named_template_is_the_same_in_jinja() {
+    let tokens: BTreeMap<_, _> = [("eos_token".to_owned(), END_OF_TEXT.to_owned())].into();
+    let odd = Template { system: "\"{}\" \\ {{ é\t".to_owned(), ..Template::instruct() };
+    for named in [Template::instruct(), Template::summarize(), odd] {
+        let template = ChatTemplate::from(named);
+        let jinja = ChatTemplate::from_jinja(&template.to_jinja(), tokens.clone(), "test").unwrap();
+        let messages = [
+            Message::system("Be brief."),
+            Message::user("Who?"),
+            Message::assistant("Emma."),
+            Message::user(" And\nwhere? "),
+        ];
+        for many in [&messages[1..2], &messages[..2], &messages] {
+            let prompt =
+                |template: &ChatTemplate| template.prompt(many, &ChatOptions::default()).unwrap();
+            assert_eq!(prompt(&jinja), prompt(&template));
+        }
+        let tool = [Message::new("tool", "4")];
+        let error = jinja.prompt(&tool, &ChatOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("expected the roles system, user and assistant"), "{error}");
+        assert_eq!(jinja.to_jinja(), template.to_jinja());
+        assert_eq!((jinja.tokens(), template.tokens()), (tokens.clone(), BTreeMap::new()));
+    }
+}
+
+#[test]
 fn templates_are_stored_as_they_were() {
     let named: ChatTemplate = Template::summarize().into();
     let older = serde_json::to_string(&Template::summarize()).unwrap();

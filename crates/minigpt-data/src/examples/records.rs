@@ -54,6 +54,11 @@ impl Record {
         }
     }
 
+    /// A field's value as JSON, unless it is missing or null.
+    pub(super) fn json(&self, field: &str) -> Option<String> {
+        self.fields.get(field).filter(|value| !value.is_null()).map(Value::to_string)
+    }
+
     /// The records in a list of this one.
     pub(super) fn list(&self, field: &str) -> Result<Option<Vec<Self>>, String> {
         let of_value = |value: &Value| match value {

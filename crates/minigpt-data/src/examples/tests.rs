@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Dialogue, LabelledText, Turn, last_tenth, similar_labels};
-use crate::{DataError, Template};
+use crate::{ChatTemplate, DataError, Template, Tokenizer};
 
 /// Reads a file of that name with that text; its path in an error becomes `FILE`.
 fn read<T>(
@@ -18,7 +18,9 @@ fn read<T>(
 }
 
 fn instructions(name: &str, text: &str) -> Result<Vec<Dialogue>, String> {
-    read(name, text, |path| Dialogue::read_instructions(path, &Template::instruct()))
+    read(name, text, |path| {
+        Dialogue::read_instructions(path, &Template::instruct().into(), &Tokenizer::bytes()?)
+    })
 }
 
 fn labelled(name: &str, text: &str) -> Result<Vec<LabelledText>, String> {
@@ -61,7 +63,7 @@ fn messages_become_turns() {
 #[test]
 fn summaries_and_tables_are_read() {
     let summaries = read("a.csv", "document,summary\n\"a, \"\"b\"\"\nc\",short\n", |path| {
-        Dialogue::read_summaries(path, &Template::summarize())
+        Dialogue::read_summaries(path, &Template::summarize().into(), &Tokenizer::bytes()?)
     });
     assert_eq!(summaries.unwrap()[0].turns, [turn("a, \"b\"\nc\n\nTL;DR:\n", "short")]);
     let texts = labelled("a.tsv", "label\ttext\n1\tgood, \n0\tbad\n").unwrap();
@@ -192,4 +194,43 @@ fn the_last_tenth_is_held_out() {
     let [train, held_out] = last_tenth(vec!["a", "b"], &path).unwrap();
     assert_eq!((train, held_out), (vec!["a"], vec!["b"]));
     assert!(matches!(last_tenth(vec!["a"], &path), Err(DataError::TooFewExamples { .. })));
+}
+
+/// As ChatML writes them, a default system message included, with the end of text of the tokenizer of bytes.
+const CHAT: &str = "{% if messages[0].role != 'system' %}<|system|>Be kind.<|endoftext|>{% endif %}\
+    {% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% if tools %}{{ tools | length }}{% endif %}\
+    <|endoftext|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+
+#[test]
+fn conversations_are_as_a_models_own_template_writes_them() {
+    let template = ChatTemplate::from_jinja(CHAT, [].into(), "a test").unwrap();
+    let tokenizer = Tokenizer::bytes().unwrap();
+    let turns = |json: &str| {
+        let dialogues =
+            read("e.json", json, |path| Dialogue::read_instructions(path, &template, &tokenizer))?;
+        let turns = dialogues.into_iter().flat_map(|dialogue| dialogue.turns);
+        Ok::<_, String>(turns.map(|turn| (turn.given, turn.answer)).collect::<Vec<_>>())
+    };
+    let pair = |given: &str, answer: &str| (given.to_owned(), answer.to_owned());
+    assert_eq!(
+        turns(r#"[{"instruction": "Add.", "input": "1, 2", "output": "3"}]"#).unwrap(),
+        [pair(
+            "<|system|>Be kind.<|endoftext|><|user|>1, 2\n\nAdd.<|endoftext|><|assistant|>",
+            "3"
+        )]
+    );
+    let messages = r#"[{"role": "system", "content": "S"}, {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b"}, {"role": "tool", "content": "c"},
+        {"role": "assistant", "content": "d"}]"#;
+    assert_eq!(
+        turns(&format!(r#"[{{"messages": {messages}}}]"#)).unwrap(),
+        [
+            pair("<|system|>S<|endoftext|><|user|>a<|endoftext|><|assistant|>", "b"),
+            pair("<|tool|>c<|endoftext|><|assistant|>", "d"),
+        ]
+    );
+    let with_tools = turns(&format!(r#"[{{"messages": {messages}, "tools": [{{}}]}}]"#)).unwrap();
+    assert_eq!(with_tools[1].1, "d1");
+    let error = turns(r#"[{"messages": [{"role": "user", "content": "a"}]}]"#).unwrap_err();
+    assert!(error.contains("line 1") && error.contains("expected the assistant's last"), "{error}");
 }

@@ -45,6 +45,12 @@ impl Repo {
         format!("{}--{}", self.kind, self.id).replace('/', "--")
     }
 
+    /// The model's repository whose folder in the cache has this name.
+    pub(super) fn model_of_folder(name: &str) -> Option<String> {
+        let id = name.strip_prefix("models--")?.replace("--", "/");
+        is_repository(&id).then_some(id)
+    }
+
     /// Its place on the hub.
     pub(super) fn url(&self) -> String {
         match self.kind {
@@ -67,6 +73,11 @@ pub(crate) fn is_repository(id: &str) -> bool {
         is_file_name(name) && name.chars().all(is_sound) && !name.contains("..")
     };
     id.split('/').count() <= 2 && id.split('/').all(is_name)
+}
+
+/// Whether it is the path of a GGUF file in a repository.
+pub(crate) fn is_gguf(file: &str) -> bool {
+    file.split('/').all(is_file_name) && file.ends_with(".gguf") && !file.contains(['@', '\\'])
 }
 
 /// Whether it is a branch, a tag or a commit: a path of git's, which leads nowhere else.

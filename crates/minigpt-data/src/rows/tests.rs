@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{TokenRow, TokenRows, TooLong};
-use crate::{Dialogue, LabelledText, TextCounts, Tokenizer, Turn};
+use crate::{ChatTemplate, Dialogue, LabelledText, Template, TextCounts, Tokenizer, Turn};
 use proptest::prelude::*;
 
 fn dialogue(line: u64, turns: &[(&str, &str)]) -> Dialogue {
@@ -16,7 +16,9 @@ fn dialogue(line: u64, turns: &[(&str, &str)]) -> Dialogue {
 
 fn rows(dialogues: &[Dialogue], block_size: usize, too_long: TooLong) -> Result<TokenRows, String> {
     let tokenizer = Tokenizer::bytes().unwrap();
-    let rows = TokenRows::of_dialogues(&tokenizer, dialogues, Path::new("F"), block_size, too_long);
+    let (template, path) = (ChatTemplate::from(Template::instruct()), Path::new("F"));
+    let rows =
+        TokenRows::of_dialogues(&tokenizer, &template, dialogues, path, block_size, too_long);
     rows.map_err(|error| error.to_string())
 }
 

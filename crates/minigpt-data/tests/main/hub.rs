@@ -437,17 +437,59 @@ fn a_model_is_downloaded_once_and_then_found_offline() {
     let hub = server.options().hub;
     let source: ModelSource = "hf:o/m".parse().unwrap();
     let mut files = Vec::new();
-    let found = source.folder(&hub, &mut |download| files.push(download.file)).unwrap();
+    let found = source.fetch(&hub, &mut |download| files.push(download.file)).unwrap();
     assert_eq!(fs_err::read(found.join("model.safetensors")).unwrap(), weights);
     assert_eq!(Tokenizer::in_folder(&found).unwrap().vocab_size(), 257);
     assert!(files.contains(&"model.safetensors".to_owned()), "{files:?}");
     assert!(server.requests("flax").is_empty());
 
     let offline = Hub { offline: true, ..hub.clone() };
-    assert_eq!(source.folder(&offline, &mut |_| panic!("a download")).unwrap(), found);
+    assert_eq!(source.fetch(&offline, &mut |_| panic!("a download")).unwrap(), found);
     let none: ModelSource = "hf:o/empty".parse().unwrap();
-    let error = none.folder(&hub, &mut |_| {}).unwrap_err().to_string();
+    let error = none.fetch(&hub, &mut |_| {}).unwrap_err().to_string();
     assert!(error.contains("o/empty cannot be had from ") && error.contains("no config.json"));
     let here: ModelSource = "here".parse().unwrap();
-    assert_eq!(here.folder(&offline, &mut |_| {}).unwrap(), Path::new("here"));
+    assert_eq!(here.fetch(&offline, &mut |_| {}).unwrap(), Path::new("here"));
+}
+
+#[test]
+fn gguf_files_are_had_one_by_one_listed_and_removed() {
+    let server = Server::new(&[
+        ("o/m/small.gguf", &[1; 3000]),
+        ("o/m/large.gguf", &[2; 5000]),
+        ("o/m/README.md", b"a card"),
+        ("o/whole/config.json", b"{}"),
+        ("o/whole/model.safetensors", &[3; 700]),
+    ]);
+    let hub = server.options().hub;
+    let fetch = |name: &str| name.parse::<ModelSource>().unwrap().fetch(&hub, &mut |_| {});
+    let listed = || {
+        let models = hub.cached_models().unwrap().into_iter();
+        models.map(|cached| (cached.model.to_string(), cached.bytes)).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(), []);
+    assert_eq!(fs_err::read(fetch("hf:o/m/small.gguf").unwrap()).unwrap(), [1; 3000]);
+    assert!(server.requests("large.gguf").is_empty());
+    let error = fetch("hf:o/m/other.gguf").unwrap_err().to_string();
+    assert!(error.contains("expected one of ") && error.contains("large.gguf"), "{error}");
+    let error = fetch("hf:o/m").unwrap_err().to_string();
+    assert!(error.contains("name one of its GGUF files"), "{error}");
+    fetch("hf:o/m/large.gguf").unwrap();
+    fetch("hf:o/whole").unwrap();
+    let large = ("o/m/large.gguf".to_owned(), 5000);
+    let small = ("o/m/small.gguf".to_owned(), 3000);
+    // With the reference of the revision, which is a commit.
+    let whole = ("o/whole".to_owned(), 2 + 700 + 40);
+    assert_eq!(listed(), [large.clone(), small, whole]);
+
+    let remove = |name: &str| hub.remove(&name.parse().unwrap());
+    assert_eq!(remove("o/m/small.gguf").unwrap(), 3000);
+    assert_eq!(remove("o/whole").unwrap(), 742);
+    assert_eq!(listed(), [large]);
+    for gone in ["o/m/small.gguf", "o/whole", "o/never"] {
+        let error = remove(gone).unwrap_err().to_string();
+        assert!(error.contains(" is not in the cache of the hub"), "{error}");
+    }
+    assert_eq!(remove("o/m").unwrap(), 5040);
+    assert_eq!(listed(), []);
 }

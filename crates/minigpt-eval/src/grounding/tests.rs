@@ -28,7 +28,10 @@ fn an_answer_is_a_choice_after_its_prompt() {
     {
         let choice = MultipleChoice {
             line: 1,
-            question: grounded_prompt(None, passages, &questions[1].question),
+            question: grounded_prompt(&tokenizer, None, passages, &questions[1].question)
+                .unwrap()
+                .text()
+                .to_owned(),
             choices: vec![questions[1].answer.clone(), "no".to_owned()],
             answer: 0,
         };
@@ -48,4 +51,21 @@ fn an_answer_longer_than_the_context_is_refused() {
     let long = GroundedQuestion { answer: "sea".repeat(20), ..questions().remove(0) };
     let error = grounding(&model, &tokenizer, None, &[long], 2, &mut |_, _| {}).unwrap_err();
     assert!(error.to_string().contains("has 61 tokens, and the model's context is 32"), "{error}");
+}
+
+/// A prompt of special tokens, after which an answer begins at once.
+#[test]
+fn an_answer_stands_where_a_models_own_template_has_it() {
+    let tokenizer = Tokenizer::bytes().unwrap();
+    let model = Gpt::init(&GptConfig::tiny(tokenizer.vocab_size()), 3, &Device::flex()).unwrap();
+    let source = "<|endoftext|>{{ messages[0].content }}{% if add_generation_prompt %}<|endoftext|>{% endif %}";
+    let template = ChatTemplate::from_jinja(source, [].into(), "a test").unwrap();
+    let questions = &questions()[..1];
+    let report = grounding(&model, &tokenizer, Some(&template), questions, 2, &mut |_, _| {});
+    let answer = report.unwrap().answers[0];
+    let prompt = grounded_prompt(&tokenizer, Some(&template), &[], "Who?").unwrap();
+    assert_eq!((prompt.ids().len(), answer.tokens), (6, 4));
+    let text = ScoredText::of_answer(&tokenizer, &prompt, "Anne").unwrap();
+    let expected = likelihoods(&model, &[text], 1, &mut |_, _| {})[0].nats;
+    assert!((answer.without - expected).abs() < 1e-4);
 }

@@ -2,21 +2,26 @@
 
 use std::path::PathBuf;
 
+use minigpt_gguf::GgufError;
+
+use super::weight_type::WeightType;
 use crate::model::config::ConfigError;
 
 /// A model folder that could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// The configuration is of another kind of model.
-    #[error("{path} has the model_type {found}: expected gpt2, which is what minigpt runs")]
+    #[error("{path} has the {field} {found}: expected gpt2, llama, mistral, qwen2 or qwen3")]
     Architecture {
-        /// The configuration.
+        /// The configuration, or the GGUF file.
         path: PathBuf,
-        /// Its `model_type`.
+        /// `model_type` or `general.architecture`.
+        field: &'static str,
+        /// What stands there.
         found: String,
     },
     /// The configuration is damaged, or asks for what [`Gpt`](crate::Gpt) does not do.
-    #[error("{path} is not the configuration of a GPT-2 that minigpt runs: {reason}")]
+    #[error("{path} is not the configuration of a model that minigpt runs: {reason}")]
     Config {
         /// The configuration.
         path: PathBuf,
@@ -53,7 +58,7 @@ pub enum WeightsError {
         name: String,
     },
     /// A parameter of the model is not among the weights.
-    #[error("{path} has no tensor {name}, of shape {expected:?} by its config.json")]
+    #[error("{path} has no tensor {name}, of shape {expected:?} by its configuration")]
     Missing {
         /// The file or folder.
         path: PathBuf,
@@ -63,7 +68,7 @@ pub enum WeightsError {
         expected: Vec<usize>,
     },
     /// A tensor that the model has no place for.
-    #[error("{path} has a tensor {name}, which a GPT-2 with its config.json does not have")]
+    #[error("{path} has a tensor {name}, which a model of its configuration does not have")]
     Unexpected {
         /// The file or folder.
         path: PathBuf,
@@ -71,7 +76,9 @@ pub enum WeightsError {
         name: String,
     },
     /// A tensor of another shape than the model's.
-    #[error("{path}: {name} has the shape {found:?}, by its config.json it should be {expected:?}")]
+    #[error(
+        "{path}: {name} has the shape {found:?}, by its configuration it should be {expected:?}"
+    )]
     Misshapen {
         /// The file or folder.
         path: PathBuf,
@@ -106,24 +113,43 @@ pub enum WeightsError {
         /// Which of the parameter's numbers that is, from 0.
         index: usize,
     },
-    /// A head of its own.
+    /// A head of its own in a model that should have none.
     #[error(
-        "{path}: lm_head.weight is not the token embedding wte.weight: expected a model whose head is tied to it; minigpt has no untied head"
+        "{path}: {head} is not the token embedding: expected the same, because tie_word_embeddings says so; where the head is one of its own, set tie_word_embeddings to false"
     )]
     UntiedHead {
         /// The file or folder.
         path: PathBuf,
+        /// The head's name.
+        head: String,
     },
-    /// A model that the layout of the file has no words for.
+    /// A model that no layout has words for.
     #[error(
-        "cannot write {path}: GPT-2's layout has no place for {setting}; export knows no other layout"
+        "cannot write {path}: {family}, the nearest family that other programs know, has no place for this model's {setting}"
     )]
     Layout {
         /// The file.
         path: PathBuf,
+        /// The `model_type` of the family.
+        family: &'static str,
         /// The setting of the model's configuration.
         setting: &'static str,
     },
+    /// A format that has no numbers of this type.
+    #[error("cannot write {path}: {format} has no {weight_type}: expected {expected}")]
+    WeightType {
+        /// The file.
+        path: PathBuf,
+        /// The format.
+        format: &'static str,
+        /// The type asked for.
+        weight_type: WeightType,
+        /// Those that there are.
+        expected: &'static str,
+    },
+    /// A GGUF file could not be read or written.
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
     /// The model's own weights could not be read from its device.
     #[error("cannot write {path}: {reason}")]
     Write {

@@ -1,7 +1,122 @@
-//! Fields of a foreign configuration.
+//! Fields of a foreign configuration: each is honoured, harmless, or refused by name.
 
-use minigpt_files::excerpt;
-use serde_json::Value;
+use minigpt_files::{Limit, excerpt};
+use serde_json::{Map, Value};
+
+/// transformers writes 2 KB, and a line for each label of a classifier.
+pub(crate) const CONFIG: Limit = Limit::new(1 << 20, "a model's configuration");
+
+/// Fields of any `config.json` that change nothing of the probabilities of tokens.
+pub(crate) const HARMLESS: &[&str] = &[
+    // Where the model is from, and what it is made with.
+    "_attn_implementation",
+    "_attn_implementation_autoset",
+    "_commit_hash",
+    "_name_or_path",
+    "attn_implementation",
+    "finetuning_task",
+    "initializer_range",
+    "name_or_path",
+    "tokenizer_class",
+    "torch_dtype",
+    "transformers.js_config",
+    "transformers_version",
+    "unsloth_fixed",
+    "unsloth_version",
+    // How it is computed: the same results in another order, memory or precision.
+    "chunk_size_feed_forward",
+    "cross_attention_hidden_size",
+    "gradient_checkpointing",
+    "is_decoder",
+    "output_attentions",
+    "output_hidden_states",
+    "output_past",
+    "pretraining_tp",
+    "reorder_and_upcast_attn",
+    "return_dict",
+    "tf_legacy_loss",
+    "tie_encoder_decoder",
+    "torchscript",
+    "use_bfloat16",
+    "use_cache",
+    "xla_device",
+    // Heads for other tasks, and special tokens, of which the tokenizer knows.
+    "_num_labels",
+    "decoder_start_token_id",
+    "eos_token_ids",
+    "id2label",
+    "label2id",
+    "n_ctx",
+    "n_special",
+    "num_labels",
+    "pad_token_id",
+    "predict_special_tokens",
+    "prefix",
+    "problem_type",
+    "sep_token_id",
+    "summary_activation",
+    "summary_first_dropout",
+    "summary_proj_to_labels",
+    "summary_type",
+    "summary_use_proj",
+    "task_specific_params",
+    // How text is written with it.
+    "bad_words_ids",
+    "begin_suppress_tokens",
+    "diversity_penalty",
+    "do_sample",
+    "early_stopping",
+    "encoder_no_repeat_ngram_size",
+    "exponential_decay_length_penalty",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "length_penalty",
+    "max_length",
+    "min_length",
+    "no_repeat_ngram_size",
+    "num_beam_groups",
+    "num_beams",
+    "num_return_sequences",
+    "output_scores",
+    "remove_invalid_values",
+    "repetition_penalty",
+    "return_dict_in_generate",
+    "suppress_tokens",
+    "temperature",
+    "top_k",
+    "top_p",
+    "typical_p",
+];
+
+/// The error names the first field that is neither `honoured` nor harmless and switches something on.
+pub(crate) fn check_known(fields: &Map<String, Value>, honoured: &[&str]) -> Result<(), String> {
+    let is_known = |name: &str| honoured.contains(&name) || HARMLESS.contains(&name);
+    let mut others = fields.iter().filter(|(name, _)| !is_known(name));
+    match others.find(|(_, value)| !is_off(value)) {
+        None => Ok(()),
+        Some((name, found)) => {
+            let (name, found) = (excerpt(name), shown(found));
+            Err(format!(
+                "{name} {found}: expected null, false or nothing, for it may change what the model computes; remove the field where it does not"
+            ))
+        }
+    }
+}
+
+/// The error names the first class that is not a `class`, as `GPT2`, with its head for the next token or none.
+/// transformers has them for PyTorch, and had them for TensorFlow and Flax.
+pub(crate) fn check_classes(
+    architectures: Option<&[String]>,
+    class: &str,
+    head: &str,
+) -> Result<(), String> {
+    let ours = [format!("{class}{head}"), format!("{class}Model")];
+    let is_ours = |name: &String| ours.iter().any(|ours| name.ends_with(ours.as_str()));
+    match architectures.unwrap_or_default().iter().find(|name| !is_ours(name)) {
+        None => Ok(()),
+        Some(other) => Err(format!("architectures \"{}\": expected {class}{head}", excerpt(other))),
+    }
+}
 
 /// True where a field switches nothing on.
 pub(crate) fn is_off(value: &Value) -> bool {

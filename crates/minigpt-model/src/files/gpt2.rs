@@ -1,31 +1,23 @@
-//! The layout of `model_type` `gpt2`. Its `config.json`: each of its fields is honoured, known to be harmless, or
-//! refused by name.
+//! The `config.json` of `model_type` `gpt2`: each of its fields is honoured, known to be harmless, or refused by name.
 
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
-
-use minigpt_files::{Limit, excerpt};
+use minigpt_files::excerpt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::error::WeightsError;
-use super::fields::{is_off, shown};
-use crate::model::config::GptConfig;
+use super::fields::{check_classes, check_known, shown};
+use super::special_ids::SpecialIds;
+use crate::model::config::{GptConfig, MlpKind, NormConfig, NormKind};
 
-/// transformers writes 2 KB, and a line for each label of a classifier.
-const CONFIG: Limit = Limit::new(1 << 20, "a model's configuration");
-
-/// The one value of `model_type` that this crate knows.
-const MODEL_TYPE: &str = "gpt2";
-
-/// GPT-2's activation under the two names that transformers has for it: GELU in its tanh form.
-const ACTIVATIONS: [&str; 2] = ["gelu_new", "gelu_pytorch_tanh"];
-
-/// Ends of the names of the classes that are GPT-2 with its tied head, or without any head:
-/// transformers has them for PyTorch, and had them for TensorFlow and Flax.
-const ARCHITECTURES: [&str; 2] = ["GPT2LMHeadModel", "GPT2Model"];
+/// The names that transformers has for activations: `gelu_new` is the tanh form.
+const ACTIVATIONS: [(&str, MlpKind); 4] = [
+    ("gelu_new", MlpKind::GeluTanh),
+    ("gelu_pytorch_tanh", MlpKind::GeluTanh),
+    ("gelu", MlpKind::GeluExact),
+    ("relu2", MlpKind::ReluSquared),
+];
 
 /// The fields of Hugging Face's `GPT2Config` that decide what a model computes. Sizes are 32 bits
 /// wide, so that no product of two overflows.
@@ -96,87 +88,9 @@ const ALIASES: [(&str, &str); 4] = [
     ("num_hidden_layers", "n_layer"),
 ];
 
-/// Fields that change nothing of the probabilities of tokens.
-const HARMLESS: &[&str] = &[
-    // Where the model is from, and what it is made with.
-    "_attn_implementation",
-    "_attn_implementation_autoset",
-    "_commit_hash",
-    "_name_or_path",
-    "attn_implementation",
-    "finetuning_task",
-    "initializer_range",
-    "name_or_path",
-    "tokenizer_class",
-    "torch_dtype",
-    "transformers_version",
-    // How it is computed: the same results in another order, memory or precision.
-    "chunk_size_feed_forward",
-    "cross_attention_hidden_size",
-    "gradient_checkpointing",
-    "is_decoder",
-    "output_attentions",
-    "output_hidden_states",
-    "output_past",
-    "reorder_and_upcast_attn",
-    "return_dict",
-    "tf_legacy_loss",
-    "tie_encoder_decoder",
-    "torchscript",
-    "use_bfloat16",
-    "use_cache",
-    "xla_device",
-    // Heads for other tasks, and special tokens, of which the tokenizer knows.
-    "_num_labels",
-    "decoder_start_token_id",
-    "eos_token_ids",
-    "id2label",
-    "label2id",
-    "n_ctx",
-    "n_special",
-    "num_labels",
-    "pad_token_id",
-    "predict_special_tokens",
-    "prefix",
-    "problem_type",
-    "sep_token_id",
-    "summary_activation",
-    "summary_first_dropout",
-    "summary_proj_to_labels",
-    "summary_type",
-    "summary_use_proj",
-    "task_specific_params",
-    // How text is written with it.
-    "bad_words_ids",
-    "begin_suppress_tokens",
-    "diversity_penalty",
-    "do_sample",
-    "early_stopping",
-    "encoder_no_repeat_ngram_size",
-    "exponential_decay_length_penalty",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "length_penalty",
-    "max_length",
-    "min_length",
-    "no_repeat_ngram_size",
-    "num_beam_groups",
-    "num_beams",
-    "num_return_sequences",
-    "output_scores",
-    "remove_invalid_values",
-    "repetition_penalty",
-    "return_dict_in_generate",
-    "suppress_tokens",
-    "temperature",
-    "top_k",
-    "top_p",
-    "typical_p",
-];
-
 // What transformers' GPT2Config has where its file says nothing.
 fn activation() -> String {
-    ACTIVATIONS[0].to_owned()
+    ACTIVATIONS[0].0.to_owned()
 }
 
 fn dropout() -> f64 {
@@ -191,93 +105,85 @@ fn yes() -> bool {
     true
 }
 
+/// The shape in the fields of a `config.json`. The error names the first that is not done here.
+pub(super) fn read(mut fields: Map<String, Value>) -> Result<GptConfig, String> {
+    rename_aliases(&mut fields)?;
+    check_known(&fields, &HONOURED)?;
+    let config: HuggingFaceConfig = serde_json::from_value(Value::Object(fields))
+        .map_err(|error| excerpt(&error.to_string()))?;
+    config.check_settings()?;
+    config.shape()
+}
+
+/// The fields of a model's `config.json`, whose texts have these special tokens.
+pub(super) fn write(config: &GptConfig, ids: &SpecialIds) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&HuggingFaceConfig::of(config, ids))
+}
+
 impl HuggingFaceConfig {
-    fn of(config: &GptConfig, end_of_text: u32) -> Self {
+    fn of(config: &GptConfig, ids: &SpecialIds) -> Self {
+        let activation = ACTIVATIONS.into_iter().find(|(_, kind)| *kind == config.mlp);
         Self {
-            architectures: Some(vec![ARCHITECTURES[0].to_owned()]),
-            model_type: MODEL_TYPE.to_owned(),
+            architectures: Some(vec!["GPT2LMHeadModel".to_owned()]),
+            model_type: "gpt2".to_owned(),
             vocab_size: config.vocab_size as u32,
             n_positions: config.block_size as u32,
             n_layer: config.n_layer as u32,
             n_head: config.n_head as u32,
             n_embd: config.n_embd as u32,
             n_inner: Some(config.n_inner as u32),
-            activation_function: activation(),
+            activation_function: activation.map_or(ACTIVATIONS[0].0, |(name, _)| name).to_owned(),
             embd_pdrop: config.embd_pdrop,
             attn_pdrop: config.attn_pdrop,
             resid_pdrop: config.resid_pdrop,
-            layer_norm_epsilon: epsilon(),
+            layer_norm_epsilon: config.norm.epsilon,
             scale_attn_weights: true,
             scale_attn_by_inverse_layer_idx: false,
             add_cross_attention: false,
-            tie_word_embeddings: true,
-            bos_token_id: Some(end_of_text.into()),
-            eos_token_id: Some(end_of_text.into()),
+            tie_word_embeddings: config.tied,
+            bos_token_id: ids.bos(),
+            eos_token_id: ids.eos(),
             dtype: Some("float32".into()),
         }
     }
 
-    /// The configuration in these fields. The error names the first that is not done here.
-    fn read(mut fields: Map<String, Value>) -> Result<Self, String> {
-        rename_aliases(&mut fields)?;
-        let is_known = |name: &str| HONOURED.contains(&name) || HARMLESS.contains(&name);
-        let mut others = fields.iter().filter(|(name, _)| !is_known(name));
-        if let Some((name, found)) = others.find(|(_, value)| !is_off(value)) {
-            let (name, found) = (excerpt(name), shown(found));
-            return Err(format!(
-                "{name} {found}: expected null, false or nothing, for it may change what the model computes; remove the field where it does not"
-            ));
-        }
-        let config: Self = serde_json::from_value(Value::Object(fields))
-            .map_err(|error| excerpt(&error.to_string()))?;
-        match config.unknown_setting() {
-            Some(setting) => Err(setting),
-            None => Ok(config),
-        }
-    }
-
-    fn shape(&self) -> GptConfig {
+    fn shape(&self) -> Result<GptConfig, String> {
         let [vocab_size, n_positions, n_layer, n_head, n_embd] =
             [self.vocab_size, self.n_positions, self.n_layer, self.n_head, self.n_embd]
                 .map(|size| size as usize);
-        GptConfig {
+        let activation = self.activation_function.as_str();
+        let (_, mlp) =
+            ACTIVATIONS.into_iter().find(|(name, _)| *name == activation).ok_or_else(|| {
+                let found = excerpt(activation);
+                format!(
+                    "activation_function \"{found}\": expected \"gelu_new\", \"gelu\" or \"relu2\""
+                )
+            })?;
+        Ok(GptConfig {
             n_inner: self.n_inner.map_or(n_embd.saturating_mul(4), |n_inner| n_inner as usize),
             embd_pdrop: self.embd_pdrop,
             attn_pdrop: self.attn_pdrop,
             resid_pdrop: self.resid_pdrop,
+            mlp,
+            tied: self.tie_word_embeddings,
+            norm: NormConfig { kind: NormKind::LayerNorm, epsilon: self.layer_norm_epsilon },
             ..GptConfig::new(vocab_size, n_positions, n_layer, n_head, n_embd)
-        }
+        })
     }
 
-    /// The first setting under which transformers would compute something else than
+    /// The error is the first setting under which transformers would compute something else than
     /// [`Gpt`](crate::Gpt) does.
-    fn unknown_setting(&self) -> Option<String> {
-        let is_ours = |name: &String| ARCHITECTURES.iter().any(|ours| name.ends_with(ours));
-        let mut architectures = self.architectures.iter().flatten();
-        if let Some(other) = architectures.find(|name| !is_ours(name)) {
-            let found = excerpt(other);
-            return Some(format!("architectures \"{found}\": expected GPT2LMHeadModel"));
-        }
+    fn check_settings(&self) -> Result<(), String> {
+        check_classes(self.architectures.as_deref(), "GPT2", "LMHeadModel")?;
         let settings = [
-            (ACTIVATIONS.contains(&self.activation_function.as_str()), {
-                let found = excerpt(&self.activation_function);
-                format!("activation_function \"{found}\": expected \"gelu_new\"")
-            }),
-            (self.layer_norm_epsilon == epsilon(), {
-                let found = excerpt(&self.layer_norm_epsilon.to_string());
-                format!("layer_norm_epsilon {found}: expected 0.00001")
-            }),
-            (self.scale_attn_weights, "scale_attn_weights false: expected true".to_owned()),
-            (!self.scale_attn_by_inverse_layer_idx, {
-                "scale_attn_by_inverse_layer_idx true: expected false".to_owned()
-            }),
-            (!self.add_cross_attention, "add_cross_attention true: expected false".to_owned()),
-            (self.tie_word_embeddings, {
-                "tie_word_embeddings false: expected true, a head tied to the token embedding"
-                    .to_owned()
-            }),
+            ("scale_attn_weights", self.scale_attn_weights, true),
+            ("scale_attn_by_inverse_layer_idx", self.scale_attn_by_inverse_layer_idx, false),
+            ("add_cross_attention", self.add_cross_attention, false),
         ];
-        settings.into_iter().find(|(is_ours, _)| !is_ours).map(|(_, setting)| setting)
+        match settings.into_iter().find(|(_, found, expected)| found != expected) {
+            Some((name, found, expected)) => Err(format!("{name} {found}: expected {expected}")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -292,61 +198,4 @@ fn rename_aliases(fields: &mut Map<String, Value>) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// Makes sure that GPT-2's layout says all that there is to say of a model.
-///
-/// # Errors
-/// [`WeightsError::Layout`] with the first setting that it has no place for.
-pub(super) fn check_layout(config: &GptConfig, path: &Path) -> Result<(), WeightsError> {
-    let GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, .. } = *config;
-    let gpt2 = GptConfig::new(vocab_size, block_size, n_layer, n_head, n_embd);
-    let settings = [
-        ("n_kv_head", config.n_kv_head() == gpt2.n_kv_head()),
-        ("head_size", config.head_size() == gpt2.head_size()),
-        ("mlp", config.mlp == gpt2.mlp),
-        ("qk_norm", config.qk_norm == gpt2.qk_norm),
-        ("tied", config.tied == gpt2.tied),
-        ("norm", config.norm == gpt2.norm),
-        ("position", config.position == gpt2.position),
-        ("bias", config.bias == gpt2.bias),
-    ];
-    match settings.into_iter().find(|(_, is_gpt2s)| !is_gpt2s) {
-        Some((setting, _)) => Err(WeightsError::Layout { path: path.to_owned(), setting }),
-        None => Ok(()),
-    }
-}
-
-impl GptConfig {
-    /// Reads the `config.json` of a GPT-2 in Hugging Face's layout. Fields that do not change what the
-    /// model computes are passed over.
-    ///
-    /// # Errors
-    /// [`WeightsError::Architecture`] where it is of another model, [`WeightsError::Config`] where it
-    /// is damaged or of a GPT-2 that computes something else, by the field's name; [`WeightsError::Io`].
-    pub fn read_hugging_face(path: &Path) -> Result<Self, WeightsError> {
-        Self::of_hugging_face(path, &minigpt_files::read(path, CONFIG)?)
-    }
-
-    /// The same, of the bytes of the file `path`.
-    pub(crate) fn of_hugging_face(path: &Path, json: &[u8]) -> Result<Self, WeightsError> {
-        let refused = |reason: String| WeightsError::Config { path: path.to_owned(), reason };
-        let fields: Map<String, Value> =
-            serde_json::from_slice(json).map_err(|error| refused(excerpt(&error.to_string())))?;
-        let model_type = fields.get("model_type").and_then(Value::as_str);
-        if model_type != Some(MODEL_TYPE) {
-            let found = excerpt(model_type.unwrap_or("not named"));
-            return Err(WeightsError::Architecture { path: path.to_owned(), found });
-        }
-        let config = HuggingFaceConfig::read(fields).map_err(refused)?.shape();
-        config.validate().map_err(|error| refused(error.to_string()))?;
-        Ok(config)
-    }
-
-    /// The same as [`read_hugging_face`](Self::read_hugging_face) reads, as indented JSON, for a
-    /// tokenizer whose texts begin and end with the token `end_of_text`.
-    pub fn to_hugging_face(&self, end_of_text: u32) -> String {
-        let config = HuggingFaceConfig::of(self, end_of_text);
-        serde_json::to_string_pretty(&config).expect("numbers and strings are JSON")
-    }
 }

@@ -35,6 +35,7 @@ mod op {
     pub(super) const BININT1: u8 = b'K';
     pub(super) const BININT2: u8 = b'M';
     pub(super) const LONG1: u8 = 0x8a;
+    pub(super) const BINFLOAT: u8 = b'G';
     pub(super) const BINUNICODE: u8 = b'X';
     pub(super) const BINPUT: u8 = b'q';
     pub(super) const LONG_BINPUT: u8 = b'r';
@@ -69,10 +70,14 @@ pub(crate) type Id = usize;
 /// A Python object.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Object {
-    /// `None`, a truth value, or what is of no use here.
+    /// `None`, or what is of no use here.
     Other,
+    /// A truth value.
+    Bool(bool),
     /// A whole number.
     Int(i64),
+    /// Any other number.
+    Float(f64),
     /// A text.
     Text(String),
     /// A tuple or a list.
@@ -185,7 +190,9 @@ impl<'a> Machine<'_, 'a> {
                 protocol => return damaged(format!("its pickle has protocol {protocol}, not 2")),
             },
             op::MARK => self.marks.push(self.stack.len()),
-            op::NONE | op::NEWTRUE | op::NEWFALSE => self.push(Object::Other),
+            op::NONE => self.push(Object::Other),
+            op::NEWTRUE => self.push(Object::Bool(true)),
+            op::NEWFALSE => self.push(Object::Bool(false)),
             op::BININT => {
                 let value = self.number(4)? as u32 as i32;
                 self.push(Object::Int(value.into()));
@@ -193,6 +200,11 @@ impl<'a> Machine<'_, 'a> {
             op::BININT1 => self.push_int(1)?,
             op::BININT2 => self.push_int(2)?,
             op::LONG1 => self.long()?,
+            op::BINFLOAT => {
+                // The only number with its highest byte first.
+                let bits = self.number(8)?.swap_bytes();
+                self.push(Object::Float(f64::from_bits(bits)));
+            }
             op::BINUNICODE => self.text()?,
             op::EMPTY_DICT => self.push(Object::Dict(Vec::new())),
             op::EMPTY_LIST | op::EMPTY_TUPLE => self.push(Object::Sequence(Vec::new())),

@@ -1,4 +1,5 @@
-//! The model in a folder of Hugging Face's layout.
+//! Models as other programs save them, in and out: a folder of Hugging Face's layout, a GGUF file, a checkpoint of
+//! nanoGPT's.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,8 +7,11 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use super::error::WeightsError;
-use super::gpt2::check_layout;
+use super::family::Family;
+use super::gguf::GgufModel;
+use super::nano_gpt::NanoGpt;
 use super::safetensors;
+use super::weight_type::WeightType;
 use super::weights::Weights;
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
@@ -15,18 +19,71 @@ use crate::model::gpt::Gpt;
 /// The name of the configuration in a model folder.
 pub const CONFIG_FILE: &str = "config.json";
 
-impl Gpt {
-    /// The GPT-2 in a folder of Hugging Face's layout, on `device`: `config.json`
-    /// beside `model.safetensors` or `pytorch_model.bin`, each whole or in parts with an index.
-    /// Weights of 16 and 64 bits become 32; the head of a classifier beside, `score.weight`, is passed over.
-    ///
-    /// One tensor at a time is in memory besides the model. Nothing in a pickle is run.
+/// What a path names.
+enum Kind {
+    /// A folder of Hugging Face's layout.
+    Folder,
+    /// A `.gguf` file.
+    Gguf,
+    /// A `.pt` file, as nanoGPT's `ckpt.pt`.
+    NanoGpt,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Self {
+        let is = |wanted| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(wanted));
+        if is("gguf") {
+            Self::Gguf
+        } else if is("pt") {
+            Self::NanoGpt
+        } else {
+            Self::Folder
+        }
+    }
+}
+
+impl GptConfig {
+    /// The shape of the model that `path` has: a folder of Hugging Face's layout, whose `config.json` is read, a
+    /// `.gguf` file, or a `.pt` file as nanoGPT saves it.
     ///
     /// # Errors
-    /// [`WeightsError`]: the folder's files are missing, damaged, of another model, or not finite numbers.
-    pub fn from_pretrained(folder: &Path, device: &Device) -> Result<Self, WeightsError> {
-        let config = GptConfig::read_hugging_face(&folder.join(CONFIG_FILE))?;
-        Weights::open(folder)?.into_model(&config, device)
+    /// [`WeightsError`]: what is there is damaged, or a model that computes something else.
+    pub fn read_pretrained(path: &Path) -> Result<Self, WeightsError> {
+        match Kind::of(path) {
+            Kind::Folder => Self::read_hugging_face(&path.join(CONFIG_FILE)),
+            Kind::Gguf => Ok(GgufModel::open(path)?.config),
+            Kind::NanoGpt => Ok(NanoGpt::open(path)?.config),
+        }
+    }
+}
+
+impl Gpt {
+    /// The model that `path` has, on `device`: a folder of Hugging Face's layout with the `config.json` of a GPT-2,
+    /// Llama, Mistral, Qwen 2 or Qwen 3 beside `model.safetensors` or `pytorch_model.bin`, each whole or in parts
+    /// with an index; a `.gguf` file of such a model; or a `.pt` file as nanoGPT saves it.
+    ///
+    /// Weights of other types become 32-bit floats; the head of a classifier beside, `score.weight`, is passed
+    /// over. One tensor at a time is in memory besides the model. Nothing in a pickle is run.
+    ///
+    /// # Errors
+    /// [`WeightsError`]: files are missing, damaged, of another model, or have numbers that are not finite.
+    pub fn from_pretrained(path: &Path, device: &Device) -> Result<Self, WeightsError> {
+        let (config, weights) = match Kind::of(path) {
+            Kind::Folder => {
+                let config = GptConfig::read_hugging_face(&path.join(CONFIG_FILE))?;
+                let weights = Weights::open(path, Family::nearest(&config).layout())?;
+                (config, weights)
+            }
+            Kind::Gguf => {
+                let model = GgufModel::open(path)?;
+                (model.config.clone(), model.into_weights()?)
+            }
+            Kind::NanoGpt => {
+                let NanoGpt { config, weights } = NanoGpt::open(path)?;
+                (config, weights)
+            }
+        };
+        weights.into_model(&config, device)
     }
 
     /// As [`from_pretrained`](Self::from_pretrained), of the bytes of a `config.json` and of a
@@ -40,24 +97,33 @@ impl Gpt {
         device: &Device,
     ) -> Result<Self, WeightsError> {
         let config = GptConfig::of_hugging_face(Path::new(CONFIG_FILE), config)?;
-        Weights::of_bytes(weights)?.into_model(&config, device)
+        let layout = Family::nearest(&config).layout();
+        Weights::of_bytes(weights, layout)?.into_model(&config, device)
     }
 
-    /// Writes the weights as transformers' `GPT2LMHeadModel` saves them: its names, projections
-    /// `[in, out]`, 32-bit floats, the head left to `wte`.
+    /// Writes the weights as transformers saves those of the model's family, under its names; those of a head
+    /// that is tied are left to the token embedding.
     ///
     /// Whoever opens `path`, now or after a crash, finds the old file or the whole new one.
     ///
     /// # Errors
-    /// [`WeightsError::Layout`] where the model is no GPT-2, [`WeightsError::Io`], or
-    /// [`WeightsError::Write`] where the device does not give the weights.
-    pub fn save_safetensors(&self, path: &Path) -> Result<(), WeightsError> {
-        check_layout(self.config(), path)?;
-        let parameters = self.config().parameters();
-        let mut tensors = self.stored_parameters();
-        for (tensor, parameter) in tensors.iter_mut().zip(parameters) {
-            tensor.name = parameter.hugging_face_name();
-        }
+    /// [`WeightsError::Layout`] where the model is of no family, [`WeightsError::WeightType`] for
+    /// [`WeightType::Q8_0`], [`WeightsError::Io`], or [`WeightsError::Write`] where the device does not give the
+    /// weights, or one of them is too large for the type.
+    pub fn save_safetensors(
+        &self,
+        path: &Path,
+        weight_type: WeightType,
+    ) -> Result<(), WeightsError> {
+        let family = Family::of(self.config(), path)?;
+        let tensors = self.file_tensors(family.layout()).into_iter();
+        let rounded = tensors.map(|(_, tensor)| weight_type.rounded(tensor));
+        let tensors = rounded.collect::<Option<_>>().ok_or_else(|| WeightsError::WeightType {
+            path: path.to_owned(),
+            format: "safetensors",
+            weight_type,
+            expected: "f32, f16 or bf16",
+        })?;
         safetensors::write(path, tensors, HashMap::new())
     }
 }

@@ -14,7 +14,7 @@ use burn::tensor::{Bytes, DType};
 use minigpt_files::excerpt;
 
 use super::error::WeightsError;
-use super::pickle::{self, Object, Pickle, PickleError, View};
+use super::pickle::{self, Id, Object, Pickle, PickleError, View};
 use super::zip;
 
 /// The longest pickle that is read; GPT-2 XL's has 80 KB, and each byte can cost a hundred in memory.
@@ -24,32 +24,120 @@ const MAX_PICKLE: usize = 1 << 20;
 /// embedding and in the head.
 const MAX_SHARED: usize = 2;
 
+/// Most settings of a model; nanoGPT has seven.
+const MAX_SETTINGS: usize = 1000;
+
 /// What stands before the number at the start of files before PyTorch 1.6.
 const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
 /// Where each storage is in the file, by its key.
 type Places = BTreeMap<String, Range<usize>>;
 
+/// View, and place in the file, of each tensor by its name.
+type Tensors = BTreeMap<String, (View, Range<usize>)>;
+
+/// A value of a dictionary.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Setting {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    /// Anything else.
+    Other,
+}
+
 /// The tensors of a `pytorch_model.bin`, read from its mapping when their bytes are asked for.
 pub(crate) fn open(path: &Path) -> Result<Vec<StoredTensor>, WeightsError> {
     let map = Arc::new(minigpt_files::map(path)?);
-    let tensors = tensors(&map).map_err(|error| match error {
+    let tensors = tensors(&map).map_err(|error| named(path, error))?;
+    Ok(stored(&map, tensors))
+}
+
+/// Of a file that holds a dictionary, the tensors of its dictionary `model` and the values of `settings`.
+pub(crate) fn open_nested(
+    path: &Path,
+    model: &str,
+    settings: &str,
+) -> Result<(Vec<StoredTensor>, BTreeMap<String, Setting>), WeightsError> {
+    let map = Arc::new(minigpt_files::map(path)?);
+    let read = || {
+        let (pickle, places) = read_pickle(&map)?;
+        let [model, settings] = [entry(&pickle, model)?, entry(&pickle, settings)?];
+        Ok((tensors_of(&map, &pickle, model, &places)?, settings_of(&pickle, settings)?))
+    };
+    let (tensors, settings) = read().map_err(|error| named(path, error))?;
+    Ok((stored(&map, tensors), settings))
+}
+
+fn named(path: &Path, error: PickleError) -> WeightsError {
+    match error {
         PickleError::Code(name) => WeightsError::Code { path: path.to_owned(), name },
         PickleError::Damaged(reason) => WeightsError::Damaged { path: path.to_owned(), reason },
-    })?;
+    }
+}
+
+fn stored<M>(map: &Arc<M>, tensors: Tensors) -> Vec<StoredTensor>
+where
+    M: std::ops::Deref<Target = [u8]> + Send + Sync + 'static,
+{
     let stored = |(name, (view, range)): (String, (View, Range<usize>))| {
         let (map, length) = (map.clone(), range.len());
         let bytes = move || Ok(Bytes::from_bytes_vec(map[range.clone()].to_vec()));
         StoredTensor::deferred(name, view.storage.dtype, view.shape, None, length, bytes)
     };
-    Ok(tensors.into_iter().map(stored).collect())
+    tensors.into_iter().map(stored).collect()
 }
 
-/// View, and place in the file, of each tensor by its name.
-fn tensors(file: &[u8]) -> Result<BTreeMap<String, (View, Range<usize>)>, PickleError> {
-    let (pickle, places) =
-        if file.starts_with(LEGACY_MAGIC) { read_legacy(file)? } else { read_archive(file)? };
+fn read_pickle(file: &[u8]) -> Result<(Pickle, Places), PickleError> {
+    if file.starts_with(LEGACY_MAGIC) { read_legacy(file) } else { read_archive(file) }
+}
+
+/// The value of a key of the dictionary that a file holds.
+fn entry(pickle: &Pickle, key: &str) -> Result<Id, PickleError> {
     let Object::Dict(entries) = &pickle.objects[pickle.root] else {
+        return damaged("it holds no dictionary");
+    };
+    match entries.iter().find(|(name, _)| pickle.text(*name) == Some(key)) {
+        Some((_, value)) => Ok(*value),
+        None => damaged(format!("its dictionary has no {key}")),
+    }
+}
+
+/// The values of a dictionary by their names.
+fn settings_of(pickle: &Pickle, id: Id) -> Result<BTreeMap<String, Setting>, PickleError> {
+    let Object::Dict(entries) = &pickle.objects[id] else {
+        return damaged("its settings are no dictionary");
+    };
+    if entries.len() > MAX_SETTINGS {
+        return damaged(format!("it has {} settings", entries.len()));
+    }
+    let setting = |(key, value): &(Id, Id)| {
+        let setting = match pickle.objects[*value] {
+            Object::Bool(value) => Setting::Bool(value),
+            Object::Int(value) => Setting::Int(value),
+            Object::Float(value) => Setting::Float(value),
+            _ => Setting::Other,
+        };
+        pickle.text(*key).map(|name| (name.to_owned(), setting))
+    };
+    let settings: Option<_> = entries.iter().map(setting).collect();
+    settings.map_or_else(|| damaged("it has a setting without a name"), Ok)
+}
+
+/// The tensors of the dictionary that a file holds.
+fn tensors(file: &[u8]) -> Result<Tensors, PickleError> {
+    let (pickle, places) = read_pickle(file)?;
+    tensors_of(file, &pickle, pickle.root, &places)
+}
+
+/// The tensors of a dictionary.
+fn tensors_of(
+    file: &[u8],
+    pickle: &Pickle,
+    id: Id,
+    places: &Places,
+) -> Result<Tensors, PickleError> {
+    let Object::Dict(entries) = &pickle.objects[id] else {
         return damaged("it holds no dictionary of tensors");
     };
     let mut tensors = BTreeMap::new();
@@ -65,7 +153,7 @@ fn tensors(file: &[u8]) -> Result<BTreeMap<String, (View, Range<usize>)>, Pickle
         let Object::Tensor(view) = &pickle.objects[*value] else {
             return damaged(format!("{} is no tensor", excerpt(name)));
         };
-        let range = range(view, &pickle, &places)
+        let range = range(view, pickle, places)
             .map_err(|reason| PickleError::Damaged(format!("{} {reason}", excerpt(name))))?;
         used = used.saturating_add(range.len());
         tensors.insert(name.to_owned(), (view.clone(), range));

@@ -89,7 +89,16 @@ pub(crate) fn metadata(path: &Path) -> Result<HashMap<String, String>, WeightsEr
     Ok(metadata.metadata().clone().unwrap_or_default())
 }
 
-/// Writes tensors of 32-bit floats into a whole new file.
+/// safetensors' name for a type of burn's, of those that are written.
+fn written(dtype: DType) -> Dtype {
+    match dtype {
+        DType::F16 => Dtype::F16,
+        DType::BF16 => Dtype::BF16,
+        _ => Dtype::F32,
+    }
+}
+
+/// Writes tensors of floats of 16 or 32 bits into a whole new file, one after the other.
 pub(crate) fn write(
     path: &Path,
     tensors: Vec<StoredTensor>,
@@ -100,7 +109,7 @@ pub(crate) fn write(
     let infos = tensors.iter().map(|tensor| {
         let start = end;
         end += tensor.byte_len();
-        let (dtype, shape) = (Dtype::F32, tensor.shape.to_vec());
+        let (dtype, shape) = (written(tensor.dtype), tensor.shape.to_vec());
         (tensor.name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
     });
     let infos = infos.collect();

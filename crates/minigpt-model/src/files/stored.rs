@@ -2,15 +2,30 @@
 
 use burn::store::ModuleSnapshot;
 use burn::store::burn_pack::Tensor as StoredTensor;
+use burn::tensor::{Bytes, DType};
 use minigpt_files::Checksum;
 
 use super::error::WeightsError;
+use super::layout::{Layout, Slice};
+use super::weight_type::floats;
 use crate::model::gpt::Gpt;
+use crate::model::parameters::Role;
 
 impl Gpt {
     /// The parameters in the model's order, each read from the device when its bytes are asked for.
     pub(crate) fn stored_parameters(&self) -> Vec<StoredTensor> {
         self.collect(None, None, false)
+    }
+
+    /// The tensors that files of a layout have of the model's parameters, in their order, as 32-bit floats, each
+    /// read from the device when its bytes are asked for.
+    pub(crate) fn file_tensors(&self, layout: &Layout) -> Vec<(Role, StoredTensor)> {
+        let parameters = self.config().parameters().zip(self.stored_parameters());
+        let tensors = parameters.flat_map(|(parameter, stored)| {
+            let slices = layout.slices(self.config(), &parameter).into_iter();
+            slices.map(move |slice| (parameter.role, sliced(slice, stored.clone())))
+        });
+        tensors.collect()
     }
 
     /// SHA-256 of the model's own weights in hexadecimal, an adapter's left out.
@@ -29,4 +44,16 @@ impl Gpt {
         }
         Ok(checksum.finish())
     }
+}
+
+/// A tensor of a file, of the parameter that it is a part of.
+fn sliced(slice: Slice, mut parameter: StoredTensor) -> StoredTensor {
+    if slice.is_whole() {
+        parameter.name = slice.name;
+        return parameter;
+    }
+    let (name, shape) = (slice.name.clone(), slice.shape.clone());
+    let length = size_of::<f32>() * shape.iter().product::<usize>();
+    let bytes = move || Ok(Bytes::from_elems(slice.take(&floats(&parameter.to_bytes()?))));
+    StoredTensor::deferred(name, DType::F32, shape, None, length, bytes)
 }

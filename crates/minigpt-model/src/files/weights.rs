@@ -9,10 +9,11 @@ use minigpt_files::{Limit, caught, excerpt, is_file_name};
 use serde::Deserialize;
 
 use super::error::WeightsError;
+use super::layout::Layout;
 use super::{pytorch, safetensors};
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
-use crate::model::parameters::{HUGGING_FACE_PREFIX, Parameter};
+use crate::model::parameters::Parameter;
 
 /// What PyTorch puts before all names of a model that it compiled.
 const COMPILED: &str = "_orig_mod.";
@@ -23,17 +24,15 @@ const CLASSIFIER: &str = "score.weight";
 /// The file of weights that needs no pickle.
 const SAFETENSORS: &str = "model.safetensors";
 
-/// The head, in a tied model a second name for `wte.weight`.
-const HEAD: &str = "lm_head.weight";
-
 /// An index names each tensor and its file: 100 bytes for each of the 580 tensors of GPT-2 XL.
 const INDEX: Limit = Limit::new(4 << 20, "an index of weights");
 
-/// The tensors of a model folder by the names that [`GptConfig::parameters`] has, none of them read.
+/// The tensors of a file or a folder by their names, none of them read.
 #[derive(Debug)]
 pub(crate) struct Weights {
     /// The file, or with several their folder.
     path: PathBuf,
+    layout: &'static Layout,
     tensors: BTreeMap<String, StoredTensor>,
 }
 
@@ -46,40 +45,49 @@ struct Index {
 
 impl Weights {
     /// Finds the weights in a folder: of two formats the one that needs no pickle.
-    pub(crate) fn open(folder: &Path) -> Result<Self, WeightsError> {
+    pub(crate) fn open(folder: &Path, layout: &'static Layout) -> Result<Self, WeightsError> {
         for name in [SAFETENSORS, "pytorch_model.bin"] {
             let whole = folder.join(name);
             let index = folder.join(format!("{name}.index.json"));
             if whole.exists() {
-                return Self::of_files(&whole, std::slice::from_ref(&whole));
+                return Self::of_files(&whole, layout, std::slice::from_ref(&whole));
             }
             if index.exists() {
-                return Self::of_files(folder, &read_index(&index)?);
+                return Self::of_files(folder, layout, &read_index(&index)?);
             }
         }
         Err(WeightsError::NoWeights { folder: folder.to_owned() })
     }
 
     /// The weights in the bytes of a safetensors file.
-    pub(crate) fn of_bytes(bytes: Vec<u8>) -> Result<Self, WeightsError> {
+    pub(crate) fn of_bytes(bytes: Vec<u8>, layout: &'static Layout) -> Result<Self, WeightsError> {
         let path = Path::new(SAFETENSORS);
-        Self::of_tensors(path, safetensors::tensors(path, bytes)?)
+        Self::of_tensors(path, layout, safetensors::tensors(path, bytes)?)
     }
 
-    fn of_files(path: &Path, files: &[PathBuf]) -> Result<Self, WeightsError> {
+    fn of_files(
+        path: &Path,
+        layout: &'static Layout,
+        files: &[PathBuf],
+    ) -> Result<Self, WeightsError> {
         let mut tensors = Vec::new();
         for file in files {
             let is_pickle = file.extension().is_some_and(|extension| extension == "bin");
             tensors.extend(if is_pickle { pytorch::open(file)? } else { safetensors::open(file)? });
         }
-        Self::of_tensors(path, tensors)
+        Self::of_tensors(path, layout, tensors)
     }
 
-    fn of_tensors(path: &Path, found: Vec<StoredTensor>) -> Result<Self, WeightsError> {
+    /// The weights that are these tensors of `path`.
+    pub(crate) fn of_tensors(
+        path: &Path,
+        layout: &'static Layout,
+        found: Vec<StoredTensor>,
+    ) -> Result<Self, WeightsError> {
         let mut tensors = BTreeMap::new();
         for tensor in found {
-            let name = plain_name(&tensor.name);
-            if is_mask(name) || name == CLASSIFIER {
+            let name = plain_name(&tensor.name, layout);
+            if is_constant(name) || name == CLASSIFIER {
                 continue;
             }
             let name = name.to_owned();
@@ -88,10 +96,12 @@ impl Weights {
                 return Err(WeightsError::Damaged { path: path.to_owned(), reason });
             }
         }
-        Ok(Self { path: path.to_owned(), tensors })
+        Ok(Self { path: path.to_owned(), layout, tensors })
     }
 
     /// The model that these are the weights of, if they are the ones that `config` asks for.
+    ///
+    /// One tensor at a time is in memory besides the model.
     pub(crate) fn into_model(
         mut self,
         config: &GptConfig,
@@ -101,9 +111,29 @@ impl Weights {
             self.check_head()?;
         }
         self.check(config)?;
-        Gpt::assemble(config, device, |parameter| {
-            finite(&self.path, &self.tensors[&parameter.name])
-        })
+        Gpt::assemble(config, device, |parameter| self.values(config, parameter))
+    }
+
+    /// The values of a parameter, whose tensors have been [checked](Self::check).
+    fn values(
+        &self,
+        config: &GptConfig,
+        parameter: &Parameter,
+    ) -> Result<TensorData, WeightsError> {
+        let slices = self.layout.slices(config, parameter);
+        let read = |name: &str| finite(&self.path, &self.tensors[plain_name(name, self.layout)]);
+        if let [slice] = &slices[..]
+            && slice.is_whole()
+        {
+            return read(&slice.name);
+        }
+        let mut values = vec![0.0; parameter.shape.iter().product()];
+        for slice in slices {
+            let data = read(&slice.name)?;
+            let tensor = data.as_slice::<f32>().expect("finite values have 32 bits");
+            slice.put(tensor, &mut values);
+        }
+        Ok(TensorData::new(values, parameter.shape.clone()))
     }
 
     /// Fails at the first tensor that is missing, of another shape, no number, or too many.
@@ -111,37 +141,50 @@ impl Weights {
     /// Parameters are asked for one by one, since the layers that a damaged configuration claims may
     /// be more than there is memory for their names.
     pub(crate) fn check(&self, config: &GptConfig) -> Result<(), WeightsError> {
-        let path = || self.path.clone();
         let mut expected = BTreeSet::new();
-        for Parameter { name, shape, .. } in config.parameters() {
-            let Some(tensor) = self.tensors.get(&name) else {
-                return Err(WeightsError::Missing { path: path(), name, expected: shape });
-            };
-            let found = tensor.shape.to_vec();
-            if found != shape {
-                return Err(WeightsError::Misshapen { path: path(), name, found, expected: shape });
+        for parameter in config.parameters() {
+            for slice in self.layout.slices(config, &parameter) {
+                let name = plain_name(&slice.name, self.layout).to_owned();
+                self.check_tensor(&name, slice.shape)?;
+                expected.insert(name);
             }
-            if !matches!(tensor.dtype, DType::F16 | DType::BF16 | DType::F32 | DType::F64) {
-                let kind = format!("{:?}", tensor.dtype);
-                return Err(WeightsError::Kind { path: path(), name, kind });
-            }
-            expected.insert(name);
         }
         match self.tensors.keys().find(|name| !expected.contains(*name)) {
-            Some(name) => Err(WeightsError::Unexpected { path: path(), name: excerpt(name) }),
+            Some(name) => {
+                let (path, name) = (self.path.clone(), excerpt(name));
+                Err(WeightsError::Unexpected { path, name })
+            }
             None => Ok(()),
         }
     }
 
+    fn check_tensor(&self, name: &str, expected: Vec<usize>) -> Result<(), WeightsError> {
+        let (path, name) = (self.path.clone(), name.to_owned());
+        let Some(tensor) = self.tensors.get(&name) else {
+            return Err(WeightsError::Missing { path, name, expected });
+        };
+        let found = tensor.shape.to_vec();
+        if found != expected {
+            return Err(WeightsError::Misshapen { path, name, found, expected });
+        }
+        if !matches!(tensor.dtype, DType::F16 | DType::BF16 | DType::F32 | DType::F64) {
+            let kind = format!("{:?}", tensor.dtype);
+            return Err(WeightsError::Kind { path, name, kind });
+        }
+        Ok(())
+    }
+
     /// Leaves the head out, if it is what it should be.
     fn check_head(&mut self) -> Result<(), WeightsError> {
-        let Some(head) = self.tensors.remove(HEAD) else { return Ok(()) };
-        let Some(wte) = self.tensors.get("wte.weight") else { return Ok(()) };
+        let name = self.layout.head();
+        let Some(head) = self.tensors.remove(&name) else { return Ok(()) };
+        let embedding = self.layout.embedding();
+        let Some(wte) = self.tensors.get(&embedding) else { return Ok(()) };
         let is_like = head.shape == wte.shape && head.dtype == wte.dtype;
         if is_like && self.bytes(&head)? == self.bytes(wte)? {
             return Ok(());
         }
-        Err(WeightsError::UntiedHead { path: self.path.clone() })
+        Err(WeightsError::UntiedHead { path: self.path.clone(), head: name })
     }
 
     fn bytes(&self, tensor: &StoredTensor) -> Result<burn::tensor::Bytes, WeightsError> {
@@ -166,7 +209,7 @@ pub(crate) fn finite(path: &Path, tensor: &StoredTensor) -> Result<TensorData, W
     let values = data.as_slice::<f32>().map_err(|error| failed(error.to_string()))?;
     match values.iter().position(|value| !value.is_finite()) {
         Some(index) => {
-            let (name, value) = (excerpt(plain_name(&tensor.name)), values[index]);
+            let (name, value) = (excerpt(&tensor.name), values[index]);
             Err(WeightsError::NotFinite { path: path.to_owned(), name, value, index })
         }
         None => Ok(data),
@@ -192,14 +235,16 @@ pub fn check_finite(path: &Path) -> Result<(), WeightsError> {
 }
 
 /// The name of a tensor without what programs put before it.
-fn plain_name(name: &str) -> &str {
+fn plain_name<'a>(name: &'a str, layout: &Layout) -> &'a str {
     let name = name.strip_prefix(COMPILED).unwrap_or(name);
-    name.strip_prefix(HUGGING_FACE_PREFIX).unwrap_or(name)
+    name.strip_prefix(layout.prefix).unwrap_or(name)
 }
 
-/// Old versions of transformers saved the causal mask of each block with the weights.
-fn is_mask(name: &str) -> bool {
-    name.starts_with("h.") && (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"))
+/// True for what old versions of transformers saved with the weights and computes anew: the causal mask of each
+/// block, and the speeds by which positions turn.
+fn is_constant(name: &str) -> bool {
+    let is_mask = name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
+    name.starts_with("h.") && is_mask || name.ends_with(".rotary_emb.inv_freq")
 }
 
 /// The files that an index names, beside it.

@@ -202,7 +202,7 @@ fn a_beam_of_one_is_greedy() {
     let model = model(&config());
     let generator = Generator::new(&model, &[1, 2], Sampling::Greedy, 0).unwrap();
     let greedy: Vec<u32> = generator.take(10).map(|token| token.unwrap()).collect();
-    let beams = beam_search(&model, &[1, 2], &Constraints::default(), 1, 10, None).unwrap();
+    let beams = beam_search(&model, &[1, 2], &Constraints::default(), 1, 10, &[]).unwrap();
     assert_eq!(beams.len(), 1);
     assert_eq!(beams[0].tokens, greedy);
 }
@@ -223,13 +223,13 @@ fn a_wide_beam_finds_the_most_probable_continuation() {
             best = (log_probability, tokens.to_vec());
         }
     }
-    let beams = beam_search(&model, &[4], &Constraints::default(), 36, 3, None).unwrap();
+    let beams = beam_search(&model, &[4], &Constraints::default(), 36, 3, &[]).unwrap();
     assert_eq!(beams[0].tokens, best.1);
     assert!((beams[0].log_probability - best.0).abs() < 1e-4);
 
     // A beam that ends is not prolonged.
     let end = best.1[0];
-    let beams = beam_search(&model, &[4], &Constraints::default(), 4, 3, Some(end)).unwrap();
+    let beams = beam_search(&model, &[4], &Constraints::default(), 4, 3, &[end]).unwrap();
     assert!(beams.iter().any(|beam| beam.tokens == [end]));
     assert!(beams.iter().all(|beam| beam.tokens.len() == 3 || beam.tokens.ends_with(&[end])));
 }
@@ -243,10 +243,10 @@ fn a_beam_that_no_token_may_follow_is_given_up() {
         ..Constraints::default()
     };
     // Of the two tokens one is used up by the other's beam, and then none is left.
-    let search = |length, end| beam_search(&model, &[1], &constraints, 4, length, end);
-    assert_eq!(search(2, None).unwrap().len(), 2);
-    assert_eq!(search(3, None), Err(SamplingError::NoToken.into()));
-    let complete = search(3, Some(5)).unwrap();
+    let search = |length, end: &[u32]| beam_search(&model, &[1], &constraints, 4, length, end);
+    assert_eq!(search(2, &[]).unwrap().len(), 2);
+    assert_eq!(search(3, &[]), Err(SamplingError::NoToken.into()));
+    let complete = search(3, &[5]).unwrap();
     assert!(complete.iter().all(|beam| beam.tokens.ends_with(&[5])), "{complete:?}");
 }
 
@@ -264,7 +264,7 @@ fn broken_weights_are_told() {
         let mut generator = Generator::new(&broken, &[1], sampling, 0).unwrap();
         assert_eq!(generator.next(), Some(Err(SamplingError::NotANumber)));
     }
-    let beams = beam_search(&broken, &[1], &Constraints::default(), 2, 2, None);
+    let beams = beam_search(&broken, &[1], &Constraints::default(), 2, 2, &[]);
     assert_eq!(beams.unwrap_err().to_string(), SamplingError::NotANumber.to_string());
 }
 
@@ -308,7 +308,7 @@ fn no_decoder_writes_padding() {
         let batch = BatchGenerator::new(&model, &prompts, sampling, &[1, 2]).unwrap();
         assert!(batch.take(50).all(|tokens| tokens.unwrap().iter().all(|token| *token < 37)));
     }
-    let beams = beam_search(&model, &[1, 2], &Constraints::default(), 4, 30, None).unwrap();
+    let beams = beam_search(&model, &[1, 2], &Constraints::default(), 4, 30, &[]).unwrap();
     assert!(beams.iter().all(|beam| beam.tokens.iter().all(|token| *token < 37)));
     // Nor does it read padding.
     assert!(Generator::new(&model, &[37], Sampling::Greedy, 0).is_err());
@@ -325,7 +325,7 @@ fn constraints_on_unknown_ids_are_refused_by_every_generator() {
         assert_eq!(alone.err().unwrap(), expected);
         let batch = BatchGenerator::new(&model, &[vec![1]], policy, &[0]);
         assert_eq!(batch.err().unwrap(), expected);
-        assert_eq!(beam_search(&model, &[1], &constraints, 2, 2, None).unwrap_err(), expected);
+        assert_eq!(beam_search(&model, &[1], &constraints, 2, 2, &[]).unwrap_err(), expected);
     }
 }
 

@@ -9,6 +9,7 @@ use minigpt_files::excerpt;
 
 use super::error::AdapterError;
 use super::peft::{ADAPTER_CONFIG_FILE, HEAD};
+use super::targets::Adapted;
 use super::{EMBEDDING, Factors, LoraConfig};
 use crate::files::safetensors;
 use crate::files::weights::finite;
@@ -20,8 +21,8 @@ const PICKLED_FILE: &str = "adapter_model.bin";
 /// The name of the factors in an adapter's folder.
 pub const ADAPTER_FILE: &str = "adapter_model.safetensors";
 
-/// What PEFT puts before the name of a layer of transformers' `GPT2LMHeadModel`.
-const PREFIX: &str = "base_model.model.transformer.";
+/// What PEFT puts before transformers' name of a layer.
+const PREFIX: &str = "base_model.model.";
 
 /// Names the base in the factors' file.
 const BASE: &str = "base_sha256";
@@ -39,20 +40,27 @@ impl Gpt {
         folder: &Path,
     ) -> Result<(), AdapterError> {
         let (config, file) = (folder.join(ADAPTER_CONFIG_FILE), folder.join(ADAPTER_FILE));
-        let tensors = self.factors().flat_map(|(layer, factors)| {
-            let stored = |factor: &str, values: Tensor<2>| {
+        let adapted = lora.matrices(self.config()).zip(self.factors());
+        let tensors = adapted.flat_map(|(Adapted { layer, parts, .. }, (_, factors))| {
+            let stored = |part: &str, factor: &str, values: Tensor<2>| {
                 // PyTorch's linear layers are `[out, in]`.
                 let data = values.transpose().into_data();
-                let name = stored_name(&layer, factor);
+                let name = stored_name(&layer, part, factor);
                 let (shape, length) = (data.shape().to_vec(), data.bytes().len());
                 let bytes = move || Ok(Bytes::from_bytes_vec(data.bytes().to_vec()));
                 StoredTensor::deferred(name, DType::F32, shape, None, length, bytes)
             };
-            [stored("A", factors.a.val().inner()), stored("B", factors.b.val().inner())]
+            let pairs = parts.iter().zip(factors.pairs()).flat_map(|(part, [a, b])| {
+                [stored(&part.name, "A", a.inner()), stored(&part.name, "B", b.inner())]
+            });
+            pairs.collect::<Vec<_>>()
         });
         let metadata = HashMap::from([(BASE.to_owned(), self.fingerprint()?)]);
         safetensors::write(&file, tensors.collect(), metadata)?;
-        Ok(minigpt_files::write(&config, lora.to_peft(base).map_err(std::io::Error::from)?)?)
+        Ok(minigpt_files::write(
+            &config,
+            lora.to_peft(base, self.config()).map_err(std::io::Error::from)?,
+        )?)
     }
 
     /// The model with its own weights frozen and the factors of an adapter's folder beside them;
@@ -78,9 +86,9 @@ impl Gpt {
             .map(|tensor| (tensor.name.clone(), tensor))
             .collect();
         let mut factors: BTreeMap<String, Factors> = BTreeMap::new();
-        for (layer, [from, to]) in lora.matrices(self.config()) {
-            let mut read = |factor: &str, rows: usize, columns: usize| {
-                let name = stored_name(&layer, factor);
+        for Adapted { layer, from, parts } in lora.matrices(self.config()) {
+            let mut read = |part: &str, factor: &str, rows: usize, columns: usize| {
+                let name = stored_name(&layer, part, factor);
                 let tensor =
                     tensors.remove(&name).ok_or_else(|| other(format!("it has no {name}")))?;
                 let found = tensor.shape.to_vec();
@@ -90,10 +98,15 @@ impl Gpt {
                 }
                 Ok::<_, AdapterError>(transposed(&finite(&path, &tensor)?, rows, columns))
             };
-            let pair = [read("A", lora.rank, from)?, read("B", to, lora.rank)?];
-            factors.insert(layer, pair);
+            let [mut a, mut b] = [Vec::new(), Vec::new()];
+            for part in &parts {
+                a.push(read(&part.name, "A", lora.rank, from)?);
+                b.push(read(&part.name, "B", part.columns.len(), lora.rank)?);
+            }
+            let parts = parts.into_iter().map(|part| part.columns).collect();
+            factors.insert(layer, Factors { a: beside(a), b: beside(b), parts });
         }
-        if lora.adapts(EMBEDDING) {
+        if lora.adapts_embedding(self.config()) {
             // PEFT writes them a second time.
             tensors.retain(|name, _| !name.contains(&format!(".{HEAD}.lora_")));
         }
@@ -110,15 +123,15 @@ impl Gpt {
                 "the base's weights are not those that it was trained on".to_owned(),
             ));
         }
-        Ok(self.with_factors(&lora, |layer, _| factors.remove(layer)))
+        Ok(self.with_factors(&lora, |layer| factors.remove(layer)))
     }
 }
 
-/// The name of a layer's `A` or `B` in PEFT's file.
-fn stored_name(layer: &str, factor: &str) -> String {
+/// The name in PEFT's file of the factor `A` or `B` of a part of a layer.
+fn stored_name(layer: &str, part: &str, factor: &str) -> String {
     match layer == EMBEDDING {
-        true => format!("{PREFIX}{layer}.lora_embedding_{factor}"),
-        false => format!("{PREFIX}{layer}.lora_{factor}.weight"),
+        true => format!("{PREFIX}{part}.lora_embedding_{factor}"),
+        false => format!("{PREFIX}{part}.lora_{factor}.weight"),
     }
 }
 
@@ -126,7 +139,23 @@ fn stored_name(layer: &str, factor: &str) -> String {
 fn is_embedding(name: &str) -> bool {
     let layer = name.strip_suffix(".weight").unwrap_or_default();
     let layer = layer.strip_suffix(".base_layer").unwrap_or(layer);
-    layer.ends_with(".wte") || layer.ends_with(".lm_head")
+    [".wte", ".embed_tokens", ".lm_head"].iter().any(|ending| layer.ends_with(ending))
+}
+
+/// Matrices of as many rows beside each other.
+fn beside(mut matrices: Vec<TensorData>) -> TensorData {
+    if matrices.len() == 1 {
+        return matrices.remove(0);
+    }
+    let rows = matrices.first().map_or(0, |matrix| matrix.shape()[0]);
+    let values: Vec<Vec<f32>> = matrices.iter().map(|matrix| matrix.iter().collect()).collect();
+    let widths: Vec<usize> = matrices.iter().map(|matrix| matrix.shape()[1]).collect();
+    let row = |row: usize| {
+        let parts = values.iter().zip(&widths);
+        parts.flat_map(move |(values, width)| values[row * width..][..*width].iter().copied())
+    };
+    let all: Vec<f32> = (0..rows).flat_map(row).collect();
+    TensorData::new(all, [rows, widths.iter().sum()])
 }
 
 /// `[rows, columns]` to `[columns, rows]`.

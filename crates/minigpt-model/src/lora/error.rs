@@ -20,16 +20,16 @@ pub enum AdapterError {
         expected: String,
     },
     /// A matrix that the model does not have.
-    #[error(
-        "lora.targets: no matrix is called `{name}`: expected c_attn, c_proj, c_fc, attn.c_proj, mlp.c_proj or wte"
-    )]
+    #[error("lora.targets: no matrix is called `{name}`: expected {known}")]
     Target {
         /// The name given.
         name: String,
+        /// The names that there are.
+        known: String,
     },
     /// The token vectors of a model whose head is another matrix.
     #[error(
-        "lora.targets: wte cannot be adapted where the head is not tied to it: expected c_attn, c_proj or c_fc"
+        "lora.targets: the vectors of the tokens cannot be adapted where the head is not tied to them: expected matrices of the blocks"
     )]
     UntiedEmbedding,
     /// The configuration is damaged, or asks for what is not done here.

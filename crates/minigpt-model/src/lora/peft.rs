@@ -9,9 +9,11 @@ use minigpt_files::{Limit, excerpt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::LoraConfig;
 use super::error::{AdapterError, MERGE};
-use super::{EMBEDDING, LoraConfig};
+use super::targets::layout;
 use crate::files::fields::{is_off, shown};
+use crate::model::config::GptConfig;
 
 /// The name of the configuration in an adapter's folder.
 pub const ADAPTER_CONFIG_FILE: &str = "adapter_config.json";
@@ -21,6 +23,12 @@ const CONFIG: Limit = Limit::new(1 << 20, "the configuration of an adapter");
 
 /// What PEFT calls the head where the vectors of the tokens are adapted in both of their places.
 pub(crate) const HEAD: &str = "lm_head";
+
+/// What transformers calls the vectors of the tokens, in GPT-2 and in Llama.
+const EMBEDDINGS: [&str; 2] = ["wte", "embed_tokens"];
+
+/// What stands before the names of the layers, in GPT-2 and in Llama.
+const PREFIXES: [&str; 2] = ["transformer.", "model."];
 
 /// The fields of PEFT's `LoraConfig` that decide what an adapter computes, and those that it needs.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,7 +41,7 @@ struct PeftConfig {
     #[serde(default)]
     lora_dropout: f64,
     target_modules: Value,
-    /// GPT-2's projections are stored `[in, out]`; PEFT sees to it whatever stands here.
+    /// GPT-2's projections are stored `[in, out]`, Llama's are not; PEFT sees to it whatever stands here.
     #[serde(default)]
     fan_in_fan_out: bool,
     #[serde(default = "none")]
@@ -43,7 +51,7 @@ struct PeftConfig {
     /// Multiplies by `lora_alpha / √r` in place of `lora_alpha / r`.
     #[serde(default)]
     use_rslora: bool,
-    /// Adapts the head with `wte`, whose second use it is.
+    /// Adapts the head with the vectors of the tokens, whose second use it is.
     #[serde(default)]
     ensure_weight_tying: bool,
     /// Where the factors began.
@@ -92,7 +100,13 @@ const HARMLESS: [&str; 7] = [
 const PLAIN_BEGINNINGS: [&str; 3] = ["gaussian", "mica", "orthogonal"];
 
 impl PeftConfig {
-    fn of(lora: &LoraConfig, base: &str) -> Self {
+    fn of(lora: &LoraConfig, base: &str, model: &GptConfig) -> Self {
+        let mut targets = lora.peft_targets(model);
+        let adapts_embedding = lora.adapts_embedding(model);
+        if adapts_embedding {
+            // PEFT ties the two where both are named.
+            targets.push(HEAD.to_owned());
+        }
         Self {
             peft_type: "LORA".to_owned(),
             task_type: Some("CAUSAL_LM".to_owned()),
@@ -100,16 +114,12 @@ impl PeftConfig {
             r: lora.rank,
             lora_alpha: lora.alpha,
             lora_dropout: lora.dropout,
-            // PEFT ties the two where both are named.
-            target_modules: match lora.adapts(EMBEDDING) {
-                true => [lora.targets.clone(), vec![HEAD.to_owned()]].concat().into(),
-                false => lora.targets.clone().into(),
-            },
-            fan_in_fan_out: true,
+            target_modules: targets.into(),
+            fan_in_fan_out: !layout(model).is_transposed,
             bias: none(),
             inference_mode: true,
             use_rslora: false,
-            ensure_weight_tying: lora.adapts(EMBEDDING),
+            ensure_weight_tying: adapts_embedding,
             init_lora_weights: yes(),
         }
     }
@@ -167,11 +177,13 @@ impl PeftConfig {
             })?;
         // PEFT writes the one that it ties with its whole path.
         for target in &mut targets {
-            *target = target.strip_prefix("transformer.").unwrap_or(target).to_owned();
+            let plain = PREFIXES.iter().find_map(|prefix| target.strip_prefix(prefix));
+            *target = plain.unwrap_or(target).to_owned();
         }
-        if targets.iter().any(|target| target == EMBEDDING) {
+        let embedding = targets.iter().find(|target| EMBEDDINGS.contains(&target.as_str()));
+        if let Some(embedding) = embedding {
             if !self.ensure_weight_tying {
-                return Err("wte without ensure_weight_tying: expected true".to_owned());
+                return Err(format!("{embedding} without ensure_weight_tying: expected true"));
             }
             targets.retain(|target| target != HEAD);
         }
@@ -199,7 +211,7 @@ impl LoraConfig {
     }
 
     /// The `adapter_config.json` of this adapter of the model `base`.
-    pub(crate) fn to_peft(&self, base: &str) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec_pretty(&PeftConfig::of(self, base))
+    pub(crate) fn to_peft(&self, base: &str, model: &GptConfig) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec_pretty(&PeftConfig::of(self, base, model))
     }
 }

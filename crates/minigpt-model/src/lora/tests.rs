@@ -233,8 +233,8 @@ fn targets_are_matched_as_peft_matches_them() {
         let lora = LoraConfig { targets, ..LoraConfig::new(4) };
         lora.validate(&config()).map(|()| {
             let config = config();
-            let first = lora.matrices(&config).filter(|(layer, _)| layer.starts_with("h.0."));
-            first.map(|(layer, _)| layer[4..].to_owned()).collect::<Vec<_>>()
+            let first = lora.matrices(&config).filter(|matrix| matrix.layer.starts_with("h.0."));
+            first.map(|matrix| matrix.layer[4..].to_owned()).collect::<Vec<_>>()
         })
     };
     assert_eq!(named(&["c_proj"]).unwrap(), ["attn.c_proj", "mlp.c_proj"]);
@@ -245,4 +245,91 @@ fn targets_are_matched_as_peft_matches_them() {
     );
     assert!(named(&["proj"]).unwrap_err().to_string().contains("`proj`: expected c_attn"));
     assert!(named(&[]).unwrap_err().to_string().contains("lora.targets is out of range"));
+}
+
+/// A Llama, whose queries, keys and values are one matrix.
+fn llama() -> GptConfig {
+    use crate::model::config::{BiasConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig};
+    GptConfig {
+        n_kv_head: Some(1),
+        head_size: Some(8),
+        mlp: MlpKind::Swiglu,
+        norm: NormConfig { kind: NormKind::RmsNorm, epsilon: 1e-5 },
+        position: Position::Rotary(RotaryConfig { base: 10_000.0, scaling: None }),
+        bias: BiasConfig::NONE,
+        ..config()
+    }
+}
+
+fn of_targets(targets: &[&str]) -> LoraConfig {
+    let targets = targets.iter().map(|target| (*target).to_owned()).collect();
+    LoraConfig { targets, ..LoraConfig::new(4) }
+}
+
+#[test]
+fn projections_of_one_matrix_have_factors_of_their_own() {
+    let adapted = |targets: &[&str]| {
+        let lora = of_targets(targets);
+        let config = llama();
+        lora.validate(&config).unwrap();
+        let first = lora.matrices(&config).filter(|matrix| matrix.layer.starts_with("h.0."));
+        let parts = first.flat_map(|matrix| matrix.parts);
+        let named = parts.map(|part| (part.name[15..].to_owned(), part.columns));
+        named.collect::<Vec<_>>()
+    };
+    let part = |name: &str, columns| (name.to_owned(), columns);
+    assert_eq!(
+        adapted(&["q_proj", "v_proj", "up_proj"]),
+        [
+            part("self_attn.q_proj", 0..24),
+            part("self_attn.v_proj", 32..40),
+            part("mlp.up_proj", 40..80),
+        ]
+    );
+    let all =
+        adapted(&["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]);
+    assert_eq!(all.len(), 7);
+    assert_eq!(adapted(&["c_attn", "c_proj", "c_fc"]), all);
+    assert_eq!(adapted(&["self_attn.o_proj"]), [part("self_attn.o_proj", 0..24)]);
+    let error = of_targets(&["c_proj", "lm_head"]).validate(&llama()).unwrap_err().to_string();
+    let known = "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, embed_tokens";
+    assert!(error.ends_with(&format!("`lm_head`: expected {known}")), "{error}");
+    let untied = GptConfig { tied: false, ..llama() };
+    let error = of_targets(&["embed_tokens"]).validate(&untied).unwrap_err().to_string();
+    assert!(error.contains("the vectors of the tokens cannot be adapted"), "{error}");
+}
+
+#[test]
+fn an_adapter_of_projections_trains_merges_and_is_read_back() {
+    let lora = of_targets(&["q_proj", "v_proj", "gate_proj", "o_proj", "embed_tokens"]);
+    let base = |device: &Device| Gpt::init(&llama(), 3, device).unwrap();
+    let plain = base(&Device::flex());
+    let fresh = base(&Device::flex()).with_lora(&lora, 1).unwrap();
+    assert_eq!(logits(&fresh), logits(&plain));
+    assert_eq!(fresh.num_params() - plain.num_params(), lora.parameters(&llama()));
+
+    let model = base(&Device::flex().autodiff()).with_lora(&lora, 1).unwrap();
+    let before = frozen_bytes(&model);
+    let (model, losses) = trained(model, 20);
+    assert!(losses[19] < losses[0] - 0.02, "{} to {}", losses[0], losses[19]);
+    assert!(frozen_bytes(&model) == before, "frozen weights moved");
+    let folder = tempfile::tempdir().unwrap();
+    model.save_adapter(&lora, "the base", folder.path()).unwrap();
+    let model = model.valid();
+    let unmerged = logits(&model);
+    let differences = logits(&model.materialize()).into_iter().zip(&unmerged);
+    let worst = differences.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < 1e-4, "merging changes logits by {worst}");
+
+    assert_eq!(LoraConfig::read_peft(folder.path()).unwrap(), lora);
+    let read = base(&Device::flex()).with_adapter(folder.path()).unwrap();
+    assert_eq!(logits(&read), unmerged);
+    let stored = fs_err::read(folder.path().join(ADAPTER_FILE)).unwrap();
+    let stored = SafeTensors::deserialize(&stored).unwrap();
+    let shape = |name: &str| {
+        stored.tensor(&format!("base_model.model.model.{name}")).unwrap().shape().to_vec()
+    };
+    assert_eq!(shape("layers.0.self_attn.v_proj.lora_B.weight"), [8, 4]);
+    assert_eq!(shape("layers.1.mlp.gate_proj.lora_A.weight"), [4, 24]);
+    assert_eq!(shape("embed_tokens.lora_embedding_A"), [4, 61]);
 }

@@ -1,5 +1,7 @@
 //! Linear layers, and the adapters that may stand beside their matrices.
 
+use std::ops::Range;
+
 use burn::module::{Module, Param, Reparameterization};
 use burn::nn::{Dropout, Linear};
 use burn::tensor::Tensor;
@@ -10,25 +12,80 @@ use crate::ops;
 /// The factors beside one matrix `W` `[from, to]`: the layer gives `x · W + scale · dropout(x) · a · b`
 /// ([Hu et al., 2021](https://arxiv.org/abs/2106.09685)).
 ///
+/// Beside a matrix that is several, as queries, keys and values, each of these [parts](Self::parts) has factors of
+/// its own. They stand side by side, `a_i` in `a` and `b_i` in `b`, and add `x · a_i · b_i` to the part's columns.
+///
 /// burn's own `LoraAdapter` has no dropout, and folds the factors into a whole matrix at every step, whose
 /// gradient is then whole too. As a [`Reparameterization`] of burn's this one is part of records, optimisers
 /// and devices in the same way, and `materialize` merges it.
 #[derive(Module, Debug)]
 pub(crate) struct LowRank {
-    /// `[from, rank]`.
+    /// `[from, parts * rank]`.
     pub(crate) a: Param<Tensor<2>>,
-    /// `[rank, to]`. One of the two is zero at first: a fresh adapter changes nothing.
+    /// `[rank, to]`, without the columns that no part has. One of the two is zero at first: a fresh adapter
+    /// changes nothing.
     pub(crate) b: Param<Tensor<2>>,
     pub(crate) scale: f64,
     pub(crate) dropout: Dropout,
+    /// The columns of the matrix that have factors, in their order.
+    #[module(skip)]
+    pub(crate) parts: Vec<Range<usize>>,
+}
+
+impl LowRank {
+    /// The factors `[from, rank]` and `[rank, columns]` of each part.
+    pub(crate) fn pairs(&self) -> Vec<[Tensor<2>; 2]> {
+        let (a, b) = (self.a.val(), self.b.val());
+        if self.parts.len() == 1 {
+            return vec![[a, b]];
+        }
+        let rank = b.dims()[0];
+        let mut start = 0;
+        let pair = |(index, columns): (usize, &Range<usize>)| {
+            let (first, width) = (start, columns.len());
+            start += width;
+            [a.clone().narrow(1, index * rank, rank), b.clone().narrow(1, first, width)]
+        };
+        self.parts.iter().enumerate().map(pair).collect()
+    }
+
+    /// What `part` gives for each pair of factors at the part's columns of `to`, and zeros between.
+    fn spread<const D: usize>(
+        &self,
+        to: usize,
+        part: impl Fn([Tensor<2>; 2]) -> Tensor<D>,
+    ) -> Tensor<D> {
+        let mut found: Vec<Tensor<D>> = self.pairs().into_iter().map(part).collect();
+        if found.len() == 1 && self.parts[0].len() == to {
+            return found.remove(0);
+        }
+        let mut shape = found[0].dims();
+        let device = found[0].device();
+        let mut zeros = |width: usize| {
+            shape[D - 1] = width;
+            Tensor::zeros(shape, &device)
+        };
+        let (mut all, mut end) = (Vec::new(), 0);
+        for (values, columns) in found.into_iter().zip(&self.parts) {
+            if columns.start > end {
+                all.push(zeros(columns.start - end));
+            }
+            all.push(values);
+            end = columns.end;
+        }
+        if to > end {
+            all.push(zeros(to - end));
+        }
+        Tensor::cat(all, D - 1)
+    }
 }
 
 impl Reparameterization for LowRank {
     const NAME: &'static str = "lora";
 
     fn apply<const D: usize>(&self, base: Tensor<D>) -> Tensor<D> {
-        let delta = self.a.val().matmul(self.b.val()).mul_scalar(self.scale);
-        let shape = base.shape();
+        let shape = base.dims();
+        let delta = self.spread(shape[D - 1], |[a, b]| a.matmul(b).mul_scalar(self.scale));
         base + delta.reshape(shape)
     }
 }
@@ -44,8 +101,10 @@ pub(crate) fn linear(x: Tensor<3>, layer: &Linear, context: &mut Context) -> Ten
     let (weight, bias) = (layer.weight.base(), layer.bias.as_ref().map(|bias| bias.val()));
     let precision = context.precision;
     let Some(adapter) = adapter(layer) else { return ops::linear(x, weight, bias, precision) };
+    // One mask for all parts, which have one input.
     let dropout = context.dropout.next(&adapter.dropout);
-    let [a, b] = [&adapter.a, &adapter.b].map(|factor| factor.val());
-    let added = ops::low_rank(x.clone(), a, b, adapter.scale, dropout);
+    let added = adapter.spread(weight.dims()[1], |[a, b]| {
+        ops::low_rank(x.clone(), a, b, adapter.scale, dropout.clone())
+    });
     ops::residual(ops::linear(x, weight, bias, precision), added, ops::DropoutMask::Off)
 }

@@ -1,7 +1,7 @@
 //! The one table of parameters: what a model of a configuration is made of, and what follows from it.
 //!
-//! Assembly, counts, first values, which weights decay, what an adapter can stand beside, and the names in
-//! files of other programs are all read from here; nothing else lists parameters.
+//! Assembly, counts, first values, which weights decay, and what an adapter can stand beside are all read from
+//! here; nothing else lists parameters. What other programs call them is in `files/layout.rs`.
 
 #[cfg(test)]
 mod tests;
@@ -57,22 +57,15 @@ pub struct Parameter {
     pub shape: Vec<usize>,
     /// What it is for.
     pub role: Role,
-    /// llama.cpp's name for it.
-    pub(crate) gguf_name: String,
+    /// What its last dimension is made of: the widths of queries, keys and values, or of gate and rest; else one.
+    pub(crate) columns: Vec<usize>,
+    /// The block that it is in, if it is in one.
+    pub(crate) block: Option<usize>,
+    /// Its layer within the block, or the model.
+    pub(crate) layer: &'static str,
+    /// `weight` or `bias`.
+    pub(crate) tensor: &'static str,
 }
-
-impl Parameter {
-    /// The name in a file of transformers' `GPT2LMHeadModel`.
-    pub(crate) fn hugging_face_name(&self) -> String {
-        match self.role {
-            Role::Head => self.name.clone(),
-            _ => format!("{HUGGING_FACE_PREFIX}{}", self.name),
-        }
-    }
-}
-
-/// What transformers puts before each name but the head's.
-pub(crate) const HUGGING_FACE_PREFIX: &str = "transformer.";
 
 /// The parts of a model that are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,45 +82,45 @@ enum Part {
 struct Row {
     part: Part,
     role: Role,
-    /// The layer's name, within its block where it is in one, and llama.cpp's.
-    layer: (&'static str, &'static str),
+    /// The layer's name, within its block where it is in one.
+    layer: &'static str,
     /// `weight` or `bias`.
     tensor: &'static str,
     shape: Vec<usize>,
+    columns: Vec<usize>,
 }
 
 impl Row {
-    fn weight(
-        part: Part,
-        role: Role,
-        layer: (&'static str, &'static str),
-        shape: [usize; 2],
-    ) -> Self {
-        Self { part, role, layer, tensor: "weight", shape: shape.to_vec() }
+    fn weight(part: Part, role: Role, layer: &'static str, shape: [usize; 2]) -> Self {
+        let columns = vec![shape[1]];
+        Self { part, role, layer, tensor: "weight", shape: shape.to_vec(), columns }
     }
 
-    /// `[in, out]`, and a bias where there is one.
+    /// `[from, columns side by side]`, and a bias where there is one.
     fn linear(
         part: Part,
         role: Role,
-        layer: (&'static str, &'static str),
-        shape: [usize; 2],
+        layer: &'static str,
+        from: usize,
+        columns: &[usize],
         has_bias: bool,
     ) -> impl Iterator<Item = Self> {
-        let weight = Self::weight(part, role, layer, shape);
-        let (role, shape) = (Role::Bias, vec![shape[1]]);
-        let bias = has_bias.then_some(Self { part, role, layer, tensor: "bias", shape });
-        std::iter::once(weight).chain(bias)
+        // Sizes that are not valid yet may be too many for a machine's word.
+        let to = columns.iter().fold(0, |sum: usize, width| sum.saturating_add(*width));
+        let row = |role, tensor, shape| {
+            let columns = columns.to_vec();
+            Self { part, role, layer, tensor, shape, columns }
+        };
+        let bias = has_bias.then(|| row(Role::Bias, "bias", vec![to]));
+        std::iter::once(row(role, "weight", vec![from, to])).chain(bias)
     }
 
     /// The scale of a normalisation of vectors of that width, and a bias where there is one.
-    fn norm(
-        layer: (&'static str, &'static str),
-        width: usize,
-        has_bias: bool,
-    ) -> impl Iterator<Item = Self> {
-        let row =
-            move |role, tensor| Self { part: Part::Norms, role, layer, tensor, shape: vec![width] };
+    fn norm(layer: &'static str, width: usize, has_bias: bool) -> impl Iterator<Item = Self> {
+        let row = move |role, tensor| {
+            let (shape, columns) = (vec![width], vec![width]);
+            Self { part: Part::Norms, role, layer, tensor, shape, columns }
+        };
         let bias = has_bias.then(|| row(Role::NormBias, "bias"));
         std::iter::once(row(Role::NormScale, "weight")).chain(bias)
     }
@@ -138,14 +131,12 @@ impl Row {
 
     /// The parameter of this row in a block, or outside the blocks.
     fn parameter(self, block: Option<usize>) -> Parameter {
-        let ((layer, gguf), tensor) = (self.layer, self.tensor);
-        let (name, gguf_name) = match block {
-            Some(index) => {
-                (format!("h.{index}.{layer}.{tensor}"), format!("blk.{index}.{gguf}.{tensor}"))
-            }
-            None => (format!("{layer}.{tensor}"), format!("{gguf}.{tensor}")),
+        let Self { part: _, role, layer, tensor, shape, columns } = self;
+        let name = match block {
+            Some(index) => format!("h.{index}.{layer}.{tensor}"),
+            None => format!("{layer}.{tensor}"),
         };
-        Parameter { name, shape: self.shape, role: self.role, gguf_name }
+        Parameter { name, shape, role, columns, block, layer, tensor }
     }
 }
 
@@ -170,13 +161,12 @@ impl GptConfig {
 
     /// Before the blocks.
     fn first_rows(&self) -> Vec<Row> {
-        let (c, layer) = (self.n_embd, ("wte", "token_embd"));
+        let c = self.n_embd;
         let shape = [self.vocab_size, c];
-        let mut rows = vec![Row::weight(Part::TokenEmbedding, Role::TokenEmbedding, layer, shape)];
+        let mut rows = vec![Row::weight(Part::TokenEmbedding, Role::TokenEmbedding, "wte", shape)];
         if self.position == Position::Learned {
-            let (layer, shape) = (("wpe", "position_embd"), [self.block_size, c]);
             let (part, role) = (Part::PositionEmbedding, Role::PositionEmbedding);
-            rows.push(Row::weight(part, role, layer, shape));
+            rows.push(Row::weight(part, role, "wpe", [self.block_size, c]));
         }
         rows
     }
@@ -190,43 +180,40 @@ impl GptConfig {
         let head_size = self.head_size();
         // Sizes that are not valid yet may be too many for a machine's word.
         let width = |heads: usize| heads.saturating_mul(head_size);
-        let queries = width(self.n_head);
-        let all = queries.saturating_add(width(self.n_kv_head()).saturating_mul(2));
-        let hidden = match self.mlp {
-            MlpKind::Swiglu => inner.saturating_mul(2),
-            MlpKind::GeluTanh | MlpKind::GeluExact | MlpKind::ReluSquared => inner,
+        let (queries, keys) = (width(self.n_head), width(self.n_kv_head()));
+        let hidden: &[usize] = match self.mlp {
+            MlpKind::Swiglu => &[inner, inner],
+            MlpKind::GeluTanh | MlpKind::GeluExact | MlpKind::ReluSquared => &[inner],
         };
 
-        let c_attn = ("attn.c_attn", "attn_qkv");
-        let attn_c_proj = ("attn.c_proj", "attn_output");
-        let (c_fc, mlp_c_proj) = (("mlp.c_fc", "ffn_up"), ("mlp.c_proj", "ffn_down"));
+        let qkv = [queries, keys, keys];
         let mut rows = Vec::with_capacity(14);
-        rows.extend(Row::norm(("ln_1", "attn_norm"), c, bias.norm));
-        rows.extend(Row::linear(Attention, Projection, c_attn, [c, all], bias.attention));
+        rows.extend(Row::norm("ln_1", c, bias.norm));
+        rows.extend(Row::linear(Attention, Projection, "attn.c_attn", c, &qkv, bias.attention));
         rows.extend(Row::linear(
             Attention,
             ResidualProjection,
-            attn_c_proj,
-            [queries, c],
+            "attn.c_proj",
+            queries,
+            &[c],
             bias.attention_output,
         ));
         if self.qk_norm {
-            rows.extend(Row::norm(("attn.q_norm", "attn_q_norm"), head_size, bias.norm));
-            rows.extend(Row::norm(("attn.k_norm", "attn_k_norm"), head_size, bias.norm));
+            rows.extend(Row::norm("attn.q_norm", head_size, bias.norm));
+            rows.extend(Row::norm("attn.k_norm", head_size, bias.norm));
         }
-        rows.extend(Row::norm(("ln_2", "ffn_norm"), c, bias.norm));
-        rows.extend(Row::linear(Mlp, Projection, c_fc, [c, hidden], bias.mlp));
-        rows.extend(Row::linear(Mlp, ResidualProjection, mlp_c_proj, [inner, c], bias.mlp));
+        rows.extend(Row::norm("ln_2", c, bias.norm));
+        rows.extend(Row::linear(Mlp, Projection, "mlp.c_fc", c, hidden, bias.mlp));
+        rows.extend(Row::linear(Mlp, ResidualProjection, "mlp.c_proj", inner, &[c], bias.mlp));
         rows
     }
 
     /// After the blocks.
     fn last_rows(&self) -> Vec<Row> {
-        let mut rows: Vec<Row> =
-            Row::norm(("ln_f", "output_norm"), self.n_embd, self.bias.norm).collect();
+        let mut rows: Vec<Row> = Row::norm("ln_f", self.n_embd, self.bias.norm).collect();
         if !self.tied {
-            let (layer, shape) = (("lm_head", "output"), [self.vocab_size, self.n_embd]);
-            rows.push(Row::weight(Part::Head, Role::Head, layer, shape));
+            let shape = [self.vocab_size, self.n_embd];
+            rows.push(Row::weight(Part::Head, Role::Head, "lm_head", shape));
         }
         rows
     }
@@ -234,7 +221,7 @@ impl GptConfig {
     /// The names of the matrices in a block, as `attn.c_attn`.
     pub(crate) fn block_matrices(&self) -> impl Iterator<Item = &'static str> {
         let matrices = self.block_rows().into_iter().filter(|row| row.role.is_projection());
-        matrices.map(|row| row.layer.0)
+        matrices.map(|row| row.layer)
     }
 
     /// The number of elements in each part, of sizes within their own limits but not yet within the common

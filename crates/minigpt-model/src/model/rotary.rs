@@ -62,12 +62,22 @@ impl Rotation {
 
 /// Radians a position, for each pair of a head: `base^(-2i / head_size)`, scaled.
 fn frequencies(config: RotaryConfig, head_size: usize) -> Vec<f64> {
-    let exponents = (0..head_size / 2).map(|pair| 2.0 * pair as f64 / head_size as f64);
-    let plain = exponents.map(|exponent| config.base.powf(-exponent));
+    let plain = plain_frequencies(config.base, head_size);
     match config.scaling {
         None => plain.collect(),
         Some(scaling) => plain.map(|frequency| scaled(frequency, scaling)).collect(),
     }
+}
+
+fn plain_frequencies(base: f64, head_size: usize) -> impl Iterator<Item = f64> {
+    let exponents = (0..head_size / 2).map(move |pair| 2.0 * pair as f64 / head_size as f64);
+    exponents.map(move |exponent| base.powf(-exponent))
+}
+
+/// What the scaling divides the turns of each pair of a head by.
+pub(crate) fn slowing(config: RotaryConfig, head_size: usize) -> Vec<f64> {
+    let plain = plain_frequencies(config.base, head_size);
+    plain.zip(frequencies(config, head_size)).map(|(plain, scaled)| plain / scaled).collect()
 }
 
 fn scaled(frequency: f64, scaling: RotaryScaling) -> f64 {

@@ -17,8 +17,12 @@ fn model(tokenizer: &Tokenizer) -> Gpt {
     Gpt::init(&GptConfig::tiny(tokenizer.vocab_size()), 1, &Device::flex()).unwrap()
 }
 
+fn of(prompt: &str) -> Prompt {
+    Prompt::of_text(&Tokenizer::bytes().unwrap(), prompt).unwrap()
+}
+
 fn text(model: &Gpt, tokenizer: &Tokenizer, prompt: &str, options: &TextOptions) -> Text {
-    let mut generator = TextGenerator::new(model, tokenizer, prompt, options).unwrap();
+    let mut generator = TextGenerator::new(model, tokenizer, &of(prompt), options).unwrap();
     let mut text = String::new();
     for token in generator.by_ref() {
         let token = token.unwrap();
@@ -33,11 +37,12 @@ fn text(model: &Gpt, tokenizer: &Tokenizer, prompt: &str, options: &TextOptions)
 fn texts_in_a_batch_are_those_written_alone() {
     let tokenizer = Tokenizer::bytes().unwrap();
     let model = model(&tokenizer);
-    let prompts = ["Once", "A longer prompt", "I"].map(str::to_owned);
+    let prompts = ["Once", "A longer prompt", "I"];
     // A byte that comes in some of them, so that the texts end at different places.
     let options = TextOptions { stop: vec!["A".to_owned()], ..options(90) };
     let mut written = 0;
-    let batch = write_texts(&model, &tokenizer, &prompts, &options, &mut |n| written = n).unwrap();
+    let batch =
+        write_texts(&model, &tokenizer, &prompts.map(of), &options, &mut |n| written = n).unwrap();
     for (number, (prompt, batch)) in prompts.iter().zip(&batch).enumerate() {
         let options = TextOptions { seed: 3 + number as u64, ..options.clone() };
         assert_eq!(text(&model, &tokenizer, prompt, &options), *batch);
@@ -52,7 +57,7 @@ fn texts_in_a_batch_are_those_written_alone() {
 fn a_prompt_is_what_the_model_can_read_of_it() {
     let tokenizer = Tokenizer::bytes().unwrap();
     let model = model(&tokenizer);
-    let read = |prompt: &str| prompt_tokens(&model, &tokenizer, prompt).unwrap();
+    let read = |prompt: &str| of(prompt).within(model.block_size());
     assert_eq!(read("Once"), tokenizer.encode("Once").unwrap());
     assert_eq!(read(""), [tokenizer.end_of_text()]);
     let context = model.block_size();
@@ -69,7 +74,7 @@ fn no_tokens_are_no_text() {
     let model = model(&tokenizer);
     let nothing = Text { text: String::new(), tokens: 0, end: TextEnd::Length, slides: 0 };
     assert_eq!(text(&model, &tokenizer, "Once", &options(0)), nothing);
-    let prompts = ["Once".to_owned()];
+    let prompts = [of("Once")];
     let texts = write_texts(&model, &tokenizer, &prompts, &options(0), &mut |_| ()).unwrap();
     assert_eq!(texts, [nothing]);
 }
@@ -79,7 +84,7 @@ fn a_conversation_goes_on_where_it_was() {
     let tokenizer = Tokenizer::bytes().unwrap();
     let model = model(&tokenizer);
     let greedy = TextOptions { policy: Sampling::Greedy.into(), ..options(5) };
-    let mut talk = TextGenerator::new(&model, &tokenizer, "Hi", &greedy).unwrap();
+    let mut talk = TextGenerator::new(&model, &tokenizer, &of("Hi"), &greedy).unwrap();
     let mut ids = tokenizer.encode("Hi").unwrap();
     ids.extend(talk.by_ref().map(|token| token.unwrap().id));
     talk.say("ho", &greedy).unwrap();
@@ -87,4 +92,21 @@ fn a_conversation_goes_on_where_it_was() {
     let next: Vec<u32> = talk.map(|token| token.unwrap().id).collect();
     let straight = Generator::new(&model, &ids, Sampling::Greedy, 0).unwrap();
     assert_eq!(next, straight.take(5).map(|token| token.unwrap()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_conversation_that_begins_with_the_one_before_is_not_read_again() {
+    let tokenizer = Tokenizer::bytes().unwrap();
+    let model = model(&tokenizer);
+    let greedy = TextOptions { policy: Sampling::Greedy.into(), ..options(4) };
+    let mut talk = TextGenerator::new(&model, &tokenizer, &of("Hi"), &greedy).unwrap();
+    let written: Vec<u32> = talk.by_ref().map(|token| token.unwrap().id).collect();
+    let ids =
+        [&tokenizer.encode("Hi").unwrap(), &written[..], b"ho".map(u32::from).as_slice()].concat();
+    assert!(!talk.go_on(&of("Hi, you"), &greedy).unwrap());
+    let whole = Prompt::of_ids(ids.clone());
+    assert!(talk.go_on(&whole, &greedy).unwrap());
+    let next: Vec<u32> = talk.by_ref().map(|token| token.unwrap().id).collect();
+    let straight = Generator::new(&model, &ids, Sampling::Greedy, 0).unwrap();
+    assert_eq!(next, straight.take(4).map(|token| token.unwrap()).collect::<Vec<_>>());
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use minigpt_data::{Template, TooLong};
+use minigpt_data::{ChatTemplate, Template, TooLong};
 use minigpt_model::LoraConfig;
 use serde::{Deserialize, Serialize};
 
@@ -37,11 +37,12 @@ impl FinetuneTask {
         }
     }
 
-    /// How the task is put to a model, where it is put in words.
-    pub(crate) fn template(self) -> Option<Template> {
+    /// How the task is put to a model, where it is put in words: to answer, as the model was taught by its
+    /// own template if it has one.
+    fn template(self, of_base: Option<ChatTemplate>) -> Option<ChatTemplate> {
         match self {
-            Self::Instruct => Some(Template::instruct()),
-            Self::Summarize => Some(Template::summarize()),
+            Self::Instruct => Some(of_base.unwrap_or_else(|| Template::instruct().into())),
+            Self::Summarize => Some(Template::summarize().into()),
             Self::Lm | Self::Classify => None,
         }
     }
@@ -76,7 +77,7 @@ pub struct FinetuneConfig {
     /// What for.
     pub task: FinetuneTask,
     /// How the task is put to the model, where it is put in words.
-    pub template: Option<Template>,
+    pub template: Option<ChatTemplate>,
     /// What a classifier tells apart, in the order of its head; empty for others.
     pub labels: Vec<String>,
     /// Whether examples longer than the context are left out instead of refused.
@@ -87,13 +88,13 @@ pub struct FinetuneConfig {
 }
 
 impl FinetuneConfig {
-    /// The settings of a task before its data are read.
-    pub fn new(base: String, task: FinetuneTask) -> Self {
-        let (template, labels) = (task.template(), Vec::new());
+    /// The settings of a task before its data are read, for a base that has a chat template or none.
+    pub fn new(base: String, task: FinetuneTask, of_base: Option<ChatTemplate>) -> Self {
+        let (template, labels) = (task.template(of_base), Vec::new());
         Self { base, fresh: false, task, template, labels, skip_long: false, lora: None }
     }
 
-    pub(crate) fn template(&self) -> Result<&Template, TrainError> {
+    pub(crate) fn template(&self) -> Result<&ChatTemplate, TrainError> {
         let expected = "a template for a task that is put in words";
         self.template.as_ref().ok_or(TrainError::Setting { field: "finetune.template", expected })
     }

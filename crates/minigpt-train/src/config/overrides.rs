@@ -1,6 +1,7 @@
 //! Changing single settings of a configuration by name, from a command line or a file.
 
 use minigpt_files::excerpt;
+use minigpt_model::{GptConfig, Position};
 use serde_json::Value;
 
 use super::RunConfig;
@@ -53,6 +54,7 @@ impl RunConfig {
             reason: excerpt(&reason),
         };
         let mut all = serde_json::to_value(self).map_err(|error| bad(error.to_string()))?;
+        write_choices(&self.model, &mut all["model"]).map_err(|error| bad(error.to_string()))?;
         let mut place = &mut all;
         for name in key.split('.') {
             let names: Vec<String> =
@@ -65,6 +67,23 @@ impl RunConfig {
         value.clone_into(place);
         serde_json::from_value(all).map_err(|error| bad(error.to_string()))
     }
+}
+
+/// Writes what a model's configuration leaves out where it is as in GPT-2, so that each setting has its place.
+fn write_choices(model: &GptConfig, value: &mut Value) -> Result<(), serde_json::Error> {
+    let GptConfig { n_kv_head, head_size, mlp, qk_norm, tied, norm, position, bias, .. } = model;
+    value["n_kv_head"] = serde_json::to_value(n_kv_head)?;
+    value["head_size"] = serde_json::to_value(head_size)?;
+    value["mlp"] = serde_json::to_value(mlp)?;
+    value["qk_norm"] = serde_json::to_value(qk_norm)?;
+    value["tied"] = serde_json::to_value(tied)?;
+    value["norm"] = serde_json::to_value(norm)?;
+    value["position"] = serde_json::to_value(position)?;
+    value["bias"] = serde_json::to_value(bias)?;
+    if let Position::Rotary(rotary) = position {
+        value["position"]["rotary"]["scaling"] = serde_json::to_value(rotary.scaling)?;
+    }
+    Ok(())
 }
 
 /// The error without the picture of its place that it shows by itself.

@@ -54,7 +54,7 @@ impl ExampleData {
         config.finetune = Some(finetune);
         let data = data?;
         if config.sample.prompt.is_empty() {
-            config.sample.prompt = data.first_prompt(config.model.block_size)?;
+            data.choose_prompt(config)?;
         }
         Ok(data)
     }
@@ -84,11 +84,12 @@ impl ExampleData {
             _ => {
                 let template = finetune.template()?;
                 let [train, held_out] = split(path, valid, |path| match finetune.task {
-                    FinetuneTask::Summarize => Dialogue::read_summaries(path, template),
-                    _ => Dialogue::read_instructions(path, template),
+                    FinetuneTask::Summarize => Dialogue::read_summaries(path, template, tokenizer),
+                    _ => Dialogue::read_instructions(path, template, tokenizer),
                 })?;
                 let rows = |dialogues: &[Dialogue], path: &Path| {
-                    TokenRows::of_dialogues(tokenizer, dialogues, path, block_size, too_long)
+                    let fits = too_long;
+                    TokenRows::of_dialogues(tokenizer, template, dialogues, path, block_size, fits)
                 };
                 let (train, valid) = (rows(&train, path)?, rows(&held_out, valid.unwrap_or(path))?);
                 (train, HeldOut::Dialogues(held_out), valid)
@@ -101,14 +102,17 @@ impl ExampleData {
         Ok(Self { tokens, held_out, read, left_out })
     }
 
-    /// The first held-out prompt that fits the context.
-    fn first_prompt(&self, block_size: usize) -> Result<String, TrainError> {
+    /// Has samples continue the first held-out prompt that fits the context.
+    fn choose_prompt(&self, config: &mut RunConfig) -> Result<(), TrainError> {
         for prompt in self.held_out.prompts() {
-            if self.tokens.tokenizer.encode(prompt)?.len() < block_size {
-                return Ok(prompt.to_owned());
+            config.sample.prompt = prompt.to_owned();
+            let ids = config.sample_prompt(&self.tokens.tokenizer)?;
+            if ids.ids().len() < config.model.block_size {
+                return Ok(());
             }
         }
-        Ok(String::new())
+        config.sample.prompt.clear();
+        Ok(())
     }
 }
 

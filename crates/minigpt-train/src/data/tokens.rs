@@ -1,6 +1,7 @@
 //! The text or the examples of a run as tokens, with their tokenizer.
 
 use minigpt_data::{TokenStore, Tokenizer};
+use minigpt_text::Prompt;
 
 use crate::data::token_set::TokenSet;
 use crate::error::TrainError;
@@ -40,7 +41,8 @@ impl TokenData {
         prompt: &str,
         block_size: usize,
     ) -> Result<String, TrainError> {
-        if self.tokenizer.encode(prompt).is_ok_and(|ids| ids.len() <= block_size) {
+        let tokens = Prompt::of_text(&self.tokenizer, prompt);
+        if tokens.is_ok_and(|tokens| tokens.ids().len() <= block_size) {
             return Ok(prompt.to_owned());
         }
         let ids = match &self.valid {
@@ -48,8 +50,9 @@ impl TokenData {
             TokenSet::Examples(rows) => rows.rows()[0].inputs.clone(),
         };
         let most = BEGINNING.min(block_size / 2).max(1);
-        let end = self.tokenizer.end_of_text();
-        let ids: Vec<u32> = ids.into_iter().filter(|id| *id != end).take(most).collect();
+        let (end, separator) = (self.tokenizer.end_of_text(), self.tokenizer.separator());
+        let is_text = |id: &u32| *id != end && *id != separator;
+        let ids: Vec<u32> = ids.into_iter().filter(is_text).take(most).collect();
         let text = self.tokenizer.decode(&ids)?;
         // The last token may be a part of a character.
         Ok(text.trim_end_matches(char::REPLACEMENT_CHARACTER).to_owned())

@@ -7,7 +7,7 @@ use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::optim::trainee::Trainee;
 
-/// The prompt of the configuration and the model's continuation, up to `<|endoftext|>`; of a
+/// The prompt of the configuration and the model's continuation, up to an end of text; of a
 /// classifier, what it takes the prompt for.
 ///
 /// # Errors
@@ -34,8 +34,9 @@ pub(crate) fn sample(
         seed,
         log_probabilities: false,
     };
+    let prompt = config.sample_prompt(tokenizer)?;
     let mut text = sample.prompt.clone();
-    for token in TextGenerator::new(&model.transformer, tokenizer, &sample.prompt, &options)? {
+    for token in TextGenerator::new(&model.transformer, tokenizer, &prompt, &options)? {
         text += &token?.text;
     }
     Ok(text)

@@ -340,10 +340,10 @@ fn check_sample_prompt(
     config: &RunConfig,
     tokenizer: &Tokenizer,
 ) -> Result<(), TrainError> {
-    let prompt = tokenizer.encode(&config.sample.prompt);
+    let prompt = config.sample_prompt(tokenizer);
     let prompt = prompt.map_err(|error| TrainError::SamplePrompt(error.to_string()))?;
     let sampling = config.sample.sampling.clone();
-    Generator::new(model, &prompt, sampling, 0).map(drop).map_err(|error| match error {
+    Generator::new(model, prompt.ids(), sampling, 0).map(drop).map_err(|error| match error {
         GenerateError::Prompt(error) => TrainError::SamplePrompt(error.to_string()),
         GenerateError::Sampling(error) => error.into(),
     })

@@ -99,8 +99,11 @@ impl Plan {
 /// 2022](https://arxiv.org/abs/2204.02311), appendix B).
 pub(crate) fn operations_per_token(model: &GptConfig) -> f64 {
     let counts = model.parameter_counts();
-    let weights = counts.total() - counts.wpe;
-    let attended = (model.n_layer * model.n_embd) as f64 * model.block_size as f64;
+    // Where the head is a matrix of its own, vectors of tokens are looked up alone.
+    let looked_up = if model.tied { counts.wpe } else { counts.wpe + counts.wte };
+    let weights = counts.total() - looked_up;
+    let attended =
+        (model.n_layer * model.n_head * model.head_size()) as f64 * model.block_size as f64;
     6.0 * weights as f64 + 12.0 * attended
 }
 

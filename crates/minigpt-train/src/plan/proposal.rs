@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use minigpt_model::{GptConfig, Precision};
+use minigpt_model::{GptConfig, Position, Precision};
 use serde::Serialize;
 
 use crate::error::TrainError;
@@ -94,8 +94,10 @@ pub struct Workload<'a> {
     pub vocab_size: usize,
     /// Tokens of the training text.
     pub train_tokens: usize,
-    /// Positions; without it as many as the model is wide, up to 1024.
+    /// Positions; without it as many as the model is wide, up to 1024, or as the given one has.
     pub block_size: Option<usize>,
+    /// The model, where it is given: its cost and its recipe are what is asked for then.
+    pub model: Option<&'a GptConfig>,
     /// The device, which is measured.
     pub device: &'a Device,
     /// How long a measurement may take, about; there are up to three.
@@ -110,7 +112,7 @@ struct MicroBatch {
 }
 
 impl Proposal {
-    /// The largest model that the budget allows, trained for as many tokens as suit it, or as there is
+    /// The model that is given, or the largest that the budget allows, trained for as many tokens as suit it, or as there is
     /// time for. Training steps of it are timed, of fewer layers where they would take long; `measuring`
     /// hears of each model that is.
     ///
@@ -125,8 +127,12 @@ impl Proposal {
     ) -> Result<Self, TrainError> {
         workload.model(32, 2).validate()?;
         let limit = budget.memory.unwrap_or(u64::MAX);
-        if let Some(parameters) = budget.parameters {
-            let model = workload.nearest(parameters)?;
+        let given = match (workload.model, budget.parameters) {
+            (Some(model), _) => Some(workload.given(model)?),
+            (None, Some(parameters)) => Some(workload.nearest(parameters)?),
+            (None, None) => None,
+        };
+        if let Some(model) = given {
             let micro_batch = workload.micro_batch(&model, limit);
             let micro_batch = micro_batch.ok_or_else(|| workload.too_little(&model, limit))?;
             measuring(&model);
@@ -188,6 +194,14 @@ impl Proposal {
 }
 
 impl Workload<'_> {
+    /// A model with the workload's vocabulary and, where it says so, context.
+    fn given(&self, model: &GptConfig) -> Result<GptConfig, TrainError> {
+        let block_size = self.block_size.unwrap_or(model.block_size);
+        let model = GptConfig { vocab_size: self.vocab_size, block_size, ..model.clone() };
+        model.validate()?;
+        Ok(model)
+    }
+
     /// Models of GPT-2's proportions, smallest first.
     fn models(&self) -> impl Iterator<Item = GptConfig> {
         let widths = (1..).map(|index| 32 * index).take_while(|width| *width <= MAX_WIDTH);
@@ -294,7 +308,11 @@ impl Workload<'_> {
         while sample.n_embd > width && (is_large(&sample) || is_long(&sample, windows)) {
             let n_embd = (sample.n_embd / 2).next_multiple_of(64);
             let (vocab_size, n_layer) = (sample.vocab_size, sample.n_layer);
-            sample = GptConfig::new(vocab_size, sample.block_size, n_layer, n_embd / 64, n_embd);
+            let gpt2 = GptConfig::new(vocab_size, sample.block_size, n_layer, n_embd / 64, n_embd);
+            sample = match model.position {
+                Position::Learned => gpt2,
+                Position::Rotary(_) => gpt2.as_llama(),
+            };
         }
         while sample.block_size > context && (is_large(&sample) || is_long(&sample, windows)) {
             sample.block_size /= 2;

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use minigpt_data::Source;
-use minigpt_model::GptConfig;
+use minigpt_data::{ChatOptions, Message, Source};
+use minigpt_model::{GptConfig, Position};
 
 use crate::config::{Decay, OptimizerKind, RunConfig};
 use crate::error::TrainError;
@@ -104,9 +104,10 @@ impl RunCard {
             _ => format!("trained from scratch on {data}"),
         };
         format!(
-            "{}\n\n# {}\n\nA GPT-2 of {} parameters that {MINIGPT} {how}.{}",
-            front_matter(license, &dataset),
+            "{}\n\n# {}\n\nA {} of {} parameters that {MINIGPT} {how}.{}",
+            front_matter(&self.config.model, license, &dataset),
             self.name,
+            Family::of(&self.config.model).name,
             millions(&self.config.model),
             self.prompt(),
         )
@@ -115,7 +116,9 @@ impl RunCard {
     /// How the model is to be asked, where it was tuned to answer.
     fn prompt(&self) -> String {
         let template = self.config.finetune.as_ref().and_then(|tuned| tuned.template.as_ref());
-        let prompt = template.map(|template| template.prompt("…", ""));
+        let asked = [Message::user("…")];
+        let prompt =
+            template.and_then(|template| template.prompt(&asked, &ChatOptions::default()).ok());
         prompt.map(|prompt| format!(" It answers\n\n```text\n{prompt}```")).unwrap_or_default()
     }
 
@@ -266,31 +269,54 @@ impl RunCard {
     }
 }
 
-/// The card of a model that came from elsewhere, of which minigpt knows the shape alone.
+/// The card of a model that came from elsewhere, of which minigpt knows the shape alone; `weights` is what they
+/// are written as.
 pub fn pretrained_card(
     name: &str,
     origin: &str,
     config: &GptConfig,
+    weights: &str,
     license: Option<&str>,
 ) -> String {
     let head = format!(
-        "{}\n\n# {name}\n\nA GPT-2 of {} parameters that {MINIGPT} read from `{origin}` and wrote \
-         again in 32-bit floats, otherwise unchanged. For its data, its training, its limits and its \
+        "{}\n\n# {name}\n\nA {} of {} parameters that {MINIGPT} read from `{origin}` and wrote \
+         again, its weights as {weights}, otherwise unchanged. For its data, its training, its limits and its \
          licence see the original's card.",
-        front_matter(license, ""),
+        front_matter(config, license, ""),
+        Family::of(config).name,
         millions(config),
     );
     [head, use_of_it(), shape(config)].join("\n\n") + "\n"
 }
 
+/// What others call models of a shape.
+struct Family {
+    name: &'static str,
+    /// transformers' `model_type`.
+    tag: &'static str,
+}
+
+impl Family {
+    fn of(config: &GptConfig) -> Self {
+        let (name, tag) = match config.position {
+            Position::Learned => ("GPT-2", "gpt2"),
+            _ if config.qk_norm => ("Qwen 3", "qwen3"),
+            _ if config.bias.attention && !config.bias.attention_output => ("Qwen 2", "qwen2"),
+            _ => ("Llama", "llama"),
+        };
+        Self { name, tag }
+    }
+}
+
 const MINIGPT: &str = "[minigpt](https://github.com/minigpt-rs/minigpt)";
 
 /// What the hub reads of a card.
-fn front_matter(license: Option<&str>, more: &str) -> String {
+fn front_matter(config: &GptConfig, license: Option<&str>, more: &str) -> String {
+    let tag = Family::of(config).tag;
     let license = license.map(|license| format!("license: {license}\n")).unwrap_or_default();
     format!(
         "---\n{license}library_name: transformers\npipeline_tag: text-generation\n{more}\
-         tags:\n- gpt2\n- minigpt\n---"
+         tags:\n- {tag}\n- minigpt\n---"
     )
 }
 
@@ -323,8 +349,13 @@ fn use_of_it() -> String {
 
 fn shape(config: &GptConfig) -> String {
     let GptConfig { n_layer, n_head, n_embd, n_inner, block_size, vocab_size, .. } = config;
+    let groups = match config.n_kv_head() {
+        heads if heads == *n_head => String::new(),
+        heads => format!(" ({heads} of keys and values)"),
+    };
     format!(
-        "## Model\n\nGPT-2's architecture: {n_layer} layers of {n_head} heads, {n_embd} wide, {n_inner} \
-         in the perceptrons, a context of {block_size} tokens, a vocabulary of {vocab_size}."
+        "## Model\n\n{}'s architecture: {n_layer} layers of {n_head} heads{groups}, {n_embd} wide, {n_inner} \
+         in the perceptrons, a context of {block_size} tokens, a vocabulary of {vocab_size}.",
+        Family::of(config).name
     )
 }

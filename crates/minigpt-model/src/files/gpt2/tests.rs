@@ -1,7 +1,11 @@
+use std::path::Path;
+
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::WeightsError;
+use crate::files::fields::HARMLESS;
 
 /// All that two versions of transformers know of a GPT-2: `GPT2Config().to_dict()`.
 const WRITTEN: [&str; 2] = [
@@ -50,21 +54,43 @@ fn each_field_of_transformers_is_honoured_harmless_or_refused() {
 
 #[test]
 fn what_computes_otherwise_is_refused_by_its_field() {
-    refuses(json!({"activation_function": "gelu"}), "activation_function \"gelu\": expected");
-    refuses(json!({"layer_norm_epsilon": 1e-6}), "layer_norm_epsilon 0.000001: expected 0.00001");
+    refuses(json!({"activation_function": "relu"}), "activation_function \"relu\": expected");
+    refuses(json!({"layer_norm_epsilon": 0}), "norm.epsilon 0: expected a number between 0 and 1");
     refuses(json!({"scale_attn_weights": false}), "scale_attn_weights false: expected true");
     refuses(
         json!({"scale_attn_by_inverse_layer_idx": true}),
         "scale_attn_by_inverse_layer_idx true: expected false",
     );
     refuses(json!({"add_cross_attention": true}), "add_cross_attention true: expected false");
-    refuses(json!({"tie_word_embeddings": false}), "tie_word_embeddings false: expected true");
     refuses(
         json!({"architectures": ["GPT2ForSequenceClassification"]}),
         "architectures \"GPT2ForSequenceClassification\": expected GPT2LMHeadModel",
     );
     refuses(json!({"activation_function": "x".repeat(1 << 20)}), "activation_function \"xxx");
     refuses(json!({"n_embd": "y".repeat(1 << 20)}), "invalid type: string \"yyy");
+}
+
+#[test]
+fn the_choices_within_the_family_are_honoured() {
+    let gpt2 = GptConfig::gpt2();
+    let norm = NormConfig { kind: NormKind::LayerNorm, epsilon: 1e-6 };
+    for (changes, expected) in [
+        (
+            json!({"activation_function": "gelu"}),
+            GptConfig { mlp: MlpKind::GeluExact, ..gpt2.clone() },
+        ),
+        (
+            json!({"activation_function": "relu2"}),
+            GptConfig { mlp: MlpKind::ReluSquared, ..gpt2.clone() },
+        ),
+        (json!({"layer_norm_epsilon": 1e-6}), GptConfig { norm, ..gpt2.clone() }),
+        (json!({"tie_word_embeddings": false}), GptConfig { tied: false, ..gpt2 }),
+    ] {
+        let config = with(changes).unwrap();
+        assert_eq!(config, expected);
+        let again = config.to_hugging_face(&SpecialIds::default());
+        assert_eq!(read(again.as_bytes()).unwrap(), config);
+    }
 }
 
 #[test]

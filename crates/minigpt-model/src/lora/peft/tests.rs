@@ -114,7 +114,8 @@ fn a_rank_stabilised_adapter_has_the_root_of_its_rank() {
 #[test]
 fn what_is_written_is_what_is_read() {
     let lora = LoraConfig { dropout: 0.5, ..LoraConfig::new(3) };
-    let fields = serde_json::from_slice(&lora.to_peft("base").unwrap()).unwrap();
+    let fields =
+        serde_json::from_slice(&lora.to_peft("base", &GptConfig::tiny(300)).unwrap()).unwrap();
     assert_eq!(PeftConfig::read(fields).and_then(|config| config.lora()), Ok(lora));
 }
 

@@ -1,14 +1,32 @@
 //! Shapes by name.
 
-use super::{ConfigError, GptConfig};
+use super::{
+    BiasConfig, ConfigError, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig,
+};
 
 /// Number of token ids of GPT-2's tokenizer.
 const GPT2_VOCAB_SIZE: usize = 50_257;
 
+/// Number of token ids of SmolLM2's tokenizer.
+const SMOLLM2_VOCAB_SIZE: usize = 49_152;
+
 impl GptConfig {
     /// The names that [`preset`](Self::preset) knows.
-    pub const PRESETS: [&'static str; 7] =
-        ["tiny", "small", "mini", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"];
+    pub const PRESETS: [&'static str; 13] = [
+        "tiny",
+        "small",
+        "mini",
+        "tiny-llama",
+        "small-llama",
+        "mini-llama",
+        "gpt2",
+        "gpt2-medium",
+        "gpt2-large",
+        "gpt2-xl",
+        "smollm2-135m",
+        "smollm2-360m",
+        "smollm2-1.7b",
+    ];
 
     /// The preset of that name, with the vocabulary of a given tokenizer.
     ///
@@ -19,13 +37,27 @@ impl GptConfig {
             "tiny" => Self::tiny(vocab_size),
             "small" => Self::small(vocab_size),
             "mini" => Self::mini(vocab_size),
-            "gpt2" => Self::gpt2(),
-            "gpt2-medium" => Self::gpt2_medium(),
-            "gpt2-large" => Self::gpt2_large(),
-            "gpt2-xl" => Self::gpt2_xl(),
-            _ => return Err(ConfigError::UnknownPreset { name: name.to_owned() }),
+            "tiny-llama" => Self::tiny(vocab_size).as_llama(),
+            "small-llama" => Self::small(vocab_size).as_llama(),
+            "mini-llama" => Self::mini(vocab_size).as_llama(),
+            _ => Self::published(name)
+                .ok_or_else(|| ConfigError::UnknownPreset { name: name.to_owned() })?,
         };
         Ok(Self { vocab_size, ..config })
+    }
+
+    /// The preset of that name with its own vocabulary, if it is the shape of a published model.
+    pub fn published(name: &str) -> Option<Self> {
+        match name {
+            "gpt2" => Some(Self::gpt2()),
+            "gpt2-medium" => Some(Self::gpt2_medium()),
+            "gpt2-large" => Some(Self::gpt2_large()),
+            "gpt2-xl" => Some(Self::gpt2_xl()),
+            "smollm2-135m" => Some(Self::smollm2_135m()),
+            "smollm2-360m" => Some(Self::smollm2_360m()),
+            "smollm2-1.7b" => Some(Self::smollm2_1_7b()),
+            _ => None,
+        }
     }
 
     /// Two narrow layers: trains in seconds on one core, for tests and first contact.
@@ -66,5 +98,62 @@ impl GptConfig {
 
     fn gpt2_family(n_layer: usize, n_head: usize, n_embd: usize) -> Self {
         Self::new(GPT2_VOCAB_SIZE, 1024, n_layer, n_head, n_embd).with_dropout(0.1)
+    }
+
+    /// This size in today's shape: RMSNorm, rotary positions, SwiGLU, half as many heads of keys and values
+    /// as of queries, no biases.
+    ///
+    /// The matrices of a block have exactly as many weights as those of a GPT-2 whose perceptron is four
+    /// times as wide as it is: halved keys and values save `n_embd²`, which the third matrix of a perceptron
+    /// `3 * n_embd` wide takes. What is left out are the positions and biases.
+    ///
+    /// ```
+    /// use minigpt_model::GptConfig;
+    ///
+    /// let (mini, llama) = (GptConfig::mini(50_257), GptConfig::mini(50_257).as_llama());
+    /// let total = |config: &GptConfig| config.parameter_counts().total();
+    /// assert_eq!((total(&mini), total(&llama)), (16_058_112, 16_013_824));
+    /// ```
+    #[must_use]
+    pub fn as_llama(self) -> Self {
+        Self {
+            n_inner: 3 * self.n_embd,
+            n_kv_head: Some(self.n_head.div_ceil(2)),
+            norm: NormConfig { kind: NormKind::RmsNorm, epsilon: 1e-5 },
+            position: Position::Rotary(RotaryConfig { base: 10_000.0, scaling: None }),
+            mlp: MlpKind::Swiglu,
+            bias: BiasConfig::NONE,
+            ..self
+        }
+    }
+
+    /// SmolLM2 of 135 million parameters. Sizes of the family: the `config.json` of each model of
+    /// [Allal et al., 2025](https://arxiv.org/abs/2502.02737).
+    pub fn smollm2_135m() -> Self {
+        Self::smollm2_family(30, [9, 3], [576, 1536], 100_000.0)
+    }
+
+    /// SmolLM2 of 360 million parameters.
+    pub fn smollm2_360m() -> Self {
+        Self::smollm2_family(32, [15, 5], [960, 2560], 100_000.0)
+    }
+
+    /// SmolLM2 of 1.7 billion parameters.
+    pub fn smollm2_1_7b() -> Self {
+        Self::smollm2_family(24, [32, 32], [2048, 8192], 130_000.0)
+    }
+
+    fn smollm2_family(
+        n_layer: usize,
+        [n_head, n_kv_head]: [usize; 2],
+        [n_embd, n_inner]: [usize; 2],
+        base: f64,
+    ) -> Self {
+        Self {
+            n_inner,
+            n_kv_head: Some(n_kv_head),
+            position: Position::Rotary(RotaryConfig { base, scaling: None }),
+            ..Self::new(SMOLLM2_VOCAB_SIZE, 8192, n_layer, n_head, n_embd).as_llama()
+        }
     }
 }

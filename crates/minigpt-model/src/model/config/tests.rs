@@ -15,6 +15,32 @@ fn the_gpt2_family_has_the_published_sizes() {
     }
 }
 
+/// Figures of the models' cards, and of their files.
+#[test]
+fn published_shapes_have_their_parameters() {
+    for (name, vocab_size, parameters) in [
+        ("gpt2", 50_257, 124_439_808),
+        ("smollm2-135m", 49_152, 134_515_008),
+        ("smollm2-360m", 49_152, 361_821_120),
+        ("smollm2-1.7b", 49_152, 1_711_376_384),
+    ] {
+        let config = GptConfig::published(name).unwrap();
+        let found = (config.vocab_size, config.parameter_counts().total());
+        assert_eq!(found, (vocab_size, parameters), "{name}");
+    }
+    assert_eq!(GptConfig::published("mini"), None);
+}
+
+#[test]
+fn llamas_are_as_large_as_their_sisters() {
+    for sister in ["tiny", "small", "mini"] {
+        let total =
+            |name: &str| GptConfig::preset(name, 2048).unwrap().parameter_counts().total() as f64;
+        let ratio = total(&format!("{sister}-llama")) / total(sister);
+        assert!((0.97..=1.0).contains(&ratio), "{sister}: {ratio}");
+    }
+}
+
 #[test]
 fn every_preset_is_valid_and_takes_the_vocabulary() {
     for name in GptConfig::PRESETS {
@@ -79,7 +105,7 @@ fn a_configuration_that_is_no_model_is_refused_in_one_line() {
     let unknown = GptConfig::preset("huge", 256).unwrap_err().to_string();
     assert_eq!(
         unknown,
-        "unknown model preset `huge`: expected one of tiny, small, mini, gpt2, gpt2-medium, gpt2-large, gpt2-xl"
+        "unknown model preset `huge`: expected one of tiny, small, mini, tiny-llama, small-llama, mini-llama, gpt2, gpt2-medium, gpt2-large, gpt2-xl, smollm2-135m, smollm2-360m, smollm2-1.7b"
     );
 }
 

@@ -43,33 +43,6 @@ fn a_models_parameters_are_its_configurations() {
 }
 
 #[test]
-fn parameters_have_the_names_of_other_programs() {
-    let names = |config: &GptConfig| {
-        let all = config.parameters();
-        all.map(|it| (it.name.clone(), it.hugging_face_name(), it.gguf_name)).collect::<Vec<_>>()
-    };
-    let gpt2 = names(&GptConfig::new(300, 16, 12, 2, 24));
-    for (name, gguf) in [
-        ("wte.weight", "token_embd.weight"),
-        ("wpe.weight", "position_embd.weight"),
-        ("ln_f.bias", "output_norm.bias"),
-        ("h.11.attn.c_attn.weight", "blk.11.attn_qkv.weight"),
-        ("h.0.mlp.c_fc.bias", "blk.0.ffn_up.bias"),
-        ("h.0.mlp.c_proj.bias", "blk.0.ffn_down.bias"),
-        ("h.2.attn.c_proj.bias", "blk.2.attn_output.bias"),
-        ("h.2.ln_1.weight", "blk.2.attn_norm.weight"),
-        ("h.2.ln_2.weight", "blk.2.ffn_norm.weight"),
-    ] {
-        let found = gpt2.iter().find(|(found, ..)| found == name).unwrap();
-        assert_eq!(found.1, format!("transformer.{name}"));
-        assert_eq!(found.2, gguf);
-    }
-    let head = names(&otherwise()).pop().unwrap();
-    let expected = ["lm_head.weight", "lm_head.weight", "output.weight"];
-    assert_eq!(head, expected.map(str::to_owned).into());
-}
-
-#[test]
 fn roles_say_what_decays() {
     let config = otherwise();
     let decayed = config.parameters().filter(|parameter| parameter.role.decays());

@@ -1,3 +1,5 @@
+use minigpt_model::{MlpKind, NormKind, RotaryConfig, RotaryScaling};
+
 use super::*;
 use crate::config::{Decay, OptimizerKind};
 
@@ -22,6 +24,41 @@ fn settings_are_found_by_name() {
     assert_eq!((changed.training.batch_size, changed.model.n_layer), (4, 3));
     assert_eq!(changed.training.ema_decay, Some(0.99));
     assert_eq!(changed.training.epochs, config.training.epochs);
+}
+
+/// Settings that a GPT-2's configuration does not write.
+#[test]
+fn choices_of_gpt2s_relatives_are_settings_too() {
+    let mut config = RunConfig::tiny();
+    for (key, value) in [
+        ("model.n_kv_head", "2"),
+        ("model.mlp", "swiglu"),
+        ("model.qk_norm", "true"),
+        ("model.tied", "false"),
+        ("model.norm.kind", "rms_norm"),
+        ("model.norm.epsilon", "1e-6"),
+        ("model.bias.norm", "false"),
+        ("model.position", "{ rotary = { base = 10000.0 } }"),
+        ("model.position.rotary.base", "5e5"),
+        ("model.position.rotary.scaling", "{ linear = { factor = 2.0 } }"),
+        ("model.head_size", "20"),
+        ("model.head_size", "none"),
+    ] {
+        config = config.with_setting(key, value).unwrap();
+    }
+    config.validate().unwrap();
+    let GptConfig { n_kv_head, head_size, mlp, qk_norm, tied, norm, position, bias, .. } =
+        config.model;
+    assert_eq!((n_kv_head, head_size, qk_norm, tied), (Some(2), None, true, false));
+    assert_eq!((mlp, norm.kind, norm.epsilon), (MlpKind::Swiglu, NormKind::RmsNorm, 1e-6));
+    assert!(!bias.norm && bias.mlp);
+    let scaling = Some(RotaryScaling::Linear { factor: 2.0 });
+    assert_eq!(position, Position::Rotary(RotaryConfig { base: 5e5, scaling }));
+
+    let error = RunConfig::tiny().with_setting("model.n_kv_heads", "2").unwrap_err().to_string();
+    assert!(error.contains("expected perhaps `n_kv_head`"), "{error}");
+    let error = RunConfig::tiny().with_setting("model.mlp", "relu").unwrap_err().to_string();
+    assert!(error.contains("`swiglu`"), "{error}");
 }
 
 #[test]

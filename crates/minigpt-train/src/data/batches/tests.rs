@@ -34,7 +34,8 @@ fn rows() -> TokenRows {
     let dialogues = [("a", "bc"), ("Who are", "ho"), ("Q:", "yes")].map(dialogue);
     let path = std::path::Path::new("");
     let too_long = minigpt_data::TooLong::Refused;
-    TokenRows::of_dialogues(&tokenizer, &dialogues, path, 32, too_long).unwrap()
+    let template = minigpt_data::Template::instruct().into();
+    TokenRows::of_dialogues(&tokenizer, &template, &dialogues, path, 32, too_long).unwrap()
 }
 
 #[test]

@@ -22,8 +22,10 @@ fn a_classifier_has_the_work_of_its_own_head() {
     let data = TokenData { tokenizer, train: rows.clone().into(), valid: rows.into() };
     let model = GptConfig { block_size: 16, ..GptConfig::tiny(257) };
     let plan = |labels| {
-        let finetune =
-            FinetuneConfig { labels, ..FinetuneConfig::new(String::new(), FinetuneTask::Classify) };
+        let finetune = FinetuneConfig {
+            labels,
+            ..FinetuneConfig::new(String::new(), FinetuneTask::Classify, None)
+        };
         let mut config = RunConfig::finetuning(
             model.clone(),
             DataConfig::new(Source::Embedded, TokenizerSpec::Byte),

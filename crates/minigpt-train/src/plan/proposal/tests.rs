@@ -2,7 +2,8 @@ use super::*;
 
 fn workload(device: &Device) -> Workload<'_> {
     let measured_for = Duration::from_millis(50);
-    Workload { vocab_size: 512, train_tokens: 100_000, block_size: None, device, measured_for }
+    let (vocab_size, train_tokens) = (512, 100_000);
+    Workload { vocab_size, train_tokens, block_size: None, model: None, device, measured_for }
 }
 
 fn propose(budget: Budget) -> Result<Proposal, TrainError> {
@@ -105,4 +106,15 @@ fn what_is_measured_is_small_however_large_the_model() {
 fn learning_rates_are_kaplans() {
     // 0.003239 - 0.0001395 ln(84,934,656 + biases and norms).
     assert!((learning_rate(&GptConfig::gpt2()) - 6.9e-4).abs() < 1e-5);
+}
+
+#[test]
+fn a_given_model_is_planned_as_it_is() {
+    let device = Device::flex();
+    let model = GptConfig::preset("tiny-llama", 1).unwrap();
+    let workload = Workload { model: Some(&model), block_size: Some(16), ..workload(&device) };
+    let budget = Budget { seconds: Some(60.0), ..Budget::default() };
+    let proposal = Proposal::new(budget, &workload, |_| ()).unwrap();
+    assert_eq!(proposal.model, GptConfig { vocab_size: 512, block_size: 16, ..model });
+    assert!(proposal.seconds < 61.0 && proposal.steps > 0, "{proposal:?}");
 }

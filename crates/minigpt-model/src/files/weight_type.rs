@@ -1,0 +1,108 @@
+//! The types of numbers that weights are written as.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::store::burn_pack::{Error, Tensor as StoredTensor};
+use burn::tensor::{Bytes, DType};
+use minigpt_gguf::TensorType;
+
+/// What weights are written as.
+///
+/// ```
+/// use minigpt_model::WeightType;
+///
+/// assert_eq!("bf16".parse(), Ok(WeightType::Bf16));
+/// assert_eq!(WeightType::Q8_0.to_string(), "q8_0");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WeightType {
+    /// 32-bit floats, as the model has them.
+    #[default]
+    F32,
+    /// 16-bit floats.
+    F16,
+    /// The upper halves of 32-bit floats.
+    Bf16,
+    /// 8-bit integers, 32 of them with one scale; in GGUF alone.
+    Q8_0,
+}
+
+/// A name that no [`WeightType`] has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown type of weights `{name}`: expected f32, f16, bf16 or q8_0")]
+pub struct UnknownWeightType {
+    /// The name given.
+    pub name: String,
+}
+
+impl WeightType {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::F32, Self::F16, Self::Bf16, Self::Q8_0];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+            Self::Q8_0 => "q8_0",
+        }
+    }
+
+    pub(crate) fn of_ggml(self) -> TensorType {
+        match self {
+            Self::F32 => TensorType::F32,
+            Self::F16 => TensorType::F16,
+            Self::Bf16 => TensorType::Bf16,
+            Self::Q8_0 => TensorType::Q8_0,
+        }
+    }
+
+    /// burn's type of the same numbers, if it has one.
+    fn of_burn(self) -> Option<DType> {
+        match self {
+            Self::F32 => Some(DType::F32),
+            Self::F16 => Some(DType::F16),
+            Self::Bf16 => Some(DType::BF16),
+            Self::Q8_0 => None,
+        }
+    }
+
+    /// A tensor of 32-bit floats in this type, rounded when its bytes are asked for; nothing where tensors of
+    /// burn's have no such type.
+    pub(crate) fn rounded(self, tensor: StoredTensor) -> Option<StoredTensor> {
+        let dtype = self.of_burn()?;
+        if dtype == tensor.dtype {
+            return Some(tensor);
+        }
+        let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
+        let length = tensor.byte_len() / size_of::<f32>() * dtype.size();
+        let bytes = move || {
+            let mut rounded = Vec::with_capacity(length);
+            let result = self.of_ggml().quantize(&floats(&tensor.to_bytes()?), &mut rounded);
+            result.map_err(|error| Error::ValidationError(error.to_string()))?;
+            Ok(Bytes::from_bytes_vec(rounded))
+        };
+        Some(StoredTensor::deferred(name, dtype, shape, None, length, bytes))
+    }
+}
+
+/// The values of 32-bit floats.
+pub(crate) fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|value| f32::from_le_bytes(*value)).collect()
+}
+
+impl fmt::Display for WeightType {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
+}
+
+impl FromStr for WeightType {
+    type Err = UnknownWeightType;
+
+    fn from_str(name: &str) -> Result<Self, UnknownWeightType> {
+        let found = Self::ALL.into_iter().find(|weight_type| weight_type.name() == name);
+        found.ok_or_else(|| UnknownWeightType { name: minigpt_files::excerpt(name) })
+    }
+}

@@ -1,0 +1,145 @@
+//! [Ollama](https://github.com/ollama/ollama/blob/main/docs/modelfile.md)'s `Modelfile`.
+
+use std::path::Path;
+
+use minigpt_data::{ChatOptions, ChatTemplate, Message, Tokenizer};
+use minigpt_files::{Limit, read_text, write};
+
+use super::Export;
+use crate::error::TextError;
+
+/// The name that Ollama looks for.
+const MODELFILE: &str = "Modelfile";
+
+/// How those begin that are written here, and may be written again.
+const HEAD: &str = "# Written by minigpt";
+
+/// A file of others' may have a licence in it.
+const LIMIT: Limit = Limit::new(1 << 20, "a Modelfile");
+
+/// Writes the `Modelfile` of a GGUF file beside it.
+pub(crate) fn write_modelfile(export: &Export<'_>, gguf: &Path) -> Result<(), TextError> {
+    let path = gguf.with_file_name(MODELFILE);
+    let is_ours = || read_text(&path, LIMIT).is_ok_and(|text| text.starts_with(HEAD));
+    if path.exists() && !is_ours() {
+        return Err(TextError::ExportExists { path });
+    }
+    let file = gguf.file_name().unwrap_or(gguf.as_os_str()).to_string_lossy();
+    Ok(write(&path, modelfile(export, &file)?)?)
+}
+
+fn modelfile(export: &Export<'_>, file: &str) -> Result<String, TextError> {
+    let Export { name, model, tokenizer, template, generation, .. } = export;
+    let mut text = format!("{HEAD}: ollama create {name} -f {MODELFILE}\nFROM ./{file}\n");
+    match template.map(|template| go_template(template, tokenizer)) {
+        Some(Some(template)) => text += &format!("TEMPLATE \"\"\"{template}\"\"\"\n"),
+        Some(None) => text += "# The chat template stands in the GGUF file alone.\n",
+        None => text += "TEMPLATE \"\"\"{{ .Prompt }}\"\"\"\n",
+    }
+    let mut parameter = |name: &str, value: String| {
+        text += &format!("PARAMETER {name} {value}\n");
+    };
+    parameter("num_ctx", model.block_size().to_string());
+    for end in tokenizer.ends_of_text() {
+        parameter("stop", format!("{:?}", tokenizer.decode(&[*end])?));
+    }
+    let numbers = [
+        ("temperature", if generation.is_greedy { Some(0.0) } else { generation.temperature }),
+        ("top_p", generation.top_p),
+        ("min_p", generation.min_p),
+        ("repeat_penalty", generation.repetition_penalty),
+    ];
+    for (name, value) in numbers {
+        value.into_iter().for_each(|value| parameter(name, value.to_string()));
+    }
+    generation.top_k.into_iter().for_each(|most| parameter("top_k", most.to_string()));
+    Ok(text)
+}
+
+/// Contents by which a part of a rendered conversation is told; templates cut white space around them.
+const SYSTEM: &str = "⟦system⟧";
+const FIRST: &str = "⟦first⟧";
+const ANSWER: &str = "⟦answer⟧";
+const SECOND: &str = "⟦second⟧";
+
+/// The template in Go's language, which Ollama reads; `None` for one that does not put message after message.
+fn go_template(template: &ChatTemplate, tokenizer: &Tokenizer) -> Option<String> {
+    let parts = Parts::of(template, tokenizer)?;
+    let Parts { before, system, user, assistant, asks } = parts;
+    let part = |[before, after]: &[String; 2]| {
+        format!("{}{{{{ .Content }}}}{}", literal(before), literal(after))
+    };
+    let before = match before.as_str() {
+        "" => String::new(),
+        before => format!("{{{{ if not .System }}}}{}{{{{ end }}}}", literal(before)),
+    };
+    let system = system
+        .map(|system| format!("{{{{ if eq .Role \"system\" }}}}{}{{{{ else }}}}", part(&system)));
+    let end = if system.is_some() { "{{ end }}" } else { "" };
+    Some(format!(
+        "{before}{{{{ range .Messages }}}}{}{{{{ if eq .Role \"user\" }}}}{}{{{{ else if eq .Role \"assistant\" }}}}{}{{{{ end }}}}{end}{{{{ end }}}}{}",
+        system.unwrap_or_default(),
+        part(&user),
+        part(&assistant),
+        literal(&asks),
+    ))
+}
+
+/// What a template writes around messages.
+struct Parts {
+    /// Before a conversation without a system message.
+    before: String,
+    system: Option<[String; 2]>,
+    user: [String; 2],
+    assistant: [String; 2],
+    /// The start of the model's message.
+    asks: String,
+}
+
+impl Parts {
+    fn of(template: &ChatTemplate, tokenizer: &Tokenizer) -> Option<Self> {
+        let options = ChatOptions::default();
+        let whole = [Message::user(FIRST), Message::assistant(ANSWER), Message::user(SECOND)];
+        // A named template has no conversation without the start of an answer; its Jinja has.
+        let mut tokens = template.tokens();
+        let end = tokenizer.decode(&[tokenizer.end_of_text()]).ok()?;
+        tokens.entry("eos_token".to_owned()).or_insert(end);
+        let jinja = ChatTemplate::from_jinja(&template.to_jinja(), tokens, "export").ok()?;
+        let conversation = |messages: &[Message]| jinja.conversation(messages, &options).ok();
+        let first = conversation(&whole[..1])?;
+        let answered = conversation(&whole[..2])?;
+        let asked = conversation(&whole)?;
+        let asks = jinja.prompt(&whole[..1], &options).ok()?.strip_prefix(&first)?.to_owned();
+        let user = around(asked.strip_prefix(&answered)?, SECOND)?;
+        let assistant = around(answered.strip_prefix(&first)?, ANSWER)?;
+        let [start, after] = around(&first, FIRST)?;
+        let before = start.strip_suffix(&user[0])?.to_owned();
+        if after != user[1] {
+            return None;
+        }
+        let with_system = [&[Message::system(SYSTEM)], &whole[..1]].concat();
+        let system = conversation(&with_system).and_then(|text| {
+            let user_said = format!("{}{FIRST}{}", user[0], user[1]);
+            around(text.strip_suffix(&user_said)?, SYSTEM)
+        });
+        Some(Self { before, system, user, assistant, asks })
+    }
+}
+
+/// What stands before and after a content that is there once.
+fn around(text: &str, content: &str) -> Option<[String; 2]> {
+    let (before, after) = text.split_once(content)?;
+    (!after.contains(content)).then(|| [before.to_owned(), after.to_owned()])
+}
+
+/// A text as Go's templates and the quotation marks of a `Modelfile` leave it.
+fn literal(text: &str) -> String {
+    let is_plain = !text.contains("{{") && !text.contains("\"\"\"") && !text.ends_with('"');
+    match is_plain {
+        true => text.to_owned(),
+        false => format!("{{{{ {:?} }}}}", text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

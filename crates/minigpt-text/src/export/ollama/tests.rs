@@ -1,0 +1,70 @@
+use minigpt_data::Template;
+use minigpt_model::{GptConfig, WeightType};
+
+use super::*;
+use crate::generation::GenerationDefaults;
+
+/// SmolLM2's, whose models are told who they are where nobody else tells them.
+const CHATML: &str = "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}\
+    {{ '<|im_start|>system\nBe kind.<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + \
+    message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}\
+    {{ '<|im_start|>assistant\n' }}{% endif %}";
+
+fn chat(source: &str) -> ChatTemplate {
+    ChatTemplate::from_jinja(source, [].into(), "a test").unwrap()
+}
+
+#[test]
+fn templates_that_put_message_after_message_are_told_to_ollama() {
+    let tokenizer = Tokenizer::bytes().unwrap();
+    let go = |template: &ChatTemplate| go_template(template, &tokenizer);
+    assert_eq!(
+        go(&chat(CHATML)).unwrap(),
+        "{{ if not .System }}<|im_start|>system\nBe kind.<|im_end|>\n{{ end }}\
+         {{ range .Messages }}{{ if eq .Role \"system\" }}<|im_start|>system\n{{ .Content }}<|im_end|>\n\
+         {{ else }}{{ if eq .Role \"user\" }}<|im_start|>user\n{{ .Content }}<|im_end|>\n\
+         {{ else if eq .Role \"assistant\" }}<|im_start|>assistant\n{{ .Content }}<|im_end|>\n{{ end }}{{ end }}\
+         {{ end }}<|im_start|>assistant\n"
+    );
+    assert_eq!(
+        go(&Template::instruct().into()).unwrap(),
+        "{{ range .Messages }}{{ if eq .Role \"system\" }}{{ .Content }}\n\n{{ else }}{{ if eq .Role \"user\" }}\
+         ### Instruction:\n{{ .Content }}\n\n{{ else if eq .Role \"assistant\" }}\
+         ### Response:\n{{ .Content }}<|endoftext|>{{ end }}{{ end }}{{ end }}### Response:\n"
+    );
+    // A system message within the first question, as Llama 2's, and an answer that depends on what follows.
+    assert_eq!(go(&chat("{{ messages | length }}{{ messages[-1].content }}")), None);
+    assert_eq!(literal("{{ x }}"), r#"{{ "{{ x }}" }}"#);
+}
+
+#[test]
+fn a_modelfile_names_the_file_and_what_ends_texts_and_replaces_no_other() {
+    let tokenizer = Tokenizer::bytes().unwrap();
+    let config = GptConfig::tiny(tokenizer.vocab_size());
+    let model = minigpt_model::Gpt::init(&config, 0, &burn::tensor::Device::flex()).unwrap();
+    let generation = GenerationDefaults { temperature: Some(0.6), ..GenerationDefaults::default() };
+    let export = Export {
+        name: "tiny",
+        model: &model,
+        tokenizer: &tokenizer,
+        template: None,
+        generation: &generation,
+        weights: WeightType::F32,
+        card: "",
+        plots: &[],
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (gguf, path) = (folder.path().join("tiny.gguf"), folder.path().join(MODELFILE));
+    for _ in 0..2 {
+        write_modelfile(&export, &gguf).unwrap();
+        assert_eq!(
+            fs_err::read_to_string(&path).unwrap(),
+            "# Written by minigpt: ollama create tiny -f Modelfile\nFROM ./tiny.gguf\n\
+             TEMPLATE \"\"\"{{ .Prompt }}\"\"\"\nPARAMETER num_ctx 32\nPARAMETER stop \"<|endoftext|>\"\n\
+             PARAMETER temperature 0.6\n"
+        );
+    }
+    fs_err::write(&path, "FROM llama3.2\n").unwrap();
+    let error = write_modelfile(&export, &gguf).unwrap_err().to_string();
+    assert!(error.contains("Modelfile is there already"), "{error}");
+}

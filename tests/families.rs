@@ -1,0 +1,99 @@
+//! Models of each family as we export them: what transformers and llama.cpp make of the files.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use minigpt_gguf::Value;
+use minigpt_model::{Generator, Gpt, Sampling, SpecialIds, WeightType};
+
+use crate::exchange::python;
+
+/// Random models that transformers saved.
+const FAMILIES: [&str; 7] =
+    ["llama", "llama-biased", "llama3", "mistral", "qwen2", "qwen3", "gpt2-variant"];
+
+/// What the ids of their vocabulary of 40 stand for.
+const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789,.;:";
+
+const PROMPT: &str = "minigpt";
+const TOKENS: usize = 24;
+
+fn model(family: &str) -> Gpt {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../minigpt-model/tests/fixtures");
+    Gpt::from_pretrained(&fixtures.join("families").join(family), &Device::flex()).unwrap()
+}
+
+fn ids() -> Vec<u32> {
+    PROMPT.chars().map(|letter| LETTERS.find(letter).unwrap() as u32).collect()
+}
+
+/// What a script of `tests/python` prints.
+#[track_caller]
+fn script(python: &PathBuf, arguments: &[&str]) -> serde_json::Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python");
+    let mut command = Command::new(python);
+    command.arg(folder.join(arguments[0])).args(&arguments[1..]).env("HF_HUB_OFFLINE", "1");
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}:\n{errors}", arguments.join(" "));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn transformers_computes_the_same_from_each_familys_folder() {
+    let Some(python) = python("each family's folder in transformers") else { return };
+    for (family, weight_type, tolerance) in FAMILIES
+        .into_iter()
+        .map(|family| (family, WeightType::F32, 1e-4))
+        .chain([("llama", WeightType::Bf16, 1e-4), ("qwen3", WeightType::F16, 1e-4)])
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let model = model(family);
+        let config = model.config().to_hugging_face(&SpecialIds::default());
+        fs_err::write(folder.path().join("config.json"), config).unwrap();
+        model.save_safetensors(&folder.path().join("model.safetensors"), weight_type).unwrap();
+        // Of the rounded weights.
+        let model = Gpt::from_pretrained(folder.path(), &Device::flex()).unwrap();
+        let json = serde_json::to_string(&ids()).unwrap();
+        let theirs = script(&python, &["with_ids.py", folder.path().to_str().unwrap(), &json]);
+        let theirs: Vec<f32> = serde_json::from_value(theirs).unwrap();
+        let row: Vec<i32> = ids().into_iter().map(|id| id as i32).collect();
+        let tokens = TensorData::new(row, [1, PROMPT.len()]);
+        let logits = model.forward(Tensor::<2, Int>::from_data(tokens, &Device::flex()));
+        let ours: Vec<f32> = logits.into_data().try_into_vec().unwrap();
+        assert_eq!(ours.len(), theirs.len());
+        let pairs = ours.iter().zip(&theirs);
+        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst <= tolerance, "{family} in {weight_type}: logits differ by up to {worst}");
+    }
+}
+
+#[test]
+fn llama_cpp_writes_the_same_text_with_each_familys_file() {
+    let Some(python) = python("each family's GGUF file in llama.cpp") else { return };
+    let tokens: Vec<String> = LETTERS.chars().map(String::from).collect();
+    let metadata: Vec<(String, Value)> = [
+        ("tokenizer.ggml.model", "gpt2".into()),
+        ("tokenizer.ggml.pre", "gpt-2".into()),
+        ("tokenizer.ggml.token_type", vec![1_i32; tokens.len()].into()),
+        ("tokenizer.ggml.tokens", tokens.into()),
+        ("tokenizer.ggml.merges", Vec::<String>::new().into()),
+        ("tokenizer.ggml.add_bos_token", false.into()),
+    ]
+    .map(|(key, value): (&str, Value)| (key.to_owned(), value))
+    .into();
+    for family in FAMILIES.into_iter().filter(|family| *family != "gpt2-variant") {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.gguf");
+        let model = model(family);
+        model.save_gguf(&metadata, WeightType::F32, &file).unwrap();
+        let count = TOKENS.to_string();
+        let arguments = ["with_llama_cpp.py", file.to_str().unwrap(), PROMPT, &count];
+        let theirs = script(&python, &arguments);
+        let ours = Generator::new(&model, &ids(), Sampling::Greedy, 0).unwrap();
+        let letter = |id: u32| LETTERS.chars().nth(id as usize).unwrap();
+        let ours = ours.take(TOKENS).map(|id| letter(id.unwrap())).collect::<String>();
+        assert_eq!(theirs["text"].as_str().unwrap(), format!("{PROMPT}{ours}"), "{family}");
+    }
+}
