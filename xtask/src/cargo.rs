@@ -22,23 +22,38 @@ pub(crate) fn cargo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Comma
     command
 }
 
+/// A file of settings for what [`train()`], [`build()`] and [`test()`] build, besides those of the manifest: CI
+/// optimises less than users want.
+const CONFIG: &str = "MINIGPT_CARGO_CONFIG";
+
+/// The same for a command that builds to run.
+fn building<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = cargo(args);
+    if let Some(file) = std::env::var_os(CONFIG) {
+        command.arg("--config").arg(file);
+    }
+    command
+}
+
 /// `minigpt train` from a release build, which shares all its dependencies with [`test()`]'s.
 pub(crate) fn train(features: &Features, args: &[OsString]) -> Command {
-    let mut command = cargo(["run", "--release", "--package", "minigpt-cli", "--bin", "minigpt"]);
+    let mut command =
+        building(["run", "--release", "--package", "minigpt-cli", "--bin", "minigpt"]);
     command.args(features.flags()).args(["--", "train"]).args(args);
     command
 }
 
 /// The program as [`train()`] builds it.
 pub(crate) fn build(features: &Features) -> Command {
-    let mut command = cargo(["build", "--release", "--package", "minigpt-cli", "--bin", "minigpt"]);
+    let mut command =
+        building(["build", "--release", "--package", "minigpt-cli", "--bin", "minigpt"]);
     command.args(features.flags());
     command
 }
 
 /// The tests of the workspace, doc tests included; the examples are built with them.
 pub(crate) fn test(features: &Features, args: &[OsString]) -> Command {
-    let mut command = cargo(["test", "--release", "--workspace"]);
+    let mut command = building(["test", "--release", "--workspace"]);
     command.args(features.flags()).args(args);
     command
 }
