@@ -44,7 +44,7 @@ fn modelfile(export: &Export<'_>, file: &str) -> Result<String, TextError> {
         parameter("stop", format!("{:?}", tokenizer.decode(&[*end])?));
     }
     let numbers = [
-        ("temperature", if generation.is_greedy { Some(0.0) } else { generation.temperature }),
+        ("temperature", generation.temperature_or_greedy()),
         ("top_p", generation.top_p),
         ("min_p", generation.min_p),
         ("repeat_penalty", generation.repetition_penalty),
