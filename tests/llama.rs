@@ -350,7 +350,8 @@ fn smollm2() -> Option<PathBuf> {
     path
 }
 
-/// What transformers made of the same file, by the script beside the reference; minigpt-model's fixture has logits.
+/// What transformers made of the same file, by the script beside the reference; minigpt-model's fixture has
+/// logits.
 #[test]
 fn smollm2_writes_what_it_writes_in_transformers() {
     let Some(path) = smollm2() else { return };

@@ -181,7 +181,8 @@ impl GenerationDefaults {
         fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 
-    /// The temperature for programs that know no other word for the most probable token: 0 where it is always taken.
+    /// The temperature for programs that know no other word for the most probable token: 0 where it is always
+    /// taken.
     pub(crate) fn temperature_or_greedy(&self) -> Option<f64> {
         if self.is_greedy { Some(0.0) } else { self.temperature }
     }
