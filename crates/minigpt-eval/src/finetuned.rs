@@ -25,8 +25,9 @@ pub struct WrittenAnswer {
 /// Texts that are written together.
 const AT_ONCE: usize = 16;
 
-/// Lets a model answer the first turn of the first `most` dialogues, which `template` made, whose prompt fits its context, with at
-/// most as many tokens as the longest of their answers has; `progress` hears of how many are done.
+/// Lets a model answer the first turn of the first `most` dialogues, which `template` made, whose prompt fits its
+/// context, with at most as many tokens as the longest of their answers has; `progress` hears of how many are
+/// done.
 ///
 /// # Errors
 /// [`EvalError::Data`] or [`EvalError::Text`].

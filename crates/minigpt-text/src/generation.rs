@@ -181,11 +181,17 @@ impl GenerationDefaults {
         fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 
+    /// The temperature for programs that know no other word for the most probable token: 0 where it is always
+    /// taken.
+    pub(crate) fn temperature_or_greedy(&self) -> Option<f64> {
+        if self.is_greedy { Some(0.0) } else { self.temperature }
+    }
+
     /// The keys of a GGUF file.
     pub(crate) fn gguf_metadata(&self) -> Vec<(String, minigpt_gguf::Value)> {
         let number = |value: Option<f64>| value.map(|value| (value as f32).into());
         let values: [(&str, Option<minigpt_gguf::Value>); 5] = [
-            ("temp", number(self.temperature)),
+            ("temp", number(self.temperature_or_greedy())),
             ("top_k", self.top_k.map(|most| (most as i32).into())),
             ("top_p", number(self.top_p)),
             ("min_p", number(self.min_p)),

@@ -149,8 +149,11 @@ impl Budget {
     /// What `--max-tokens` asks for, or at most a quarter of the context, is left for the answer.
     fn new(args: &AskArgs, trained: &TrainedModel) -> Result<Self> {
         let context = trained.model.block_size();
-        let default = Application::Ask.max_tokens().min(context / 4);
-        let answer = args.application.max_tokens.unwrap_or(default);
+        let usual = match trained.is_chat_model() {
+            true => generate::CHAT_TOKENS,
+            false => Application::Ask.max_tokens(),
+        };
+        let answer = args.application.max_tokens.unwrap_or(usual.min(context / 4));
         ensure!(
             answer < context,
             "--max-tokens {answer} leaves no room for a passage in the model's context of {context}: \

@@ -25,7 +25,7 @@ const STORY: &str = "a magical forest";
 const ASK: &str = "What is machine learning?";
 
 /// Tokens of an answer at most by a model's own template, which ends it.
-const CHAT_TOKENS: usize = 256;
+pub(crate) const CHAT_TOKENS: usize = 256;
 
 pub(crate) fn run(args: &GenerateArgs) -> Result<ExitCode> {
     let texts = match (&args.prompt, &args.prompts) {

@@ -44,7 +44,7 @@ fn modelfile(export: &Export<'_>, file: &str) -> Result<String, TextError> {
         parameter("stop", format!("{:?}", tokenizer.decode(&[*end])?));
     }
     let numbers = [
-        ("temperature", if generation.is_greedy { Some(0.0) } else { generation.temperature }),
+        ("temperature", generation.temperature_or_greedy()),
         ("top_p", generation.top_p),
         ("min_p", generation.min_p),
         ("repeat_penalty", generation.repetition_penalty),
@@ -113,14 +113,18 @@ impl Parts {
         let user = around(asked.strip_prefix(&answered)?, SECOND)?;
         let assistant = around(answered.strip_prefix(&first)?, ANSWER)?;
         let [start, after] = around(&first, FIRST)?;
-        let before = start.strip_suffix(&user[0])?.to_owned();
+        // Ollama puts what the tokenizer puts before texts there itself.
+        let bos = tokenizer.decode(tokenizer.before_text()).ok()?;
+        let without_bos = |text: &str| text.strip_prefix(bos.as_str()).unwrap_or(text).to_owned();
+        let before = without_bos(start.strip_suffix(&user[0])?);
         if after != user[1] {
             return None;
         }
         let with_system = [&[Message::system(SYSTEM)], &whole[..1]].concat();
         let system = conversation(&with_system).and_then(|text| {
             let user_said = format!("{}{FIRST}{}", user[0], user[1]);
-            around(text.strip_suffix(&user_said)?, SYSTEM)
+            let [before, after] = around(text.strip_suffix(&user_said)?, SYSTEM)?;
+            Some([without_bos(&before), after])
         });
         Some(Self { before, system, user, assistant, asks })
     }

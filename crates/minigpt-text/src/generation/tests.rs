@@ -27,6 +27,12 @@ fn a_models_generation_config_is_taken_and_written() {
     let metadata = Metadata::new("model.gguf", qwen.gguf_metadata()).unwrap();
     let again = GenerationDefaults::of_gguf(Path::new("model.gguf"), &metadata).unwrap();
     assert_eq!(again, GenerationDefaults { origin: "model.gguf".into(), ..qwen });
+
+    // llama.cpp's word for the most probable token is a temperature of 0.
+    let greedy = GenerationDefaults { is_greedy: true, ..again };
+    let metadata = Metadata::new("model.gguf", greedy.gguf_metadata()).unwrap();
+    let again = GenerationDefaults::of_gguf(Path::new("model.gguf"), &metadata).unwrap();
+    assert_eq!(again.temperature, Some(0.0));
 }
 
 #[test]

@@ -112,9 +112,9 @@ struct MicroBatch {
 }
 
 impl Proposal {
-    /// The model that is given, or the largest that the budget allows, trained for as many tokens as suit it, or as there is
-    /// time for. Training steps of it are timed, of fewer layers where they would take long; `measuring`
-    /// hears of each model that is.
+    /// The model that is given, or the largest that the budget allows, trained for as many tokens as suit it, or
+    /// as there is time for. Training steps of it are timed, of fewer layers where they would take long;
+    /// `measuring` hears of each model that is.
     ///
     /// # Errors
     /// [`TrainError::TooLittleMemory`], before anything is measured; [`TrainError::Budget`] where no

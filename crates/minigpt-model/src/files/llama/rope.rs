@@ -25,7 +25,7 @@ struct Object<'a> {
 }
 
 impl Fields<'_> {
-    /// The positions of a model of that context. The error names a field that is not done here.
+    /// The rotary positions of a model with that context. The error names a field that is not done here.
     pub(super) fn read(&self, context: usize) -> Result<RotaryConfig, String> {
         let object = match (self.scaling, self.parameters) {
             (None, None) => return Ok(RotaryConfig { base: self.base(None)?, scaling: None }),

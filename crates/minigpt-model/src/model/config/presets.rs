@@ -101,11 +101,11 @@ impl GptConfig {
     }
 
     /// This size in today's shape: RMSNorm, rotary positions, SwiGLU, half as many heads of keys and values
-    /// as of queries, no biases.
+    /// as of queries (as many where their number is odd), no biases.
     ///
-    /// The matrices of a block have exactly as many weights as those of a GPT-2 whose perceptron is four
-    /// times as wide as it is: halved keys and values save `n_embd²`, which the third matrix of a perceptron
-    /// `3 * n_embd` wide takes. What is left out are the positions and biases.
+    /// Where it is even, the matrices of a block have exactly as many weights as those of a GPT-2 whose
+    /// perceptron is four times as wide as it is: halved keys and values save `n_embd²`, which the third matrix
+    /// of a perceptron `3 * n_embd` wide takes. What is left out are the positions and biases.
     ///
     /// ```
     /// use minigpt_model::GptConfig;
@@ -118,7 +118,7 @@ impl GptConfig {
     pub fn as_llama(self) -> Self {
         Self {
             n_inner: 3 * self.n_embd,
-            n_kv_head: Some(self.n_head.div_ceil(2)),
+            n_kv_head: self.n_head.is_multiple_of(2).then_some(self.n_head / 2),
             norm: NormConfig { kind: NormKind::RmsNorm, epsilon: 1e-5 },
             position: Position::Rotary(RotaryConfig { base: 10_000.0, scaling: None }),
             mlp: MlpKind::Swiglu,

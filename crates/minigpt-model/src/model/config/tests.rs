@@ -41,6 +41,14 @@ fn llamas_are_as_large_as_their_sisters() {
     }
 }
 
+/// With an odd number of heads too.
+#[test]
+fn every_llama_is_valid() {
+    for n_head in 1..=12 {
+        GptConfig::new(64, 32, 2, n_head, 64 * n_head).as_llama().validate().unwrap();
+    }
+}
+
 #[test]
 fn every_preset_is_valid_and_takes_the_vocabulary() {
     for name in GptConfig::PRESETS {
