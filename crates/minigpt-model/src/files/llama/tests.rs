@@ -84,6 +84,12 @@ fn rotary(base: f64, scaling: Option<RotaryScaling>) -> GptConfig {
 fn each_field_of_transformers_is_honoured_harmless_or_refused() {
     let refused = ["is_encoder_decoder"];
     for (family, written) in WRITTEN {
+        let fields: Map<String, Value> = serde_json::from_str(written).unwrap();
+        // Of its own sizes Qwen 2 has more parameters than there may be.
+        let mut small = fields.clone();
+        small.insert("num_hidden_layers".to_owned(), 2.into());
+        small.remove("layer_types");
+        let written = Value::Object(small).to_string();
         assert_eq!(
             Family::nearest(&read(written.as_bytes()).unwrap()),
             match family {
@@ -91,7 +97,6 @@ fn each_field_of_transformers_is_honoured_harmless_or_refused() {
                 family => family,
             }
         );
-        let fields: Map<String, Value> = serde_json::from_str(written).unwrap();
         for name in fields.keys() {
             let lists = [&HONOURED[..], &MORE, own_fields(family), HARMLESS, &refused];
             let listed = lists.iter().filter(|list| list.contains(&name.as_str())).count();
