@@ -66,7 +66,8 @@ fn a_llama_goes_through_every_command() {
             .contains("parameters")
     );
     let dry_run = run(
-        "train --preset tiny --data prose.txt --tokenizer bpe:300 --dry-run --model smollm2-135m --json",
+        "train --preset tiny --data prose.txt --tokenizer bpe:300 --dry-run --model smollm2-135m --set \
+         model.block_size=64 --json",
     );
     let dry_run: Value = serde_json::from_str(&dry_run).unwrap();
     assert_eq!(dry_run["parameters"]["mlp"], 30 * 3 * 576 * 1536);
