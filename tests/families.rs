@@ -43,21 +43,32 @@ fn script(python: &PathBuf, arguments: &[&str]) -> serde_json::Value {
 #[test]
 fn transformers_computes_the_same_from_each_familys_folder() {
     let Some(python) = python("each family's folder in transformers") else { return };
-    for (family, weight_type, tolerance) in FAMILIES
+    let root = tempfile::tempdir().unwrap();
+    let cases: Vec<(&str, WeightType)> = FAMILIES
         .into_iter()
-        .map(|family| (family, WeightType::F32, 1e-4))
-        .chain([("llama", WeightType::Bf16, 1e-4), ("qwen3", WeightType::F16, 1e-4)])
-    {
-        let folder = tempfile::tempdir().unwrap();
-        let model = model(family);
-        let config = model.config().to_hugging_face(&SpecialIds::default());
-        fs_err::write(folder.path().join("config.json"), config).unwrap();
-        model.save_safetensors(&folder.path().join("model.safetensors"), weight_type).unwrap();
+        .map(|family| (family, WeightType::F32))
+        .chain([("llama", WeightType::Bf16), ("qwen3", WeightType::F16)])
+        .collect();
+    let folders: Vec<PathBuf> = cases
+        .iter()
+        .map(|(family, weight_type)| {
+            let folder = root.path().join(format!("{family}-{weight_type}"));
+            fs_err::create_dir(&folder).unwrap();
+            let model = model(family);
+            let config = model.config().to_hugging_face(&SpecialIds::default());
+            fs_err::write(folder.join("config.json"), config).unwrap();
+            model.save_safetensors(&folder.join("model.safetensors"), *weight_type).unwrap();
+            folder
+        })
+        .collect();
+    let json = serde_json::to_string(&ids()).unwrap();
+    let paths = folders.iter().map(|folder| folder.to_str().unwrap());
+    let arguments: Vec<&str> = ["with_ids.py", &json].into_iter().chain(paths).collect();
+    let theirs: Vec<Vec<f32>> = serde_json::from_value(script(&python, &arguments)).unwrap();
+    assert_eq!(theirs.len(), cases.len());
+    for (((family, weight_type), folder), theirs) in cases.into_iter().zip(&folders).zip(theirs) {
         // Of the rounded weights.
-        let model = Gpt::from_pretrained(folder.path(), &Device::flex()).unwrap();
-        let json = serde_json::to_string(&ids()).unwrap();
-        let theirs = script(&python, &["with_ids.py", folder.path().to_str().unwrap(), &json]);
-        let theirs: Vec<f32> = serde_json::from_value(theirs).unwrap();
+        let model = Gpt::from_pretrained(folder, &Device::flex()).unwrap();
         let row: Vec<i32> = ids().into_iter().map(|id| id as i32).collect();
         let tokens = TensorData::new(row, [1, PROMPT.len()]);
         let logits = model.forward(Tensor::<2, Int>::from_data(tokens, &Device::flex()));
@@ -65,7 +76,7 @@ fn transformers_computes_the_same_from_each_familys_folder() {
         assert_eq!(ours.len(), theirs.len());
         let pairs = ours.iter().zip(&theirs);
         let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(worst <= tolerance, "{family} in {weight_type}: logits differ by up to {worst}");
+        assert!(worst <= 1e-4, "{family} in {weight_type}: logits differ by up to {worst}");
     }
 }
 

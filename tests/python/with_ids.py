@@ -1,6 +1,6 @@
-"""What transformers makes of a model folder without a tokenizer, as JSON on standard output: with_ids.py FOLDER IDS
+"""What transformers makes of model folders without tokenizers: with_ids.py IDS FOLDER...
 
-IDS is a JSON list of token ids.
+IDS is a JSON list of token ids. Prints a JSON list with the logits that each folder's model has for them.
 """
 
 import json
@@ -9,8 +9,11 @@ import sys
 import torch
 from transformers import AutoModelForCausalLM
 
-folder, ids = sys.argv[1:]
-model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-with torch.no_grad():
-    logits = model(torch.tensor([json.loads(ids)])).logits[0]
-json.dump(logits.flatten().tolist(), sys.stdout)
+ids, *folders = sys.argv[1:]
+tokens = torch.tensor([json.loads(ids)])
+logits = []
+for folder in folders:
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    with torch.no_grad():
+        logits.append(model(tokens).logits.flatten().tolist())
+json.dump(logits, sys.stdout)
