@@ -147,7 +147,7 @@ impl Export<'_> {
         let vocab_size = self.model.config().vocab_size;
         let GgufVocabulary { model, pre, mut tokens, mut token_types, mut scores, merges, .. } =
             vocabulary;
-        let GgufVocabulary { eos, eot, unknown, add_bos, add_space_prefix, .. } = vocabulary;
+        let GgufVocabulary { eos, eot, eom, unknown, add_bos, add_space_prefix, .. } = vocabulary;
         let known = tokens.len();
         tokens.extend((known..vocab_size).map(|id| format!("[PAD{id}]")));
         token_types.resize(tokens.len(), UNUSED);
@@ -156,7 +156,7 @@ impl Export<'_> {
             "llama" => (Some(GgufValue::from(scores)), None),
             _ => (None, Some(GgufValue::from(merges))),
         };
-        let of_tokenizer: [(&str, Option<GgufValue>); 12] = [
+        let of_tokenizer: [(&str, Option<GgufValue>); 13] = [
             ("model", Some(model.into())),
             ("pre", pre.map(GgufValue::from)),
             ("tokens", Some(tokens.into())),
@@ -166,6 +166,7 @@ impl Export<'_> {
             ("bos_token_id", Some(self.begin_of_text().into())),
             ("eos_token_id", eos.map(GgufValue::from)),
             ("eot_token_id", eot.map(GgufValue::from)),
+            ("eom_token_id", eom.map(GgufValue::from)),
             ("unknown_token_id", unknown.map(GgufValue::from)),
             ("add_bos_token", add_bos.map(GgufValue::from)),
             ("add_space_prefix", add_space_prefix.map(GgufValue::from)),
