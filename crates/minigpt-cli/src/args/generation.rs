@@ -33,7 +33,7 @@ pub(crate) struct SamplingArgs {
     /// These token ids may not follow
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     pub(crate) ban: Vec<u32>,
-    /// No sequence of N tokens comes twice [default: the model's, or none]
+    /// No sequence of N tokens comes twice; 0 allows all [default: the model's, or 0]
     #[arg(long, value_name = "N")]
     pub(crate) no_repeat_ngram: Option<usize>,
     /// Above 1 makes tokens that were there less probable

@@ -33,12 +33,16 @@ impl SamplingArgs {
     }
 
     /// The policy that the options describe, or where they say nothing `defaults`, or ours; a temperature of 0
-    /// is the most probable token, and a top-k of 0 is none, as in llama.cpp and transformers.
+    /// is the most probable token, and a top-k or a length of sequences of 0 is none, as in llama.cpp and
+    /// transformers.
     pub(crate) fn policy(&self, defaults: &GenerationDefaults) -> Result<Policy> {
         let constraints = Constraints {
             allowed: self.allow.clone(),
             banned: self.ban.clone(),
-            no_repeat_ngram: self.no_repeat_ngram.or(defaults.no_repeat_ngram),
+            no_repeat_ngram: self
+                .no_repeat_ngram
+                .or(defaults.no_repeat_ngram)
+                .filter(|length| *length > 0),
             repetition_penalty: self
                 .repetition_penalty
                 .or(defaults.repetition_penalty)
@@ -109,3 +113,6 @@ impl SamplingArgs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
