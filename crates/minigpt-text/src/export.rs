@@ -64,7 +64,7 @@ impl Export<'_> {
         put(GENERATION_FILE, &format!("{:#}", Value::Object(self.generation_config())))?;
         put("tokenizer_config.json", &format!("{:#}", self.tokenizer_config()?))?;
         if let Some(template) = self.template {
-            put("chat_template.jinja", &template.to_jinja())?;
+            put("chat_template.jinja", &self.jinja(template))?;
         }
         self.tokenizer.save(&folder.join("tokenizer.json"))?;
         put("README.md", self.card)?;
@@ -85,6 +85,13 @@ impl Export<'_> {
         let named = named.and_then(|name| self.tokenizer.token_id(&name));
         let before = self.tokenizer.before_text().first().copied();
         before.or(named).unwrap_or(self.tokenizer.separator())
+    }
+
+    /// The template for other programs, which put nothing before what it writes.
+    fn jinja(&self, template: &ChatTemplate) -> String {
+        let is_begun = template.named().is_some() && !self.tokenizer.before_text().is_empty();
+        let begin = if is_begun { "{{ bos_token }}" } else { "" };
+        format!("{begin}{}", template.to_jinja())
     }
 
     fn special_ids(&self) -> SpecialIds {
@@ -175,7 +182,7 @@ impl Export<'_> {
             .into_iter()
             .filter_map(|(name, value)| Some((format!("tokenizer.ggml.{name}"), value?)));
         let template = self.template.map(|template| {
-            ("tokenizer.chat_template".to_owned(), GgufValue::from(template.to_jinja()))
+            ("tokenizer.chat_template".to_owned(), GgufValue::from(self.jinja(template)))
         });
         [("general.name".to_owned(), self.name.into())]
             .into_iter()
