@@ -186,6 +186,20 @@ impl GenerationDefaults {
         Ok(defaults)
     }
 
+    /// Writes `generation_config.json` into a folder, as [`in_folder`](Self::in_folder) reads it, where anything
+    /// is said; but not what is not done here.
+    ///
+    /// # Errors
+    /// [`TextError::Io`].
+    pub fn write(&self, folder: &Path) -> Result<(), TextError> {
+        let fields = self.fields();
+        if fields.is_empty() {
+            return Ok(());
+        }
+        let json = format!("{:#}", Value::Object(fields));
+        Ok(minigpt_files::write(&folder.join(GENERATION_FILE), json)?)
+    }
+
     /// Whether anything is said.
     pub fn is_empty(&self) -> bool {
         *self == Self { origin: self.origin.clone(), ..Self::default() }

@@ -107,10 +107,15 @@ impl SamplingArgs {
         if !rules.is_empty() {
             say(format_args!("sampling: {}, as {origin} has it", rules.join(", ")));
         }
-        if !defaults.not_done.is_empty() {
-            let names = defaults.not_done.join(", ");
-            say(format_args!("warning: {origin} asks for {names}, which minigpt does not do"));
-        }
+        say_not_done(defaults);
+    }
+}
+
+/// Says what a model's makers ask for that cannot be done.
+pub(crate) fn say_not_done(defaults: &GenerationDefaults) {
+    if !defaults.not_done.is_empty() {
+        let (origin, names) = (defaults.origin.display(), defaults.not_done.join(", "));
+        say(format_args!("warning: {origin} asks for {names}, which minigpt does not do"));
     }
 }
 

@@ -24,6 +24,15 @@ fn a_models_generation_config_is_taken_and_written() {
     assert_eq!(read(json).unwrap(), qwen);
     assert_eq!(read(&Value::Object(qwen.fields()).to_string()).unwrap(), qwen);
 
+    let folder = tempfile::tempdir().unwrap();
+    qwen.write(folder.path()).unwrap();
+    let again = GenerationDefaults::in_folder(folder.path()).unwrap();
+    let origin = folder.path().join(GENERATION_FILE);
+    assert_eq!(again, GenerationDefaults { origin: origin.clone(), ..qwen.clone() });
+    fs_err::remove_file(&origin).unwrap();
+    GenerationDefaults::default().write(folder.path()).unwrap();
+    assert!(!origin.exists());
+
     let metadata = Metadata::new("model.gguf", qwen.gguf_metadata()).unwrap();
     let again = GenerationDefaults::of_gguf(Path::new("model.gguf"), &metadata).unwrap();
     assert_eq!(again, GenerationDefaults { origin: "model.gguf".into(), ..qwen });
