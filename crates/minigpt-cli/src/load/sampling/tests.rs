@@ -10,8 +10,7 @@ struct Options {
 
 #[test]
 fn a_models_rule_on_repeats_is_switched_off_by_0() {
-    let defaults =
-        GenerationDefaults { no_repeat_ngram: Some(3), ..GenerationDefaults::default() };
+    let defaults = GenerationDefaults { no_repeat_ngram: Some(3), ..GenerationDefaults::default() };
     for (options, expected) in [
         (&["minigpt"][..], Some(3)),
         (&["minigpt", "--no-repeat-ngram", "2"], Some(2)),
