@@ -198,7 +198,6 @@ fn what_cannot_be_written_is_told() {
     assert!(fails("--top-p 1.1").contains("top-p 1.1 is out of range"));
     assert!(fails("--min-p 2").contains("min-p 2 is out of range"));
     assert!(fails("--repetition-penalty 0").contains("repetition penalty 0 is out of range"));
-    assert!(fails("--no-repeat-ngram 0").contains("no-repeat n-gram 0"));
     assert!(
         fails("--allow 9999").contains("--allow 9999: expected ids of the tokenizer, 0 to 299")
     );

@@ -232,6 +232,22 @@ fn a_models_own_defaults_are_taken_and_said() {
 }
 
 #[test]
+fn a_tuned_models_texts_are_drawn_as_its_bases() {
+    let sandbox = chat_folder();
+    sandbox.write("chat/generation_config.json", r#"{"do_sample": true, "temperature": 0.25}"#);
+    let example = r#"{"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Anne."}]}"#;
+    sandbox.write("chats.jsonl", format!("{example}\n").repeat(8));
+    run(&sandbox, "finetune chat --task instruct --data chats.jsonl --max-steps 2 --name tuned");
+    let args = ["ask", "Who?", "--run", "runs/tuned", "--max-tokens", "4", "--device", "cpu"];
+    let said = String::from_utf8(sandbox.minigpt(&args).stderr).unwrap();
+    assert!(said.contains("sampling: temperature 0.25, as "), "{said}");
+    run(&sandbox, "export runs/tuned --out out");
+    let written = fs_err::read(sandbox.path("out/generation_config.json")).unwrap();
+    let written: Value = serde_json::from_slice(&written).unwrap();
+    assert_eq!(written["temperature"], json!(0.25));
+}
+
+#[test]
 fn a_model_is_tuned_by_its_own_template_which_every_export_has() {
     let sandbox = chat_folder();
     let example = r#"{"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Anne."}]}"#;

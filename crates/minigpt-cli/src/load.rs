@@ -3,6 +3,6 @@
 pub(crate) mod eval_text;
 pub(crate) mod model;
 pub(crate) mod prompts;
-mod sampling;
+pub(crate) mod sampling;
 pub(crate) mod settings;
 pub(crate) mod tokens;

@@ -150,8 +150,8 @@ impl ChatTemplate {
     }
 
     /// The ids of [`prompt`](Self::prompt). The tokens that a template in Jinja names are special tokens;
-    /// a named template has no more of these than an end of text after each answer. Nothing else stands
-    /// before or after.
+    /// a named template has no more of these than what the tokenizer puts [before](Tokenizer::before_text) texts and
+    /// an end of text after each answer. Nothing else stands before or after.
     ///
     /// # Errors
     /// As [`prompt`](Self::prompt) and [`Tokenizer::encode`].
@@ -170,7 +170,7 @@ impl ChatTemplate {
         let (turns, open) = named_turns(template, messages)?;
         let mut ids = self.turn_ids(tokenizer, &turns)?.concat().concat();
         ids.extend(match turns.is_empty() {
-            true => tokenizer.encode(&open)?,
+            true => begun(tokenizer, &open)?,
             false => tokenizer.encode_continuation(&open)?,
         });
         Ok(ids)
@@ -199,7 +199,8 @@ impl ChatTemplate {
         Ok(turns)
     }
 
-    /// The ids of each turn: of what is given, and of the answer with the id that ends it.
+    /// The ids of each turn: of what is given, and of the answer with the id that ends it. The first begins with
+    /// what the tokenizer puts [before](Tokenizer::before_text) texts, which a template in Jinja writes itself.
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
@@ -210,7 +211,7 @@ impl ChatTemplate {
     ) -> Result<Vec<[Vec<u32>; 2]>, DataError> {
         let ids = |(number, turn): (usize, &Turn)| {
             let given = match &self.kind {
-                Kind::Named(_) if number == 0 => tokenizer.encode(&turn.given)?,
+                Kind::Named(_) if number == 0 => begun(tokenizer, &turn.given)?,
                 Kind::Named(_) => tokenizer.encode_continuation(&turn.given)?,
                 Kind::Jinja(_) => tokenizer.encode_with_special(&turn.given)?,
             };
@@ -236,6 +237,11 @@ impl fmt::Display for ChatTemplate {
 }
 
 const NAMED: &str = "the run's task";
+
+/// The ids of a text after what its tokenizer puts before texts.
+fn begun(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, DataError> {
+    Ok([tokenizer.before_text(), &tokenizer.encode(text)?].concat())
+}
 
 /// The turns of messages by a named template, and what is asked last, which has no answer yet.
 fn named_turns(

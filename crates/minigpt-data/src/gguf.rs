@@ -76,6 +76,8 @@ pub struct GgufVocabulary {
     pub eos: Option<u32>,
     /// `eot_token_id`, the end of a turn.
     pub eot: Option<u32>,
+    /// `eom_token_id`, the end of a message after which a tool answers.
+    pub eom: Option<u32>,
     /// `unknown_token_id`.
     pub unknown: Option<u32>,
     /// `add_bos_token`.
@@ -133,6 +135,7 @@ impl Tokenizer {
             bos: before.or_else(|| Some(self.separator())),
             eos: Some(self.end_of_text()),
             eot: self.ends_of_text().get(1).copied(),
+            eom: self.ends_of_text().get(2).copied(),
             add_bos: Some(before.is_some()),
             ..GgufVocabulary::default()
         };
@@ -178,6 +181,7 @@ impl GgufVocabulary {
             ("bos_token_id", self.bos),
             ("eos_token_id", self.eos),
             ("eot_token_id", self.eot),
+            ("eom_token_id", self.eom),
             ("unknown_token_id", self.unknown),
         ];
         for (name, id) in ids {
@@ -203,7 +207,7 @@ impl GgufVocabulary {
 
     /// What the file says that a text ends with, and the control tokens that always do.
     fn ends(&self) -> Vec<u32> {
-        let named = self.eos.into_iter().chain(self.eot);
+        let named = self.eos.into_iter().chain(self.eot).chain(self.eom);
         let is_end = |(id, token): &(usize, &String)| {
             self.kind(*id) == CONTROL && ENDS.contains(&token.as_str())
         };

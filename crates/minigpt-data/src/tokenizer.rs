@@ -275,7 +275,7 @@ impl Tokenizer {
     }
 
     /// The ids that stand before a text for the model, such as Llama's `<s>`; mostly none. A chat template
-    /// writes them itself.
+    /// in Jinja writes them itself.
     #[must_use]
     pub fn before_text(&self) -> &[u32] {
         &self.marks.around[0]

@@ -7,6 +7,7 @@ mod model;
 mod ops;
 
 pub use files::error::WeightsError;
+pub use files::family::Family;
 pub use files::pretrained::CONFIG_FILE;
 pub use files::special_ids::SpecialIds;
 pub use files::weight_type::{UnknownWeightType, WeightType};

@@ -21,6 +21,18 @@ pub enum TextError {
     /// A GGUF file is damaged, or lacks what is needed.
     #[error(transparent)]
     Gguf(#[from] GgufError),
+    /// A GGUF file's tokenizer does what ours do not.
+    #[error(
+        "{path}: {key} is {found}: expected 0, false or nothing, for it may change a text's ids"
+    )]
+    TokenizerKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// Kind and value.
+        found: String,
+    },
     /// A generation configuration is damaged, or asks for what cannot be.
     #[error("{path} does not say how texts are drawn: {reason}")]
     GenerationConfig {

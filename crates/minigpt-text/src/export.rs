@@ -64,7 +64,7 @@ impl Export<'_> {
         put(GENERATION_FILE, &format!("{:#}", Value::Object(self.generation_config())))?;
         put("tokenizer_config.json", &format!("{:#}", self.tokenizer_config()?))?;
         if let Some(template) = self.template {
-            put("chat_template.jinja", &template.to_jinja())?;
+            put("chat_template.jinja", &self.jinja(template))?;
         }
         self.tokenizer.save(&folder.join("tokenizer.json"))?;
         put("README.md", self.card)?;
@@ -85,6 +85,13 @@ impl Export<'_> {
         let named = named.and_then(|name| self.tokenizer.token_id(&name));
         let before = self.tokenizer.before_text().first().copied();
         before.or(named).unwrap_or(self.tokenizer.separator())
+    }
+
+    /// The template for other programs, which put nothing before what it writes.
+    fn jinja(&self, template: &ChatTemplate) -> String {
+        let is_begun = template.named().is_some() && !self.tokenizer.before_text().is_empty();
+        let begin = if is_begun { "{{ bos_token }}" } else { "" };
+        format!("{begin}{}", template.to_jinja())
     }
 
     fn special_ids(&self) -> SpecialIds {
@@ -147,7 +154,7 @@ impl Export<'_> {
         let vocab_size = self.model.config().vocab_size;
         let GgufVocabulary { model, pre, mut tokens, mut token_types, mut scores, merges, .. } =
             vocabulary;
-        let GgufVocabulary { eos, eot, unknown, add_bos, add_space_prefix, .. } = vocabulary;
+        let GgufVocabulary { eos, eot, eom, unknown, add_bos, add_space_prefix, .. } = vocabulary;
         let known = tokens.len();
         tokens.extend((known..vocab_size).map(|id| format!("[PAD{id}]")));
         token_types.resize(tokens.len(), UNUSED);
@@ -156,7 +163,7 @@ impl Export<'_> {
             "llama" => (Some(GgufValue::from(scores)), None),
             _ => (None, Some(GgufValue::from(merges))),
         };
-        let of_tokenizer: [(&str, Option<GgufValue>); 12] = [
+        let of_tokenizer: [(&str, Option<GgufValue>); 13] = [
             ("model", Some(model.into())),
             ("pre", pre.map(GgufValue::from)),
             ("tokens", Some(tokens.into())),
@@ -166,6 +173,7 @@ impl Export<'_> {
             ("bos_token_id", Some(self.begin_of_text().into())),
             ("eos_token_id", eos.map(GgufValue::from)),
             ("eot_token_id", eot.map(GgufValue::from)),
+            ("eom_token_id", eom.map(GgufValue::from)),
             ("unknown_token_id", unknown.map(GgufValue::from)),
             ("add_bos_token", add_bos.map(GgufValue::from)),
             ("add_space_prefix", add_space_prefix.map(GgufValue::from)),
@@ -174,7 +182,7 @@ impl Export<'_> {
             .into_iter()
             .filter_map(|(name, value)| Some((format!("tokenizer.ggml.{name}"), value?)));
         let template = self.template.map(|template| {
-            ("tokenizer.chat_template".to_owned(), GgufValue::from(template.to_jinja()))
+            ("tokenizer.chat_template".to_owned(), GgufValue::from(self.jinja(template)))
         });
         [("general.name".to_owned(), self.name.into())]
             .into_iter()

@@ -15,7 +15,8 @@ pub(crate) const GENERATION_FILE: &str = "generation_config.json";
 const CONFIG: Limit = Limit::new(1 << 20, "a generation configuration");
 
 /// How a model's makers have its texts drawn, where nobody says otherwise: what `generation_config.json` or a
-/// GGUF file's `general.sampling` says. What is missing is said by nobody.
+/// GGUF file's `general.sampling` says. What is missing is said by nobody: where `do_sample` is, tokens are drawn, and
+/// transformers would always take the most probable one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GenerationDefaults {
     /// Where it is said; empty for defaults that nobody gave.
@@ -69,6 +70,40 @@ const HARMLESS: [&str; 13] = [
     "use_cache",
 ];
 
+/// Fields that are not done, and the number by which each changes nothing, as
+/// [transformers](https://huggingface.co/docs/transformers/main_classes/text_generation) has it. Of all others that
+/// is null, false or nothing.
+const NEUTRAL: [(&str, f64); 14] = [
+    ("diversity_penalty", 0.0),
+    ("encoder_no_repeat_ngram_size", 0.0),
+    ("encoder_repetition_penalty", 1.0),
+    ("epsilon_cutoff", 0.0),
+    ("eta_cutoff", 0.0),
+    // Of beams alone, of which there is one.
+    ("length_penalty", 1.0),
+    ("guidance_scale", 1.0),
+    ("min_length", 0.0),
+    ("min_new_tokens", 0.0),
+    ("num_beam_groups", 1.0),
+    ("num_beams", 1.0),
+    ("num_return_sequences", 1.0),
+    ("top_h", 1.0),
+    ("typical_p", 1.0),
+];
+
+/// Whether a field that is not done here would change texts.
+fn asks(name: &str, value: &Value) -> bool {
+    let neutral = NEUTRAL.into_iter().find(|(known, _)| *known == name);
+    match (value, neutral) {
+        (Value::Null | Value::Bool(false), _) => false,
+        (Value::Array(values), _) => !values.is_empty(),
+        (Value::Object(fields), _) => !fields.is_empty(),
+        (Value::String(text), _) => !text.is_empty(),
+        (value, Some((_, neutral))) => value.as_f64() != Some(neutral),
+        (_, None) => true,
+    }
+}
+
 /// Keys of GGUF files that are honoured, after `general.sampling.`.
 const OF_GGUF: [&str; 5] = ["min_p", "penalty_repeat", "temp", "top_k", "top_p"];
 const SAMPLING: &str = "general.sampling.";
@@ -111,12 +146,7 @@ impl GenerationDefaults {
         };
         let is_part = |number: f64| number > 0.0 && number <= 1.0;
         let is_known = |name: &str| HONOURED.contains(&name) || HARMLESS.contains(&name);
-        // What is null, off, or what it is without the field, asks for nothing.
-        let asks = |value: &Value| {
-            !matches!(value, Value::Null | Value::Bool(false))
-                && value.as_f64().is_none_or(|number| ![0.0, 1.0].contains(&number))
-        };
-        let others = fields.iter().filter(|(name, value)| !is_known(name) && asks(value));
+        let others = fields.iter().filter(|(name, value)| !is_known(name) && asks(name, value));
         Ok(Self {
             origin: PathBuf::new(),
             is_greedy: fields.get("do_sample") == Some(&Value::Bool(false)),
@@ -154,6 +184,20 @@ impl GenerationDefaults {
         defaults.not_done = sampling.filter(|name| !OF_GGUF.contains(name)).map(excerpt).collect();
         defaults.origin = path.to_owned();
         Ok(defaults)
+    }
+
+    /// Writes `generation_config.json` into a folder, as [`in_folder`](Self::in_folder) reads it, where anything
+    /// is said; but not what is not done here.
+    ///
+    /// # Errors
+    /// [`TextError::Io`].
+    pub fn write(&self, folder: &Path) -> Result<(), TextError> {
+        let fields = self.fields();
+        if fields.is_empty() {
+            return Ok(());
+        }
+        let json = format!("{:#}", Value::Object(fields));
+        Ok(minigpt_files::write(&folder.join(GENERATION_FILE), json)?)
     }
 
     /// Whether anything is said.

@@ -1,14 +1,18 @@
 //! A model of a folder or of a GGUF file, with all that is needed to ask it.
 
+mod vocabulary;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, DataError, GgufVocabulary, Tokenizer};
 use minigpt_files::Limit;
-use minigpt_gguf::{Gguf, GgufError, Metadata};
+use minigpt_gguf::{Gguf, Metadata};
 use minigpt_model::{CONFIG_FILE, Gpt, GptConfig};
 
+pub(crate) use self::vocabulary::UNUSED;
+use self::vocabulary::vocabulary;
 use crate::error::TextError;
 use crate::generation::GenerationDefaults;
 
@@ -17,9 +21,6 @@ const CONFIG: Limit = Limit::new(1 << 20, "a configuration");
 
 /// Ids of GPT-2's vocabulary in nanoGPT: as it is, and padded to a multiple of 64.
 const NANO_GPT: [usize; 2] = [50_257, 50_304];
-
-/// llama.cpp's number for a token that only a model has.
-pub(crate) const UNUSED: i32 = 5;
 
 /// What a path is, by its name.
 enum Kind {
@@ -128,48 +129,10 @@ fn of_nano_gpt(path: &Path) -> Result<Tokenizer, TextError> {
 fn of_gguf(path: &Path) -> Result<Belongings, TextError> {
     let file = Gguf::open(path)?;
     let metadata = file.metadata();
-    let vocabulary = vocabulary(metadata)?;
+    let vocabulary = vocabulary(path, metadata)?;
     let template = template(path, metadata, &vocabulary)?;
     let tokenizer = Tokenizer::from_gguf(vocabulary, path)?;
     Ok((tokenizer, template, GenerationDefaults::of_gguf(path, metadata)?))
-}
-
-fn vocabulary(metadata: &Metadata) -> Result<GgufVocabulary, GgufError> {
-    let key = |name: &str| format!("tokenizer.ggml.{name}");
-    let id = |name: &str| metadata.find::<u32>(&key(name));
-    let texts = |found: Option<&[String]>| found.map(<[String]>::to_vec).unwrap_or_default();
-    let types: Option<Vec<i64>> = metadata.find(&key("token_type"))?;
-    // A kind that nobody knows stays one.
-    let types = types.unwrap_or_default().into_iter();
-    let scores: Option<&[f32]> = metadata.find(&key("scores"))?;
-    let mut vocabulary = GgufVocabulary {
-        model: metadata.get::<&str>(&key("model"))?.to_owned(),
-        pre: metadata.find::<&str>(&key("pre"))?.map(str::to_owned),
-        tokens: metadata.get::<&[String]>(&key("tokens"))?.to_vec(),
-        token_types: types.map(|kind| i32::try_from(kind).unwrap_or(i32::MAX)).collect(),
-        scores: scores.map(<[f32]>::to_vec).unwrap_or_default(),
-        merges: texts(metadata.find(&key("merges"))?),
-        bos: id("bos_token_id")?,
-        eos: id("eos_token_id")?,
-        eot: id("eot_token_id")?,
-        unknown: id("unknown_token_id")?,
-        add_bos: metadata.find(&key("add_bos_token"))?,
-        add_space_prefix: metadata.find(&key("add_space_prefix"))?,
-    };
-    without_padding(&mut vocabulary);
-    Ok(vocabulary)
-}
-
-/// Takes away the tokens that fill a vocabulary up to the model's, as `[PAD50257]`.
-fn without_padding(vocabulary: &mut GgufVocabulary) {
-    let GgufVocabulary { tokens, token_types, scores, .. } = vocabulary;
-    // Lists of other lengths are refused later, by name.
-    if token_types.len() == tokens.len() {
-        let known = token_types.iter().rposition(|kind| *kind != UNUSED).map_or(0, |last| last + 1);
-        tokens.truncate(known);
-        token_types.truncate(known);
-        scores.truncate(known);
-    }
 }
 
 /// The file's chat template, with the tokens that it may name.

@@ -55,7 +55,8 @@ impl Prompt {
         let options = ChatOptions::default();
         let text = template.prompt(messages, &options)?;
         let ids = template.prompt_ids(tokenizer, messages, &options)?;
-        Ok(Self { text, ids, before: 0 })
+        let before = template.named().map_or(0, |_| tokenizer.before_text().len());
+        Ok(Self { text, ids, before })
     }
 
     /// The text that a chat template wrote, as [`of_messages`](Self::of_messages) reads it.
@@ -67,10 +68,11 @@ impl Prompt {
         template: &ChatTemplate,
         text: &str,
     ) -> Result<Self, TextError> {
-        let ids = match template.named() {
-            Some(_) => tokenizer.encode(text)?,
-            None => tokenizer.encode_with_special(text)?,
-        };
+        if template.named().is_some() {
+            let ids = [tokenizer.before_text(), &tokenizer.encode(text)?].concat();
+            return Ok(Self { text: text.to_owned(), ids, before: tokenizer.before_text().len() });
+        }
+        let ids = tokenizer.encode_with_special(text)?;
         Ok(Self { text: text.to_owned(), ids, before: 0 })
     }
 

@@ -62,6 +62,7 @@ pub struct Environment {
 /// config.json        the resolved RunConfig, written before the first step
 /// environment.json   versions, git revision, device, command line
 /// tokenizer.json     Hugging Face's format
+/// generation_config.json   how a tuned model's base has texts drawn, where it says so
 /// metrics.csv        a row per step and per validation
 /// events.out.*       the same for TensorBoard, a file per process that trained
 /// plots/loss.png     the losses, redrawn at each validation

@@ -22,7 +22,8 @@ A file of tasks has a JSON object a line, either of
 Multiple choice gives acc and acc_norm, texts give acc and perplexity of the last word, all as
 lm-evaluation-harness defines them.")]
 pub(crate) struct EvalArgs {
-    /// A run folder, a model's folder in Hugging Face's layout or its GGUF file, or hf:OWNER/MODEL[/FILE.gguf]
+    /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
+    /// hf:OWNER/MODEL[/FILE.gguf]
     #[arg(value_name = "MODEL")]
     pub(crate) source: ModelSource,
     #[command(flatten)]
@@ -53,8 +54,8 @@ pub(crate) struct EvalArgs {
   minigpt compare runs/* --data wikitext-2 --split valid --quoted --format markdown
   minigpt compare runs/small runs/large --stride 32 --format csv --out sizes.svg")]
 pub(crate) struct CompareArgs {
-    /// Run folders, models' folders in Hugging Face's layout or GGUF files, or hf:OWNER/MODEL[/FILE.gguf], a
-    /// row each
+    /// Run folders, models' folders in Hugging Face's layout, GGUF files or nanoGPT's .pt, or
+    /// hf:OWNER/MODEL[/FILE.gguf], a row each
     #[arg(required = true, value_name = "MODEL")]
     pub(crate) models: Vec<ModelSource>,
     #[command(flatten)]

@@ -34,7 +34,7 @@ nothing better on what is held out (training.patience).
 Exit codes: as those of `minigpt train`."
 )]
 pub(crate) struct FinetuneArgs {
-    /// What is tuned: a run folder, a model's folder in Hugging Face's layout or its GGUF file, or
+    /// What is tuned: a run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]
     #[arg(value_name = "MODEL")]
     pub(crate) base: ModelSource,

@@ -33,7 +33,7 @@ pub(crate) struct SamplingArgs {
     /// These token ids may not follow
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     pub(crate) ban: Vec<u32>,
-    /// No sequence of N tokens comes twice [default: the model's, or none]
+    /// No sequence of N tokens comes twice; 0 allows all [default: the model's, or 0]
     #[arg(long, value_name = "N")]
     pub(crate) no_repeat_ngram: Option<usize>,
     /// Above 1 makes tokens that were there less probable
@@ -101,7 +101,8 @@ pub(crate) struct WriteArgs {
   minigpt generate hf:openai-community/gpt2 --prompt \"It was\"
   minigpt generate SmolLM2-135M-Instruct.Q8_0.gguf --chat --prompt \"Why is the sky blue?\"")]
 pub(crate) struct GenerateArgs {
-    /// A run folder, a model's folder in Hugging Face's layout or its GGUF file, or hf:OWNER/MODEL[/FILE.gguf]
+    /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
+    /// hf:OWNER/MODEL[/FILE.gguf]
     pub(crate) model: ModelSource,
     /// What to continue; "" for a text from its start
     #[arg(long, required_unless_present = "prompts", allow_hyphen_values = true)]
@@ -127,7 +128,8 @@ pub(crate) struct GenerateArgs {
 pub(crate) struct ApplicationArgs {
     /// What it is about [default: the example below]
     pub(crate) text: Option<String>,
-    /// A run folder, a model's folder in Hugging Face's layout or its GGUF file, or hf:OWNER/MODEL[/FILE.gguf]
+    /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
+    /// hf:OWNER/MODEL[/FILE.gguf]
     /// [default: the newest run in runs/]
     #[arg(long, value_name = "MODEL")]
     pub(crate) run: Option<ModelSource>,
@@ -149,7 +151,8 @@ Examples:
   minigpt repl --qa --max-tokens 40 --temperature 0.8"
 )]
 pub(crate) struct ReplArgs {
-    /// A run folder, a model's folder in Hugging Face's layout or its GGUF file, or hf:OWNER/MODEL[/FILE.gguf]
+    /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
+    /// hf:OWNER/MODEL[/FILE.gguf]
     /// [default: the newest run in runs/]
     #[arg(long, value_name = "MODEL")]
     pub(crate) run: Option<ModelSource>,
@@ -173,7 +176,8 @@ pub(crate) struct ReplArgs {
   minigpt attention runs/austen \"The scientist discovered\" --tokens 5
   minigpt attention runs/austen \"She was not\" --layer 1 --head 3")]
 pub(crate) struct AttentionArgs {
-    /// A run folder, a model's folder in Hugging Face's layout or its GGUF file, or hf:OWNER/MODEL[/FILE.gguf]
+    /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
+    /// hf:OWNER/MODEL[/FILE.gguf]
     #[arg(value_name = "MODEL")]
     pub(crate) source: ModelSource,
     /// What the model reads
@@ -249,7 +253,8 @@ pub(crate) enum ModelsCommand {
   minigpt export runs/austen --adapter runs/letters/adapter --out merged
   minigpt export hf:openai-community/gpt2 --gguf gpt2.gguf")]
 pub(crate) struct ExportArgs {
-    /// A run folder, a model's folder in Hugging Face's layout or its GGUF file, or hf:OWNER/MODEL[/FILE.gguf]
+    /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
+    /// hf:OWNER/MODEL[/FILE.gguf]
     #[arg(value_name = "MODEL")]
     pub(crate) source: ModelSource,
     /// New folder for transformers, with a model card

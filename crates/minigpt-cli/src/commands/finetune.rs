@@ -22,6 +22,7 @@ use crate::commands::session::report::describe;
 use crate::commands::session::{Place, dry_run, environment, launch, with_fitting_prompt};
 use crate::device::precision;
 use crate::load::model::TrainedModel;
+use crate::load::sampling::say_not_done;
 use crate::load::{settings, tokens};
 use crate::terminal::format::grouped;
 use crate::terminal::output::{print, say};
@@ -37,6 +38,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let base = TrainedModel::load_onto(&args.base, args.average, &device.clone().autodiff())?;
     let spec = tokenizer_spec(&args.base, &base.tokenizer, args.cache.as_deref())?;
     let mut config = settings::of_finetune(args, base.model.config(), base.template.clone(), spec)?;
+    say_not_done(&base.generation);
     precision::apply(session.precision, &mut config, device);
     let Material { data, held_out } = read(&mut config, &base.tokenizer, args.cache.as_deref())?;
     let config = with_fitting_prompt(config, &SampleConfig::default(), &data)?;
@@ -58,7 +60,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
         if args.fresh {
             return trainer.train(&config, &environment);
         }
-        trainer.finetune(&config, &environment, base.model)
+        trainer.finetune(&config, &environment, base.model, &base.generation)
     })?;
     report(path, &config, held_out, &summary, device, session)?;
     Ok(code)

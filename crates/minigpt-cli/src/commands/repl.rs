@@ -86,7 +86,7 @@ impl Talk<'_> {
     /// context, without the first turns.
     fn say_by(&mut self, template: &ChatTemplate, line: &str) -> Result<(), TextError> {
         let TrainedModel { model, tokenizer, .. } = self.trained;
-        let room = model.block_size().saturating_sub(self.options.max_tokens);
+        let room = room(model.block_size(), self.options.max_tokens);
         let mut turns = [&self.turns[..], &[Message::user(line)]].concat();
         let mut prompt = Prompt::of_messages(tokenizer, template, &turns)?;
         while prompt.ids().len() > room && turns.len() > 2 {
@@ -144,6 +144,11 @@ impl Talk<'_> {
         }
         Ok(())
     }
+}
+
+/// Tokens of a context for what was said: what is left of it after an answer, for which at most a quarter is kept.
+fn room(context: usize, max_tokens: usize) -> usize {
+    context - max_tokens.min(context / 4)
 }
 
 /// A line as the model reads it after its own words.

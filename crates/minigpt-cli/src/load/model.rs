@@ -92,7 +92,8 @@ impl TrainedModel {
         say(format_args!("model: {}, checkpoint of step {}", path.display(), manifest.step));
         let origin = Origin::Run { run, manifest: Box::new(manifest) };
         let template = config.finetune.and_then(|finetune| finetune.template);
-        Ok(Self { origin, model, tokenizer, template, generation: GenerationDefaults::default() })
+        let generation = GenerationDefaults::in_folder(path)?;
+        Ok(Self { origin, model, tokenizer, template, generation })
     }
 
     fn load_pretrained(

@@ -33,12 +33,16 @@ impl SamplingArgs {
     }
 
     /// The policy that the options describe, or where they say nothing `defaults`, or ours; a temperature of 0
-    /// is the most probable token, and a top-k of 0 is none, as in llama.cpp and transformers.
+    /// is the most probable token, and a top-k or a length of sequences of 0 is none, as in llama.cpp and
+    /// transformers.
     pub(crate) fn policy(&self, defaults: &GenerationDefaults) -> Result<Policy> {
         let constraints = Constraints {
             allowed: self.allow.clone(),
             banned: self.ban.clone(),
-            no_repeat_ngram: self.no_repeat_ngram.or(defaults.no_repeat_ngram),
+            no_repeat_ngram: self
+                .no_repeat_ngram
+                .or(defaults.no_repeat_ngram)
+                .filter(|length| *length > 0),
             repetition_penalty: self
                 .repetition_penalty
                 .or(defaults.repetition_penalty)
@@ -103,9 +107,17 @@ impl SamplingArgs {
         if !rules.is_empty() {
             say(format_args!("sampling: {}, as {origin} has it", rules.join(", ")));
         }
-        if !defaults.not_done.is_empty() {
-            let names = defaults.not_done.join(", ");
-            say(format_args!("warning: {origin} asks for {names}, which minigpt does not do"));
-        }
+        say_not_done(defaults);
     }
 }
+
+/// Says what a model's makers ask for that cannot be done.
+pub(crate) fn say_not_done(defaults: &GenerationDefaults) {
+    if !defaults.not_done.is_empty() {
+        let (origin, names) = (defaults.origin.display(), defaults.not_done.join(", "));
+        say(format_args!("warning: {origin} asks for {names}, which minigpt does not do"));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -164,6 +164,28 @@ fn a_named_template_is_as_before() {
     assert_eq!((template.source(), template.named()), (None, Some(&named)));
 }
 
+/// As Llama's, where a model has read nothing without it.
+#[test]
+fn a_named_template_follows_what_the_tokenizer_puts_before_texts() {
+    let vocabulary = crate::Tokenizer::bytes().unwrap().to_gguf().unwrap();
+    let vocabulary = crate::GgufVocabulary { add_bos: Some(true), ..vocabulary };
+    let path = std::path::Path::new("model.gguf");
+    let tokenizer = crate::Tokenizer::from_gguf(vocabulary, path).unwrap();
+    assert_eq!(tokenizer.before_text(), [256]);
+    let template: ChatTemplate = Template::instruct().into();
+    let options = ChatOptions::default();
+    let messages = [Message::user("1"), Message::assistant("2"), Message::user("3")];
+    for asked in [&messages[..1], &messages] {
+        let ids = template.prompt_ids(&tokenizer, asked, &options).unwrap();
+        let text = template.prompt(asked, &options).unwrap();
+        let bare = tokenizer.encode_with_special(&text).unwrap();
+        assert_eq!(ids, [&[256][..], &bare].concat());
+    }
+    let turns = template.turns(&tokenizer, &messages[..2], &options).unwrap();
+    let given = template.turn_ids(&tokenizer, &turns).unwrap()[0][0].clone();
+    assert_eq!(given, template.prompt_ids(&tokenizer, &messages[..1], &options).unwrap());
+}
+
 #[test]
 fn a_named_template_is_the_same_in_jinja() {
     let tokens: BTreeMap<_, _> = [("eos_token".to_owned(), END_OF_TEXT.to_owned())].into();

@@ -6,14 +6,18 @@ use super::error::WeightsError;
 use super::layout::{GGUF_GPT2, GGUF_LLAMA, GGUF_QWEN, GPT2, LLAMA, Layout};
 use crate::model::config::{BiasConfig, GptConfig, MlpKind, NormKind, Position, RotaryScaling};
 
-/// A family, by the value of `model_type` in its `config.json`.
+/// A family of models that other programs know, by the value of `model_type` in its `config.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Family {
+pub enum Family {
+    /// GPT-2: learned positions.
     Gpt2,
+    /// Llama: rotary positions, root-mean-square norms, gated perceptrons.
     Llama,
     /// Llama's computation under other names.
     Mistral,
+    /// Llama's, with biases of queries, keys and values.
     Qwen2,
+    /// Llama's, with norms of queries and keys.
     Qwen3,
 }
 
@@ -23,8 +27,19 @@ type Setting = (&'static str, bool);
 impl Family {
     const ALL: [Self; 5] = [Self::Gpt2, Self::Llama, Self::Mistral, Self::Qwen2, Self::Qwen3];
 
+    /// Its makers' name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gpt2 => "GPT-2",
+            Self::Llama => "Llama",
+            Self::Mistral => "Mistral",
+            Self::Qwen2 => "Qwen 2",
+            Self::Qwen3 => "Qwen 3",
+        }
+    }
+
     /// The value of `model_type`.
-    pub(crate) fn model_type(self) -> &'static str {
+    pub fn model_type(self) -> &'static str {
         match self {
             Self::Gpt2 => "gpt2",
             Self::Llama => "llama",
@@ -60,6 +75,20 @@ impl Family {
             }
             Position::Rotary(_) => Self::Llama,
         }
+    }
+
+    /// The family of that shape, or `None` where no family's `config.json` says all that there is to say of it.
+    ///
+    /// ```
+    /// use minigpt_model::{Family, GptConfig};
+    ///
+    /// let gpt2 = GptConfig::tiny(260);
+    /// assert_eq!(Family::of_shape(&gpt2), Some(Family::Gpt2));
+    /// let odd = GptConfig { qk_norm: true, ..gpt2 };
+    /// assert_eq!(Family::of_shape(&odd), None);
+    /// ```
+    pub fn of_shape(config: &GptConfig) -> Option<Self> {
+        Self::exact(config).ok()
     }
 
     /// The family whose `config.json` says all that there is to say of a model. The error is the nearest, and the

@@ -62,7 +62,8 @@ const FIRST: &str = "⟦first⟧";
 const ANSWER: &str = "⟦answer⟧";
 const SECOND: &str = "⟦second⟧";
 
-/// The template in Go's language, which Ollama reads; `None` for one that does not put message after message.
+/// The template in Go's language, which Ollama reads; `None` for one that does not put message after message,
+/// or that begins each question as a text.
 fn go_template(template: &ChatTemplate, tokenizer: &Tokenizer) -> Option<String> {
     let parts = Parts::of(template, tokenizer)?;
     let Parts { before, system, user, assistant, asks } = parts;
@@ -117,7 +118,9 @@ impl Parts {
         let bos = tokenizer.decode(tokenizer.before_text()).ok()?;
         let without_bos = |text: &str| text.strip_prefix(bos.as_str()).unwrap_or(text).to_owned();
         let before = without_bos(start.strip_suffix(&user[0])?);
-        if after != user[1] {
+        // Of a template with it before each question, as Llama 2's, the first would have it twice.
+        let begins_again = !bos.is_empty() && user[0].starts_with(&bos);
+        if after != user[1] || begins_again {
             return None;
         }
         let with_system = [&[Message::system(SYSTEM)], &whole[..1]].concat();
@@ -138,10 +141,20 @@ fn around(text: &str, content: &str) -> Option<[String; 2]> {
 
 /// A text as Go's templates and the quotation marks of a `Modelfile` leave it.
 fn literal(text: &str) -> String {
-    let is_plain = !text.contains("{{") && !text.contains("\"\"\"") && !text.ends_with('"');
+    let is_plain = !text.contains("{{") && !text.contains("\"\"\"") && !text.ends_with(['"', '{']);
     match is_plain {
         true => text.to_owned(),
-        false => format!("{{{{ {:?} }}}}", text),
+        false => format!("{{{{ \"{}\" }}}}", text.chars().map(escaped).collect::<String>()),
+    }
+}
+
+/// A letter within quotation marks, as [Go reads it](https://go.dev/ref/spec#String_literals).
+fn escaped(letter: char) -> String {
+    match letter {
+        '"' | '\\' => format!("\\{letter}"),
+        '\n' => "\\n".to_owned(),
+        control if control.is_control() => format!("\\u{:04x}", u32::from(control)),
+        other => other.to_string(),
     }
 }
 

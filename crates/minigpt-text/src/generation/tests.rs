@@ -24,6 +24,15 @@ fn a_models_generation_config_is_taken_and_written() {
     assert_eq!(read(json).unwrap(), qwen);
     assert_eq!(read(&Value::Object(qwen.fields()).to_string()).unwrap(), qwen);
 
+    let folder = tempfile::tempdir().unwrap();
+    qwen.write(folder.path()).unwrap();
+    let again = GenerationDefaults::in_folder(folder.path()).unwrap();
+    let origin = folder.path().join(GENERATION_FILE);
+    assert_eq!(again, GenerationDefaults { origin: origin.clone(), ..qwen.clone() });
+    fs_err::remove_file(&origin).unwrap();
+    GenerationDefaults::default().write(folder.path()).unwrap();
+    assert!(!origin.exists());
+
     let metadata = Metadata::new("model.gguf", qwen.gguf_metadata()).unwrap();
     let again = GenerationDefaults::of_gguf(Path::new("model.gguf"), &metadata).unwrap();
     assert_eq!(again, GenerationDefaults { origin: "model.gguf".into(), ..qwen });
@@ -42,6 +51,20 @@ fn nothing_said_is_nothing_and_what_is_not_done_is_named() {
     assert!(read(r#"{"eos_token_id": 2, "num_beams": 1, "typical_p": null}"#).unwrap().is_empty());
     let asks = read(r#"{"num_beams": 4, "do_sample": false}"#).unwrap();
     assert_eq!((asks.is_greedy, asks.not_done), (true, vec!["num_beams".to_owned()]));
+    let asks = read(
+        r#"{"min_new_tokens": 1, "num_beams": 1, "typical_p": 1.0, "min_length": 0, "eta_cutoff": 0.0,
+            "encoder_repetition_penalty": 0, "penalty_alpha": 0.6, "watermarking_config": {}, "suppress_tokens": [],
+            "bad_words_ids": [[1]], "renormalize_logits": false, "max_time": 1}"#,
+    );
+    let expected = [
+        "bad_words_ids",
+        "encoder_repetition_penalty",
+        "max_time",
+        "min_new_tokens",
+        "penalty_alpha",
+    ];
+    assert_eq!(asks.unwrap().not_done, expected);
+    assert!(!read("{}").unwrap().is_greedy, "tokens are drawn where nobody says otherwise");
     assert_eq!(read(r#"{"do_sample": false}"#).unwrap().fields()["do_sample"], false);
 }
 

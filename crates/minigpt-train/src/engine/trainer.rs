@@ -9,6 +9,7 @@ use burn::module::Module;
 use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
 use minigpt_data::Tokenizer;
 use minigpt_model::{GenerateError, Generator, Gpt};
+use minigpt_text::GenerationDefaults;
 
 use super::Engine;
 use super::devices::Devices;
@@ -62,12 +63,12 @@ impl Trainer<'_> {
     ) -> Result<Summary, TrainError> {
         Length::new(config, &self.data)?;
         let model = fresh_model(config, &self.devices)?;
-        self.train_in_new_folder(config, environment, model)
+        self.train_in_new_folder(config, environment, model, &GenerationDefaults::default())
     }
 
     /// Trains `base` further as `config` says, whose [`finetune`](RunConfig::finetune) says what for, and
     /// leaves everything in a new run folder. The base is validated and saved before the first step, as the
-    /// checkpoint of step 0.
+    /// checkpoint of step 0. `generation` is how its makers have its texts drawn, which the run keeps.
     ///
     /// # Errors
     /// As [`train`](Self::train), and [`TrainError::OtherBase`] where the base is not of the shape that
@@ -77,13 +78,14 @@ impl Trainer<'_> {
         config: &RunConfig,
         environment: &Environment,
         base: Gpt,
+        generation: &GenerationDefaults,
     ) -> Result<Summary, TrainError> {
         Length::new(config, &self.data)?;
         // Not the base itself, whose dropout is its own.
         let model = fresh_model(config, &self.devices)?
             .try_load_record(base.into_record())
             .map_err(|error| TrainError::OtherBase { reason: error.to_string() })?;
-        self.train_in_new_folder(config, environment, model)
+        self.train_in_new_folder(config, environment, model, generation)
     }
 
     fn train_in_new_folder(
@@ -91,10 +93,12 @@ impl Trainer<'_> {
         config: &RunConfig,
         environment: &Environment,
         model: Gpt,
+        generation: &GenerationDefaults,
     ) -> Result<Summary, TrainError> {
         let trainee = trainee(model, config, &self.data)?;
         check_sample_prompt(&trainee.transformer, config, &self.data.tokenizer)?;
         let (run, _lock) = RunFolder::create(self.folder)?;
+        generation.write(run.path())?;
         run.write_start(config, environment, &self.data.tokenizer)?;
         let start = Start {
             manifest: manifest(config, &self.data)?,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use minigpt_data::{ChatOptions, Message, Source};
-use minigpt_model::{GptConfig, Position};
+use minigpt_model::{Family, GptConfig};
 
 use crate::config::{Decay, OptimizerKind, RunConfig};
 use crate::error::TrainError;
@@ -107,7 +107,7 @@ impl RunCard {
             "{}\n\n# {}\n\nA {} of {} parameters that {MINIGPT} {how}.{}",
             front_matter(&self.config.model, license, &dataset),
             self.name,
-            Family::of(&self.config.model).name,
+            name_of(&self.config.model),
             millions(&self.config.model),
             self.prompt(),
         )
@@ -283,40 +283,27 @@ pub fn pretrained_card(
          again, its weights as {weights}, otherwise unchanged. For its data, its training, its limits and its \
          licence see the original's card.",
         front_matter(config, license, ""),
-        Family::of(config).name,
+        name_of(config),
         millions(config),
     );
     [head, use_of_it(), shape(config)].join("\n\n") + "\n"
 }
 
 /// What others call models of a shape.
-struct Family {
-    name: &'static str,
-    /// transformers' `model_type`.
-    tag: &'static str,
-}
-
-impl Family {
-    fn of(config: &GptConfig) -> Self {
-        let (name, tag) = match config.position {
-            Position::Learned => ("GPT-2", "gpt2"),
-            _ if config.qk_norm => ("Qwen 3", "qwen3"),
-            _ if config.bias.attention && !config.bias.attention_output => ("Qwen 2", "qwen2"),
-            _ => ("Llama", "llama"),
-        };
-        Self { name, tag }
-    }
+fn name_of(config: &GptConfig) -> &'static str {
+    Family::of_shape(config).map_or("transformer", Family::name)
 }
 
 const MINIGPT: &str = "[minigpt](https://github.com/minigpt-rs/minigpt)";
 
 /// What the hub reads of a card.
 fn front_matter(config: &GptConfig, license: Option<&str>, more: &str) -> String {
-    let tag = Family::of(config).tag;
+    let family = Family::of_shape(config);
+    let tag = family.map(|family| format!("- {}\n", family.model_type())).unwrap_or_default();
     let license = license.map(|license| format!("license: {license}\n")).unwrap_or_default();
     format!(
         "---\n{license}library_name: transformers\npipeline_tag: text-generation\n{more}\
-         tags:\n- {tag}\n- minigpt\n---"
+         tags:\n{tag}- minigpt\n---"
     )
 }
 
@@ -353,9 +340,15 @@ fn shape(config: &GptConfig) -> String {
         heads if heads == *n_head => String::new(),
         heads => format!(" ({heads} of keys and values)"),
     };
+    let architecture = match Family::of_shape(config) {
+        Some(family) => format!("{}'s architecture", family.name()),
+        None => "An architecture of no published family".to_owned(),
+    };
     format!(
-        "## Model\n\n{}'s architecture: {n_layer} layers of {n_head} heads{groups}, {n_embd} wide, {n_inner} \
-         in the perceptrons, a context of {block_size} tokens, a vocabulary of {vocab_size}.",
-        Family::of(config).name
+        "## Model\n\n{architecture}: {n_layer} layers of {n_head} heads{groups}, {n_embd} wide, {n_inner} \
+         in the perceptrons, a context of {block_size} tokens, a vocabulary of {vocab_size}."
     )
 }
+
+#[cfg(test)]
+mod tests;

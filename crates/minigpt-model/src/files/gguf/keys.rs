@@ -18,24 +18,25 @@ use crate::model::rotary::slowing;
 /// Names the architecture.
 const ARCHITECTURE: &str = "general.architecture";
 
-/// The vectors of the tokens, whose number the metadata does not say.
+/// The vectors of the tokens, whose number the metadata need not say.
 const EMBEDDING: &str = "token_embd.weight";
 
 /// The head of a model that is not tied.
 const HEAD: &str = "output.weight";
 
 /// Keys of GPT-2 that are honoured.
-const GPT2: [&str; 6] = [
+const GPT2: [&str; 7] = [
     "attention.head_count",
     "attention.layer_norm_epsilon",
     "block_count",
     "context_length",
     "embedding_length",
     "feed_forward_length",
+    "vocab_size",
 ];
 
 /// Those of Llama and its relatives.
-const LLAMA: [&str; 15] = [
+const LLAMA: [&str; 16] = [
     "attention.head_count",
     "attention.head_count_kv",
     "attention.key_length",
@@ -51,15 +52,12 @@ const LLAMA: [&str; 15] = [
     "rope.scale_linear",
     "rope.scaling.factor",
     "rope.scaling.type",
+    "vocab_size",
 ];
 
 /// Keys that change nothing: the tensors say them, or they are of scalings that are refused.
-const HARMLESS: [&str; 4] = [
-    "rope.scaling.finetuned",
-    "rope.scaling.original_context_length",
-    "tensor_data_layout",
-    "vocab_size",
-];
+const HARMLESS: [&str; 3] =
+    ["rope.scaling.finetuned", "rope.scaling.original_context_length", "tensor_data_layout"];
 
 /// The speed of Llama 3's positions is stored pair by pair. All published models have these two.
 const LOW_FREQ_FACTOR: f64 = 1.0;
@@ -162,6 +160,15 @@ impl<'a> Keys<'a> {
             [_, rows] => *rows,
             other => return Err(self.refused(format!("{EMBEDDING} has the shape {other:?}"))),
         };
+        match self.find::<usize>("vocab_size")? {
+            Some(found) if found != vocab_size => {
+                let key = self.key("vocab_size");
+                return Err(self.refused(format!(
+                    "{key} {found}: expected {vocab_size}, the rows of {EMBEDDING}"
+                )));
+            }
+            _ => {}
+        }
         // Old files of tied models have the embedding a second time.
         let tied = file.find_tensor(HEAD).is_none_or(|head| {
             let kind = |tensor: minigpt_gguf::Tensor<'_>| {

@@ -182,7 +182,7 @@ fn each_key_of_the_architecture_is_honoured_harmless_or_refused() {
     let old = changed(&path, &[("llama.rope.scale_linear", Some(4.0_f32.into()))]).unwrap();
     assert_eq!(old, GptConfig { position: linear, ..llama() });
 
-    let refused: [(&str, Value, &str); 12] = [
+    let refused: [(&str, Value, &str); 13] = [
         ("general.architecture", "bert".into(), "has the general.architecture bert: expected gpt2"),
         ("general.architecture", "mistral".into(), "has the general.architecture mistral"),
         ("general.type", "adapter".into(), "general.type \"adapter\": expected \"model\""),
@@ -192,6 +192,7 @@ fn each_key_of_the_architecture_is_honoured_harmless_or_refused() {
         ("llama.rope.scaling.type", "yarn".into(), "llama.rope.scaling.type \"yarn\": expected"),
         ("llama.attention.sliding_window", 15_u32.into(), "expected at least 16, the context"),
         ("llama.rope.dimension_count", 4_u32.into(), "rope.dimension_count 4: expected 8"),
+        ("llama.vocab_size", 49_u32.into(), "vocab_size 49: expected 50, the rows of token_embd"),
         ("llama.attention.head_count", 5_u32.into(), "is not the configuration of a model"),
         ("llama.block_count", 3_u32.into(), "has no tensor blk.2.attn_norm.weight"),
         ("llama.attention.head_count", Value::from(vec![4_i32, 4]), "expected an integer"),

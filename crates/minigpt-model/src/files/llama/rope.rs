@@ -28,24 +28,27 @@ impl Fields<'_> {
     /// The rotary positions of a model with that context. The error names a field that is not done here.
     pub(super) fn read(&self, context: usize) -> Result<RotaryConfig, String> {
         let object = match (self.scaling, self.parameters) {
-            (None, None) => return Ok(RotaryConfig { base: self.base(None)?, scaling: None }),
+            (None, None) => {
+                return Ok(RotaryConfig { base: self.theta.unwrap_or(BASE), scaling: None });
+            }
             (Some(scaling), Some(parameters)) if scaling != parameters => {
                 return Err("rope_scaling and rope_parameters: expected one of them".to_owned());
             }
             (Some(fields), _) => Object { name: "rope_scaling", fields },
             (None, Some(fields)) => Object { name: "rope_parameters", fields },
         };
-        let base = self.base(object.number("rope_theta")?)?;
+        let base = self.base(&object)?;
         if let Some(share) = object.number("partial_rotary_factor")?.filter(|share| *share != 1.0) {
             return Err(object.refused("partial_rotary_factor", &share.into(), "1"));
         }
         Ok(RotaryConfig { base, scaling: object.scaling(context)? })
     }
 
-    fn base(&self, within: Option<f64>) -> Result<f64, String> {
-        match (self.theta, within) {
+    fn base(&self, object: &Object<'_>) -> Result<f64, String> {
+        match (self.theta, object.number("rope_theta")?) {
             (Some(theta), Some(within)) if theta != within => Err(format!(
-                "rope_theta {theta} and in rope_parameters {within}: expected the same number"
+                "rope_theta {theta} and in {} {within}: expected the same number",
+                object.name
             )),
             (theta, within) => Ok(within.or(theta).unwrap_or(BASE)),
         }

@@ -219,7 +219,9 @@ fn positions_are_read_in_the_words_of_both_versions() {
         numbers(json!({"high_freq_factor": 1.0})),
         "high_freq_factor 1: expected a number above",
     );
-    refuses(numbers(json!({"rope_theta": 5.0})), "rope_theta 10000 and in rope_parameters 5");
+    refuses(numbers(json!({"rope_theta": 5.0})), "rope_theta 10000 and in rope_scaling 5");
+    let other = json!({"rope_parameters": {"rope_theta": 5.0}});
+    refuses(other, "rope_theta 10000 and in rope_parameters 5");
     refuses(numbers(json!({"original_max_position_embeddings": -1})), "-1: expected a number of");
     refuses(json!({"rope_scaling": {"factor": 8.0}}), "rope_scaling.factor 8.0: expected nothing");
     refuses(json!({"rope_theta": 1.0}), "position.rotary.base 1: expected a number above 1");

@@ -151,7 +151,7 @@ impl GptConfig {
     ) -> Self {
         Self {
             n_inner,
-            n_kv_head: Some(n_kv_head),
+            n_kv_head: (n_kv_head != n_head).then_some(n_kv_head),
             position: Position::Rotary(RotaryConfig { base, scaling: None }),
             ..Self::new(SMOLLM2_VOCAB_SIZE, 8192, n_layer, n_head, n_embd).as_llama()
         }

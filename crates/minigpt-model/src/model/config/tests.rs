@@ -29,6 +29,8 @@ fn published_shapes_have_their_parameters() {
         assert_eq!(found, (vocab_size, parameters), "{name}");
     }
     assert_eq!(GptConfig::published("mini"), None);
+    // As a config.json with as many heads of keys is read.
+    assert_eq!(GptConfig::smollm2_1_7b().n_kv_head, None);
 }
 
 #[test]

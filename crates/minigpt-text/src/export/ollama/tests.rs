@@ -34,7 +34,39 @@ fn templates_that_put_message_after_message_are_told_to_ollama() {
     );
     // A system message within the first question, as Llama 2's, and an answer that depends on what follows.
     assert_eq!(go(&chat("{{ messages | length }}{{ messages[-1].content }}")), None);
-    assert_eq!(literal("{{ x }}"), r#"{{ "{{ x }}" }}"#);
+}
+
+/// Ollama puts the token there itself, and knows this template of Llama 2's by the GGUF file.
+#[test]
+fn a_template_that_begins_each_question_as_a_text_is_left_to_the_gguf_file() {
+    let vocabulary = Tokenizer::bytes().unwrap().to_gguf().unwrap();
+    let vocabulary = minigpt_data::GgufVocabulary { add_bos: Some(true), ..vocabulary };
+    let tokenizer = Tokenizer::from_gguf(vocabulary, Path::new("model.gguf")).unwrap();
+    let go = |begin: &str, begin_turn: &str| {
+        let source = format!(
+            "{begin}{{% for m in messages %}}{{% if m.role == 'user' %}}{begin_turn}[INST] \
+             {{{{ m.content }}}} [/INST]{{% else %}}{{{{ m.content }}}}</s>{{% endif %}}{{% endfor %}}"
+        );
+        go_template(&chat(&source), &tokenizer)
+    };
+    assert_eq!(go("", "<|endoftext|>"), None);
+    let once = go("<|endoftext|>", "").unwrap();
+    assert!(
+        !once.contains("<|endoftext|>") && once.contains("[INST] {{ .Content }} [/INST]"),
+        "{once}"
+    );
+}
+
+#[test]
+fn what_a_modelfile_cannot_hold_is_a_string_of_gos() {
+    for (text, expected) in [
+        ("{{ x }}", r#"{{ "{{ x }}" }}"#),
+        ("{", r#"{{ "{" }}"#),
+        ("\\ é\n\t\0\u{7f}\u{200b}\"", "{{ \"\\\\ é\\n\\u0009\\u0000\\u007f\u{200b}\\\"\" }}"),
+        ("as it is\n", "as it is\n"),
+    ] {
+        assert_eq!(literal(text), expected);
+    }
 }
 
 #[test]
