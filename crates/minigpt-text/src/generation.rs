@@ -79,7 +79,6 @@ const NEUTRAL: [(&str, f64); 14] = [
     ("encoder_repetition_penalty", 1.0),
     ("epsilon_cutoff", 0.0),
     ("eta_cutoff", 0.0),
-    // Of beams alone, of which there is one.
     ("length_penalty", 1.0),
     ("guidance_scale", 1.0),
     ("min_length", 0.0),
@@ -87,7 +86,7 @@ const NEUTRAL: [(&str, f64); 14] = [
     ("num_beam_groups", 1.0),
     ("num_beams", 1.0),
     ("num_return_sequences", 1.0),
-    ("top_h", 1.0),
+    ("penalty_alpha", 0.0),
     ("typical_p", 1.0),
 ];
 
