@@ -15,7 +15,7 @@ pub use metadata::{FromValue, Metadata};
 pub use tensor::TensorInfo;
 pub use tensor_type::TensorType;
 pub use tensor_type::error::TensorError;
-pub use value::{Array, Value};
+pub use value::{Array, Value, decimal};
 pub use write::{TensorWriter, write};
 
 /// Tensors begin at multiples of this many bytes where [`ALIGNMENT_KEY`] says nothing else.

@@ -1,5 +1,14 @@
 //! Values of a file's metadata.
 
+/// The number that a 32-bit float was written for: the shortest decimal one that is rounded to it.
+///
+/// ```
+/// assert_eq!(minigpt_gguf::decimal(1e-5_f32), 1e-5_f64);
+/// ```
+pub fn decimal(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
+
 #[cfg(test)]
 mod tests;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use minigpt_files::{Limit, excerpt};
-use minigpt_gguf::Metadata;
+use minigpt_gguf::{Metadata, decimal};
 use serde_json::{Map, Value};
 
 use crate::error::TextError;
@@ -243,11 +243,6 @@ impl GenerationDefaults {
         let values = values.into_iter();
         values.filter_map(|(name, value)| Some((format!("{SAMPLING}{name}"), value?))).collect()
     }
-}
-
-/// A number of 32 bits as the shortest decimal number that it stands for.
-fn decimal(value: f32) -> f64 {
-    value.to_string().parse().unwrap_or(f64::from(value))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, DataError, GgufVocabulary, Tokenizer};
 use minigpt_files::Limit;
 use minigpt_gguf::{Gguf, Metadata};
-use minigpt_model::{CONFIG_FILE, Gpt, GptConfig};
+use minigpt_model::{CONFIG_FILE, Gpt, GptConfig, PretrainedKind};
 
 pub(crate) use self::vocabulary::UNUSED;
 use self::vocabulary::vocabulary;
@@ -21,27 +21,6 @@ const CONFIG: Limit = Limit::new(1 << 20, "a configuration");
 
 /// Ids of GPT-2's vocabulary in nanoGPT: as it is, and padded to a multiple of 64.
 const NANO_GPT: [usize; 2] = [50_257, 50_304];
-
-/// What a path is, by its name.
-enum Kind {
-    /// A folder of Hugging Face's layout, or a run's.
-    Folder,
-    /// A file of llama.cpp's.
-    Gguf,
-    /// A file of nanoGPT's.
-    NanoGpt,
-}
-
-impl Kind {
-    fn of(path: &Path) -> Self {
-        let is = |wanted| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(wanted));
-        match (is("gguf"), is("pt")) {
-            (true, _) => Self::Gguf,
-            (_, true) => Self::NanoGpt,
-            _ => Self::Folder,
-        }
-    }
-}
 
 /// A model as others made it, and what belongs to it.
 #[derive(Debug)]
@@ -61,7 +40,7 @@ impl Pretrained {
     /// of Hugging Face's layout, be it of a model that can be loaded or not; the configuration of a run is
     /// another.
     pub fn is_at(path: &Path) -> bool {
-        if !matches!(Kind::of(path), Kind::Folder) {
+        if !matches!(PretrainedKind::of(path), PretrainedKind::Folder) {
             return true;
         }
         let config = minigpt_files::read(&path.join(CONFIG_FILE), CONFIG).ok();
@@ -88,10 +67,10 @@ impl Pretrained {
     /// where the tokenizer is another model's.
     pub fn load(path: &Path, device: &Device) -> Result<Self, TextError> {
         // First, because it is the quicker to fail.
-        let (tokenizer, template, generation) = match Kind::of(path) {
-            Kind::Folder => of_folder(path)?,
-            Kind::Gguf => of_gguf(path)?,
-            Kind::NanoGpt => (of_nano_gpt(path)?, None, GenerationDefaults::default()),
+        let (tokenizer, template, generation) = match PretrainedKind::of(path) {
+            PretrainedKind::Folder => of_folder(path)?,
+            PretrainedKind::Gguf => of_gguf(path)?,
+            PretrainedKind::NanoGpt => (of_nano_gpt(path)?, None, GenerationDefaults::default()),
         };
         let config = Self::config(path)?;
         if tokenizer.vocab_size() > config.vocab_size {

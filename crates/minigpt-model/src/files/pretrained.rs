@@ -19,8 +19,9 @@ use crate::model::gpt::Gpt;
 /// The name of the configuration in a model folder.
 pub const CONFIG_FILE: &str = "config.json";
 
-/// What a path names.
-enum Kind {
+/// What a path to a model names, told by its extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PretrainedKind {
     /// A folder of Hugging Face's layout.
     Folder,
     /// A `.gguf` file.
@@ -29,8 +30,9 @@ enum Kind {
     NanoGpt,
 }
 
-impl Kind {
-    fn of(path: &Path) -> Self {
+impl PretrainedKind {
+    /// What `path` names, whether it is there or not.
+    pub fn of(path: &Path) -> Self {
         let is = |wanted| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(wanted));
         if is("gguf") {
             Self::Gguf
@@ -49,10 +51,10 @@ impl GptConfig {
     /// # Errors
     /// [`WeightsError`]: what is there is damaged, or a model that computes something else.
     pub fn read_pretrained(path: &Path) -> Result<Self, WeightsError> {
-        match Kind::of(path) {
-            Kind::Folder => Self::read_hugging_face(&path.join(CONFIG_FILE)),
-            Kind::Gguf => Ok(GgufModel::open(path)?.config),
-            Kind::NanoGpt => Ok(NanoGpt::open(path)?.config),
+        match PretrainedKind::of(path) {
+            PretrainedKind::Folder => Self::read_hugging_face(&path.join(CONFIG_FILE)),
+            PretrainedKind::Gguf => Ok(GgufModel::open(path)?.config),
+            PretrainedKind::NanoGpt => Ok(NanoGpt::open(path)?.config),
         }
     }
 }
@@ -68,17 +70,17 @@ impl Gpt {
     /// # Errors
     /// [`WeightsError`]: files are missing, damaged, of another model, or have numbers that are not finite.
     pub fn from_pretrained(path: &Path, device: &Device) -> Result<Self, WeightsError> {
-        let (config, weights) = match Kind::of(path) {
-            Kind::Folder => {
+        let (config, weights) = match PretrainedKind::of(path) {
+            PretrainedKind::Folder => {
                 let config = GptConfig::read_hugging_face(&path.join(CONFIG_FILE))?;
                 let weights = Weights::open(path, Family::nearest(&config).layout())?;
                 (config, weights)
             }
-            Kind::Gguf => {
+            PretrainedKind::Gguf => {
                 let model = GgufModel::open(path)?;
                 (model.config.clone(), model.into_weights()?)
             }
-            Kind::NanoGpt => {
+            PretrainedKind::NanoGpt => {
                 let NanoGpt { config, weights } = NanoGpt::open(path)?;
                 (config, weights)
             }

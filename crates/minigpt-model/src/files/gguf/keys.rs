@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use minigpt_files::excerpt;
-use minigpt_gguf::{FromValue, Gguf, Metadata, TensorType, Value};
+use minigpt_gguf::{FromValue, Gguf, Metadata, TensorType, Value, decimal};
 
 use super::ROPE_FREQS;
 use crate::files::error::WeightsError;
@@ -301,11 +301,6 @@ fn is_off(value: &Value) -> bool {
         Value::F32(number) => *number == 0.0,
         other => u64::from_value(other) == Some(0),
     }
-}
-
-/// The number that a 32-bit float was written for: the shortest that is rounded to it.
-fn decimal(value: f32) -> f64 {
-    value.to_string().parse().unwrap_or(f64::from(value))
 }
 
 /// The scaling of Llama 3 whose turns are slowed down by these factors, if there is one.
