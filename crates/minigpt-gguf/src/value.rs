@@ -1,14 +1,5 @@
 //! Values of a file's metadata.
 
-/// The number that a 32-bit float was written for: the shortest decimal one that is rounded to it.
-///
-/// ```
-/// assert_eq!(minigpt_gguf::decimal(1e-5_f32), 1e-5_f64);
-/// ```
-pub fn decimal(value: f32) -> f64 {
-    value.to_string().parse().unwrap_or(f64::from(value))
-}
-
 #[cfg(test)]
 mod tests;
 
@@ -315,4 +306,13 @@ impl Plain for String {
 pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
     out.extend((text.len() as u64).to_le_bytes());
     out.extend(text.as_bytes());
+}
+
+/// The number that a 32-bit float was written for: the shortest decimal one that is rounded to it.
+///
+/// ```
+/// assert_eq!(minigpt_gguf::decimal(1e-5_f32), 1e-5_f64);
+/// ```
+pub fn decimal(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
 }
