@@ -126,7 +126,7 @@ pub use storage::TokenWidth;
 pub use store::{Preparing, TokenStore};
 pub use stream::TextStream;
 pub use template::Template;
-pub use tokenizer::{END_OF_TEXT, Progress, Tokenizer, VOCAB_SIZES};
+pub use tokenizer::{END_OF_TEXT, TextProgress, Tokenizer, VOCAB_SIZES};
 pub use tokens::{TokenSplit, Window, Windows};
 pub use vocabulary::Vocabulary;
 

@@ -41,7 +41,7 @@ const PIECES_PER_ROUND: usize = 2048;
 
 /// How far a long piece of tokenizing has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct TextProgress {
     /// Bytes of text tokenized so far.
     pub done_bytes: u64,
     /// Bytes of text in all.
@@ -206,7 +206,7 @@ impl Tokenizer {
     pub fn encode_documents(
         &self,
         documents: &[String],
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(TextProgress),
     ) -> Result<Vec<Vec<u32>>, DataError> {
         let total_bytes = documents.iter().map(|document| document.len() as u64).sum();
         let mut done_bytes = 0;
@@ -228,7 +228,7 @@ impl Tokenizer {
                 done_bytes += piece.len() as u64;
                 encoded[owner].extend(ids);
             }
-            progress(Progress { done_bytes, total_bytes });
+            progress(TextProgress { done_bytes, total_bytes });
         }
     }
 
