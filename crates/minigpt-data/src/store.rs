@@ -120,7 +120,7 @@ impl TokenStore {
     ///
     /// # Errors
     /// [`DataError::BadStore`] if it is none, was written by another version or was changed.
-    pub fn open(folder: &Path) -> Result<Self, DataError> {
+    pub(crate) fn open(folder: &Path) -> Result<Self, DataError> {
         let bad = |reason: String| DataError::BadStore { path: folder.to_owned(), reason };
         let manifest = StoreManifest::read(folder)?;
         if manifest.format != FORMAT {

@@ -27,7 +27,7 @@ pub const END_OF_TEXT: &str = "<|endoftext|>";
 
 /// The vocabulary sizes that can be trained: from the 256 bytes and [`END_OF_TEXT`] to as many as
 /// fit in 16 bits.
-pub const VOCAB_SIZES: RangeInclusive<usize> = 257..=65_536;
+pub(crate) const VOCAB_SIZES: RangeInclusive<usize> = 257..=65_536;
 
 /// Bytes of a piece of text handed to one core. The library takes half as long again for 32 KiB at a
 /// time. A token store counts pieces: to change this, raise its format too.

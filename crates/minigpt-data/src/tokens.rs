@@ -181,7 +181,7 @@ impl Windows {
 
     /// Tokens in a window.
     #[must_use]
-    pub fn block_size(&self) -> usize {
+    pub(crate) fn block_size(&self) -> usize {
         self.block_size
     }
 
