@@ -54,7 +54,7 @@ impl Constraints {
     ///
     /// # Errors
     /// The first [`SamplingError`] found.
-    pub(crate) fn validate(&self) -> Result<(), SamplingError> {
+    pub fn validate(&self) -> Result<(), SamplingError> {
         let penalty = self.repetition_penalty;
         if !(penalty > 0.0 && penalty.is_finite()) {
             return Err(SamplingError::RepetitionPenalty(penalty));
@@ -74,7 +74,7 @@ impl Constraints {
     ///
     /// # Errors
     /// [`SamplingError::UnknownToken`] with the first that is not.
-    pub(crate) fn check_ids(&self, vocab_size: usize) -> Result<(), SamplingError> {
+    pub fn check_ids(&self, vocab_size: usize) -> Result<(), SamplingError> {
         let mut ids = self.allowed.iter().flatten().chain(&self.banned);
         match ids.find(|id| **id as usize >= vocab_size) {
             Some(&id) => Err(SamplingError::UnknownToken { id, vocab_size }),
