@@ -17,7 +17,7 @@ use minigpt_model::GptConfig;
 use minigpt_train::{Axis, Quantity, RunConfig};
 
 use crate::device::precision::PrecisionChoice;
-use crate::device::{DEVICE_HELP, DeviceChoice};
+use crate::device::{DEVICE_HELP, DeviceChoice, LENT_DEVICE_HELP};
 
 pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalTextArgs, ProtocolArgs, TableFormat};
 pub(crate) use finetuning::{ClassifyArgs, FinetuneArgs};
@@ -331,8 +331,7 @@ pub(crate) struct WorkerArgs {
     /// Secret that a run must know; it takes its own from the same variable
     #[arg(long, env = "MINIGPT_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
-    /// What is lent: auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
-    #[arg(long, default_value = "auto")]
+    #[arg(long, help = LENT_DEVICE_HELP, default_value = "auto")]
     pub(crate) device: DeviceChoice,
 }
 

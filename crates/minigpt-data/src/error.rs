@@ -183,7 +183,7 @@ pub enum DataError {
         /// The name as given.
         given: String,
     },
-    /// A vocabulary size outside [`VOCAB_SIZES`](crate::VOCAB_SIZES).
+    /// A vocabulary size below 257 or above 65,536.
     #[error("vocabulary size {given} is out of range: expected {min} (the 256 bytes and <|endoftext|>) to {max}", min = crate::VOCAB_SIZES.start(), max = crate::VOCAB_SIZES.end())]
     VocabularySize {
         /// The size asked for.

@@ -122,11 +122,11 @@ pub use source::{ReadOptions, Source};
 pub use spec::TokenizerSpec;
 pub use statistics::Unigrams;
 pub use stop::StopStrings;
-pub use storage::TokenWidth;
 pub use store::{Preparing, TokenStore};
 pub use stream::TextStream;
 pub use template::Template;
-pub use tokenizer::{END_OF_TEXT, Progress, Tokenizer, VOCAB_SIZES};
+pub(crate) use tokenizer::VOCAB_SIZES;
+pub use tokenizer::{END_OF_TEXT, TextProgress, Tokenizer};
 pub use tokens::{TokenSplit, Window, Windows};
 pub use vocabulary::Vocabulary;
 

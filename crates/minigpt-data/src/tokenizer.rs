@@ -27,7 +27,7 @@ pub const END_OF_TEXT: &str = "<|endoftext|>";
 
 /// The vocabulary sizes that can be trained: from the 256 bytes and [`END_OF_TEXT`] to as many as
 /// fit in 16 bits.
-pub const VOCAB_SIZES: RangeInclusive<usize> = 257..=65_536;
+pub(crate) const VOCAB_SIZES: RangeInclusive<usize> = 257..=65_536;
 
 /// Bytes of a piece of text handed to one core. The library takes half as long again for 32 KiB at a
 /// time. A token store counts pieces: to change this, raise its format too.
@@ -41,7 +41,7 @@ const PIECES_PER_ROUND: usize = 2048;
 
 /// How far a long piece of tokenizing has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct TextProgress {
     /// Bytes of text tokenized so far.
     pub done_bytes: u64,
     /// Bytes of text in all.
@@ -206,7 +206,7 @@ impl Tokenizer {
     pub fn encode_documents(
         &self,
         documents: &[String],
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(TextProgress),
     ) -> Result<Vec<Vec<u32>>, DataError> {
         let total_bytes = documents.iter().map(|document| document.len() as u64).sum();
         let mut done_bytes = 0;
@@ -228,7 +228,7 @@ impl Tokenizer {
                 done_bytes += piece.len() as u64;
                 encoded[owner].extend(ids);
             }
-            progress(Progress { done_bytes, total_bytes });
+            progress(TextProgress { done_bytes, total_bytes });
         }
     }
 

@@ -16,8 +16,6 @@ pub use generate::{
     BatchGenerator, Beam, Constraints, Decoder, Draw, GenerateError, Generator, Policy,
     PromptError, Sampling, SamplingError, beam_search, log_probability,
 };
-pub use lora::adapter::ADAPTER_FILE;
-pub use lora::peft::ADAPTER_CONFIG_FILE;
 pub use lora::{AdapterError, LoraConfig};
 pub use model::attention::CausalSelfAttention;
 pub use model::block::Block;

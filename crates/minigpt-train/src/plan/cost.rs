@@ -39,7 +39,8 @@ impl Plan {
     /// The plan of a run with these data on `device`.
     ///
     /// # Errors
-    /// As [`Length::new`].
+    /// As [`RunConfig::validate`]; [`TrainError::Setting`] for more steps than a run can have, and
+    /// [`TrainError::Data`] where a split is too small for one window.
     pub fn new(config: &RunConfig, data: &TokenData, device: &Device) -> Result<Self, TrainError> {
         let (model, training) = (&config.model, &config.training);
         let length = Length::new(config, data)?;
