@@ -290,7 +290,7 @@ fn configurations_of_other_versions_are_read_and_other_models_refused_by_field()
     let args = ["generate", "out", "--prompt", PROMPT, "--device", "cpu"];
     for (field, value) in [
         ("activation_function", "relu".into()),
-        ("scale_attn_by_inverse_layer_idx", true.into()),
+        ("scale_attn_weights", false.into()),
         ("quantization_config", serde_json::json!({ "bits": 4 })),
     ] {
         with(field, value);

@@ -365,10 +365,7 @@ fn a_configuration_of_another_model_is_refused() {
     refuses(json(r#"{"model_type": null}"#), "has the model_type not named: expected gpt2");
     refuses(json(r#"{"activation_function": "relu"}"#), r#"activation_function "relu": expected"#);
     refuses(json(r#"{"tie_word_embeddings": false}"#), "has no tensor lm_head.weight");
-    refuses(
-        json(r#"{"scale_attn_by_inverse_layer_idx": true}"#),
-        "scale_attn_by_inverse_layer_idx",
-    );
+    refuses(json(r#"{"scale_attn_weights": false}"#), "scale_attn_weights false: expected true");
     refuses(json(r#"{"n_head": 3}"#), "n_embd 8 is not divisible by n_head 3");
     refuses(json(r#"{"n_embd": -8}"#), "expected u32");
     refuses(json(r#"{"n_embd": null}"#), "expected u32");

@@ -116,6 +116,8 @@ fn what_llama_cpp_has_no_place_for_is_not_written() {
     refused(GptConfig { mlp: MlpKind::GeluExact, ..gpt2.clone() }, "mlp");
     refused(GptConfig { bias: BiasConfig::NONE, ..gpt2.clone() }, "bias");
     refused(GptConfig { n_kv_head: Some(2), ..gpt2.clone() }, "n_kv_head");
+    let setting = "scale_attn_by_inverse_layer_idx";
+    refused(GptConfig { scale_attn_by_inverse_layer_idx: true, ..gpt2.clone() }, setting);
     refused(GptConfig { position: llama().position, ..gpt2 }, "norm");
     refused(GptConfig { mlp: MlpKind::ReluSquared, ..llama() }, "mlp");
     refused(
