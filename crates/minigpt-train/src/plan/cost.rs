@@ -46,15 +46,17 @@ impl Plan {
         let tokens_per_row = data.train.tokens_per_row(model.block_size);
         let tokens = length.total_steps as f64 * training.batch_size as f64 * tokens_per_row;
         let windows = training.batch_size.div_ceil(training.accumulation);
-        // What the work of the head is counted of: a classifier's has a row for each label.
+        // What work and activations are counted of: a classifier's head has a row for each label, and rows of
+        // examples are shorter than the context.
         let labels = config.finetune.as_ref().map_or(0, |finetune| finetune.labels.len());
         let outputs = if labels == 0 { model.vocab_size } else { labels };
-        let by_outputs = GptConfig { vocab_size: outputs, ..model.clone() };
+        let block_size = data.train.longest_row(model.block_size);
+        let as_used = GptConfig { vocab_size: outputs, block_size, ..model.clone() };
         let estimate = |model| match training.gradient_checkpointing {
             true => MemoryEstimate::by_block(model, windows, device),
             false => MemoryEstimate::new(model, windows, device),
         };
-        let MemoryEstimate { activations, .. } = estimate(&by_outputs);
+        let MemoryEstimate { activations, .. } = estimate(&as_used);
         let memory = MemoryEstimate { activations, ..estimate(model) };
         let parameters = model.parameter_counts();
         let trained = config.lora().map_or(parameters.total(), |lora| lora.parameters(model));
@@ -66,7 +68,7 @@ impl Plan {
             steps_taken: 0,
             trained,
             memory: memory.of_trained(trained, model),
-            operations: tokens * operations_per_token(&by_outputs),
+            operations: tokens * operations_per_token(&as_used),
             first_loss: (outputs as f64).ln(),
         })
     }

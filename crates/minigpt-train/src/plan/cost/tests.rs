@@ -42,6 +42,10 @@ fn a_classifier_has_the_work_of_its_own_head() {
     let difference = words.operations - classes.operations;
     assert!((difference - 6.0 * tokens * rows_of_head as f64).abs() < 1.0, "{difference}");
     assert!(classes.memory.activations < words.memory.activations);
+    // No row is as long as the context.
+    let as_used = GptConfig { vocab_size: 2, block_size: 5, ..model.clone() };
+    let estimate = MemoryEstimate::new(&as_used, 16, &Device::flex());
+    assert_eq!(classes.memory.activations, estimate.activations);
     assert_eq!(classes.memory.state, words.memory.state);
 }
 
