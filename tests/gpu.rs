@@ -118,10 +118,9 @@ impl ModuleVisitor for Flatten<'_> {
 }
 
 /// Logits, loss, and the gradient of each parameter.
-fn forward_and_backward(device: &Device) -> (Vec<f32>, f32, Vec<Vec<f32>>) {
+fn forward_and_backward(device: &Device, config: &GptConfig) -> (Vec<f32>, f32, Vec<Vec<f32>>) {
     let device = device.clone().autodiff();
-    let config = GptConfig::new(300, 32, 2, 4, 64);
-    let model = Gpt::init(&config, 7, &device).unwrap();
+    let model = Gpt::init(config, 7, &device).unwrap();
     let ids = |step: i32| (0..4 * 32).map(move |at| (at * step + at / 5) % 300);
     let tensor =
         |ids: Vec<i32>| Tensor::<2, Int>::from_data(TensorData::new(ids, [4, 32]), &device);
@@ -139,8 +138,20 @@ fn forward_and_backward(device: &Device) -> (Vec<f32>, f32, Vec<Vec<f32>>) {
 #[test]
 fn logits_loss_and_gradients_equal_the_processors() {
     let Some(gpu) = gpu() else { return };
-    let (logits, loss, gradients) = forward_and_backward(&gpu);
-    let (cpu_logits, cpu_loss, cpu_gradients) = forward_and_backward(&Device::flex());
+    assert_equals_the_processors(&gpu, &GptConfig::new(300, 32, 2, 4, 64));
+}
+
+/// With grouped queries, RMSNorm, rotary positions and SwiGLU.
+#[test]
+fn logits_loss_and_gradients_of_a_llama_equal_the_processors() {
+    let Some(gpu) = gpu() else { return };
+    assert_equals_the_processors(&gpu, &GptConfig::new(300, 32, 1, 4, 16).as_llama());
+}
+
+#[track_caller]
+fn assert_equals_the_processors(gpu: &Device, config: &GptConfig) {
+    let (logits, loss, gradients) = forward_and_backward(gpu, config);
+    let (cpu_logits, cpu_loss, cpu_gradients) = forward_and_backward(&Device::flex(), config);
     let of_logits = assert_close(&logits, &cpu_logits, 1e-4);
     let of_loss = (loss / cpu_loss - 1.0).abs();
     assert!(of_loss < 1e-5, "{loss} is not {cpu_loss}");

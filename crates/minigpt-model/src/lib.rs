@@ -8,7 +8,7 @@ mod ops;
 
 pub use files::error::WeightsError;
 pub use files::family::Family;
-pub use files::pretrained::{CONFIG_FILE, PretrainedKind};
+pub use files::pretrained::{CONFIG_FILE, PretrainedKind, SavedModel};
 pub use files::special_ids::SpecialIds;
 pub use files::weight_type::{UnknownWeightType, WeightType};
 pub use files::weights::check_finite;
