@@ -334,7 +334,8 @@ pub(crate) struct DevicesArgs {
   MINIGPT_TOKEN=secret minigpt worker --listen 0.0.0.0:7000
   MINIGPT_TOKEN=secret minigpt train --devices gpu,remote:den:7000     there, to use it
 
-Nothing is encrypted: across a network that is not yours, through a tunnel only.")]
+Nothing is encrypted: across a network that is not yours, through a tunnel only. A run gives a worker up that
+does not answer for two minutes, or for MINIGPT_WORKER_TIMEOUT seconds, set where the run is.")]
 pub(crate) struct WorkerArgs {
     /// Address to listen at; with port 0, at a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7000")]
