@@ -277,7 +277,10 @@ fn tables_with_another_separator_and_bad_bytes_are_read_where_it_is_asked_for() 
     assert!(errors.contains("18 examples to learn, 2 held out"), "{errors}");
     let wrong = sandbox.minigpt(&finetune("classify", "table.csv", "--separator ;;"));
     let errors = String::from_utf8_lossy(&wrong.stderr);
-    assert!(wrong.status.code() == Some(2) && errors.contains("expected one character"), "{errors}");
+    assert!(
+        wrong.status.code() == Some(2) && errors.contains("expected one character"),
+        "{errors}"
+    );
     // The same words where a text is read.
     let stats = "data stats table.csv --preset tiny --tokenizer byte --separator ; --lossy --json";
     let figures = sandbox.succeeds(&stats.split(' ').collect::<Vec<_>>());

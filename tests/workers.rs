@@ -240,13 +240,13 @@ fn kill(signal: &str, id: u32) {
     assert!(status.success());
 }
 
-/// A run without end on `devices` that has come to its first checkpoint; its folder is `runs/run`.
+/// A run without end on `devices` that has come to its first checkpoint, in `runs/run`; it waits for a silent
+/// worker for `patience` seconds.
 #[cfg(unix)]
-fn endless_run(sandbox: &Sandbox, devices: &str) -> Child {
+fn endless_run(sandbox: &Sandbox, devices: &str, patience: &str) -> Child {
     let endless = RUN.replace("--max-steps 8", "--max-steps 1000000 --save-every 3");
-    let mut command =
-        sandbox.command(&words(&format!("{endless} --name run --devices {devices}")));
-    command.env("MINIGPT_WORKER_TIMEOUT", "3");
+    let mut command = sandbox.command(&words(&format!("{endless} --name run --devices {devices}")));
+    command.env("MINIGPT_WORKER_TIMEOUT", patience);
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let set = sandbox.path("runs/run/checkpoints/step-000003/manifest.json");
     let began = Instant::now();
@@ -265,7 +265,7 @@ fn a_worker_that_falls_silent_is_given_up_and_the_checkpoints_are_kept() {
     for devices in ["remote:", "cpu,remote:"] {
         let worker = Worker::start(&sandbox, "");
         let address = &worker.address;
-        let child = endless_run(&sandbox, &format!("{devices}{address}"));
+        let child = endless_run(&sandbox, &format!("{devices}{address}"), "3");
         kill("-STOP", worker.child.id());
         let began = Instant::now();
         let output = child.wait_with_output().unwrap();
@@ -294,7 +294,7 @@ fn a_worker_that_falls_silent_is_given_up_and_the_checkpoints_are_kept() {
 fn ctrl_c_is_answered_while_a_worker_says_nothing() {
     let sandbox = sandbox();
     let worker = Worker::start(&sandbox, "");
-    let mut child = endless_run(&sandbox, &format!("remote:{}", worker.address));
+    let mut child = endless_run(&sandbox, &format!("remote:{}", worker.address), "60");
     kill("-STOP", worker.child.id());
     std::thread::sleep(Duration::from_millis(500));
     kill("-INT", child.id());

@@ -6,6 +6,8 @@
 
 mod damage;
 mod formats;
+mod gguf;
+mod hub;
 mod json;
 mod kind;
 mod packed;

@@ -10,9 +10,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use self::records::{Record, bad_example, read};
-use crate::{
-    ChatOptions, ChatTemplate, DataError, Message, ReadOptions, TemplateValue, Tokenizer,
-};
+use crate::{ChatOptions, ChatTemplate, DataError, Message, ReadOptions, TemplateValue, Tokenizer};
 
 /// What is given and what is to be answered, as the model reads it: byte for byte as the file has it, with
 /// the white space at its ends.

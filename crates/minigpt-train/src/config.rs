@@ -5,9 +5,7 @@ pub(crate) mod finite;
 mod overrides;
 mod presets;
 
-use minigpt_data::{
-    Documents, Download, ReadOptions, Separator, Source, Tokenizer, TokenizerSpec,
-};
+use minigpt_data::{Documents, Download, ReadOptions, Separator, Source, Tokenizer, TokenizerSpec};
 use minigpt_model::{Draw, GptConfig, LoraConfig, Precision, Sampling};
 use minigpt_text::Prompt;
 use serde::{Deserialize, Serialize};

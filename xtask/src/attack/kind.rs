@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
 use super::damage::{damage_in_place, damaged};
+use super::gguf::{self, mutated_gguf};
 use super::json;
 use super::packed::Packing;
 use super::weights::{mutated_archive, mutated_pickle, mutated_safetensors, safetensors, unzip};
@@ -20,6 +21,7 @@ pub(crate) enum Kind {
     Safetensors,
     /// An archive of torch.save's.
     Archive,
+    Gguf,
     /// Pickles alone, as torch.save wrote them before its archives.
     Pickles,
     /// A packed text; what is attacked is given as the text.
@@ -50,6 +52,7 @@ impl Kind {
             Self::JsonLines => mutated_line(seed, random),
             Self::Safetensors => mutated_safetensors(seed, random),
             Self::Archive => mutated_archive(seed, random),
+            Self::Gguf => mutated_gguf(seed, random),
             Self::Pickles if random.random_range(0..5) == 0 => damaged(seed, random),
             Self::Pickles => {
                 // The magic number stays.
@@ -83,6 +86,7 @@ impl Kind {
             Self::Safetensors => safetensors(bytes).is_some_and(|(header, _)| is_json(header)),
             Self::Archive => unzip(bytes)
                 .is_some_and(|files| files.iter().any(|(name, _)| name.ends_with("data.pkl"))),
+            Self::Gguf => gguf::has_header(bytes),
             Self::Pickles => bytes.starts_with(MAGIC),
             Self::Packed(packing) => packing.has_header(bytes),
             Self::Parquet => {

@@ -71,7 +71,8 @@ impl ExampleData {
         let too_long = finetune.too_long();
         let (train, held_out, rows) = match finetune.task {
             FinetuneTask::Classify => {
-                let [train, held_out] = split(path, valid, |path| LabelledText::read(path, &options))?;
+                let [train, held_out] =
+                    split(path, valid, |path| LabelledText::read(path, &options))?;
                 if finetune.labels.is_empty() {
                     finetune.labels = LabelledText::labels(&train, path)?;
                 }

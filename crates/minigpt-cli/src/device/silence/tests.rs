@@ -26,7 +26,10 @@ fn a_worker_that_takes_connections_and_says_nothing_is_given_up() {
     watch(&address, patience, probe_within, move |reason| sender.send(reason).unwrap()).unwrap();
     let reason = said.recv_timeout(Duration::from_secs(30)).unwrap();
     assert!(reason.starts_with("the worker has been silent for "), "{reason}");
-    assert!(reason.contains(" s (no answer within 0.25 s): it is stopped or out of reach"), "{reason}");
+    assert!(
+        reason.contains(" s (no answer within 0.25 s): it is stopped or out of reach"),
+        "{reason}"
+    );
     assert!(reason.contains(TIMEOUT) && began.elapsed() >= patience, "{reason}");
 }
 
