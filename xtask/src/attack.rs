@@ -13,6 +13,7 @@ mod kind;
 mod packed;
 mod report;
 mod stage;
+mod toml;
 mod trial;
 mod weights;
 

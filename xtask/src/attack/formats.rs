@@ -324,7 +324,7 @@ fn run(stage: &Stage) -> Result<Vec<Target>> {
     ])
 }
 
-/// Most settings that there are: of a short file most mistakes would be in the names of its sections.
+/// Most settings that there are.
 const SETTINGS: &str = r#"[model]
 block_size = 32
 n_layer = 2
@@ -376,7 +376,7 @@ fn settings(stage: &Stage) -> Result<Vec<Target>> {
     let folder = stage.template("settings", &[("prose.txt", "prose.txt")])?;
     let command = "train --config settings.toml --preset tiny --dry-run --device cpu";
     let seed = SETTINGS.as_bytes().to_vec();
-    Ok(vec![Target::of_seed(&folder, "settings.toml", Kind::Text, seed, command)])
+    Ok(vec![Target::of_seed(&folder, "settings.toml", Kind::Toml, seed, command)])
 }
 
 fn questions(stage: &Stage) -> Result<Vec<Target>> {

@@ -94,7 +94,7 @@ impl Answers {
         if path.contains("/api/") {
             let body = fs_err::read(self.folder.join(LISTING))?;
             let headers = format!("Content-Length: {}\r\n", body.len());
-            return Ok(self.once(asked, headers.as_bytes(), &body));
+            return Ok(self.once(asked, "200 OK", headers.as_bytes(), &body));
         }
         let name = path.rsplit('/').next().unwrap_or_default();
         let Ok(body) = fs_err::read(self.folder.join(FILES).join(name)) else {
@@ -112,16 +112,16 @@ impl Answers {
         };
         if path.starts_with(LED_TO) || !self.folder.join(REDIRECT).exists() {
             let headers = headers(HEADERS)?;
-            return Ok(self.once(asked, &headers, &body));
+            return Ok(self.once(asked, "200 OK", &headers, &body));
         }
-        Ok(with_status("302 Found", &headers(REDIRECT)?, b""))
+        Ok(self.once(asked, "302 Found", &headers(REDIRECT)?, b""))
     }
 
     /// The same is given once. A client tries again what may pass, and waits before: it hears then that there
     /// is no such thing.
-    fn once(&mut self, asked: String, headers: &[u8], body: &[u8]) -> Vec<u8> {
+    fn once(&mut self, asked: String, status: &str, headers: &[u8], body: &[u8]) -> Vec<u8> {
         match self.given.insert(asked) {
-            true => with_status("200 OK", headers, body),
+            true => with_status(status, headers, body),
             false => with_status("404 Not Found", b"Content-Length: 0\r\n", b""),
         }
     }
