@@ -10,6 +10,8 @@ pub(crate) mod precision;
 mod probe;
 #[cfg_attr(not(feature = "remote"), path = "device/no_remote.rs")]
 mod remote;
+#[cfg(any(feature = "remote", test))]
+mod silence;
 #[cfg(test)]
 mod tests;
 

@@ -94,6 +94,12 @@ pub enum DataError {
         /// How many there are.
         number: usize,
     },
+    /// A character that cannot stand between the values of a table.
+    #[error("separator {given:?}: expected one character that no value has in it, such as \";\", \"|\" or \"tab\"", given = shortened(given))]
+    BadSeparator {
+        /// The separator as given.
+        given: String,
+    },
     /// Labelled texts that are all the same.
     #[error("{path}: all training texts have the label {label:?}: expected two labels at least; the last tenth is held out, so mix the lines", path = path.display(), label = shortened(label))]
     OneLabel {

@@ -221,7 +221,7 @@ impl Snapshot<'_> {
         fs_err::create_dir_all(&blobs)?;
         let blob = blobs.join(checksum.as_str());
         // Another process may be at it, and leave it whole.
-        let lock = fs_err::File::create(blob.with_extension("lock"))?;
+        let lock = minigpt_files::open_lock(&blob.with_extension("lock"))?;
         lock.lock()?;
         if !blob.is_file() {
             let part = PartialFile { path: blob.with_extension("part"), checksum };

@@ -92,7 +92,7 @@ impl TokenStore {
             return Ok(Self { is_found: true, ..Self::open(&folder)? });
         }
         fs_err::create_dir_all(root)?;
-        let lock = fs_err::File::create(root.join(format!("{name}.lock")))?;
+        let lock = minigpt_files::open_lock(&root.join(format!("{name}.lock")))?;
         lock.lock()?;
         if !folder.is_dir() {
             let total_bytes = count_bytes(documents, progress)?;
