@@ -118,6 +118,25 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     a_rest.iter().zip(b_rest).fold(sum_lanes(lanes), |sum, (&a, &b)| a.mul_add(b, sum))
 }
 
+/// Inner products with several vectors, of each the bits that [`dot`] gives.
+#[inline(always)]
+pub(crate) fn dots<const N: usize>(a: &[f32], b: [&[f32]; N]) -> [f32; N] {
+    let (a, a_rest) = a.as_chunks::<LANES>();
+    let b = b.map(|b| b.as_chunks::<LANES>());
+    let mut lanes = [[0.0f32; LANES]; N];
+    for (i, a) in a.iter().enumerate() {
+        for (lanes, (b, _)) in lanes.iter_mut().zip(b) {
+            for (lane, (&a, &b)) in lanes.iter_mut().zip(a.iter().zip(&b[i])) {
+                *lane = a.mul_add(b, *lane);
+            }
+        }
+    }
+    array::from_fn(|row| {
+        let rest = a_rest.iter().zip(b[row].1);
+        rest.fold(sum_lanes(lanes[row]), |sum, (&a, &b)| a.mul_add(b, sum))
+    })
+}
+
 /// Largest element, -∞ of none; NaN is passed over.
 #[inline(always)]
 pub(crate) fn max(a: &[f32]) -> f32 {
