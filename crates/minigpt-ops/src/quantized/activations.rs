@@ -81,11 +81,11 @@ impl Block {
         if !largest.is_finite() {
             return Self { scale: f32::NAN, sum: f32::NAN, ..Self::ZERO };
         }
-        let scale = largest / 127.0;
+        let scale = largest * (1.0 / 127.0);
         if scale < f32::MIN_POSITIVE {
             return Self::ZERO;
         }
-        let inverse = 1.0 / scale;
+        let inverse = 127.0 / largest;
         let mut integers = [0i8; VALUES];
         for (integer, &value) in integers.iter_mut().zip(values) {
             *integer = (value * inverse + ROUND).to_bits() as i8;

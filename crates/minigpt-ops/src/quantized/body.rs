@@ -1,11 +1,18 @@
 //! Which instructions multiply a matrix of blocks. All give the same bits.
 
 use super::activations::{Activations, TILE};
-use super::format::{Format, VALUES};
+use super::format::{Format, QuantizedMatrix, VALUES};
 use super::{Task, activations, panel, portable};
+use std::cell::Cell;
+
 #[cfg(target_arch = "x86_64")]
-use super::{avx2, vnni};
+use super::{avx2, avx512, vnni};
 use crate::simd::vectorized;
+
+thread_local! {
+    /// Memory that the next panel is unpacked to.
+    static PANEL: Cell<Vec<panel::Block>> = const { Cell::new(Vec::new()) };
+}
 
 /// Sums of a tile: of each of its rows, those with the rows of a panel.
 pub(super) type Sums = [[f32; panel::ROWS]; TILE];
@@ -44,10 +51,11 @@ impl Body {
     pub(super) fn multiply(self, x: &Activations, mut task: Task) {
         let width = task.y.column_count();
         let has_minimums = task.weight.format() == Format::Q4_1;
-        let mut panel = Vec::with_capacity(task.weight.columns() / VALUES);
+        let mut panel = PANEL.take();
+        panel.resize(task.weight.columns() / VALUES, panel::Block::ZERO);
         let mut sums: Sums = [[0.0; panel::ROWS]; TILE];
         for at in (0..width).step_by(panel::ROWS) {
-            vectorized!(panel::unpack(task.weight, task.first + at, &mut panel));
+            self.unpack(task.weight, task.first + at, &mut panel);
             let lanes = at..(at + panel::ROWS).min(width);
             let bias = task.bias.map(|bias| &bias[task.first..][lanes.clone()]);
             let mut row = 0;
@@ -65,6 +73,19 @@ impl Body {
                     row += 1;
                 }
             }
+        }
+        PANEL.set(panel);
+    }
+
+    /// Rows `first..` of a matrix. Where it has no more rows, any.
+    fn unpack(self, weight: QuantizedMatrix, first: usize, panel: &mut [panel::Block]) {
+        match self {
+            // SAFETY: the processor has the instructions, or there would be no such body.
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni if avx512::can_unpack(weight, first) => unsafe {
+                avx512::unpack(weight, first, panel);
+            },
+            _ => vectorized!(panel::unpack(weight, first, panel)),
         }
     }
 

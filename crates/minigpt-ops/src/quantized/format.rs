@@ -98,7 +98,12 @@ impl<'a> QuantizedMatrix<'a> {
 
     /// The bytes of a row.
     pub(super) fn row(self, index: usize) -> &'a [u8] {
-        &self.bytes[index * self.row_bytes..][..self.row_bytes]
+        self.some_rows(index, 1)
+    }
+
+    /// The bytes of `count` rows from `first` on.
+    pub(super) fn some_rows(self, first: usize, count: usize) -> &'a [u8] {
+        &self.bytes[first * self.row_bytes..][..count * self.row_bytes]
     }
 }
 

@@ -25,12 +25,15 @@ pub(super) struct Block {
     pub(super) minimums: [f32; ROWS],
 }
 
-/// Rows `first..` of a matrix of blocks, in place of what the panel held. Where the matrix has no more rows, its
-/// last one again.
+impl Block {
+    pub(super) const ZERO: Self =
+        Self { integers: [[0; ROWS]; GROUPS], scales: [0.0; ROWS], minimums: [0.0; ROWS] };
+}
+
+/// Rows `first..` of a matrix of blocks. Where it has no more rows, its last one again.
 #[inline(always)]
-pub(super) fn unpack(weight: QuantizedMatrix, first: usize, panel: &mut Vec<Block>) {
+pub(super) fn unpack(weight: QuantizedMatrix, first: usize, panel: &mut [Block]) {
     let rows = array::from_fn(|row| weight.row((first + row).min(weight.rows() - 1)));
-    panel.clear();
     match weight.format() {
         Format::Q8_0 => unpack_blocks(rows, panel, q8_0),
         Format::Q4_0 => unpack_blocks(rows, panel, q4_0),
@@ -42,12 +45,13 @@ pub(super) fn unpack(weight: QuantizedMatrix, first: usize, panel: &mut Vec<Bloc
 #[inline(always)]
 fn unpack_blocks<const BYTES: usize>(
     rows: [&[u8]; ROWS],
-    panel: &mut Vec<Block>,
+    panel: &mut [Block],
     unpack: impl Fn([&[u8; BYTES]; ROWS]) -> Block,
 ) {
     let rows = rows.map(|row| row.as_chunks().0);
-    let blocks = rows[0].len();
-    panel.extend((0..blocks).map(|block| unpack(rows.map(|row| &row[block]))));
+    for (index, block) in panel.iter_mut().enumerate() {
+        *block = unpack(rows.map(|row| &row[index]));
+    }
 }
 
 #[inline(always)]
