@@ -34,6 +34,7 @@
 //! | by a factor known later | | [`scale`] |
 //! | optimiser | [`sum_of_squares`], [`AdamW::update`] | |
 //! | a token of a few texts | [`linear_vectors`], [`project_vectors`], [`head_vectors`] | |
+//! | weights as GGUF files have them | [`quantized::linear`], [`quantized::linears`] | |
 //!
 //! Results are the same to the bit for any number of threads: work and sums are divided by fixed sizes,
 //! and [`Dropout`] computes its mask from a key and an index. Work runs on the current rayon pool.
@@ -83,6 +84,7 @@ mod layer_norm;
 mod linear;
 mod matrix;
 mod precision;
+pub mod quantized;
 mod residual;
 mod rms_norm;
 mod scratch;

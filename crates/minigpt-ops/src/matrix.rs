@@ -115,22 +115,33 @@ impl<'a> MatrixMut<'a> {
     }
 
     /// The row-major matrix of all of `data`, whose rows have `width` elements, split into blocks of
-    /// columns: what `chunks_mut` is for rows.
+    /// columns, the last of what is left: what `chunks_mut` is for rows.
     pub(crate) fn split_columns(
         data: &'a mut [f32],
         width: usize,
         columns: usize,
     ) -> impl Iterator<Item = Self> {
-        assert!(width.is_multiple_of(columns), "columns do not fill the width");
         assert!(data.len().is_multiple_of(width), "a matrix of rows of {width} has other data");
         let (start, rows) = (data.as_mut_ptr(), data.len() / width);
-        (0..width / columns).map(move |block| Self {
-            start: start.wrapping_add(block * columns),
+        (0..width).step_by(columns).map(move |first| Self {
+            start: start.wrapping_add(first),
             rows,
-            columns,
+            columns: columns.min(width - first),
             row_stride: width,
             data: PhantomData,
         })
+    }
+
+    pub(crate) fn column_count(&self) -> usize {
+        self.columns
+    }
+
+    /// Row `i`.
+    pub(crate) fn row_mut(&mut self, i: usize) -> &mut [f32] {
+        assert!(i < self.rows, "no such row");
+        // SAFETY: the constructors have checked that the rows and columns are within the data, and no other
+        // matrix or slice shares them.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(i * self.row_stride), self.columns) }
     }
 
     /// The first rows.

@@ -118,6 +118,29 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     a_rest.iter().zip(b_rest).fold(sum_lanes(lanes), |sum, (&a, &b)| a.mul_add(b, sum))
 }
 
+/// Inner products with several vectors, of each the bits that [`dot`] gives.
+#[inline(always)]
+pub(crate) fn dots<const N: usize>(a: &[f32], b: [&[f32]; N]) -> [f32; N] {
+    let (a, a_rest) = a.as_chunks::<LANES>();
+    let b = b.map(|b| b.as_chunks::<LANES>());
+    let mut lanes = [[0.0f32; LANES]; N];
+    for (i, a) in a.iter().enumerate() {
+        for (lanes, (b, _)) in lanes.iter_mut().zip(b) {
+            // No panic here: with one, the sums would lie in memory.
+            let Some(b) = b.get(i) else { break };
+            for (lane, (&a, &b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+                *lane = a.mul_add(b, *lane);
+            }
+        }
+    }
+    let mut sums = [0.0; N];
+    for (sum, (lanes, (_, b_rest))) in sums.iter_mut().zip(lanes.into_iter().zip(b)) {
+        let rest = a_rest.iter().zip(b_rest);
+        *sum = rest.fold(sum_lanes(lanes), |sum, (&a, &b)| a.mul_add(b, sum));
+    }
+    sums
+}
+
 /// Largest element, -∞ of none; NaN is passed over.
 #[inline(always)]
 pub(crate) fn max(a: &[f32]) -> f32 {
@@ -169,6 +192,9 @@ pub(crate) fn add(y: &mut [f32], x: &[f32]) {
 /// By halves, as a tree: better rounded than one after the other, and vectorised.
 #[inline(always)]
 fn sum_lanes(lanes: [f32; LANES]) -> f32 {
+    // The compiler must not see how they are added: it would keep pairs of them in a register, as these are
+    // added, where the loop before can have eight or sixteen.
+    let lanes = std::hint::black_box(lanes);
     let lanes: [f32; LANES / 2] = array::from_fn(|i| lanes[i] + lanes[i + LANES / 2]);
     let lanes: [f32; LANES / 4] = array::from_fn(|i| lanes[i] + lanes[i + LANES / 4]);
     let lanes: [f32; LANES / 8] = array::from_fn(|i| lanes[i] + lanes[i + LANES / 8]);

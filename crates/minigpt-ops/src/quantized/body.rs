@@ -1,0 +1,109 @@
+//! Which instructions multiply a matrix of blocks. All give the same bits.
+
+use super::activations::{Activations, TILE};
+use super::format::{Format, QuantizedMatrix, VALUES};
+use super::{Task, activations, panel, portable};
+use std::cell::Cell;
+
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512, vnni};
+use crate::simd::vectorized;
+
+thread_local! {
+    /// Memory that the next panel is unpacked to.
+    static PANEL: Cell<Vec<panel::Block>> = const { Cell::new(Vec::new()) };
+}
+
+/// Sums of a tile: of each of its rows, those with the rows of a panel.
+pub(super) type Sums = [[f32; panel::ROWS]; TILE];
+
+/// Instructions that a product is computed with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Body {
+    /// What the compiler makes of the formula.
+    Portable,
+    /// AVX2: pairs of products of 8 bits, added.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// AVX-512 VNNI: four of them.
+    #[cfg(target_arch = "x86_64")]
+    Vnni,
+}
+
+impl Body {
+    /// Those that this processor has, the fastest last.
+    pub(super) fn all() -> impl DoubleEndedIterator<Item = Self> {
+        let all = [
+            (true, Self::Portable),
+            #[cfg(target_arch = "x86_64")]
+            (avx2::is_available(), Self::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            (vnni::is_available(), Self::Vnni),
+        ];
+        all.into_iter().filter_map(|(is_available, body)| is_available.then_some(body))
+    }
+
+    pub(super) fn best() -> Self {
+        Self::all().next_back().unwrap_or(Self::Portable)
+    }
+
+    /// Fills the task's part of the output.
+    pub(super) fn multiply(self, x: &Activations, mut task: Task) {
+        let width = task.y.column_count();
+        let has_minimums = task.weight.format() == Format::Q4_1;
+        let mut panel = PANEL.take();
+        panel.resize(task.weight.columns() / VALUES, panel::Block::ZERO);
+        let mut sums: Sums = [[0.0; panel::ROWS]; TILE];
+        for at in (0..width).step_by(panel::ROWS) {
+            self.unpack(task.weight, task.first + at, &mut panel);
+            let lanes = at..(at + panel::ROWS).min(width);
+            let bias = task.bias.map(|bias| &bias[task.first..][lanes.clone()]);
+            let mut row = 0;
+            for (rows, tile) in x.chunk(task.chunk) {
+                self.tile(has_minimums, &panel, tile, &mut sums[..rows]);
+                for sums in &sums[..rows] {
+                    let y = &mut task.y.row_mut(row)[lanes.clone()];
+                    match bias {
+                        Some(bias) => y
+                            .iter_mut()
+                            .zip(sums.iter().zip(bias))
+                            .for_each(|(y, (sum, bias))| *y = sum + bias),
+                        None => y.copy_from_slice(&sums[..y.len()]),
+                    }
+                    row += 1;
+                }
+            }
+        }
+        PANEL.set(panel);
+    }
+
+    /// Rows `first..` of a matrix. Where it has no more rows, any.
+    fn unpack(self, weight: QuantizedMatrix, first: usize, panel: &mut [panel::Block]) {
+        match self {
+            // SAFETY: the processor has the instructions, or there would be no such body.
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni if avx512::can_unpack(weight, first) => unsafe {
+                avx512::unpack(weight, first, panel);
+            },
+            _ => vectorized!(panel::unpack(weight, first, panel)),
+        }
+    }
+
+    /// `sums = x · panelᵀ` of a tile's rows.
+    fn tile(
+        self,
+        has_minimums: bool,
+        panel: &[panel::Block],
+        tile: &[activations::Block],
+        sums: &mut [[f32; panel::ROWS]],
+    ) {
+        match self {
+            Self::Portable => vectorized!(portable::multiply(has_minimums, panel, tile, sums)),
+            // SAFETY: the processor has the instructions, or there would be no such body.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => unsafe { avx2::multiply(has_minimums, panel, tile, sums) },
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni => unsafe { vnni::multiply(has_minimums, panel, tile, sums) },
+        }
+    }
+}

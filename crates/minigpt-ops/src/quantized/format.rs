@@ -1,0 +1,176 @@
+//! What the bytes of a matrix are, and what they stand for: the formats of
+//! [ggml-quants.c](https://github.com/ggml-org/ggml/blob/master/src/ggml-quants.c), little-endian.
+
+/// Values of a block of integers.
+pub(super) const VALUES: usize = 32;
+
+/// How a matrix lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Blocks of 32 values `d · q`: `d` in 2 bytes, integers of 8 bits.
+    Q8_0,
+    /// Blocks of 32 values `d · (q − 8)`: `d` in 2 bytes, integers of 4 bits, the first 16 in the lower halves of
+    /// the bytes.
+    Q4_0,
+    /// Blocks of 32 values `d · q + m`: `d` and `m` in 2 bytes each, integers of 4 bits as those of `Q4_0`.
+    Q4_1,
+    /// The upper halves of `f32`.
+    Bf16,
+    /// IEEE halves.
+    F16,
+}
+
+impl Format {
+    /// Values and bytes of a block.
+    const fn block(self) -> (usize, usize) {
+        match self {
+            Self::Q8_0 => (VALUES, Q8_0),
+            Self::Q4_0 => (VALUES, Q4_0),
+            Self::Q4_1 => (VALUES, Q4_1),
+            Self::Bf16 | Self::F16 => (1, 2),
+        }
+    }
+
+    /// Bytes of a row of so many values, or nothing where they are not whole blocks.
+    pub fn row_bytes(self, columns: usize) -> Option<usize> {
+        let (values, bytes) = self.block();
+        columns.is_multiple_of(values).then(|| columns / values)?.checked_mul(bytes)
+    }
+
+    pub(super) fn has_blocks(self) -> bool {
+        self.block().0 > 1
+    }
+}
+
+/// Bytes of a block.
+pub(super) const Q8_0: usize = 2 + 32;
+/// Bytes of a block.
+pub(super) const Q4_0: usize = 2 + 16;
+/// Bytes of a block.
+pub(super) const Q4_1: usize = 2 + 2 + 16;
+
+/// A matrix `[rows, columns]` as it lies in a file.
+#[derive(Clone, Copy)]
+pub struct QuantizedMatrix<'a> {
+    format: Format,
+    rows: usize,
+    columns: usize,
+    row_bytes: usize,
+    bytes: &'a [u8],
+}
+
+impl std::fmt::Debug for QuantizedMatrix<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{:?} [{}, {}]", self.format, self.rows, self.columns)
+    }
+}
+
+impl<'a> QuantizedMatrix<'a> {
+    /// All of `bytes`, row after row.
+    ///
+    /// # Panics
+    ///
+    /// If the columns are not whole blocks, which [`Format::row_bytes`] tells, or the bytes not as many as the
+    /// rows have.
+    pub fn new(format: Format, rows: usize, columns: usize, bytes: &'a [u8]) -> Self {
+        let row_bytes = format.row_bytes(columns);
+        let row_bytes = row_bytes
+            .unwrap_or_else(|| panic!("{columns} columns are not whole blocks of {format:?}"));
+        let expected = rows.checked_mul(row_bytes);
+        assert_eq!(Some(bytes.len()), expected, "bytes of {format:?} [{rows}, {columns}]");
+        Self { format, rows, columns, row_bytes, bytes }
+    }
+
+    /// The format.
+    pub fn format(self) -> Format {
+        self.format
+    }
+
+    /// Rows: the width of a product's output.
+    pub fn rows(self) -> usize {
+        self.rows
+    }
+
+    /// Columns: the width of a product's input.
+    pub fn columns(self) -> usize {
+        self.columns
+    }
+
+    /// The bytes of a row.
+    pub(super) fn row(self, index: usize) -> &'a [u8] {
+        self.some_rows(index, 1)
+    }
+
+    /// The bytes of `count` rows from `first` on.
+    pub(super) fn some_rows(self, first: usize, count: usize) -> &'a [u8] {
+        &self.bytes[first * self.row_bytes..][..count * self.row_bytes]
+    }
+}
+
+/// The values of one row: of a table of embeddings, that of a token.
+///
+/// # Panics
+///
+/// If there is no such row, or `values` is not `[columns]`.
+pub fn dequantize_row(weight: QuantizedMatrix, row: usize, values: &mut [f32]) {
+    assert!(row < weight.rows, "row {row} of {}", weight.rows);
+    assert_eq!(values.len(), weight.columns, "dequantize_row: the values are not [columns]");
+    let bytes = weight.row(row);
+    match weight.format {
+        Format::Q8_0 => blocks(bytes, values, |[d0, d1, q @ ..]: &[u8; Q8_0], values| {
+            let d = f16([*d0, *d1]);
+            values.iter_mut().zip(q).for_each(|(v, q)| *v = d * f32::from(q.cast_signed()));
+        }),
+        Format::Q4_0 => blocks(bytes, values, |[d0, d1, q @ ..]: &[u8; Q4_0], values| {
+            let d = f16([*d0, *d1]);
+            values.iter_mut().zip(nibbles(q)).for_each(|(v, q)| *v = d * (q - 8.0));
+        }),
+        Format::Q4_1 => blocks(bytes, values, |[d0, d1, m0, m1, q @ ..]: &[u8; Q4_1], values| {
+            let (d, m) = (f16([*d0, *d1]), f16([*m0, *m1]));
+            values.iter_mut().zip(nibbles(q)).for_each(|(v, q)| *v = d * q + m);
+        }),
+        Format::Bf16 => floats(bytes, values, bf16),
+        Format::F16 => floats(bytes, values, f16),
+    }
+}
+
+fn blocks<const BYTES: usize>(
+    bytes: &[u8],
+    values: &mut [f32],
+    block: impl Fn(&[u8; BYTES], &mut [f32; VALUES]),
+) {
+    let values = values.as_chunks_mut().0;
+    bytes.as_chunks().0.iter().zip(values).for_each(|(bytes, values)| block(bytes, values));
+}
+
+/// The lower halves of all bytes, then the upper ones.
+fn nibbles(bytes: &[u8; 16]) -> impl Iterator<Item = f32> {
+    let lower = bytes.iter().map(|byte| byte & 15);
+    lower.chain(bytes.iter().map(|byte| byte >> 4)).map(f32::from)
+}
+
+/// A float from each two bytes.
+#[inline(always)]
+pub(super) fn floats(bytes: &[u8], values: &mut [f32], float: impl Fn([u8; 2]) -> f32) {
+    let bytes = bytes.as_chunks().0;
+    values.iter_mut().zip(bytes).for_each(|(value, &bytes)| *value = float(bytes));
+}
+
+/// The value of the upper half of an `f32`.
+#[inline(always)]
+pub(super) fn bf16(bytes: [u8; 2]) -> f32 {
+    f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
+}
+
+/// The value of an IEEE half; every one is exact.
+#[inline(always)]
+pub(super) fn f16(bytes: [u8; 2]) -> f32 {
+    let half = u32::from(u16::from_le_bytes(bytes));
+    let (sign, magnitude) = (half >> 15 << 31, (half & 0x7fff) << 13);
+    // Exponent and fraction now lie where an `f32` has them; its exponent is counted from 127 instead of 15.
+    // The product is exact, for subnormal halves too.
+    let value = f32::from_bits(magnitude) * f32::from_bits((127 + 127 - 15) << 23);
+    let is_finite = magnitude < 0x7c00 << 13;
+    let magnitude = if is_finite { value.to_bits() } else { 0x7f80_0000 | magnitude };
+    f32::from_bits(sign | magnitude)
+}
