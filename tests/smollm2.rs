@@ -77,8 +77,8 @@ fn a_tuned_smollm2_is_the_same_in_transformers_and_llama_cpp() {
     let theirs = script(&python, &write);
     let greedy = ["--greedy", "--max-tokens", count, "--device", "cpu"];
     let ours = |args: &[&str]| sandbox.succeeds(&[args, &greedy[..]].concat());
-    let text = ours(&["generate", "tuned.gguf", "--prompt", prompt]);
+    let text = ours(&["generate", "runs/tuned", "--prompt", prompt]);
     assert_eq!(text.strip_suffix('\n'), theirs["text"].as_str());
-    let answer = ours(&["ask", question, "--run", "tuned.gguf"]);
+    let answer = ours(&["ask", question, "--run", "runs/tuned"]);
     assert_eq!(answer.strip_suffix('\n'), theirs["answer"].as_str());
 }

@@ -6,9 +6,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use minigpt_data::{
-    DataError, Hub, HubDataset, ModelSource, ReadOptions, Source, Tokenizer, TokenizerSpec,
-};
+use minigpt_data::{DataError, Hub, HubDataset, ModelSource, Source, Tokenizer, TokenizerSpec};
 
 use server::{COMMIT, Fault, Server};
 

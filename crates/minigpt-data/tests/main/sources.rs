@@ -10,6 +10,8 @@ use minigpt_data::{
 };
 use proptest::prelude::*;
 
+use self::parquet::write_parquet;
+
 /// Reads what a command line would name; gives (train, valid).
 fn read(source: &str) -> Result<Corpus, DataError> {
     source.parse::<Source>()?.read(&ReadOptions::default())
@@ -133,7 +135,7 @@ fn records_without_a_text_are_left_out_and_counted() {
     fs_err::write(&path, lines.repeat(10)).unwrap();
     let parquet = folder.path().join("a.parquet");
     let rows = [Some("one"), None, None, Some("NaN \" NaN"), Some("three")];
-    write_parquet(&parquet, Compression::SNAPPY, &rows.repeat(10));
+    write_parquet(&parquet, ::parquet::basic::Compression::SNAPPY, &rows.repeat(10));
     for path in [path, parquet] {
         let documents = Source::Path(path).open(&ReadOptions::default()).unwrap();
         let store =

@@ -187,13 +187,8 @@ impl Fused for Flex {
     }
 }
 
-pub(super) fn embed(
-    tokens: &Ids,
-    wte: &FlexTensor,
-    wpe: &FlexTensor,
-    dropout: Dropout,
-) -> FlexTensor {
-    let [batch, time] = tokens.0.shape().dims();
+fn embed(tokens: &Ids, wte: &FlexTensor, wpe: &FlexTensor, dropout: Dropout) -> FlexTensor {
+    let [batch, time] = tokens.dims();
     let n_embd = last_dim(wte);
     let mut y = buffer(batch * time * n_embd);
     let row = |row: usize| row * n_embd..(row + 1) * n_embd;

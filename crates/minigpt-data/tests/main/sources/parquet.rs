@@ -14,7 +14,11 @@ use parquet::schema::parser::parse_message_type;
 use super::{read, string};
 
 /// Writes a table of a number and a text that may be missing.
-fn write_parquet(path: &Path, compression: Compression, texts: &[Option<impl AsRef<[u8]>>]) {
+pub(super) fn write_parquet(
+    path: &Path,
+    compression: Compression,
+    texts: &[Option<impl AsRef<[u8]>>],
+) {
     let schema =
         parse_message_type("message rows { required int32 id; optional binary text (UTF8); }");
     let properties = WriterProperties::builder().set_compression(compression).build();

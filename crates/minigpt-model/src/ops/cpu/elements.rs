@@ -20,6 +20,11 @@ impl Ids {
         self.0.storage()
     }
 
+    /// Of ids `[batch, time]`.
+    pub(super) fn dims(&self) -> [usize; 2] {
+        self.0.shape().dims()
+    }
+
     /// Ids in the last dimension.
     pub(super) fn row_len(&self) -> usize {
         last_dim(&self.0)
