@@ -56,14 +56,14 @@ fn a_tuned_smollm2_is_the_same_in_transformers_and_llama_cpp() {
     let (Some(base), Some(python)) = (smollm2(), python("a tuned SmolLM2")) else { return };
     let sandbox = Sandbox::new();
     sandbox.write("chats.jsonl", CHATS);
-    let tune = "--task instruct --data chats.jsonl --name tuned --lora 1 --max-steps 1 --learning-rate 0.01 \
+    let tune = "--task instruct --data chats.jsonl --name tuned --lora 1 --max-steps 1 --learning-rate 0.05 \
         --set schedule.warmup_steps=0 --set sample.max_tokens=1 --device cpu --json";
     let tune = tune.split_whitespace();
     let args: Vec<&str> = ["finetune", base.to_str().unwrap()].into_iter().chain(tune).collect();
     let events = sandbox.succeeds(&args);
     let task: Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
     let change = task["perplexity"].as_f64().unwrap() / task["base_perplexity"].as_f64().unwrap();
-    assert!((change - 1.0).abs() > 1e-3, "nothing was learnt: {task}");
+    assert!((change - 1.0).abs() > 0.01, "nothing was learnt: {task}");
     let export = "export runs/tuned --out out --gguf tuned.gguf --device cpu";
     sandbox.succeeds(&export.split(' ').collect::<Vec<_>>());
 
@@ -77,7 +77,7 @@ fn a_tuned_smollm2_is_the_same_in_transformers_and_llama_cpp() {
     let theirs = script(&python, &write);
     let greedy = ["--greedy", "--max-tokens", count, "--device", "cpu"];
     let ours = |args: &[&str]| sandbox.succeeds(&[args, &greedy[..]].concat());
-    let text = ours(&["generate", "runs/tuned", "--prompt", prompt]);
+    let text = ours(&["generate", "runs/tuned", "--raw", "--prompt", prompt]);
     assert_eq!(text.strip_suffix('\n'), theirs["text"].as_str());
     let answer = ours(&["ask", question, "--run", "runs/tuned"]);
     assert_eq!(answer.strip_suffix('\n'), theirs["answer"].as_str());
