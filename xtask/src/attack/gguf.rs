@@ -69,7 +69,9 @@ fn mutate(entries: &mut Vec<Vec<u8>>, random: &mut ChaCha8Rng) {
             }
             3 => {
                 let end = name_end(&entries[at]);
-                damage_in_place(&mut entries[at][8..end], random);
+                // A mistake before may have left less than the length of a name.
+                let start = end.min(8);
+                damage_in_place(&mut entries[at][start..end], random);
             }
             4 => entries[at] = damaged(&entries[at], random),
             _ => {

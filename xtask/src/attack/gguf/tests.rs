@@ -21,6 +21,14 @@ fn most_mutants_keep_their_header_and_differ() {
 }
 
 #[test]
+fn entries_shorter_than_the_length_of_their_name_are_damaged_without_a_panic() {
+    for seed in 0..200 {
+        let mut entries = vec![b"short".to_vec(), Vec::new(), 0_u64.to_le_bytes().to_vec()];
+        mutate(&mut entries, &mut ChaCha8Rng::seed_from_u64(seed));
+    }
+}
+
+#[test]
 fn names_end_where_they_say_or_with_the_entry() {
     let entry = [&3_u64.to_le_bytes()[..], b"keyvalue"].concat();
     assert_eq!(name_end(&entry), 11);
