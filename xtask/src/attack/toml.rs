@@ -31,6 +31,9 @@ const VALUES: [&str; 22] = [
     "1979-05-27T07:32:00Z",
 ];
 
+/// Bytes of a line that is still repeated: a mutant stays below some megabytes.
+const REPEATED: usize = 4096;
+
 /// A copy with one or two mistakes.
 pub(crate) fn mutated_toml(toml: &[u8], random: &mut ChaCha8Rng) -> Vec<u8> {
     let Ok(text) = std::str::from_utf8(toml) else { return damaged(toml, random) };
@@ -48,7 +51,9 @@ pub(crate) fn mutated_toml(toml: &[u8], random: &mut ChaCha8Rng) -> Vec<u8> {
             1 => lines.insert(at, lines[other].clone()),
             2 => lines.swap(at, other),
             3 => lines[at] = format!("unknown_{}", lines[at]),
-            4 => lines[at] = lines[at].repeat(1 << random.random_range(0..12)),
+            4 if lines[at].len() <= REPEATED => {
+                lines[at] = lines[at].repeat(1 << random.random_range(0..12));
+            }
             _ => {
                 // Most lines have a key; of the others a section is left out.
                 let value = VALUES[random.random_range(0..VALUES.len())];

@@ -15,6 +15,15 @@ fn mostly_toml_comes_out_and_mostly_another() {
 }
 
 #[test]
+fn a_long_line_is_not_repeated() {
+    let line = "a = 1 # ".repeat(REPEATED / 8 + 1);
+    for seed in 0..400 {
+        let mutant = mutated_toml(line.as_bytes(), &mut ChaCha8Rng::seed_from_u64(seed));
+        assert!(mutant.len() < 1 << 20, "{} bytes of seed {seed}", mutant.len());
+    }
+}
+
+#[test]
 fn what_is_no_toml_has_no_header() {
     for text in ["a", "[a", "a =", "\u{7} = 1", "x[0] = 1"] {
         assert!(!has_header(text.as_bytes()), "{text:?}");
