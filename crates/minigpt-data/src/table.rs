@@ -117,7 +117,9 @@ impl<R: Read> Table<R> {
                 let reason = format!("a row of more than {limit} bytes: is a quote left open?");
                 return Err(TableError::Wrong(row.opened.unwrap_or(begin), reason));
             }
-            if row.opened.is_none() && line.trim_ascii().is_empty() && !line.contains(&b'\t') {
+            let is_blank =
+                line.trim_ascii().is_empty() && !line.contains(&self.dialect.separator.0);
+            if row.opened.is_none() && is_blank {
                 (begin, bytes) = (self.line + 1, 0);
                 continue;
             }

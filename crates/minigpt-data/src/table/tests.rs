@@ -72,6 +72,16 @@ fn another_separator_takes_the_place_of_the_usual_one() {
 }
 
 #[test]
+fn a_line_of_white_space_is_blank_unless_it_separates_values() {
+    let semicolons = Dialect::TABS.separated_by(Some(";".parse().unwrap()));
+    let rows: [(u64, &[&str]); 2] = [(1, &["text", "label"]), (3, &["a", "1"])];
+    gives("text;label\n\t \t\na;1\n", semicolons, &rows);
+    let tabs = Dialect::COMMAS.separated_by(Some("tab".parse().unwrap()));
+    let rows: [(u64, &[&str]); 2] = [(1, &["text", "label"]), (2, &["", ""])];
+    gives("text\tlabel\n\t\n \n", tabs, &rows);
+}
+
+#[test]
 fn what_may_be_in_a_text_separates_nothing() {
     for given in ["", "a", "7", " ", "\"", "\n", ";;", "é"] {
         let error = given.parse::<Separator>().unwrap_err().to_string();
