@@ -21,8 +21,17 @@ const OWN: [(&str, &str); 7] = [
 ];
 
 /// How a file is made past it.
-const CALLS: [&str; 5] =
-    ["fs_err::write(", "File::create(", ".create(true)", ".create_new(true)", ".write(true)"];
+const CALLS: [&str; 9] = [
+    "fs_err::write(",
+    "fs_err::copy(",
+    "hard_link(",
+    "File::create(",
+    "File::options(",
+    ".create(true)",
+    ".create_new(true)",
+    ".write(true)",
+    ".persist(",
+];
 
 /// The places of a crate below `sources` that make files and may not, unit tests left out.
 pub(super) fn of_crate(name: &str, sources: &Path) -> Result<Vec<String>> {

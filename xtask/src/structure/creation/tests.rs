@@ -2,9 +2,9 @@ use super::*;
 
 #[test]
 fn calls_that_make_files_are_found_outside_of_tests_and_comments() {
-    let text =
-        "/// fs_err::write(a, b)\nfn f() {\n    fs_err::write(a, b)?;\n    File::create(c)?;\n}\n";
-    assert_eq!(calls(text), ["fs_err::write(", "File::create("]);
+    let text = "/// fs_err::write(a, b)\nfn f() {\n    fs_err::write(a, b)?;\n    File::create(c)?;\n    \
+                d.persist(e)?;\n}\n";
+    assert_eq!(calls(text), ["fs_err::write(", "File::create(", ".persist("]);
     let tests = format!("#[cfg(test)]\nmod tests {{\n{text}}}\n");
     assert!(calls(&tests).is_empty());
 }
