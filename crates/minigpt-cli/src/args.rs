@@ -243,7 +243,7 @@ pub(crate) struct TextArgs {
 /// How the bytes of files are read.
 #[derive(Args, Debug)]
 pub(crate) struct FileArgs {
-    /// Read bytes that are no UTF-8 as U+FFFD instead of refusing the file
+    /// Read invalid UTF-8 as U+FFFD instead of refusing the file
     #[arg(long)]
     pub(crate) lossy: bool,
     /// What stands between the values of .csv and .tsv files: one character, as ; or tab [default: a comma,

@@ -212,7 +212,7 @@ fn open_parquet(file: &DataFile) -> Result<std::fs::File, DataError> {
     Ok(unpacked)
 }
 
-/// What becomes of bytes that are no text.
+/// What becomes of invalid UTF-8.
 pub(crate) fn bad_bytes(options: &ReadOptions) -> BadBytes {
     if options.lossy { BadBytes::Replace } else { BadBytes::Refuse }
 }

@@ -42,7 +42,7 @@ pub struct ReadOptions {
     /// The field of a `.jsonl` or `.json` record or the column of a `.csv`, `.tsv` or `.parquet` file that
     /// holds the text.
     pub text_field: String,
-    /// Whether bytes that are no UTF-8, and halves of surrogate pairs in JSON, become U+FFFD, instead of
+    /// Whether invalid UTF-8, and halves of surrogate pairs in JSON, become U+FFFD, instead of
     /// being an error that names the place; NUL bytes are then accepted as they are.
     pub lossy: bool,
     /// What stands between the values of `.csv` and `.tsv` files, in place of commas and tabs.

@@ -11,7 +11,7 @@ use crate::{DataError, END_OF_TEXT};
 /// Bytes read at a time.
 const BLOCK: usize = 1 << 20;
 
-/// What happens to bytes that are no text.
+/// What happens to invalid UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadBytes {
     Refuse,
@@ -19,7 +19,7 @@ pub(crate) enum BadBytes {
 }
 
 impl BadBytes {
-    /// The text of these bytes; the error is the place of the first that is none.
+    /// The text of these bytes; the error is the place of the first invalid byte.
     pub(crate) fn text_of(self, bytes: Vec<u8>) -> Result<String, usize> {
         String::from_utf8(bytes).or_else(|error| match self {
             Self::Replace => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),

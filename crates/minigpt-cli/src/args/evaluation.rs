@@ -98,7 +98,7 @@ pub(crate) struct EvalTextArgs {
     /// text [default: text]
     #[arg(long, value_name = "FIELD", requires = "data")]
     pub(crate) text_field: Option<String>,
-    /// Read bytes that are no UTF-8 as U+FFFD instead of refusing the file
+    /// Read invalid UTF-8 as U+FFFD instead of refusing the file
     #[arg(long, requires = "data")]
     pub(crate) lossy: bool,
     /// What stands between the values of .csv and .tsv files, as for `minigpt train`

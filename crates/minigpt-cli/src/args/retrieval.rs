@@ -14,7 +14,7 @@ use super::ApplicationArgs;
   minigpt index embedded --out austen.index          the four novels, and the start of a fifth
 
 Afterwards the index has what is named and nothing else. Files that are hidden, and files of a folder
-that are no UTF-8 text, are left out.")]
+that have invalid UTF-8 or a NUL byte in them, are left out.")]
 pub(crate) struct IndexArgs {
     /// Text files, folders of them, or `embedded` for the novels that come with minigpt
     #[arg(required = true, value_name = "TEXT")]
