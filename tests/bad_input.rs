@@ -161,6 +161,12 @@ fn a_device_that_is_not_there() {
 }
 
 #[test]
+fn a_worker_lends_no_device_of_another() {
+    let error = Sandbox::new().fails(&["worker", "--device", "remote:den:7000"]);
+    assert!(error.starts_with("error: --device remote:den:7000: a worker lends a"), "{error}");
+}
+
+#[test]
 fn a_run_folder_that_cannot_be_made() {
     let sandbox = Sandbox::new();
     sandbox.write("file", "in the way");

@@ -27,18 +27,13 @@ use serde::Serialize;
 pub(crate) use gpu::WHY_NONE;
 pub(crate) use remote::serve;
 
-/// The names of devices of this machine, for help.
-macro_rules! own_devices {
-    () => {
-        "auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software"
-    };
-}
-
 /// What `--device` takes, for its help.
-pub(crate) const DEVICE_HELP: &str = concat!(own_devices!(), " or remote:HOST:PORT");
+pub(crate) const DEVICE_HELP: &str =
+    "auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software or remote:HOST:PORT";
 
 /// The same of `minigpt worker`, for burn serves no device of another worker.
-pub(crate) const LENT_DEVICE_HELP: &str = concat!("What is lent: ", own_devices!());
+pub(crate) const LENT_DEVICE_HELP: &str =
+    "What is lent: auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software";
 
 /// The name of the threads on which a worker serves its connections.
 pub(crate) const WORKER_THREAD: &str = "minigpt-worker";
