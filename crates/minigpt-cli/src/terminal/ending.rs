@@ -9,12 +9,16 @@ use super::output::{say, say_error, stderr_is_terminal};
 
 type Farewell = Box<dyn FnOnce() + Send>;
 
+/// Held by the thread that ends the program: another that wants to as well waits until it is gone.
+static ENDING: Mutex<()> = Mutex::new(());
+
 /// What is done before.
 static FAREWELL: Mutex<Option<Farewell>> = Mutex::new(None);
 
 /// Ends the program with an error, from any thread.
 #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "only workers fall silent"))]
 pub(crate) fn end_with(error: &Error) -> ! {
+    let _ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
     if stderr_is_terminal() {
         // Below a bar that is still drawn.
         say("");
