@@ -50,10 +50,12 @@ pub(crate) fn launch(
     let signals = if session.tui { Signals::listen_in_full_screen()? } else { Signals::listen()? };
     let (terminal, folder) = (session.tui.then(Saved::take).flatten(), path.to_owned());
     let ending = before_ending(move || {
+        // First, for it takes a while, in which burn's display would draw on a terminal that is given back.
+        let kept = what_is_kept(&folder);
         if let Some(terminal) = terminal {
             terminal.give_back();
         }
-        say_what_is_kept(&folder);
+        say(kept);
     });
     let interrupter = Interrupter::new();
     let display = Display::new(plan, session, &interrupter)?;
@@ -78,22 +80,24 @@ pub(crate) fn launch(
 /// Says what is left of a run whose device failed.
 fn how_to_go_on(path: &Path, error: &TrainError) {
     if matches!(error, TrainError::Device { .. } | TrainError::DeviceMemory { .. }) {
-        say_what_is_kept(path);
+        say(what_is_kept(path));
     }
 }
 
-fn say_what_is_kept(path: &Path) {
+fn what_is_kept(path: &Path) -> String {
     let checkpoints = RunFolder::open(path).map(|run| run.checkpoints());
     let last = checkpoints.and_then(|checkpoints| checkpoints.last(&mut |_| ()));
     match last {
-        Ok(Some(manifest)) => say(format_args!(
+        Ok(Some(manifest)) => format!(
             "kept: the checkpoint of step {}; go on: minigpt train --resume {} --device cpu",
             manifest.step,
             path.display(),
-        )),
-        _ => {
-            say("kept: no checkpoint, the run had not come to one; --save-every takes them sooner")
+        ),
+        Ok(None) => {
+            "kept: no checkpoint, the run had not come to one; --save-every takes them sooner"
+                .to_owned()
         }
+        Err(error) => format!("kept: unknown, no checkpoint could be looked for: {error}"),
     }
 }
 
