@@ -20,20 +20,39 @@ const LINE: usize = 1024;
 const REQUEST: &str = "GET /session HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// Why there is no worker at `address`, or nothing where one answers.
-pub(super) fn probe(address: &str) -> Result<(), String> {
-    within(address, CONNECT, ANSWER)
+/// A worker that was found. Its name is looked up once: an outage of the name service ends no run, and the name may
+/// be another machine's later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// As it was given.
+    address: String,
+    place: SocketAddr,
 }
 
-/// As [`probe`], of one that listened before: no longer than that for a connection, and again for the answer.
-pub(super) fn probe_within(address: &str, patience: Duration) -> Result<(), String> {
-    within(address, patience, patience)
+/// The worker at `address`, or why there is none.
+pub(super) fn find(address: &str) -> Result<Found, String> {
+    let places = address.to_socket_addrs().map_err(|error| error.to_string())?;
+    let places: Vec<SocketAddr> = places.collect();
+    let place = ask(address, &places, CONNECT, ANSWER)?;
+    Ok(Found { address: address.to_owned(), place })
 }
 
-fn within(address: &str, connect: Duration, answer: Duration) -> Result<(), String> {
-    let places: Vec<SocketAddr> =
-        address.to_socket_addrs().map_err(|error| error.to_string())?.collect();
-    let mut stream = connected(&places, connect)?;
+impl Found {
+    /// Why it is no longer there, or nothing where it is: no longer than `patience` for a connection, and again for
+    /// the answer.
+    pub(super) fn answers_within(&self, patience: Duration) -> Result<(), String> {
+        ask(&self.address, &[self.place], patience, patience).map(drop)
+    }
+}
+
+/// Which of the `places` of `address` a worker answers at.
+fn ask(
+    address: &str,
+    places: &[SocketAddr],
+    connect: Duration,
+    answer: Duration,
+) -> Result<SocketAddr, String> {
+    let (mut stream, place) = connected(places, connect)?;
     let seconds = answer.as_secs_f64();
     let broken = |error: std::io::Error| match error.kind() {
         ErrorKind::TimedOut | ErrorKind::WouldBlock => format!("no answer within {seconds} s"),
@@ -46,20 +65,20 @@ fn within(address: &str, connect: Duration, answer: Duration) -> Result<(), Stri
         .map_err(broken)?;
     let line = first_line(&mut stream, answer).map_err(broken)?;
     match line.starts_with("HTTP/1.1 101 ") {
-        true => Ok(()),
+        true => Ok(place),
         false => Err(format!("it is no worker: its answer is \"{}\"", excerpt(&line))),
     }
 }
 
 /// Connects to the first of several places that takes it, and tries again while none does.
-fn connected(places: &[SocketAddr], patience: Duration) -> Result<TcpStream, String> {
+fn connected(places: &[SocketAddr], patience: Duration) -> Result<(TcpStream, SocketAddr), String> {
     let began = Instant::now();
     let mut reason = "it has no address".to_owned();
     loop {
         for place in places {
             let left = patience.saturating_sub(began.elapsed()).max(Duration::from_millis(1));
             match TcpStream::connect_timeout(place, left) {
-                Ok(stream) => return Ok(stream),
+                Ok(stream) => return Ok((stream, *place)),
                 Err(error) if error.kind() == ErrorKind::TimedOut => {
                     reason = format!("no answer within {} s", patience.as_secs_f64());
                 }

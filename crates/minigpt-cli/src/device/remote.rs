@@ -16,7 +16,7 @@ use socket2::{SockRef, TcpKeepalive};
 
 use super::WORKER_THREAD;
 use super::gate::{Clients, Gate, listener_inside, secret};
-use super::probe::{probe, probe_within};
+use super::probe::find;
 use super::silence;
 use crate::terminal::ending::end_with;
 use crate::terminal::output::say;
@@ -41,7 +41,7 @@ pub(super) fn connect(address: &str) -> Result<Device> {
     let token = secret(token.as_deref()).map_err(|reason| anyhow!(reason))?;
     let patience = std::env::var(silence::TIMEOUT).ok();
     let patience = silence::patience(patience.as_deref()).map_err(|reason| anyhow!(reason))?;
-    probe(address).map_err(failed)?;
+    let worker = find(address).map_err(failed)?;
     let host = RemoteHost::websocket(&format!("ws://{address}"));
     let host = match token {
         Some(token) => host.with_credential(token),
@@ -58,7 +58,8 @@ pub(super) fn connect(address: &str) -> Result<Device> {
         Err(_) => return Err(failed(format!("no admission within {} s", ADMISSION.as_secs()))),
     };
     let place = address.to_owned();
-    silence::watch(address, patience, probe_within, move |reason| {
+    let ask = move |patience| worker.answers_within(patience);
+    silence::watch(patience, ask, move |reason| {
         end_with(&anyhow!("remote:{place}: {reason}"));
     })?;
     Ok(device)

@@ -1,7 +1,7 @@
 //! A worker that falls silent in the midst of its work, for which burn's client would wait without end.
 //!
 //! A step may take as long as it takes: what is watched is whether the worker still answers a question of its
-//! own ([`Question`]), which its gate and server do on other threads than the device's.
+//! own, which its gate and server do on other threads than the device's.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,9 +19,6 @@ const MISSED: u32 = 3;
 /// Says in seconds how long a worker may be silent.
 pub(super) const TIMEOUT: &str = "MINIGPT_WORKER_TIMEOUT";
 
-/// Asks a worker whether it is there, and waits so long for the answer; an error says why there is none.
-pub(super) type Question = fn(address: &str, patience: Duration) -> Result<(), String>;
-
 /// How long a worker may be silent, of the value of [`TIMEOUT`].
 pub(super) fn patience(value: Option<&str>) -> Result<Duration, String> {
     let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(PATIENCE) };
@@ -31,26 +28,25 @@ pub(super) fn patience(value: Option<&str>) -> Result<Duration, String> {
     }
 }
 
-/// Asks the worker at `address` again and again, on a thread of its own for as long as the program runs, and
-/// tells `give_up` why where it was silent for so long.
+/// Has `ask` ask a worker again and again whether it is there, on a thread of its own for as long as the program
+/// runs, and tells `give_up` why where it was silent for so long. `ask` waits for the answer no longer than it is
+/// told; its error says why there is none.
 pub(super) fn watch(
-    address: &str,
     patience: Duration,
-    ask: Question,
+    ask: impl FnMut(Duration) -> Result<(), String> + Send + 'static,
     give_up: impl FnOnce(String) + Send + 'static,
 ) -> std::io::Result<()> {
-    let address = address.to_owned();
-    let watch = move || give_up(last_words(&address, patience, ask));
+    let watch = move || give_up(last_words(patience, ask));
     thread::Builder::new().name("minigpt-watch".to_owned()).spawn(watch).map(drop)
 }
 
 /// Waits until the worker is to be given up.
-fn last_words(address: &str, patience: Duration, ask: Question) -> String {
+fn last_words(patience: Duration, mut ask: impl FnMut(Duration) -> Result<(), String>) -> String {
     let beat = BEAT.min(patience / 4);
     let (mut heard, mut missed) = (Instant::now(), 0);
     loop {
         thread::sleep(beat);
-        let Err(reason) = ask(address, beat) else {
+        let Err(reason) = ask(beat) else {
             (heard, missed) = (Instant::now(), 0);
             continue;
         };

@@ -7,7 +7,7 @@ const SHORT: Duration = Duration::from_millis(400);
 /// What is found where somebody answers so to each connection.
 fn found(answer: &'static [u8]) -> Result<(), String> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
+    let place = listener.local_addr().unwrap();
     thread::spawn(move || {
         let open: Vec<TcpStream> = listener
             .incoming()
@@ -19,7 +19,7 @@ fn found(answer: &'static [u8]) -> Result<(), String> {
             .collect();
         drop(open);
     });
-    within(&address, SHORT, SHORT)
+    Found { address: "a name that nobody knows".to_owned(), place }.answers_within(SHORT)
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn who_says_nothing_is_left_in_time() {
     let began = Instant::now();
     assert_eq!(found(b""), Err("no answer within 0.4 s".to_owned()));
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    assert!(within(&nobody.to_string(), SHORT, SHORT).is_err());
-    assert!(probe("no such host:1").is_err());
+    assert!(Found { address: nobody.to_string(), place: nobody }.answers_within(SHORT).is_err());
+    assert!(find("no such host:1").is_err());
     assert!(began.elapsed() < Duration::from_secs(30));
 }

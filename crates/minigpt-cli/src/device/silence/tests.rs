@@ -1,7 +1,7 @@
 use std::net::TcpListener;
 use std::sync::mpsc;
 
-use super::super::probe::probe_within;
+use super::super::probe::find;
 use super::*;
 
 /// What is said of a worker that answers its first questions, and then takes connections and says nothing.
@@ -13,17 +13,18 @@ fn a_worker_that_takes_connections_and_says_nothing_is_given_up() {
         let mut open = Vec::new();
         for (number, client) in fake.incoming().enumerate() {
             let mut client = client.unwrap();
-            if number < 3 {
+            if number < 4 {
                 let answer = b"HTTP/1.1 101 Switching Protocols\r\n";
                 std::io::Write::write_all(&mut client, answer).unwrap();
             }
             open.push(client);
         }
     });
+    let worker = find(&address).unwrap();
     let began = Instant::now();
     let (sender, said) = mpsc::channel();
-    let patience = Duration::from_secs(1);
-    watch(&address, patience, probe_within, move |reason| sender.send(reason).unwrap()).unwrap();
+    let (patience, ask) = (Duration::from_secs(1), move |patience| worker.answers_within(patience));
+    watch(patience, ask, move |reason| sender.send(reason).unwrap()).unwrap();
     let reason = said.recv_timeout(Duration::from_secs(30)).unwrap();
     assert!(reason.starts_with("the worker has been silent for "), "{reason}");
     assert!(
@@ -37,7 +38,7 @@ fn a_worker_that_takes_connections_and_says_nothing_is_given_up() {
 fn one_that_answers_is_waited_for() {
     let (sender, said) = mpsc::channel();
     let give_up = move |reason| sender.send(reason).unwrap();
-    watch("nowhere:1", Duration::from_millis(40), |_, _| Ok(()), give_up).unwrap();
+    watch(Duration::from_millis(40), |_| Ok(()), give_up).unwrap();
     assert!(said.recv_timeout(Duration::from_millis(400)).is_err());
 }
 
