@@ -10,7 +10,7 @@ use crate::args::TrainArgs;
 use crate::commands::finetune;
 use crate::commands::session::report::describe;
 use crate::commands::session::{Place, dry_run, environment, launch, with_fitting_prompt};
-use crate::device::{precision, resolve_all};
+use crate::device::{leave_workers, precision, resolve_all};
 use crate::load::{settings, tokens};
 use crate::terminal::format::bytes;
 use crate::terminal::output::say;
@@ -60,12 +60,15 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let (_, code) = launch(path, &plan, session, |interrupter, observer| {
         let devices = chosen.devices.clone();
         let trainer = Trainer { folder: path, data, devices, interrupter, observer };
-        if args.resume.is_some() {
+        let outcome = if args.resume.is_some() {
             say(format_args!("resuming: {}\n", path.display()));
-            return trainer.resume();
-        }
-        say(format_args!("run: {}\n", path.display()));
-        trainer.train(&config, &environment(&chosen.description))
+            trainer.resume()
+        } else {
+            say(format_args!("run: {}\n", path.display()));
+            trainer.train(&config, &environment(&chosen.description))
+        };
+        leave_workers();
+        outcome
     })?;
     if let Some(used) = device.memory_pool_usage() {
         say(format_args!(

@@ -1,7 +1,7 @@
 //! Devices of other machines, and this machine's for others.
 
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use socket2::{SockRef, TcpKeepalive};
 use super::WORKER_THREAD;
 use super::gate::{Clients, Gate, listener_inside, secret};
 use super::probe::find;
-use super::silence;
+use super::silence::{self, Watch};
 use crate::terminal::ending::end_with;
 use crate::terminal::output::say;
 use crate::terminal::signals::Signals;
@@ -28,7 +28,16 @@ const TOKEN: &str = "MINIGPT_TOKEN";
 /// How long a worker that answers may take to admit the run.
 const ADMISSION: Duration = Duration::from_secs(20);
 
-/// The device that a worker lends at `address`. The program ends with an error where the worker falls silent.
+/// The watches over the workers that the program needs.
+static WATCHES: Mutex<Vec<Watch>> = Mutex::new(Vec::new());
+
+/// Watches the workers no longer: they have done what they were needed for, and may end.
+pub(crate) fn leave_workers() {
+    WATCHES.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
+/// The device that a worker lends at `address`. The program ends with an error where the worker falls silent before
+/// [`leave_workers`].
 pub(super) fn connect(address: &str) -> Result<Device> {
     say(format_args!("connecting to the worker at {address}"));
     let failed = |reason: String| {
@@ -59,9 +68,10 @@ pub(super) fn connect(address: &str) -> Result<Device> {
     };
     let place = address.to_owned();
     let ask = move |patience| worker.answers_within(patience);
-    silence::watch(patience, ask, move |reason| {
+    let watch = silence::watch(patience, ask, move |reason| {
         end_with(&anyhow!("remote:{place}: {reason}"));
     })?;
+    WATCHES.lock().unwrap_or_else(PoisonError::into_inner).push(watch);
     Ok(device)
 }
 

@@ -3,6 +3,7 @@
 //! A step may take as long as it takes: what is watched is whether the worker still answers a question of its
 //! own, which its gate and server do on other threads than the device's.
 
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,38 +29,55 @@ pub(super) fn patience(value: Option<&str>) -> Result<Duration, String> {
     }
 }
 
-/// Has `ask` ask a worker again and again whether it is there, on a thread of its own for as long as the program
-/// runs, and tells `give_up` why where it was silent for so long. `ask` waits for the answer no longer than it is
+/// Has `ask` ask a worker again and again whether it is there, on a thread of its own until what is returned is
+/// dropped, and tells `give_up` why where it was silent for so long. `ask` waits for the answer no longer than it is
 /// told; its error says why there is none.
 pub(super) fn watch(
     patience: Duration,
     ask: impl FnMut(Duration) -> Result<(), String> + Send + 'static,
     give_up: impl FnOnce(String) + Send + 'static,
-) -> std::io::Result<()> {
-    let watch = move || give_up(last_words(patience, ask));
-    thread::Builder::new().name("minigpt-watch".to_owned()).spawn(watch).map(drop)
+) -> std::io::Result<Watch> {
+    let (until_dropped, ended) = mpsc::channel();
+    let watch = move || {
+        if let Some(reason) = last_words(patience, ask, &ended) {
+            give_up(reason);
+        }
+    };
+    thread::Builder::new().name("minigpt-watch".to_owned()).spawn(watch)?;
+    Ok(Watch { _until_dropped: until_dropped })
 }
 
-/// Waits until the worker is to be given up.
-fn last_words(patience: Duration, mut ask: impl FnMut(Duration) -> Result<(), String>) -> String {
+/// Watches a worker until it is dropped.
+#[must_use]
+pub(super) struct Watch {
+    _until_dropped: Sender<()>,
+}
+
+/// Waits until the worker is to be given up; `None` where the watch ends before.
+fn last_words(
+    patience: Duration,
+    mut ask: impl FnMut(Duration) -> Result<(), String>,
+    ended: &Receiver<()>,
+) -> Option<String> {
     let beat = BEAT.min(patience / 4);
     let (mut heard, mut missed) = (Instant::now(), 0);
-    loop {
-        thread::sleep(beat);
+    while ended.recv_timeout(beat) == Err(RecvTimeoutError::Timeout) {
         let Err(reason) = ask(beat) else {
             (heard, missed) = (Instant::now(), 0);
             continue;
         };
         missed += 1;
         let silent = heard.elapsed();
-        if missed >= MISSED && silent >= patience {
+        let has_ended = ended.try_recv() != Err(TryRecvError::Empty);
+        if missed >= MISSED && silent >= patience && !has_ended {
             let seconds = silent.as_secs();
-            return format!(
+            return Some(format!(
                 "the worker has been silent for {seconds} s ({reason}): it is stopped or out of reach; \
                  {TIMEOUT} says how many seconds are waited"
-            );
+            ));
         }
     }
+    None
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
 use std::net::TcpListener;
-use std::sync::mpsc;
 
 use super::super::probe::find;
 use super::*;
@@ -24,7 +23,7 @@ fn a_worker_that_takes_connections_and_says_nothing_is_given_up() {
     let began = Instant::now();
     let (sender, said) = mpsc::channel();
     let (patience, ask) = (Duration::from_secs(1), move |patience| worker.answers_within(patience));
-    watch(patience, ask, move |reason| sender.send(reason).unwrap()).unwrap();
+    let _watch = watch(patience, ask, move |reason| sender.send(reason).unwrap()).unwrap();
     let reason = said.recv_timeout(Duration::from_secs(30)).unwrap();
     assert!(reason.starts_with("the worker has been silent for "), "{reason}");
     assert!(
@@ -38,8 +37,20 @@ fn a_worker_that_takes_connections_and_says_nothing_is_given_up() {
 fn one_that_answers_is_waited_for() {
     let (sender, said) = mpsc::channel();
     let give_up = move |reason| sender.send(reason).unwrap();
-    watch(Duration::from_millis(40), |_| Ok(()), give_up).unwrap();
-    assert!(said.recv_timeout(Duration::from_millis(400)).is_err());
+    let _watch = watch(Duration::from_millis(40), |_| Ok(()), give_up).unwrap();
+    let heard = said.recv_timeout(Duration::from_millis(400));
+    assert_eq!(heard, Err(RecvTimeoutError::Timeout));
+}
+
+#[test]
+fn one_that_nobody_needs_any_more_is_not_given_up() {
+    let (sender, said) = mpsc::channel();
+    let give_up = move |reason| sender.send(reason).unwrap();
+    let silent = |_| Err("no answer".to_owned());
+    drop(watch(Duration::from_millis(400), silent, give_up).unwrap());
+    // The thread has ended, and what it would have said with it.
+    let heard: Result<String, _> = said.recv_timeout(Duration::from_secs(30));
+    assert_eq!(heard, Err(RecvTimeoutError::Disconnected));
 }
 
 #[test]
