@@ -26,8 +26,6 @@
 mod activations;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
 mod body;
 mod format;
 mod panel;
@@ -105,7 +103,7 @@ fn linears_on(body: Body, x: &[f32], products: &mut [Product]) {
         }
         _ => {
             let x = &x[task.chunk * CHUNK * k..];
-            small_floats::multiply(&x[..x.len().min(CHUNK * k)], task);
+            small_floats::multiply(body.of_floats(), &x[..x.len().min(CHUNK * k)], task);
         }
     });
 }

@@ -2,11 +2,11 @@
 
 use super::activations::{Activations, TILE};
 use super::format::{Format, QuantizedMatrix, VALUES};
-use super::{Task, activations, panel, portable};
+use super::{Task, activations, panel, portable, small_floats};
 use std::cell::Cell;
 
 #[cfg(target_arch = "x86_64")]
-use super::{avx2, avx512, vnni};
+use super::{avx2, vnni};
 use crate::simd::vectorized;
 
 thread_local! {
@@ -47,6 +47,11 @@ impl Body {
         Self::all().next_back().unwrap_or(Self::Portable)
     }
 
+    /// What goes with it where the weights are floats.
+    pub(super) fn of_floats(self) -> small_floats::Body {
+        if self == Self::best() { small_floats::Body::best() } else { small_floats::Body::Portable }
+    }
+
     /// Fills the task's part of the output.
     pub(super) fn multiply(self, x: &Activations, mut task: Task) {
         let width = task.y.column_count();
@@ -82,8 +87,8 @@ impl Body {
         match self {
             // SAFETY: the processor has the instructions, or there would be no such body.
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni if avx512::can_unpack(weight, first) => unsafe {
-                avx512::unpack(weight, first, panel);
+            Self::Vnni if panel::avx512::can_unpack(weight, first) => unsafe {
+                panel::avx512::unpack(weight, first, panel);
             },
             _ => vectorized!(panel::unpack(weight, first, panel)),
         }

@@ -123,11 +123,11 @@ pub fn dequantize_row(weight: QuantizedMatrix, row: usize, values: &mut [f32]) {
         }),
         Format::Q4_0 => blocks(bytes, values, |[d0, d1, q @ ..]: &[u8; Q4_0], values| {
             let d = f16([*d0, *d1]);
-            values.iter_mut().zip(nibbles(q)).for_each(|(v, q)| *v = d * (q - 8.0));
+            nibbles(q, values, |q| d * (q - 8.0));
         }),
         Format::Q4_1 => blocks(bytes, values, |[d0, d1, m0, m1, q @ ..]: &[u8; Q4_1], values| {
             let (d, m) = (f16([*d0, *d1]), f16([*m0, *m1]));
-            values.iter_mut().zip(nibbles(q)).for_each(|(v, q)| *v = d * q + m);
+            nibbles(q, values, |q| d * q + m);
         }),
         Format::Bf16 => floats(bytes, values, bf16),
         Format::F16 => floats(bytes, values, f16),
@@ -143,10 +143,13 @@ fn blocks<const BYTES: usize>(
     bytes.as_chunks().0.iter().zip(values).for_each(|(bytes, values)| block(bytes, values));
 }
 
-/// The lower halves of all bytes, then the upper ones.
-fn nibbles(bytes: &[u8; 16]) -> impl Iterator<Item = f32> {
-    let lower = bytes.iter().map(|byte| byte & 15);
-    lower.chain(bytes.iter().map(|byte| byte >> 4)).map(f32::from)
+/// Of the lower halves of all bytes, then of the upper ones.
+fn nibbles(bytes: &[u8; 16], values: &mut [f32; VALUES], value: impl Fn(f32) -> f32) {
+    let (lower, upper) = values.split_at_mut(16);
+    for ((lower, upper), byte) in lower.iter_mut().zip(upper).zip(bytes) {
+        *lower = value(f32::from(byte & 15));
+        *upper = value(f32::from(byte >> 4));
+    }
 }
 
 /// A float from each two bytes.

@@ -1,4 +1,5 @@
 use std::array;
+use std::io::Write;
 
 use proptest::prelude::*;
 
@@ -126,6 +127,22 @@ fn check(format: Format, n: usize, blocks: usize, m: usize, seed: u64) {
         }
         let with_zeros = product(body, &x, weight, Some(&vec![0.0; m]));
         assert_eq!(product(body, &x, weight, None), with_zeros);
+    }
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::disallowed_methods, reason = "the harness keeps back what eprintln! writes")]
+fn bodies_that_this_processor_lacks_are_named() {
+    assert_eq!(Body::all().next_back(), Some(Body::best()));
+    for body in [Body::Avx2, Body::Vnni] {
+        if !Body::all().any(|available| available == body) {
+            // Not by `eprintln!`, which is kept back where a test passes.
+            let reason = format!(
+                "quantised products with {body:?}: this processor has no such instructions"
+            );
+            let _ = writeln!(std::io::stderr().lock(), "SKIPPED: {reason}");
+        }
     }
 }
 
