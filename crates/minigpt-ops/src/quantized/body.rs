@@ -1,10 +1,10 @@
 //! Which instructions multiply a matrix of blocks. All give the same bits.
 
+use std::cell::Cell;
+
 use super::activations::{Activations, TILE};
 use super::format::{Format, QuantizedMatrix, VALUES};
 use super::{Task, activations, panel, portable, small_floats};
-use std::cell::Cell;
-
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, vnni};
 use crate::simd::vectorized;
@@ -13,9 +13,6 @@ thread_local! {
     /// Memory that the next panel is unpacked to.
     static PANEL: Cell<Vec<panel::Block>> = const { Cell::new(Vec::new()) };
 }
-
-/// Sums of a tile: of each of its rows, those with the rows of a panel.
-pub(super) type Sums = [[f32; panel::ROWS]; TILE];
 
 /// Instructions that a product is computed with.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,7 +55,7 @@ impl Body {
         let has_minimums = task.weight.format() == Format::Q4_1;
         let mut panel = PANEL.take();
         panel.resize(task.weight.columns() / VALUES, panel::Block::ZERO);
-        let mut sums: Sums = [[0.0; panel::ROWS]; TILE];
+        let mut sums = [[0.0; panel::ROWS]; TILE];
         for at in (0..width).step_by(panel::ROWS) {
             self.unpack(task.weight, task.first + at, &mut panel);
             let lanes = at..(at + panel::ROWS).min(width);
@@ -68,12 +65,9 @@ impl Body {
                 self.tile(has_minimums, &panel, tile, &mut sums[..rows]);
                 for sums in &sums[..rows] {
                     let y = &mut task.y.row_mut(row)[lanes.clone()];
-                    match bias {
-                        Some(bias) => y
-                            .iter_mut()
-                            .zip(sums.iter().zip(bias))
-                            .for_each(|(y, (sum, bias))| *y = sum + bias),
-                        None => y.copy_from_slice(&sums[..y.len()]),
+                    y.copy_from_slice(&sums[..y.len()]);
+                    if let Some(bias) = bias {
+                        y.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
                     }
                     row += 1;
                 }
@@ -84,14 +78,13 @@ impl Body {
 
     /// Rows `first..` of a matrix. Where it has no more rows, any.
     fn unpack(self, weight: QuantizedMatrix, first: usize, panel: &mut [panel::Block]) {
-        match self {
+        #[cfg(target_arch = "x86_64")]
+        if self == Self::Vnni && panel::avx512::can_unpack(weight, first) {
             // SAFETY: the processor has the instructions, or there would be no such body.
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni if panel::avx512::can_unpack(weight, first) => unsafe {
-                panel::avx512::unpack(weight, first, panel);
-            },
-            _ => vectorized!(panel::unpack(weight, first, panel)),
+            unsafe { panel::avx512::unpack(weight, first, panel) };
+            return;
         }
+        vectorized!(panel::unpack(weight, first, panel));
     }
 
     /// `sums = x · panelᵀ` of a tile's rows.

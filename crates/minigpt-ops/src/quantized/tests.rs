@@ -1,5 +1,4 @@
 use std::array;
-use std::io::Write;
 
 use proptest::prelude::*;
 
@@ -134,6 +133,8 @@ fn check(format: Format, n: usize, blocks: usize, m: usize, seed: u64) {
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::disallowed_methods, reason = "the harness keeps back what eprintln! writes")]
 fn bodies_that_this_processor_lacks_are_named() {
+    use std::io::Write;
+
     assert_eq!(Body::all().next_back(), Some(Body::best()));
     for body in [Body::Avx2, Body::Vnni] {
         if !Body::all().any(|available| available == body) {
