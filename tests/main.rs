@@ -22,6 +22,7 @@ mod plan;
 mod readme;
 mod retrieval;
 mod signals;
+mod smollm2;
 mod support;
 #[cfg(feature = "remote")]
 mod workers;

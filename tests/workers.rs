@@ -233,26 +233,68 @@ fn a_worker_ends_when_it_is_asked_to() {
     }
 }
 
-/// A worker that is stopped, and not ended, answers no more and closes nothing.
+/// Sends a signal to a process.
 #[cfg(unix)]
-#[test]
-fn ctrl_c_is_answered_while_a_worker_says_nothing() {
-    let sandbox = sandbox();
-    let worker = Worker::start(&sandbox, "");
-    let kill = |signal: &str, id: u32| {
-        let status = Command::new("kill").args([signal, &id.to_string()]).status().unwrap();
-        assert!(status.success());
-    };
+fn kill(signal: &str, id: u32) {
+    let status = Command::new("kill").args([signal, &id.to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// A run without end on `devices` that has come to its first checkpoint, in `runs/run`; it waits for a silent
+/// worker for `patience` seconds.
+#[cfg(unix)]
+fn endless_run(sandbox: &Sandbox, devices: &str, patience: &str) -> Child {
     let endless = RUN.replace("--max-steps 8", "--max-steps 1000000 --save-every 3");
-    let command = format!("{endless} --name run --device remote:{}", worker.address);
-    let mut command = sandbox.command(&words(&command));
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut command = sandbox.command(&words(&format!("{endless} --name run --devices {devices}")));
+    command.env("MINIGPT_WORKER_TIMEOUT", patience);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let set = sandbox.path("runs/run/checkpoints/step-000003/manifest.json");
     let began = Instant::now();
     while !set.exists() {
         assert!(began.elapsed() < Duration::from_secs(120), "no checkpoint came");
         std::thread::sleep(Duration::from_millis(20));
     }
+    child
+}
+
+/// A worker that is stopped, and not ended, still takes connections, but answers no more and closes nothing.
+#[cfg(unix)]
+#[test]
+fn a_worker_that_falls_silent_is_given_up_and_the_checkpoints_are_kept() {
+    let sandbox = sandbox();
+    for devices in ["remote:", "cpu,remote:"] {
+        let worker = Worker::start(&sandbox, "");
+        let address = &worker.address;
+        let child = endless_run(&sandbox, &format!("{devices}{address}"), "3");
+        kill("-STOP", worker.child.id());
+        let began = Instant::now();
+        let output = child.wait_with_output().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(30));
+        kill("-CONT", worker.child.id());
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert!(errors.contains("\nkept: the checkpoint of step "), "{errors}");
+        let last = errors.trim_end().lines().last().unwrap();
+        let start = format!("error: remote:{address}: the worker has been silent for ");
+        assert!(last.starts_with(&start) && last.contains(" s (no answer within "), "{errors}");
+        assert!(!errors.contains("panicked"), "{errors}");
+        // It can be gone on with.
+        let resume = ["train", "--resume", "runs/run", "--device", "cpu", "--dry-run"];
+        sandbox.succeeds(&resume);
+        fs_err::remove_dir_all(sandbox.path("runs/run")).unwrap();
+    }
+    let wrong = format!("{RUN} --device remote:127.0.0.1:1");
+    let output = sandbox.command(&words(&wrong)).env("MINIGPT_WORKER_TIMEOUT", "soon").output();
+    let errors = String::from_utf8(output.unwrap().stderr).unwrap();
+    assert!(errors.contains("MINIGPT_WORKER_TIMEOUT is \"soon\": expected seconds"), "{errors}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_is_answered_while_a_worker_says_nothing() {
+    let sandbox = sandbox();
+    let worker = Worker::start(&sandbox, "");
+    let mut child = endless_run(&sandbox, &format!("remote:{}", worker.address), "60");
     kill("-STOP", worker.child.id());
     std::thread::sleep(Duration::from_millis(500));
     kill("-INT", child.id());

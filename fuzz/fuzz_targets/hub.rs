@@ -3,6 +3,6 @@
 #[path = "../readers/hub.rs"]
 mod hub;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+libfuzzer_sys::fuzz_target!(init: minigpt_fuzz::let_caught_panics_pass(), |bytes: &[u8]| {
     hub::hub(bytes);
 });

@@ -1,6 +1,6 @@
 //! Examples to tune a model with: a table, JSON lines or a JSON list.
 
-use minigpt_data::{Dialogue, LabelledText, Template, Tokenizer};
+use minigpt_data::{Dialogue, LabelledText, ReadOptions, Template, Tokenizer};
 
 /// The names that say what a file of examples is.
 const NAMES: [&str; 3] = ["examples.csv", "examples.tsv", "examples.jsonl"];
@@ -12,8 +12,10 @@ pub(crate) fn example_records(bytes: &[u8]) -> bool {
     let path = folder.path().join(NAMES[usize::from(*kind) % NAMES.len()]);
     fs_err::write(&path, bytes).expect("a file");
     let tokenizer = Tokenizer::bytes().expect("a tokenizer");
-    let instructions = Dialogue::read_instructions(&path, &Template::instruct().into(), &tokenizer);
-    let summaries = Dialogue::read_summaries(&path, &Template::summarize().into(), &tokenizer);
-    let labelled = LabelledText::read(&path);
+    let options = ReadOptions::default();
+    let [instruct, summarize] = [Template::instruct().into(), Template::summarize().into()];
+    let instructions = Dialogue::read_instructions(&path, &options, &instruct, &tokenizer);
+    let summaries = Dialogue::read_summaries(&path, &options, &summarize, &tokenizer);
+    let labelled = LabelledText::read(&path, &options);
     instructions.is_ok() || summaries.is_ok() || labelled.is_ok()
 }

@@ -6,11 +6,14 @@
 
 mod damage;
 mod formats;
+mod gguf;
+mod hub;
 mod json;
 mod kind;
 mod packed;
 mod report;
 mod stage;
+mod toml;
 mod trial;
 mod weights;
 

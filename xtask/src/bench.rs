@@ -27,7 +27,7 @@ const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/mi
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Bench {
     #[command(subcommand)]
-    part: Option<Part>,
+    benchmark: Option<Benchmark>,
     /// The article's model alone, with both vocabularies
     #[arg(long)]
     quick: bool,
@@ -43,7 +43,7 @@ pub(crate) struct Bench {
 }
 
 #[derive(Subcommand)]
-enum Part {
+enum Benchmark {
     /// What the engine costs beside the steps, and whether memory stays where it is
     Engine(engine::Engine),
     /// Memory against time of gradient checkpointing, for models of 4 to 48 layers
@@ -74,14 +74,14 @@ pub(crate) struct Measured {
 }
 
 pub(crate) fn run(bench: &Bench, features: &Features) -> Result<()> {
-    if matches!(bench.part, Some(Part::Launches(_))) {
+    if matches!(bench.benchmark, Some(Benchmark::Launches(_))) {
         features.require("gpu")?;
     }
     cargo::run(&mut cargo::build(features))?;
-    match &bench.part {
-        Some(Part::Engine(engine)) => engine::run(engine),
-        Some(Part::Checkpointing(bench)) => checkpointing::run(bench),
-        Some(Part::Launches(bench)) => launches::run(bench),
+    match &bench.benchmark {
+        Some(Benchmark::Engine(engine)) => engine::run(engine),
+        Some(Benchmark::Checkpointing(bench)) => checkpointing::run(bench),
+        Some(Benchmark::Launches(bench)) => launches::run(bench),
         None => all(bench),
     }
 }

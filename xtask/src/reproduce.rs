@@ -83,11 +83,11 @@ struct Environment {
 struct Summary {
     steps: usize,
     seconds: f64,
-    last: Option<Figures>,
+    last: Option<ValidationFigures>,
 }
 
 #[derive(Deserialize)]
-struct Figures {
+struct ValidationFigures {
     token_perplexity: f64,
 }
 

@@ -1,5 +1,6 @@
-//! Which way things depend: crates on crates, and the modules of a crate on each other.
+//! Which way things depend: crates on crates, and the modules of a crate on each other; and where files are made.
 
+mod creation;
 mod imports;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +30,8 @@ const DIRECTIONS: [(&str, &[&str]); 12] = [
     ("xtask", &["files"]),
 ];
 
-/// Fails where a crate needs one that it may not, or two modules beside each other need each other.
+/// Fails where a crate needs one that it may not, two modules beside each other need each other, or a file is made
+/// past `minigpt-files`.
 pub(crate) fn check() -> Result<()> {
     let json = cargo::output(&mut cargo(["metadata", "--no-deps", "--format-version=1"]))?;
     let metadata: Value = serde_json::from_str(&json).context("cargo metadata's answer")?;
@@ -44,6 +46,7 @@ pub(crate) fn check() -> Result<()> {
         let sources = Path::new(manifest).with_file_name("src");
         let circles = circles(&imports::of_crate(&sources)?);
         faults.extend(circles.into_iter().map(|circle| format!("{name}: {circle}")));
+        faults.extend(creation::of_crate(name, &sources)?);
     }
     ensure!(faults.is_empty(), "{}", faults.join("\n"));
     println!("{} crates need each other one way, and so do their modules", packages.len());

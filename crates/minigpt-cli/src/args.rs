@@ -12,12 +12,12 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use minigpt_data::{Source, TokenizerSpec};
+use minigpt_data::{Separator, Source, TokenizerSpec};
 use minigpt_model::GptConfig;
 use minigpt_train::{Axis, Quantity, RunConfig};
 
 use crate::device::precision::PrecisionChoice;
-use crate::device::{DEVICE_HELP, DeviceChoice};
+use crate::device::{DEVICE_HELP, DeviceChoice, LENT_DEVICE_HELP};
 
 pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalTextArgs, ProtocolArgs, TableFormat};
 pub(crate) use finetuning::{ClassifyArgs, FinetuneArgs};
@@ -142,7 +142,7 @@ pub(crate) struct TrainArgs {
     /// Continue this run folder from its last checkpoint, exactly; only --device, --devices, --cache, --dry-run,
     /// --tui and --json go with it
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "preset", "data", "valid", "text_field", "lossy", "lines", "tokenizer", "model", "name", "runs", "epochs",
+        "preset", "data", "valid", "text_field", "lossy", "separator", "lines", "tokenizer", "model", "name", "runs", "epochs",
         "max_steps", "max_minutes", "batch_size", "learning_rate", "dropout", "eval_every", "save_every",
         "skip_bad_steps", "config", "set", "prompt", "seed", "precision",
     ])]
@@ -224,9 +224,8 @@ pub(crate) struct TextArgs {
     /// text [default: text]
     #[arg(long, value_name = "FIELD")]
     pub(crate) text_field: Option<String>,
-    /// Read bytes that are no UTF-8 as U+FFFD instead of refusing the file
-    #[arg(long)]
-    pub(crate) lossy: bool,
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
     /// Records, of .jsonl or .parquet files say, are lines of one text, as WikiText's are, instead of
     /// documents
     #[arg(long)]
@@ -239,6 +238,18 @@ pub(crate) struct TextArgs {
     /// cache folder]
     #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
+}
+
+/// How the bytes of files are read.
+#[derive(Args, Debug)]
+pub(crate) struct FileArgs {
+    /// Read bytes that are no UTF-8 as U+FFFD instead of refusing the file
+    #[arg(long)]
+    pub(crate) lossy: bool,
+    /// What stands between the values of .csv and .tsv files: one character, as ; or tab [default: a comma,
+    /// and a tab]
+    #[arg(long, value_name = "CHARACTER")]
+    pub(crate) separator: Option<Separator>,
 }
 
 /// A path that may be empty, as the value of a variable that a script left blank.
@@ -323,7 +334,8 @@ pub(crate) struct DevicesArgs {
   MINIGPT_TOKEN=secret minigpt worker --listen 0.0.0.0:7000
   MINIGPT_TOKEN=secret minigpt train --devices gpu,remote:den:7000     there, to use it
 
-Nothing is encrypted: across a network that is not yours, through a tunnel only.")]
+Nothing is encrypted: across a network that is not yours, through a tunnel only. A run gives a worker up that
+does not answer for two minutes, or for MINIGPT_WORKER_TIMEOUT seconds, set where the run is.")]
 pub(crate) struct WorkerArgs {
     /// Address to listen at; with port 0, at a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7000")]
@@ -331,8 +343,7 @@ pub(crate) struct WorkerArgs {
     /// Secret that a run must know; it takes its own from the same variable
     #[arg(long, env = "MINIGPT_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
-    /// What is lent: auto, cpu, gpu, gpu:N (see `minigpt devices`) or gpu:software
-    #[arg(long, default_value = "auto")]
+    #[arg(long, help = LENT_DEVICE_HELP, default_value = "auto")]
     pub(crate) device: DeviceChoice,
 }
 

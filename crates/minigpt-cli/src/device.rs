@@ -10,6 +10,8 @@ pub(crate) mod precision;
 mod probe;
 #[cfg_attr(not(feature = "remote"), path = "device/no_remote.rs")]
 mod remote;
+#[cfg(any(feature = "remote", test))]
+mod silence;
 #[cfg(test)]
 mod tests;
 
@@ -25,9 +27,18 @@ use serde::Serialize;
 pub(crate) use gpu::WHY_NONE;
 pub(crate) use remote::serve;
 
+/// The names of devices of this machine, for help.
+macro_rules! own_devices {
+    () => {
+        "auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software"
+    };
+}
+
 /// What `--device` takes, for its help.
-pub(crate) const DEVICE_HELP: &str =
-    "auto, cpu, gpu, gpu:N (see `minigpt devices`), gpu:software or remote:HOST:PORT";
+pub(crate) const DEVICE_HELP: &str = concat!(own_devices!(), " or remote:HOST:PORT");
+
+/// The same of `minigpt worker`, for burn serves no device of another worker.
+pub(crate) const LENT_DEVICE_HELP: &str = concat!("What is lent: ", own_devices!());
 
 /// The name of the threads on which a worker serves its connections.
 pub(crate) const WORKER_THREAD: &str = "minigpt-worker";

@@ -2,6 +2,7 @@
 
 pub(crate) mod colour;
 pub(crate) mod dashboard;
+pub(crate) mod ending;
 pub(crate) mod format;
 pub(crate) mod lines;
 pub(crate) mod output;

@@ -80,15 +80,6 @@ impl ChatTemplate {
         Self { kind: Kind::Jinja(Box::new(jinja)) }
     }
 
-    /// The text of a template in Jinja; `None` for a named one.
-    #[must_use]
-    pub fn source(&self) -> Option<&str> {
-        match &self.kind {
-            Kind::Named(_) => None,
-            Kind::Jinja(jinja) => Some(jinja.source()),
-        }
-    }
-
     /// The template in Jinja, for the files of other programs: a model's own as it is, and of a named one what
     /// writes the same.
     #[must_use]
@@ -183,7 +174,7 @@ impl ChatTemplate {
     /// # Errors
     /// As [`prompt`](Self::prompt), and [`DataError::ChatTemplate`] where there is no answer, or where the
     /// template ends one with another token.
-    pub fn turns(
+    pub(crate) fn turns(
         &self,
         tokenizer: &Tokenizer,
         messages: &[Message],
@@ -204,7 +195,7 @@ impl ChatTemplate {
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
-    pub fn turn_ids(
+    pub(crate) fn turn_ids(
         &self,
         tokenizer: &Tokenizer,
         turns: &[Turn],

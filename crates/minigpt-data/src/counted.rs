@@ -1,7 +1,7 @@
 //! A text that a model is to predict, with what each of its tokens is of it.
 
 use crate::counts::{counts_of_tokens, stretched};
-use crate::{DataError, Detokenizer, Progress, TextCounts, TokenSplit, Tokenizer};
+use crate::{DataError, Detokenizer, TextCounts, TextProgress, TokenSplit, Tokenizer};
 
 /// The tokens of some documents as one stream, and how much text each of them is: what it takes to
 /// turn losses per token into figures that do not depend on the tokenizer, for any part of the text.
@@ -34,7 +34,7 @@ impl CountedTokens {
         tokenizer: &Tokenizer,
         documents: &[String],
         detokenizer: Option<Detokenizer>,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(TextProgress),
     ) -> Result<Self, DataError> {
         let encoded = match detokenizer {
             Some(detokenizer) => {

@@ -40,7 +40,7 @@ impl FromStr for Detokenizer {
 impl Detokenizer {
     /// The text as people write it.
     #[must_use]
-    pub fn apply(self, text: &str) -> String {
+    pub(crate) fn apply(self, text: &str) -> String {
         match self {
             Self::WikiText => wikitext_articles(text).into_iter().map(wikitext).collect(),
         }

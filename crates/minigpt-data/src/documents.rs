@@ -163,7 +163,9 @@ impl Documents {
             return Ok(known);
         }
         let options = &self.options;
-        let options = format!("{:?} {} {}\n", options.text_field, options.lossy, options.lines);
+        let separator = options.separator.map_or(String::new(), |given| format!(" {given:?}"));
+        let (field, lossy, lines) = (&options.text_field, options.lossy, options.lines);
+        let options = format!("{field:?} {lossy} {lines}{separator}\n");
         let found = fingerprint([&self.train, &self.valid, &self.test], &options)?;
         Ok(self.fingerprint.get_or_init(|| found))
     }

@@ -94,6 +94,12 @@ pub enum DataError {
         /// How many there are.
         number: usize,
     },
+    /// A character that cannot stand between the values of a table.
+    #[error("separator {given:?}: expected one character that no value has in it, such as \";\", \"|\" or \"tab\"", given = shortened(given))]
+    BadSeparator {
+        /// The separator as given.
+        given: String,
+    },
     /// Labelled texts that are all the same.
     #[error("{path}: all training texts have the label {label:?}: expected two labels at least; the last tenth is held out, so mix the lines", path = path.display(), label = shortened(label))]
     OneLabel {
@@ -183,7 +189,7 @@ pub enum DataError {
         /// The name as given.
         given: String,
     },
-    /// A vocabulary size outside [`VOCAB_SIZES`](crate::VOCAB_SIZES).
+    /// A vocabulary size below 257 or above 65,536.
     #[error("vocabulary size {given} is out of range: expected {min} (the 256 bytes and <|endoftext|>) to {max}", min = crate::VOCAB_SIZES.start(), max = crate::VOCAB_SIZES.end())]
     VocabularySize {
         /// The size asked for.

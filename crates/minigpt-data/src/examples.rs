@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use self::records::{Record, bad_example, read};
-use crate::{ChatOptions, ChatTemplate, DataError, Message, TemplateValue, Tokenizer};
+use crate::{ChatOptions, ChatTemplate, DataError, Message, ReadOptions, TemplateValue, Tokenizer};
 
 /// What is given and what is to be answered, as the model reads it: byte for byte as the file has it, with
 /// the white space at its ends.
@@ -47,15 +47,17 @@ impl Dialogue {
     /// Reads instructions: records with `instruction`, perhaps `input`, and `output`, as those of
     /// [Alpaca](https://github.com/tatsu-lab/stanford_alpaca), or with `messages`, a list of `role` and
     /// `content` in which `user` and `assistant` take turns, perhaps after a `system`; a template in Jinja
-    /// may know more roles and fields, and `tools` beside the messages.
+    /// may know more roles and fields, and `tools` beside the messages. Of `options`, those count that say how
+    /// the file's bytes are read: `lossy` and `separator`.
     ///
     /// ```
-    /// use minigpt_data::{Dialogue, Template, Tokenizer};
+    /// use minigpt_data::{Dialogue, ReadOptions, Template, Tokenizer};
     ///
     /// let file = tempfile::NamedTempFile::new()?;
     /// fs_err::write(file.path(), r#"{"instruction": "Add.", "input": "1 and 2", "output": "3"}"#)?;
     /// let (template, tokenizer) = (Template::instruct().into(), Tokenizer::bytes()?);
-    /// let dialogues = Dialogue::read_instructions(file.path(), &template, &tokenizer)?;
+    /// let options = ReadOptions::default();
+    /// let dialogues = Dialogue::read_instructions(file.path(), &options, &template, &tokenizer)?;
     /// let turn = &dialogues[0].turns[0];
     /// assert_eq!(turn.given, "### Instruction:\nAdd.\n\n### Input:\n1 and 2\n\n### Response:\n");
     /// assert_eq!(turn.answer, "3");
@@ -67,11 +69,12 @@ impl Dialogue {
     /// [`DataError::NoExamples`], [`DataError::Missing`], [`DataError::NotText`], [`DataError::Io`].
     pub fn read_instructions(
         path: &Path,
+        options: &ReadOptions,
         template: &ChatTemplate,
         tokenizer: &Tokenizer,
     ) -> Result<Vec<Self>, DataError> {
-        read_each(path, template, tokenizer, |record| match record.list("messages")? {
-            Some(list) => Ok((messages(record, &list, template)?, options(record)?)),
+        read_each(path, options, template, tokenizer, |record| match record.list("messages")? {
+            Some(list) => Ok((messages(record, &list, template)?, chat_options(record)?)),
             None => {
                 let input = record.optional_text("input")?.unwrap_or_default();
                 let question = Message::user_about(record.text("instruction")?, input);
@@ -86,10 +89,11 @@ impl Dialogue {
     /// As [`read_instructions`](Self::read_instructions).
     pub fn read_summaries(
         path: &Path,
+        options: &ReadOptions,
         template: &ChatTemplate,
         tokenizer: &Tokenizer,
     ) -> Result<Vec<Self>, DataError> {
-        read_each(path, template, tokenizer, |record| {
+        read_each(path, options, template, tokenizer, |record| {
             let document = Message::user(record.text("document")?);
             Ok((vec![document, Message::assistant(record.text("summary")?)], no_options()))
         })
@@ -100,6 +104,7 @@ type Conversation = (Vec<Message>, ChatOptions);
 
 fn read_each(
     path: &Path,
+    options: &ReadOptions,
     template: &ChatTemplate,
     tokenizer: &Tokenizer,
     conversation: impl Fn(&Record) -> Result<Conversation, String>,
@@ -115,7 +120,7 @@ fn read_each(
         Ok(turns) => Ok(Dialogue { line: record.line, turns }),
         Err(reason) => Err(bad_example(path, record.line, reason)),
     };
-    read(path)?.into_iter().map(dialogue).collect()
+    read(path, options)?.into_iter().map(dialogue).collect()
 }
 
 /// The messages of a record, the last of which is an answer.
@@ -144,7 +149,7 @@ fn messages(
 }
 
 /// What else a record tells a template.
-fn options(record: &Record) -> Result<ChatOptions, String> {
+fn chat_options(record: &Record) -> Result<ChatOptions, String> {
     let tools = record.json("tools").map(|json| TemplateValue::from_json(&json)).transpose();
     Ok(ChatOptions { tools: tools.map_err(|error| error.to_string())?, ..no_options() })
 }
@@ -162,14 +167,14 @@ impl LabelledText {
     ///
     /// # Errors
     /// As [`Dialogue::read_instructions`].
-    pub fn read(path: &Path) -> Result<Vec<Self>, DataError> {
+    pub fn read(path: &Path, options: &ReadOptions) -> Result<Vec<Self>, DataError> {
         let labelled = |record: Record| {
             let line = record.line;
             let text = record.text("text").map(str::to_owned);
             text.and_then(|text| Ok(Self { line, text, label: record.name("label")? }))
                 .map_err(|reason| bad_example(path, line, reason))
         };
-        read(path)?.into_iter().map(labelled).collect()
+        read(path, options)?.into_iter().map(labelled).collect()
     }
 
     /// The labels that there are, each once and in order.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use minigpt_files::{Limit, is_file_name};
 
 pub use self::cached::CachedModel;
-use self::client::{Client, Failure, Part};
+use self::client::{Client, Failure, PartialFile};
 pub(crate) use self::repo::{Repo, is_gguf, is_repository, is_revision};
 use crate::DataError;
 use crate::quote::shortened;
@@ -221,10 +221,10 @@ impl Snapshot<'_> {
         fs_err::create_dir_all(&blobs)?;
         let blob = blobs.join(checksum.as_str());
         // Another process may be at it, and leave it whole.
-        let lock = fs_err::File::create(blob.with_extension("lock"))?;
+        let lock = minigpt_files::open_lock(&blob.with_extension("lock"))?;
         lock.lock()?;
         if !blob.is_file() {
-            let part = Part { path: blob.with_extension("part"), checksum };
+            let part = PartialFile { path: blob.with_extension("part"), checksum };
             let state = Download { file: file.to_owned(), done_bytes: 0, total_bytes: 0 };
             client.download(address, &part, state, progress)?;
             fs_err::rename(&part.path, &blob)?;

@@ -48,8 +48,8 @@ const FOUND: [(&str, Format); 5] = [
 /// Those of files that are data where they are named: beside texts they are mostly about these.
 const NAMED: [(&str, Format); 3] = [
     ("json", Format::Json),
-    ("csv", Format::Table(Dialect::Commas)),
-    ("tsv", Format::Table(Dialect::Tabs)),
+    ("csv", Format::Table(Dialect::COMMAS)),
+    ("tsv", Format::Table(Dialect::TABS)),
 ];
 
 /// The format that the end of a file name tells of, if it is one of these.
@@ -166,6 +166,7 @@ fn visit_table(
         }
     };
     let bad = |line, reason| wrong(TableError::Wrong(line, reason));
+    let dialect = dialect.separated_by(options.separator);
     let mut table = Table::open(file.open()?, dialect).map_err(wrong)?;
     let field = &options.text_field;
     let column = table.names().iter().position(|name| name == field);
@@ -175,16 +176,9 @@ fn visit_table(
     })?;
     while let Some((line, mut values)) = table.next_row().map_err(wrong)? {
         let value = std::mem::take(&mut values[column]);
-        let text = match (String::from_utf8(value), bad_bytes(options)) {
-            (Ok(text), _) => text,
-            (Err(error), BadBytes::Replace) => {
-                String::from_utf8_lossy(error.as_bytes()).into_owned()
-            }
-            (Err(error), BadBytes::Refuse) => {
-                let at = error.utf8_error().valid_up_to();
-                return Err(bad(line, format!("invalid UTF-8 at byte {at} of {field:?}")));
-            }
-        };
+        let text = bad_bytes(options).text_of(value);
+        let text =
+            text.map_err(|at| bad(line, format!("invalid UTF-8 at byte {at} of {field:?}")))?;
         sink(Part::Text(&text))?;
         sink(Part::End)?;
     }
@@ -218,7 +212,8 @@ fn open_parquet(file: &DataFile) -> Result<std::fs::File, DataError> {
     Ok(unpacked)
 }
 
-fn bad_bytes(options: &ReadOptions) -> BadBytes {
+/// What becomes of bytes that are no text.
+pub(crate) fn bad_bytes(options: &ReadOptions) -> BadBytes {
     if options.lossy { BadBytes::Replace } else { BadBytes::Refuse }
 }
 

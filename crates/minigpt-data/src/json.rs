@@ -158,10 +158,7 @@ pub(crate) fn text_of_record(
     field: &str,
     bad_bytes: BadBytes,
 ) -> Result<Option<String>, String> {
-    let json = match bad_bytes {
-        BadBytes::Refuse => Cow::Borrowed(as_text(json)?),
-        BadBytes::Replace => String::from_utf8_lossy(json),
-    };
+    let json = as_text(json, bad_bytes)?;
     let read = |json: &str| {
         let mut reader = serde_json::Deserializer::from_str(json);
         let value = Reading { field: Some(field) }.deserialize(&mut reader)?;
@@ -180,16 +177,24 @@ pub(crate) fn text_of_record(
 }
 
 /// All fields of a JSON object. The error is what is wrong with the record.
-pub(crate) fn object_of_record(json: &[u8]) -> Result<Map<String, Value>, String> {
-    match parsed(as_text(json)?, BadBytes::Refuse, |json| serde_json::from_str(json))? {
+pub(crate) fn object_of_record(
+    json: &[u8],
+    bad_bytes: BadBytes,
+) -> Result<Map<String, Value>, String> {
+    let json = as_text(json, bad_bytes)?;
+    match parsed(&json, bad_bytes, |json| serde_json::from_str(json))? {
         Value::Object(fields) => Ok(fields),
         other => Err(format!("{} instead of an object", kind_of(&other))),
     }
 }
 
-fn as_text(json: &[u8]) -> Result<&str, String> {
-    std::str::from_utf8(json)
-        .map_err(|error| format!("invalid UTF-8 at byte {}", error.valid_up_to()))
+fn as_text(json: &[u8], bad_bytes: BadBytes) -> Result<Cow<'_, str>, String> {
+    match bad_bytes {
+        BadBytes::Replace => Ok(String::from_utf8_lossy(json)),
+        BadBytes::Refuse => std::str::from_utf8(json)
+            .map(Cow::Borrowed)
+            .map_err(|error| format!("invalid UTF-8 at byte {}", error.valid_up_to())),
+    }
 }
 
 /// What `read` makes of the text, or of the text mended.

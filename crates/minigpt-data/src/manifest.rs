@@ -25,7 +25,7 @@ pub struct StoreManifest {
     /// [`Tokenizer::fingerprint`](crate::Tokenizer::fingerprint) of the tokenizer there is.
     pub tokenizer_fingerprint: String,
     /// How an id is written.
-    pub token_type: TokenWidth,
+    pub(crate) token_type: TokenWidth,
     /// Train, validation and, if there is one, test.
     pub splits: Vec<SplitManifest>,
 }

@@ -48,7 +48,7 @@ impl Passes {
 
     /// Tokens in a window.
     #[must_use]
-    pub fn block_size(&self) -> usize {
+    pub(crate) fn block_size(&self) -> usize {
         self.windows.block_size()
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::documents::Documents;
-use crate::{Corpus, DataError, Download, Hub, HubDataset};
+use crate::{Corpus, DataError, Download, Hub, HubDataset, Separator};
 
 /// Where text comes from. Parsed, displayed and serialised as one string:
 ///
@@ -45,6 +45,8 @@ pub struct ReadOptions {
     /// Whether bytes that are no UTF-8, and halves of surrogate pairs in JSON, become U+FFFD, instead of
     /// being an error that names the place; NUL bytes are then accepted as they are.
     pub lossy: bool,
+    /// What stands between the values of `.csv` and `.tsv` files, in place of commas and tabs.
+    pub separator: Option<Separator>,
     /// Whether records are lines of one text, as in WikiText, instead of documents. A record without an end of line gets one.
     pub lines: bool,
     /// Where datasets and tokenizers on the hub are to be had.
@@ -52,9 +54,11 @@ pub struct ReadOptions {
 }
 
 impl Default for ReadOptions {
-    /// Text in the field "text", no bad bytes, a document per record, and the hub of [`Hub::from_env`].
+    /// Text in the field "text", no bad bytes, commas and tabs, a document per record, and the hub of
+    /// [`Hub::from_env`].
     fn default() -> Self {
-        Self { text_field: "text".to_owned(), lossy: false, lines: false, hub: Hub::from_env() }
+        let (text_field, hub) = ("text".to_owned(), Hub::from_env());
+        Self { text_field, lossy: false, separator: None, lines: false, hub }
     }
 }
 

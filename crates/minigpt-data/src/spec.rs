@@ -26,7 +26,7 @@ pub enum TokenizerSpec {
     Gpt2,
     /// Byte-level BPE trained on the corpus.
     Bpe {
-        /// Number of ids wanted, within [`VOCAB_SIZES`](crate::VOCAB_SIZES).
+        /// Number of ids wanted, from 257 to 65,536.
         vocab_size: usize,
     },
     /// One id per character of the corpus.

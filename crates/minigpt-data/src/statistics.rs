@@ -31,12 +31,6 @@ impl Unigrams {
         Self { counts, total: split.len() as u64 }
     }
 
-    /// How often each id occurs, `[vocab_size]`.
-    #[must_use]
-    pub fn counts(&self) -> &[u64] {
-        &self.counts
-    }
-
     /// Number of ids that occur at all.
     #[must_use]
     pub fn used(&self) -> usize {

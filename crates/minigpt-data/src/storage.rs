@@ -11,7 +11,7 @@ use crate::DataError;
 
 /// Bytes of a token in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum TokenWidth {
+pub(crate) enum TokenWidth {
     /// Two bytes: ids below 65,536.
     #[serde(rename = "u16")]
     U16,

@@ -10,7 +10,7 @@ use crate::manifest::{SplitManifest, StoreManifest};
 use crate::part::Part;
 use crate::shards::SplitWriter;
 use crate::storage::TokenWidth;
-use crate::{DataError, Documents, Progress, TokenSplit, Tokenizer, TokenizerSpec};
+use crate::{DataError, Documents, TextProgress, TokenSplit, Tokenizer, TokenizerSpec};
 
 /// Raised when the same source and tokenizer would give other files.
 const FORMAT: u32 = 3;
@@ -50,9 +50,9 @@ pub enum Preparing {
     },
     /// Trains a tokenizer on the documents, where the tokenizer asked for is of that kind. When all are
     /// read, it merges, which tells nothing until it is done.
-    Training(Progress),
+    Training(TextProgress),
     /// Tokenizes and writes.
-    Tokenizing(Progress),
+    Tokenizing(TextProgress),
 }
 
 /// Bytes read between two reports.
@@ -92,13 +92,13 @@ impl TokenStore {
             return Ok(Self { is_found: true, ..Self::open(&folder)? });
         }
         fs_err::create_dir_all(root)?;
-        let lock = fs_err::File::create(root.join(format!("{name}.lock")))?;
+        let lock = minigpt_files::open_lock(&root.join(format!("{name}.lock")))?;
         lock.lock()?;
         if !folder.is_dir() {
             let total_bytes = count_bytes(documents, progress)?;
             let tokenizer =
                 Tokenizer::for_documents_with_progress(spec, documents, &mut |done_bytes| {
-                    progress(Preparing::Training(Progress { done_bytes, total_bytes }));
+                    progress(Preparing::Training(TextProgress { done_bytes, total_bytes }));
                 })?;
             let partial = root.join(format!("{name}.partial"));
             fs_err::create_dir_all(&partial)?;
@@ -120,7 +120,7 @@ impl TokenStore {
     ///
     /// # Errors
     /// [`DataError::BadStore`] if it is none, was written by another version or was changed.
-    pub fn open(folder: &Path) -> Result<Self, DataError> {
+    pub(crate) fn open(folder: &Path) -> Result<Self, DataError> {
         let bad = |reason: String| DataError::BadStore { path: folder.to_owned(), reason };
         let manifest = StoreManifest::read(folder)?;
         if manifest.format != FORMAT {
@@ -242,7 +242,7 @@ impl Build {
                 };
                 let mut progress = |done| {
                     let done_bytes = before + done;
-                    progress(Preparing::Tokenizing(Progress { done_bytes, total_bytes }));
+                    progress(Preparing::Tokenizing(TextProgress { done_bytes, total_bytes }));
                 };
                 let mut writer = SplitWriter::new(
                     folder,

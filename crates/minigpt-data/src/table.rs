@@ -1,18 +1,29 @@
-//! Tables with names in their first line: values between commas, or between tabs.
+//! Tables with names in their first line: values between commas, tabs or what else is said.
 
 use std::io::{BufRead, BufReader, Read};
 
 use crate::json::RECORD;
+use crate::separator::Separator;
 
 /// How values are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
+pub(crate) struct Dialect {
+    separator: Separator,
+    has_quotes: bool,
+}
+
+impl Dialect {
     /// `.csv` by [RFC 4180](https://www.rfc-editor.org/rfc/rfc4180): a value between quotes may have
     /// commas, ends of lines and doubled quotes in it.
-    Commas,
+    pub(crate) const COMMAS: Self = Self { separator: Separator(b','), has_quotes: true };
     /// `.tsv` [as registered](https://www.iana.org/assignments/media-types/text/tab-separated-values):
     /// a quote is a character like any other, and no value has a tab or an end of line in it.
-    Tabs,
+    pub(crate) const TABS: Self = Self { separator: Separator(b'\t'), has_quotes: false };
+
+    /// The same with another separator, where one is given.
+    pub(crate) fn separated_by(self, separator: Option<Separator>) -> Self {
+        Self { separator: separator.unwrap_or(self.separator), ..self }
+    }
 }
 
 /// Columns of a table at most.
@@ -153,12 +164,9 @@ impl Building {
             Some(_) => (self.values.pop().unwrap_or_default(), Within::Quoted),
             None => (Vec::new(), Within::Start),
         };
-        let (separator, quote) = match self.dialect {
-            Dialect::Commas => (b',', Some(b'"')),
-            Dialect::Tabs => (b'\t', None),
-        };
+        let Dialect { separator: Separator(separator), has_quotes } = self.dialect;
         for &byte in content {
-            let is_quote = Some(byte) == quote;
+            let is_quote = has_quotes && byte == b'"';
             within = match within {
                 Within::Start if is_quote => {
                     self.opened = Some(number);
@@ -203,8 +211,9 @@ impl Building {
     fn after_a_quote(&self, number: u64) -> TableError {
         let reason = format!(
             "the value that a quote opens here is closed by one in line {number} with text after it, \
-             not a comma: double the quotes inside values, or save the table as .tsv, which has no \
-             quoting"
+             not {:?}: double the quotes inside values, or save the table as .tsv, which has no \
+             quoting",
+            self.dialect.separator.to_string()
         );
         TableError::Wrong(self.opened.unwrap_or(number), reason)
     }

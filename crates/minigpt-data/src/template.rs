@@ -49,7 +49,7 @@ impl Template {
 
     /// What the model continues with its answer; `input` may be empty.
     #[must_use]
-    pub fn prompt(&self, instruction: &str, input: &str) -> String {
+    pub(crate) fn prompt(&self, instruction: &str, input: &str) -> String {
         let mut text = fill(&self.instruction, instruction);
         if !input.is_empty() {
             text += &fill(&self.input, input);
@@ -88,7 +88,7 @@ impl Template {
 
     /// What stands before a conversation's first question.
     #[must_use]
-    pub fn system(&self, text: &str) -> String {
+    pub(crate) fn system(&self, text: &str) -> String {
         fill(&self.system, text)
     }
 }

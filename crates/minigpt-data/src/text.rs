@@ -18,6 +18,16 @@ pub(crate) enum BadBytes {
     Replace,
 }
 
+impl BadBytes {
+    /// The text of these bytes; the error is the place of the first that is none.
+    pub(crate) fn text_of(self, bytes: Vec<u8>) -> Result<String, usize> {
+        String::from_utf8(bytes).or_else(|error| match self {
+            Self::Replace => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            Self::Refuse => Err(error.utf8_error().valid_up_to()),
+        })
+    }
+}
+
 /// Gives the documents of a text to `sink`. They are separated by [`END_OF_TEXT`]; neither the
 /// marker nor the end of its line is part of a document, and neither is a byte order mark. Memory
 /// is bounded however long a document is.

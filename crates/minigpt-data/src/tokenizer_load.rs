@@ -69,7 +69,7 @@ impl Tokenizer {
     /// # Errors
     /// [`DataError::Io`], and [`DataError::BadTokenizer`] where the files are damaged, do not
     /// belong together, or are no byte-level BPE.
-    pub fn from_vocab_and_merges(vocab: &Path, merges: &Path) -> Result<Self, DataError> {
+    pub(crate) fn from_vocab_and_merges(vocab: &Path, merges: &Path) -> Result<Self, DataError> {
         let ids = serde_json::from_slice(&minigpt_files::read(vocab, TABLES)?)
             .map_err(|error| bad_tokenizer(vocab, error))?;
         let text = minigpt_files::read_text(merges, TABLES)?;

@@ -1,7 +1,7 @@
 //! Packing: one stream of tokens per split, cut into windows without padding.
 
 use crate::storage::Tokens;
-use crate::{DataError, Progress, Tokenizer};
+use crate::{DataError, TextProgress, Tokenizer};
 
 /// A split of a corpus as one stream of tokens, with what is needed to report its loss.
 ///
@@ -39,7 +39,7 @@ impl TokenSplit {
     pub fn from_documents(
         tokenizer: &Tokenizer,
         documents: &[String],
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(TextProgress),
     ) -> Result<Self, DataError> {
         let mut tokens = vec![tokenizer.separator()];
         for ids in tokenizer.encode_documents(documents, progress)? {
@@ -181,7 +181,7 @@ impl Windows {
 
     /// Tokens in a window.
     #[must_use]
-    pub fn block_size(&self) -> usize {
+    pub(crate) fn block_size(&self) -> usize {
         self.block_size
     }
 

@@ -34,7 +34,7 @@ impl Tokenizer {
     /// than 256 bytes are cut for it, and of text with such words only the first 8 MiB count.
     ///
     /// # Errors
-    /// [`DataError::VocabularySize`] if `vocab_size` is outside [`VOCAB_SIZES`](crate::VOCAB_SIZES).
+    /// [`DataError::VocabularySize`] if `vocab_size` is below 257 or above 65,536.
     pub fn train_bpe<'a>(
         documents: impl Iterator<Item = &'a str> + Send,
         vocab_size: usize,

@@ -18,7 +18,10 @@ impl Confusion {
     ///
     /// # Panics
     /// If a number is not below that of the labels.
-    pub fn new(labels: Vec<String>, pairs: impl IntoIterator<Item = (usize, usize)>) -> Self {
+    pub(crate) fn new(
+        labels: Vec<String>,
+        pairs: impl IntoIterator<Item = (usize, usize)>,
+    ) -> Self {
         let mut counts = vec![vec![0; labels.len()]; labels.len()];
         for (is, taken_for) in pairs {
             counts[is][taken_for] += 1;

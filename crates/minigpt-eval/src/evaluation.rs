@@ -58,7 +58,7 @@ impl Evaluation {
     }
 
     /// Bits needed per character of text, comparable between tokenizers.
-    pub fn bits_per_character(&self) -> f64 {
+    pub(crate) fn bits_per_character(&self) -> f64 {
         self.nats / LN_2 / self.characters as f64
     }
 }

@@ -41,7 +41,7 @@ pub fn sha256_file(path: &Path) -> std::io::Result<String> {
 ///
 /// # Errors
 /// The reader's.
-pub fn sha256_reader(mut reader: impl Read) -> std::io::Result<String> {
+fn sha256_reader(mut reader: impl Read) -> std::io::Result<String> {
     let mut checksum = Checksum::default();
     let mut block = vec![0; 1 << 16];
     loop {

@@ -20,7 +20,7 @@ mod read;
 mod write;
 
 pub use caught::{caught, is_caught};
-pub use checksum::{Checksum, sha256, sha256_file, sha256_reader};
+pub use checksum::{Checksum, sha256, sha256_file};
 pub use excerpt::excerpt;
 pub use read::{Bounded, Limit, is_file_name, map, open, read, read_text};
 pub use write::{NewFolder, open_lock, sync_folder, write, write_at, write_with};

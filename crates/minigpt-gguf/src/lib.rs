@@ -19,7 +19,7 @@ pub use value::{Array, Value, decimal};
 pub use write::{TensorWriter, write};
 
 /// Tensors begin at multiples of this many bytes where [`ALIGNMENT_KEY`] says nothing else.
-pub const ALIGNMENT: u32 = 32;
+pub(crate) const ALIGNMENT: u32 = 32;
 
 /// The metadata that may say what tensors begin at multiples of: a power of two, as a `uint32`.
-pub const ALIGNMENT_KEY: &str = "general.alignment";
+pub(crate) const ALIGNMENT_KEY: &str = "general.alignment";

@@ -90,7 +90,7 @@ impl TensorInfo {
 
     /// The number of bytes.
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.values / self.tensor_type.block_values() * self.tensor_type.block_bytes()
     }
 }

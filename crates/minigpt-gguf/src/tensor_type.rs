@@ -96,13 +96,13 @@ impl TensorType {
 
     /// ggml's number for the type.
     #[must_use]
-    pub const fn number(self) -> u32 {
+    pub(crate) const fn number(self) -> u32 {
         self.layout().number
     }
 
     /// The type that ggml has this number for, if it is one that is read.
     #[must_use]
-    pub fn from_number(number: u32) -> Option<Self> {
+    pub(crate) fn from_number(number: u32) -> Option<Self> {
         Self::ALL.into_iter().find(|tensor_type| tensor_type.number() == number)
     }
 

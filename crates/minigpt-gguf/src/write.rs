@@ -23,7 +23,7 @@ const MAX_NAME: usize = 63;
 /// which `contents` gives the values. One tensor need be in memory at a time.
 ///
 /// Whoever opens `path`, now or after a crash, finds the old file or the whole new one. Where `metadata` has
-/// [`ALIGNMENT_KEY`], tensors are aligned as it says.
+/// `general.alignment`, tensors are aligned as it says.
 ///
 /// # Errors
 /// [`GgufError::Write`] for names that are there twice or too long, and for tensors that were given too

@@ -8,7 +8,7 @@ mod ops;
 
 pub use files::error::WeightsError;
 pub use files::family::Family;
-pub use files::pretrained::{CONFIG_FILE, PretrainedKind};
+pub use files::pretrained::{CONFIG_FILE, PretrainedKind, SavedModel};
 pub use files::special_ids::SpecialIds;
 pub use files::weight_type::{UnknownWeightType, WeightType};
 pub use files::weights::check_finite;
@@ -16,8 +16,6 @@ pub use generate::{
     BatchGenerator, Beam, Constraints, Decoder, Draw, GenerateError, Generator, Policy,
     PromptError, Sampling, SamplingError, beam_search, log_probability,
 };
-pub use lora::adapter::ADAPTER_FILE;
-pub use lora::peft::ADAPTER_CONFIG_FILE;
 pub use lora::{AdapterError, LoraConfig};
 pub use model::attention::CausalSelfAttention;
 pub use model::block::Block;

@@ -1,8 +1,8 @@
 //! GPT-2's architecture and its relatives': configuration, modules, forward passes, losses.
 //!
 //! Each file is one module with its formula: [`gpt`] the whole, [`block`], [`attention`], [`rotary`],
-//! [`mlp`], [`norm`], [`linear`]. What they are made of is the one table in [`parameters`], and their first
-//! values are in [`init`].
+//! [`mlp`], [`norm`], [`linear`]. What they are made of is the one table in [`parameters`], their first
+//! values are in [`init`], and what training keeps of them in [`kept`].
 
 mod assembly;
 pub(crate) mod attention;
@@ -12,6 +12,7 @@ pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod gpt;
 mod init;
+mod kept;
 pub(crate) mod linear;
 pub(crate) mod mlp;
 pub(crate) mod norm;

@@ -36,7 +36,7 @@ pub fn scale(x: &mut [f32], factor: f32) {
 /// # Panics
 ///
 /// If `x` is not whole rows.
-pub fn sum_rows(x: &[f32], sums: &mut [f32]) {
+pub(crate) fn sum_rows(x: &[f32], sums: &mut [f32]) {
     let m = sums.len();
     if m == 0 {
         return;

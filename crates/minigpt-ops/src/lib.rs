@@ -2,7 +2,7 @@
 //! memory, in one or two, vectorised and on all cores.
 //!
 //! ```text
-//!  ids ─► wte[ids] + wpe ─► dropout ──────────────┐            embedding_backward, sum_rows
+//!  ids ─► wte[ids] + wpe ─► dropout ──────────────┐            embedding_backward
 //!      ┌──────────────────────────────────────────┘
 //!      ├─► layer_norm ─► linear ─► causal_attention ─► project ─► residual_dropout ─┐
 //!      ├────────────────────────────────────────────────────────────────────────────┘
@@ -31,7 +31,6 @@
 //! | attention | [`causal_attention`] | [`causal_attention_backward`] |
 //! | embedding | (a copy) | [`embedding_backward`] |
 //! | head and loss | [`linear_cross_entropy`] | [`linear_cross_entropy_with_gradients`] |
-//! | embedding of positions, a bias alone | | [`sum_rows`] |
 //! | by a factor known later | | [`scale`] |
 //! | optimiser | [`sum_of_squares`], [`AdamW::update`] | |
 //! | a token of a few texts | [`linear_vectors`], [`project_vectors`], [`head_vectors`] | |
@@ -94,7 +93,7 @@ mod swiglu;
 
 pub use adamw::{AdamW, sum_of_squares};
 pub use attention::{AttentionShape, causal_attention, causal_attention_backward};
-pub use blocks::{scale, sum_rows};
+pub use blocks::scale;
 pub use cross_entropy::{CrossEntropy, linear_cross_entropy, linear_cross_entropy_with_gradients};
 pub use decode::{head_vectors, linear_vectors, project_vectors};
 pub use dropout::{Dropout, dropout};

@@ -13,4 +13,4 @@ pub use confusion::draw_confusion;
 pub use error::PlotError;
 pub use heatmap::{Heatmap, draw_heatmaps};
 pub use lines::{Panel, Series, Style, draw_lines};
-pub use losses::{FrequencyClass, Position, draw_losses};
+pub use losses::{FrequencyClass, PositionLoss, draw_losses};

@@ -10,7 +10,7 @@ use crate::picture::{Area, COLOURS, DrawError, FONT, Picture, SIZE, number, save
 
 /// The tokens that were predicted after so many others.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Position {
+pub struct PositionLoss {
     /// Tokens read before; at least 1.
     pub seen: usize,
     /// Tokens predicted so.
@@ -43,7 +43,7 @@ pub fn draw_losses(
     path: &Path,
     title: &str,
     mean: f64,
-    by_context: &[Position],
+    by_context: &[PositionLoss],
     by_frequency: &[FrequencyClass],
 ) -> Result<(), PlotError> {
     save(path, SIZE, &Figure { title, mean, by_context, by_frequency })
@@ -52,7 +52,7 @@ pub fn draw_losses(
 struct Figure<'a> {
     title: &'a str,
     mean: f64,
-    by_context: &'a [Position],
+    by_context: &'a [PositionLoss],
     by_frequency: &'a [FrequencyClass],
 }
 
@@ -68,7 +68,7 @@ impl Picture for Figure<'_> {
 fn draw_by_context<DB: DrawingBackend>(
     area: &Area<DB>,
     mean: f64,
-    positions: &[Position],
+    positions: &[PositionLoss],
 ) -> Result<(), DrawError<DB>> {
     let drawn = often(positions);
     let points: Vec<(f64, f64)> = drawn.iter().map(log_point).collect();
@@ -114,13 +114,13 @@ fn draw_by_context<DB: DrawingBackend>(
 
 /// The positions that enough tokens were predicted at to be compared: where windows overlap, the
 /// first window alone has the early ones.
-fn often(positions: &[Position]) -> &[Position] {
+fn often(positions: &[PositionLoss]) -> &[PositionLoss] {
     let most = positions.iter().map(|at| at.tokens).max().unwrap_or(0);
     let first = positions.iter().position(|at| at.tokens * 10 >= most).unwrap_or(0);
     &positions[first..]
 }
 
-fn log_point(at: &Position) -> (f64, f64) {
+fn log_point(at: &PositionLoss) -> (f64, f64) {
     ((at.seen as f64).log2(), at.loss)
 }
 
@@ -133,13 +133,13 @@ struct Mean {
 }
 
 /// Means over positions that are alike: each stretch ends a third further than it begins.
-fn means(positions: &[Position]) -> Vec<Mean> {
+fn means(positions: &[PositionLoss]) -> Vec<Mean> {
     let mut means = Vec::new();
     let mut rest = positions;
     while let Some(first) = rest.first() {
-        let is_alike = |at: &Position| at.seen * 3 <= first.seen * 4;
+        let is_alike = |at: &PositionLoss| at.seen * 3 <= first.seen * 4;
         let (stretch, later) = rest.split_at(rest.partition_point(is_alike));
-        let sum = |value: fn(&Position) -> f64| -> f64 {
+        let sum = |value: fn(&PositionLoss) -> f64| -> f64 {
             stretch.iter().map(|at| at.tokens as f64 * value(at)).sum()
         };
         let tokens = sum(|_| 1.0);

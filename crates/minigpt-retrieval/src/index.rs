@@ -68,7 +68,7 @@ impl Index {
     }
 
     /// The texts' names.
-    pub fn sources(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &str> {
         self.contents.texts.keys().map(String::as_str)
     }
 

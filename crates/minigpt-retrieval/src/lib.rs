@@ -16,7 +16,7 @@ pub use error::RetrievalError;
 pub use index::{Found, Index};
 pub use questions::{Hit, Question, Recall, RetrievalReport, evaluate, read_questions};
 pub use texts::{Text, find_texts};
-pub use update::{Changes, Progress, SkippedText, update};
+pub use update::{Changes, IndexingProgress, SkippedText, update};
 
 /// Words of a passage where nothing else is said: those of
 /// [Karpukhin et al., 2020](https://arxiv.org/abs/2004.04906), section 4.1.

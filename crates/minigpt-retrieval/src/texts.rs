@@ -51,12 +51,12 @@ impl Text {
     }
 
     /// What passages call it: the file's path, as it was named.
-    pub fn source(&self) -> &str {
+    pub(crate) fn source(&self) -> &str {
         &self.source
     }
 
     /// Its size when it was found.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         match &self.origin {
             Origin::File { bytes, .. } => *bytes,
             Origin::Given(text) => text.len() as u64,

@@ -23,7 +23,7 @@ const SEGMENTS: usize = 8;
 
 /// How far an update is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct IndexingProgress {
     /// Bytes of text read.
     pub done_bytes: u64,
     /// Bytes of all texts, as they were found.
@@ -72,7 +72,7 @@ pub fn update(
     folder: &Path,
     texts: &[Text],
     words: usize,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(IndexingProgress),
 ) -> Result<Changes, RetrievalError> {
     if !WORDS.contains(&words) {
         return Err(RetrievalError::Words { words });
@@ -109,7 +109,7 @@ fn create(
     folder: &Path,
     texts: &[Text],
     words: usize,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(IndexingProgress),
 ) -> Result<Changes, RetrievalError> {
     // Through a link to an empty folder, which is not to be replaced itself.
     let place = fs_err::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
@@ -134,7 +134,7 @@ fn change(
     folder: &Path,
     texts: &[Text],
     words: usize,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(IndexingProgress),
 ) -> Result<Changes, RetrievalError> {
     let (index, _) = open(folder)?;
     let writer = writer(folder, &index)?;
@@ -181,7 +181,7 @@ impl<'a> Update<'a> {
         index: &tantivy::Index,
         contents: Option<Contents>,
         texts: &[Text],
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(IndexingProgress),
     ) -> Result<Changes, RetrievalError> {
         if let Some(contents) = contents {
             let is_same = contents.words == self.words;
@@ -196,7 +196,7 @@ impl<'a> Update<'a> {
         for text in texts {
             self.text(text)?;
             done_bytes += text.bytes();
-            progress(Progress { done_bytes, total_bytes });
+            progress(IndexingProgress { done_bytes, total_bytes });
         }
         self.finish(index)
     }

@@ -47,7 +47,7 @@ pub struct TextToken {
 
 /// A complete continuation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Text {
+pub struct Continuation {
     /// The continuation, without the prompt.
     pub text: String,
     /// Tokens written, without a closing end of text.
@@ -234,7 +234,7 @@ pub fn write_texts(
     prompts: &[Prompt],
     options: &TextOptions,
     progress: &mut dyn FnMut(usize),
-) -> Result<Vec<Text>, TextError> {
+) -> Result<Vec<Continuation>, TextError> {
     options.policy.validate()?;
     let ids: Vec<_> = prompts.iter().map(|prompt| prompt.within(model.block_size())).collect();
     let seeds: Vec<u64> =
@@ -262,7 +262,7 @@ pub fn write_texts(
         }
         growing = rows.into_iter().map(|row| growing[row]).collect();
     }
-    let text = |((text, writer), slides): ((String, Writer<'_>), usize)| Text {
+    let text = |((text, writer), slides): ((String, Writer<'_>), usize)| Continuation {
         text,
         tokens: writer.tokens,
         end: writer.end.unwrap_or(TextEnd::Length),

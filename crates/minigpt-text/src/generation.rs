@@ -199,11 +199,6 @@ impl GenerationDefaults {
         Ok(minigpt_files::write(&folder.join(GENERATION_FILE), json)?)
     }
 
-    /// Whether anything is said.
-    pub fn is_empty(&self) -> bool {
-        *self == Self { origin: self.origin.clone(), ..Self::default() }
-    }
-
     /// The fields of `generation_config.json`.
     pub(crate) fn fields(&self) -> Map<String, Value> {
         let draws = [self.temperature, self.top_p, self.min_p].iter().any(Option::is_some)

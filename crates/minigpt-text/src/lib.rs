@@ -18,7 +18,7 @@ pub use attention::{
 };
 pub use attention_page::write_attention_page;
 pub use classifier::{Classifier, Verdict};
-pub use continuation::{Text, TextEnd, TextGenerator, TextOptions, TextToken, write_texts};
+pub use continuation::{Continuation, TextEnd, TextGenerator, TextOptions, TextToken, write_texts};
 pub use error::TextError;
 pub use export::Export;
 pub use generation::GenerationDefaults;

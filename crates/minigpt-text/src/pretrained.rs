@@ -8,8 +8,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, DataError, GgufVocabulary, Tokenizer};
 use minigpt_files::Limit;
-use minigpt_gguf::{Gguf, Metadata};
-use minigpt_model::{CONFIG_FILE, Gpt, GptConfig, PretrainedKind};
+use minigpt_gguf::Metadata;
+use minigpt_model::{CONFIG_FILE, Gpt, PretrainedKind, SavedModel};
 
 pub(crate) use self::vocabulary::UNUSED;
 use self::vocabulary::vocabulary;
@@ -49,38 +49,38 @@ impl Pretrained {
         config.is_some_and(|config| !config["model_type"].is_null())
     }
 
-    /// The shape of the model at `path`, whose weights are not read.
+    /// Loads the model of a folder, of a GGUF file or of nanoGPT's `ckpt.pt`, as [`of_saved`](Self::of_saved) does.
     ///
     /// # Errors
-    /// [`TextError::Weights`].
-    pub fn config(path: &Path) -> Result<GptConfig, TextError> {
-        Ok(GptConfig::read_pretrained(path)?)
+    /// As [`of_saved`](Self::of_saved).
+    pub fn load(path: &Path, device: &Device) -> Result<Self, TextError> {
+        Self::of_saved(SavedModel::open(path)?, device)
     }
 
-    /// Loads the model of a folder, of a GGUF file or of nanoGPT's `ckpt.pt`, onto `device`, and its tokenizer,
-    /// which may have fewer ids: what the model's vocabulary is padded with is then never written, and has no
-    /// weight in a loss. The tokenizer of a `ckpt.pt` is the one beside it, or by its vocabulary GPT-2's.
+    /// Loads a model that was opened, onto `device`, and its tokenizer, which may have fewer ids: what the model's
+    /// vocabulary is padded with is then never written, and has no weight in a loss. The tokenizer of a `ckpt.pt`
+    /// is the one beside it, or by its vocabulary GPT-2's.
     ///
     /// # Errors
     /// [`TextError::Weights`], [`TextError::Data`], [`TextError::Gguf`] or [`TextError::GenerationConfig`]
     /// where a file is damaged or of a model that minigpt does not run, [`TextError::TokenizerTooLarge`]
     /// where the tokenizer is another model's.
-    pub fn load(path: &Path, device: &Device) -> Result<Self, TextError> {
+    pub fn of_saved(saved: SavedModel, device: &Device) -> Result<Self, TextError> {
         // First, because it is the quicker to fail.
-        let (tokenizer, template, generation) = match PretrainedKind::of(path) {
-            PretrainedKind::Folder => of_folder(path)?,
-            PretrainedKind::Gguf => of_gguf(path)?,
-            PretrainedKind::NanoGpt => (of_nano_gpt(path)?, None, GenerationDefaults::default()),
+        let (tokenizer, template, generation) = match saved.metadata() {
+            Some(metadata) => of_gguf(saved.path(), metadata)?,
+            None if saved.kind() == PretrainedKind::Folder => of_folder(saved.path())?,
+            None => (of_nano_gpt(&saved)?, None, GenerationDefaults::default()),
         };
-        let config = Self::config(path)?;
-        if tokenizer.vocab_size() > config.vocab_size {
+        let vocab_size = saved.config().vocab_size;
+        if tokenizer.vocab_size() > vocab_size {
             return Err(TextError::TokenizerTooLarge {
-                path: path.to_owned(),
+                path: saved.path().to_owned(),
                 ids: tokenizer.vocab_size(),
-                vocab_size: config.vocab_size,
+                vocab_size,
             });
         }
-        let model = Gpt::from_pretrained(path, device)?;
+        let model = saved.load(device)?;
         let model = model.with_tokenizer_size(tokenizer.vocab_size());
         Ok(Self { model, tokenizer, template, generation })
     }
@@ -93,21 +93,15 @@ fn of_folder(folder: &Path) -> Result<Belongings, TextError> {
     Ok((tokenizer, ChatTemplate::in_folder(folder)?, GenerationDefaults::in_folder(folder)?))
 }
 
-fn of_nano_gpt(path: &Path) -> Result<Tokenizer, TextError> {
-    let beside = Tokenizer::in_folder(path.parent().unwrap_or(Path::new("")));
-    let is_gpt2 = || {
-        let config = GptConfig::read_pretrained(path);
-        config.is_ok_and(|config| NANO_GPT.contains(&config.vocab_size))
-    };
-    match beside {
-        Err(DataError::NoTokenizer { .. }) if is_gpt2() => Ok(Tokenizer::gpt2()?),
+fn of_nano_gpt(saved: &SavedModel) -> Result<Tokenizer, TextError> {
+    let is_gpt2 = NANO_GPT.contains(&saved.config().vocab_size);
+    match Tokenizer::in_folder(saved.path().parent().unwrap_or(Path::new(""))) {
+        Err(DataError::NoTokenizer { .. }) if is_gpt2 => Ok(Tokenizer::gpt2()?),
         beside => Ok(beside?),
     }
 }
 
-fn of_gguf(path: &Path) -> Result<Belongings, TextError> {
-    let file = Gguf::open(path)?;
-    let metadata = file.metadata();
+fn of_gguf(path: &Path, metadata: &Metadata) -> Result<Belongings, TextError> {
     let vocabulary = vocabulary(path, metadata)?;
     let template = template(path, metadata, &vocabulary)?;
     let tokenizer = Tokenizer::from_gguf(vocabulary, path)?;

@@ -5,7 +5,7 @@ pub(crate) mod finite;
 mod overrides;
 mod presets;
 
-use minigpt_data::{Documents, Download, ReadOptions, Source, Tokenizer, TokenizerSpec};
+use minigpt_data::{Documents, Download, ReadOptions, Separator, Source, Tokenizer, TokenizerSpec};
 use minigpt_model::{Draw, GptConfig, LoraConfig, Precision, Sampling};
 use minigpt_text::Prompt;
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,9 @@ pub struct DataConfig {
     pub text_field: String,
     /// Whether bytes that are not UTF-8 become U+FFFD instead of an error.
     pub lossy: bool,
+    /// What stands between the values of `.csv` and `.tsv` files, in place of commas and tabs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub separator: Option<Separator>,
     /// Whether the records of `.jsonl` and `.parquet` files are lines of one text instead of
     /// documents.
     pub lines: bool,
@@ -271,8 +274,14 @@ impl DataConfig {
     /// A source as it is: its own split, text in the field `text`, no bad bytes, a document per
     /// record.
     pub fn new(source: Source, tokenizer: TokenizerSpec) -> Self {
-        let ReadOptions { text_field, lossy, lines, .. } = ReadOptions::default();
-        Self { source, valid: None, text_field, lossy, lines, tokenizer }
+        let ReadOptions { text_field, lossy, separator, lines, .. } = ReadOptions::default();
+        Self { source, valid: None, text_field, lossy, separator, lines, tokenizer }
+    }
+
+    /// How the files of the text are to be read.
+    pub(crate) fn read_options(&self) -> ReadOptions {
+        let Self { text_field, lossy, separator, lines, .. } = self.clone();
+        ReadOptions { text_field, lossy, separator, lines, ..ReadOptions::default() }
     }
 
     /// Finds the files of the text; `progress` is called while they are downloaded.
@@ -280,9 +289,7 @@ impl DataConfig {
     /// # Errors
     /// [`TrainError::Data`].
     pub fn open(&self, progress: &mut dyn FnMut(Download)) -> Result<Documents, TrainError> {
-        let (text_field, lossy) = (self.text_field.clone(), self.lossy);
-        let options =
-            ReadOptions { text_field, lossy, lines: self.lines, ..ReadOptions::default() };
+        let options = self.read_options();
         let documents = self.source.open_with_progress(&options, progress)?;
         Ok(match &self.valid {
             Some(valid) => documents.held_out_by(valid.open_with_progress(&options, progress)?),

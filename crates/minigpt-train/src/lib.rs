@@ -22,7 +22,6 @@ pub use engine::devices::{DEVICE_THREAD, Devices};
 pub use engine::event::{Observer, TrainEvent};
 pub use engine::trainer::Trainer;
 pub use error::TrainError;
-pub use optim::loss_scale::LossScale;
 pub use plan::cost::{MemoryEstimate, Plan};
 pub use plan::device_check::{DeviceTrace, Difference};
 pub use plan::measure::{time_steps, time_tokens};

@@ -1,13 +1,16 @@
 //! The formats that are attacked, and the commands that read them.
 
+mod models;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 use minigpt_files::sha256;
 use serde_json::{Value, json};
 
+use self::models::{GENERATE, MODEL};
 use super::kind::Kind;
 use super::packed::Packing;
 use super::stage::{Stage, copy_folder, prose};
@@ -17,9 +20,11 @@ use super::stage::{Stage, copy_folder, prose};
 pub(crate) enum Format {
     /// `model.safetensors`
     Safetensors,
-    /// `pytorch_model.bin`, archives and pickles alone
+    /// `pytorch_model.bin`, archives and pickles alone, and nanoGPT's `ckpt.pt`
     Pytorch,
-    /// Hugging Face's `config.json`
+    /// llama.cpp's files, of a GPT-2 and of a Llama
+    Gguf,
+    /// Hugging Face's `config.json`, and what stands beside it of generation and conversations
     Config,
     /// `tokenizer.json`, `vocab.json` and `merges.txt`
     Tokenizer,
@@ -43,6 +48,8 @@ pub(crate) enum Format {
     Settings,
     /// Files of questions, tasks and prompts
     Questions,
+    /// What a server answers that says it is the hub
+    Hub,
 }
 
 impl fmt::Display for Format {
@@ -105,35 +112,17 @@ impl Target {
     }
 }
 
-const GENERATE: &str = "generate model --prompt It --max-tokens 4 --greedy --device cpu";
 const STATS: &str = "--preset tiny --tokenizer byte";
-
-/// The three files of a model folder.
-const MODEL: [(&str, &str); 3] = [
-    ("model/config.json", "model/config.json"),
-    ("model/model.safetensors", "model/model.safetensors"),
-    ("model/tokenizer.json", "model/tokenizer.json"),
-];
 
 impl Format {
     /// The files that are attacked in turn.
     pub(crate) fn targets(self, stage: &Stage) -> Result<Vec<Target>> {
         match self {
-            Self::Safetensors => {
-                let model = stage.template("safetensors", &MODEL)?;
-                Ok(vec![Target::new(
-                    &model,
-                    "model/model.safetensors",
-                    Kind::Safetensors,
-                    GENERATE,
-                )?])
-            }
-            Self::Config => {
-                let model = stage.template("config", &MODEL)?;
-                Ok(vec![Target::new(&model, "model/config.json", Kind::Json, GENERATE)?])
-            }
-            Self::Pytorch => pytorch(stage),
-            Self::Tokenizer => tokenizer(stage),
+            Self::Safetensors => models::safetensors(stage),
+            Self::Pytorch => models::pytorch(stage),
+            Self::Gguf => models::gguf(stage),
+            Self::Config => models::config(stage),
+            Self::Tokenizer => models::tokenizer(stage),
             Self::Text => text(stage),
             Self::Packed => packed(stage),
             Self::JsonLines => {
@@ -149,6 +138,7 @@ impl Format {
             Self::Run => run(stage),
             Self::Settings => settings(stage),
             Self::Questions => questions(stage),
+            Self::Hub => models::hub(stage),
         }
     }
 }
@@ -156,50 +146,6 @@ impl Format {
 /// A folder of the repository.
 fn repository(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder)
-}
-
-/// What PyTorch itself wrote, with a tokenizer that is small enough.
-fn pytorch(stage: &Stage) -> Result<Vec<Target>> {
-    let folder =
-        stage.template("pytorch", &[("characters/tokenizer.json", "model/tokenizer.json")])?;
-    let config = json!({
-        "model_type": "gpt2", "vocab_size": 20, "n_positions": 16, "n_layer": 2, "n_head": 2,
-        "n_embd": 8, "n_inner": 12,
-    });
-    fs_err::write(folder.join("model/config.json"), config.to_string())?;
-    let fixtures = repository("crates/minigpt-model/tests/fixtures/pytorch");
-    let kinds = [
-        ("archive.bin", Kind::Archive),
-        ("parameters.bin", Kind::Archive),
-        ("legacy.bin", Kind::Pickles),
-    ];
-    let target = |(name, kind)| {
-        let seed = fs_err::read(fixtures.join(name))?;
-        Ok(Target::of_seed(&folder, "model/pytorch_model.bin", kind, seed, GENERATE))
-    };
-    kinds.into_iter().map(target).collect()
-}
-
-fn tokenizer(stage: &Stage) -> Result<Vec<Target>> {
-    let one = stage.template("tokenizer", &MODEL)?;
-    let two = stage.template("vocabulary", &MODEL)?;
-    let json: Value = serde_json::from_slice(&stage.read("model/tokenizer.json")?)?;
-    let merges = json["model"]["merges"].as_array().context("a tokenizer without merges")?;
-    let part = |merge: &Value, at: usize| merge[at].as_str().unwrap_or_default().to_owned();
-    let merges = merges.iter().map(|merge| format!("{} {}\n", part(merge, 0), part(merge, 1)));
-    let merges = format!("#version: 0.2\n{}", merges.collect::<String>());
-    fs_err::remove_file(two.join("model/tokenizer.json"))?;
-    fs_err::write(two.join("model/vocab.json"), json["model"]["vocab"].to_string())?;
-    fs_err::write(two.join("model/merges.txt"), merges)?;
-    let characters = stage.read("characters/tokenizer.json")?;
-    let whole = "model/tokenizer.json";
-    Ok(vec![
-        Target::new(&one, whole, Kind::Json, GENERATE)?,
-        Target::new(&two, "model/vocab.json", Kind::Json, GENERATE)?,
-        Target::new(&one, whole, Kind::Json, GENERATE)?,
-        Target::new(&two, "model/merges.txt", Kind::Text, GENERATE)?,
-        Target::of_seed(&one, whole, Kind::Json, characters, GENERATE),
-    ])
 }
 
 fn text(stage: &Stage) -> Result<Vec<Target>> {
@@ -378,16 +324,59 @@ fn run(stage: &Stage) -> Result<Vec<Target>> {
     ])
 }
 
+/// Most settings that there are.
+const SETTINGS: &str = r#"[model]
+block_size = 32
+n_layer = 2
+n_head = 2
+n_embd = 16
+n_inner = 64
+
+[data]
+source = "prose.txt"
+text_field = "text"
+lossy = false
+lines = false
+tokenizer = "byte"
+
+[optimizer]
+kind = "adamw"
+beta_1 = 0.9
+beta_2 = 0.99
+epsilon = 1e-8
+weight_decay = 0.1
+grad_clip = 1.0
+
+[schedule]
+learning_rate = 1e-3
+warmup_steps = 2
+decay = "cosine"
+final_ratio = 0.1
+decay_ratio = 0.2
+
+[training]
+batch_size = 4
+accumulation = 1
+gradient_checkpointing = false
+precision = "f32"
+epochs = 1
+max_minutes = 1.5
+eval_every = 10
+skip_bad_steps = 0
+label_smoothing = 0.0
+keep_last = 2
+seed = 7
+
+[sample]
+prompt = "In the morning the captain walked to the village and spoke of the sea"
+max_tokens = 60
+"#;
+
 fn settings(stage: &Stage) -> Result<Vec<Target>> {
     let folder = stage.template("settings", &[("prose.txt", "prose.txt")])?;
-    let toml = "[model]\nn_layer = 2\nn_head = 2\nn_embd = 16\nn_inner = 64\nblock_size = 32\n\
-        [data]\nsource = \"prose.txt\"\ntokenizer = \"byte\"\n\
-        [optimizer]\nkind = \"adamw\"\nbeta_2 = 0.99\n\
-        [schedule]\nlearning_rate = 1e-3\nwarmup_steps = 2\n\
-        [training]\nbatch_size = 4\nepochs = 1\nmax_minutes = 1.5\nseed = 7\n";
     let command = "train --config settings.toml --preset tiny --dry-run --device cpu";
-    let seed = toml.as_bytes().to_vec();
-    Ok(vec![Target::of_seed(&folder, "settings.toml", Kind::Text, seed, command)])
+    let seed = SETTINGS.as_bytes().to_vec();
+    Ok(vec![Target::of_seed(&folder, "settings.toml", Kind::Toml, seed, command)])
 }
 
 fn questions(stage: &Stage) -> Result<Vec<Target>> {

@@ -7,8 +7,10 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
 use super::damage::{damage_in_place, damaged};
+use super::gguf::{self, mutated_gguf};
 use super::json;
 use super::packed::Packing;
+use super::toml::{self, mutated_toml};
 use super::weights::{mutated_archive, mutated_pickle, mutated_safetensors, safetensors, unzip};
 
 /// How a file is made wrong, and how much of it is still right then.
@@ -17,9 +19,11 @@ pub(crate) enum Kind {
     Text,
     Json,
     JsonLines,
+    Toml,
     Safetensors,
     /// An archive of torch.save's.
     Archive,
+    Gguf,
     /// Pickles alone, as torch.save wrote them before its archives.
     Pickles,
     /// A packed text; what is attacked is given as the text.
@@ -48,8 +52,10 @@ impl Kind {
             Self::Json if random.random_range(0..5) == 0 => damaged(seed, random),
             Self::Json => json::mutated(seed, random).unwrap_or_else(|| damaged(seed, random)),
             Self::JsonLines => mutated_line(seed, random),
+            Self::Toml => mutated_toml(seed, random),
             Self::Safetensors => mutated_safetensors(seed, random),
             Self::Archive => mutated_archive(seed, random),
+            Self::Gguf => mutated_gguf(seed, random),
             Self::Pickles if random.random_range(0..5) == 0 => damaged(seed, random),
             Self::Pickles => {
                 // The magic number stays.
@@ -80,9 +86,11 @@ impl Kind {
                 let mut lines = bytes.split(|byte| *byte == b'\n');
                 lines.all(|line| line.trim_ascii().is_empty() || is_json(line))
             }
+            Self::Toml => toml::has_header(bytes),
             Self::Safetensors => safetensors(bytes).is_some_and(|(header, _)| is_json(header)),
             Self::Archive => unzip(bytes)
                 .is_some_and(|files| files.iter().any(|(name, _)| name.ends_with("data.pkl"))),
+            Self::Gguf => gguf::has_header(bytes),
             Self::Pickles => bytes.starts_with(MAGIC),
             Self::Packed(packing) => packing.has_header(bytes),
             Self::Parquet => {

@@ -27,7 +27,11 @@ impl Stage {
         stage
             .minigpt(&format!("train --data sea.txt --tokenizer char --name characters {TRAIN}"))?;
         stage.minigpt("finetune run --task lm --data prose.txt --lora 2 --max-steps 2 --device cpu --name tuned --runs .")?;
-        stage.minigpt("export run --out model --device cpu")?;
+        stage.minigpt(&format!(
+            "train --data prose.txt --tokenizer bpe:300 --model tiny-llama --name llama {TRAIN}"
+        ))?;
+        stage.minigpt("export run --out model --gguf gpt2.gguf --device cpu")?;
+        stage.minigpt("export llama --gguf llama.gguf --device cpu")?;
         stage.minigpt("index prose.txt --out index")?;
         Ok(stage)
     }

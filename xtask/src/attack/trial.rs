@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::hub::LocalHub;
+
 /// How long a command may take on a small file.
 const TIME: Duration = Duration::from_secs(10);
 
@@ -27,6 +29,9 @@ const SAID: u64 = 1 << 20;
 
 /// What a command said on standard error, a file in its folder.
 pub(crate) const SAID_FILE: &str = "said.txt";
+
+/// The folder that is served as the hub, where there is one.
+const HUB: &str = "hub";
 
 /// How a command on a mutant ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,20 +63,24 @@ enum End {
 
 /// Runs the program in a folder.
 pub(crate) fn run(program: &Path, folder: &Path, args: &[String]) -> Result<Trial> {
+    let hub = folder.join(HUB).is_dir().then(|| LocalHub::serve(&folder.join(HUB))).transpose()?;
     let path = folder.join(SAID_FILE);
     let (said, _) = fs_err::File::create(&path)?.into_parts();
     let began = Instant::now();
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(args)
         .current_dir(folder)
         .env("MINIGPT_CACHE", folder.join("cache"))
-        .env("HF_HUB_OFFLINE", "1")
+        .env("HF_HUB_CACHE", folder.join("cache/hub"))
+        .env("HF_HUB_OFFLINE", if hub.is_some() { "0" } else { "1" })
+        .envs(hub.as_ref().map(|hub| ("HF_ENDPOINT", hub.endpoint())))
         .env_remove("RUST_BACKTRACE")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(said)
-        .spawn()
-        .with_context(|| format!("could not start {}", program.display()))?;
+        .stderr(said);
+    let mut child =
+        command.spawn().with_context(|| format!("could not start {}", program.display()))?;
     let mut peak_memory = None;
     let end = loop {
         if let Some(status) = child.try_wait()? {

@@ -8,8 +8,7 @@ use super::Module;
 
 /// The imports between the files below `sources`, unit tests left out.
 pub(super) fn of_crate(sources: &Path) -> Result<Vec<(Module, Module)>> {
-    let mut files = Vec::new();
-    list(sources, &mut Vec::new(), &mut files)?;
+    let files = sources_of(sources)?;
     let modules: Vec<Module> = files.iter().map(|(module, _)| module.clone()).collect();
     let mut imports = Vec::new();
     for (module, path) in &files {
@@ -19,6 +18,13 @@ pub(super) fn of_crate(sources: &Path) -> Result<Vec<(Module, Module)>> {
         }
     }
     Ok(imports)
+}
+
+/// The files below `sources` as modules, unit tests left out.
+pub(super) fn sources_of(sources: &Path) -> Result<Vec<(Module, PathBuf)>> {
+    let mut files = Vec::new();
+    list(sources, &mut Vec::new(), &mut files)?;
+    Ok(files)
 }
 
 /// The files of a folder as modules.
@@ -41,7 +47,7 @@ fn list(folder: &Path, parent: &mut Module, files: &mut Vec<(Module, PathBuf)>) 
 }
 
 /// A file up to the unit tests at its end.
-fn without_tests(text: &str) -> &str {
+pub(super) fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
 }
 

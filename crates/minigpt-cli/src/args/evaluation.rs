@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use minigpt_data::{Detokenizer, ModelSource, Portion, Source};
+use minigpt_data::{Detokenizer, ModelSource, Portion, Separator, Source};
 use minigpt_eval::{Bootstrap, Unit};
 
 use super::ModelArgs;
@@ -33,8 +33,8 @@ pub(crate) struct EvalArgs {
     /// Put the questions of this file to the model instead of reading a text; may be given several
     /// times
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "data", "split", "text_field", "lossy", "lines", "detokenize", "context", "stride",
-        "resamples", "resample", "seed", "out",
+        "data", "split", "text_field", "lossy", "separator", "lines", "detokenize", "context",
+        "stride", "resamples", "resample", "seed", "out",
     ])]
     pub(crate) tasks: Vec<PathBuf>,
     /// Folder for the figures and their picture [default: evaluation in the run's folder, or here for
@@ -101,6 +101,9 @@ pub(crate) struct EvalTextArgs {
     /// Read bytes that are no UTF-8 as U+FFFD instead of refusing the file
     #[arg(long, requires = "data")]
     pub(crate) lossy: bool,
+    /// What stands between the values of .csv and .tsv files, as for `minigpt train`
+    #[arg(long, value_name = "CHARACTER", requires = "data")]
+    pub(crate) separator: Option<Separator>,
     /// The records of .jsonl and .parquet files are lines of one text instead of documents
     #[arg(long, requires = "data")]
     pub(crate) lines: bool,

@@ -6,7 +6,7 @@ use clap::Args;
 use minigpt_data::{ModelSource, Source};
 use minigpt_train::FinetuneTask;
 
-use super::{RecipeArgs, SessionArgs, folder_or_nothing, one_of};
+use super::{FileArgs, RecipeArgs, SessionArgs, folder_or_nothing, one_of};
 use crate::device::{DEVICE_HELP, DeviceChoice};
 
 #[derive(Args, Debug)]
@@ -18,6 +18,7 @@ use crate::device::{DEVICE_HELP, DeviceChoice};
   minigpt finetune hf:openai-community/gpt2 --task summarize --data news.jsonl --skip-long
   minigpt finetune SmolLM2-135M-Instruct.Q8_0.gguf --task instruct --data chats.jsonl --lora 8
   minigpt finetune runs/wiki --task classify --data reviews.csv --valid more-reviews.csv
+  minigpt finetune runs/wiki --task classify --data exported.csv --separator \";\" --lossy
   minigpt finetune runs/wiki --task instruct --data instructions.json --lora 8 --name adapted
   minigpt generate runs/wiki --adapter runs/adapted/adapter --prompt \"It was\"
   minigpt train --resume runs/tuned              go on where it stopped
@@ -46,6 +47,8 @@ pub(crate) struct FinetuneArgs {
     /// Held-out examples or text [default: its own, or its last tenth]
     #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) valid: Option<Source>,
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
     /// Leave examples out that are longer than the context instead of refusing the file
     #[arg(long)]
     pub(crate) skip_long: bool,

@@ -9,7 +9,7 @@ use minigpt_eval::{
     Accuracy, ContextLoss, EvalReport, FrequencyLoss, Measured, Task, TaskReport, TaskScores,
     answer,
 };
-use minigpt_plot::{FrequencyClass, Position, draw_losses};
+use minigpt_plot::{FrequencyClass, PositionLoss, draw_losses};
 use serde::Serialize;
 
 use crate::args::EvalArgs;
@@ -92,13 +92,13 @@ fn read_text(args: &EvalArgs) -> Result<()> {
 fn draw(path: &Path, title: &str, report: &EvalReport) -> Result<()> {
     let position = |at: &ContextLoss| {
         let ContextLoss { seen, tokens, loss, deviation } = *at;
-        Position { seen, tokens, loss, deviation }
+        PositionLoss { seen, tokens, loss, deviation }
     };
     let class = |class: &FrequencyLoss| {
         let FrequencyLoss { from, to, tokens, loss, .. } = *class;
         FrequencyClass { from, to, tokens, loss }
     };
-    let positions: Vec<Position> = report.by_context.iter().map(position).collect();
+    let positions: Vec<PositionLoss> = report.by_context.iter().map(position).collect();
     let classes: Vec<FrequencyClass> = report.by_frequency.iter().map(class).collect();
     Ok(draw_losses(path, title, report.evaluation.loss(), &positions, &classes)?)
 }

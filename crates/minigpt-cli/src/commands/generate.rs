@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use minigpt_data::{ChatTemplate, Message, StopStrings};
 use minigpt_model::beam_search;
 use minigpt_text::{
-    Application, Prompt, Text, TextEnd, TextGenerator, TextOptions, TextToken, write_texts,
+    Application, Continuation, Prompt, TextEnd, TextGenerator, TextOptions, TextToken, write_texts,
 };
 use serde::Serialize;
 
@@ -252,7 +252,7 @@ fn write_all(
     let texts = write_texts(&trained.model, &trained.tokenizer, &prompts, options, &mut progress)?;
     bar.finish_and_clear();
     for (number, (prompt, written)) in prompts.iter().zip(&texts).enumerate() {
-        let Text { text, tokens, end, slides } = written;
+        let Continuation { text, tokens, end, slides } = written;
         if args.json {
             print_record(&Record {
                 prompt: prompt.text(),

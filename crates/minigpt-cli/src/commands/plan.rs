@@ -149,6 +149,9 @@ fn command(args: &PlanArgs, proposal: &Proposal) -> String {
     if let Some(field) = &args.text.text_field {
         option("text-field", field);
     }
+    if let Some(separator) = &args.text.file.separator {
+        option("separator", separator);
+    }
     if let Some(tokenizer) = &args.text.tokenizer {
         option("tokenizer", tokenizer);
     }
@@ -182,7 +185,7 @@ fn command(args: &PlanArgs, proposal: &Proposal) -> String {
     if proposal.gradient_checkpointing {
         option("set", &"training.gradient_checkpointing=true");
     }
-    let flags = [("--lossy", args.text.lossy), ("--lines", args.text.lines)];
+    let flags = [("--lossy", args.text.file.lossy), ("--lines", args.text.lines)];
     words.extend(flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag.to_owned()));
     words.join(" ")
 }

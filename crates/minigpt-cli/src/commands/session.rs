@@ -16,7 +16,9 @@ use minigpt_train::{
 use self::display::{Display, observer, print_event};
 use self::report::{describe, report};
 use crate::args::SessionArgs;
+use crate::terminal::ending::before_ending;
 use crate::terminal::output::{print, say};
+use crate::terminal::screen::Saved;
 use crate::terminal::signals::Signals;
 
 /// Exit code of a run that was stopped by a key.
@@ -46,12 +48,19 @@ pub(crate) fn launch(
     run: impl FnOnce(Interrupter, Observer) -> Result<Summary, TrainError>,
 ) -> Result<(Summary, ExitCode)> {
     let signals = if session.tui { Signals::listen_in_full_screen()? } else { Signals::listen()? };
+    let (terminal, folder) = (session.tui.then(Saved::take).flatten(), path.to_owned());
+    let ending = before_ending(move || {
+        if let Some(terminal) = terminal {
+            terminal.give_back();
+        }
+        say_what_is_kept(&folder);
+    });
     let interrupter = Interrupter::new();
     let display = Display::new(plan, session, &interrupter)?;
     let watch = signals.watch(display.stopping());
     let observer = observer(display, &signals, &interrupter);
     let outcome = run(interrupter, observer);
-    drop(watch);
+    drop((watch, ending));
     let summary = outcome.inspect_err(|error| how_to_go_on(path, error))?;
     if session.json {
         print_event("summary", &summary)?;
@@ -68,9 +77,12 @@ pub(crate) fn launch(
 
 /// Says what is left of a run whose device failed.
 fn how_to_go_on(path: &Path, error: &TrainError) {
-    if !matches!(error, TrainError::Device { .. } | TrainError::DeviceMemory { .. }) {
-        return;
+    if matches!(error, TrainError::Device { .. } | TrainError::DeviceMemory { .. }) {
+        say_what_is_kept(path);
     }
+}
+
+fn say_what_is_kept(path: &Path) {
     let checkpoints = RunFolder::open(path).map(|run| run.checkpoints());
     let last = checkpoints.and_then(|checkpoints| checkpoints.last(&mut |_| ()));
     match last {

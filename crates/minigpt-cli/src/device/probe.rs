@@ -25,6 +25,11 @@ pub(super) fn probe(address: &str) -> Result<(), String> {
     within(address, CONNECT, ANSWER)
 }
 
+/// As [`probe`], of one that listened before: no longer than that for a connection, and again for the answer.
+pub(super) fn probe_within(address: &str, patience: Duration) -> Result<(), String> {
+    within(address, patience, patience)
+}
+
 fn within(address: &str, connect: Duration, answer: Duration) -> Result<(), String> {
     let places: Vec<SocketAddr> =
         address.to_socket_addrs().map_err(|error| error.to_string())?.collect();

@@ -16,7 +16,9 @@ use socket2::{SockRef, TcpKeepalive};
 
 use super::WORKER_THREAD;
 use super::gate::{Clients, Gate, listener_inside, secret};
-use super::probe::probe;
+use super::probe::{probe, probe_within};
+use super::silence;
+use crate::terminal::ending::end_with;
 use crate::terminal::output::say;
 use crate::terminal::signals::Signals;
 
@@ -26,7 +28,7 @@ const TOKEN: &str = "MINIGPT_TOKEN";
 /// How long a worker that answers may take to admit the run.
 const ADMISSION: Duration = Duration::from_secs(20);
 
-/// The device that a worker lends at `address`.
+/// The device that a worker lends at `address`. The program ends with an error where the worker falls silent.
 pub(super) fn connect(address: &str) -> Result<Device> {
     say(format_args!("connecting to the worker at {address}"));
     let failed = |reason: String| {
@@ -37,6 +39,8 @@ pub(super) fn connect(address: &str) -> Result<Device> {
     };
     let token = std::env::var(TOKEN).ok();
     let token = secret(token.as_deref()).map_err(|reason| anyhow!(reason))?;
+    let patience = std::env::var(silence::TIMEOUT).ok();
+    let patience = silence::patience(patience.as_deref()).map_err(|reason| anyhow!(reason))?;
     probe(address).map_err(failed)?;
     let host = RemoteHost::websocket(&format!("ws://{address}"));
     let host = match token {
@@ -49,10 +53,15 @@ pub(super) fn connect(address: &str) -> Result<Device> {
         // Nobody waits any more for an answer that comes too late.
         let _ = sender.send(Device::remote_options(&host).init());
     });
-    match receiver.recv_timeout(ADMISSION) {
-        Ok(connected) => connected.map_err(|error| failed(error.to_string())),
-        Err(_) => Err(failed(format!("no admission within {} s", ADMISSION.as_secs()))),
-    }
+    let device = match receiver.recv_timeout(ADMISSION) {
+        Ok(connected) => connected.map_err(|error| failed(error.to_string()))?,
+        Err(_) => return Err(failed(format!("no admission within {} s", ADMISSION.as_secs()))),
+    };
+    let place = address.to_owned();
+    silence::watch(address, patience, probe_within, move |reason| {
+        end_with(&anyhow!("remote:{place}: {reason}"));
+    })?;
+    Ok(device)
 }
 
 /// Lends `device` to whoever connects to `address` and knows `token`, until a signal comes.

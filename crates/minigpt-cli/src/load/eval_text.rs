@@ -30,6 +30,7 @@ impl EvalText {
             // Its own tokenizer is each model's.
             Some(source) => DataConfig {
                 lossy: args.lossy,
+                separator: args.separator,
                 lines: args.lines,
                 text_field: args.text_field.clone().unwrap_or_else(|| "text".to_owned()),
                 ..DataConfig::new(source.clone(), TokenizerSpec::Byte)

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, Hub, ModelSource, Tokenizer};
-use minigpt_model::{CONFIG_FILE, Gpt, GptConfig, Kernels};
+use minigpt_model::{CONFIG_FILE, Gpt, GptConfig, Kernels, SavedModel};
 use minigpt_text::{GenerationDefaults, Pretrained};
 use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};
 
@@ -103,8 +103,10 @@ impl TrainedModel {
         device: &Device,
     ) -> Result<Self> {
         ensure!(!average, "--average: {source} is of no run, and keeps no average");
-        check_memory(&source.to_string(), &Pretrained::config(path)?, device)?;
-        let Pretrained { model, tokenizer, template, generation } = Pretrained::load(path, device)?;
+        let saved = SavedModel::open(path)?;
+        check_memory(&source.to_string(), saved.config(), device)?;
+        let Pretrained { model, tokenizer, template, generation } =
+            Pretrained::of_saved(saved, device)?;
         let millions = model.config().parameter_counts().total() as f64 / 1e6;
         say(format_args!("model: {source}, {millions:.1}M parameters"));
         let origin = Origin::Pretrained { source: source.clone() };

@@ -8,7 +8,7 @@ use minigpt_files::{Limit, is_file_name, read_text};
 use minigpt_model::{GptConfig, LoraConfig};
 use minigpt_train::{DataConfig, FinetuneConfig, RunConfig};
 
-use crate::args::{DataArgs, FinetuneArgs, PlanArgs, RecipeArgs, TextArgs, TrainArgs};
+use crate::args::{DataArgs, FileArgs, FinetuneArgs, PlanArgs, RecipeArgs, TextArgs, TrainArgs};
 
 /// A file of every setting there is has some kilobytes.
 const SETTINGS: Limit = Limit::new(1 << 20, "a file of settings");
@@ -51,6 +51,7 @@ pub(crate) fn of_finetune(
     (finetune.fresh, finetune.skip_long) = (args.fresh, args.skip_long);
     let mut data = DataConfig::new(args.data.clone(), tokenizer);
     data.valid.clone_from(&args.valid);
+    apply_file(&mut data, &args.file);
     finetune.lora = lora(args);
     let config = RunConfig::finetuning(model.clone(), data, finetune);
     with_recipe(with_file(config, &args.recipe)?, &args.recipe)
@@ -123,9 +124,14 @@ fn apply_text(config: &mut DataConfig, source: Option<&Source>, args: &TextArgs)
     }
     apply(&mut config.text_field, &args.text_field);
     apply(&mut config.tokenizer, &args.tokenizer);
-    config.lossy |= args.lossy;
+    apply_file(config, &args.file);
     config.lines |= args.lines;
     config.valid = args.valid.clone().or(config.valid.take());
+}
+
+fn apply_file(config: &mut DataConfig, args: &FileArgs) {
+    config.lossy |= args.lossy;
+    config.separator = args.separator.or(config.separator);
 }
 
 fn apply<T: Clone>(setting: &mut T, argument: &Option<T>) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::{Result, ensure};
-use minigpt_data::{Preparing, Progress, Source, TokenStore};
+use minigpt_data::{Preparing, Source, TextProgress, TokenStore};
 use minigpt_train::DataConfig;
 
 use crate::cache::cache_folder;
@@ -30,14 +30,14 @@ pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<Token
     })?;
     let store = TokenStore::prepare(&root, &documents, &config.tokenizer, &mut |at| match at {
         Preparing::Reading { bytes } => progress.show("reading", bytes, None),
-        Preparing::Training(Progress { done_bytes: 0, total_bytes }) => {
+        Preparing::Training(TextProgress { done_bytes: 0, total_bytes }) => {
             let size = format::bytes(total_bytes);
             progress.line(&format!("training tokenizer {} on {size}", config.tokenizer));
         }
-        Preparing::Training(Progress { done_bytes, total_bytes }) => {
+        Preparing::Training(TextProgress { done_bytes, total_bytes }) => {
             progress.show("training tokenizer", done_bytes, Some(total_bytes));
         }
-        Preparing::Tokenizing(Progress { done_bytes, total_bytes }) => {
+        Preparing::Tokenizing(TextProgress { done_bytes, total_bytes }) => {
             progress.show("tokenizing", done_bytes, Some(total_bytes));
         }
     })?;

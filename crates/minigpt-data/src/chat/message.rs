@@ -32,7 +32,7 @@ pub(super) enum Role {
 impl Message {
     /// What a role (`system`, `user`, `assistant`, or another that a template knows) says.
     #[must_use]
-    pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
+    pub(crate) fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
         let (role, content) = (role.into(), content.into());
         let fields = Value::from_pairs([("role", role.as_str()), ("content", content.as_str())]);
         Self { role, content, about: None, fields: TemplateValue(fields) }
@@ -109,13 +109,13 @@ impl Message {
 
     /// Who says it.
     #[must_use]
-    pub fn role(&self) -> &str {
+    pub(crate) fn role(&self) -> &str {
         &self.role
     }
 
     /// What is said; empty where a message has other fields alone.
     #[must_use]
-    pub fn content(&self) -> &str {
+    pub(crate) fn content(&self) -> &str {
         &self.content
     }
 

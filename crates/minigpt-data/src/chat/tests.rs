@@ -161,7 +161,7 @@ fn a_named_template_is_as_before() {
         "chat template of the run's task: message 1 is the assistant's: expected the user's"
     );
     assert!(template.prompt(&[Message::new("tool", "x")], &options).is_err());
-    assert_eq!((template.source(), template.named()), (None, Some(&named)));
+    assert_eq!(template.named(), Some(&named));
 }
 
 /// As Llama's, where a model has read nothing without it.
@@ -218,7 +218,7 @@ fn templates_are_stored_as_they_were() {
     let older = serde_json::to_string(&Template::summarize()).unwrap();
     assert_eq!(serde_json::to_string(&named).unwrap(), older);
     let template = jinja(TURNS);
-    assert_eq!(template.source(), Some(TURNS));
+    assert_eq!((template.to_jinja().as_str(), template.named()), (TURNS, None));
     for template in [named, template] {
         let json = serde_json::to_string(&template).unwrap();
         assert_eq!(serde_json::from_str::<ChatTemplate>(&json).unwrap(), template);
@@ -247,7 +247,7 @@ fn a_folder_has_its_template_in_a_file_or_in_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let in_folder = || ChatTemplate::in_folder(folder.path());
     let write = |name: &str, text: &str| fs_err::write(folder.path().join(name), text).unwrap();
-    let source = || in_folder().unwrap().and_then(|template| template.source().map(str::to_owned));
+    let source = || in_folder().unwrap().map(|template| template.to_jinja());
     assert_eq!(source(), None);
     let config = "tokenizer_config.json";
     write(config, r#"{"bos_token": {"content": "<s>"}, "chat_template": "{{ bos_token }}1"}"#);

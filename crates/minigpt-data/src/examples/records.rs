@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use minigpt_files::{Bounded, Limit};
 use serde_json::{Map, Value};
 
-use crate::DataError;
 use crate::files::{DataFile, read_error};
-use crate::input::dialect_of;
+use crate::input::{bad_bytes, dialect_of};
 use crate::json::{kind_of, object_of_record, visit_list_or_lines};
 use crate::quote::{listed, shortened};
 use crate::table::{Dialect, Table, TableError};
-use crate::text::BadBytes;
+use crate::{DataError, ReadOptions};
 
 /// Examples are held in memory; of the largest sets that models are tuned with, a tenth of it.
 const EXAMPLES: Limit = Limit::new(1 << 30, "examples, which are held in memory: give fewer");
@@ -76,13 +75,13 @@ impl Record {
 }
 
 /// All records of a file; what they are, the name and the first character tell.
-pub(super) fn read(path: &Path) -> Result<Vec<Record>, DataError> {
+pub(super) fn read(path: &Path, options: &ReadOptions) -> Result<Vec<Record>, DataError> {
     if !path.try_exists()? {
         return Err(DataError::Missing { path: path.to_owned() });
     }
     let records = match dialect_of(path) {
-        Some(dialect) => table(path, dialect)?,
-        None => objects(path)?,
+        Some(dialect) => table(path, dialect, options)?,
+        None => objects(path, options)?,
     };
     if records.is_empty() {
         return Err(DataError::NoExamples { path: path.to_owned() });
@@ -101,11 +100,12 @@ pub(super) fn bad_example(path: &Path, line: u64, reason: String) -> DataError {
 }
 
 /// Objects, one a line or in a list.
-fn objects(path: &Path) -> Result<Vec<Record>, DataError> {
+fn objects(path: &Path, options: &ReadOptions) -> Result<Vec<Record>, DataError> {
+    let bad_bytes = bad_bytes(options);
     let wrong = |line: u64, reason: String| bad_example(path, line, reason);
     let mut records = Vec::new();
-    visit_list_or_lines(path, open(path)?, BadBytes::Refuse, &wrong, &mut |line, json| {
-        let fields = object_of_record(json).map_err(|reason| wrong(line, reason))?;
+    visit_list_or_lines(path, open(path)?, bad_bytes, &wrong, &mut |line, json| {
+        let fields = object_of_record(json, bad_bytes).map_err(|reason| wrong(line, reason))?;
         records.push(Record { line, fields });
         Ok(())
     })?;
@@ -113,18 +113,19 @@ fn objects(path: &Path) -> Result<Vec<Record>, DataError> {
 }
 
 /// Rows below a row of names.
-fn table(path: &Path, dialect: Dialect) -> Result<Vec<Record>, DataError> {
+fn table(path: &Path, dialect: Dialect, options: &ReadOptions) -> Result<Vec<Record>, DataError> {
     let wrong = |error| match error {
         TableError::Io(error) => read_error(path, error),
         TableError::Wrong(line, reason) => bad_example(path, line, reason),
     };
+    let dialect = dialect.separated_by(options.separator);
     let mut table = Table::open(open(path)?, dialect).map_err(wrong)?;
     let mut records = Vec::new();
     while let Some((line, values)) = table.next_row().map_err(wrong)? {
         let mut fields = Map::new();
         for (name, value) in table.names().iter().zip(values) {
-            let value = String::from_utf8(value).map_err(|error| {
-                let (at, name) = (error.utf8_error().valid_up_to(), shortened(name));
+            let value = bad_bytes(options).text_of(value).map_err(|at| {
+                let name = shortened(name);
                 bad_example(path, line, format!("invalid UTF-8 at byte {at} of {name:?}"))
             })?;
             fields.insert(name.clone(), Value::from(value));

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use super::{Dialogue, LabelledText, Turn, last_tenth, similar_labels};
-use crate::{ChatTemplate, DataError, Template, Tokenizer};
+use crate::{ChatTemplate, DataError, ReadOptions, Template, Tokenizer};
 
 /// Reads a file of that name with that text; its path in an error becomes `FILE`.
 fn read<T>(
     name: &str,
-    text: &str,
+    text: impl AsRef<[u8]>,
     read: impl Fn(&std::path::Path) -> Result<Vec<T>, DataError>,
 ) -> Result<Vec<T>, String> {
     let folder = tempfile::tempdir().unwrap();
@@ -19,12 +19,13 @@ fn read<T>(
 
 fn instructions(name: &str, text: &str) -> Result<Vec<Dialogue>, String> {
     read(name, text, |path| {
-        Dialogue::read_instructions(path, &Template::instruct().into(), &Tokenizer::bytes()?)
+        let (template, tokenizer) = (Template::instruct().into(), Tokenizer::bytes()?);
+        Dialogue::read_instructions(path, &ReadOptions::default(), &template, &tokenizer)
     })
 }
 
 fn labelled(name: &str, text: &str) -> Result<Vec<LabelledText>, String> {
-    read(name, text, LabelledText::read)
+    read(name, text, |path| LabelledText::read(path, &ReadOptions::default()))
 }
 
 fn turn(given: &str, answer: &str) -> Turn {
@@ -63,7 +64,8 @@ fn messages_become_turns() {
 #[test]
 fn summaries_and_tables_are_read() {
     let summaries = read("a.csv", "document,summary\n\"a, \"\"b\"\"\nc\",short\n", |path| {
-        Dialogue::read_summaries(path, &Template::summarize().into(), &Tokenizer::bytes()?)
+        let (template, tokenizer) = (Template::summarize().into(), Tokenizer::bytes()?);
+        Dialogue::read_summaries(path, &ReadOptions::default(), &template, &tokenizer)
     });
     assert_eq!(summaries.unwrap()[0].turns, [turn("a, \"b\"\nc\n\nTL;DR:\n", "short")]);
     let texts = labelled("a.tsv", "label\ttext\n1\tgood, \n0\tbad\n").unwrap();
@@ -140,7 +142,8 @@ fn a_bad_record_is_named_with_its_line() {
         let error = instructions("a.json", empty).unwrap_err();
         assert!(error.starts_with("FILE holds no examples: expected JSON lines"), "{error}");
     }
-    let missing = LabelledText::read(&PathBuf::from("missing.csv")).unwrap_err().to_string();
+    let missing = LabelledText::read(&PathBuf::from("missing.csv"), &ReadOptions::default());
+    let missing = missing.unwrap_err().to_string();
     assert!(missing.starts_with("missing.csv does not exist"), "{missing}");
 }
 
@@ -169,6 +172,27 @@ fn nan_in_a_field_that_is_not_read_is_passed_over() {
     for (name, text) in [("a.jsonl", line.to_owned()), ("a.json", format!("[{line}]"))] {
         let dialogues = instructions(name, &text).unwrap();
         assert!(dialogues[0].turns[0].given.contains("a NaN"));
+    }
+}
+
+#[test]
+fn bad_bytes_and_other_separators_are_read_where_they_are_allowed() {
+    let options = ReadOptions {
+        lossy: true,
+        separator: Some(";".parse().unwrap()),
+        ..ReadOptions::default()
+    };
+    let expected = LabelledText { line: 2, text: "a, \u{fffd}".to_owned(), label: "1".to_owned() };
+    for (name, bytes) in [
+        ("a.csv", &b"text;label\na, \xff;1\n"[..]),
+        ("a.tsv", b"text;label\na, \xff;1\n"),
+        ("a.jsonl", b"\n{\"text\": \"a, \xff\", \"label\": 1}\n"),
+        ("a.json", b"[\n{\"text\": \"a, \\ud800\", \"label\": 1}]\n"),
+    ] {
+        let texts = read(name, bytes, |path| LabelledText::read(path, &options)).unwrap();
+        assert_eq!(texts, std::slice::from_ref(&expected), "{name}");
+        let error = read(name, bytes, |path| LabelledText::read(path, &ReadOptions::default()));
+        assert!(error.unwrap_err().starts_with("FILE, line "), "{name}");
     }
 }
 
@@ -206,8 +230,9 @@ fn conversations_are_as_a_models_own_template_writes_them() {
     let template = ChatTemplate::from_jinja(CHAT, [].into(), "a test").unwrap();
     let tokenizer = Tokenizer::bytes().unwrap();
     let turns = |json: &str| {
-        let dialogues =
-            read("e.json", json, |path| Dialogue::read_instructions(path, &template, &tokenizer))?;
+        let dialogues = read("e.json", json, |path| {
+            Dialogue::read_instructions(path, &ReadOptions::default(), &template, &tokenizer)
+        })?;
         let turns = dialogues.into_iter().flat_map(|dialogue| dialogue.turns);
         Ok::<_, String>(turns.map(|turn| (turn.given, turn.answer)).collect::<Vec<_>>())
     };

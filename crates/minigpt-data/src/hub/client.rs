@@ -27,7 +27,7 @@ const REDIRECTS: usize = 5;
 pub(super) struct Checksum(String);
 
 /// A file that is being downloaded, and what it should be in the end.
-pub(super) struct Part {
+pub(super) struct PartialFile {
     pub(super) path: PathBuf,
     pub(super) checksum: Checksum,
 }
@@ -120,7 +120,7 @@ impl<'h> Client<'h> {
     pub(super) fn download(
         &self,
         address: &str,
-        part: &Part,
+        part: &PartialFile,
         mut state: Download,
         progress: &mut dyn FnMut(Download),
     ) -> Result<(), Failure> {

@@ -34,7 +34,7 @@ fn gives(text: &str, dialect: Dialect, expected: &[(u64, &[&str])]) {
 fn values_may_be_quoted_in_csv() {
     gives(
         "\u{feff}text, label\r\n\"a, \"\"b\"\"\r\nc\",1\r\n\r\n\"\",\"x\"\n a b\"c ,",
-        Dialect::Commas,
+        Dialect::COMMAS,
         &[
             (1, &["text", "label"]),
             (2, &["a, \"b\"\r\nc", "1"]),
@@ -48,7 +48,7 @@ fn values_may_be_quoted_in_csv() {
 fn a_quote_is_a_character_in_tsv() {
     gives(
         "text\tlabel\n\"Tis good\tpos\nbad\tneg\n\"Oh fine\tpos\n\t\n",
-        Dialect::Tabs,
+        Dialect::TABS,
         &[
             (1, &["text", "label"]),
             (2, &["\"Tis good", "pos"]),
@@ -59,9 +59,29 @@ fn a_quote_is_a_character_in_tsv() {
     );
 }
 
+#[test]
+fn another_separator_takes_the_place_of_the_usual_one() {
+    let semicolons = Dialect::COMMAS.separated_by(Some(";".parse().unwrap()));
+    let rows: [(u64, &[&str]); 2] = [(1, &["text", "label"]), (2, &["a; b, c", "1,5"])];
+    gives("text;label\n\"a; b, c\";1,5\n", semicolons, &rows);
+    let (line, reason) = read("text;label\n\"a\",b;c\n", semicolons).unwrap_err();
+    assert!(line == 2 && reason.contains("with text after it, not \";\""), "{reason}");
+    // Without quoting still.
+    let bars = Dialect::TABS.separated_by(Some("|".parse().unwrap()));
+    gives("text|label\n\"a\tb|1\n", bars, &[(1, &["text", "label"]), (2, &["\"a\tb", "1"])]);
+}
+
+#[test]
+fn what_may_be_in_a_text_separates_nothing() {
+    for given in ["", "a", "7", " ", "\"", "\n", ";;", "é"] {
+        let error = given.parse::<Separator>().unwrap_err().to_string();
+        assert!(error.starts_with(&format!("separator {given:?}: expected one ch")), "{error}");
+    }
+}
+
 #[track_caller]
 fn refuses(text: &str, line: u64, reason: &str) {
-    let (found, message) = read(text, Dialect::Commas).unwrap_err();
+    let (found, message) = read(text, Dialect::COMMAS).unwrap_err();
     assert!(found == line && message.starts_with(reason), "line {found}: {message}");
 }
 
@@ -84,7 +104,7 @@ fn what_would_merge_or_lose_values_is_refused_with_its_line() {
 #[test]
 fn a_row_without_end_is_refused() {
     let open = std::io::Read::chain(&b"text\n\"open"[..], std::io::repeat(b'x'));
-    let mut table = Table::open(open, Dialect::Commas).unwrap();
+    let mut table = Table::open(open, Dialect::COMMAS).unwrap();
     let Err(TableError::Wrong(line, reason)) = table.next_row() else { panic!() };
     assert!(line == 2 && reason.starts_with("a row of more than 67108864 bytes"), "{reason}");
 }

@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
-use minigpt_gguf::{ALIGNMENT_KEY, Array, Gguf, GgufError, TensorInfo, TensorType, Value, write};
+use minigpt_gguf::{Array, Gguf, GgufError, TensorInfo, TensorType, Value, write};
 use serde_json::json;
 
 use crate::support::{bits, bits_of, from_environment};
+
+const ALIGNMENT_KEY: &str = "general.alignment";
 
 const TYPES: [TensorType; 6] = [
     TensorType::F32,

@@ -115,7 +115,7 @@ impl Family {
         };
         let is_like_llama3 = matches!(scaling, Some(RotaryScaling::Llama3 { .. }));
         let settings = match family {
-            Self::Gpt2 => vec![("mlp", config.mlp == MlpKind::GeluTanh)],
+            Self::Gpt2 => vec![("mlp", config.mlp == MlpKind::GeluTanh), undivided(config)],
             Self::Llama | Self::Mistral => vec![],
             Self::Qwen2 => vec![("position.rotary.scaling", !is_like_llama3)],
             Self::Qwen3 => vec![
@@ -156,6 +156,7 @@ impl Family {
         vec![
             ("norm", config.norm.kind == NormKind::RmsNorm),
             ("mlp", config.mlp == MlpKind::Swiglu),
+            undivided(config),
             ("bias", is_bias),
         ]
     }
@@ -176,6 +177,10 @@ impl Family {
             Self::Qwen2 | Self::Qwen3 => &GGUF_QWEN,
         }
     }
+}
+
+fn undivided(config: &GptConfig) -> Setting {
+    ("scale_attn_by_inverse_layer_idx", !config.scale_attn_by_inverse_layer_idx)
 }
 
 fn layout_error((family, setting): (Family, &'static str), path: &Path) -> WeightsError {

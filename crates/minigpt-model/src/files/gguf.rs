@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use burn::store::burn_pack::Tensor as StoredTensor;
 use burn::tensor::{Bytes, DType};
-use minigpt_gguf::{Gguf, TensorInfo, TensorType, Value, write};
+use minigpt_gguf::{Gguf, Metadata, TensorInfo, TensorType, Value, write};
 
 use super::error::WeightsError;
 use super::family::Family;
@@ -23,6 +23,7 @@ use crate::model::parameters::Role;
 const ROPE_FREQS: &str = "rope_freqs.weight";
 
 /// A GGUF file of a model that minigpt runs.
+#[derive(Debug)]
 pub(crate) struct GgufModel {
     /// The model's shape.
     pub(crate) config: GptConfig,
@@ -43,6 +44,11 @@ impl GgufModel {
     pub(super) fn of(file: Gguf) -> Result<Self, WeightsError> {
         let (family, config) = keys::read(&file)?;
         Ok(Self { config, family, file })
+    }
+
+    /// All that the file says besides the tensors.
+    pub(super) fn metadata(&self) -> &Metadata {
+        self.file.metadata()
     }
 
     /// The tensors, whose values are made when they are asked for.

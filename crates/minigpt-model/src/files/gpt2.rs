@@ -138,7 +138,7 @@ impl HuggingFaceConfig {
             resid_pdrop: config.resid_pdrop,
             layer_norm_epsilon: config.norm.epsilon,
             scale_attn_weights: true,
-            scale_attn_by_inverse_layer_idx: false,
+            scale_attn_by_inverse_layer_idx: config.scale_attn_by_inverse_layer_idx,
             add_cross_attention: false,
             tie_word_embeddings: config.tied,
             bos_token_id: ids.bos(),
@@ -165,6 +165,7 @@ impl HuggingFaceConfig {
             attn_pdrop: self.attn_pdrop,
             resid_pdrop: self.resid_pdrop,
             mlp,
+            scale_attn_by_inverse_layer_idx: self.scale_attn_by_inverse_layer_idx,
             tied: self.tie_word_embeddings,
             norm: NormConfig { kind: NormKind::LayerNorm, epsilon: self.layer_norm_epsilon },
             ..GptConfig::new(vocab_size, n_positions, n_layer, n_head, n_embd)
@@ -177,7 +178,6 @@ impl HuggingFaceConfig {
         check_classes(self.architectures.as_deref(), "GPT2", "LMHeadModel")?;
         let settings = [
             ("scale_attn_weights", self.scale_attn_weights, true),
-            ("scale_attn_by_inverse_layer_idx", self.scale_attn_by_inverse_layer_idx, false),
             ("add_cross_attention", self.add_cross_attention, false),
         ];
         match settings.into_iter().find(|(_, found, expected)| found != expected) {

@@ -15,6 +15,7 @@ const MODEL: &str = "model";
 const ARGUMENTS: &str = "model_args";
 
 /// A checkpoint, its weights still in the file.
+#[derive(Debug)]
 pub(crate) struct NanoGpt {
     pub(crate) config: GptConfig,
     pub(crate) weights: Weights,

@@ -2,9 +2,10 @@
 //! nanoGPT's.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use minigpt_gguf::Metadata;
 
 use super::error::WeightsError;
 use super::family::Family;
@@ -44,48 +45,95 @@ impl PretrainedKind {
     }
 }
 
-impl GptConfig {
-    /// The shape of the model that `path` has: a folder of Hugging Face's layout, whose `config.json` is read, a
-    /// `.gguf` file, or a `.pt` file as nanoGPT saves it.
+/// A model as another program saved it, opened once: what it says of itself is read, its weights are not.
+#[derive(Debug)]
+pub struct SavedModel {
+    path: PathBuf,
+    parts: Parts,
+}
+
+/// What is read of a model, and where its weights are.
+#[derive(Debug)]
+enum Parts {
+    Folder(GptConfig),
+    Gguf(GgufModel),
+    NanoGpt(NanoGpt),
+}
+
+impl SavedModel {
+    /// Opens what `path` has: a folder of Hugging Face's layout with the `config.json` of a GPT-2, Llama, Mistral,
+    /// Qwen 2 or Qwen 3 beside `model.safetensors` or `pytorch_model.bin`, each whole or in parts with an index; a
+    /// `.gguf` file of such a model; or a `.pt` file as nanoGPT saves it. Nothing in a pickle is run.
     ///
     /// # Errors
     /// [`WeightsError`]: what is there is damaged, or a model that computes something else.
-    pub fn read_pretrained(path: &Path) -> Result<Self, WeightsError> {
-        match PretrainedKind::of(path) {
-            PretrainedKind::Folder => Self::read_hugging_face(&path.join(CONFIG_FILE)),
-            PretrainedKind::Gguf => Ok(GgufModel::open(path)?.config),
-            PretrainedKind::NanoGpt => Ok(NanoGpt::open(path)?.config),
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let parts = match PretrainedKind::of(path) {
+            PretrainedKind::Folder => {
+                Parts::Folder(GptConfig::read_hugging_face(&path.join(CONFIG_FILE))?)
+            }
+            PretrainedKind::Gguf => Parts::Gguf(GgufModel::open(path)?),
+            PretrainedKind::NanoGpt => Parts::NanoGpt(NanoGpt::open(path)?),
+        };
+        Ok(Self { path: path.to_owned(), parts })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> PretrainedKind {
+        match self.parts {
+            Parts::Folder(_) => PretrainedKind::Folder,
+            Parts::Gguf(_) => PretrainedKind::Gguf,
+            Parts::NanoGpt(_) => PretrainedKind::NanoGpt,
         }
+    }
+
+    /// Its shape.
+    pub fn config(&self) -> &GptConfig {
+        match &self.parts {
+            Parts::Folder(config) => config,
+            Parts::Gguf(model) => &model.config,
+            Parts::NanoGpt(model) => &model.config,
+        }
+    }
+
+    /// What a GGUF file says besides, of its tokenizer for one; `None` of other kinds.
+    pub fn metadata(&self) -> Option<&Metadata> {
+        match &self.parts {
+            Parts::Gguf(model) => Some(model.metadata()),
+            Parts::Folder(_) | Parts::NanoGpt(_) => None,
+        }
+    }
+
+    /// Reads the weights, onto `device`. Those of other types become 32-bit floats; the head of a classifier
+    /// beside, `score.weight`, is passed over. One tensor at a time is in memory besides the model.
+    ///
+    /// # Errors
+    /// [`WeightsError`]: files are missing, damaged, of another model, or have numbers that are not finite.
+    pub fn load(self, device: &Device) -> Result<Gpt, WeightsError> {
+        let (config, weights) = match self.parts {
+            Parts::Folder(config) => {
+                let weights = Weights::open(&self.path, Family::nearest(&config).layout())?;
+                (config, weights)
+            }
+            Parts::Gguf(model) => (model.config.clone(), model.into_weights()?),
+            Parts::NanoGpt(NanoGpt { config, weights }) => (config, weights),
+        };
+        weights.into_model(&config, device)
     }
 }
 
 impl Gpt {
-    /// The model that `path` has, on `device`: a folder of Hugging Face's layout with the `config.json` of a GPT-2,
-    /// Llama, Mistral, Qwen 2 or Qwen 3 beside `model.safetensors` or `pytorch_model.bin`, each whole or in parts
-    /// with an index; a `.gguf` file of such a model; or a `.pt` file as nanoGPT saves it.
-    ///
-    /// Weights of other types become 32-bit floats; the head of a classifier beside, `score.weight`, is passed
-    /// over. One tensor at a time is in memory besides the model. Nothing in a pickle is run.
+    /// The model that `path` has, on `device`: [`SavedModel::open`] and [`SavedModel::load`] in one.
     ///
     /// # Errors
-    /// [`WeightsError`]: files are missing, damaged, of another model, or have numbers that are not finite.
+    /// As of the two.
     pub fn from_pretrained(path: &Path, device: &Device) -> Result<Self, WeightsError> {
-        let (config, weights) = match PretrainedKind::of(path) {
-            PretrainedKind::Folder => {
-                let config = GptConfig::read_hugging_face(&path.join(CONFIG_FILE))?;
-                let weights = Weights::open(path, Family::nearest(&config).layout())?;
-                (config, weights)
-            }
-            PretrainedKind::Gguf => {
-                let model = GgufModel::open(path)?;
-                (model.config.clone(), model.into_weights()?)
-            }
-            PretrainedKind::NanoGpt => {
-                let NanoGpt { config, weights } = NanoGpt::open(path)?;
-                (config, weights)
-            }
-        };
-        weights.into_model(&config, device)
+        SavedModel::open(path)?.load(device)
     }
 
     /// As [`from_pretrained`](Self::from_pretrained), of the bytes of a `config.json` and of a

@@ -1,7 +1,10 @@
-//! Models in Hugging Face's layout: what is read, and what is refused in one line.
+//! Models in Hugging Face's layout: what is read. What is refused is in [`refused`].
 
 mod families;
 mod mutants;
+mod pickles;
+mod published;
+mod refused;
 mod smollm2;
 
 use std::collections::HashMap;
@@ -14,8 +17,6 @@ use safetensors::Dtype;
 use safetensors::tensor::{TensorView, serialize_to_file};
 use tempfile::TempDir;
 
-use crate::files::layout::GPT2;
-use crate::files::weights::Weights;
 use crate::{CONFIG_FILE, Gpt, GptConfig, SpecialIds, WeightType};
 
 /// Small GPT-2s by torch.save; `make_fixture.py` in the folder made them.
@@ -224,162 +225,6 @@ fn compiled_models_and_a_classifiers_head_beside_are_read() {
 }
 
 #[test]
-fn numbers_that_are_not_finite_are_refused_with_their_tensor() {
-    for (value, shown) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf")] {
-        let mut folder = Folder::new(&small());
-        let spoilt = folder.tensors.get_mut("transformer.h.1.mlp.c_fc.weight").unwrap();
-        spoilt.bytes[4 * 7..][..4].copy_from_slice(&value.to_le_bytes());
-        folder.write_whole();
-        let message = format!("h.1.mlp.c_fc.weight has {shown} among its numbers, the first at 7");
-        folder.refuses(&["model.safetensors: ", &message]);
-    }
-    // Nor is a number that 32 bits do not hold.
-    let mut folder = Folder::new(&small());
-    let bytes = 1e300_f64.to_le_bytes().repeat(8);
-    let stored = Stored { dtype: Dtype::F64, shape: vec![8], bytes };
-    folder.tensors.insert("transformer.ln_f.bias".to_owned(), stored);
-    folder.write_whole();
-    folder.refuses(&["ln_f.bias has inf among its numbers, the first at 0"]);
-
-    let path = folder.path("model.bpk");
-    let mut model = Gpt::init(&small(), 0, &Device::flex()).unwrap();
-    model.clone().into_record().save(&path).unwrap();
-    crate::check_finite(&path).unwrap();
-    let scale = model.ln_f.weight.val() * f32::NAN;
-    model.ln_f.weight = burn::module::Param::from_tensor(scale);
-    model.into_record().save(&path).unwrap();
-    let error = crate::check_finite(&path).unwrap_err().to_string();
-    assert!(error.contains("model.bpk: ln_f.weight has NaN among its numbers"), "{error}");
-    fs_err::write(&path, [255; 100]).unwrap();
-    let error = crate::check_finite(&path).unwrap_err().to_string();
-    assert!(error.contains("model.bpk is damaged: "), "{error}");
-}
-
-#[test]
-fn long_names_and_shapes_are_cut_in_the_error() {
-    let refuses = |name: String, stored: Stored, parts: &[&str]| {
-        let mut folder = Folder::new(&small());
-        folder.tensors.insert(name, stored);
-        folder.write_whole();
-        folder.refuses(parts);
-        assert!(folder.refusal().len() < 700, "{}", folder.refusal());
-    };
-    let name = "x".repeat(1 << 20);
-    refuses(name.clone(), Stored::counting(&[1]), &["has a tensor xxx"]);
-    let odd = Stored { dtype: Dtype::F8_E4M3, shape: vec![1], bytes: vec![0] };
-    refuses(name, odd, &["holds F8_E4M3"]);
-    refuses("wide".to_owned(), Stored::counting(&[1; 100_000]), &["wide has 100000 dimensions"]);
-}
-
-/// What a link could lead to has no end, and no file of a model is so long.
-#[cfg(unix)]
-#[test]
-fn links_to_devices_are_refused() {
-    let link = |file: &str| {
-        let folder = Folder::new(&small());
-        let path = folder.path(file);
-        let _ = fs_err::remove_file(&path);
-        std::os::unix::fs::symlink("/dev/zero", path).unwrap();
-        folder.refuses(&[file, "expected a file"]);
-    };
-    link(CONFIG_FILE);
-    for weights in ["model.safetensors", "pytorch_model.bin"] {
-        link(weights);
-        link(&format!("{weights}.index.json"));
-    }
-    let folder = Folder::new(&small());
-    let long = " ".repeat((4 << 20) + 1);
-    fs_err::write(folder.path("model.safetensors.index.json"), long).unwrap();
-    folder.refuses(&["model.safetensors.index.json", "too much for an index of weights"]);
-}
-
-#[test]
-fn tensors_that_do_not_fit_are_named() {
-    let spoil = |spoil: &dyn Fn(&mut HashMap<String, Stored>), parts: &[&str]| {
-        let mut folder = Folder::new(&small());
-        spoil(&mut folder.tensors);
-        folder.write_whole();
-        folder.refuses(&[&["model.safetensors"], parts].concat());
-    };
-    spoil(
-        &|tensors| drop(tensors.remove("transformer.h.1.mlp.c_fc.bias")),
-        &["has no tensor h.1.mlp.c_fc.bias, of shape [12]"],
-    );
-    let more = |tensors: &mut HashMap<String, Stored>| {
-        tensors.insert("transformer.h.2.ln_1.weight".to_owned(), Stored::counting(&[8]));
-    };
-    spoil(&more, &["has a tensor h.2.ln_1.weight, which a model"]);
-    let transposed = |tensors: &mut HashMap<String, Stored>| {
-        tensors.insert("transformer.h.0.mlp.c_fc.weight".to_owned(), Stored::counting(&[12, 8]));
-    };
-    spoil(&transposed, &["h.0.mlp.c_fc.weight has the shape [12, 8]", "should be [8, 12]"]);
-    let whole_numbers = |tensors: &mut HashMap<String, Stored>| {
-        let stored = Stored { dtype: Dtype::I64, shape: vec![8], bytes: vec![0; 64] };
-        tensors.insert("transformer.ln_f.bias".to_owned(), stored);
-    };
-    spoil(&whole_numbers, &["ln_f.bias holds I64: expected floating point"]);
-}
-
-#[test]
-fn a_damaged_safetensors_file_is_named_without_reading_what_it_claims() {
-    let folder = Folder::new(&small());
-    folder.write_whole();
-    let path = folder.path("model.safetensors");
-    let whole = fs_err::read(&path).unwrap();
-    for length in [0, 7, 8, 100, whole.len() - 1] {
-        fs_err::write(&path, &whole[..length]).unwrap();
-        folder.refuses(&["model.safetensors is damaged: ", "; get the file again"]);
-    }
-    for claim in [10_u64 << 30, u64::MAX, 5 << 20] {
-        let mut bytes = whole.clone();
-        bytes[..8].copy_from_slice(&claim.to_le_bytes());
-        fs_err::write(&path, bytes).unwrap();
-        folder.refuses(&[&format!("it claims a header of {claim} bytes")]);
-    }
-}
-
-#[test]
-fn a_folder_without_weights_or_configuration() {
-    let folder = Folder::new(&small());
-    folder.refuses(&["has no weights: expected model.safetensors or pytorch_model.bin"]);
-    fs_err::remove_file(folder.path(CONFIG_FILE)).unwrap();
-    folder.refuses(&[CONFIG_FILE]);
-}
-
-#[test]
-fn a_configuration_of_another_model_is_refused() {
-    let folder = Folder::new(&small());
-    folder.write_whole();
-    let path = folder.path(CONFIG_FILE);
-    let good: serde_json::Value = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
-    let refuses = |change: serde_json::Value, reason: &str| {
-        let mut config = good.clone();
-        for (key, value) in change.as_object().unwrap() {
-            config[key] = value.clone();
-        }
-        fs_err::write(&path, config.to_string()).unwrap();
-        folder.refuses(&[reason]);
-    };
-    let json = |text: &str| serde_json::from_str(text).unwrap();
-    refuses(json(r#"{"model_type": "bert"}"#), "has the model_type bert: expected gpt2, llama");
-    refuses(json(r#"{"model_type": null}"#), "has the model_type not named: expected gpt2");
-    refuses(json(r#"{"activation_function": "relu"}"#), r#"activation_function "relu": expected"#);
-    refuses(json(r#"{"tie_word_embeddings": false}"#), "has no tensor lm_head.weight");
-    refuses(
-        json(r#"{"scale_attn_by_inverse_layer_idx": true}"#),
-        "scale_attn_by_inverse_layer_idx",
-    );
-    refuses(json(r#"{"n_head": 3}"#), "n_embd 8 is not divisible by n_head 3");
-    refuses(json(r#"{"n_embd": -8}"#), "expected u32");
-    refuses(json(r#"{"n_embd": null}"#), "expected u32");
-    refuses(json(r#"{"n_layer": 4000000000}"#), "n_layer 4000000000 is too large");
-    // The first that is missing ends the search.
-    refuses(json(r#"{"n_layer": 10000}"#), "has no tensor h.2.ln_1.weight");
-    fs_err::write(&path, "{").unwrap();
-    folder.refuses(&["config.json is not the configuration of a model"]);
-}
-
-#[test]
 fn what_transformers_leaves_out_has_its_defaults() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(CONFIG_FILE);
@@ -387,107 +232,6 @@ fn what_transformers_leaves_out_has_its_defaults() {
         "n_embd": 768, "n_head": 12, "n_layer": 12, "summary_type": "cls_index"}"#;
     fs_err::write(&path, sizes).unwrap();
     assert_eq!(GptConfig::read_hugging_face(&path).unwrap(), GptConfig::gpt2());
-}
-
-#[test]
-fn pickles_are_read_as_pytorch_wrote_them() {
-    for fixture in ["archive.bin", "parameters.bin", "legacy.bin"] {
-        counts(&Folder::pytorch(fixture).load().unwrap(), &small());
-    }
-}
-
-#[test]
-fn a_pickle_in_parts_is_read() {
-    let folder = Folder::pytorch("archive.bin");
-    let part = "pytorch_model-00001-of-00001.bin";
-    fs_err::rename(folder.path("pytorch_model.bin"), folder.path(part)).unwrap();
-    let index = serde_json::json!({ "weight_map": { "transformer.wte.weight": part } });
-    fs_err::write(folder.path("pytorch_model.bin.index.json"), index.to_string()).unwrap();
-    counts(&folder.load().unwrap(), &small());
-}
-
-#[test]
-fn a_pickle_with_code_in_it_is_refused_and_not_run() {
-    for fixture in ["code.bin", "legacy-code.bin"] {
-        let reason = "is a pickle that asks Python for posix.system: expected tensors alone";
-        Folder::pytorch(fixture).refuses(&["pytorch_model.bin", reason, "nothing was run"]);
-    }
-    assert!(!Path::new("minigpt-was-here").exists());
-    Folder::pytorch("strided.bin").refuses(&["transformer.wte.weight is not stored row by row"]);
-    Folder::pytorch("untied.bin").refuses(&["lm_head.weight is not the token embedding"]);
-}
-
-#[test]
-fn a_pickle_that_is_none_is_named() {
-    let folder = Folder::pytorch("archive.bin");
-    let path = folder.path("pytorch_model.bin");
-    let whole = fs_err::read(&path).unwrap();
-    for length in [0, 30, whole.len() / 2, whole.len() - 1] {
-        fs_err::write(&path, &whole[..length]).unwrap();
-        folder.refuses(&["pytorch_model.bin is damaged: it is no whole ZIP archive"]);
-    }
-    let legacy = fs_err::read(Path::new(PYTORCH).join("legacy.bin")).unwrap();
-    for length in [20, legacy.len() / 3, legacy.len() - 1] {
-        fs_err::write(&path, &legacy[..length]).unwrap();
-        folder.refuses(&["pytorch_model.bin is damaged: ", "too early"]);
-    }
-}
-
-/// Names and shapes that transformers has for the four sizes.
-fn published_sizes() -> HashMap<String, HashMap<String, Vec<usize>>> {
-    serde_json::from_str(include_str!("../../tests/fixtures/gpt2-sizes/sizes.json")).unwrap()
-}
-
-/// Writes a safetensors file of these shapes whose numbers are a hole in the file: it is as long as
-/// the real one, and takes no room.
-fn write_hollow(path: &Path, shapes: &HashMap<String, Vec<usize>>) {
-    let mut end = 0;
-    let infos = shapes.iter().map(|(name, shape)| {
-        let start = end;
-        end += 4 * shape.iter().product::<usize>();
-        let info =
-            serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] });
-        (name.clone(), info)
-    });
-    let header = serde_json::Value::Object(infos.collect()).to_string();
-    let length = (header.len() as u64).to_le_bytes();
-    fs_err::write(path, [&length, header.as_bytes()].concat()).unwrap();
-    let file = fs_err::OpenOptions::new().write(true).open(path).unwrap();
-    file.set_len((8 + header.len() + end) as u64).unwrap();
-}
-
-#[test]
-fn the_four_sizes_have_the_names_and_shapes_of_the_published_ones() {
-    let sizes = published_sizes();
-    assert_eq!(sizes.len(), 4);
-    for (name, shapes) in sizes {
-        let config = GptConfig::preset(&name, 50_257).unwrap();
-        let folder = Folder::new(&config_without_weights());
-        write_hollow(&folder.path("model.safetensors"), &shapes);
-        let weights = Weights::open(folder.folder.path(), &GPT2).unwrap();
-        weights.check(&config).unwrap();
-        let wider = GptConfig { n_embd: 2 * config.n_embd, ..config };
-        let error = weights.check(&wider).unwrap_err().to_string();
-        assert!(error.contains("wte.weight has the shape"), "{error}");
-    }
-}
-
-/// Small, where a test needs a folder and not its weights.
-fn config_without_weights() -> GptConfig {
-    GptConfig::new(1, 1, 1, 1, 1)
-}
-
-#[test]
-fn gpt2_small_is_loaded_whole() {
-    let config = GptConfig::gpt2();
-    let model = Gpt::init(&config, 5, &Device::flex()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    fs_err::write(folder.path().join(CONFIG_FILE), config.to_hugging_face(&SpecialIds::default()))
-        .unwrap();
-    model.save_safetensors(&folder.path().join("model.safetensors"), WeightType::F32).unwrap();
-    let loaded = Gpt::from_pretrained(folder.path(), &Device::flex()).unwrap();
-    assert_eq!(*loaded.config(), config);
-    assert_eq!(logits(&loaded, &[464, 2068]), logits(&model, &[464, 2068]));
 }
 
 #[test]

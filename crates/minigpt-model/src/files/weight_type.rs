@@ -38,7 +38,7 @@ pub struct UnknownWeightType {
 
 impl WeightType {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::F32, Self::F16, Self::Bf16, Self::Q8_0];
+    pub(crate) const ALL: [Self; 4] = [Self::F32, Self::F16, Self::Bf16, Self::Q8_0];
 
     fn name(self) -> &'static str {
         match self {

@@ -97,7 +97,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// How often each sequence's context was full and the last half of it read again.
-    pub fn slides(&self) -> &[usize] {
+    pub(crate) fn slides(&self) -> &[usize] {
         &self.slides
     }
 

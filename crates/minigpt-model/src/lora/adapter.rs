@@ -19,7 +19,7 @@ use crate::model::gpt::Gpt;
 const PICKLED_FILE: &str = "adapter_model.bin";
 
 /// The name of the factors in an adapter's folder.
-pub const ADAPTER_FILE: &str = "adapter_model.safetensors";
+pub(crate) const ADAPTER_FILE: &str = "adapter_model.safetensors";
 
 /// What PEFT puts before transformers' name of a layer.
 const PREFIX: &str = "base_model.model.";

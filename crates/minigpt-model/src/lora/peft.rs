@@ -16,7 +16,7 @@ use crate::files::fields::{is_off, shown};
 use crate::model::config::GptConfig;
 
 /// The name of the configuration in an adapter's folder.
-pub const ADAPTER_CONFIG_FILE: &str = "adapter_config.json";
+pub(crate) const ADAPTER_CONFIG_FILE: &str = "adapter_config.json";
 
 /// PEFT writes 2 KB, and a line for each name among the targets.
 const CONFIG: Limit = Limit::new(1 << 20, "the configuration of an adapter");

@@ -8,9 +8,10 @@ use burn::module::{Module, ModuleVisitor};
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int};
 
+use super::adapter::ADAPTER_FILE;
+use super::peft::ADAPTER_CONFIG_FILE;
 use super::*;
 use crate::ops::tests::GENERATOR;
-use crate::{ADAPTER_CONFIG_FILE, ADAPTER_FILE};
 
 fn config() -> GptConfig {
     GptConfig { n_inner: 40, ..GptConfig::new(61, 16, 2, 3, 24) }

@@ -34,11 +34,16 @@ pub struct CausalSelfAttention {
     /// Whether queries and keys are turned.
     #[module(skip)]
     is_rotary: bool,
+    /// What scores are divided by besides `√head_size`: 1, or the number of the block.
+    #[module(skip)]
+    divisor: usize,
 }
 
 impl CausalSelfAttention {
-    /// The attention called `layer`.
-    pub(crate) fn assemble<E>(parts: &mut Assembly<'_, E>, layer: &str) -> Result<Self, E> {
+    /// The attention of block `index`.
+    pub(crate) fn assemble<E>(parts: &mut Assembly<'_, E>, index: usize) -> Result<Self, E> {
+        let layer = format!("h.{index}.attn");
+        let is_divided = parts.config.scale_attn_by_inverse_layer_idx;
         Ok(Self {
             c_attn: parts.linear(&format!("{layer}.c_attn"))?,
             c_proj: parts.linear(&format!("{layer}.c_proj"))?,
@@ -48,6 +53,7 @@ impl CausalSelfAttention {
             n_head: parts.config.n_head,
             n_kv_head: parts.config.n_kv_head(),
             is_rotary: parts.config.position != Position::Learned,
+            divisor: if is_divided { index + 1 } else { 1 },
         })
     }
 
@@ -97,12 +103,13 @@ impl CausalSelfAttention {
         (linear(mixed, &self.c_proj, context), weights)
     }
 
-    /// True where the projection gives what attends as it is: nothing is normalised, turned or repeated.
+    /// True where the projection gives what attends as it is: nothing is normalised, turned, divided or repeated.
     fn is_side_by_side(&self) -> bool {
-        self.q_norm.is_none() && self.n_kv_head == self.n_head && !self.is_rotary
+        let is_repeated = self.n_kv_head != self.n_head;
+        self.q_norm.is_none() && !is_repeated && !self.is_rotary && self.divisor == 1
     }
 
-    /// Queries, keys and values, normalised and turned where they are: `[batch, n_head, time, head_size]` and
+    /// Queries, keys and values, normalised, turned and divided where they are: `[batch, n_head, time, head_size]` and
     /// twice `[batch, n_kv_head, time, head_size]`, of `[batch, time, (n_head + 2 * n_kv_head) * head_size]`.
     fn heads(&self, qkv: Tensor<3>, context: &Context) -> [Tensor<4>; 3] {
         let [_, _, width] = qkv.dims();
@@ -113,6 +120,8 @@ impl CausalSelfAttention {
             split(part, heads, norm)
         };
         let q = part(0, n_head, self.q_norm.as_ref());
+        // In place of the scores, which a kernel makes.
+        let q = if self.divisor == 1 { q } else { q / self.divisor as f64 };
         let k = part(n_head, n_kv_head, self.k_norm.as_ref());
         let v = part(n_head + n_kv_head, n_kv_head, None);
         match &context.rotation {

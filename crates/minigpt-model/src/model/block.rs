@@ -31,7 +31,7 @@ impl Block {
         let name = |part: &str| format!("h.{index}.{part}");
         Ok(Self {
             ln_1: Norm::assemble(parts, &name("ln_1"))?,
-            attn: CausalSelfAttention::assemble(parts, &name("attn"))?,
+            attn: CausalSelfAttention::assemble(parts, index)?,
             ln_2: Norm::assemble(parts, &name("ln_2"))?,
             mlp: Mlp::assemble(parts, &name("mlp"))?,
             dropout: DropoutConfig::new(parts.config.resid_pdrop).init(),

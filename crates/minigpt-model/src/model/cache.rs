@@ -39,7 +39,7 @@ impl KvCache {
     /// # Panics
     /// Where the batch has no such sequence.
     #[must_use]
-    pub fn select(self, rows: &[usize], device: &Device) -> Self {
+    pub(crate) fn select(self, rows: &[usize], device: &Device) -> Self {
         let padding = rows.iter().map(|row| self.padding[*row]).collect();
         let ids: Vec<i32> = rows.iter().map(|row| *row as i32).collect();
         let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [rows.len()]), device);

@@ -68,6 +68,10 @@ pub struct GptConfig {
     /// 2020](https://arxiv.org/abs/2010.04245)).
     #[serde(default, skip_serializing_if = "is_default")]
     pub qk_norm: bool,
+    /// Whether the scores of the attention are divided by the number of their block too, counted from 1, as in
+    /// [Mistral's](https://github.com/stanford-crfm/mistral) GPT-2s.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub scale_attn_by_inverse_layer_idx: bool,
     /// Whether the head is the token embedding ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)),
     /// or a matrix of its own, `lm_head`.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
@@ -197,6 +201,7 @@ impl GptConfig {
             head_size: None,
             mlp: MlpKind::default(),
             qk_norm: false,
+            scale_attn_by_inverse_layer_idx: false,
             tied: true,
             norm: NormConfig::default(),
             position: Position::default(),

@@ -67,9 +67,9 @@ pub struct Parameter {
     pub(crate) tensor: &'static str,
 }
 
-/// The parts of a model that are counted together.
+/// A component of a model, whose parameters are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum Component {
     TokenEmbedding,
     PositionEmbedding,
     Attention,
@@ -80,7 +80,7 @@ enum Part {
 
 /// A line of the table.
 struct Row {
-    part: Part,
+    component: Component,
     role: Role,
     /// The layer's name, within its block where it is in one.
     layer: &'static str,
@@ -91,14 +91,14 @@ struct Row {
 }
 
 impl Row {
-    fn weight(part: Part, role: Role, layer: &'static str, shape: [usize; 2]) -> Self {
+    fn weight(component: Component, role: Role, layer: &'static str, shape: [usize; 2]) -> Self {
         let columns = vec![shape[1]];
-        Self { part, role, layer, tensor: "weight", shape: shape.to_vec(), columns }
+        Self { component, role, layer, tensor: "weight", shape: shape.to_vec(), columns }
     }
 
     /// `[from, columns side by side]`, and a bias where there is one.
     fn linear(
-        part: Part,
+        component: Component,
         role: Role,
         layer: &'static str,
         from: usize,
@@ -109,7 +109,7 @@ impl Row {
         let to = columns.iter().fold(0, |sum: usize, width| sum.saturating_add(*width));
         let row = |role, tensor, shape| {
             let columns = columns.to_vec();
-            Self { part, role, layer, tensor, shape, columns }
+            Self { component, role, layer, tensor, shape, columns }
         };
         let bias = has_bias.then(|| row(Role::Bias, "bias", vec![to]));
         std::iter::once(row(role, "weight", vec![from, to])).chain(bias)
@@ -119,7 +119,7 @@ impl Row {
     fn norm(layer: &'static str, width: usize, has_bias: bool) -> impl Iterator<Item = Self> {
         let row = move |role, tensor| {
             let (shape, columns) = (vec![width], vec![width]);
-            Self { part: Part::Norms, role, layer, tensor, shape, columns }
+            Self { component: Component::Norms, role, layer, tensor, shape, columns }
         };
         let bias = has_bias.then(|| row(Role::NormBias, "bias"));
         std::iter::once(row(Role::NormScale, "weight")).chain(bias)
@@ -131,7 +131,7 @@ impl Row {
 
     /// The parameter of this row in a block, or outside the blocks.
     fn parameter(self, block: Option<usize>) -> Parameter {
-        let Self { part: _, role, layer, tensor, shape, columns } = self;
+        let Self { component: _, role, layer, tensor, shape, columns } = self;
         let name = match block {
             Some(index) => format!("h.{index}.{layer}.{tensor}"),
             None => format!("{layer}.{tensor}"),
@@ -163,17 +163,18 @@ impl GptConfig {
     fn first_rows(&self) -> Vec<Row> {
         let c = self.n_embd;
         let shape = [self.vocab_size, c];
-        let mut rows = vec![Row::weight(Part::TokenEmbedding, Role::TokenEmbedding, "wte", shape)];
+        let mut rows =
+            vec![Row::weight(Component::TokenEmbedding, Role::TokenEmbedding, "wte", shape)];
         if self.position == Position::Learned {
-            let (part, role) = (Part::PositionEmbedding, Role::PositionEmbedding);
-            rows.push(Row::weight(part, role, "wpe", [self.block_size, c]));
+            let (component, role) = (Component::PositionEmbedding, Role::PositionEmbedding);
+            rows.push(Row::weight(component, role, "wpe", [self.block_size, c]));
         }
         rows
     }
 
     /// Of each block.
     fn block_rows(&self) -> Vec<Row> {
-        use Part::{Attention, Mlp};
+        use Component::{Attention, Mlp};
         use Role::{Projection, ResidualProjection};
 
         let (c, inner, bias) = (self.n_embd, self.n_inner, self.bias);
@@ -213,7 +214,7 @@ impl GptConfig {
         let mut rows: Vec<Row> = Row::norm("ln_f", self.n_embd, self.bias.norm).collect();
         if !self.tied {
             let shape = [self.vocab_size, self.n_embd];
-            rows.push(Row::weight(Part::Head, Role::Head, "lm_head", shape));
+            rows.push(Row::weight(Component::Head, Role::Head, "lm_head", shape));
         }
         rows
     }
@@ -226,13 +227,13 @@ impl GptConfig {
 
     /// The number of elements in each part, of sizes within their own limits but not yet within the common
     /// one: their sum fits no `usize`.
-    fn wide_counts(&self) -> impl Iterator<Item = (Part, u128)> {
+    fn wide_counts(&self) -> impl Iterator<Item = (Component, u128)> {
         let outer = self.first_rows().into_iter().chain(self.last_rows());
         let blocks = self.block_rows().into_iter();
         let n_layer = self.n_layer as u128;
         outer
-            .map(|row| (row.part, row.elements()))
-            .chain(blocks.map(move |row| (row.part, n_layer.saturating_mul(row.elements()))))
+            .map(|row| (row.component, row.elements()))
+            .chain(blocks.map(move |row| (row.component, n_layer.saturating_mul(row.elements()))))
     }
 
     /// The sum of [`wide_counts`](Self::wide_counts).
@@ -245,14 +246,14 @@ impl GptConfig {
     /// The sizes must be [valid](Self::validate).
     pub fn parameter_counts(&self) -> ParameterCounts {
         let mut counts = ParameterCounts::default();
-        for (part, count) in self.wide_counts() {
-            let sum = match part {
-                Part::TokenEmbedding => &mut counts.wte,
-                Part::PositionEmbedding => &mut counts.wpe,
-                Part::Attention => &mut counts.attention,
-                Part::Mlp => &mut counts.mlp,
-                Part::Norms => &mut counts.layer_norms,
-                Part::Head => &mut counts.lm_head,
+        for (component, count) in self.wide_counts() {
+            let sum = match component {
+                Component::TokenEmbedding => &mut counts.wte,
+                Component::PositionEmbedding => &mut counts.wpe,
+                Component::Attention => &mut counts.attention,
+                Component::Mlp => &mut counts.mlp,
+                Component::Norms => &mut counts.layer_norms,
+                Component::Head => &mut counts.lm_head,
             };
             *sum += count as usize;
         }

@@ -1,17 +1,18 @@
 //! The operations on the memory of burn's CPU backend: an extension of it, and its forward passes.
 
 mod backward;
+mod elements;
 mod linear;
 mod low_rank;
 mod memory;
 
-use burn::backend::ops::IntTensorOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{DType, IntDType, Shape, Tensor, TensorData};
+use burn::tensor::Tensor;
 use minigpt_ops::{AttentionShape, CrossEntropy, Dropout, Precision, RowStatistics};
 
-use memory::{buffer, bytes};
+use elements::{Ids, contiguous, last_dim, tensor, values};
+use memory::buffer;
 
 /// A tensor of burn's CPU backend.
 pub(super) type FlexTensor = FloatTensor<Flex>;
@@ -186,13 +187,8 @@ impl Fused for Flex {
     }
 }
 
-pub(super) fn embed(
-    tokens: &Ids,
-    wte: &FlexTensor,
-    wpe: &FlexTensor,
-    dropout: Dropout,
-) -> FlexTensor {
-    let [batch, time] = tokens.0.shape().dims();
+fn embed(tokens: &Ids, wte: &FlexTensor, wpe: &FlexTensor, dropout: Dropout) -> FlexTensor {
+    let [batch, time] = tokens.dims();
     let n_embd = last_dim(wte);
     let mut y = buffer(batch * time * n_embd);
     let row = |row: usize| row * n_embd..(row + 1) * n_embd;
@@ -367,42 +363,4 @@ pub(super) fn attention_shape(qkv: &FlexTensor, n_head: usize) -> AttentionShape
 pub(super) fn scalars(loss: CrossEntropy) -> (FlexTensor, FlexTensor) {
     let [objective, nats] = [loss.objective, loss.nats].map(|sum| tensor(vec![sum as f32], [1]));
     (objective, nats)
-}
-
-/// Token ids that lie in memory one after the other.
-#[derive(Clone, Debug)]
-pub(super) struct Ids(FlexTensor);
-
-impl Ids {
-    pub(super) fn new(ids: FlexTensor) -> Self {
-        Self(contiguous(Flex::int_cast(ids, IntDType::I32)))
-    }
-
-    pub(super) fn values(&self) -> &[i32] {
-        self.0.storage()
-    }
-
-    /// Ids in the last dimension.
-    pub(super) fn row_len(&self) -> usize {
-        last_dim(&self.0)
-    }
-}
-
-/// A tensor whose elements lie in memory one after the other, and nothing else.
-pub(super) fn contiguous(tensor: FlexTensor) -> FlexTensor {
-    tensor.to_contiguous()
-}
-
-/// The elements of a [`contiguous`] tensor.
-pub(super) fn values(tensor: &FlexTensor) -> &[f32] {
-    tensor.storage()
-}
-
-pub(super) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
-    FlexTensor::from_data(TensorData::from_bytes(bytes(values), shape.into(), DType::F32))
-}
-
-pub(super) fn last_dim(tensor: &FlexTensor) -> usize {
-    let shape = tensor.shape();
-    shape[shape.num_dims() - 1]
 }

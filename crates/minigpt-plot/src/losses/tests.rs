@@ -1,7 +1,7 @@
 use super::*;
 
-fn at(seen: usize, tokens: usize, loss: f64) -> Position {
-    Position { seen, tokens, loss, deviation: 3.0 }
+fn at(seen: usize, tokens: usize, loss: f64) -> PositionLoss {
+    PositionLoss { seen, tokens, loss, deviation: 3.0 }
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn of(prompt: &str) -> Prompt {
     Prompt::of_text(&Tokenizer::bytes().unwrap(), prompt).unwrap()
 }
 
-fn text(model: &Gpt, tokenizer: &Tokenizer, prompt: &str, options: &TextOptions) -> Text {
+fn text(model: &Gpt, tokenizer: &Tokenizer, prompt: &str, options: &TextOptions) -> Continuation {
     let mut generator = TextGenerator::new(model, tokenizer, &of(prompt), options).unwrap();
     let mut text = String::new();
     for token in generator.by_ref() {
@@ -30,7 +30,7 @@ fn text(model: &Gpt, tokenizer: &Tokenizer, prompt: &str, options: &TextOptions)
         text += &token.text;
     }
     let (tokens, slides) = (generator.tokens(), generator.slides());
-    Text { text, tokens, end: generator.end().unwrap(), slides }
+    Continuation { text, tokens, end: generator.end().unwrap(), slides }
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_prompt_is_what_the_model_can_read_of_it() {
 fn no_tokens_are_no_text() {
     let tokenizer = Tokenizer::bytes().unwrap();
     let model = model(&tokenizer);
-    let nothing = Text { text: String::new(), tokens: 0, end: TextEnd::Length, slides: 0 };
+    let nothing = Continuation { text: String::new(), tokens: 0, end: TextEnd::Length, slides: 0 };
     assert_eq!(text(&model, &tokenizer, "Once", &options(0)), nothing);
     let prompts = [of("Once")];
     let texts = write_texts(&model, &tokenizer, &prompts, &options(0), &mut |_| ()).unwrap();

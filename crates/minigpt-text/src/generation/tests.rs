@@ -47,8 +47,13 @@ fn a_models_generation_config_is_taken_and_written() {
 #[test]
 fn nothing_said_is_nothing_and_what_is_not_done_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(GenerationDefaults::in_folder(folder.path()).unwrap().is_empty());
-    assert!(read(r#"{"eos_token_id": 2, "num_beams": 1, "typical_p": null}"#).unwrap().is_empty());
+    let without_file = GenerationDefaults::in_folder(folder.path()).unwrap();
+    let with_file = read(r#"{"eos_token_id": 2, "num_beams": 1, "typical_p": null}"#).unwrap();
+    for said in [without_file, with_file] {
+        let nothing =
+            GenerationDefaults { origin: said.origin.clone(), ..GenerationDefaults::default() };
+        assert_eq!(said, nothing);
+    }
     let asks = read(r#"{"num_beams": 4, "do_sample": false}"#).unwrap();
     assert_eq!((asks.is_greedy, asks.not_done), (true, vec!["num_beams".to_owned()]));
     let asks = read(

@@ -1,5 +1,5 @@
 use minigpt_data::{ChatOptions, Message};
-use minigpt_model::WeightType;
+use minigpt_model::{GptConfig, WeightType};
 
 use super::*;
 use crate::export::Export;
@@ -46,7 +46,7 @@ fn a_folder_and_a_gguf_file_give_all_that_was_exported() {
         for name in ["folder", "tiny.gguf"] {
             let path = folder.path().join(name);
             assert!(Pretrained::is_at(&path));
-            assert_eq!(Pretrained::config(&path).unwrap().n_layer, config.n_layer);
+            assert_eq!(SavedModel::open(&path).unwrap().config().n_layer, config.n_layer);
             let read = Pretrained::load(&path, &Device::flex()).unwrap();
             assert_eq!(read.model.config().position, config.position);
             assert_eq!(

@@ -72,10 +72,12 @@ impl RunConfig {
 /// Writes what a model's configuration leaves out where it is as in GPT-2, so that each setting has its place.
 fn write_choices(model: &GptConfig, value: &mut Value) -> Result<(), serde_json::Error> {
     let GptConfig { n_kv_head, head_size, mlp, qk_norm, tied, norm, position, bias, .. } = model;
+    let is_divided = model.scale_attn_by_inverse_layer_idx;
     value["n_kv_head"] = serde_json::to_value(n_kv_head)?;
     value["head_size"] = serde_json::to_value(head_size)?;
     value["mlp"] = serde_json::to_value(mlp)?;
     value["qk_norm"] = serde_json::to_value(qk_norm)?;
+    value["scale_attn_by_inverse_layer_idx"] = is_divided.into();
     value["tied"] = serde_json::to_value(tied)?;
     value["norm"] = serde_json::to_value(norm)?;
     value["position"] = serde_json::to_value(position)?;

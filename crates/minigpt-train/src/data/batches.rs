@@ -20,8 +20,8 @@ pub(crate) struct TokenBatch {
     pub(crate) targets: Tensor<2, Int>,
     /// Number of targets that count in the step.
     pub(crate) predicted: usize,
-    /// What the objective is multiplied by before the backward pass, and so the gradients: 1, or a
-    /// [`LossScale`](crate::LossScale)'s factor.
+    /// What the objective is multiplied by before the backward pass, and so the gradients: 1, or the
+    /// loss scale's factor.
     pub(crate) loss_scale: f64,
 }
 

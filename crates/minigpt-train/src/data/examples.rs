@@ -64,13 +64,15 @@ impl ExampleData {
         finetune: &mut FinetuneConfig,
         tokenizer: &Tokenizer,
     ) -> Result<Self, TrainError> {
+        let options = config.data.read_options();
         let (path, valid) = (file(&config.data.source)?, config.data.valid.as_ref());
         let valid = valid.map(file).transpose()?;
         let block_size = config.model.block_size;
         let too_long = finetune.too_long();
         let (train, held_out, rows) = match finetune.task {
             FinetuneTask::Classify => {
-                let [train, held_out] = split(path, valid, LabelledText::read)?;
+                let [train, held_out] =
+                    split(path, valid, |path| LabelledText::read(path, &options))?;
                 if finetune.labels.is_empty() {
                     finetune.labels = LabelledText::labels(&train, path)?;
                 }
@@ -84,8 +86,10 @@ impl ExampleData {
             _ => {
                 let template = finetune.template()?;
                 let [train, held_out] = split(path, valid, |path| match finetune.task {
-                    FinetuneTask::Summarize => Dialogue::read_summaries(path, template, tokenizer),
-                    _ => Dialogue::read_instructions(path, template, tokenizer),
+                    FinetuneTask::Summarize => {
+                        Dialogue::read_summaries(path, &options, template, tokenizer)
+                    }
+                    _ => Dialogue::read_instructions(path, &options, template, tokenizer),
                 })?;
                 let rows = |dialogues: &[Dialogue], path: &Path| {
                     let fits = too_long;

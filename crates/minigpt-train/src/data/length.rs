@@ -25,7 +25,7 @@ impl Length {
     /// # Errors
     /// As [`RunConfig::validate`]; [`TrainError::Setting`] for more steps than a run can have, and
     /// [`TrainError::Data`] where a split is too small for one window.
-    pub fn new(config: &RunConfig, data: &TokenData) -> Result<Self, TrainError> {
+    pub(crate) fn new(config: &RunConfig, data: &TokenData) -> Result<Self, TrainError> {
         config.validate()?;
         let (block_size, batch_size) = (config.model.block_size, config.training.batch_size);
         data.valid.batches(block_size, batch_size)?;

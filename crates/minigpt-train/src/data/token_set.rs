@@ -94,6 +94,16 @@ impl TokenSet {
         }
     }
 
+    /// Tokens in a window, or in the longest row.
+    pub(crate) fn longest_row(&self, block_size: usize) -> usize {
+        match self {
+            Self::Text(_) => block_size,
+            Self::Examples(rows) => {
+                rows.rows().iter().map(|row| row.inputs.len()).max().unwrap_or(block_size)
+            }
+        }
+    }
+
     /// Steps of a training pass.
     pub(crate) fn steps_per_pass(
         &self,

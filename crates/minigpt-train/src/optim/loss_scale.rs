@@ -12,7 +12,7 @@ const PATIENCE: usize = 2000;
 /// It is part of a checkpoint, so that a resumed run goes on with the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LossScale {
+pub(crate) struct LossScale {
     /// A power of two, so that it rounds nothing.
     factor: f64,
     /// Steps since it changed.

@@ -1,7 +1,7 @@
 //! What a run will cost, before it starts.
 
 use burn::tensor::Device;
-use minigpt_model::{GptConfig, Kernels, ParameterCounts};
+use minigpt_model::{GptConfig, Kernels, MlpKind, ParameterCounts};
 use serde::Serialize;
 
 use crate::config::RunConfig;
@@ -39,22 +39,25 @@ impl Plan {
     /// The plan of a run with these data on `device`.
     ///
     /// # Errors
-    /// As [`Length::new`].
+    /// As [`RunConfig::validate`]; [`TrainError::Setting`] for more steps than a run can have, and
+    /// [`TrainError::Data`] where a split is too small for one window.
     pub fn new(config: &RunConfig, data: &TokenData, device: &Device) -> Result<Self, TrainError> {
         let (model, training) = (&config.model, &config.training);
         let length = Length::new(config, data)?;
         let tokens_per_row = data.train.tokens_per_row(model.block_size);
         let tokens = length.total_steps as f64 * training.batch_size as f64 * tokens_per_row;
         let windows = training.batch_size.div_ceil(training.accumulation);
-        // What the work of the head is counted of: a classifier's has a row for each label.
+        // What work and activations are counted of: a classifier's head has a row for each label, and rows of
+        // examples are shorter than the context.
         let labels = config.finetune.as_ref().map_or(0, |finetune| finetune.labels.len());
         let outputs = if labels == 0 { model.vocab_size } else { labels };
-        let by_outputs = GptConfig { vocab_size: outputs, ..model.clone() };
+        let block_size = data.train.longest_row(model.block_size);
+        let as_used = GptConfig { vocab_size: outputs, block_size, ..model.clone() };
         let estimate = |model| match training.gradient_checkpointing {
             true => MemoryEstimate::by_block(model, windows, device),
             false => MemoryEstimate::new(model, windows, device),
         };
-        let MemoryEstimate { activations, .. } = estimate(&by_outputs);
+        let MemoryEstimate { activations, .. } = estimate(&as_used);
         let memory = MemoryEstimate { activations, ..estimate(model) };
         let parameters = model.parameter_counts();
         let trained = config.lora().map_or(parameters.total(), |lora| lora.parameters(model));
@@ -66,7 +69,7 @@ impl Plan {
             steps_taken: 0,
             trained,
             memory: memory.of_trained(trained, model),
-            operations: tokens * operations_per_token(&by_outputs),
+            operations: tokens * operations_per_token(&as_used),
             first_loss: (outputs as f64).ln(),
         })
     }
@@ -123,36 +126,19 @@ const PROGRAM: u64 = 128 << 20;
 /// Logits alive at once, at most: cross-entropy goes over the tokens in chunks.
 const LOGITS: u128 = 1 << 24;
 /// Vectors of `n_embd` per token outside the blocks, and inside the one that is in its backward pass.
-const PASSING_VECTORS: u128 = 18;
-
-/// What a forward pass keeps per token and block.
-struct Kept {
-    /// `[time, time]` maps per head: scores, masked, exponentials, weights, dropout.
-    maps: u128,
-    /// Vectors of `n_embd` outside attention maps and perceptron.
-    residual: u128,
-    /// Vectors of `n_inner`.
-    inner: u128,
-}
-
-/// By operations of burn's own.
-const PLAIN: Kept = Kept { maps: 6, residual: 22, inner: 5 };
-/// By the kernels for GPUs: what burn's figures grow by for a block and for a wider one.
-const ON_GPU: Kept = Kept { maps: 0, residual: 8, inner: 2 };
-/// By the kernels of the CPU.
-const FUSED: Kept = Kept { maps: 0, residual: 8, inner: 1 };
+const PASSING_VECTORS: u128 = 10;
 
 impl MemoryEstimate {
     /// The memory of a run with steps of `batch_size` full windows on `device`.
     pub(crate) fn new(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
-        let blocks = model.n_layer as u128 * kept_by_block(model, device);
+        let blocks = model.n_layer as u128 * model.kept_by_block(Kernels::of(device));
         Self::of_blocks(model, batch_size, blocks)
     }
 
     /// The same with gradient checkpointing: of each block its input, and the inside of one.
     pub(crate) fn by_block(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
         let inputs = model.n_layer as u128 * model.n_embd as u128;
-        Self::of_blocks(model, batch_size, inputs + kept_by_block(model, device))
+        Self::of_blocks(model, batch_size, inputs + model.kept_by_block(Kernels::of(device)))
     }
 
     /// With so many numbers kept per token in the blocks.
@@ -160,7 +146,14 @@ impl MemoryEstimate {
         // Wide, because valid sizes can multiply to more than any memory has.
         let size = |n: usize| n as u128;
         let tokens = size(batch_size) * size(model.block_size);
-        let passing = PASSING_VECTORS * size(model.n_embd);
+        // Of the perceptron in its backward pass the gradients of what its second matrix gets and its first gives.
+        let hidden = match model.mlp {
+            MlpKind::Swiglu => 3 * size(model.n_inner),
+            MlpKind::GeluTanh | MlpKind::GeluExact | MlpKind::ReluSquared => {
+                2 * size(model.n_inner)
+            }
+        };
+        let passing = PASSING_VECTORS * size(model.n_embd) + hidden;
         let head = size(model.vocab_size) * size(model.n_embd);
         let logits = (tokens * size(model.vocab_size)).min(LOGITS);
         let floats = tokens * (blocks + passing) + head + logits;
@@ -191,18 +184,6 @@ impl MemoryEstimate {
     pub fn total(&self) -> u64 {
         (PROGRAM + self.state + self.checkpoint).saturating_add(self.activations)
     }
-}
-
-/// Numbers that a block keeps per token.
-fn kept_by_block(model: &GptConfig, device: &Device) -> u128 {
-    let kept = match Kernels::of(device) {
-        Kernels::Cpu => FUSED,
-        Kernels::Gpu => ON_GPU,
-        Kernels::Plain => PLAIN,
-    };
-    let size = |n: usize| n as u128;
-    let maps = kept.maps * size(model.n_head) * size(model.block_size);
-    maps + kept.residual * size(model.n_embd) + kept.inner * size(model.n_inner)
 }
 
 #[cfg(test)]

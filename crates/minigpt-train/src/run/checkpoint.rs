@@ -55,7 +55,7 @@ pub struct CheckpointManifest {
     pub validation: Option<Evaluation>,
     /// The loss scale, of a run that needs one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub loss_scale: Option<LossScale>,
+    pub(crate) loss_scale: Option<LossScale>,
     /// SHA-256 of the training tokens, in hexadecimal.
     pub data_sha256: String,
     /// SHA-256 of the tokenizer, in hexadecimal.

@@ -7,6 +7,7 @@ use minigpt_gguf::Metadata;
 use tempfile::TempDir;
 
 use super::*;
+use crate::SavedModel;
 use crate::model::config::{
     BiasConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig, RotaryScaling,
 };
@@ -70,7 +71,7 @@ fn logits(model: &Gpt) -> Vec<f32> {
 fn what_is_saved_is_what_is_loaded() {
     for config in configurations() {
         let (_folder, path, model) = saved(&config, WeightType::F32);
-        assert_eq!(GptConfig::read_pretrained(&path).unwrap(), config);
+        assert_eq!(*SavedModel::open(&path).unwrap().config(), config);
         let loaded = Gpt::from_pretrained(&path, &Device::flex()).unwrap();
         assert_eq!(logits(&loaded), logits(&model), "{config:?}");
     }
@@ -116,6 +117,8 @@ fn what_llama_cpp_has_no_place_for_is_not_written() {
     refused(GptConfig { mlp: MlpKind::GeluExact, ..gpt2.clone() }, "mlp");
     refused(GptConfig { bias: BiasConfig::NONE, ..gpt2.clone() }, "bias");
     refused(GptConfig { n_kv_head: Some(2), ..gpt2.clone() }, "n_kv_head");
+    let setting = "scale_attn_by_inverse_layer_idx";
+    refused(GptConfig { scale_attn_by_inverse_layer_idx: true, ..gpt2.clone() }, setting);
     refused(GptConfig { position: llama().position, ..gpt2 }, "norm");
     refused(GptConfig { mlp: MlpKind::ReluSquared, ..llama() }, "mlp");
     refused(
@@ -143,8 +146,9 @@ fn changed(path: &Path, changes: &[(&str, Option<Value>)]) -> Result<GptConfig, 
         out.blocks(file.tensor(info.name())?.blocks())
     })
     .unwrap();
-    let config = GptConfig::read_pretrained(&changed).map_err(|error| error.to_string())?;
-    Gpt::from_pretrained(&changed, &Device::flex()).map_err(|error| error.to_string())?;
+    let saved = SavedModel::open(&changed).map_err(|error| error.to_string())?;
+    let config = saved.config().clone();
+    saved.load(&Device::flex()).map_err(|error| error.to_string())?;
     Ok(config)
 }
 
@@ -218,7 +222,7 @@ fn factors_of_positions_that_no_formula_gives_are_refused() {
     let start = spoilt.len() - 32; // The last tensor, with its padding.
     spoilt[start..start + 16].copy_from_slice(&factors);
     fs_err::write(&path, spoilt).unwrap();
-    let error = GptConfig::read_pretrained(&path).unwrap_err().to_string();
+    let error = SavedModel::open(&path).unwrap_err().to_string();
     assert!(error.contains("rope_freqs.weight has factors that are not Llama 3's"), "{error}");
 }
 

@@ -57,10 +57,6 @@ fn what_computes_otherwise_is_refused_by_its_field() {
     refuses(json!({"activation_function": "relu"}), "activation_function \"relu\": expected");
     refuses(json!({"layer_norm_epsilon": 0}), "norm.epsilon 0: expected a number between 0 and 1");
     refuses(json!({"scale_attn_weights": false}), "scale_attn_weights false: expected true");
-    refuses(
-        json!({"scale_attn_by_inverse_layer_idx": true}),
-        "scale_attn_by_inverse_layer_idx true: expected false",
-    );
     refuses(json!({"add_cross_attention": true}), "add_cross_attention true: expected false");
     refuses(
         json!({"architectures": ["GPT2ForSequenceClassification"]}),
@@ -84,6 +80,10 @@ fn the_choices_within_the_family_are_honoured() {
             GptConfig { mlp: MlpKind::ReluSquared, ..gpt2.clone() },
         ),
         (json!({"layer_norm_epsilon": 1e-6}), GptConfig { norm, ..gpt2.clone() }),
+        (
+            json!({"scale_attn_by_inverse_layer_idx": true}),
+            GptConfig { scale_attn_by_inverse_layer_idx: true, ..gpt2.clone() },
+        ),
         (json!({"tie_word_embeddings": false}), GptConfig { tied: false, ..gpt2 }),
     ] {
         let config = with(changes).unwrap();

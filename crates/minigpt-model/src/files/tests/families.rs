@@ -206,6 +206,10 @@ fn what_no_family_has_is_not_written() {
     let mut biased = llama.clone();
     biased.bias.attention_output = true;
     refused(biased, "no place for this model's bias");
+    refused(
+        GptConfig { scale_attn_by_inverse_layer_idx: true, ..llama.clone() },
+        "no place for this model's scale_attn_by_inverse_layer_idx",
+    );
     let position = GptConfig::tiny(40).position;
     refused(GptConfig { position, ..llama }, "no place for this model's n_kv_head");
     assert!(!path.exists());

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use serde::Deserialize;
 
 use super::logits;
-use crate::{Generator, Gpt, GptConfig, Position, Sampling};
+use crate::{Generator, Position, Sampling, SavedModel};
 
 /// Names the GGUF.
 const FILE: &str = "MINIGPT_SMOLLM2";
@@ -48,12 +48,13 @@ fn a_real_model_computes_what_transformers_does() {
     let Some(path) = file() else { return };
     let json = include_str!("../../../tests/fixtures/smollm2/reference.json");
     let reference: Reference = serde_json::from_str(json).unwrap();
-    let config = GptConfig::read_pretrained(&path).unwrap();
+    let saved = SavedModel::open(&path).unwrap();
+    let config = saved.config().clone();
     assert_eq!((config.n_layer, config.n_kv_head(), config.vocab_size), (30, 3, 49_152));
     assert!(matches!(config.position, Position::Rotary(rotary) if rotary.base == 100_000.0));
     assert_eq!(config.norm.epsilon, 1e-5);
 
-    let model = Gpt::from_pretrained(&path, &Device::flex()).unwrap();
+    let model = saved.load(&Device::flex()).unwrap();
     assert_eq!(*model.config(), config);
     let logits = logits(&model, &reference.chat_ids);
     let rows: Vec<&[f32]> = logits.chunks_exact(config.vocab_size).collect();

@@ -143,6 +143,7 @@ fn every_choice_is_written_and_read() {
         head_size: Some(8),
         mlp: MlpKind::ReluSquared,
         qk_norm: true,
+        scale_attn_by_inverse_layer_idx: true,
         tied: false,
         norm: NormConfig { kind: NormKind::RmsNorm, epsilon: 1e-6 },
         position: Position::Rotary(RotaryConfig { base: 5e5, scaling: Some(scaling) }),

@@ -68,6 +68,7 @@ fn configurations() -> Vec<(String, GptConfig)> {
     let turned = Position::Rotary(RotaryConfig { base: 100.0, scaling: None });
     let more = [
         ("no bias", GptConfig { bias: BiasConfig::NONE, ..plain.clone() }),
+        ("scaled", GptConfig { scale_attn_by_inverse_layer_idx: true, ..plain.clone() }),
         ("wide heads", GptConfig { head_size: Some(6), n_kv_head: Some(2), ..plain.clone() }),
         ("layer norm of queries", GptConfig { qk_norm: true, position: turned, ..plain }),
     ];

