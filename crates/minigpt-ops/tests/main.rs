@@ -495,7 +495,7 @@ fn a_loss_in_bf16_is_that_in_f32_to_its_rounding() {
 }
 
 #[test]
-fn a_logit_that_is_no_number_shows_in_the_loss() {
+fn a_logit_that_is_not_finite_shows_in_the_loss() {
     for bad in [f32::NAN, f32::INFINITY] {
         let head = [1.0, bad, 2.0];
         assert!(linear_cross_entropy(Precision::F32, &[1.0], &head, &[0], 0.0).nats.is_nan());
