@@ -16,6 +16,8 @@ pub(super) const ROWS: usize = 16;
 ///
 /// Integers have no sign. Those of formats without a minimum are 128 too large: products with the block's
 /// activations are corrected by their [`correction`](super::activations::Block::correction).
+///
+/// Aligned for `vnni`'s loads: each array of lanes is a register.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Block {

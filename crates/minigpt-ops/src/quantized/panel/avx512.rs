@@ -5,9 +5,9 @@ use std::arch::x86_64::*;
 use super::{Block, ROWS};
 use crate::quantized::format::{Format, Q4_0, Q4_1, Q8_0, QuantizedMatrix};
 
-/// True where a matrix has all rows of a panel from `first` on, and offsets of these fit in 32 bits.
+/// True where a matrix has all rows of a panel from `first` on.
 pub(in crate::quantized) fn can_unpack(weight: QuantizedMatrix, first: usize) -> bool {
-    weight.rows() - first >= ROWS && weight.columns() <= 1 << 26
+    weight.rows() - first >= ROWS
 }
 
 /// Rows `first..` of a matrix for which [`can_unpack`] says so.
@@ -36,7 +36,7 @@ fn q8_0(bytes: &[u8], panel: &mut [Block]) {
                 store(_mm512_xor_si512(*four, _mm512_set1_epi8(-128)), lanes); // + 128
             }
             let [scales, _] = halves(start, row_bytes);
-            store(_mm512_castps_si512(scales), &mut block.scales);
+            store_floats(scales, &mut block.scales);
         }
     }
 }
@@ -66,9 +66,9 @@ fn q4<const BYTES: usize>(bytes: &[u8], panel: &mut [Block]) {
                 }
             }
             let [scales, minimums] = halves(start, row_bytes);
-            store(_mm512_castps_si512(scales), &mut block.scales);
+            store_floats(scales, &mut block.scales);
             if BYTES == Q4_1 {
-                store(_mm512_castps_si512(minimums), &mut block.minimums);
+                store_floats(minimums, &mut block.minimums);
             }
         }
     }
@@ -135,8 +135,14 @@ unsafe fn halves(start: *const u8, row_bytes: usize) -> [__m512; 2] {
 
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn store<T>(register: __m512i, lanes: &mut [T; ROWS]) {
-    const { assert!(size_of::<T>() == 4) }
+fn store(register: __m512i, lanes: &mut [u32; ROWS]) {
     // SAFETY: as long as a register.
     unsafe { _mm512_storeu_si512(lanes.as_mut_ptr().cast(), register) };
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn store_floats(register: __m512, lanes: &mut [f32; ROWS]) {
+    // SAFETY: as long as a register.
+    unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), register) };
 }

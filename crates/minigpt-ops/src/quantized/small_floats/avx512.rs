@@ -47,11 +47,12 @@ fn some_rows<const N: usize>(
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn in_registers<const N: usize>(widened: &[f32], x: &[f32], k: usize) -> [[[__m512; 2]; ROWS]; N] {
+    const { assert!(LANES == 2 * 16) }
     assert!(widened.len() >= ROWS * k && x.len() >= N * k, "rows of other lengths");
     let mut sums = [[[_mm512_setzero_ps(); 2]; ROWS]; N];
     let load = |values: &[f32], at: usize| {
-        // SAFETY: `at` is in a row of `k`, with as many values after it as a register has, and there are as many rows
-        // as asserted.
+        // SAFETY: `at` is in a row of `k`, with the 16 values of a register from there on, as a step has twice as
+        // many; and there are as many rows as asserted.
         unsafe { _mm512_loadu_ps(values.as_ptr().add(at)) }
     };
     for step in 0..k / LANES {
