@@ -45,6 +45,9 @@ impl Body {
     }
 
     /// What goes with it where the weights are floats.
+    ///
+    /// The portable one is compiled for several processors and runs in the form for this one: on a processor with
+    /// AVX-512, no test runs its form for AVX2.
     pub(super) fn of_floats(self) -> small_floats::Body {
         if self == Self::best() { small_floats::Body::best() } else { small_floats::Body::Portable }
     }
@@ -76,7 +79,7 @@ impl Body {
         PANEL.set(panel);
     }
 
-    /// Rows `first..` of a matrix. Where it has no more rows, any.
+    /// Rows `first..` of a matrix. Where it has no more rows, its last one again.
     fn unpack(self, weight: QuantizedMatrix, first: usize, panel: &mut [panel::Block]) {
         #[cfg(target_arch = "x86_64")]
         if self == Self::Vnni && panel::avx512::can_unpack(weight, first) {

@@ -31,7 +31,8 @@ impl Format {
         }
     }
 
-    /// Bytes of a row of so many values, or nothing where they are not whole blocks.
+    /// Bytes of a row of so many values. `None` where they are not whole blocks, or the bytes more than a `usize`
+    /// can count.
     pub fn row_bytes(self, columns: usize) -> Option<usize> {
         let (values, bytes) = self.block();
         columns.is_multiple_of(values).then(|| columns / values)?.checked_mul(bytes)
@@ -70,12 +71,13 @@ impl<'a> QuantizedMatrix<'a> {
     ///
     /// # Panics
     ///
-    /// If the columns are not whole blocks, which [`Format::row_bytes`] tells, or the bytes not as many as the
-    /// rows have.
+    /// If the columns are not whole blocks or too many, which [`Format::row_bytes`] tells, or the bytes not as many
+    /// as the rows have.
     pub fn new(format: Format, rows: usize, columns: usize, bytes: &'a [u8]) -> Self {
         let row_bytes = format.row_bytes(columns);
-        let row_bytes = row_bytes
-            .unwrap_or_else(|| panic!("{columns} columns are not whole blocks of {format:?}"));
+        let row_bytes = row_bytes.unwrap_or_else(|| {
+            panic!("{columns} columns are not whole blocks of {format:?}, or too many")
+        });
         let expected = rows.checked_mul(row_bytes);
         assert_eq!(Some(bytes.len()), expected, "bytes of {format:?} [{rows}, {columns}]");
         Self { format, rows, columns, row_bytes, bytes }
