@@ -3,7 +3,7 @@
 use minigpt_ops::*;
 use proptest::prelude::*;
 
-use crate::support::{assert_close, on_one_thread_and_two, values, wide};
+use crate::support::{assert_close, on_one_thread_and_two, values};
 
 fn check_adamw(n: usize, seed: u64) {
     let (start, gradients) = (values(seed, n), [values(seed + 1, n), values(seed + 2, n)]);
