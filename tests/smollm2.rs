@@ -44,7 +44,7 @@ fn smollm2_writes_what_it_writes_in_transformers() {
     }
 }
 
-/// Too few to learn from, and enough to change every weight.
+/// Too few to learn from, and enough to change what it writes.
 const CHATS: &str = r#"{"messages": [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": "Anne."}]}
 {"messages": [{"role": "user", "content": "Where is Bath?"}, {"role": "assistant", "content": "By the sea."}]}
 {"messages": [{"role": "user", "content": "Who wrote?"}, {"role": "assistant", "content": "The captain."}]}

@@ -178,7 +178,7 @@ pub(crate) struct RecipeArgs {
     /// Steps between checkpoints besides those of the validations
     #[arg(long)]
     pub(crate) save_every: Option<usize>,
-    /// Steps that may be left out because their loss or gradient is no number
+    /// Steps that may be left out because their loss or gradient is NaN or infinite
     #[arg(long, value_name = "STEPS")]
     pub(crate) skip_bad_steps: Option<usize>,
     /// A file of settings in TOML, with the sections and names of a run's config.json

@@ -1,4 +1,4 @@
-//! Tables with names in their first line: values between commas, tabs or what else is said.
+//! Tables with names in their first line: values between commas, tabs or a given separator.
 
 use std::io::{BufRead, BufReader, Read};
 

@@ -2,8 +2,9 @@
 //!
 //! Each file is one module with its formula: [`gpt`] the whole, [`block`], [`attention`], [`rotary`],
 //! [`mlp`], [`norm`], [`linear`]. What they are made of is the one table in [`parameters`], their first
-//! values are in [`init`], and what training keeps of them in [`kept`].
+//! values are in [`init`], and what training saves for the backward pass in [`activations`].
 
+mod activations;
 mod assembly;
 pub(crate) mod attention;
 pub(crate) mod block;
@@ -12,7 +13,6 @@ pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod gpt;
 mod init;
-mod kept;
 pub(crate) mod linear;
 pub(crate) mod mlp;
 pub(crate) mod norm;

@@ -12,7 +12,7 @@
 //! | RMSNorm, SwiGLU, learned embeddings, linear layers, adapters, residual, loss | kernel | burn's |
 //! | rotary positions, other activations, embeddings without positions | burn's | burn's |
 //!
-//! What they keep for the backward pass is counted in `model/kept.rs`, which a new kernel changes.
+//! What they save for the backward pass is counted in `model/activations.rs`, which a new kernel changes.
 
 #[cfg(feature = "cpu")]
 mod cpu;

@@ -47,7 +47,7 @@ pub fn causal_attention(
     }
     let outs: Vec<_> = out
         .chunks_exact_mut(shape.time * shape.n_embd())
-        .flat_map(|out| MatrixMut::split_columns(out, shape.n_embd(), shape.head_size))
+        .flat_map(|out| split_heads(out, shape.n_embd(), shape.head_size))
         .collect();
     let heads = outs.into_par_iter().zip(log_sums.par_chunks_mut(shape.time));
     heads.enumerate().for_each(|(index, (out, log_sums))| {
@@ -89,10 +89,23 @@ pub fn causal_attention_backward(
 
 /// Of one sequence's gradient, each head's blocks for queries, keys and values.
 fn head_gradients(d_qkv: &mut [f32], shape: AttentionShape) -> Vec<[MatrixMut<'_>; 3]> {
-    let mut blocks = MatrixMut::split_columns(d_qkv, 3 * shape.n_embd(), shape.head_size);
+    let mut blocks = split_heads(d_qkv, 3 * shape.n_embd(), shape.head_size);
     let [queries, keys, values] =
         [(); 3].map(|()| blocks.by_ref().take(shape.n_head).collect::<Vec<_>>());
     queries.into_iter().zip(keys).zip(values).map(|((q, k), v)| [q, k, v]).collect()
+}
+
+/// The columns of each head, in rows that have `width` elements.
+fn split_heads(
+    data: &mut [f32],
+    width: usize,
+    head_size: usize,
+) -> impl Iterator<Item = MatrixMut<'_>> {
+    assert!(
+        width.is_multiple_of(head_size),
+        "attention: {width} is not whole heads of {head_size}"
+    );
+    MatrixMut::split_columns(data, width, head_size)
 }
 
 impl AttentionShape {

@@ -250,7 +250,7 @@ impl Problem {
             let nats = log_sum - f64::from(logit);
             let even = log_sum - total / self.vocab_size as f64;
             loss.nats += nats;
-            // Not 0 * even, which is no number where a logit is infinite and smoothing off.
+            // Not 0 * even, which is NaN where a logit is infinite and smoothing off.
             loss.objective +=
                 if smoothing == 0.0 { nats } else { (1.0 - smoothing) * nats + smoothing * even };
             log_sums[token] = log_sum as f32;

@@ -7,8 +7,9 @@
 //! products with them are in `f32`.
 //!
 //! An element of `y` is summed in the same order whatever the processor, the number of threads and the number of
-//! rows of `x`: the integers of a block exactly, then the blocks one after the other, with one rounding each. A
-//! row that stands in a batch gives the bits that it gives alone.
+//! rows of `x`: the integers of a block exactly, then the blocks one after the other. Each is rounded once for the
+//! product of its scales and once for the sum, and once more where the format has minimums. A row that stands in a
+//! batch gives the bits that it gives alone.
 //!
 //! ```
 //! use minigpt_ops::quantized::{Format, QuantizedMatrix, linear};
@@ -26,8 +27,6 @@
 mod activations;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
 mod body;
 mod format;
 mod panel;
@@ -105,7 +104,7 @@ fn linears_on(body: Body, x: &[f32], products: &mut [Product]) {
         }
         _ => {
             let x = &x[task.chunk * CHUNK * k..];
-            small_floats::multiply(&x[..x.len().min(CHUNK * k)], task);
+            small_floats::multiply(body.of_floats(), &x[..x.len().min(CHUNK * k)], task);
         }
     });
 }

@@ -47,7 +47,7 @@ pub(crate) fn dispatch<R>(f: impl FnOnce() -> R) -> R {
 }
 
 /// eˣ, relative error below 2e-7 where the result is a normal number; smaller results become 1.2e-38,
-/// larger ones 3.4e38. NaN stays NaN, so that a loss that is no number shows.
+/// larger ones 3.4e38. NaN stays NaN, so that a NaN loss shows.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     // Adding and subtracting it rounds to an integer, which its lowest bits then hold.

@@ -52,7 +52,7 @@ pub struct AttentionStep {
 ///
 /// # Errors
 /// [`TextError::Prompt`] where the model cannot continue the prompt, [`TextError::Recording`] where
-/// prompt and continuation do not fit the context, [`TextError::Sampling`] where the logits are no numbers.
+/// prompt and continuation do not fit the context, [`TextError::Sampling`] where the logits are NaN or infinite.
 pub fn record_attention(
     model: &Gpt,
     prompt: &[u32],

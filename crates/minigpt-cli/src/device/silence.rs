@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a worker may be silent where nobody says otherwise: longer than a network is mostly away.
+/// How long a worker may be silent where nobody says otherwise: longer than most network outages.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Between two questions at most, and for an answer.

@@ -136,7 +136,7 @@ impl Weights {
         Ok(TensorData::new(values, parameter.shape.clone()))
     }
 
-    /// Fails at the first tensor that is missing, of another shape, no number, or too many.
+    /// Fails at the first tensor that is missing, of another shape, not of floats, or too many.
     ///
     /// Parameters are asked for one by one, since the layers that a damaged configuration claims may
     /// be more than there is memory for their names.

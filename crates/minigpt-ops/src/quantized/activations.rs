@@ -24,6 +24,7 @@ pub(super) struct Block {
     /// `scale · Σ q`: what a minimum of the weights is multiplied by.
     pub(super) sum: f32,
     /// `−128 · Σ q`: what weights that are 128 too large give too much.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "VNNI's alone"))]
     pub(super) correction: i32,
 }
 

@@ -1,21 +1,18 @@
 //! Which instructions multiply a matrix of blocks. All give the same bits.
 
-use super::activations::{Activations, TILE};
-use super::format::{Format, QuantizedMatrix, VALUES};
-use super::{Task, activations, panel, portable};
 use std::cell::Cell;
 
+use super::activations::{Activations, TILE};
+use super::format::{Format, QuantizedMatrix, VALUES};
+use super::{Task, activations, panel, portable, small_floats};
 #[cfg(target_arch = "x86_64")]
-use super::{avx2, avx512, vnni};
+use super::{avx2, vnni};
 use crate::simd::vectorized;
 
 thread_local! {
     /// Memory that the next panel is unpacked to.
     static PANEL: Cell<Vec<panel::Block>> = const { Cell::new(Vec::new()) };
 }
-
-/// Sums of a tile: of each of its rows, those with the rows of a panel.
-pub(super) type Sums = [[f32; panel::ROWS]; TILE];
 
 /// Instructions that a product is computed with.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,13 +44,21 @@ impl Body {
         Self::all().next_back().unwrap_or(Self::Portable)
     }
 
+    /// What goes with it where the weights are floats.
+    ///
+    /// The portable one is compiled for several processors and runs in the form for this one: on a processor with
+    /// AVX-512, no test runs its form for AVX2.
+    pub(super) fn of_floats(self) -> small_floats::Body {
+        if self == Self::best() { small_floats::Body::best() } else { small_floats::Body::Portable }
+    }
+
     /// Fills the task's part of the output.
     pub(super) fn multiply(self, x: &Activations, mut task: Task) {
         let width = task.y.column_count();
         let has_minimums = task.weight.format() == Format::Q4_1;
         let mut panel = PANEL.take();
         panel.resize(task.weight.columns() / VALUES, panel::Block::ZERO);
-        let mut sums: Sums = [[0.0; panel::ROWS]; TILE];
+        let mut sums = [[0.0; panel::ROWS]; TILE];
         for at in (0..width).step_by(panel::ROWS) {
             self.unpack(task.weight, task.first + at, &mut panel);
             let lanes = at..(at + panel::ROWS).min(width);
@@ -63,12 +68,9 @@ impl Body {
                 self.tile(has_minimums, &panel, tile, &mut sums[..rows]);
                 for sums in &sums[..rows] {
                     let y = &mut task.y.row_mut(row)[lanes.clone()];
-                    match bias {
-                        Some(bias) => y
-                            .iter_mut()
-                            .zip(sums.iter().zip(bias))
-                            .for_each(|(y, (sum, bias))| *y = sum + bias),
-                        None => y.copy_from_slice(&sums[..y.len()]),
+                    y.copy_from_slice(&sums[..y.len()]);
+                    if let Some(bias) = bias {
+                        y.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
                     }
                     row += 1;
                 }
@@ -77,16 +79,15 @@ impl Body {
         PANEL.set(panel);
     }
 
-    /// Rows `first..` of a matrix. Where it has no more rows, any.
+    /// Rows `first..` of a matrix. Where it has no more rows, its last one again.
     fn unpack(self, weight: QuantizedMatrix, first: usize, panel: &mut [panel::Block]) {
-        match self {
+        #[cfg(target_arch = "x86_64")]
+        if self == Self::Vnni && panel::avx512::can_unpack(weight, first) {
             // SAFETY: the processor has the instructions, or there would be no such body.
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni if avx512::can_unpack(weight, first) => unsafe {
-                avx512::unpack(weight, first, panel);
-            },
-            _ => vectorized!(panel::unpack(weight, first, panel)),
+            unsafe { panel::avx512::unpack(weight, first, panel) };
+            return;
         }
+        vectorized!(panel::unpack(weight, first, panel));
     }
 
     /// `sums = x · panelᵀ` of a tile's rows.

@@ -31,7 +31,8 @@ impl Format {
         }
     }
 
-    /// Bytes of a row of so many values, or nothing where they are not whole blocks.
+    /// Bytes of a row of so many values. `None` where they are not whole blocks, or the bytes more than a `usize`
+    /// can count.
     pub fn row_bytes(self, columns: usize) -> Option<usize> {
         let (values, bytes) = self.block();
         columns.is_multiple_of(values).then(|| columns / values)?.checked_mul(bytes)
@@ -70,12 +71,13 @@ impl<'a> QuantizedMatrix<'a> {
     ///
     /// # Panics
     ///
-    /// If the columns are not whole blocks, which [`Format::row_bytes`] tells, or the bytes not as many as the
-    /// rows have.
+    /// If the columns are not whole blocks or too many, which [`Format::row_bytes`] tells, or the bytes not as many
+    /// as the rows have.
     pub fn new(format: Format, rows: usize, columns: usize, bytes: &'a [u8]) -> Self {
         let row_bytes = format.row_bytes(columns);
-        let row_bytes = row_bytes
-            .unwrap_or_else(|| panic!("{columns} columns are not whole blocks of {format:?}"));
+        let row_bytes = row_bytes.unwrap_or_else(|| {
+            panic!("{columns} columns are not whole blocks of {format:?}, or too many")
+        });
         let expected = rows.checked_mul(row_bytes);
         assert_eq!(Some(bytes.len()), expected, "bytes of {format:?} [{rows}, {columns}]");
         Self { format, rows, columns, row_bytes, bytes }
@@ -123,11 +125,11 @@ pub fn dequantize_row(weight: QuantizedMatrix, row: usize, values: &mut [f32]) {
         }),
         Format::Q4_0 => blocks(bytes, values, |[d0, d1, q @ ..]: &[u8; Q4_0], values| {
             let d = f16([*d0, *d1]);
-            values.iter_mut().zip(nibbles(q)).for_each(|(v, q)| *v = d * (q - 8.0));
+            nibbles(q, values, |q| d * (q - 8.0));
         }),
         Format::Q4_1 => blocks(bytes, values, |[d0, d1, m0, m1, q @ ..]: &[u8; Q4_1], values| {
             let (d, m) = (f16([*d0, *d1]), f16([*m0, *m1]));
-            values.iter_mut().zip(nibbles(q)).for_each(|(v, q)| *v = d * q + m);
+            nibbles(q, values, |q| d * q + m);
         }),
         Format::Bf16 => floats(bytes, values, bf16),
         Format::F16 => floats(bytes, values, f16),
@@ -143,10 +145,13 @@ fn blocks<const BYTES: usize>(
     bytes.as_chunks().0.iter().zip(values).for_each(|(bytes, values)| block(bytes, values));
 }
 
-/// The lower halves of all bytes, then the upper ones.
-fn nibbles(bytes: &[u8; 16]) -> impl Iterator<Item = f32> {
-    let lower = bytes.iter().map(|byte| byte & 15);
-    lower.chain(bytes.iter().map(|byte| byte >> 4)).map(f32::from)
+/// Of the lower halves of all bytes, then of the upper ones.
+fn nibbles(bytes: &[u8; 16], values: &mut [f32; VALUES], value: impl Fn(f32) -> f32) {
+    let (lower, upper) = values.split_at_mut(16);
+    for ((lower, upper), byte) in lower.iter_mut().zip(upper).zip(bytes) {
+        *lower = value(f32::from(byte & 15));
+        *upper = value(f32::from(byte >> 4));
+    }
 }
 
 /// A float from each two bytes.

@@ -1,12 +1,19 @@
 //! The formula. In lane `r` for row `r` of a panel, block after block:
 //!
 //! ```text
-//! dot  = Σ w · q                  of 32 integers, exactly; less 128 · Σ q where the weights are 128 too large
+//! dot  = Σ w · q                  of 32 integers, exactly
 //! sum += (d_w · d_x) · dot        one rounding for the product of the scales, one for the sum
 //! sum += m_w · (d_x · Σ q)        where the format has minimums
 //! ```
+//!
+//! Integers are multiplied as `f32`, which any processor does well, and which are exact up to 2²⁴: a block's sum is
+//! at most 2¹⁹.
 
-use super::{activations, panel};
+use std::hint::black_box;
+
+use super::activations::{self, GROUP, GROUPS};
+use super::panel;
+use crate::simd::add_scaled;
 
 /// `sums = x · panelᵀ` of the tile's rows.
 #[inline(always)]
@@ -16,36 +23,62 @@ pub(super) fn multiply(
     tile: &[activations::Block],
     sums: &mut [[f32; panel::ROWS]],
 ) {
-    let rows = sums.len();
-    for (row, sums) in sums.iter_mut().enumerate() {
-        *sums = [0.0; panel::ROWS];
-        for (w, x) in panel.iter().zip(tile.chunks_exact(rows)) {
-            block(has_minimums, w, &x[row], sums);
+    sums.as_flattened_mut().fill(0.0);
+    for (w, tile) in panel.iter().zip(tile.chunks_exact(sums.len())) {
+        let integers = as_floats(w, if has_minimums { 0.0 } else { 128.0 });
+        for (x, sums) in tile.iter().zip(sums.iter_mut()) {
+            // As in `simd`: the compiler must not see how they are added, or it would not keep them in whole
+            // registers.
+            add(&black_box(partial_dots(&integers, x)), w, x, sums);
+            if has_minimums {
+                add_scaled(sums, x.sum, &w.minimums);
+            }
         }
     }
 }
 
 #[inline(always)]
-fn block(
-    has_minimums: bool,
+fn add(
+    [a, b, c, d]: &[[f32; panel::ROWS]; GROUP],
     w: &panel::Block,
     x: &activations::Block,
     sums: &mut [f32; panel::ROWS],
 ) {
-    let mut dots = [if has_minimums { 0 } else { x.correction }; panel::ROWS];
-    for (w, x) in w.integers.iter().zip(&x.integers) {
-        let [x0, x1, x2, x3] = x.map(i32::from);
-        for (dot, w) in dots.iter_mut().zip(w) {
-            let [w0, w1, w2, w3] = w.to_le_bytes().map(i32::from);
-            *dot += w0 * x0 + w1 * x1 + w2 * x2 + w3 * x3;
+    for row in 0..panel::ROWS {
+        let dot = (a[row] + b[row]) + (c[row] + d[row]);
+        sums[row] = dot.mul_add(w.scales[row] * x.scale, sums[row]);
+    }
+}
+
+/// The integers of a panel's block, less what they are too large: for each byte of a group, that of each group and row.
+type Integers = [[[f32; panel::ROWS]; GROUPS]; GROUP];
+
+#[inline(always)]
+fn as_floats(w: &panel::Block, offset: f32) -> Integers {
+    let mut integers = [[[0.0; panel::ROWS]; GROUPS]; GROUP];
+    for (byte, integers) in integers.iter_mut().enumerate() {
+        // Not a constant: the compiler would load bytes one by one.
+        let shift = black_box(8 * byte as u32);
+        let fours = w.integers.as_flattened();
+        for (integer, four) in integers.as_flattened_mut().iter_mut().zip(fours) {
+            *integer = (four >> shift & 255) as i32 as f32 - offset;
         }
     }
-    for (sum, (dot, scale)) in sums.iter_mut().zip(dots.into_iter().zip(w.scales)) {
-        *sum = (dot as f32).mul_add(scale * x.scale, *sum);
+    integers
+}
+
+/// For each byte of a group, the sums of a block with each row of the panel.
+#[inline(always)]
+fn partial_dots(w: &Integers, x: &activations::Block) -> [[f32; panel::ROWS]; GROUP] {
+    let mut floats = [[0.0; GROUP]; GROUPS];
+    for (float, &integer) in floats.as_flattened_mut().iter_mut().zip(x.integers.as_flattened()) {
+        *float = f32::from(integer);
     }
-    if has_minimums {
-        for (sum, minimum) in sums.iter_mut().zip(w.minimums) {
-            *sum = minimum.mul_add(x.sum, *sum);
+    let mut dots = [[0.0f32; panel::ROWS]; GROUP];
+    for (group, x) in black_box(floats).iter().enumerate() {
+        for ((dots, w), &x) in dots.iter_mut().zip(w).zip(x) {
+            add_scaled(dots, x, &w[group]);
         }
     }
+    dots
 }

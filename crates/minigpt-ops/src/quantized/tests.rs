@@ -1,5 +1,6 @@
 use std::array;
 
+use minigpt_gguf::TensorType;
 use proptest::prelude::*;
 
 use super::format::{VALUES, f16};
@@ -81,6 +82,16 @@ fn dequantized(weight: QuantizedMatrix) -> Vec<Vec<f32>> {
     (0..weight.rows()).map(row).collect()
 }
 
+fn as_in_gguf(format: Format) -> TensorType {
+    match format {
+        Format::Q8_0 => TensorType::Q8_0,
+        Format::Q4_0 => TensorType::Q4_0,
+        Format::Q4_1 => TensorType::Q4_1,
+        Format::Bf16 => TensorType::Bf16,
+        Format::F16 => TensorType::F16,
+    }
+}
+
 fn bits(x: &[f32]) -> Vec<u32> {
     // All NaN are one.
     x.iter().map(|x| if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }).collect()
@@ -129,6 +140,24 @@ fn check(format: Format, n: usize, blocks: usize, m: usize, seed: u64) {
     }
 }
 
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn bodies_that_this_processor_lacks_are_named() {
+    let lacking = |body: &str| {
+        crate::skipped(&format!("{body}: this processor has no such instructions"));
+    };
+    assert_eq!(Body::all().next(), Some(Body::Portable));
+    for body in [Body::Avx2, Body::Vnni] {
+        if !Body::all().any(|available| available == body) {
+            lacking(&format!("quantised products with {body:?}"));
+        }
+    }
+    let of_floats = small_floats::Body::Avx512;
+    if small_floats::Body::best() != of_floats {
+        lacking(&format!("products with floats of 16 bits with {of_floats:?}"));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -142,6 +171,40 @@ proptest! {
     ) {
         check(format, n, blocks, m, u64::from(seed));
     }
+
+    /// Of any bytes: scales that are subnormal, infinite or NaN among them.
+    #[test]
+    fn bytes_stand_for_what_minigpt_gguf_reads(
+        format in prop::sample::select(FORMATS.to_vec()),
+        bytes in prop::collection::vec(any::<u8>(), 3 * 2 * VALUES),
+    ) {
+        let row_bytes = format.row_bytes(3 * VALUES).unwrap();
+        let weight = QuantizedMatrix::new(format, 1, 3 * VALUES, &bytes[..row_bytes]);
+        let mut values = [f32::NAN; 3 * VALUES];
+        as_in_gguf(format).dequantize(&bytes[..row_bytes], &mut values);
+        prop_assert_eq!(bits(&dequantized(weight).concat()), bits(&values));
+    }
+}
+
+/// The first of 16 bytes holds the integers 1, of value 0, and 2, of value 16; the others hold 8 twice.
+#[test]
+fn a_row_has_the_values_of_its_bytes() {
+    let integers = [&[0x21][..], &[0x88; 15]].concat();
+    let (half, quarter) = ([0x00, 0x38], [0x00, 0x34]);
+    let row = |format, columns, bytes: &[u8]| {
+        dequantized(QuantizedMatrix::new(format, 1, columns, bytes)).concat()
+    };
+    let mut expected = [0.0; VALUES];
+    (expected[0], expected[16]) = (0.5 * (1.0 - 8.0), 0.5 * (2.0 - 8.0));
+    assert_eq!(row(Format::Q4_0, VALUES, &[&half[..], &integers].concat()), expected);
+    let mut expected = [0.5 * 8.0 + 0.25; VALUES];
+    (expected[0], expected[16]) = (0.5 * 1.0 + 0.25, 0.5 * 2.0 + 0.25);
+    assert_eq!(row(Format::Q4_1, VALUES, &[&half[..], &quarter, &integers].concat()), expected);
+    let signed = [&half[..], &[0x80], &[0x01; 31]].concat();
+    let mut expected = [0.5; VALUES];
+    expected[0] = 0.5 * -128.0;
+    assert_eq!(row(Format::Q8_0, VALUES, &signed), expected);
+    assert_eq!(row(Format::Bf16, 1, &[0x20, 0xc0]), [-2.5]);
 }
 
 #[test]

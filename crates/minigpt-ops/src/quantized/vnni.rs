@@ -68,6 +68,7 @@ fn in_registers<const HAS_MINIMUMS: bool, const ROWS: usize>(
     first: usize,
     tile_rows: usize,
 ) -> [__m512; ROWS] {
+    const { assert!(align_of::<panel::Block>() == size_of::<__m512>()) }
     let mut sums = [_mm512_setzero_ps(); ROWS];
     for (w, x) in panel.iter().zip(tile.chunks_exact(tile_rows)) {
         let Some(x) = x.get(first..).and_then(|x| x.first_chunk::<ROWS>()) else { break };
@@ -78,14 +79,14 @@ fn in_registers<const HAS_MINIMUMS: bool, const ROWS: usize>(
             }
         }
         for (group, w) in w.integers.iter().enumerate() {
-            // SAFETY: as long as a register.
+            // SAFETY: as long as a register and aligned as one, as `panel::Block` is.
             let w = unsafe { _mm512_load_si512(w.as_ptr().cast()) };
             for (dot, x) in dots.iter_mut().zip(x) {
                 let x = i32::from_ne_bytes(x.integers[group].map(i8::cast_unsigned));
                 *dot = _mm512_dpbusd_epi32(*dot, w, _mm512_set1_epi32(x));
             }
         }
-        // SAFETY: as long as a register.
+        // SAFETY: as long as a register and aligned as one, as `panel::Block` is.
         let [scales, minimums] =
             [&w.scales, &w.minimums].map(|lanes| unsafe { _mm512_load_ps(lanes.as_ptr()) });
         for (sum, (&dot, x)) in sums.iter_mut().zip(dots.iter().zip(x)) {

@@ -82,7 +82,7 @@ impl RunState {
         self.started.elapsed().as_secs_f64() / 60.0
     }
 
-    /// Steps that were left out because their loss or gradient was no number.
+    /// Steps that were left out because their loss or gradient was NaN or infinite.
     pub(crate) fn bad_steps(&self) -> usize {
         let is_bad = |row: &&Row| {
             let norm = row.grad_norm.unwrap_or_default();

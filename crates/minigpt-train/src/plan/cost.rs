@@ -117,7 +117,7 @@ pub struct MemoryEstimate {
     pub state: u64,
     /// Weights and moments once more, as the bytes of a checkpoint.
     pub checkpoint: u64,
-    /// What the forward pass keeps for the backward pass, at its peak.
+    /// What the forward pass saves for the backward pass, at its peak.
     pub activations: u64,
 }
 
@@ -131,17 +131,18 @@ const PASSING_VECTORS: u128 = 10;
 impl MemoryEstimate {
     /// The memory of a run with steps of `batch_size` full windows on `device`.
     pub(crate) fn new(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
-        let blocks = model.n_layer as u128 * model.kept_by_block(Kernels::of(device));
+        let blocks = model.n_layer as u128 * model.saved_activations_per_block(Kernels::of(device));
         Self::of_blocks(model, batch_size, blocks)
     }
 
     /// The same with gradient checkpointing: of each block its input, and the inside of one.
     pub(crate) fn by_block(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
         let inputs = model.n_layer as u128 * model.n_embd as u128;
-        Self::of_blocks(model, batch_size, inputs + model.kept_by_block(Kernels::of(device)))
+        let inside = model.saved_activations_per_block(Kernels::of(device));
+        Self::of_blocks(model, batch_size, inputs + inside)
     }
 
-    /// With so many numbers kept per token in the blocks.
+    /// With so many activations saved per token in the blocks.
     fn of_blocks(model: &GptConfig, batch_size: usize, blocks: u128) -> Self {
         // Wide, because valid sizes can multiply to more than any memory has.
         let size = |n: usize| n as u128;

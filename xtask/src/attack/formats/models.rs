@@ -1,4 +1,4 @@
-//! Models as other programs write them, and where they are had from.
+//! Models as other programs write them, and the hub that serves them.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};

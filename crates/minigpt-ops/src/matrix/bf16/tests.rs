@@ -1,7 +1,6 @@
-use std::io::Write;
-
 use super::*;
 use crate::matrix::{Operand, product as f32_product};
+use crate::skipped;
 
 /// Numbers that bfloat16 has, small enough for sums without rounding.
 fn whole(count: usize, seed: usize) -> Vec<f32> {
@@ -9,12 +8,9 @@ fn whole(count: usize, seed: usize) -> Vec<f32> {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "the harness keeps back what eprintln! writes")]
 fn whole_numbers_multiply_as_in_f32() {
     if !Precision::Bf16.is_native() {
-        // Not by `eprintln!`, which is kept back where a test passes.
-        let reason = "products in bf16: this processor has no such instructions";
-        let _ = writeln!(std::io::stderr().lock(), "SKIPPED: {reason}");
+        skipped("products in bf16: this processor has no such instructions");
         return;
     }
     let sizes = [1, 2, 5, 14, 15, 31, 32, 33, 64, 113, 300];

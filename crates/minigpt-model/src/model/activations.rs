@@ -1,4 +1,4 @@
-//! What the forward pass of a block keeps for its backward pass: most of training's memory.
+//! Saved activations: what the forward pass of a block saves for its backward pass, most of training's memory.
 
 #[cfg(test)]
 mod tests;
@@ -7,25 +7,25 @@ use super::config::{GptConfig, MlpKind, NormKind};
 use crate::ops::Kernels;
 
 impl GptConfig {
-    /// Numbers that a block keeps per token of a whole context until its backward pass, where `kernels` run.
+    /// Numbers that a block saves per token of a whole context for its backward pass, where `kernels` run.
     ///
     /// Left out is what there is one or two of for a vector or a head. The result is wide, because valid sizes can
     /// multiply to more than any memory has.
-    pub fn kept_by_block(&self, kernels: Kernels) -> u128 {
-        let norms = 2 * kept_by_norm(self.norm.kind, kernels, size(self.n_embd));
-        norms + self.kept_by_attention(kernels) + self.kept_by_mlp(kernels)
+    pub fn saved_activations_per_block(&self, kernels: Kernels) -> u128 {
+        let norms = 2 * saved_by_norm(self.norm.kind, kernels, size(self.n_embd));
+        norms + self.saved_by_attention(kernels) + self.saved_by_mlp(kernels)
     }
 
-    /// Between the projections: the first keeps what it gets, which the normalisation gave.
-    fn kept_by_attention(&self, kernels: Kernels) -> u128 {
+    /// Between the projections: the first saves what it gets, which the normalisation gave.
+    fn saved_by_attention(&self, kernels: Kernels) -> u128 {
         let width = |heads: usize| size(heads) * size(self.head_size());
         let (queries, keys) = (width(self.n_head), width(self.n_kv_head()));
         let norms = match self.qk_norm {
-            // What it gives is not kept: turned, or side by side with the values, it is copied.
-            true => kept_by_norm(self.norm.kind, kernels, queries + keys) - queries - keys,
+            // What it gives is not saved: turned, or side by side with the values, it is copied.
+            true => saved_by_norm(self.norm.kind, kernels, queries + keys) - queries - keys,
             false => 0,
         };
-        // Keys and values are repeated for each query of their group; rotation keeps nothing.
+        // Keys and values are repeated for each query of their group; rotation saves nothing.
         let (attended, mixed) = (3 * queries, queries);
         let maps = match kernels {
             Kernels::Cpu | Kernels::Gpu => 0,
@@ -41,7 +41,7 @@ impl GptConfig {
     }
 
     /// From what the first matrix gives to what the second one gets.
-    fn kept_by_mlp(&self, kernels: Kernels) -> u128 {
+    fn saved_by_mlp(&self, kernels: Kernels) -> u128 {
         let vectors = match (self.mlp, kernels) {
             // All of it in one operation, which computes GELU again.
             (MlpKind::GeluTanh, Kernels::Cpu) if self.bias.mlp => 1,
@@ -56,8 +56,8 @@ impl GptConfig {
     }
 }
 
-/// What goes into a normalisation, what comes out and what is kept between, of vectors that are so wide together.
-fn kept_by_norm(kind: NormKind, kernels: Kernels, width: u128) -> u128 {
+/// What goes into a normalisation, what comes out and what is saved between, for vectors of total width `width`.
+fn saved_by_norm(kind: NormKind, kernels: Kernels, width: u128) -> u128 {
     let vectors = match (kind, kernels) {
         (_, Kernels::Cpu) | (NormKind::LayerNorm, Kernels::Gpu) => 2,
         // Normalised and not yet scaled.

@@ -7,36 +7,41 @@ fn gpt2() -> GptConfig {
 }
 
 #[test]
-fn a_gpt_2_keeps_its_vectors_once() {
+fn a_gpt_2_saves_its_vectors_once() {
     // Into and out of two norms, queries, keys and values, what attention gives; the hidden layer is four times
     // as wide.
     let rest = (2 + 2 + 3 + 1) * 64;
-    assert_eq!(gpt2().kept_by_block(Kernels::Cpu), rest + 256);
-    assert_eq!(gpt2().kept_by_block(Kernels::Gpu), rest + 2 * 256);
+    assert_eq!(gpt2().saved_activations_per_block(Kernels::Cpu), rest + 256);
+    assert_eq!(gpt2().saved_activations_per_block(Kernels::Gpu), rest + 2 * 256);
     // Six maps of 4 heads and 128 positions.
-    assert_eq!(gpt2().kept_by_block(Kernels::Plain), 6 * 4 * 128 + 22 * 64 + 5 * 256);
+    assert_eq!(gpt2().saved_activations_per_block(Kernels::Plain), 6 * 4 * 128 + 22 * 64 + 5 * 256);
     let no_bias = GptConfig { bias: BiasConfig::NONE, ..gpt2() };
-    assert_eq!(no_bias.kept_by_block(Kernels::Cpu), rest + 2 * 256);
+    assert_eq!(no_bias.saved_activations_per_block(Kernels::Cpu), rest + 2 * 256);
     for (mlp, vectors) in [(MlpKind::GeluExact, 2), (MlpKind::ReluSquared, 3)] {
         let other = GptConfig { mlp, ..gpt2() };
-        assert_eq!(other.kept_by_block(Kernels::Cpu), rest + vectors * 256);
+        assert_eq!(other.saved_activations_per_block(Kernels::Cpu), rest + vectors * 256);
     }
 }
 
 #[test]
-fn a_llama_keeps_its_gate_and_what_it_repeats() {
+fn a_llama_saves_its_gate_and_what_it_repeats() {
     let llama = gpt2().as_llama();
     assert_eq!((llama.n_inner, llama.n_kv_head()), (192, 2));
     // Keys and values of two heads stand beside the queries of four as those of four.
     let rest = (2 + 2 + 3 + 1) * 64;
-    assert_eq!(llama.kept_by_block(Kernels::Cpu), rest + 3 * 192);
+    assert_eq!(llama.saved_activations_per_block(Kernels::Cpu), rest + 3 * 192);
     // Two normalised vectors more, and of the gate its sigmoid and what that makes of it.
-    assert_eq!(llama.kept_by_block(Kernels::Gpu), rest + 2 * 64 + 5 * 192);
+    assert_eq!(llama.saved_activations_per_block(Kernels::Gpu), rest + 2 * 64 + 5 * 192);
     // Heads wider than the model's width says: 4 · 20 numbers in place of 64, four times.
     let wide = GptConfig { head_size: Some(20), ..llama.clone() };
-    assert_eq!(wide.kept_by_block(Kernels::Cpu), llama.kept_by_block(Kernels::Cpu) + 4 * (80 - 64));
+    assert_eq!(
+        wide.saved_activations_per_block(Kernels::Cpu),
+        llama.saved_activations_per_block(Kernels::Cpu) + 4 * (80 - 64)
+    );
     // What goes into the norms of 4 queries and 2 keys of 16, and by burn's operations what they are normalised.
     let normed = GptConfig { qk_norm: true, ..llama.clone() };
-    let more = |kernels| normed.kept_by_block(kernels) - llama.kept_by_block(kernels);
+    let more = |kernels| {
+        normed.saved_activations_per_block(kernels) - llama.saved_activations_per_block(kernels)
+    };
     assert_eq!((more(Kernels::Cpu), more(Kernels::Gpu)), (96, 2 * 96));
 }

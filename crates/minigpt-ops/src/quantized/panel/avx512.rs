@@ -1,18 +1,18 @@
-//! [`panel::unpack`] on AVX-512: four bytes of each of 16 rows come side by side as a matrix is transposed.
+//! [`unpack`](super::unpack) on AVX-512: four bytes of each of 16 rows come side by side as a matrix is transposed.
 
 use std::arch::x86_64::*;
 
-use super::format::{Format, Q4_0, Q4_1, Q8_0, QuantizedMatrix};
-use super::panel::{self, ROWS};
+use super::{Block, ROWS};
+use crate::quantized::format::{Format, Q4_0, Q4_1, Q8_0, QuantizedMatrix};
 
-/// True where a matrix has all rows of a panel from `first` on, and offsets of these fit in 32 bits.
-pub(super) fn can_unpack(weight: QuantizedMatrix, first: usize) -> bool {
-    weight.rows() - first >= ROWS && weight.columns() <= 1 << 26
+/// True where a matrix has all rows of a panel from `first` on.
+pub(in crate::quantized) fn can_unpack(weight: QuantizedMatrix, first: usize) -> bool {
+    weight.rows() - first >= ROWS
 }
 
 /// Rows `first..` of a matrix for which [`can_unpack`] says so.
 #[target_feature(enable = "avx512f")]
-pub(super) fn unpack(weight: QuantizedMatrix, first: usize, panel: &mut [panel::Block]) {
+pub(in crate::quantized) fn unpack(weight: QuantizedMatrix, first: usize, panel: &mut [Block]) {
     let bytes = weight.some_rows(first, ROWS);
     match weight.format() {
         Format::Q8_0 => q8_0(bytes, panel),
@@ -23,7 +23,7 @@ pub(super) fn unpack(weight: QuantizedMatrix, first: usize, panel: &mut [panel::
 }
 
 #[target_feature(enable = "avx512f")]
-fn q8_0(bytes: &[u8], panel: &mut [panel::Block]) {
+fn q8_0(bytes: &[u8], panel: &mut [Block]) {
     let row_bytes = panel.len() * Q8_0;
     assert_eq!(bytes.len(), ROWS * row_bytes, "a panel of other rows");
     for (index, block) in panel.iter_mut().enumerate() {
@@ -36,14 +36,14 @@ fn q8_0(bytes: &[u8], panel: &mut [panel::Block]) {
                 store(_mm512_xor_si512(*four, _mm512_set1_epi8(-128)), lanes); // + 128
             }
             let [scales, _] = halves(start, row_bytes);
-            store(_mm512_castps_si512(scales), &mut block.scales);
+            store_floats(scales, &mut block.scales);
         }
     }
 }
 
 /// `Q4_0` or `Q4_1`, as the number of bytes says.
 #[target_feature(enable = "avx512f")]
-fn q4<const BYTES: usize>(bytes: &[u8], panel: &mut [panel::Block]) {
+fn q4<const BYTES: usize>(bytes: &[u8], panel: &mut [Block]) {
     let row_bytes = panel.len() * BYTES;
     assert_eq!(bytes.len(), ROWS * row_bytes, "a panel of other rows");
     let mask = _mm512_set1_epi8(15);
@@ -66,9 +66,9 @@ fn q4<const BYTES: usize>(bytes: &[u8], panel: &mut [panel::Block]) {
                 }
             }
             let [scales, minimums] = halves(start, row_bytes);
-            store(_mm512_castps_si512(scales), &mut block.scales);
+            store_floats(scales, &mut block.scales);
             if BYTES == Q4_1 {
-                store(_mm512_castps_si512(minimums), &mut block.minimums);
+                store_floats(minimums, &mut block.minimums);
             }
         }
     }
@@ -135,8 +135,14 @@ unsafe fn halves(start: *const u8, row_bytes: usize) -> [__m512; 2] {
 
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn store<T>(register: __m512i, lanes: &mut [T; ROWS]) {
-    const { assert!(size_of::<T>() == 4) }
+fn store(register: __m512i, lanes: &mut [u32; ROWS]) {
     // SAFETY: as long as a register.
     unsafe { _mm512_storeu_si512(lanes.as_mut_ptr().cast(), register) };
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn store_floats(register: __m512, lanes: &mut [f32; ROWS]) {
+    // SAFETY: as long as a register.
+    unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), register) };
 }

@@ -1,0 +1,138 @@
+//! The head with its cross-entropy.
+
+use minigpt_ops::*;
+use proptest::prelude::*;
+
+use crate::naive;
+use crate::support::{assert_close, fresh, on_one_thread_and_two, values, wide};
+
+fn check_cross_entropy(n: usize, d: usize, v: usize, smoothing: f32, seed: u64) {
+    let (hidden, head) = (values(seed, n * d), values(seed + 1, v * d));
+    let targets: Vec<i32> = values(seed + 2, n)
+        .iter()
+        .map(|x| if *x > 0.7 { -100 } else { (x.abs() * 1e6) as i32 % v as i32 })
+        .collect();
+    let outputs = on_one_thread_and_two(|| {
+        let (mut d_hidden, mut d_head) = (fresh(n * d), fresh(v * d));
+        let alone = linear_cross_entropy(Precision::F32, &hidden, &head, &targets, smoothing);
+        let loss = linear_cross_entropy_with_gradients(
+            Precision::F32,
+            &hidden,
+            &head,
+            &targets,
+            smoothing,
+            &mut d_hidden,
+            &mut d_head,
+        );
+        let losses = [alone.objective, alone.nats, loss.objective, loss.nats].map(|x| x as f32);
+        vec![losses.to_vec(), d_hidden, d_head]
+    });
+    let (hidden, head) = (wide(&hidden), wide(&head));
+    let f = |hidden: &[f64], head: &[f64]| {
+        naive::cross_entropy(hidden, head, &targets, f64::from(smoothing))
+    };
+    let (objective, nats) = f(&hidden, &head);
+    assert_close(&outputs[0], &[objective, nats, objective, nats], 1e-5);
+    assert_close(&outputs[1], &naive::gradient(&hidden, |x| f(x, &head).0), 1e-5);
+    assert_close(&outputs[2], &naive::gradient(&head, |x| f(&hidden, x).0), 1e-5);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn cross_entropies(
+        n in 1..20usize,
+        d in 1..10usize,
+        v in 1..50usize,
+        smoothing in prop::sample::select(vec![0.0f32, 0.1]),
+        seed: u32,
+    ) {
+        check_cross_entropy(n, d, v, smoothing, u64::from(seed));
+    }
+}
+
+/// As many tokens and ids as need several chunks and tiles, against one token at a time.
+#[test]
+fn a_loss_over_several_chunks_of_tokens_is_the_sum_of_their_losses() {
+    let (n, d, v) = (2100, 4, 300);
+    let (hidden, head) = (values(1, n * d), values(2, v * d));
+    let targets: Vec<i32> =
+        (0..n as i32).map(|i| if i % 7 == 0 { -1 } else { i * 37 % v as i32 }).collect();
+    let outputs = on_one_thread_and_two(|| {
+        let (mut d_hidden, mut d_head) = (fresh(n * d), fresh(v * d));
+        let loss = linear_cross_entropy_with_gradients(
+            Precision::F32,
+            &hidden,
+            &head,
+            &targets,
+            0.1,
+            &mut d_hidden,
+            &mut d_head,
+        );
+        let alone = linear_cross_entropy(Precision::F32, &hidden, &head, &targets, 0.1);
+        let losses = [loss.objective, alone.objective].map(|x| x as f32);
+        vec![losses.to_vec(), d_hidden, d_head]
+    });
+    let (mut objective, mut d_head_sum) = (0.0, vec![0.0f64; v * d]);
+    for (i, target) in targets.iter().enumerate() {
+        let row = i * d..(i + 1) * d;
+        let (mut d_row, mut d_head) = (fresh(d), fresh(v * d));
+        let one = linear_cross_entropy_with_gradients(
+            Precision::F32,
+            &hidden[row.clone()],
+            &head,
+            &[*target],
+            0.1,
+            &mut d_row,
+            &mut d_head,
+        );
+        objective += one.objective;
+        d_head_sum.iter_mut().zip(&d_head).for_each(|(sum, &x)| *sum += f64::from(x));
+        assert_close(&outputs[1][row], &wide(&d_row), 1e-5);
+    }
+    assert_close(&outputs[0], &[objective, objective], 1e-6);
+    assert_close(&outputs[2], &d_head_sum, 1e-5);
+}
+
+/// The logits' gradients are rounded too, so that only the size of the error can be checked.
+#[test]
+fn a_loss_in_bf16_is_that_in_f32_to_its_rounding() {
+    let (n, d, v) = (300, 64, 1000);
+    let (hidden, head) = (values(1, n * d), values(2, v * d));
+    let targets: Vec<i32> = (0..n as i32).map(|i| i * 37 % v as i32).collect();
+    let in_precision = |precision| {
+        on_one_thread_and_two(|| {
+            let (mut d_hidden, mut d_head) = (fresh(n * d), fresh(v * d));
+            let loss = linear_cross_entropy_with_gradients(
+                precision,
+                &hidden,
+                &head,
+                &targets,
+                0.1,
+                &mut d_hidden,
+                &mut d_head,
+            );
+            let alone = linear_cross_entropy(precision, &hidden, &head, &targets, 0.1);
+            assert_eq!(loss, alone);
+            vec![vec![(loss.nats / n as f64) as f32], d_hidden, d_head]
+        })
+    };
+    let exact = in_precision(Precision::F32);
+    for (bf16, f32) in in_precision(Precision::Bf16).iter().zip(&exact) {
+        let distance = |a: &[f32], b: &[f64]| {
+            a.iter().zip(b).map(|(&a, b)| (f64::from(a) - b).powi(2)).sum::<f64>().sqrt()
+        };
+        let relative = distance(bf16, &wide(f32)) / distance(f32, &vec![0.0; f32.len()]);
+        assert!(relative < 0.01, "{relative}");
+        assert!(!Precision::Bf16.is_native() || relative > 0.0, "nothing was rounded");
+    }
+}
+
+#[test]
+fn a_logit_that_is_not_finite_shows_in_the_loss() {
+    for bad in [f32::NAN, f32::INFINITY] {
+        let head = [1.0, bad, 2.0];
+        assert!(linear_cross_entropy(Precision::F32, &[1.0], &head, &[0], 0.0).nats.is_nan());
+    }
+}
