@@ -190,7 +190,7 @@ fn bad_bytes_and_other_separators_are_read_where_they_are_allowed() {
         ("a.json", b"[\n{\"text\": \"a, \\ud800\", \"label\": 1}]\n"),
     ] {
         let texts = read(name, bytes, |path| LabelledText::read(path, &options)).unwrap();
-        assert_eq!(texts, [expected.clone()], "{name}");
+        assert_eq!(texts, std::slice::from_ref(&expected), "{name}");
         let error = read(name, bytes, |path| LabelledText::read(path, &ReadOptions::default()));
         assert!(error.unwrap_err().starts_with("FILE, line "), "{name}");
     }
