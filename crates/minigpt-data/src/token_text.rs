@@ -28,7 +28,7 @@ impl TokenText {
             bytes_by_id(library, sentencepiece_bytes)?
         } else {
             check_bytes(library, |byte| byte_chars()[usize::from(byte)].to_string(), is_rare)?;
-            let byte_of_char: HashMap<char, u8> = byte_chars().into_iter().zip(0..).collect();
+            let byte_of_char: HashMap<char, u8> = byte_chars().into_iter().zip(0..=255).collect();
             bytes_by_id(library, |token| byte_level_bytes(token, &byte_of_char))?
         };
         Ok(Self { by_id, leading_spaces })

@@ -6,6 +6,9 @@ use std::io::{Error, ErrorKind, Read, Result};
 /// Values within values at most.
 const DEPTH: usize = 32;
 
+/// Truth values in a list at most: they take no bytes, so that a file could claim any number of them.
+const TRUTHS: u64 = 1 << 16;
+
 /// Types of fields, by their numbers.
 const I32: u8 = 5;
 const I64: u8 = 6;
@@ -102,6 +105,12 @@ fn set(place: &mut i64, value: i64) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a collection of more truth values than there can be a reason for.
+fn check_truths(number: u64, kinds: &[u8]) -> Result<()> {
+    let are_truths = kinds.iter().all(|kind| matches!(kind, 1 | 2));
+    if are_truths && number > TRUTHS { Err(damaged()) } else { Ok(()) }
+}
+
 fn damaged() -> Error {
     Error::new(ErrorKind::InvalidData, "a damaged header")
 }
@@ -189,11 +198,13 @@ impl<R: Read> Thrift<R> {
             8 => self.varint().and_then(|length| self.pass(length)),
             9 | 10 => {
                 let (kind, number) = self.list()?;
+                check_truths(number, &[kind])?;
                 (0..number).try_for_each(|_| self.skip(kind, depth))
             }
             11 => {
                 let number = self.varint()?;
                 let kinds = if number == 0 { 0 } else { self.byte()? };
+                check_truths(number, &[kinds >> 4, kinds & 0xf])?;
                 (0..number).try_for_each(|_| {
                     self.skip(kinds >> 4, depth)?;
                     self.skip(kinds & 0xf, depth)

@@ -321,7 +321,6 @@ fn an_empty_file_is_blamed_itself() {
     let error = read(&string(folder.path())).unwrap_err().to_string();
     assert!(error.starts_with(&format!("{} is empty", at("valid.txt").display())), "{error}");
 }
-
 #[test]
 fn missing_parts_are_noticed() {
     let folder = tempfile::tempdir().unwrap();

@@ -56,6 +56,8 @@ fn damaged_parquet_is_an_error() {
     for (bytes, reason) in [
         (&include_bytes!("../../fixtures/large_dictionary.parquet")[..], "a dictionary of "),
         (&include_bytes!("../../fixtures/offset_beyond_end.parquet")[..], ""),
+        // 2^60 truth values, which take no bytes.
+        (&include_bytes!("../../fixtures/truths_without_end.parquet")[..], "a damaged header"),
     ] {
         fs_err::write(&path, bytes).unwrap();
         let error = read(&string(&path)).unwrap_err().to_string();
