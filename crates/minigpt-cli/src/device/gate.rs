@@ -7,14 +7,15 @@
 //!                  ── then all bytes ────────────────────────────────►
 //! ```
 //!
-//! It knows HTTP's request and the headers of WebSocket's frames, and nothing of burn.
+//! It knows HTTP's request and the headers of WebSocket's frames, and nothing of burn. To the server's answer it adds a
+//! header that tells this start of the worker from any other.
 
 mod frames;
 mod request;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -30,6 +31,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connections at a time: more than a worker has use for, and few enough threads.
 const CONNECTIONS: usize = 256;
+
+/// The header of an answer that names the worker's start.
+pub(super) const START: &str = "Minigpt-Start";
+
+/// Bytes of an answer's first line.
+const LINE: u64 = 1024;
 
 /// A handshake has a version, two numbers and a secret.
 const HANDSHAKE: Frames = Frames { most: 4 << 10 };
@@ -51,9 +58,14 @@ pub(crate) fn secret(token: Option<&str>) -> Result<Option<&str>, String> {
 /// A listener for the server behind the gate. Other programs of this machine could reach it past the gate, so
 /// it is at one of 16 million addresses where the system has them.
 pub(crate) fn listener_inside() -> std::io::Result<TcpListener> {
-    let [.., b, c, d] = RandomState::new().build_hasher().finish().to_le_bytes();
+    let [.., b, c, d] = drawn().to_le_bytes();
     let somewhere = Ipv4Addr::new(127, b.max(1), c, d.clamp(1, 254));
     TcpListener::bind((somewhere, 0)).or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+}
+
+/// A number that is another each time.
+fn drawn() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// Takes connections and passes on those that there is a reason to serve.
@@ -63,13 +75,16 @@ pub(crate) struct Gate {
     is_loopback: bool,
     patience: Duration,
     clients: Clients,
+    /// Names this start of the worker.
+    start: u64,
 }
 
 impl Gate {
     /// For the server at `server`; `listens_at` is where clients come to.
     pub(crate) fn new(server: SocketAddr, listens_at: IpAddr) -> Self {
         let is_loopback = listens_at.is_loopback();
-        Self { server, is_loopback, patience: PATIENCE, clients: Clients::default() }
+        let (clients, start) = (Clients::default(), drawn());
+        Self { server, is_loopback, patience: PATIENCE, clients, start }
     }
 
     /// Those that it has let through.
@@ -147,11 +162,11 @@ impl Gate {
         server: &TcpStream,
         inside: SocketAddr,
     ) -> std::io::Result<thread::JoinHandle<()>> {
-        let (mut client, mut server) = (client.try_clone()?, server.try_clone()?);
-        let clients = self.clients();
+        let (client, server) = (client.try_clone()?, server.try_clone()?);
+        let (clients, start) = (self.clients(), self.start);
         thread::Builder::new().name("gate".to_owned()).spawn(move || {
             // Either end may close: that is the end of a session, and no error.
-            let _ = std::io::copy(&mut server, &mut client);
+            let _ = pass_answer(&server, &mut &client, start);
             clients.leave(inside);
             end(&client, &server);
         })
@@ -176,6 +191,17 @@ impl Gate {
         }
         Ok(())
     }
+}
+
+/// Passes what a server answers, and, where it opens a WebSocket connection, `start` as its first header.
+fn pass_answer(server: impl Read, client: &mut impl Write, start: u64) -> std::io::Result<()> {
+    let (mut server, mut line) = (BufReader::new(server), Vec::new());
+    server.by_ref().take(LINE).read_until(b'\n', &mut line)?;
+    if line.starts_with(b"HTTP/1.1 101 ") && line.ends_with(b"\n") {
+        write!(line, "{START}: {start:016x}\r\n")?;
+    }
+    client.write_all(&line)?;
+    std::io::copy(&mut server, client).map(drop)
 }
 
 fn end(client: &TcpStream, server: &TcpStream) {

@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use minigpt_files::excerpt;
 
+use super::gate::START;
+
 /// How long a worker may take to listen, which one that was started with the run does not do at once.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long it may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// Bytes of an answer's first line.
+/// Bytes of a line of an answer.
 const LINE: usize = 1024;
 
 /// What a client of burn's asks first.
@@ -27,31 +29,35 @@ pub(super) struct Found {
     /// As it was given.
     address: String,
     place: SocketAddr,
+    /// What tells it from one that is started later at the same place.
+    start: Option<String>,
 }
 
 /// The worker at `address`, or why there is none.
 pub(super) fn find(address: &str) -> Result<Found, String> {
     let places = address.to_socket_addrs().map_err(|error| error.to_string())?;
     let places: Vec<SocketAddr> = places.collect();
-    let place = ask(address, &places, CONNECT, ANSWER)?;
-    Ok(Found { address: address.to_owned(), place })
+    ask(address, &places, CONNECT, ANSWER)
 }
 
 impl Found {
     /// Why it is no longer there, or nothing where it is: no longer than `patience` for a connection, and again for
     /// the answer.
     pub(super) fn answers_within(&self, patience: Duration) -> Result<(), String> {
-        ask(&self.address, &[self.place], patience, patience).map(drop)
+        match ask(&self.address, &[self.place], patience, patience)? {
+            found if found == *self => Ok(()),
+            _ => Err("another was started in its place, which knows nothing of the run".to_owned()),
+        }
     }
 }
 
-/// Which of the `places` of `address` a worker answers at.
+/// The worker that answers at one of the `places` of `address`.
 fn ask(
     address: &str,
     places: &[SocketAddr],
     connect: Duration,
     answer: Duration,
-) -> Result<SocketAddr, String> {
+) -> Result<Found, String> {
     let (mut stream, place) = connected(places, connect)?;
     let seconds = answer.as_secs_f64();
     let broken = |error: std::io::Error| match error.kind() {
@@ -63,10 +69,19 @@ fn ask(
         .and_then(|()| stream.set_write_timeout(Some(answer)))
         .and_then(|()| write!(stream, "{REQUEST}Host: {address}\r\n\r\n"))
         .map_err(broken)?;
-    let line = first_line(&mut stream, answer).map_err(broken)?;
-    match line.starts_with("HTTP/1.1 101 ") {
-        true => Ok(place),
-        false => Err(format!("it is no worker: its answer is \"{}\"", excerpt(&line))),
+    let deadline = Instant::now() + answer;
+    let line = next_line(&mut stream, deadline).map_err(broken)?;
+    if !line.starts_with("HTTP/1.1 101 ") {
+        return Err(format!("it is no worker: its answer is \"{}\"", excerpt(&line)));
+    }
+    let mut start = None;
+    loop {
+        let line = next_line(&mut stream, deadline).map_err(broken)?;
+        match line.split_once(": ") {
+            Some((START, value)) => start = Some(value.to_owned()),
+            _ if line.is_empty() => return Ok(Found { address: address.to_owned(), place, start }),
+            _ => {}
+        }
     }
 }
 
@@ -92,12 +107,11 @@ fn connected(places: &[SocketAddr], patience: Duration) -> Result<(TcpStream, So
     }
 }
 
-/// The first line of an answer, or the start of a long one.
-fn first_line(stream: &mut TcpStream, patience: Duration) -> std::io::Result<String> {
-    let began = Instant::now();
+/// The next line of an answer without its end, or the start of a long one; an empty one at the answer's end.
+fn next_line(stream: &mut TcpStream, deadline: Instant) -> std::io::Result<String> {
     let (mut bytes, mut byte) = (Vec::new(), [0]);
     while bytes.len() < LINE && bytes.last() != Some(&b'\n') {
-        if began.elapsed() > patience {
+        if Instant::now() > deadline {
             return Err(ErrorKind::TimedOut.into());
         }
         if stream.read(&mut byte)? == 0 {

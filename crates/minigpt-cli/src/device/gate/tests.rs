@@ -99,6 +99,25 @@ fn nothing_of_a_refused_client_reaches_the_server() {
 }
 
 #[test]
+fn an_answer_that_opens_a_connection_names_the_start() {
+    let passed = |answer: &str| {
+        let mut passed = Vec::new();
+        pass_answer(answer.as_bytes(), &mut passed, 0xab).unwrap();
+        String::from_utf8(passed).unwrap()
+    };
+    let rest = "Upgrade: websocket\r\n\r\n\u{82}\n";
+    assert_eq!(
+        passed(&format!("HTTP/1.1 101 Switching Protocols\r\n{rest}")),
+        format!("HTTP/1.1 101 Switching Protocols\r\nMinigpt-Start: 00000000000000ab\r\n{rest}")
+    );
+    let long = format!("HTTP/1.1 101 {}\r\n", "x".repeat(2000));
+    for other in ["", "HTTP/1.1 101 ", "HTTP/1.1 403 Forbidden\r\n\r\n", &long] {
+        assert_eq!(passed(other), other);
+    }
+    assert_ne!(drawn(), drawn());
+}
+
+#[test]
 fn a_secret_of_blanks_is_none() {
     assert_eq!(secret(None), Ok(None));
     assert_eq!(secret(Some("")), Ok(None));

@@ -13,7 +13,7 @@ fn a_worker_that_takes_connections_and_says_nothing_is_given_up() {
         for (number, client) in fake.incoming().enumerate() {
             let mut client = client.unwrap();
             if number < 4 {
-                let answer = b"HTTP/1.1 101 Switching Protocols\r\n";
+                let answer = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
                 std::io::Write::write_all(&mut client, answer).unwrap();
             }
             open.push(client);
