@@ -43,10 +43,11 @@ fn a_worker_whose_name_is_known_no_more_is_there_still() {
 
 #[test]
 fn another_worker_in_its_place_is_not_taken_for_it() {
-    let one = "HTTP/1.1 101 Switching Protocols\r\nMinigpt-Start: 01\r\nUpgrade: websocket\r\n\r\n";
-    let other =
+    const ONE: &str =
+        "HTTP/1.1 101 Switching Protocols\r\nMinigpt-Start: 01\r\nUpgrade: websocket\r\n\r\n";
+    const OTHER: &str =
         "HTTP/1.1 101 Switching Protocols\r\nMinigpt-Start: 02\r\nUpgrade: websocket\r\n\r\n";
-    let worker = found(&[one, one, other]).unwrap();
+    let worker = found(&[ONE, ONE, OTHER]).unwrap();
     assert_eq!((worker.start.as_deref(), worker.answers_within(SHORT)), (Some("01"), Ok(())));
     let error = worker.answers_within(SHORT).unwrap_err();
     assert!(error.starts_with("another was started in its place"), "{error}");
