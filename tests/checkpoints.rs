@@ -239,6 +239,12 @@ fn nothing_beside_an_export_or_a_picture_is_touched() {
     assert!(fs_err::read(sandbox.path("model.gguf")).unwrap().starts_with(b"GGUF"));
     let error = sandbox.fails(&["export", "runs/run", "--out", "model", "--device", "cpu"]);
     assert!(error.contains("model is there already"), "{error}");
+    // An export is replaced by another, but neither a file of another kind nor the model itself.
+    run("export runs/run --gguf model.gguf --device cpu");
+    let error = sandbox.fails(&["export", "runs/run", "--gguf", "chart.partial"]);
+    assert!(error.contains("chart.partial is there already, and is no GGUF file"), "{error}");
+    let error = sandbox.fails(&["export", "model.gguf", "--gguf", "./model.gguf"]);
+    assert!(error.contains("that is the model itself"), "{error}");
     // What is missing beside the weights keeps nobody from them.
     for file in ["metrics.csv", "environment.json", "summary.json"] {
         sandbox.write(&format!("runs/run/{file}"), "{");

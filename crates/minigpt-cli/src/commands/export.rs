@@ -1,9 +1,11 @@
 //! `minigpt export`.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
+use minigpt_data::ModelSource;
 use minigpt_model::WeightType;
 use minigpt_text::{Export, TextError};
 use minigpt_train::{CardWeights, RunCard, pretrained_card};
@@ -25,6 +27,9 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
     if let Some(path) = args.out.clone().filter(|path| path.exists()) {
         // Before the model is loaded.
         return Err(TextError::ExportExists { path }.into());
+    }
+    if let Some(file) = args.gguf.as_ref().filter(|file| file.exists()) {
+        check_replaced(file, &args.source)?;
     }
     let trained = TrainedModel::load(&args.source, &args.model)?;
     let (name, license) = (trained.name(), args.license.as_deref());
@@ -61,6 +66,22 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
         print(|out| writeln!(out, "{}", file.display()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// An older export may be replaced by a newer one, but not the model itself, nor a file of another kind.
+fn check_replaced(file: &Path, source: &ModelSource) -> Result<()> {
+    let shown = file.display();
+    if let (ModelSource::Path(path), Ok(found)) = (source, file.canonicalize()) {
+        let is_source = path.canonicalize().is_ok_and(|source| source == found);
+        ensure!(!is_source, "--gguf {shown}: that is the model itself: expected another name");
+    }
+    let mut magic = [0; 4];
+    let is_gguf = file.is_file() && {
+        let read = fs_err::File::open(file).and_then(|mut file| file.read_exact(&mut magic));
+        read.is_ok() && magic == *b"GGUF"
+    };
+    ensure!(is_gguf, "--gguf {shown} is there already, and is no GGUF file: expected another name");
+    Ok(())
 }
 
 /// A type of weights for a card.
