@@ -5,10 +5,12 @@
 //! operations.
 
 mod plain;
+mod values;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use minigpt_ops::*;
+use values::values;
 
 /// Tokens of a batch.
 const N: usize = 16 * 128;
@@ -21,16 +23,6 @@ const VOCABULARIES: [usize; 2] = [4096, 50257];
 
 fn main() {
     divan::main();
-}
-
-/// Values in ±`size`.
-fn values(length: usize, size: f32) -> Vec<f32> {
-    let mut x = 1u32;
-    let mut next = || {
-        x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        size * ((x >> 8) as f32 / (1 << 23) as f32 - 1.0)
-    };
-    (0..length).map(|_| next()).collect()
 }
 
 fn zeros(length: usize) -> Vec<f32> {

@@ -2,10 +2,13 @@
 //!
 //! `cargo bench -p minigpt-ops --bench quantized`. Items are floating-point operations, bytes those of the weights.
 
+mod values;
+
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use minigpt_ops::quantized::{Format, Product, QuantizedMatrix, dequantize_row, linear, linears};
 use minigpt_ops::{Precision, head_vectors, project};
+use values::values;
 
 const D: usize = 576;
 const INNER: usize = 1536;
@@ -20,16 +23,6 @@ const FORMATS: [Format; 5] = [Format::Q8_0, Format::Q4_0, Format::Q4_1, Format::
 
 fn main() {
     divan::main();
-}
-
-/// Values in ±`size`.
-fn values(length: usize, size: f32) -> Vec<f32> {
-    let mut x = 1u32;
-    let mut next = || {
-        x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        size * ((x >> 8) as f32 / (1 << 23) as f32 - 1.0)
-    };
-    (0..length).map(|_| next()).collect()
 }
 
 /// A matrix of any finite numbers.
