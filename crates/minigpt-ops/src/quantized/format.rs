@@ -167,7 +167,8 @@ pub(super) fn bf16(bytes: [u8; 2]) -> f32 {
     f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
 }
 
-/// The value of an IEEE half; every one is exact.
+/// The value of an IEEE half; every one is exact. The crate `half` looks at the processor for each value, or branches,
+/// and no loop of it is vectorised.
 #[inline(always)]
 pub(super) fn f16(bytes: [u8; 2]) -> f32 {
     let half = u32::from(u16::from_le_bytes(bytes));
