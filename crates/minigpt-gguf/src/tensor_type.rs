@@ -126,7 +126,7 @@ impl TensorType {
         use {k_blocks as k, legacy_blocks as legacy};
         match self {
             Self::F32 => each(blocks, values, |bytes, [value]| *value = f32::from_le_bytes(*bytes)),
-            Self::F16 => each(blocks, values, |bytes, [value]| *value = floats::f16(*bytes)),
+            Self::F16 => floats::f16s(blocks, values),
             Self::Bf16 => each(blocks, values, |bytes, [value]| *value = floats::bf16(*bytes)),
             Self::Q8_0 => each(blocks, values, legacy::q8_0),
             Self::Q4_0 => each(blocks, values, legacy::q4_0),

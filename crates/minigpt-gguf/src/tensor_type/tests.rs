@@ -29,6 +29,18 @@ fn every_half_has_its_value() {
 }
 
 #[test]
+fn halves_that_are_read_together_have_the_values_that_they_have_alone() {
+    // Not all of a part's size.
+    let halves: Vec<[u8; 2]> = (0..u16::MAX).map(u16::to_le_bytes).collect();
+    let mut values = vec![0.0; halves.len()];
+    TensorType::F16.dequantize(halves.as_flattened(), &mut values);
+    for (value, half) in values.into_iter().zip(halves) {
+        let alone = f16(half);
+        assert!(value == alone || value.is_nan() && alone.is_nan(), "{half:x?}");
+    }
+}
+
+#[test]
 fn a_value_becomes_the_nearest_half_and_between_two_the_even_one() {
     for lower in 0..0x7bff_u16 {
         let (a, b) = (defined(lower), defined(lower + 1));
