@@ -24,7 +24,7 @@ pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalTextArgs, ProtocolArgs, T
 pub(crate) use finetuning::{ClassifyArgs, FinetuneArgs};
 pub(crate) use generation::{
     ApplicationArgs, AttentionArgs, ExportArgs, GenerateArgs, ModelArgs, ModelsArgs, ModelsCommand,
-    ReplArgs, SamplingArgs, WriteArgs,
+    ReplArgs, SamplingArgs, WeightsArgs, WeightsChoice, WriteArgs,
 };
 pub(crate) use plan::PlanArgs;
 pub(crate) use retrieval::{AskArgs, IndexArgs};

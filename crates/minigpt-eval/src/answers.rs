@@ -2,7 +2,7 @@
 //! [lm-evaluation-harness](https://github.com/EleutherAI/lm-evaluation-harness).
 
 use minigpt_data::Tokenizer;
-use minigpt_model::Gpt;
+use minigpt_model::GptRef;
 use minigpt_text::{Likelihood, ScoredText, likelihoods};
 use serde::Serialize;
 
@@ -85,13 +85,14 @@ pub struct Answer {
 ///
 /// # Errors
 /// [`EvalError::Data`], or [`EvalError::TaskLine`] where a continuation is longer than the context.
-pub fn answer(
-    model: &Gpt,
+pub fn answer<'a>(
+    model: impl Into<GptRef<'a>>,
     tokenizer: &Tokenizer,
     task: &Task,
     batch_size: usize,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<TaskReport, EvalError> {
+    let model = model.into();
     let mut texts = Vec::new();
     for (line, context, continuation) in continuations(&task.questions) {
         let text = ScoredText::new(tokenizer, &context, &continuation)?;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use minigpt_data::{CountedTokens, TextCounts};
-use minigpt_model::Gpt;
+use minigpt_model::GptRef;
 use serde::Serialize;
 
 use crate::bootstrap::{Bootstrap, Measured, Unit};
@@ -88,12 +88,13 @@ pub struct FrequencyLoss {
 ///
 /// # Errors
 /// [`EvalError::Protocol`], [`EvalError::BatchSize`], or [`EvalError::Data`] for a text of no token.
-pub fn evaluate(
-    model: &Gpt,
+pub fn evaluate<'a>(
+    model: impl Into<GptRef<'a>>,
     text: &CountedTokens,
     config: &EvalConfig,
     progress: &mut dyn FnMut(usize),
 ) -> Result<EvalReport, EvalError> {
+    let model = model.into();
     config.protocol.validate(model.block_size())?;
     if config.batch_size == 0 {
         return Err(EvalError::BatchSize);

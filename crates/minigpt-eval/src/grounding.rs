@@ -1,7 +1,7 @@
 //! What passages are worth to a model that answers from them.
 
 use minigpt_data::{ChatTemplate, Tokenizer};
-use minigpt_model::Gpt;
+use minigpt_model::GptRef;
 use minigpt_text::{ScoredText, grounded_prompt, likelihoods};
 use serde::Serialize;
 
@@ -83,14 +83,15 @@ pub struct GroundedAnswer {
 ///
 /// # Errors
 /// [`EvalError::Data`], or [`EvalError::Answer`] where an answer is longer than the context.
-pub fn grounding(
-    model: &Gpt,
+pub fn grounding<'a>(
+    model: impl Into<GptRef<'a>>,
     tokenizer: &Tokenizer,
     template: Option<&ChatTemplate>,
     questions: &[GroundedQuestion],
     batch_size: usize,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<GroundingReport, EvalError> {
+    let model = model.into();
     let others = questions.iter().cycle().skip(1);
     let mut texts = Vec::new();
     for (question, other) in questions.iter().zip(others) {

@@ -1,8 +1,7 @@
 //! The loss of each token of a text, from which all figures of an evaluation are added up.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
 use minigpt_data::{CountedTokens, Window};
-use minigpt_model::Gpt;
+use minigpt_model::GptRef;
 
 use crate::error::EvalError;
 use crate::protocol::Protocol;
@@ -24,14 +23,13 @@ impl TokenLosses {
     /// Reads a text as `protocol` says, `batch_size` windows at a time; `progress` hears of the
     /// tokens predicted so far.
     pub(crate) fn of(
-        model: &Gpt,
+        model: GptRef<'_>,
         text: &CountedTokens,
         protocol: Protocol,
         batch_size: usize,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Self, EvalError> {
         let windows = text.split().sliding_windows(protocol.context, protocol.stride)?;
-        let device = model.wte.weight.val().device();
         let mut losses =
             Self { ids: Vec::new(), nats: Vec::new(), is_greedy: Vec::new(), seen: Vec::new() };
         let mut batch: Vec<Window> = Vec::with_capacity(batch_size);
@@ -39,32 +37,27 @@ impl TokenLosses {
             // Windows of a batch have the same positions to score: the first and last are alone.
             let fits = batch.first().is_none_or(|first| first.fresh == window.fresh);
             if batch.len() == batch_size || !fits {
-                losses.score(model, &batch, &device);
+                losses.score(model, &batch);
                 progress(losses.nats.len());
                 batch.clear();
             }
             batch.push(window);
         }
-        losses.score(model, &batch, &device);
+        losses.score(model, &batch);
         progress(losses.nats.len());
         Ok(losses)
     }
 
     /// Adds what a batch of windows, all with as many fresh targets, has to tell.
-    fn score(&mut self, model: &Gpt, batch: &[Window], device: &Device) {
+    fn score(&mut self, model: GptRef<'_>, batch: &[Window]) {
         let (context, fresh) = (batch[0].inputs.len(), batch[0].fresh);
-        let tensor = |ids: Vec<i32>, width| {
-            Tensor::<2, Int>::from_data(TensorData::new(ids, [batch.len(), width]), device)
-        };
-        let inputs = batch.iter().flat_map(|window| &window.inputs).map(|id| *id as i32).collect();
-        let targets = || batch.iter().flat_map(|window| &window.targets[context - fresh..]);
-        let scores = model.score(
-            tensor(inputs, context),                                 // [batch, context]
-            tensor(targets().map(|id| *id as i32).collect(), fresh), // [batch, fresh]
-        );
-        self.ids.extend(targets());
-        self.nats.extend(scores.nats.into_data().iter::<f32>());
-        self.is_greedy.extend(scores.is_greedy.into_data().iter::<bool>());
+        let inputs: Vec<&[u32]> = batch.iter().map(|window| &window.inputs[..]).collect();
+        let targets = batch.iter().map(|window| &window.targets[context - fresh..]);
+        let targets: Vec<&[u32]> = targets.collect();
+        let scores = model.score(&inputs, &targets).concat();
+        self.ids.extend(targets.concat());
+        self.nats.extend(scores.iter().map(|score| score.nats));
+        self.is_greedy.extend(scores.iter().map(|score| score.is_greedy));
         let seen = (context - fresh + 1) as u32..=context as u32;
         self.seen.extend(batch.iter().flat_map(|_| seen.clone()));
     }

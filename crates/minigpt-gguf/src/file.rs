@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use minigpt_files::excerpt;
 
@@ -116,6 +117,40 @@ impl Gguf {
             name: name.to_owned(),
             count: self.tensors.len(),
         })
+    }
+}
+
+/// The blocks of a tensor, with the file that they are in.
+#[derive(Clone)]
+pub struct SharedBlocks {
+    file: Arc<Gguf>,
+    range: Range<usize>,
+}
+
+impl Gguf {
+    /// The blocks of the tensor of this name, which stay for as long as they are wanted.
+    ///
+    /// # Errors
+    /// [`GgufError::MissingTensor`].
+    pub fn share_blocks(self: &Arc<Self>, name: &str) -> Result<SharedBlocks, GgufError> {
+        let blocks = self.tensor(name)?.blocks;
+        let start = blocks.as_ptr().addr() - self.bytes.as_ptr().addr();
+        Ok(SharedBlocks { file: self.clone(), range: start..start + blocks.len() })
+    }
+}
+
+impl Deref for SharedBlocks {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.file.bytes[self.range.clone()]
+    }
+}
+
+impl fmt::Debug for SharedBlocks {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, range } = self;
+        write!(out, "SharedBlocks({}, {range:?})", file.path.display())
     }
 }
 

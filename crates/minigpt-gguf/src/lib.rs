@@ -10,7 +10,7 @@ mod value;
 mod write;
 
 pub use error::GgufError;
-pub use file::{Gguf, Tensor};
+pub use file::{Gguf, SharedBlocks, Tensor};
 pub use metadata::{FromValue, Metadata};
 pub use tensor::TensorInfo;
 pub use tensor_type::TensorType;

@@ -2,18 +2,19 @@
 
 mod constraints;
 mod decode;
+mod gpt_ref;
 mod sampling;
 #[cfg(test)]
 mod tests;
 
 pub use constraints::Constraints;
 pub use decode::{Decoder, PromptError};
+pub use gpt_ref::GptRef;
 pub use sampling::{Draw, Sampling, SamplingError, log_probability};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::model::gpt::Gpt;
 use sampling::log_sum_exp;
 
 /// How a continuation is chosen: constraints change the logits, then sampling chooses.
@@ -42,7 +43,7 @@ impl Policy {
     }
 
     /// The same, and that `model` has the tokens that the constraints name.
-    fn validate_for(&self, model: &Gpt) -> Result<(), SamplingError> {
+    fn validate_for(&self, model: GptRef<'_>) -> Result<(), SamplingError> {
         self.validate()?;
         self.constraints.check_ids(model.tokenizer_size())
     }
@@ -67,12 +68,12 @@ impl<'a> Generator<'a> {
     /// # Errors
     /// [`GenerateError`] where the model cannot continue this prompt, or the policy cannot be followed.
     pub fn new(
-        model: &'a Gpt,
+        model: impl Into<GptRef<'a>>,
         prompt: &[u32],
         policy: impl Into<Policy>,
         seed: u64,
     ) -> Result<Self, GenerateError> {
-        let policy = policy.into();
+        let (model, policy) = (model.into(), policy.into());
         policy.validate_for(model)?;
         let decoder = Decoder::new(model, &[prompt.to_vec()])?;
         let rng = ChaCha8Rng::seed_from_u64(seed);
@@ -156,13 +157,13 @@ impl<'a> BatchGenerator<'a> {
     /// # Panics
     /// Where there are not as many seeds as prompts.
     pub fn new(
-        model: &'a Gpt,
+        model: impl Into<GptRef<'a>>,
         prompts: &[Vec<u32>],
         policy: impl Into<Policy>,
         seeds: &[u64],
     ) -> Result<Self, GenerateError> {
         assert_eq!(prompts.len(), seeds.len(), "a seed for each prompt");
-        let policy = policy.into();
+        let (model, policy) = (model.into(), policy.into());
         policy.validate_for(model)?;
         let decoder = Decoder::new(model, prompts)?;
         let rngs = seeds.iter().map(|seed| ChaCha8Rng::seed_from_u64(*seed)).collect();
@@ -242,8 +243,8 @@ impl Beam {
 ///
 /// # Panics
 /// Where `width` or `max_tokens` is 0.
-pub fn beam_search(
-    model: &Gpt,
+pub fn beam_search<'a>(
+    model: impl Into<GptRef<'a>>,
     prompt: &[u32],
     constraints: &Constraints,
     width: usize,
@@ -251,6 +252,7 @@ pub fn beam_search(
     ends: &[u32],
 ) -> Result<Vec<Beam>, GenerateError> {
     assert!(width > 0 && max_tokens > 0, "a beam of at least one, and a token");
+    let model = model.into();
     constraints.validate()?;
     constraints.check_ids(model.tokenizer_size())?;
     let mut decoder = Decoder::new(model, &[prompt.to_vec()])?;

@@ -5,6 +5,7 @@ mod generate;
 mod lora;
 mod model;
 mod ops;
+mod packed;
 
 pub use files::error::WeightsError;
 pub use files::family::Family;
@@ -13,7 +14,7 @@ pub use files::special_ids::SpecialIds;
 pub use files::weight_type::{UnknownWeightType, WeightType};
 pub use files::weights::check_finite;
 pub use generate::{
-    BatchGenerator, Beam, Constraints, Decoder, Draw, GenerateError, Generator, Policy,
+    BatchGenerator, Beam, Constraints, Decoder, Draw, GenerateError, Generator, GptRef, Policy,
     PromptError, Sampling, SamplingError, beam_search, log_probability,
 };
 pub use lora::{AdapterError, LoraConfig};
@@ -30,3 +31,4 @@ pub use model::norm::Norm;
 pub use model::parameters::{Parameter, ParameterCounts, Role};
 pub use model::score::Scores;
 pub use ops::{IGNORE_INDEX, Kernels, Precision, SmoothedLoss, add_squares};
+pub use packed::{PackedCache, PackedGpt, Read, TokenScore};

@@ -19,7 +19,8 @@ const VOCABULARY: usize = 49152;
 /// Columns and rows.
 const SIZES: [(usize, usize); 3] = [(D, D), (D, INNER), (INNER, D)];
 
-const FORMATS: [Format; 5] = [Format::Q8_0, Format::Q4_0, Format::Q4_1, Format::Bf16, Format::F16];
+const FORMATS: [Format; 6] =
+    [Format::Q8_0, Format::Q4_0, Format::Q4_1, Format::Bf16, Format::F16, Format::F32];
 
 fn main() {
     divan::main();

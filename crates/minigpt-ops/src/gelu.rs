@@ -49,6 +49,15 @@ pub fn gelu(x: &[f32], y: &mut [f32]) {
     });
 }
 
+/// `x = x · Φ(x)`, GELU itself, in place, any shape.
+pub fn exact_gelu(x: &mut [f32]) {
+    x.par_chunks_mut(ELEMENTS).for_each(|x| {
+        for x in x {
+            *x *= 0.5 * (1.0 + libm::erff(*x * std::f32::consts::FRAC_1_SQRT_2));
+        }
+    });
+}
+
 /// The gradient of [`gelu()`] from `dy`: `dx`, replaced.
 ///
 /// # Panics

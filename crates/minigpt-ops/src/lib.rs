@@ -76,6 +76,7 @@
 mod adamw;
 mod attention;
 mod blocks;
+mod cached_attention;
 mod cross_entropy;
 mod decode;
 mod dropout;
@@ -88,6 +89,7 @@ mod precision;
 pub mod quantized;
 mod residual;
 mod rms_norm;
+mod rotary;
 mod scratch;
 mod simd;
 mod swiglu;
@@ -95,17 +97,19 @@ mod swiglu;
 pub use adamw::{AdamW, sum_of_squares};
 pub use attention::{AttentionShape, causal_attention, causal_attention_backward};
 pub use blocks::scale;
+pub use cached_attention::{Heads, Past, cached_attention};
 pub use cross_entropy::{CrossEntropy, linear_cross_entropy, linear_cross_entropy_with_gradients};
 pub use decode::{head_vectors, linear_vectors, project_vectors};
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding_backward;
-pub use gelu::{bias_gelu, bias_gelu_backward, gelu, gelu_backward};
+pub use gelu::{bias_gelu, bias_gelu_backward, exact_gelu, gelu, gelu_backward};
 pub use layer_norm::{RowStatistics, layer_norm, layer_norm_backward};
 pub use linear::{linear, linear_backward, project, project_backward, project_backward_input};
 pub use precision::Precision;
-pub use residual::residual_dropout;
+pub use residual::{add_branch, residual_dropout};
 pub use rms_norm::{rms_norm, rms_norm_backward};
-pub use swiglu::{swiglu, swiglu_backward};
+pub use rotary::{Pairs, rotate};
+pub use swiglu::{silu_gate, swiglu, swiglu_backward};
 
 /// Says that a test cannot run here. Not by `eprintln!`, which is kept back where a test passes: `cargo xtask test`
 /// counts these lines.

@@ -41,7 +41,7 @@ use rayon::prelude::*;
 
 use self::activations::Activations;
 use self::body::Body;
-pub use self::format::{Format, QuantizedMatrix, dequantize_row};
+pub use self::format::{Format, QuantizedMatrix, dequantize_row, find_not_finite};
 use crate::matrix::MatrixMut;
 
 /// Rows of a weight that one task multiplies: two panels.

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::Dropout;
 use crate::blocks::ELEMENTS;
-use crate::simd::vectorized;
+use crate::simd::{add, vectorized};
 
 /// `y = x + dropout(a)`, any shape. The gradient of `x` is that of `y`, the one of `a` its [`dropout`](crate::dropout()).
 ///
@@ -17,6 +17,17 @@ pub fn residual_dropout(x: &[f32], a: &[f32], dropout: Dropout, y: &mut [f32]) {
     chunks.enumerate().for_each(|(chunk, (y, (x, a)))| {
         vectorized!(add_chunk(x, a, dropout, chunk * ELEMENTS, y));
     });
+}
+
+/// `x += branch`, any shape: [`residual_dropout`] in place, where nothing is dropped.
+///
+/// # Panics
+///
+/// If the lengths differ.
+pub fn add_branch(x: &mut [f32], branch: &[f32]) {
+    assert_eq!(x.len(), branch.len(), "add_branch: lengths differ");
+    let chunks = x.par_chunks_mut(ELEMENTS).zip(branch.par_chunks(ELEMENTS));
+    chunks.for_each(|(x, branch)| vectorized!(add(x, branch)));
 }
 
 #[inline(always)]

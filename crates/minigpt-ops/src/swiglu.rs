@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::blocks::ROWS;
+use crate::blocks::{ELEMENTS, ROWS};
 use crate::simd::{sigmoid, vectorized};
 
 /// `y = silu(gate) · up` with `silu(x) = x · sigmoid(x)` ([Shazeer,
@@ -56,6 +56,20 @@ fn row_backward(m: usize, x: &[f32], dy: &[f32], dx: &mut [f32]) {
         *d_up = dy * gate * s;
         *d_gate = dy * up * (gate * s).mul_add(1.0 - s, s);
     }
+}
+
+/// `up = silu(gate) · up`, as [`swiglu`] where the two are not side by side.
+///
+/// # Panics
+///
+/// If the lengths differ.
+pub fn silu_gate(gate: &[f32], up: &mut [f32]) {
+    assert_eq!(gate.len(), up.len(), "silu_gate: gate and up have one length");
+    up.par_chunks_mut(ELEMENTS).zip(gate.par_chunks(ELEMENTS)).for_each(|(up, gate)| {
+        vectorized!({
+            up.iter_mut().zip(gate).for_each(|(up, &gate)| *up = gate * sigmoid(gate) * *up);
+        });
+    });
 }
 
 fn check(m: usize, x: &[f32], y: &[f32]) {

@@ -1,7 +1,7 @@
 //! A model and its tokenizer as writers of text: one text while it grows, or several at once.
 
 use minigpt_data::{StopStrings, TextStream, Tokenizer};
-use minigpt_model::{BatchGenerator, Generator, Gpt, Policy, log_probability};
+use minigpt_model::{BatchGenerator, Generator, GptRef, Policy, log_probability};
 use serde::Serialize;
 
 use crate::error::TextError;
@@ -98,11 +98,12 @@ impl<'a> TextGenerator<'a> {
     /// [`TextError::Sampling`], [`TextError::Data`], or [`TextError::Prompt`] where the model cannot
     /// continue this prompt.
     pub fn new(
-        model: &'a Gpt,
+        model: impl Into<GptRef<'a>>,
         tokenizer: &'a Tokenizer,
         prompt: &Prompt,
         options: &TextOptions,
     ) -> Result<Self, TextError> {
+        let model = model.into();
         options.policy.validate()?;
         let prompt = prompt.within(model.block_size());
         let generator = Generator::new(model, &prompt, options.policy.clone(), options.seed)?;
@@ -228,13 +229,14 @@ impl Iterator for TextGenerator<'_> {
 ///
 /// # Errors
 /// As [`TextGenerator`].
-pub fn write_texts(
-    model: &Gpt,
+pub fn write_texts<'a>(
+    model: impl Into<GptRef<'a>>,
     tokenizer: &Tokenizer,
     prompts: &[Prompt],
     options: &TextOptions,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<Continuation>, TextError> {
+    let model = model.into();
     options.policy.validate()?;
     let ids: Vec<_> = prompts.iter().map(|prompt| prompt.within(model.block_size())).collect();
     let seeds: Vec<u64> =

@@ -1,9 +1,8 @@
 //! How probable a model holds a continuation, in the manner of
 //! [lm-evaluation-harness](https://github.com/EleutherAI/lm-evaluation-harness).
 
-use burn::tensor::{Int, Tensor, TensorData};
 use minigpt_data::Tokenizer;
-use minigpt_model::Gpt;
+use minigpt_model::GptRef;
 
 use crate::error::TextError;
 use crate::prompt::Prompt;
@@ -96,12 +95,13 @@ pub struct Likelihood {
 /// assert!((scored[0].nats - 5.0 * 257f64.ln()).abs() < 2.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn likelihoods(
-    model: &Gpt,
+pub fn likelihoods<'a>(
+    model: impl Into<GptRef<'a>>,
     texts: &[ScoredText],
     batch_size: usize,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Vec<Likelihood> {
+    let model = model.into();
     let block_size = model.block_size();
     let inputs: Vec<_> = texts.iter().map(|text| text.inputs(block_size)).collect();
     let mut order: Vec<usize> = (0..texts.len()).collect();
@@ -123,28 +123,23 @@ pub fn likelihoods(
 }
 
 /// A batch of texts whose inputs are equally long.
-fn score(model: &Gpt, batch: &[(&[u32], &ScoredText)]) -> Vec<Likelihood> {
-    let device = model.wte.weight.val().device();
+fn score(model: GptRef<'_>, batch: &[(&[u32], &ScoredText)]) -> Vec<Likelihood> {
     let time = batch[0].0.len();
     let last = batch.iter().map(|(_, text)| text.continuation.len()).max().unwrap_or(0);
-    let tensor = |ids: Vec<i32>, width| {
-        Tensor::<2, Int>::from_data(TensorData::new(ids, [batch.len(), width]), &device)
-    };
-    let inputs = batch.iter().flat_map(|(inputs, _)| *inputs).map(|id| *id as i32).collect();
+    let inputs: Vec<&[u32]> = batch.iter().map(|(inputs, _)| *inputs).collect();
     // Of a shorter continuation's row, tokens of its context are scored too and not looked at.
-    let targets = batch.iter().flat_map(|(inputs, text)| {
+    let targets = batch.iter().map(|(inputs, text)| {
         let tokens = inputs[1..].iter().chain(text.continuation.last());
-        tokens.skip(time - last).map(|id| *id as i32)
+        tokens.skip(time - last).copied().collect()
     });
-    let scores = model.score(tensor(inputs, time), tensor(targets.collect(), last));
-    let nats: Vec<f32> = scores.nats.into_data().iter().collect();
-    let is_greedy: Vec<bool> = scores.is_greedy.into_data().iter().collect();
-    let rows = nats.chunks(last).zip(is_greedy.chunks(last)).zip(batch);
-    rows.map(|((nats, is_greedy), (_, text))| {
-        let before = last - text.continuation.len();
+    let targets: Vec<Vec<u32>> = targets.collect();
+    let targets: Vec<&[u32]> = targets.iter().map(Vec::as_slice).collect();
+    let rows = model.score(&inputs, &targets).into_iter().zip(batch);
+    rows.map(|(scores, (_, text))| {
+        let scores = &scores[last - text.continuation.len()..];
         Likelihood {
-            nats: nats[before..].iter().map(|nats| f64::from(*nats)).sum(),
-            is_greedy: is_greedy[before..].iter().all(|greedy| *greedy),
+            nats: scores.iter().map(|score| f64::from(score.nats)).sum(),
+            is_greedy: scores.iter().all(|score| score.is_greedy),
         }
     })
     .collect()

@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, DataError, GgufVocabulary, Tokenizer};
 use minigpt_files::Limit;
 use minigpt_gguf::Metadata;
-use minigpt_model::{CONFIG_FILE, Gpt, PretrainedKind, SavedModel};
+use minigpt_model::{CONFIG_FILE, Gpt, PackedGpt, PretrainedKind, SavedModel, WeightType};
 
 pub(crate) use self::vocabulary::UNUSED;
 use self::vocabulary::vocabulary;
@@ -24,9 +24,9 @@ const NANO_GPT: [usize; 2] = [50_257, 50_304];
 
 /// A model as others made it, and what belongs to it.
 #[derive(Debug)]
-pub struct Pretrained {
+pub struct Pretrained<M = Gpt> {
     /// The model.
-    pub model: Gpt,
+    pub model: M,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
     /// How it was taught to read conversations, if it was.
@@ -66,27 +66,44 @@ impl Pretrained {
     /// where a file is damaged or of a model that minigpt does not run, [`TextError::TokenizerTooLarge`]
     /// where the tokenizer is another model's.
     pub fn of_saved(saved: SavedModel, device: &Device) -> Result<Self, TextError> {
-        // First, because it is the quicker to fail.
-        let (tokenizer, template, generation) = match saved.metadata() {
-            Some(metadata) => of_gguf(saved.path(), metadata)?,
-            None if saved.kind() == PretrainedKind::Folder => of_folder(saved.path())?,
-            None => (of_nano_gpt(&saved)?, None, GenerationDefaults::default()),
-        };
-        let vocab_size = saved.config().vocab_size;
-        if tokenizer.vocab_size() > vocab_size {
-            return Err(TextError::TokenizerTooLarge {
-                path: saved.path().to_owned(),
-                ids: tokenizer.vocab_size(),
-                vocab_size,
-            });
-        }
-        let model = saved.load(device)?;
-        let model = model.with_tokenizer_size(tokenizer.vocab_size());
+        let (tokenizer, template, generation) = belongings(&saved)?;
+        let model = saved.load(device)?.with_tokenizer_size(tokenizer.vocab_size());
+        Ok(Self { model, tokenizer, template, generation })
+    }
+}
+
+impl Pretrained<PackedGpt> {
+    /// As [`of_saved`](Pretrained::of_saved), for the processor, with weights kept as `weight_type` or, without one, as
+    /// they are stored.
+    ///
+    /// # Errors
+    /// As [`of_saved`](Pretrained::of_saved).
+    pub fn packed(saved: SavedModel, weight_type: Option<WeightType>) -> Result<Self, TextError> {
+        let (tokenizer, template, generation) = belongings(&saved)?;
+        let model = saved.load_packed(weight_type)?.with_tokenizer_size(tokenizer.vocab_size());
         Ok(Self { model, tokenizer, template, generation })
     }
 }
 
 type Belongings = (Tokenizer, Option<ChatTemplate>, GenerationDefaults);
+
+/// What belongs to a model, read before its weights, because it is the quicker to fail.
+fn belongings(saved: &SavedModel) -> Result<Belongings, TextError> {
+    let (tokenizer, template, generation) = match saved.metadata() {
+        Some(metadata) => of_gguf(saved.path(), metadata)?,
+        None if saved.kind() == PretrainedKind::Folder => of_folder(saved.path())?,
+        None => (of_nano_gpt(saved)?, None, GenerationDefaults::default()),
+    };
+    let vocab_size = saved.config().vocab_size;
+    if tokenizer.vocab_size() > vocab_size {
+        return Err(TextError::TokenizerTooLarge {
+            path: saved.path().to_owned(),
+            ids: tokenizer.vocab_size(),
+            vocab_size,
+        });
+    }
+    Ok((tokenizer, template, generation))
+}
 
 fn of_folder(folder: &Path) -> Result<Belongings, TextError> {
     let tokenizer = Tokenizer::in_folder(folder)?;

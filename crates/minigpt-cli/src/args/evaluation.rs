@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use minigpt_data::{Detokenizer, ModelSource, Portion, Separator, Source};
 use minigpt_eval::{Bootstrap, Unit};
 
-use super::ModelArgs;
+use super::WeightsArgs;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -42,7 +42,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) model: ModelArgs,
+    pub(crate) model: WeightsArgs,
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -72,7 +72,7 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "FILE", default_value = "comparison.png")]
     pub(crate) out: PathBuf,
     #[command(flatten)]
-    pub(crate) model: ModelArgs,
+    pub(crate) model: WeightsArgs,
     /// Print a JSON object instead of a table
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,10 +1,11 @@
 //! What the commands that write with a trained model, or look into it, are told.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use minigpt_data::ModelSource;
-use minigpt_model::WeightType;
+use minigpt_model::{UnknownWeightType, WeightType};
 
 use super::folder_or_nothing;
 use crate::args::escapes::unescaped;
@@ -21,6 +22,35 @@ pub(crate) struct ModelArgs {
     pub(crate) adapter: Option<PathBuf>,
     #[arg(long, help = DEVICE_HELP, default_value = "auto")]
     pub(crate) device: DeviceChoice,
+}
+
+/// Which weights, where, and as what numbers, for a model that writes or is measured.
+#[derive(Args, Debug)]
+pub(crate) struct WeightsArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// What weights are kept as on the processor: auto (as they are stored), f32, f16, bf16, q8_0, q4_0 or q4_1
+    #[arg(long, value_name = "TYPE", default_value = "auto")]
+    pub(crate) weights: WeightsChoice,
+}
+
+/// A type of weights, or the one that they are stored as.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct WeightsChoice(pub(crate) Option<WeightType>);
+
+impl FromStr for WeightsChoice {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "auto" => Ok(Self(None)),
+            name => name.parse().map(|chosen| Self(Some(chosen))).map_err(
+                |UnknownWeightType { name }| {
+                    format!("unknown type of weights `{name}`: expected auto, f32, f16, bf16, q8_0, q4_0 or q4_1")
+                },
+            ),
+        }
+    }
 }
 
 /// How tokens are chosen; the options take effect in this order. What a model's own configuration says of them
@@ -71,7 +101,7 @@ pub(crate) struct SamplingArgs {
 #[derive(Args, Debug)]
 pub(crate) struct WriteArgs {
     #[command(flatten)]
-    pub(crate) model: ModelArgs,
+    pub(crate) model: WeightsArgs,
     #[command(flatten)]
     pub(crate) sampling: SamplingArgs,
     /// End the text before this string, in which \n, \t, \r and \\ are escapes; may be given several times
@@ -166,7 +196,7 @@ pub(crate) struct ReplArgs {
     #[arg(long, value_name = "TEXT", value_parser = unescaped, allow_hyphen_values = true)]
     pub(crate) stop: Vec<String>,
     #[command(flatten)]
-    pub(crate) model: ModelArgs,
+    pub(crate) model: WeightsArgs,
     #[command(flatten)]
     pub(crate) sampling: SamplingArgs,
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::args::{AskArgs, WriteArgs};
 use crate::commands::generate;
-use crate::load::model::{TrainedModel, named_or_newest, newest_run};
+use crate::load::model::{LoadedModel, named_or_newest, newest_run};
 use crate::load::prompts::say_left_out;
 use crate::terminal::format::grouped;
 use crate::terminal::output::{print, printable, say, stream as stream_out};
@@ -104,7 +104,7 @@ impl<'a> Output<'a> {
     }
 }
 
-fn options(args: &AskArgs, trained: &TrainedModel, max_tokens: usize) -> Result<TextOptions> {
+fn options(args: &AskArgs, trained: &LoadedModel, max_tokens: usize) -> Result<TextOptions> {
     let WriteArgs { sampling, stop: given, .. } = &args.application.write;
     sampling.check(&trained.tokenizer)?;
     sampling.say_defaults(&trained.generation);
@@ -125,7 +125,7 @@ fn options(args: &AskArgs, trained: &TrainedModel, max_tokens: usize) -> Result<
 }
 
 /// The model that was named, or the newest run; none where nobody asked for one and none is there.
-fn model(args: &AskArgs) -> Result<Option<TrainedModel>> {
+fn model(args: &AskArgs) -> Result<Option<LoadedModel>> {
     let run = args.application.run.as_ref();
     if args.no_model {
         return Ok(None);
@@ -134,7 +134,7 @@ fn model(args: &AskArgs) -> Result<Option<TrainedModel>> {
         say("no run that writes text in runs/: passages alone");
         return Ok(None);
     }
-    TrainedModel::load(&named_or_newest(run)?, &args.application.write.model).map(Some)
+    LoadedModel::open(&named_or_newest(run)?, &args.application.write.model).map(Some)
 }
 
 /// How the model's context is divided, in tokens.
@@ -147,8 +147,8 @@ struct Budget {
 
 impl Budget {
     /// What `--max-tokens` asks for, or at most a quarter of the context, is left for the answer.
-    fn new(args: &AskArgs, trained: &TrainedModel) -> Result<Self> {
-        let context = trained.model.block_size();
+    fn new(args: &AskArgs, trained: &LoadedModel) -> Result<Self> {
+        let context = trained.config().block_size;
         let usual = match trained.is_chat_model() {
             true => generate::CHAT_TOKENS,
             false => Application::Ask.max_tokens(),
@@ -165,7 +165,7 @@ impl Budget {
     fn excerpts(
         &self,
         index: &Index,
-        trained: &TrainedModel,
+        trained: &LoadedModel,
         question: &str,
         found: &[Found],
     ) -> Result<Vec<String>> {
@@ -189,12 +189,12 @@ impl Budget {
 
 /// The answer, shown while it grows.
 fn stream(
-    trained: &TrainedModel,
+    trained: &LoadedModel,
     prompt: &Prompt,
     options: &TextOptions,
     is_json: bool,
 ) -> Result<String> {
-    say_left_out(std::slice::from_ref(prompt), trained.model.block_size());
+    say_left_out(std::slice::from_ref(prompt), trained.config().block_size);
     let mut generator = TextGenerator::new(&trained.model, &trained.tokenizer, prompt, options)?;
     let mut text = String::new();
     for token in generator.by_ref() {
@@ -213,8 +213,8 @@ fn stream(
 }
 
 /// What to trust, where the model is too small to be it.
-fn note(trained: &TrainedModel) -> Option<String> {
-    let parameters = trained.model.config().parameter_counts().total() as u64;
+fn note(trained: &LoadedModel) -> Option<String> {
+    let parameters = trained.config().parameter_counts().total() as u64;
     (parameters < ANSWERS_FROM).then(|| {
         format!(
             "a model of {:.1}M parameters writes what sounds right and does not know what is: \

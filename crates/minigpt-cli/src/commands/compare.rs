@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::args::{CompareArgs, TableFormat};
 use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
 use crate::load::eval_text::EvalText;
-use crate::load::model::TrainedModel;
+use crate::load::model::LoadedModel;
 use crate::terminal::format::{decimals, duration, grouped};
 use crate::terminal::output::{print, say};
 use crate::terminal::table;
@@ -39,11 +39,11 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
     let text = EvalText::read(&args.text, first)?;
     let mut models = Vec::new();
     for source in &args.models {
-        let trained = TrainedModel::load(source, &args.model)?;
+        let trained = LoadedModel::open(source, &args.model)?;
         let report = text.evaluate(&trained, &args.protocol)?;
         models.push(ComparedModel {
             model: source.to_string(),
-            parameters: trained.model.config().parameter_counts().total(),
+            parameters: trained.config().parameter_counts().total(),
             protocol: report.protocol,
             token_perplexity: report.token_perplexity,
             word_perplexity: report.word_perplexity,

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::args::EvalArgs;
 use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
 use crate::load::eval_text::EvalText;
-use crate::load::model::TrainedModel;
+use crate::load::model::LoadedModel;
 use crate::terminal::format::{decimals, duration, grouped};
 use crate::terminal::output::print;
 use crate::terminal::progress::CountProgress;
@@ -50,7 +50,7 @@ struct Output<'a> {
 }
 
 fn read_text(args: &EvalArgs) -> Result<()> {
-    let trained = TrainedModel::load(&args.source, &args.model)?;
+    let trained = LoadedModel::open(&args.source, &args.model)?;
     let text = EvalText::read(&args.text, || {
         let run = trained.run().context("the model is of no run, which would have a text")?;
         Ok(run.config()?)
@@ -68,7 +68,7 @@ fn read_text(args: &EvalArgs) -> Result<()> {
     let output = Output {
         model: args.source.to_string(),
         step: trained.checkpoint_step(),
-        parameters: trained.model.config().parameter_counts().total(),
+        parameters: trained.config().parameter_counts().total(),
         data: &text.source,
         split: text.portion.to_string(),
         detokenizer: text.detokenizer.map(|detokenizer| detokenizer.to_string()),
@@ -181,7 +181,7 @@ struct TaskOutput<'a> {
 fn answer_tasks(args: &EvalArgs) -> Result<()> {
     // All files first: a bad line is better told before the model has worked.
     let tasks = args.tasks.iter().map(|path| Task::read(path)).collect::<Result<Vec<_>, _>>()?;
-    let trained = TrainedModel::load(&args.source, &args.model)?;
+    let trained = LoadedModel::open(&args.source, &args.model)?;
     for task in &tasks {
         let mut progress: Option<CountProgress> = None;
         let batch_size = args.protocol.batch_size as usize;

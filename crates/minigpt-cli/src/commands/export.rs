@@ -21,8 +21,9 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
         "cannot be exported: transformers' GPT2LMHeadModel and llama.cpp have no head for labels",
     )?;
     ensure!(
-        args.out.is_none() || args.dtype != WeightType::Q8_0,
-        "--dtype q8_0: transformers has no such type: expected f32, f16 or bf16 for --out, or --gguf alone"
+        args.out.is_none() || !args.dtype.has_blocks(),
+        "--dtype {}: transformers has no such type: expected f32, f16 or bf16 for --out, or --gguf alone",
+        args.dtype
     );
     if let Some(path) = args.out.clone().filter(|path| path.exists()) {
         // Before the model is loaded.
@@ -91,5 +92,7 @@ fn in_words(weights: WeightType) -> &'static str {
         WeightType::F16 => "16-bit floats",
         WeightType::Bf16 => "16-bit floats (bf16)",
         WeightType::Q8_0 => "8-bit integers with a scale for each 32 (q8_0)",
+        WeightType::Q4_0 => "4-bit integers with a scale for each 32 (q4_0)",
+        WeightType::Q4_1 => "4-bit integers with a scale and a minimum for each 32 (q4_1)",
     }
 }

@@ -14,7 +14,7 @@ use minigpt_text::{
 use serde::Serialize;
 
 use crate::args::{ApplicationArgs, GenerateArgs, WriteArgs};
-use crate::load::model::{TrainedModel, named_or_newest};
+use crate::load::model::{LoadedModel, named_or_newest};
 use crate::load::prompts;
 use crate::terminal::colour::coloured;
 use crate::terminal::output::{print, say, stdout_is_terminal, stream as stream_out};
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitCode> {
     };
     ensure!(!texts.is_empty(), "no prompt: expected a line of text in the file of prompts");
     args.write.sampling.validate()?;
-    let trained = TrainedModel::load(&args.model, &args.write.model)?;
+    let trained = LoadedModel::open(&args.model, &args.write.model)?;
     prompts::say_trailing_space(&texts, &trained.tokenizer);
     let template = match (&trained.template, args.chat) {
         (None, true) => bail!("--chat: {} has no chat template: leave --chat out", trained.name()),
@@ -58,7 +58,7 @@ pub(crate) fn run_application(
     };
     let text = args.text.as_deref().unwrap_or(default);
     args.write.sampling.validate()?;
-    let trained = TrainedModel::load(&named_or_newest(args.run.as_ref())?, &args.write.model)?;
+    let trained = LoadedModel::open(&named_or_newest(args.run.as_ref())?, &args.write.model)?;
     if let (Application::Complete, Some(text)) = (application, &args.text) {
         prompts::say_trailing_space(std::slice::from_ref(text), &trained.tokenizer);
     }
@@ -86,7 +86,7 @@ struct Asked {
 impl Asked {
     /// Texts as they are, or each as one message of a user's.
     fn new(
-        trained: &TrainedModel,
+        trained: &LoadedModel,
         template: Option<&ChatTemplate>,
         texts: &[String],
     ) -> Result<Self> {
@@ -108,7 +108,7 @@ impl Asked {
 }
 
 fn write(
-    trained: &TrainedModel,
+    trained: &LoadedModel,
     asked: &Asked,
     max_tokens: usize,
     mut stop: Vec<String>,
@@ -124,7 +124,7 @@ fn write(
         seed: args.sampling.seed,
         log_probabilities: args.logprobs,
     };
-    prompts::say_left_out(&asked.prompts, trained.model.block_size());
+    prompts::say_left_out(&asked.prompts, trained.config().block_size);
     let began = Instant::now();
     let tokens = match (&asked.prompts[..], args.beams) {
         ([_], Some(width)) => search(trained, asked, &options, args, width as usize)?,
@@ -173,7 +173,7 @@ fn print_record(record: &Record<'_>) -> Result<()> {
 
 /// One text, shown while it grows.
 fn stream(
-    trained: &TrainedModel,
+    trained: &LoadedModel,
     asked: &Asked,
     options: &TextOptions,
     args: &WriteArgs,
@@ -222,7 +222,7 @@ fn stream(
     Ok(generator.tokens())
 }
 
-fn record(trained: &TrainedModel, token: &TextToken) -> TokenRecord {
+fn record(trained: &LoadedModel, token: &TextToken) -> TokenRecord {
     let TextToken { id, log_probability, .. } = *token;
     TokenRecord { id, token: trained.tokenizer.token_label(id), log_probability }
 }
@@ -237,7 +237,7 @@ pub(crate) fn say_slides(slides: usize) {
 
 /// Several texts at once, shown when all are written.
 fn write_all(
-    trained: &TrainedModel,
+    trained: &LoadedModel,
     asked: &Asked,
     options: &TextOptions,
     args: &WriteArgs,
@@ -276,7 +276,7 @@ fn write_all(
 
 /// The most probable texts that a beam finds, best first.
 fn search(
-    trained: &TrainedModel,
+    trained: &LoadedModel,
     asked: &Asked,
     options: &TextOptions,
     args: &WriteArgs,
@@ -285,7 +285,7 @@ fn search(
     ensure!(options.max_tokens > 0, "--max-tokens 0: expected at least 1 for --beams");
     let tokenizer = &trained.tokenizer;
     let prompt = &asked.prompts[0];
-    let ids = prompt.within(trained.model.block_size());
+    let ids = prompt.within(trained.config().block_size);
     let ends = tokenizer.ends_of_text();
     let constraints = &options.policy.constraints;
     let beams = beam_search(&trained.model, &ids, constraints, width, options.max_tokens, ends)?;

@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use minigpt_data::{ChatTemplate, Message};
+use minigpt_model::GptRef;
 use minigpt_text::{Application, Prompt, TextError, TextGenerator, TextOptions};
 
 use crate::args::ReplArgs;
 use crate::commands::generate::say_slides;
-use crate::load::model::{TrainedModel, named_or_newest};
+use crate::load::model::{LoadedModel, named_or_newest};
 use crate::load::prompts::say_left_out;
 use crate::terminal::lines::Lines;
 use crate::terminal::output::{say, stream};
@@ -19,7 +20,7 @@ const CHAT_TOKENS: usize = 512;
 
 pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
     args.sampling.validate()?;
-    let trained = TrainedModel::load(&named_or_newest(args.run.as_ref())?, &args.model)?;
+    let trained = LoadedModel::open(&named_or_newest(args.run.as_ref())?, &args.model)?;
     args.sampling.check(&trained.tokenizer)?;
     args.sampling.say_defaults(&trained.generation);
     let mut stop = args.stop.clone();
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
 
 /// A conversation.
 struct Talk<'a> {
-    trained: &'a TrainedModel,
+    trained: &'a LoadedModel,
     options: TextOptions,
     qa: bool,
     /// What was said, where a template puts it.
@@ -85,7 +86,8 @@ impl Talk<'_> {
     /// The conversation so far and the line, as the model was taught to read them; where they outgrow its
     /// context, without the first turns.
     fn say_by(&mut self, template: &ChatTemplate, line: &str) -> Result<(), TextError> {
-        let TrainedModel { model, tokenizer, .. } = self.trained;
+        let LoadedModel { model, tokenizer, .. } = self.trained;
+        let model = GptRef::from(model);
         let room = room(model.block_size(), self.options.max_tokens);
         let mut turns = [&self.turns[..], &[Message::user(line)]].concat();
         let mut prompt = Prompt::of_messages(tokenizer, template, &turns)?;
@@ -118,7 +120,8 @@ impl Talk<'_> {
     }
 
     fn begin(&mut self, prompt: &Prompt) -> Result<(), TextError> {
-        let TrainedModel { model, tokenizer, .. } = self.trained;
+        let LoadedModel { model, tokenizer, .. } = self.trained;
+        let model = GptRef::from(model);
         say_left_out(std::slice::from_ref(prompt), model.block_size());
         self.written = Some(TextGenerator::new(model, tokenizer, prompt, &self.options)?);
         Ok(())

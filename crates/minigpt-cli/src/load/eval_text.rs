@@ -8,7 +8,7 @@ use minigpt_eval::{Bootstrap, EvalConfig, EvalReport, Protocol, evaluate};
 use minigpt_train::{DataConfig, RunConfig};
 
 use crate::args::{EvalTextArgs, ProtocolArgs};
-use crate::load::model::TrainedModel;
+use crate::load::model::LoadedModel;
 use crate::terminal::progress::{ByteProgress, CountProgress};
 
 /// The documents that models are measured on.
@@ -78,10 +78,10 @@ impl EvalText {
     /// Measures a model on the text.
     pub(crate) fn evaluate(
         &self,
-        trained: &TrainedModel,
+        trained: &LoadedModel,
         args: &ProtocolArgs,
     ) -> Result<EvalReport> {
-        let context = args.context.unwrap_or(trained.model.block_size());
+        let context = args.context.unwrap_or(trained.config().block_size);
         let config = EvalConfig {
             protocol: Protocol { context, stride: args.stride.unwrap_or(context) },
             batch_size: args.batch_size as usize,
@@ -91,7 +91,7 @@ impl EvalText {
                 seed: args.seed,
             },
         };
-        config.protocol.validate(trained.model.block_size())?;
+        config.protocol.validate(trained.config().block_size)?;
         let mut bytes = ByteProgress::new();
         let text =
             CountedTokens::new(&trained.tokenizer, &self.documents, self.detokenizer, &mut |at| {

@@ -7,12 +7,15 @@ use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, Hub, ModelSource, Tokenizer};
-use minigpt_model::{CONFIG_FILE, Gpt, GptConfig, Kernels, SavedModel};
+use minigpt_model::{
+    CONFIG_FILE, Gpt, GptConfig, GptRef, Kernels, PackedGpt, SavedModel, WeightType,
+};
 use minigpt_text::{GenerationDefaults, Pretrained};
 use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};
 
-use crate::args::ModelArgs;
+use crate::args::{ModelArgs, WeightsArgs, WeightsChoice};
 use crate::device::memory;
+use crate::terminal::format::bytes;
 use crate::terminal::output::say;
 use crate::terminal::progress::ByteProgress;
 
@@ -20,14 +23,34 @@ use crate::terminal::progress::ByteProgress;
 const RUNS: &str = "runs";
 
 /// A model with what belongs to it.
-pub(crate) struct TrainedModel {
+pub(crate) struct TrainedModel<M = Gpt> {
     pub(crate) origin: Origin,
-    pub(crate) model: Gpt,
+    pub(crate) model: M,
     pub(crate) tokenizer: Tokenizer,
     /// How the model was taught to read what it is asked, if it was.
     pub(crate) template: Option<ChatTemplate>,
     /// How its makers have its texts drawn.
     pub(crate) generation: GenerationDefaults,
+}
+
+/// A model that writes or is measured.
+pub(crate) type LoadedModel = TrainedModel<AnyGpt>;
+
+/// A model of either kind.
+pub(crate) enum AnyGpt {
+    /// On a device.
+    Tensors(Box<Gpt>),
+    /// On the processor.
+    Packed(Box<PackedGpt>),
+}
+
+impl<'a> From<&'a AnyGpt> for GptRef<'a> {
+    fn from(model: &'a AnyGpt) -> Self {
+        match model {
+            AnyGpt::Tensors(model) => Self::Tensors(model),
+            AnyGpt::Packed(model) => Self::Packed(model),
+        }
+    }
 }
 
 /// Where a model comes from.
@@ -49,6 +72,12 @@ impl TrainedModel {
             Some(folder) => trained.with_adapter(folder),
             None => Ok(trained),
         }
+    }
+
+    /// The same model, whose weights are packed.
+    fn packed(self, weight_type: WeightType) -> Result<LoadedModel> {
+        let packed = PackedGpt::of(&self.model, weight_type)?;
+        Ok(self.map(|_| AnyGpt::Packed(Box::new(packed))))
     }
 
     /// The model with an adapter merged into its weights.
@@ -111,6 +140,55 @@ impl TrainedModel {
         say(format_args!("model: {source}, {millions:.1}M parameters"));
         let origin = Origin::Pretrained { source: source.clone() };
         Ok(Self { origin, model, tokenizer, template, generation })
+    }
+}
+
+impl LoadedModel {
+    /// As [`TrainedModel::load`], with weights as they are stored or as was asked for: packed on the processor, as
+    /// tensors on a GPU, where they are 32-bit floats.
+    pub(crate) fn open(source: &ModelSource, args: &WeightsArgs) -> Result<Self> {
+        let WeightsArgs { model: args, weights: WeightsChoice(weight_type) } = args;
+        let chosen = args.device.resolve()?;
+        if Kernels::of(&chosen.device) != Kernels::Cpu {
+            ensure!(
+                weight_type.is_none_or(|weight_type| weight_type == WeightType::F32),
+                "--weights is for the processor; a GPU has 32-bit floats: leave it out, or take --device cpu"
+            );
+            let trained = TrainedModel::load(source, args)?;
+            return Ok(trained.map(|model| AnyGpt::Tensors(Box::new(model))));
+        }
+        let path = fetch(source)?;
+        if !Pretrained::is_at(&path) || args.adapter.is_some() {
+            let trained = TrainedModel::load(source, args)?;
+            return trained.packed(weight_type.unwrap_or(WeightType::F32));
+        }
+        ensure!(!args.average, "--average: {source} is of no run, and keeps no average");
+        let Pretrained { model, tokenizer, template, generation } =
+            Pretrained::packed(SavedModel::open(&path)?, *weight_type)?;
+        let origin = Origin::Pretrained { source: source.clone() };
+        let (parameters, stored) =
+            (model.config().parameter_counts().total(), model.weight_bytes());
+        say(format_args!(
+            "model: {source}, {:.1}M parameters, {} of weights",
+            parameters as f64 / 1e6,
+            bytes(stored as u64)
+        ));
+        say(format_args!("device: {}", chosen.description));
+        let model = AnyGpt::Packed(Box::new(model));
+        Ok(Self { origin, model, tokenizer, template, generation })
+    }
+
+    /// The model's shape.
+    pub(crate) fn config(&self) -> &GptConfig {
+        GptRef::from(&self.model).config()
+    }
+}
+
+impl<M> TrainedModel<M> {
+    /// What is made of the model in its place.
+    fn map<N>(self, make: impl FnOnce(M) -> N) -> TrainedModel<N> {
+        let Self { origin, model, tokenizer, template, generation } = self;
+        TrainedModel { origin, model: make(model), tokenizer, template, generation }
     }
 
     /// What to call it: the run's name, or the last part of the folder's, the file's or the repository's.

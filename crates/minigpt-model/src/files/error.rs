@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use minigpt_gguf::GgufError;
+use minigpt_gguf::{GgufError, TensorError};
 
 use super::weight_type::WeightType;
 use crate::model::config::ConfigError;
@@ -146,6 +146,16 @@ pub enum WeightsError {
         weight_type: WeightType,
         /// Those that there are.
         expected: &'static str,
+    },
+    /// A number that is too large for the type that weights are to be kept as.
+    #[error("{path}: {name} cannot be kept so: {error}; choose another type of weights")]
+    Pack {
+        /// The file, or the parameter itself.
+        path: PathBuf,
+        /// The parameter.
+        name: String,
+        /// What is too large.
+        error: TensorError,
     },
     /// A GGUF file could not be read or written.
     #[error(transparent)]

@@ -13,6 +13,7 @@ use minigpt_gguf::{Gguf, Metadata, TensorInfo, TensorType, Value, write};
 
 use super::error::WeightsError;
 use super::family::Family;
+use super::layout::Layout;
 use super::weight_type::{WeightType, floats};
 use super::weights::Weights;
 use crate::model::config::GptConfig;
@@ -28,7 +29,7 @@ pub(crate) struct GgufModel {
     /// The model's shape.
     pub(crate) config: GptConfig,
     family: Family,
-    file: Gguf,
+    file: Arc<Gguf>,
 }
 
 impl GgufModel {
@@ -43,7 +44,7 @@ impl GgufModel {
 
     pub(super) fn of(file: Gguf) -> Result<Self, WeightsError> {
         let (family, config) = keys::read(&file)?;
-        Ok(Self { config, family, file })
+        Ok(Self { config, family, file: Arc::new(file) })
     }
 
     /// All that the file says besides the tensors.
@@ -51,9 +52,14 @@ impl GgufModel {
         self.file.metadata()
     }
 
+    /// The file, and how it stores the parameters.
+    pub(crate) fn stored(&self) -> (&Arc<Gguf>, &'static Layout) {
+        (&self.file, self.family.gguf_layout())
+    }
+
     /// The tensors, whose values are made when they are asked for.
     pub(crate) fn into_weights(self) -> Result<Weights, WeightsError> {
-        let file = Arc::new(self.file);
+        let file = self.file;
         let infos = file.tensors().map(|tensor| tensor.info());
         let weights =
             infos.filter(|info| info.name() != ROPE_FREQS || self.family != Family::Llama);

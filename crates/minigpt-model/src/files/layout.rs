@@ -25,7 +25,7 @@ pub(crate) struct Layout {
     pub(crate) is_transposed: bool,
     /// Whether the rows of queries and keys that turn together stand beside each other: row `i` of a head and
     /// row `i + head_size / 2` as rows `2i` and `2i + 1`.
-    is_interleaved: bool,
+    pub(crate) is_interleaved: bool,
 }
 
 /// transformers' `GPT2LMHeadModel`.

@@ -115,15 +115,28 @@ impl SavedModel {
     /// # Errors
     /// [`WeightsError`]: files are missing, damaged, of another model, or have numbers that are not finite.
     pub fn load(self, device: &Device) -> Result<Gpt, WeightsError> {
-        let (config, weights) = match self.parts {
+        let (config, weights) = self.into_weights()?;
+        weights.into_model(&config, device)
+    }
+
+    /// The model's shape, and its weights, not yet checked and read.
+    pub(crate) fn into_weights(self) -> Result<(GptConfig, Weights), WeightsError> {
+        Ok(match self.parts {
             Parts::Folder(config) => {
                 let weights = Weights::open(&self.path, Family::nearest(&config).layout())?;
                 (config, weights)
             }
             Parts::Gguf(model) => (model.config.clone(), model.into_weights()?),
             Parts::NanoGpt(NanoGpt { config, weights }) => (config, weights),
-        };
-        weights.into_model(&config, device)
+        })
+    }
+
+    /// The GGUF file, where it is one.
+    pub(crate) fn gguf(&self) -> Option<&GgufModel> {
+        match &self.parts {
+            Parts::Gguf(model) => Some(model),
+            Parts::Folder(_) | Parts::NanoGpt(_) => None,
+        }
     }
 }
 

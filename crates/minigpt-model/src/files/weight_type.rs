@@ -26,11 +26,15 @@ pub enum WeightType {
     Bf16,
     /// 8-bit integers, 32 of them with one scale; in GGUF alone.
     Q8_0,
+    /// 4-bit integers, 32 of them with one scale; in GGUF alone.
+    Q4_0,
+    /// 4-bit integers, 32 of them with a scale and a minimum; in GGUF alone.
+    Q4_1,
 }
 
 /// A name that no [`WeightType`] has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown type of weights `{name}`: expected f32, f16, bf16 or q8_0")]
+#[error("unknown type of weights `{name}`: expected f32, f16, bf16, q8_0, q4_0 or q4_1")]
 pub struct UnknownWeightType {
     /// The name given.
     pub name: String,
@@ -38,7 +42,8 @@ pub struct UnknownWeightType {
 
 impl WeightType {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::F32, Self::F16, Self::Bf16, Self::Q8_0];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::F32, Self::F16, Self::Bf16, Self::Q8_0, Self::Q4_0, Self::Q4_1];
 
     fn name(self) -> &'static str {
         match self {
@@ -46,6 +51,8 @@ impl WeightType {
             Self::F16 => "f16",
             Self::Bf16 => "bf16",
             Self::Q8_0 => "q8_0",
+            Self::Q4_0 => "q4_0",
+            Self::Q4_1 => "q4_1",
         }
     }
 
@@ -55,7 +62,14 @@ impl WeightType {
             Self::F16 => TensorType::F16,
             Self::Bf16 => TensorType::Bf16,
             Self::Q8_0 => TensorType::Q8_0,
+            Self::Q4_0 => TensorType::Q4_0,
+            Self::Q4_1 => TensorType::Q4_1,
         }
+    }
+
+    /// True for integers with a scale, which only GGUF has.
+    pub fn has_blocks(self) -> bool {
+        self.of_burn().is_none()
     }
 
     /// burn's type of the same numbers, if it has one.
@@ -64,7 +78,7 @@ impl WeightType {
             Self::F32 => Some(DType::F32),
             Self::F16 => Some(DType::F16),
             Self::Bf16 => Some(DType::BF16),
-            Self::Q8_0 => None,
+            Self::Q8_0 | Self::Q4_0 | Self::Q4_1 => None,
         }
     }
 

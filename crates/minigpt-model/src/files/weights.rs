@@ -103,19 +103,36 @@ impl Weights {
     ///
     /// One tensor at a time is in memory besides the model.
     pub(crate) fn into_model(
-        mut self,
+        self,
         config: &GptConfig,
         device: &Device,
     ) -> Result<Gpt, WeightsError> {
+        let checked = self.checked(config)?;
+        Gpt::assemble(config, device, |parameter| checked.values(config, parameter))
+    }
+
+    /// Makes sure that these are the weights that `config` asks for, and leaves out a head that is the embedding.
+    pub(crate) fn checked(mut self, config: &GptConfig) -> Result<Self, WeightsError> {
         if config.tied {
             self.check_head()?;
         }
         self.check(config)?;
-        Gpt::assemble(config, device, |parameter| self.values(config, parameter))
+        Ok(self)
+    }
+
+    /// The file, or with several their folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the first tensor of a parameter, which has been [checked](Self::check), is stored as.
+    pub(crate) fn dtype(&self, config: &GptConfig, parameter: &Parameter) -> DType {
+        let name = self.layout.slices(config, parameter).swap_remove(0).name;
+        self.tensors[plain_name(&name, self.layout)].dtype
     }
 
     /// The values of a parameter, whose tensors have been [checked](Self::check).
-    fn values(
+    pub(crate) fn values(
         &self,
         config: &GptConfig,
         parameter: &Parameter,

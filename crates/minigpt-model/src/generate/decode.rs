@@ -2,8 +2,10 @@
 
 use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
 
+use super::gpt_ref::GptRef;
 use crate::model::cache::KvCache;
 use crate::model::gpt::Gpt;
+use crate::packed::{PackedCache, PackedGpt, Read};
 
 /// A prompt that a model cannot continue.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,16 +55,21 @@ pub enum PromptError {
 /// ```
 #[derive(Clone)]
 pub struct Decoder<'a> {
-    model: &'a Gpt,
-    device: Device,
+    model: GptRef<'a>,
+    reader: Reader<'a>,
     sequences: Vec<Vec<u32>>,
     /// Where in each sequence the model's context begins.
     starts: Vec<usize>,
     /// How often each sequence's context was full.
     slides: Vec<usize>,
-    cache: KvCache,
-    /// Last tokens of each sequence that are not in the cache yet; all of them before the first read.
-    unread: usize,
+}
+
+/// What a model has read of the sequences' contexts.
+#[derive(Clone)]
+enum Reader<'a> {
+    Tensors(TensorReader<'a>),
+    /// One cache for each sequence.
+    Packed(&'a PackedGpt, Vec<PackedCache>),
 }
 
 impl<'a> Decoder<'a> {
@@ -70,7 +77,8 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// [`PromptError`] where the model cannot continue one of them, or where there is none.
-    pub fn new(model: &'a Gpt, prompts: &[Vec<u32>]) -> Result<Self, PromptError> {
+    pub fn new(model: impl Into<GptRef<'a>>, prompts: &[Vec<u32>]) -> Result<Self, PromptError> {
+        let model = model.into();
         if prompts.is_empty() || prompts.iter().any(Vec::is_empty) {
             return Err(PromptError::Empty);
         }
@@ -79,15 +87,18 @@ impl<'a> Decoder<'a> {
             return Err(PromptError::TooLong { tokens: prompt.len(), block_size });
         }
         prompts.iter().try_for_each(|prompt| check_known(model, prompt))?;
-        let device = model.wte.weight.lazy_device().inner();
+        let reader = match model {
+            GptRef::Tensors(model) => Reader::Tensors(TensorReader::new(model)),
+            GptRef::Packed(model) => {
+                Reader::Packed(model, vec![PackedCache::default(); prompts.len()])
+            }
+        };
         Ok(Self {
             model,
-            device,
+            reader,
             sequences: prompts.to_vec(),
             starts: vec![0; prompts.len()],
             slides: vec![0; prompts.len()],
-            cache: KvCache::new(Vec::new()),
-            unread: 0,
         })
     }
 
@@ -107,8 +118,12 @@ impl<'a> Decoder<'a> {
     /// Where the device fails, or cannot be waited for, as in a browser:
     /// [`logits_async`](Self::logits_async).
     pub fn logits(&mut self) -> Vec<Vec<f32>> {
-        let logits = self.read_unread();
-        self.rows(logits.into_data())
+        self.slide();
+        let contexts = contexts(&self.sequences, &self.starts);
+        match &mut self.reader {
+            Reader::Tensors(reader) => self.model.rows(reader.read(&contexts).into_data()),
+            Reader::Packed(model, caches) => read_packed(model, caches, &contexts),
+        }
     }
 
     /// As [`logits`](Self::logits), for programs that may not wait.
@@ -116,27 +131,14 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// [`ExecutionError`] where the device fails.
     pub async fn logits_async(&mut self) -> Result<Vec<Vec<f32>>, ExecutionError> {
-        let logits = self.read_unread();
-        Ok(self.rows(logits.into_data_async().await?))
-    }
-
-    /// Reads what was pushed since the last time: `[batch, vocab_size]`.
-    fn read_unread(&mut self) -> Tensor<2> {
-        let is_full = self.cache.len() + self.unread > self.model.block_size();
-        let logits = if self.cache.is_empty() || is_full {
-            self.slide();
-            self.read_contexts()
-        } else {
-            self.read(self.unread)
-        };
-        self.unread = 0;
-        logits
-    }
-
-    fn rows(&self, logits: TensorData) -> Vec<Vec<f32>> {
-        let values = logits.convert::<f32>().try_into_vec::<f32>();
-        let values = values.expect("logits converted to f32"); // [batch, vocab_size]
-        values.chunks(self.model.vocab_size()).map(<[f32]>::to_vec).collect()
+        self.slide();
+        let contexts = contexts(&self.sequences, &self.starts);
+        Ok(match &mut self.reader {
+            Reader::Tensors(reader) => {
+                self.model.rows(reader.read(&contexts).into_data_async().await?)
+            }
+            Reader::Packed(model, caches) => read_packed(model, caches, &contexts),
+        })
     }
 
     /// Makes sure that the model knows these tokens.
@@ -156,7 +158,6 @@ impl<'a> Decoder<'a> {
         for (sequence, token) in self.sequences.iter_mut().zip(tokens) {
             sequence.push(*token);
         }
-        self.unread += 1;
     }
 
     /// Goes on with these sequences alone, in this order; one may stand several times.
@@ -168,47 +169,115 @@ impl<'a> Decoder<'a> {
         self.sequences = rows.iter().map(|row| self.sequences[*row].clone()).collect();
         self.starts = rows.iter().map(|row| self.starts[*row]).collect();
         self.slides = rows.iter().map(|row| self.slides[*row]).collect();
-        let cache = std::mem::replace(&mut self.cache, KvCache::new(Vec::new()));
-        if !cache.is_empty() {
-            self.cache = cache.select(rows, &self.device);
+        match &mut self.reader {
+            Reader::Tensors(reader) => reader.select(rows),
+            Reader::Packed(_, caches) => {
+                *caches = rows.iter().map(|row| caches[*row].clone()).collect();
+            }
         }
     }
 
-    /// Begins the context of each sequence that has outgrown it at the last half of its tokens.
+    /// Begins the context of each sequence that has outgrown it at the last half of its tokens, and forgets what was
+    /// read of it.
     fn slide(&mut self) {
         let block_size = self.model.block_size();
         for (row, sequence) in self.sequences.iter().enumerate() {
             if sequence.len() - self.starts[row] > block_size {
                 self.starts[row] = sequence.len() - (block_size / 2).max(1);
                 self.slides[row] += 1;
+                match &mut self.reader {
+                    Reader::Tensors(reader) => reader.forget(),
+                    Reader::Packed(_, caches) => caches[row] = PackedCache::default(),
+                }
             }
         }
     }
+}
 
-    /// Reads the context of each sequence into a fresh cache.
-    fn read_contexts(&mut self) -> Tensor<2> {
-        let contexts = self.sequences.iter().zip(&self.starts);
-        let lengths: Vec<usize> = contexts.map(|(tokens, start)| tokens.len() - start).collect();
-        let longest = lengths.iter().copied().max().unwrap_or_default();
-        self.cache = KvCache::new(lengths.iter().map(|length| longest - length).collect());
-        self.read(longest)
+/// What a model reads of each sequence.
+fn contexts<'s>(sequences: &'s [Vec<u32>], starts: &[usize]) -> Vec<&'s [u32]> {
+    sequences.iter().zip(starts).map(|(tokens, start)| &tokens[*start..]).collect()
+}
+
+/// Logits after the contexts, of which the caches have the beginnings.
+fn read_packed(
+    model: &PackedGpt,
+    caches: &mut [PackedCache],
+    contexts: &[&[u32]],
+) -> Vec<Vec<f32>> {
+    // A context that was read already is read again from its last token on.
+    let reads = contexts.iter().zip(caches).map(|(tokens, cache)| {
+        cache.truncate(tokens.len() - 1);
+        Read { tokens: &tokens[cache.len()..], cache }
+    });
+    let logits = model.forward(&mut reads.collect::<Vec<_>>());
+    logits.chunks(model.vocab_size()).map(<[f32]>::to_vec).collect()
+}
+
+impl GptRef<'_> {
+    /// Logits `[batch, vocab_size]`, each row for itself.
+    fn rows(self, logits: TensorData) -> Vec<Vec<f32>> {
+        let values = logits.convert::<f32>().try_into_vec::<f32>();
+        let values = values.expect("logits converted to f32"); // [batch, vocab_size]
+        values.chunks(self.vocab_size()).map(<[f32]>::to_vec).collect()
+    }
+}
+
+/// Contexts that are read as tensors, flush right.
+#[derive(Clone)]
+struct TensorReader<'a> {
+    model: &'a Gpt,
+    device: Device,
+    cache: KvCache,
+}
+
+impl<'a> TensorReader<'a> {
+    fn new(model: &'a Gpt) -> Self {
+        let device = model.wte.weight.lazy_device().inner();
+        Self { model, device, cache: KvCache::new(Vec::new()) }
+    }
+
+    /// The next read is one of all tokens.
+    fn forget(&mut self) {
+        self.cache = KvCache::new(Vec::new());
+    }
+
+    /// Goes on with these rows alone, in this order.
+    fn select(&mut self, rows: &[usize]) {
+        let cache = std::mem::replace(&mut self.cache, KvCache::new(Vec::new()));
+        if !cache.is_empty() {
+            self.cache = cache.select(rows, &self.device);
+        }
+    }
+
+    /// Logits after the contexts, of which the cache has the beginnings, or nothing: `[batch, vocab_size]`.
+    fn read(&mut self, contexts: &[&[u32]]) -> Tensor<2> {
+        let longest = contexts.iter().map(|tokens| tokens.len()).max().unwrap_or_default();
+        let unread = contexts[0].len() - self.cache.tokens_of(0);
+        let is_full = self.cache.len() + unread > self.model.block_size();
+        if self.cache.is_empty() || is_full || unread == 0 {
+            let padding = contexts.iter().map(|tokens| longest - tokens.len()).collect();
+            self.cache = KvCache::new(padding);
+            return self.read_last(contexts, longest);
+        }
+        self.read_last(contexts, unread)
     }
 
     /// Reads the last `time` tokens of each context, padded at the start where there are fewer.
-    fn read(&mut self, time: usize) -> Tensor<2> {
-        let rows = self.sequences.len();
-        let mut ids = Vec::with_capacity(rows * time);
-        for (sequence, start) in self.sequences.iter().zip(&self.starts) {
-            let last = &sequence[sequence.len().saturating_sub(time).max(*start)..];
+    fn read_last(&mut self, contexts: &[&[u32]], time: usize) -> Tensor<2> {
+        let mut ids = Vec::with_capacity(contexts.len() * time);
+        for tokens in contexts {
+            let last = &tokens[tokens.len().saturating_sub(time)..];
             ids.resize(ids.len() + time - last.len(), 0);
             ids.extend(last.iter().map(|id| *id as i32));
         }
-        let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [rows, time]), &self.device);
+        let shape = [contexts.len(), time];
+        let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, shape), &self.device);
         self.model.forward_cached(tokens, &mut self.cache)
     }
 }
 
-fn check_known(model: &Gpt, tokens: &[u32]) -> Result<(), PromptError> {
+fn check_known(model: GptRef<'_>, tokens: &[u32]) -> Result<(), PromptError> {
     let vocab_size = model.tokenizer_size();
     match tokens.iter().find(|id| **id as usize >= vocab_size) {
         Some(&id) => Err(PromptError::UnknownToken { id, vocab_size }),

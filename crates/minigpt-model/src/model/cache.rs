@@ -34,6 +34,11 @@ impl KvCache {
         self.len == 0
     }
 
+    /// Tokens in the cache of a sequence; none before the first.
+    pub(crate) fn tokens_of(&self, row: usize) -> usize {
+        self.len - self.padding.get(row).copied().unwrap_or_default()
+    }
+
     /// The cache of these sequences of the batch, in this order; one may stand several times.
     ///
     /// # Panics

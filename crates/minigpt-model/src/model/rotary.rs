@@ -61,7 +61,7 @@ impl Rotation {
 }
 
 /// Radians a position, for each pair of a head: `base^(-2i / head_size)`, scaled.
-fn frequencies(config: RotaryConfig, head_size: usize) -> Vec<f64> {
+pub(crate) fn frequencies(config: RotaryConfig, head_size: usize) -> Vec<f64> {
     let plain = plain_frequencies(config.base, head_size);
     match config.scaling {
         None => plain.collect(),

@@ -1,6 +1,8 @@
 //! What the bytes of a matrix are, and what they stand for: the formats of
 //! [ggml-quants.c](https://github.com/ggml-org/ggml/blob/master/src/ggml-quants.c), little-endian.
 
+use rayon::prelude::*;
+
 /// Values of a block of integers.
 pub(super) const VALUES: usize = 32;
 
@@ -18,6 +20,8 @@ pub enum Format {
     Bf16,
     /// IEEE halves.
     F16,
+    /// `f32`, which is not rounded at all.
+    F32,
 }
 
 impl Format {
@@ -28,6 +32,7 @@ impl Format {
             Self::Q4_0 => (VALUES, Q4_0),
             Self::Q4_1 => (VALUES, Q4_1),
             Self::Bf16 | Self::F16 => (1, 2),
+            Self::F32 => (1, 4),
         }
     }
 
@@ -133,6 +138,31 @@ pub fn dequantize_row(weight: QuantizedMatrix, row: usize, values: &mut [f32]) {
         }),
         Format::Bf16 => floats(bytes, values, bf16),
         Format::F16 => floats(bytes, values, f16),
+        Format::F32 => floats(bytes, values, f32::from_le_bytes),
+    }
+}
+
+/// The first value that is not finite, by its place in the matrix. Looks at scales and minimums where there are such.
+pub fn find_not_finite(weight: QuantizedMatrix) -> Option<(usize, f32)> {
+    let row = (0..weight.rows).into_par_iter().find_first(|row| !is_finite(weight, *row))?;
+    let mut values = vec![0.0; weight.columns];
+    dequantize_row(weight, row, &mut values);
+    let column = values.iter().position(|value| !value.is_finite())?;
+    Some((row * weight.columns + column, values[column]))
+}
+
+fn is_finite(weight: QuantizedMatrix, row: usize) -> bool {
+    let bytes = weight.row(row);
+    let half = |at: &[u8]| f16([at[0], at[1]]).is_finite();
+    match weight.format {
+        Format::Q8_0 => bytes.chunks_exact(Q8_0).all(half),
+        Format::Q4_0 => bytes.chunks_exact(Q4_0).all(half),
+        Format::Q4_1 => bytes.chunks_exact(Q4_1).all(|block| half(block) && half(&block[2..])),
+        Format::F16 => bytes.chunks_exact(2).all(half),
+        Format::Bf16 => bytes.as_chunks().0.iter().all(|bytes| bf16(*bytes).is_finite()),
+        Format::F32 => {
+            bytes.as_chunks().0.iter().all(|bytes| f32::from_le_bytes(*bytes).is_finite())
+        }
     }
 }
 
@@ -154,9 +184,13 @@ fn nibbles(bytes: &[u8; 16], values: &mut [f32; VALUES], value: impl Fn(f32) -> 
     }
 }
 
-/// A float from each two bytes.
+/// A float from each few bytes.
 #[inline(always)]
-pub(super) fn floats(bytes: &[u8], values: &mut [f32], float: impl Fn([u8; 2]) -> f32) {
+pub(super) fn floats<const BYTES: usize>(
+    bytes: &[u8],
+    values: &mut [f32],
+    float: impl Fn([u8; BYTES]) -> f32,
+) {
     let bytes = bytes.as_chunks().0;
     values.iter_mut().zip(bytes).for_each(|(value, &bytes)| *value = float(bytes));
 }

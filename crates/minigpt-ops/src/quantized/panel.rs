@@ -61,7 +61,7 @@ pub(super) fn unpack(weight: QuantizedMatrix, first: usize, panel: &mut [Block])
                 widen(&mut block.minimums);
             });
         }
-        Format::Bf16 | Format::F16 => unreachable!("floats have no blocks"),
+        Format::Bf16 | Format::F16 | Format::F32 => unreachable!("floats have no blocks"),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Products with floats of 16 bits, in `f32`: some rows of the weight are widened and multiplied with all rows of
-//! `x`. An element is what [`dot`](crate::simd::dot) gives, whatever the processor.
+//! Products with floats of 16 or 32 bits, in `f32`: some rows of the weight are widened and multiplied with all rows
+//! of `x`. An element is what [`dot`](crate::simd::dot) gives, whatever the processor.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -59,6 +59,7 @@ fn widen(format: Format, bytes: &[u8], values: &mut [f32]) {
     match format {
         Format::Bf16 => vectorized!(floats(bytes, values, bf16)),
         Format::F16 => vectorized!(floats(bytes, values, f16)),
+        Format::F32 => vectorized!(floats(bytes, values, f32::from_le_bytes)),
         _ => unreachable!("blocks are multiplied as integers"),
     }
 }

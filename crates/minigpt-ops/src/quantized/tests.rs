@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use super::format::{VALUES, f16};
 use super::*;
 
-const FORMATS: [Format; 5] = [Format::Q8_0, Format::Q4_0, Format::Q4_1, Format::Bf16, Format::F16];
+const FORMATS: [Format; 6] =
+    [Format::Q8_0, Format::Q4_0, Format::Q4_1, Format::Bf16, Format::F16, Format::F32];
 
 /// Pseudo-random 32 bits, a function of the seed.
 fn random(seed: u64) -> impl FnMut() -> u32 {
@@ -47,6 +48,12 @@ fn bytes(format: Format, rows: usize, columns: usize, seed: u64) -> Vec<u8> {
         Format::Q4_0 => (1, 16, columns / VALUES),
         Format::Q4_1 => (2, 16, columns / VALUES),
         Format::Bf16 | Format::F16 => (1, 0, columns),
+        Format::F32 => {
+            return self::values(seed, rows * columns)
+                .iter()
+                .flat_map(|x| x.to_le_bytes())
+                .collect();
+        }
     };
     let mut bytes = Vec::new();
     for _ in 0..rows * blocks {
@@ -89,6 +96,7 @@ fn as_in_gguf(format: Format) -> TensorType {
         Format::Q4_1 => TensorType::Q4_1,
         Format::Bf16 => TensorType::Bf16,
         Format::F16 => TensorType::F16,
+        Format::F32 => TensorType::F32,
     }
 }
 
@@ -176,7 +184,7 @@ proptest! {
     #[test]
     fn bytes_stand_for_what_minigpt_gguf_reads(
         format in prop::sample::select(FORMATS.to_vec()),
-        bytes in prop::collection::vec(any::<u8>(), 3 * 2 * VALUES),
+        bytes in prop::collection::vec(any::<u8>(), 3 * 4 * VALUES),
     ) {
         let row_bytes = format.row_bytes(3 * VALUES).unwrap();
         let weight = QuantizedMatrix::new(format, 1, 3 * VALUES, &bytes[..row_bytes]);
@@ -216,14 +224,36 @@ fn sizes_that_need_several_chunks_and_tasks() {
 }
 
 #[test]
-fn floats_of_16_bits_need_no_whole_blocks() {
-    for format in [Format::Bf16, Format::F16] {
+fn floats_need_no_whole_blocks() {
+    for format in [Format::Bf16, Format::F16, Format::F32] {
         let (n, k, m) = (5, 37, 33);
         let bytes = bytes(format, m, k, 3);
         let weight = QuantizedMatrix::new(format, m, k, &bytes);
         let x = values(4, n * k);
         let y = product(Body::best(), &x, weight, None);
         assert_close(&y, &x, weight, &vec![0.0; m]);
+    }
+}
+
+#[test]
+fn what_is_not_finite_is_found_by_its_place() {
+    for format in FORMATS {
+        let (rows, columns) = (3, 64);
+        let mut bytes = bytes(format, rows, columns, 5);
+        let find = |bytes: &[u8]| {
+            find_not_finite(QuantizedMatrix::new(format, rows, columns, bytes)).map(|(at, _)| at)
+        };
+        assert_eq!(find(&bytes), None);
+        // The float that the second half of the second row begins with, or the scale there.
+        let at = bytes.len() / rows + bytes.len() / rows / 2;
+        let infinite: &[u8] = match format {
+            Format::Bf16 => &[0x80, 0x7f],
+            Format::F32 => &[0, 0, 0x80, 0x7f],
+            _ => &[0x00, 0x7c],
+        };
+        bytes[at..at + infinite.len()].copy_from_slice(infinite);
+        let found = find(&bytes).unwrap();
+        assert!((64 + 32..2 * 64).contains(&found), "{format:?}: {found}");
     }
 }
 

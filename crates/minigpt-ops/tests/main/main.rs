@@ -2,6 +2,7 @@
 //! formula, and both on one thread and on two, over random and odd shapes.
 
 mod attention;
+mod cached;
 mod elements;
 mod linear;
 mod loss;

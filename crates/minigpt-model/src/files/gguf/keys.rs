@@ -359,7 +359,7 @@ pub(super) fn write(
         ("general.type".to_owned(), "model".into()),
         ("general.file_type".to_owned(), file_type(weight_type).into()),
     ];
-    if weight_type == WeightType::Q8_0 {
+    if weight_type.has_blocks() {
         all.push(("general.quantization_version".to_owned(), 2_u32.into()));
     }
     let mut put = |key: &str, value: Value| all.push((format!("{name}.{key}"), value));
@@ -394,6 +394,8 @@ fn file_type(weight_type: WeightType) -> u32 {
     match weight_type {
         WeightType::F32 => 0,
         WeightType::F16 => 1,
+        WeightType::Q4_0 => 2,
+        WeightType::Q4_1 => 3,
         WeightType::Q8_0 => 7,
         WeightType::Bf16 => 32,
     }

@@ -18,7 +18,7 @@ pub(in crate::quantized) fn unpack(weight: QuantizedMatrix, first: usize, panel:
         Format::Q8_0 => q8_0(bytes, panel),
         Format::Q4_0 => q4::<Q4_0>(bytes, panel),
         Format::Q4_1 => q4::<Q4_1>(bytes, panel),
-        Format::Bf16 | Format::F16 => unreachable!("floats have no blocks"),
+        Format::Bf16 | Format::F16 | Format::F32 => unreachable!("floats have no blocks"),
     }
 }
 

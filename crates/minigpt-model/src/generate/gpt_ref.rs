@@ -1,0 +1,83 @@
+//! A model of either kind, as it is read when texts are written and measured.
+
+use burn::tensor::{Int, Tensor, TensorData};
+
+use crate::model::config::GptConfig;
+use crate::model::gpt::Gpt;
+use crate::packed::{PackedGpt, TokenScore};
+
+/// A [`Gpt`] on any device, or a [`PackedGpt`]. Whatever writes or measures texts takes either.
+#[derive(Clone, Copy, Debug)]
+pub enum GptRef<'a> {
+    /// Tensors on a device.
+    Tensors(&'a Gpt),
+    /// Packed weights, on the processor.
+    Packed(&'a PackedGpt),
+}
+
+impl<'a> From<&'a Gpt> for GptRef<'a> {
+    fn from(model: &'a Gpt) -> Self {
+        Self::Tensors(model)
+    }
+}
+
+impl<'a> From<&'a PackedGpt> for GptRef<'a> {
+    fn from(model: &'a PackedGpt) -> Self {
+        Self::Packed(model)
+    }
+}
+
+impl<'a> GptRef<'a> {
+    /// The model's shape.
+    pub fn config(self) -> &'a GptConfig {
+        match self {
+            Self::Tensors(model) => model.config(),
+            Self::Packed(model) => model.config(),
+        }
+    }
+
+    /// Longest context in tokens.
+    pub fn block_size(self) -> usize {
+        self.config().block_size
+    }
+
+    /// Number of token ids, padding included: the width of the logits.
+    pub fn vocab_size(self) -> usize {
+        self.config().vocab_size
+    }
+
+    /// Number of token ids that the tokenizer has.
+    pub fn tokenizer_size(self) -> usize {
+        match self {
+            Self::Tensors(model) => model.tokenizer_size(),
+            Self::Packed(model) => model.tokenizer_size(),
+        }
+    }
+
+    /// Scores the last tokens of texts that are equally long, equally many of each: the last of `targets` follows the
+    /// whole text.
+    ///
+    /// # Panics
+    /// Where texts or targets differ in length, and as [`Gpt::score`].
+    pub fn score(self, texts: &[&[u32]], targets: &[&[u32]]) -> Vec<Vec<TokenScore>> {
+        match self {
+            Self::Packed(model) => model.score(texts, targets),
+            Self::Tensors(model) => {
+                let device = model.wte.weight.val().device();
+                let tensor = |rows: &[&[u32]]| {
+                    let ids: Vec<i32> = rows.concat().into_iter().map(|id| id as i32).collect();
+                    let shape = [rows.len(), ids.len() / rows.len().max(1)];
+                    Tensor::<2, Int>::from_data(TensorData::new(ids, shape), &device)
+                };
+                let last = targets.first().map_or(0, |targets| targets.len());
+                let scores = model.score(tensor(texts), tensor(targets));
+                let nats: Vec<f32> = scores.nats.into_data().iter().collect();
+                let is_greedy: Vec<bool> = scores.is_greedy.into_data().iter().collect();
+                let tokens = nats.into_iter().zip(is_greedy);
+                let tokens = tokens.map(|(nats, is_greedy)| TokenScore { nats, is_greedy });
+                let tokens: Vec<TokenScore> = tokens.collect();
+                tokens.chunks(last.max(1)).map(<[TokenScore]>::to_vec).collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A model for writing and measuring alone, on a processor: its weights stay as their file has them, quantised to a
+//! few bits or not, and are multiplied as they are.
+//!
+//! The forward pass is [`Gpt`](crate::Gpt)'s without what training needs: no graph, no dropout, no adapters beside
+//! matrices. It is held against it by tests. Reading order: [`PackedGpt`], `forward`, `cache`, `source`.
+
+mod assemble;
+mod cache;
+mod forward;
+mod matrix;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use minigpt_ops::Pairs;
+
+pub use self::cache::PackedCache;
+use self::matrix::Matrix;
+use crate::model::config::{GptConfig, NormConfig};
+
+/// A model whose weights are packed, for the processor.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_model::{Gpt, GptConfig, PackedCache, PackedGpt, Read, WeightType};
+///
+/// let model = Gpt::init(&GptConfig::tiny(256), 0, &Device::flex())?;
+/// let packed = PackedGpt::of(&model, WeightType::Q8_0)?;
+/// let (mut one, mut other) = (PackedCache::default(), PackedCache::default());
+/// let reads = &mut [
+///     Read { tokens: &[72, 101], cache: &mut one },
+///     Read { tokens: &[7], cache: &mut other },
+/// ];
+/// assert_eq!(packed.forward(reads).len(), 2 * 256); // logits of the next token of each
+/// assert_eq!((one.len(), other.len()), (2, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct PackedGpt {
+    config: GptConfig,
+    wte: Matrix,
+    wpe: Option<Matrix>,
+    blocks: Vec<Block>,
+    ln_f: Norm,
+    lm_head: Option<Matrix>,
+    /// Radians a position, for each pair of a head; none where positions are learned.
+    frequencies: Vec<f64>,
+    pairs: Pairs,
+    tokenizer_size: usize,
+}
+
+/// A transformer block.
+#[derive(Clone, Debug)]
+struct Block {
+    ln_1: Norm,
+    qkv: [Linear; 3],
+    attn_proj: Linear,
+    q_norm: Option<Norm>,
+    k_norm: Option<Norm>,
+    /// Of scores.
+    scale: f32,
+    ln_2: Norm,
+    /// The first matrix of the perceptron, or the gate and the other.
+    fc: Vec<Linear>,
+    mlp_proj: Linear,
+}
+
+#[derive(Clone, Debug)]
+struct Linear {
+    /// `[out, in]`.
+    weight: Matrix,
+    bias: Option<Vec<f32>>,
+}
+
+#[derive(Clone, Debug)]
+struct Norm {
+    weight: Vec<f32>,
+    bias: Option<Vec<f32>>,
+    config: NormConfig,
+}
+
+/// Tokens that a text goes on with.
+#[derive(Debug)]
+pub struct Read<'a> {
+    /// At least one.
+    pub tokens: &'a [u32],
+    /// What was read of the text before.
+    pub cache: &'a mut PackedCache,
+}
+
+/// What a [`PackedGpt`] thinks of given tokens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TokenScore {
+    /// Cross-entropy in nats.
+    pub nats: f32,
+    /// Whether it is the most probable one.
+    pub is_greedy: bool,
+}
+
+/// Rows of logits in memory at once while tokens are scored.
+const SCORED: usize = 32;
+
+impl PackedGpt {
+    /// The model's shape.
+    pub fn config(&self) -> &GptConfig {
+        &self.config
+    }
+
+    /// Longest context in tokens.
+    pub fn block_size(&self) -> usize {
+        self.config.block_size
+    }
+
+    /// Number of token ids, padding included: the width of the logits.
+    pub fn vocab_size(&self) -> usize {
+        self.config.vocab_size
+    }
+
+    /// Number of token ids that the [tokenizer](Self::with_tokenizer_size) has.
+    pub fn tokenizer_size(&self) -> usize {
+        self.tokenizer_size
+    }
+
+    /// As [`Gpt::with_tokenizer_size`](crate::Gpt::with_tokenizer_size).
+    #[must_use]
+    pub fn with_tokenizer_size(mut self, ids: usize) -> Self {
+        self.tokenizer_size = ids.min(self.vocab_size());
+        self
+    }
+
+    /// Bytes of all matrices, in memory or in a file that is mapped.
+    pub fn weight_bytes(&self) -> usize {
+        let linears = self.blocks.iter().flat_map(|block| {
+            let ends = [&block.attn_proj, &block.mlp_proj];
+            block.qkv.iter().chain(&block.fc).chain(ends).map(|linear| &linear.weight)
+        });
+        let tables = [Some(&self.wte), self.wpe.as_ref(), self.lm_head.as_ref()];
+        linears.chain(tables.into_iter().flatten()).map(Matrix::bytes).sum()
+    }
+
+    /// Reads what several texts go on with, and gives the logits of the next token of each, `[texts, vocab_size]`;
+    /// those of padding are minus infinity. A text has the same logits alone and among others, whatever the number
+    /// of threads.
+    ///
+    /// # Panics
+    /// Where a text has no new token, or more than the context has with those before, or an id that is not in the
+    /// vocabulary.
+    pub fn forward(&self, reads: &mut [Read<'_>]) -> Vec<f32> {
+        assert!(reads.iter().all(|read| !read.tokens.is_empty()), "a text without a new token");
+        let wanted = vec![1; reads.len()];
+        // From within the threads that work: each product would else wake them anew.
+        in_pool(|| self.logits(&self.read(reads, &wanted)))
+    }
+
+    /// Scores the last tokens of texts, each of which follows those before: for each text as many as `targets` has
+    /// of it, the last of which follows the whole text.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward), and where there are more targets than tokens.
+    pub fn score(&self, texts: &[&[u32]], targets: &[&[u32]]) -> Vec<Vec<TokenScore>> {
+        let mut caches = vec![PackedCache::default(); texts.len()];
+        let reads = texts.iter().zip(&mut caches);
+        let mut reads: Vec<Read<'_>> =
+            reads.map(|(tokens, cache)| Read { tokens, cache }).collect();
+        let wanted: Vec<usize> = targets.iter().map(|targets| targets.len()).collect();
+        in_pool(|| {
+            let stream = self.read(&mut reads, &wanted);
+            let all: Vec<u32> = targets.iter().flat_map(|targets| *targets).copied().collect();
+            let parts = stream.chunks(SCORED * self.config.n_embd).zip(all.chunks(SCORED));
+            let scores = parts.flat_map(|(stream, targets)| {
+                let logits = self.logits(stream);
+                let rows = logits.chunks_exact(self.vocab_size()).zip(targets);
+                rows.map(|(logits, target)| TokenScore::new(logits, *target)).collect::<Vec<_>>()
+            });
+            let mut scores = scores.collect::<Vec<_>>().into_iter();
+            wanted.iter().map(|count| scores.by_ref().take(*count).collect()).collect()
+        })
+    }
+}
+
+impl TokenScore {
+    fn new(logits: &[f32], target: u32) -> Self {
+        let greedy = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+        let (greedy, largest) = greedy.map_or((0, 0.0), |(id, logit)| (id, f64::from(*logit)));
+        let sum: f64 = logits.iter().map(|logit| (f64::from(*logit) - largest).exp()).sum();
+        let nats = sum.ln() + largest - f64::from(logits[target as usize]);
+        Self { nats: nats as f32, is_greedy: greedy == target as usize }
+    }
+}
+
+/// Does the work on one of the threads that share it.
+fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| work())
+}

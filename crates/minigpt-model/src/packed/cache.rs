@@ -1,0 +1,43 @@
+//! What a packed model has read of one text.
+
+/// Keys and values of one text in every block ([Pope et al., 2022](https://arxiv.org/abs/2211.05102)).
+///
+/// Texts that are read together have one each: they begin and end when they like.
+#[derive(Clone, Debug, Default)]
+pub struct PackedCache {
+    /// Of each block `[len, n_kv_head * head_size]`.
+    pub(super) layers: Vec<LayerCache>,
+    pub(super) len: usize,
+}
+
+/// Keys and values of one block.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LayerCache {
+    pub(super) keys: Vec<f32>,
+    pub(super) values: Vec<f32>,
+}
+
+impl PackedCache {
+    /// Tokens read.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True before the first token.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Forgets all tokens but the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        if len >= self.len {
+            return;
+        }
+        for LayerCache { keys, values } in &mut self.layers {
+            let length = keys.len() / self.len * len;
+            keys.truncate(length);
+            values.truncate(length);
+        }
+        self.len = len;
+    }
+}

@@ -1,0 +1,114 @@
+//! A matrix as it lies in a file, or in memory after the same fashion.
+
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use minigpt_gguf::{SharedBlocks, TensorError, TensorType};
+use minigpt_ops::quantized::{Format, QuantizedMatrix, dequantize_row, find_not_finite};
+
+use crate::files::weight_type::WeightType;
+
+/// `[rows, columns]`, rows being outputs of a layer or vectors of tokens.
+#[derive(Clone, Debug)]
+pub(super) struct Matrix {
+    bytes: Bytes,
+    /// Its bytes among those.
+    range: Range<usize>,
+    format: Format,
+    rows: usize,
+    columns: usize,
+}
+
+/// Where bytes are.
+#[derive(Clone, Debug)]
+enum Bytes {
+    File(SharedBlocks),
+    Memory(Arc<Vec<u8>>),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::File(bytes) => bytes,
+            Self::Memory(bytes) => bytes,
+        }
+    }
+}
+
+impl Matrix {
+    /// The tensor of a file as it is; nothing where products with its type are not done.
+    pub(super) fn of_file(
+        tensor_type: TensorType,
+        rows: usize,
+        columns: usize,
+        blocks: &SharedBlocks,
+    ) -> Option<Self> {
+        let format = format(tensor_type)?;
+        let (bytes, range) = (Bytes::File(blocks.clone()), 0..blocks.len());
+        Some(Self { bytes, range, format, rows, columns })
+    }
+
+    /// Of values `[rows, columns]`, as `weight_type`; where rows are not whole blocks of it, as they are.
+    pub(super) fn of_values(
+        values: &[f32],
+        columns: usize,
+        weight_type: WeightType,
+    ) -> Result<Self, TensorError> {
+        let wanted = weight_type.of_ggml();
+        let is_whole = columns.is_multiple_of(wanted.block_values());
+        let tensor_type = if is_whole { wanted } else { TensorType::F32 };
+        let format = format(tensor_type).expect("products with written types are done");
+        let rows = values.len() / columns;
+        let length = rows * format.row_bytes(columns).expect("rows are whole blocks");
+        let mut bytes = Vec::with_capacity(length);
+        tensor_type.quantize(values, &mut bytes)?;
+        Ok(Self { bytes: Bytes::Memory(Arc::new(bytes)), range: 0..length, format, rows, columns })
+    }
+
+    /// Some of its rows.
+    pub(super) fn some_rows(&self, rows: Range<usize>) -> Self {
+        let row_bytes = self.range.len() / self.rows.max(1);
+        let start = self.range.start + rows.start * row_bytes;
+        let range = start..start + rows.len() * row_bytes;
+        Self { range, rows: rows.len(), bytes: self.bytes.clone(), ..*self }
+    }
+
+    pub(super) fn view(&self) -> QuantizedMatrix<'_> {
+        let bytes = &self.bytes[self.range.clone()];
+        QuantizedMatrix::new(self.format, self.rows, self.columns, bytes)
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Bytes that it takes, in memory or in the file.
+    pub(super) fn bytes(&self) -> usize {
+        self.range.len()
+    }
+
+    /// The first value that is not finite, and its place.
+    pub(super) fn find_not_finite(&self) -> Option<(usize, f32)> {
+        find_not_finite(self.view())
+    }
+
+    /// The values of one row.
+    pub(super) fn read_row(&self, row: usize, values: &mut [f32]) {
+        dequantize_row(self.view(), row, values);
+    }
+}
+
+/// That of a type with which products are done.
+fn format(tensor_type: TensorType) -> Option<Format> {
+    Some(match tensor_type {
+        TensorType::F32 => Format::F32,
+        TensorType::F16 => Format::F16,
+        TensorType::Bf16 => Format::Bf16,
+        TensorType::Q8_0 => Format::Q8_0,
+        TensorType::Q4_0 => Format::Q4_0,
+        TensorType::Q4_1 => Format::Q4_1,
+        _ => return None,
+    })
+}

@@ -1,0 +1,214 @@
+//! A packed model against the model that it was made of.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::{PackedCache, PackedGpt, Read};
+use crate::files::gguf::GgufModel;
+use crate::files::pretrained::SavedModel;
+use crate::model::config::{
+    BiasConfig, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig,
+};
+use crate::model::gpt::Gpt;
+use crate::{Generator, Sampling, WeightType};
+
+const TOKENS: [u32; 9] = [3, 1, 4, 1, 5, 9, 2, 6, 5];
+
+fn llama() -> GptConfig {
+    GptConfig {
+        n_kv_head: Some(2),
+        n_inner: 96,
+        norm: NormConfig { kind: NormKind::RmsNorm, epsilon: 1e-5 },
+        position: Position::Rotary(RotaryConfig { base: 100.0, scaling: None }),
+        mlp: MlpKind::Swiglu,
+        bias: BiasConfig::NONE,
+        tied: false,
+        ..GptConfig::new(48, 32, 2, 4, 64)
+    }
+}
+
+/// Each knob that the forward pass looks at.
+fn configurations() -> Vec<GptConfig> {
+    let plain = GptConfig::new(48, 32, 2, 4, 64);
+    let turned = Position::Rotary(RotaryConfig { base: 100.0, scaling: None });
+    let bias = BiasConfig::NONE;
+    vec![
+        plain.clone(),
+        llama(),
+        GptConfig { bias, scale_attn_by_inverse_layer_idx: true, ..plain.clone() },
+        GptConfig { qk_norm: true, position: turned, mlp: MlpKind::GeluExact, ..plain.clone() },
+        GptConfig { head_size: Some(6), n_kv_head: Some(1), mlp: MlpKind::ReluSquared, ..plain },
+        GptConfig { qk_norm: true, ..llama() },
+    ]
+}
+
+fn gpt(config: &GptConfig) -> Gpt {
+    Gpt::init(config, 1, &Device::flex()).unwrap()
+}
+
+fn logits(model: &Gpt, tokens: &[u32]) -> Vec<f32> {
+    let ids: Vec<i32> = tokens.iter().map(|id| *id as i32).collect();
+    let ids = TensorData::new(ids, [1, tokens.len()]);
+    let logits = model.forward_last(Tensor::<2, Int>::from_data(ids, &Device::flex()));
+    logits.into_data().to_vec().unwrap()
+}
+
+fn packed_logits(model: &PackedGpt, tokens: &[u32], cache: &mut PackedCache) -> Vec<f32> {
+    model.forward(&mut [Read { tokens, cache }])
+}
+
+#[track_caller]
+fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() <= tolerance, "{found}, not {expected}");
+    }
+}
+
+#[test]
+fn unrounded_weights_give_the_models_own_logits() {
+    for config in configurations() {
+        let model = gpt(&config);
+        let packed = PackedGpt::of(&model, WeightType::F32).unwrap();
+        let whole = packed_logits(&packed, &TOKENS, &mut PackedCache::default());
+        assert_close(&whole, &logits(&model, &TOKENS), 1e-5);
+        let mut cache = PackedCache::default();
+        packed_logits(&packed, &TOKENS[..4], &mut cache);
+        assert_eq!(packed_logits(&packed, &TOKENS[4..], &mut cache), whole, "in two parts");
+    }
+}
+
+#[test]
+fn a_text_has_the_same_logits_alone_among_others_and_on_any_threads() {
+    let types = [WeightType::F32, WeightType::Bf16, WeightType::Q8_0, WeightType::Q4_1];
+    for (config, weight_type) in [GptConfig::new(48, 32, 2, 4, 64), llama()]
+        .iter()
+        .flat_map(|config| types.map(|weight_type| (config, weight_type)))
+    {
+        let packed = PackedGpt::of(&gpt(config), weight_type).unwrap();
+        let texts: Vec<&[u32]> = (1..TOKENS.len()).map(|len| &TOKENS[..len]).collect();
+        let alone: Vec<f32> = texts
+            .iter()
+            .flat_map(|tokens| packed_logits(&packed, tokens, &mut PackedCache::default()))
+            .collect();
+        for threads in [1, 2] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let mut caches = vec![PackedCache::default(); texts.len()];
+            let reads = texts.iter().zip(&mut caches);
+            let mut reads: Vec<Read<'_>> =
+                reads.map(|(tokens, cache)| Read { tokens, cache }).collect();
+            let together = pool.install(|| packed.forward(&mut reads));
+            assert!(together == alone, "{weight_type} on {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn rounding_changes_logits_by_little() {
+    let model = gpt(&llama());
+    let expected = logits(&model, &TOKENS);
+    let size = expected.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));
+    let rounded = [
+        (WeightType::F16, 1e-3),
+        (WeightType::Bf16, 1e-2),
+        (WeightType::Q8_0, 2e-2),
+        (WeightType::Q4_1, 0.3),
+        (WeightType::Q4_0, 0.3),
+    ];
+    for (weight_type, tolerance) in rounded {
+        let packed = PackedGpt::of(&model, weight_type).unwrap();
+        let found = packed_logits(&packed, &TOKENS, &mut PackedCache::default());
+        assert_close(&found, &expected, tolerance * size);
+    }
+}
+
+#[test]
+fn scores_are_the_models_own_whatever_the_chunks() {
+    for config in [GptConfig { block_size: 600, ..llama() }, GptConfig::new(48, 600, 1, 2, 32)] {
+        let model = gpt(&config).with_tokenizer_size(40);
+        let packed = PackedGpt::of(&model, WeightType::F32).unwrap();
+        // More than the rows of a chunk, and than the scores that are made at once.
+        let ids: Vec<u32> = (0..601).map(|i| i * i % 37).collect();
+        let (texts, targets) = ([&ids[..600], &ids[1..]], [&ids[101..601], &ids[..500]]);
+        let expected = crate::GptRef::from(&model).score(&texts, &targets);
+        let found = crate::GptRef::from(&packed).score(&texts, &targets);
+        for (found, expected) in found.concat().iter().zip(expected.concat()) {
+            assert!((found.nats - expected.nats).abs() < 1e-4, "{found:?}, not {expected:?}");
+            assert_eq!(found.is_greedy, expected.is_greedy);
+        }
+    }
+}
+
+#[test]
+fn a_file_is_used_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    for weight_type in [WeightType::F32, WeightType::Q8_0, WeightType::Q4_0] {
+        let model = gpt(&llama());
+        model.save_gguf(&[], weight_type, &path).unwrap();
+        let open = || SavedModel::open(&path).unwrap();
+        let packed = open().load_packed(None).unwrap();
+        // Llama's files have the rows of queries and keys in another order, and the sums are in another one with it.
+        let expected = PackedGpt::of(&model, weight_type).unwrap();
+        let [found, expected] = [&packed, &expected]
+            .map(|packed| packed_logits(packed, &TOKENS, &mut PackedCache::default()));
+        assert_close(&found, &expected, 1e-5);
+        assert_eq!(
+            packed.weight_bytes(),
+            PackedGpt::of(&model, weight_type).unwrap().weight_bytes()
+        );
+        let again = open().load_packed(Some(weight_type)).unwrap();
+        assert_eq!(packed_logits(&again, &TOKENS, &mut PackedCache::default()), found);
+    }
+}
+
+#[test]
+fn gpt2s_matrix_of_queries_keys_and_values_is_divided() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    let model = gpt(&GptConfig::new(48, 32, 2, 4, 64));
+    model.save_gguf(&[], WeightType::Q8_0, &path).unwrap();
+    assert!(GgufModel::open(&path).is_ok());
+    let packed = SavedModel::open(&path).unwrap().load_packed(None).unwrap();
+    let expected = PackedGpt::of(&model, WeightType::Q8_0).unwrap();
+    let [found, expected] = [&packed, &expected]
+        .map(|packed| packed_logits(packed, &TOKENS, &mut PackedCache::default()));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_number_that_is_not_finite_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    gpt(&llama()).save_gguf(&[], WeightType::Q8_0, &path).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The scale of the last block of the last tensor, the head.
+    let at = bytes.len() - bytes.len() % 2 - 34;
+    bytes[at..at + 2].copy_from_slice(&[0x00, 0x7c]);
+    std::fs::write(&path, bytes).unwrap();
+    let error = SavedModel::open(&path).unwrap().load_packed(None).unwrap_err().to_string();
+    assert!(error.contains("among its numbers"), "{error}");
+}
+
+#[test]
+fn texts_outgrow_the_context_as_the_models_own_do() {
+    let config = GptConfig { block_size: 8, ..llama() };
+    let model = gpt(&config);
+    let packed = PackedGpt::of(&model, WeightType::F32).unwrap();
+    let text = |generator: Generator<'_>| -> Vec<u32> {
+        generator.take(30).collect::<Result<_, _>>().unwrap()
+    };
+    let sampling = Sampling::Greedy;
+    let expected = text(Generator::new(&model, &TOKENS[..5], sampling, 0).unwrap());
+    assert_eq!(text(Generator::new(&packed, &TOKENS[..5], sampling, 0).unwrap()), expected);
+}
+
+#[test]
+fn a_cache_forgets_what_came_last() {
+    let packed = PackedGpt::of(&gpt(&llama()), WeightType::F32).unwrap();
+    let mut cache = PackedCache::default();
+    let first = packed_logits(&packed, &TOKENS[..5], &mut cache);
+    packed_logits(&packed, &TOKENS[5..], &mut cache);
+    cache.truncate(4);
+    assert_eq!(packed_logits(&packed, &TOKENS[4..5], &mut cache), first);
+    assert_eq!(cache.len(), 5);
+}
