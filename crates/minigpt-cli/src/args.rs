@@ -316,9 +316,11 @@ pub(crate) struct WorkerArgs {
   minigpt bench                                  the article's model, 50257 ids
   minigpt bench --vocab 4096 --context 256 --batch 8
   minigpt bench --model mini-llama --vocab 4096  the same size in today's shape
-  minigpt bench --model smollm2-135m --decode    tokens a second, one text")]
+  minigpt bench --model smollm2-135m --decode    tokens a second, one text
+  minigpt bench --decode --model model.gguf      prompt, one text and several of a file
+  minigpt bench --decode --model model.gguf --peer python     beside llama.cpp, with xllamacpp")]
 pub(crate) struct BenchArgs {
-    #[arg(long, help = one_of("Shape of the model, with its own vocabulary if it was published", &GptConfig::PRESETS), conflicts_with_all = ["layers", "heads", "width"])]
+    #[arg(long, help = one_of("Shape of the model, with its own vocabulary if it was published; with --decode also a file, a folder or a run", &GptConfig::PRESETS), conflicts_with_all = ["layers", "heads", "width"])]
     pub(crate) model: Option<String>,
     /// Token ids [default: 50257, or the model's]
     #[arg(long)]
@@ -353,6 +355,21 @@ pub(crate) struct BenchArgs {
     /// Time writing instead: as many tokens as the context has positions
     #[arg(long)]
     pub(crate) decode: bool,
+    /// With --decode and a file: tokens of the prompt that is read
+    #[arg(long, default_value_t = 512)]
+    pub(crate) prompt: usize,
+    /// With --decode and a file: tokens of each text
+    #[arg(long, default_value_t = 64)]
+    pub(crate) tokens: usize,
+    /// With --decode and a file: texts that are written at once
+    #[arg(long, default_value_t = 8)]
+    pub(crate) texts: usize,
+    /// With --decode and a file: what weights are kept as, as for `minigpt generate`
+    #[arg(long, value_name = "TYPE", default_value = "auto")]
+    pub(crate) weights: WeightsChoice,
+    /// With --decode and a GGUF file: a Python that has xllamacpp, to time llama.cpp with the same file
+    #[arg(long, value_name = "PYTHON", requires = "decode")]
+    pub(crate) peer: Option<PathBuf>,
     #[arg(long, help = DEVICE_HELP, default_value = "cpu")]
     pub(crate) device: DeviceChoice,
     /// Print a JSON object

@@ -1,5 +1,6 @@
 //! What the commands that write with a trained model, or look into it, are told.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -37,6 +38,15 @@ pub(crate) struct WeightsArgs {
 /// A type of weights, or the one that they are stored as.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct WeightsChoice(pub(crate) Option<WeightType>);
+
+impl fmt::Display for WeightsChoice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => out.write_str("auto"),
+            Some(weight_type) => weight_type.fmt(out),
+        }
+    }
+}
 
 impl FromStr for WeightsChoice {
     type Err = String;

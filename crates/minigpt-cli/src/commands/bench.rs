@@ -1,11 +1,14 @@
 //! `minigpt bench`.
 
+mod writing;
+
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
+use minigpt_data::ModelSource;
 use minigpt_model::GptConfig;
 use minigpt_train::{time_steps, time_tokens};
 use serde::Serialize;
@@ -32,6 +35,10 @@ struct Report {
 pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
     ensure!(args.batch > 0, "--batch is 0: expected at least 1");
     ensure!(args.steps > 0, "--steps is 0: expected at least 1");
+    if let (true, Some(source)) = (args.decode, file(args)) {
+        let found = writing::run(args, &source)?;
+        return finish(args, &found, |out| found.write(out));
+    }
     let config = shape(args)?.with_dropout(args.dropout);
     config.validate()?;
     let device = args.device.resolve()?.device;
@@ -39,13 +46,29 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
         true => decode(&config, &device)?,
         false => train(&config, args, &device)?,
     };
+    finish(args, &report, |out| report.write(if args.decode { "token" } else { "step" }, out))
+}
+
+/// Prints what was found.
+fn finish(
+    args: &BenchArgs,
+    found: &impl Serialize,
+    write: impl Fn(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<ExitCode> {
     if args.json {
-        let json = serde_json::to_string(&report)?;
+        let json = serde_json::to_string(found)?;
         print(|out| writeln!(out, "{json}"))?;
     } else {
-        print(|out| report.write(if args.decode { "token" } else { "step" }, out))?;
+        print(|out| write(out))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A model of a file or folder, where the name of the shape is none.
+fn file(args: &BenchArgs) -> Option<ModelSource> {
+    let name = args.model.as_ref()?;
+    let is_preset = GptConfig::PRESETS.contains(&name.as_str());
+    if is_preset { None } else { name.parse().ok() }
 }
 
 /// The article's vocabulary.

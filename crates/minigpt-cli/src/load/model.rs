@@ -14,7 +14,7 @@ use minigpt_text::{GenerationDefaults, Pretrained};
 use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};
 
 use crate::args::{ModelArgs, WeightsArgs, WeightsChoice};
-use crate::device::memory;
+use crate::device::{DeviceChoice, memory};
 use crate::terminal::format::bytes;
 use crate::terminal::output::say;
 use crate::terminal::progress::ByteProgress;
@@ -176,6 +176,12 @@ impl LoadedModel {
         say(format_args!("device: {}", chosen.description));
         let model = AnyGpt::Packed(Box::new(model));
         Ok(Self { origin, model, tokenizer, template, generation })
+    }
+
+    /// What `source` names, on the processor.
+    pub(crate) fn of_weights(source: &ModelSource, weights: WeightsChoice) -> Result<Self> {
+        let model = ModelArgs { average: false, adapter: None, device: DeviceChoice::Cpu };
+        Self::open(source, &WeightsArgs { model, weights })
     }
 
     /// The model's shape.
