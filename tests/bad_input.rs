@@ -122,6 +122,21 @@ fn names_that_lead_out_of_the_folder_of_runs() {
 }
 
 #[test]
+fn what_is_missing_is_named_with_all_that_would_do() {
+    let sandbox = Sandbox::new();
+    for (args, expected) in [
+        (["export", "run"], "<--out <FOLDER>|--gguf <FILE>>"),
+        (["classify", "run"], "|--data <FILE>>"),
+        (["plan", "--json"], "<--params <COUNT>|--memory <BYTES>|--time <TIME>|--model <MODEL>>"),
+    ] {
+        let output = sandbox.minigpt(&args);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains(expected), "{expected}: {errors}");
+    }
+}
+
+#[test]
 fn curves_that_cannot_be_drawn() {
     let sandbox = Sandbox::new();
     sandbox.write("prose.txt", prose());

@@ -190,6 +190,9 @@ fn what_cannot_be_exported_or_imported_is_said_in_one_line() {
     };
     assert!(generate("out", &["--average"]).contains("keeps no average"));
     assert!(generate("nowhere", &[]).contains("nowhere is not a run folder, nor a model's"));
+    let error = generate("nowhere.gguf", &[]);
+    assert!(error.contains("nowhere.gguf does not exist: expected a GGUF file; check"), "{error}");
+    assert!(generate("nowhere.pt", &[]).contains("nowhere.pt does not exist: expected a file"));
     let spoil = |file: &str, contents: &[u8], message: &str| {
         let path = sandbox.path("out").join(file);
         let before = fs_err::read(&path).unwrap();
@@ -211,6 +214,46 @@ fn what_cannot_be_exported_or_imported_is_said_in_one_line() {
         .unwrap();
     let error = String::from_utf8_lossy(&hub.stderr);
     assert!(error.contains("error: owner/model cannot be had from "), "{error}");
+}
+
+/// The names under which files are written first are gone when somebody looks.
+#[test]
+fn errors_of_an_export_name_what_was_asked_for_and_leave_nothing() {
+    let sandbox = trained("bpe:300");
+    let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 1 --set model.qk_norm=true --name odd";
+    sandbox.succeeds(&train.split(' ').collect::<Vec<_>>());
+    for (command, expected) in [
+        ("export runs/odd --out out", "error: cannot write out/model.safetensors: gpt2, the nearest"),
+        ("export runs/odd --gguf run.gguf", "error: cannot write run.gguf: gpt2, the nearest"),
+        ("export runs/run --gguf no/run.gguf", "error: no/run.gguf: No such file or directory"),
+    ] {
+        let args: Vec<&str> = command.split(' ').chain(["--device", "cpu"]).collect();
+        let error = sandbox.fails(&args);
+        assert!(error.starts_with(expected), "{command}: {error}");
+    }
+    let entries = fs_err::read_dir(sandbox.path(".")).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["cache", "prose.txt", "runs"]);
+}
+
+#[test]
+fn a_modelfile_that_somebody_edited_is_kept() {
+    let sandbox = trained("bpe:300");
+    let export = || {
+        let args = ["export", "runs/run", "--gguf", "run.gguf", "--device", "cpu"];
+        let output = sandbox.minigpt(&args);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{errors}");
+        errors.contains("warning: Modelfile is left as it is")
+    };
+    assert!(!export() && !export());
+    let edited = fs_err::read_to_string(sandbox.path("Modelfile")).unwrap() + "PARAMETER seed 7\n";
+    sandbox.write("Modelfile", &edited);
+    assert!(export());
+    assert_eq!(fs_err::read_to_string(sandbox.path("Modelfile")).unwrap(), edited);
+    fs_err::remove_file(sandbox.path("Modelfile")).unwrap();
+    assert!(!export() && sandbox.path("Modelfile").is_file());
 }
 
 /// The model of a folder with another vocabulary, and as many weights again.
