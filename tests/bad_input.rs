@@ -46,6 +46,8 @@ fn settings_out_of_range() {
         "n_embd 4000000000000 is too large: expected at most 10000000000",
     );
     refuses(&["--set", "model.n_inner=100000000"], "more than 10000000000 parameters");
+    let small = ["--data", "prose.txt", "--tokenizer", "bpe:300", "--set", "model.vocab_size=299"];
+    refuses(&small, "model.vocab_size is 299: expected at least 300, the ids of the tokenizer");
     refuses(&["--model", "huge"], "unknown model preset `huge`: expected one of tiny, small");
 }
 
