@@ -223,7 +223,10 @@ fn errors_of_an_export_name_what_was_asked_for_and_leave_nothing() {
     let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 1 --set model.qk_norm=true --name odd";
     sandbox.succeeds(&train.split(' ').collect::<Vec<_>>());
     for (command, expected) in [
-        ("export runs/odd --out out", "error: cannot write out/model.safetensors: gpt2, the nearest"),
+        (
+            "export runs/odd --out out",
+            "error: cannot write out/model.safetensors: gpt2, the nearest",
+        ),
         ("export runs/odd --gguf run.gguf", "error: cannot write run.gguf: gpt2, the nearest"),
         ("export runs/run --gguf no/run.gguf", "error: no/run.gguf: No such file or directory"),
     ] {
@@ -232,12 +235,15 @@ fn errors_of_an_export_name_what_was_asked_for_and_leave_nothing() {
         assert!(error.starts_with(expected), "{command}: {error}");
     }
     #[cfg(unix)]
-    for (option, file) in [("--out out", "`out/model.safetensors`"), ("--gguf run.gguf", "`run.gguf`")] {
+    for (option, file) in
+        [("--out out", "`out/model.safetensors`"), ("--gguf run.gguf", "`run.gguf`")]
+    {
         let program = env!("CARGO_BIN_EXE_minigpt");
         let full = format!(
             "ulimit -f 64; trap '' XFSZ; exec {program} export runs/run {option} --device cpu"
         );
-        let output = Command::new("bash").args(["-c", &full]).current_dir(sandbox.path("")).output();
+        let output =
+            Command::new("bash").args(["-c", &full]).current_dir(sandbox.path("")).output();
         let errors = String::from_utf8(output.unwrap().stderr).unwrap();
         let expected = format!("error: failed to write to file {file}: File too large");
         assert!(errors.contains(&expected), "{errors}");

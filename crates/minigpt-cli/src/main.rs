@@ -42,7 +42,9 @@ fn main() -> ExitCode {
         Err(_) => {
             match lost_worker() {
                 Some(error) => say_error(&error),
-                None => say("error: minigpt broke: RUST_BACKTRACE=1 before the command shows where"),
+                None => {
+                    say("error: minigpt broke: RUST_BACKTRACE=1 before the command shows where")
+                }
             }
             ExitCode::FAILURE
         }

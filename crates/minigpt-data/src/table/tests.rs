@@ -109,7 +109,10 @@ fn a_line_of_white_space_is_blank_unless_it_separates_values() {
 fn what_may_be_in_a_text_separates_nothing() {
     for given in ["", "a", "7", " ", "\"", "\n", ";;", "é", "§"] {
         let error = given.parse::<Separator>().unwrap_err().to_string();
-        assert!(error.starts_with(&format!("separator {given:?}: expected one ASCII ch")), "{error}");
+        assert!(
+            error.starts_with(&format!("separator {given:?}: expected one ASCII ch")),
+            "{error}"
+        );
     }
 }
 

@@ -329,7 +329,8 @@ fn gguf_files_are_had_one_by_one_listed_and_removed() {
         fs_err::write(cache.join(stray), "").unwrap();
     }
     #[cfg(unix)]
-    for (target, stray) in [("nowhere", "models--o--gone"), (".", "models--o--m/snapshots/circle")] {
+    for (target, stray) in [("nowhere", "models--o--gone"), (".", "models--o--m/snapshots/circle")]
+    {
         std::os::unix::fs::symlink(target, cache.join(stray)).unwrap();
     }
     assert_eq!(listed(), models);

@@ -213,7 +213,8 @@ fn damage_is_placed() {
 #[test]
 fn a_file_that_is_missing_is_said_to_be() {
     let error = Gguf::open(Path::new("nowhere/x.gguf")).unwrap_err().to_string();
-    let expected = "nowhere/x.gguf does not exist: expected a GGUF file; check the name and the folder";
+    let expected =
+        "nowhere/x.gguf does not exist: expected a GGUF file; check the name and the folder";
     assert_eq!(error, expected);
 }
 

@@ -44,9 +44,8 @@ pub(crate) fn write_modelfile(export: &Export<'_>, gguf: &Path) -> Result<Modelf
 
 fn modelfile(export: &Export<'_>, file: &str) -> Result<String, TextError> {
     let Export { name, model, tokenizer, template, generation, .. } = export;
-    let mut text = format!(
-        "# Written by minigpt: ollama create {name} -f {MODELFILE}\nFROM ./{file}\n"
-    );
+    let mut text =
+        format!("# Written by minigpt: ollama create {name} -f {MODELFILE}\nFROM ./{file}\n");
     match template.map(|template| go_template(template, tokenizer)) {
         Some(Some(template)) => text += &format!("TEMPLATE \"\"\"{template}\"\"\"\n"),
         Some(None) => text += "# The chat template stands in the GGUF file alone.\n",
