@@ -46,6 +46,8 @@ fn settings_out_of_range() {
         "n_embd 4000000000000 is too large: expected at most 10000000000",
     );
     refuses(&["--set", "model.n_inner=100000000"], "more than 10000000000 parameters");
+    let small = ["--data", "prose.txt", "--tokenizer", "bpe:300", "--set", "model.vocab_size=299"];
+    refuses(&small, "model.vocab_size is 299: expected at least 300, the ids of the tokenizer");
     refuses(&["--model", "huge"], "unknown model preset `huge`: expected one of tiny, small");
 }
 
@@ -119,6 +121,21 @@ fn names_that_lead_out_of_the_folder_of_runs() {
         "finetune", "base", "--task", "lm", "--data", "x", "--device", "cpu", "--name", "..",
     ]);
     assert!(error.contains("--name \"..\": expected the name of one folder"), "{error}");
+}
+
+#[test]
+fn what_is_missing_is_named_with_all_that_would_do() {
+    let sandbox = Sandbox::new();
+    for (args, expected) in [
+        (["export", "run"], "<--out <FOLDER>|--gguf <FILE>>"),
+        (["classify", "run"], "|--data <FILE>>"),
+        (["plan", "--json"], "<--params <COUNT>|--memory <BYTES>|--time <TIME>|--model <MODEL>>"),
+    ] {
+        let output = sandbox.minigpt(&args);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains(expected), "{expected}: {errors}");
+    }
 }
 
 #[test]

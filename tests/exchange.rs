@@ -50,7 +50,7 @@ fn script(python: &Path, name: &str, arguments: &[&str]) -> Value {
 }
 
 /// A run that has learnt the prose a little, with this tokenizer.
-fn trained(tokenizer: &str) -> Sandbox {
+pub(crate) fn trained(tokenizer: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("prose.txt", prose());
     let train = "train --preset tiny --data prose.txt --device cpu --max-steps 150 --eval-every 150 --name run --tokenizer";
@@ -59,13 +59,13 @@ fn trained(tokenizer: &str) -> Sandbox {
     sandbox
 }
 
-fn export(sandbox: &Sandbox, model: &str, out: &str) -> PathBuf {
+pub(crate) fn export(sandbox: &Sandbox, model: &str, out: &str) -> PathBuf {
     sandbox.succeeds(&["export", model, "--out", out, "--device", "cpu"]);
     sandbox.path(out)
 }
 
 /// The command's greedy text.
-fn greedy(sandbox: &Sandbox, model: &str) -> String {
+pub(crate) fn greedy(sandbox: &Sandbox, model: &str) -> String {
     let tokens = TOKENS.to_string();
     let args = ["generate", model, "--prompt", PROMPT, "--greedy", "--max-tokens", &tokens];
     let json = sandbox.succeeds(&[&args[..], &["--json", "--device", "cpu"]].concat());
@@ -190,6 +190,9 @@ fn what_cannot_be_exported_or_imported_is_said_in_one_line() {
     };
     assert!(generate("out", &["--average"]).contains("keeps no average"));
     assert!(generate("nowhere", &[]).contains("nowhere is not a run folder, nor a model's"));
+    let error = generate("nowhere.gguf", &[]);
+    assert!(error.contains("nowhere.gguf does not exist: expected a GGUF file; check"), "{error}");
+    assert!(generate("nowhere.pt", &[]).contains("nowhere.pt does not exist: expected a file"));
     let spoil = |file: &str, contents: &[u8], message: &str| {
         let path = sandbox.path("out").join(file);
         let before = fs_err::read(&path).unwrap();

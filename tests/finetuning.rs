@@ -278,7 +278,7 @@ fn tables_with_another_separator_and_bad_bytes_are_read_where_it_is_asked_for() 
     let wrong = sandbox.minigpt(&finetune("classify", "table.csv", "--separator ;;"));
     let errors = String::from_utf8_lossy(&wrong.stderr);
     assert!(
-        wrong.status.code() == Some(2) && errors.contains("expected one character"),
+        wrong.status.code() == Some(2) && errors.contains("expected one ASCII character"),
         "{errors}"
     );
     // The same words where a text is read.

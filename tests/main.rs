@@ -8,6 +8,7 @@ mod data;
 mod devices;
 mod evaluation;
 mod exchange;
+mod export;
 mod families;
 mod finetuning;
 mod fuzz_corpora;

@@ -35,6 +35,27 @@ fn a_plan_says_what_the_command_that_it_prints_will_be() {
 }
 
 #[test]
+fn the_text_is_looked_at_before_anything_is_measured() {
+    let sandbox = Sandbox::new();
+    sandbox.write("short.txt", &prose()[..1500]);
+    let plan = "plan --data short.txt --tokenizer byte --device cpu --measure 1s --json";
+    let plan = |more: &'static str| plan.split(' ').chain(more.split(' ')).collect::<Vec<_>>();
+    for more in ["--params 200k --context 1024", "--model gpt2"] {
+        let output = sandbox.minigpt(&plan(more));
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert!(errors.contains("error: too little text: "), "{errors}");
+        assert!(!errors.contains("measuring"), "{errors}");
+    }
+    // A context that nobody asked for is as short as the text, and what is printed is taken.
+    let planned: Value = serde_json::from_str(&sandbox.succeeds(&plan("--params 2M"))).unwrap();
+    assert_eq!(planned["model"]["block_size"], 128);
+    let command = planned["command"].as_str().unwrap().strip_prefix("minigpt ").unwrap();
+    let words = command.split(' ').chain(["--dry-run", "--device", "cpu"]);
+    sandbox.succeeds(&words.collect::<Vec<_>>());
+}
+
+#[test]
 fn memory_is_looked_at_before_anything_is_measured() {
     let sandbox = Sandbox::new();
     sandbox.write("prose.txt", prose());

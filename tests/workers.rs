@@ -119,7 +119,8 @@ fn a_worker_that_dies_stops_the_run_with_its_last_checkpoint() {
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert!(errors.contains("\nkept: the checkpoint of step "), "{errors}");
     let last = errors.trim_end().lines().last().unwrap();
-    assert!(last.starts_with("error: the device failed: number 2 of 2: "), "{errors}");
+    let gone = format!("error: remote:{}: the worker went away (", worker.address);
+    assert!(last.starts_with(&gone), "{errors}");
     assert!(!errors.contains("panicked"), "{errors}");
 
     let config = sandbox.path("runs/run/config.json");
@@ -128,6 +129,37 @@ fn a_worker_that_dies_stops_the_run_with_its_last_checkpoint() {
     fs_err::write(&config, text).unwrap();
     sandbox.succeeds(&["train", "--resume", "runs/run", "--device", "cpu"]);
     assert_eq!(train_losses(&sandbox.path("runs/run")).len(), steps);
+}
+
+#[test]
+fn a_worker_that_dies_is_named_by_the_command_that_needed_it() {
+    let sandbox = sandbox();
+    sandbox.succeeds(&words(&format!("{RUN} --name run --device cpu")));
+    let mut worker = Worker::start(&sandbox, "");
+    let device = format!("remote:{}", worker.address);
+    let mut child = sandbox
+        .command(&["generate", "runs/run", "--prompt", "In", "--max-tokens", "1000000"])
+        .args(["--device", &device])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("device: the worker at") {
+        assert!(errors.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    worker.child.kill().unwrap();
+    worker.child.wait().unwrap();
+    errors.read_to_string(&mut text).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{text}");
+    let last = text.trim_end().lines().last().unwrap();
+    let address = &worker.address;
+    let gone = format!("error: remote:{address}: the worker went away (");
+    assert!(last.starts_with(&gone), "{text}");
+    assert!(last.contains(&format!("start it again by `minigpt worker --listen {address}`")));
+    assert!(!text.contains("panicked") && !text.contains("minigpt broke"), "{text}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod text;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use minigpt_data::Source;
 use minigpt_model::GptConfig;
 use minigpt_train::{Axis, Quantity, RunConfig};
@@ -69,6 +69,7 @@ pub(crate) enum Command {
     /// Draw what each head attends to, and name its habit
     Attention(AttentionArgs),
     /// Write a model as transformers or llama.cpp read it
+    #[command(group = ArgGroup::new("written").required(true).multiple(true).args(["out", "gguf"]))]
     Export(ExportArgs),
     /// List the models in the cache of the Hugging Face hub, fetch some, remove some
     Models(ModelsArgs),

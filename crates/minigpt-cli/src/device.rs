@@ -25,7 +25,7 @@ use serde::Serialize;
 
 /// Why there is no adapter, where there is none.
 pub(crate) use gpu::WHY_NONE;
-pub(crate) use remote::{leave_workers, serve};
+pub(crate) use remote::{leave_workers, lost_worker, serve};
 
 /// What `--device` takes, for its help.
 pub(crate) const DEVICE_HELP: &str =

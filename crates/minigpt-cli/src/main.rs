@@ -15,11 +15,11 @@ use anyhow::Result;
 use clap::Parser;
 use minigpt_files::is_caught;
 use minigpt_text::Application;
-use minigpt_train::DEVICE_THREAD;
+use minigpt_train::{DEVICE_THREAD, TrainError};
 
 use crate::args::{Cli, Command};
 use crate::commands::generate;
-use crate::device::WORKER_THREAD;
+use crate::device::{WORKER_THREAD, lost_worker};
 use crate::terminal::output::{NoReader, say, say_error};
 
 /// Memory freed by one step is used again by the next instead of going back to the system.
@@ -35,14 +35,25 @@ fn main() -> ExitCode {
         Ok(Ok(code)) => code,
         Ok(Err(error)) if error.is::<NoReader>() => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            say_error(&error);
+            let lost = if is_of_device(&error) { lost_worker() } else { None };
+            say_error(&lost.unwrap_or(error));
             ExitCode::FAILURE
         }
         Err(_) => {
-            say("error: minigpt broke: RUST_BACKTRACE=1 before the command shows where");
+            match lost_worker() {
+                Some(error) => say_error(&error),
+                None => {
+                    say("error: minigpt broke: RUST_BACKTRACE=1 before the command shows where")
+                }
+            }
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether it is what burn says of a device that failed, which tells nothing of a worker that is gone.
+fn is_of_device(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<TrainError>(), Some(TrainError::Device { .. }))
 }
 
 fn run(command: Command) -> Result<ExitCode> {

@@ -95,7 +95,7 @@ pub enum DataError {
         number: usize,
     },
     /// A character that cannot stand between the values of a table.
-    #[error("separator {given:?}: expected one character that no value has in it, such as \";\", \"|\" or \"tab\"", given = shortened(given))]
+    #[error("separator {given:?}: expected one ASCII character that is no letter, digit, space or quote, such as \";\", \"|\" or \"tab\"", given = shortened(given))]
     BadSeparator {
         /// The separator as given.
         given: String,

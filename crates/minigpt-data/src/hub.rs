@@ -270,11 +270,16 @@ fn cached_snapshot(folder: &Path, revision: &str) -> Option<(String, Vec<String>
     Some((commit, files))
 }
 
+/// The names of the files below `folder`, which is `root` or within it. Links to files are files; those to folders,
+/// which may lead in a circle, are passed over.
 fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> std::io::Result<()> {
     for entry in fs_err::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
             collect(root, &path, files)?;
+        } else if path.is_dir() {
+            continue;
         } else if let Ok(name) = path.strip_prefix(root) {
             files.push(name.to_string_lossy().replace('\\', "/"));
         }

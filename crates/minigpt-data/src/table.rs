@@ -1,6 +1,6 @@
 //! Tables with names in their first line: values between commas, tabs or a given separator.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 
 use crate::json::RECORD;
 use crate::separator::Separator;
@@ -37,10 +37,22 @@ pub(crate) enum TableError {
     Wrong(u64, String),
 }
 
+/// How the lines of a table end, told by the first of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineEnd {
+    /// No line was read yet.
+    Unknown,
+    /// `\n` or `\r\n`; a `\r` elsewhere is a character like any other.
+    Newline,
+    /// `\r`, as on old Macs, and then the others too.
+    Return,
+}
+
 /// The rows of a table, read one by one.
 pub(crate) struct Table<R> {
     reader: BufReader<R>,
     dialect: Dialect,
+    line_end: LineEnd,
     names: Vec<String>,
     /// Lines read so far.
     line: u64,
@@ -53,7 +65,8 @@ impl<R: Read> Table<R> {
     /// Reads the names, without the white space around them. Two columns of one name are refused.
     pub(crate) fn open(reader: R, dialect: Dialect) -> Result<Self, TableError> {
         let reader = BufReader::with_capacity(1 << 18, reader);
-        let mut table = Self { reader, dialect, names: Vec::new(), line: 0 };
+        let line_end = LineEnd::Unknown;
+        let mut table = Self { reader, dialect, line_end, names: Vec::new(), line: 0 };
         let Some((line, values)) = table.read_row(COLUMNS)? else { return Ok(table) };
         if values.len() > COLUMNS {
             let reason = format!("more than {COLUMNS} names: is this a table?");
@@ -99,11 +112,9 @@ impl<R: Read> Table<R> {
         let mut row = Building::new(self.dialect, most);
         let (mut line, mut bytes, mut begin) = (Vec::new(), 0, self.line + 1);
         loop {
-            line.clear();
             let left = RECORD.bytes().saturating_sub(bytes) + 1;
-            let mut bounded = (&mut self.reader).take(left);
-            let length = bounded.read_until(b'\n', &mut line).map_err(TableError::Io)?;
-            if length == 0 {
+            self.read_line(&mut line, left).map_err(TableError::Io)?;
+            if line.is_empty() {
                 return match row.opened {
                     _ if bytes == 0 => Ok(None),
                     Some(opened) => Err(TableError::Wrong(opened, UNCLOSED.to_owned())),
@@ -111,7 +122,7 @@ impl<R: Read> Table<R> {
                 };
             }
             self.line += 1;
-            bytes += length as u64;
+            bytes += line.len() as u64;
             if bytes > RECORD.bytes() {
                 let limit = RECORD.bytes();
                 let reason = format!("a row of more than {limit} bytes: is a quote left open?");
@@ -128,6 +139,38 @@ impl<R: Read> Table<R> {
                 return Ok(Some((begin, row.values)));
             }
         }
+    }
+}
+
+impl<R: Read> Table<R> {
+    /// Reads a line with its end, or `most` bytes of it; nothing where there is no more.
+    fn read_line(&mut self, line: &mut Vec<u8>, most: u64) -> std::io::Result<()> {
+        line.clear();
+        if self.line_end == LineEnd::Newline {
+            return (&mut self.reader).take(most).read_until(b'\n', line).map(drop);
+        }
+        let mut at_end = false;
+        while !at_end && (line.len() as u64) < most {
+            let block = match self.reader.fill_buf() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                block => block?,
+            };
+            let end = block.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let length = end.map_or(block.len(), |at| at + 1);
+            at_end = end.is_some() || block.is_empty();
+            line.extend_from_slice(&block[..length]);
+            self.reader.consume(length);
+        }
+        if line.ends_with(b"\r") && self.reader.fill_buf()?.starts_with(b"\n") {
+            line.push(b'\n');
+            self.reader.consume(1);
+        }
+        self.line_end = match (self.line_end, &line[..]) {
+            (LineEnd::Unknown, [.., b'\n']) => LineEnd::Newline,
+            (LineEnd::Unknown, [.., b'\r']) => LineEnd::Return,
+            (known, _) => known,
+        };
+        Ok(())
     }
 }
 

@@ -23,7 +23,7 @@ pub use caught::{caught, is_caught};
 pub use checksum::{Checksum, sha256, sha256_file};
 pub use excerpt::excerpt;
 pub use read::{Bounded, Limit, is_file_name, map, open, read, read_text};
-pub use write::{NewFolder, open_lock, sync_folder, write, write_at, write_with};
+pub use write::{NewFolder, open_lock, sync_folder, write, write_with};
 
 /// Compiles and runs the example of the README.
 #[cfg(doctest)]

@@ -38,10 +38,18 @@ impl Limit {
 /// Opens a regular file, or a link to one: no device, pipe or folder, which may have no end.
 ///
 /// # Errors
-/// Those of the system, with the path, and one for anything but a regular file.
+/// Those of the system, with the path, and one for anything but a regular file. Of a file that is missing it has
+/// the kind [`ErrorKind::NotFound`].
 pub fn open(path: &Path) -> Result<fs_err::File> {
     // Before it is opened: opening a pipe would wait for a writer.
-    let kind = fs_err::metadata(path)?.file_type();
+    let found = fs_err::metadata(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            let message = format!("{} does not exist: expected a file", path.display());
+            Error::new(ErrorKind::NotFound, message)
+        }
+        _ => error,
+    });
+    let kind = found?.file_type();
     if !kind.is_file() {
         let found = if kind.is_dir() { "a folder" } else { "a device, a pipe or a socket" };
         let message = format!("{}: {found}; expected a file", path.display());

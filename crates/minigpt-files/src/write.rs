@@ -1,5 +1,6 @@
 //! Writing so that nobody sees a part, and nothing of anybody's is lost.
 
+use std::fmt::Display;
 use std::io::{BufWriter, Error, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 
@@ -25,33 +26,18 @@ pub fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
 /// Those of `contents`, and of the system with the path. `path` is then as it was.
 pub fn write_with<E: From<Error>>(
     path: &Path,
-    contents: impl FnOnce(&mut BufWriter<&std::fs::File>) -> std::result::Result<(), E>,
+    contents: impl FnOnce(&mut BufWriter<&fs_err::File>) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
-    let named = |error: Error| Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let named = |error: Error| named(path, &error);
     let folder = parent(path);
-    let file = new_file(folder).map_err(named)?;
-    let mut writer = BufWriter::new(file.as_file());
+    let (file, temporary) = new_file(folder).map_err(named)?.into_parts();
+    // Under the name that was asked for, which its errors then say.
+    let file = fs_err::File::from_parts(file, path);
+    let mut writer = BufWriter::new(&file);
     contents(&mut writer)?;
-    writer.flush().map_err(named)?;
+    writer.flush()?;
     drop(writer);
-    file.as_file().sync_all().map_err(named)?;
-    file.persist(path).map_err(|error| named(error.error))?;
-    Ok(sync_folder(folder)?)
-}
-
-/// As [`write()`], for a library that writes to a path: it gets a temporary one.
-///
-/// # Errors
-/// Those of `contents`, and of the system with the path. `path` is then as it was.
-pub fn write_at<E: From<Error>>(
-    path: &Path,
-    contents: impl FnOnce(&Path) -> std::result::Result<(), E>,
-) -> std::result::Result<(), E> {
-    let named = |error: Error| Error::new(error.kind(), format!("{}: {error}", path.display()));
-    let folder = parent(path);
-    let temporary = new_file(folder).map_err(named)?.into_temp_path();
-    contents(&temporary)?;
-    fs_err::OpenOptions::new().write(true).open(&temporary)?.sync_all()?;
+    file.sync_all()?;
     temporary.persist(path).map_err(|error| named(error.error))?;
     Ok(sync_folder(folder)?)
 }
@@ -110,9 +96,7 @@ impl NewFolder {
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(std::fs::Permissions::from_mode(0o777));
         }
-        let folder = builder
-            .tempdir_in(parent)
-            .map_err(|error| Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        let folder = builder.tempdir_in(parent).map_err(|error| named(path, &error))?;
         Ok(Self { folder, path: path.to_owned() })
     }
 
@@ -122,18 +106,64 @@ impl NewFolder {
         self.folder.path()
     }
 
+    /// An error of what was written below [`path`](Self::path), with the name that the folder is to get
+    /// wherever the temporary one stands in it.
+    #[must_use]
+    pub fn named<E: From<Error> + Display>(&self, error: E) -> E {
+        let message = error.to_string();
+        let temporary = self.path().display().to_string();
+        match message.contains(&temporary) {
+            true => {
+                let name = self.path.display().to_string();
+                Error::other(message.replace(&temporary, &name)).into()
+            }
+            false => error,
+        }
+    }
+
     /// Syncs all files below, and gives the folder its name. What is at the name already is left as
     /// it is, and an error; but an empty folder there is replaced.
     ///
     /// # Errors
     /// Those of the system, with the path. The temporary folder is then removed.
+    #[expect(clippy::disallowed_methods, reason = "fs_err would name the temporary folder")]
     pub fn finish(self) -> Result<()> {
-        sync_all(self.path())?;
-        fs_err::rename(self.path(), &self.path)?;
+        sync_all(self.path()).map_err(|error| self.named(error))?;
+        std::fs::rename(self.path(), &self.path).map_err(|error| named(&self.path, &error))?;
         // The name is another's now: nothing is left to remove.
         let _ = self.folder.keep();
         sync_folder(parent(&self.path))
     }
+
+    /// As [`finish`](Self::finish), but into a folder that may be there already: files of these names
+    /// are replaced one after the other, all others stay.
+    ///
+    /// # Errors
+    /// Those of the system, with the path.
+    pub fn finish_over(self) -> Result<()> {
+        if !self.path.exists() {
+            return self.finish();
+        }
+        self.replace_files().map_err(|error| self.named(error))?;
+        sync_folder(&self.path)
+    }
+
+    fn replace_files(&self) -> Result<()> {
+        sync_all(self.path())?;
+        for entry in fs_err::read_dir(self.path())? {
+            let entry = entry?;
+            fs_err::rename(entry.path(), self.path.join(entry.file_name()))?;
+        }
+        Ok(())
+    }
+}
+
+/// An error about a temporary name, by the name that somebody asked for. tempfile puts its own behind
+/// what went wrong.
+fn named(path: &Path, error: &Error) -> Error {
+    let message = error.to_string();
+    let reason = message.split(" at path ").next().unwrap_or(&message);
+    Error::new(error.kind(), format!("{}: {reason}", path.display()))
 }
 
 /// Syncs the files and folders below `folder`, and `folder` itself.

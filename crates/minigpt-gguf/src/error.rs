@@ -8,6 +8,12 @@ use crate::tensor_type::error::TensorError;
 /// A GGUF file that could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum GgufError {
+    /// Nothing is there.
+    #[error("{path} does not exist: expected a GGUF file; check the name and the folder")]
+    Missing {
+        /// The path as it was given.
+        path: PathBuf,
+    },
     /// The file is of another format.
     #[error("{path} is not a GGUF file: it begins with the bytes {found}; expected GGUF")]
     Format {

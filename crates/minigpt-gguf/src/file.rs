@@ -1,6 +1,7 @@
 //! A file, opened and read.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,10 +41,14 @@ impl Gguf {
     /// Maps a file into memory and reads what stands before its tensors.
     ///
     /// # Errors
-    /// [`GgufError::Io`], and for what is in the file [`GgufError::Format`], [`GgufError::Version`],
-    /// [`GgufError::Damaged`], [`GgufError::Type`] and [`GgufError::Tensor`].
+    /// [`GgufError::Missing`], [`GgufError::Io`], and for what is in the file [`GgufError::Format`],
+    /// [`GgufError::Version`], [`GgufError::Damaged`], [`GgufError::Type`] and [`GgufError::Tensor`].
     pub fn open(path: &Path) -> Result<Self, GgufError> {
-        Self::from_bytes(path, minigpt_files::map(path)?)
+        let bytes = minigpt_files::map(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => GgufError::Missing { path: path.to_owned() },
+            _ => error.into(),
+        })?;
+        Self::from_bytes(path, bytes)
     }
 
     /// As [`Self::open`], of bytes that are called `path` in errors.

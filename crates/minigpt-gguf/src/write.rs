@@ -36,15 +36,14 @@ pub fn write<E: From<Error> + From<GgufError>>(
 ) -> Result<(), E> {
     let alignment = checked(path, metadata, tensors)?;
     minigpt_files::write_with(path, |file| {
-        let named = |error: Error| Error::new(error.kind(), format!("{}: {error}", path.display()));
-        file.write_all(&header(metadata, tensors, alignment)).map_err(named)?;
+        file.write_all(&header(metadata, tensors, alignment))?;
         for tensor in tensors {
             let blocks = Vec::new();
             let mut writer = TensorWriter { path, file, tensor, written: 0, blocks };
             contents(tensor, &mut writer)?;
             writer.finish()?;
             let padding = tensor.bytes().next_multiple_of(alignment) - tensor.bytes();
-            file.write_all(&vec![0; padding]).map_err(named)?;
+            file.write_all(&vec![0; padding])?;
         }
         Ok(())
     })
@@ -93,9 +92,7 @@ impl TensorWriter<'_> {
             let (found, expected) = (self.written + blocks.len(), self.tensor.bytes());
             return Err(self.failed(format!("was given {found} bytes; expected {expected}")));
         }
-        self.file.write_all(blocks).map_err(|error| {
-            Error::new(error.kind(), format!("{}: {error}", self.path.display()))
-        })?;
+        self.file.write_all(blocks)?;
         self.written += blocks.len();
         Ok(())
     }

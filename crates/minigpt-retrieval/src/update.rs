@@ -114,12 +114,8 @@ fn create(
     // Through a link to an empty folder, which is not to be replaced itself.
     let place = fs_err::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     let new = NewFolder::begin(&place)?;
-    let (_, schema) = Fields::new();
-    let index = writing(folder, || tantivy::Index::create_in_dir(new.path(), schema))?;
-    prepare(&index);
-    let writer = writer(folder, &index)?;
-    let changes = Update::new(folder, words, writer).run(&index, None, texts, progress)?;
-    drop(index);
+    let changes = fill(new.path(), folder, texts, words, progress);
+    let changes = changes.map_err(|error| new.named(error))?;
     new.finish().map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory => {
             RetrievalError::MadeMeanwhile { path: folder.to_owned() }
@@ -127,6 +123,21 @@ fn create(
         _ => error.into(),
     })?;
     Ok(changes)
+}
+
+/// Makes an index in the folder `new`, which is called `folder` in errors.
+fn fill(
+    new: &Path,
+    folder: &Path,
+    texts: &[Text],
+    words: usize,
+    progress: &mut dyn FnMut(IndexingProgress),
+) -> Result<Changes, RetrievalError> {
+    let (_, schema) = Fields::new();
+    let index = writing(folder, || tantivy::Index::create_in_dir(new, schema))?;
+    prepare(&index);
+    let writer = writer(folder, &index)?;
+    Update::new(folder, words, writer).run(&index, None, texts, progress)
 }
 
 /// Changes an index in its place, which is locked from before it is read.

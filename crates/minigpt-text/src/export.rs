@@ -5,11 +5,12 @@ mod ollama;
 use std::path::{Path, PathBuf};
 
 use minigpt_data::{ChatTemplate, DataError, GgufVocabulary, Tokenizer};
-use minigpt_files::{Limit, NewFolder, read, write, write_at};
+use minigpt_files::{Limit, NewFolder, read, write};
 use minigpt_gguf::Value as GgufValue;
 use minigpt_model::{CONFIG_FILE, Gpt, SpecialIds, WeightType};
 use serde_json::{Map, Value, json};
 
+pub use self::ollama::Modelfile;
 use self::ollama::write_modelfile;
 use crate::error::TextError;
 use crate::generation::{GENERATION_FILE, GenerationDefaults};
@@ -54,7 +55,7 @@ impl Export<'_> {
             return Err(TextError::ExportExists { path: path.to_owned() });
         }
         let folder = NewFolder::begin(path)?;
-        self.write_files(folder.path())?;
+        self.write_files(folder.path()).map_err(|error| folder.named(error))?;
         Ok(folder.finish()?)
     }
 
@@ -129,13 +130,13 @@ impl Export<'_> {
         Ok(fields)
     }
 
-    /// Writes a GGUF file that llama.cpp runs, and beside it a `Modelfile` with which Ollama takes it.
+    /// Writes a GGUF file that llama.cpp runs, and beside it a `Modelfile` with which Ollama takes it, unless
+    /// another is there.
     ///
     /// # Errors
     /// [`TextError::NoGgufTokenizer`] where llama.cpp has no such tokenizer, as one of characters;
-    /// [`TextError::ExportExists`] where a `Modelfile` is there that is not ours; [`TextError::Io`] or
-    /// [`TextError::Weights`].
-    pub fn write_gguf(&self, path: &Path) -> Result<(), TextError> {
+    /// [`TextError::Io`] or [`TextError::Weights`].
+    pub fn write_gguf(&self, path: &Path) -> Result<Modelfile, TextError> {
         let vocabulary = self.tokenizer.to_gguf().map_err(|error| match error {
             DataError::NotForGguf { reason } => {
                 TextError::NoGgufTokenizer { path: path.to_owned(), reason }
@@ -143,9 +144,8 @@ impl Export<'_> {
             other => other.into(),
         })?;
         let metadata = self.gguf_metadata(vocabulary);
-        write_modelfile(self, path)?;
-        let written = write_at(path, |file| self.model.save_gguf(&metadata, self.weights, file));
-        Ok(written?)
+        self.model.save_gguf(&metadata, self.weights, path)?;
+        write_modelfile(self, path)
     }
 
     /// What llama.cpp must know besides the shape: the tokenizer's tables, with ids that only the

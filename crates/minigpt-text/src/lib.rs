@@ -20,7 +20,7 @@ pub use attention_page::write_attention_page;
 pub use classifier::{Classifier, Verdict};
 pub use continuation::{Continuation, TextEnd, TextGenerator, TextOptions, TextToken, write_texts};
 pub use error::TextError;
-pub use export::Export;
+pub use export::{Export, Modelfile};
 pub use generation::GenerationDefaults;
 pub use likelihood::{Likelihood, ScoredText, likelihoods};
 pub use pretrained::Pretrained;

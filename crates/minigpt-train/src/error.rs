@@ -71,6 +71,16 @@ pub enum TrainError {
         /// Parameters of the model.
         parameters: usize,
     },
+    /// The model knows fewer ids than the tokenizer has.
+    #[error(
+        "model.vocab_size is {vocab_size}: expected at least {ids}, the ids of the tokenizer; leave it out to have as many, or give the tokenizer a smaller size"
+    )]
+    Vocabulary {
+        /// Ids that the model knows.
+        vocab_size: usize,
+        /// Ids of the tokenizer.
+        ids: usize,
+    },
     /// The model's configuration is invalid.
     #[error(transparent)]
     Model(#[from] ConfigError),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use minigpt_data::{ModelSource, Source};
 use minigpt_train::FinetuneTask;
 
@@ -88,15 +88,17 @@ pub(crate) struct FinetuneArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
+#[command(
+    group = ArgGroup::new("classified").required(true).multiple(true).args(["texts", "data"]),
+    after_help = "Examples:
   minigpt classify runs/reviews \"a gem of a film\" \"two hours of my life\"
-  minigpt classify runs/reviews --data lines.txt --json")]
+  minigpt classify runs/reviews --data lines.txt --json"
+)]
 pub(crate) struct ClassifyArgs {
     /// A run folder of `minigpt finetune --task classify`
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
     /// What to classify
-    #[arg(required_unless_present = "data")]
     pub(crate) texts: Vec<String>,
     /// A file of texts, one a line
     #[arg(long, value_name = "FILE", conflicts_with = "texts", allow_hyphen_values = true)]

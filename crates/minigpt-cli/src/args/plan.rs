@@ -41,7 +41,7 @@ pub(crate) struct PlanArgs {
     pub(crate) data: Option<Source>,
     #[command(flatten)]
     pub(crate) text: TextArgs,
-    /// Positions of the model [default: as many as it is wide, up to 1024]
+    /// Positions of the model [default: as many as it is wide, up to 1024 and to what the text has]
     #[arg(long)]
     pub(crate) context: Option<usize>,
     /// How long to measure, about

@@ -39,8 +39,8 @@ pub(crate) struct FileArgs {
     /// Read invalid UTF-8 as U+FFFD instead of refusing the file
     #[arg(long)]
     pub(crate) lossy: bool,
-    /// What stands between the values of .csv and .tsv files: one character, as ; or tab [default: a comma,
-    /// and a tab]
+    /// What stands between the values of .csv and .tsv files: one ASCII character, as ; or tab [default: a
+    /// comma, and a tab]
     #[arg(long, value_name = "CHARACTER")]
     pub(crate) separator: Option<Separator>,
 }

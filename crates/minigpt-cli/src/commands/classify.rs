@@ -10,6 +10,7 @@ use minigpt_train::RunFolder;
 use serde::Serialize;
 
 use crate::args::ClassifyArgs;
+use crate::load::prompts::lines;
 use crate::terminal::output::{print, say};
 use crate::terminal::progress::CountProgress;
 
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
     let texts = match &args.data {
         Some(path) => {
             let text = read_text(path, TEXTS)?;
-            text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
+            lines(&text).filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
         }
         None => args.texts.clone(),
     };

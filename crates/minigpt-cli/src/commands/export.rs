@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use minigpt_data::ModelSource;
 use minigpt_model::WeightType;
-use minigpt_text::{Export, TextError};
+use minigpt_text::{Export, Modelfile, TextError};
 use minigpt_train::{CardWeights, RunCard, pretrained_card};
 
 use crate::args::ExportArgs;
@@ -63,8 +63,15 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
         print(|out| writeln!(out, "{}", folder.display()))?;
     }
     if let Some(file) = &args.gguf {
-        export.write_gguf(file)?;
+        let modelfile = export.write_gguf(file)?;
         print(|out| writeln!(out, "{}", file.display()))?;
+        if let Modelfile::Kept { path } = modelfile {
+            say(format_args!(
+                "warning: {} is left as it is, and is not what this export would write: move it away to have one for {}",
+                path.display(),
+                file.display()
+            ));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -47,6 +47,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode> {
     let workload = Workload {
         vocab_size: store.tokenizer().vocab_size(),
         train_tokens: store.train().len(),
+        valid_tokens: store.valid().len(),
         block_size: args.context,
         model: given.as_ref(),
         device: &chosen.device,

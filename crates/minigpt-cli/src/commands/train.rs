@@ -37,7 +37,13 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
     say(format_args!("device: {}", chosen.description));
     precision::apply(session.precision, &mut config, &chosen.main);
     let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
-    let config = with_vocabulary(config, &data);
+    let ids = data.tokenizer.vocab_size();
+    config.model.vocab_size = match &args.resume {
+        // The trainer says where its tokenizer is another now.
+        Some(_) => config.model.vocab_size.max(ids),
+        // Whatever a preset supposes.
+        None => settings::vocab_size(args)?.unwrap_or(ids),
+    };
     let config = match &args.resume {
         Some(_) => config,
         None => {
@@ -78,10 +84,4 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
         ));
     }
     Ok(code)
-}
-
-/// The model knows as many ids as the tokenizer has, whatever a preset supposes.
-fn with_vocabulary(mut config: RunConfig, data: &TokenData) -> RunConfig {
-    config.model.vocab_size = data.tokenizer.vocab_size();
-    config
 }

@@ -1,6 +1,6 @@
 //! In place of other machines, where the program was built without them.
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use burn::tensor::Device;
 
 use crate::terminal::signals::Signals;
@@ -13,6 +13,10 @@ pub(super) fn connect(address: &str) -> Result<Device> {
 }
 
 pub(crate) fn leave_workers() {}
+
+pub(crate) fn lost_worker() -> Option<Error> {
+    None
+}
 
 pub(crate) fn serve(
     _device: Device,

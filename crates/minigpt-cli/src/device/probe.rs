@@ -41,6 +41,12 @@ pub(super) fn find(address: &str) -> Result<Found, String> {
 }
 
 impl Found {
+    /// Where it is, as it was given.
+    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "only errors say it"))]
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Why it is no longer there, or nothing where it is: no longer than `patience` for a connection, and again for
     /// the answer.
     pub(super) fn answers_within(&self, patience: Duration) -> Result<(), String> {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use burn::remote::RemoteHost;
 use burn::server::{
     AllowAll, AuthorizationRequest, ClientId, PeerAuthorizer, RemoteServer, TokenAuthorizer,
@@ -16,7 +16,7 @@ use socket2::{SockRef, TcpKeepalive};
 
 use super::WORKER_THREAD;
 use super::gate::{Clients, Gate, listener_inside, secret};
-use super::probe::find;
+use super::probe::{Found, find};
 use super::silence::{self, Watch};
 use crate::terminal::ending::end_with;
 use crate::terminal::output::say;
@@ -28,12 +28,31 @@ const TOKEN: &str = "MINIGPT_TOKEN";
 /// How long a worker that answers may take to admit the run.
 const ADMISSION: Duration = Duration::from_secs(20);
 
+/// How long a worker may take to say that it is there still, once its device has failed.
+const LAST_QUESTION: Duration = Duration::from_secs(2);
+
+/// The workers that the program was connected to.
+static WORKERS: Mutex<Vec<Found>> = Mutex::new(Vec::new());
+
 /// The watches over the workers that the program needs.
 static WATCHES: Mutex<Vec<Watch>> = Mutex::new(Vec::new());
 
 /// Watches the workers no longer: they have done what they were needed for, and may end.
 pub(crate) fn leave_workers() {
     WATCHES.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
+/// The first of the workers that does not answer any more, as an error: asked where a device has failed.
+pub(crate) fn lost_worker() -> Option<Error> {
+    let workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    workers.iter().find_map(|worker| {
+        let reason = worker.answers_within(LAST_QUESTION).err()?;
+        let address = worker.address();
+        Some(anyhow!(
+            "remote:{address}: the worker went away ({reason}): start it again by `minigpt worker --listen \
+             {address}`, or take another device"
+        ))
+    })
 }
 
 /// The device that a worker lends at `address`. The program ends with an error where the worker falls silent before
@@ -66,6 +85,7 @@ pub(super) fn connect(address: &str) -> Result<Device> {
         Ok(connected) => connected.map_err(|error| failed(error.to_string()))?,
         Err(_) => return Err(failed(format!("no admission within {} s", ADMISSION.as_secs()))),
     };
+    WORKERS.lock().unwrap_or_else(PoisonError::into_inner).push(worker.clone());
     let place = address.to_owned();
     let ask = move |patience| worker.answers_within(patience);
     let watch = silence::watch(patience, ask, move |reason| {

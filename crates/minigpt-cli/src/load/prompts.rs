@@ -16,8 +16,14 @@ const PROMPTS: Limit = Limit::new(64 << 20, "a file of prompts");
 /// The prompts of a file, one a line, without empty lines and a byte order mark.
 pub(crate) fn read(path: &Path) -> Result<Vec<String>> {
     let text = read_text(path, PROMPTS)?;
-    let lines = text.strip_prefix('\u{feff}').unwrap_or(&text).lines();
-    Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    Ok(lines(text).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+}
+
+/// The lines of a text, which end in `\n`, `\r\n` or, as on old Macs, all in `\r`.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let end = if text.contains('\n') { '\n' } else { '\r' };
+    text.split(end).map(|line| line.strip_suffix('\r').unwrap_or(line))
 }
 
 /// Says which prompts a model with this context does not read as a whole.
@@ -53,3 +59,6 @@ pub(crate) fn say_trailing_space(prompts: &[String], tokenizer: &Tokenizer) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

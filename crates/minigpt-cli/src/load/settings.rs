@@ -40,6 +40,15 @@ pub(crate) fn of_train(args: &TrainArgs) -> Result<RunConfig> {
     Ok(config)
 }
 
+/// The ids that the model shall know, where `--set` or `--config` says so.
+pub(crate) fn vocab_size(args: &TrainArgs) -> Result<Option<usize>> {
+    const NOT_GIVEN: usize = 0;
+    let mut config = RunConfig::preset(&args.preset)?;
+    config.model.vocab_size = NOT_GIVEN;
+    let config = with_recipe(with_file(config, &args.recipe)?, &args.recipe)?;
+    Ok(Some(config.model.vocab_size).filter(|ids| *ids != NOT_GIVEN))
+}
+
 /// What `minigpt finetune` shall do, as far as it is known before the examples are read.
 pub(crate) fn of_finetune(
     args: &FinetuneArgs,

@@ -21,7 +21,7 @@ pub struct CachedModel {
 
 impl Hub {
     /// The models in the cache, by name: of each repository its GGUF files, and what else is there of it,
-    /// broken downloads included.
+    /// broken downloads included. Whatever else is in the cache is passed over.
     ///
     /// # Errors
     /// [`DataError::Io`] where the cache cannot be read.
@@ -35,6 +35,9 @@ impl Hub {
             let Some(repo) = Repo::model_of_folder(&entry.file_name().to_string_lossy()) else {
                 continue;
             };
+            if !entry.path().is_dir() {
+                continue;
+            }
             let files = Files::of(&entry.path())?;
             let model =
                 |file: Option<String>| HubModel { repo: repo.clone(), file, revision: None };
@@ -129,9 +132,11 @@ fn snapshots(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     }
     let mut folders = Vec::new();
     for entry in fs_err::read_dir(snapshots)? {
-        folders.push(entry?.path());
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            folders.push(entry.path());
+        }
     }
-    folders.retain(|path| path.is_dir());
     Ok(folders)
 }
 

@@ -60,6 +60,30 @@ fn a_quote_is_a_character_in_tsv() {
 }
 
 #[test]
+fn lines_of_old_macs_are_lines() {
+    gives(
+        "text,label\ra,1\r\r\"b\rc\",2\rd,3\ne,4\r\nf,5",
+        Dialect::COMMAS,
+        &[
+            (1, &["text", "label"]),
+            (2, &["a", "1"]),
+            (4, &["b\rc", "2"]),
+            (6, &["d", "3"]),
+            (7, &["e", "4"]),
+            (8, &["f", "5"]),
+        ],
+    );
+    gives("text\tlabel\ra\t1", Dialect::TABS, &[(1, &["text", "label"]), (2, &["a", "1"])]);
+    // Of a table with other ends of lines it is a character.
+    let rows: [(u64, &[&str]); 2] = [(1, &["text", "label"]), (2, &["a\rb", "1"])];
+    gives("text,label\r\na\rb,1\r\n", Dialect::COMMAS, &rows);
+    // The two characters of an end may come in two blocks.
+    let blocks = std::io::Read::chain(&b"text\r"[..], &b"\na\rb\n"[..]);
+    let mut table = Table::open(blocks, Dialect::COMMAS).unwrap();
+    assert_eq!(table.next_row().unwrap(), Some((2, vec![b"a\rb".to_vec()])));
+}
+
+#[test]
 fn another_separator_takes_the_place_of_the_usual_one() {
     let semicolons = Dialect::COMMAS.separated_by(Some(";".parse().unwrap()));
     let rows: [(u64, &[&str]); 2] = [(1, &["text", "label"]), (2, &["a; b, c", "1,5"])];
@@ -83,9 +107,12 @@ fn a_line_of_white_space_is_blank_unless_it_separates_values() {
 
 #[test]
 fn what_may_be_in_a_text_separates_nothing() {
-    for given in ["", "a", "7", " ", "\"", "\n", ";;", "é"] {
+    for given in ["", "a", "7", " ", "\"", "\n", ";;", "é", "§"] {
         let error = given.parse::<Separator>().unwrap_err().to_string();
-        assert!(error.starts_with(&format!("separator {given:?}: expected one ch")), "{error}");
+        assert!(
+            error.starts_with(&format!("separator {given:?}: expected one ASCII ch")),
+            "{error}"
+        );
     }
 }
 

@@ -320,7 +320,21 @@ fn gguf_files_are_had_one_by_one_listed_and_removed() {
     let small = ("o/m/small.gguf".to_owned(), 3000);
     // With the reference of the revision, which is a commit.
     let whole = ("o/whole".to_owned(), 2 + 700 + 40);
-    assert_eq!(listed(), [large.clone(), small, whole]);
+    let models = [large.clone(), small, whole];
+    assert_eq!(listed(), models);
+
+    // What is no model's folder, or in none of its snapshots, is passed over.
+    let cache = hub.cache.clone().unwrap();
+    for stray in ["x.txt", "models--o--file", "models--o--whole/snapshots/x.txt"] {
+        fs_err::write(cache.join(stray), "").unwrap();
+    }
+    #[cfg(unix)]
+    for (target, stray) in [("nowhere", "models--o--gone"), (".", "models--o--m/snapshots/circle")]
+    {
+        std::os::unix::fs::symlink(target, cache.join(stray)).unwrap();
+    }
+    assert_eq!(listed(), models);
+    assert!(hub.remove(&"o/file".parse().unwrap()).is_err());
 
     let remove = |name: &str| hub.remove(&name.parse().unwrap());
     assert_eq!(remove("o/m/small.gguf").unwrap(), 3000);

@@ -14,6 +14,15 @@ fn a_file_beyond_its_limit_is_refused_by_name() {
 }
 
 #[test]
+fn a_file_that_is_missing_is_said_to_be() {
+    let path = Path::new("nowhere/note");
+    for error in [read(path, SMALL).unwrap_err(), map(path).unwrap_err(), open(path).unwrap_err()] {
+        assert_eq!(error.to_string(), "nowhere/note does not exist: expected a file");
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    }
+}
+
+#[test]
 fn bytes_that_are_no_text_are_placed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("note");

@@ -29,19 +29,18 @@ fn a_file_is_replaced_as_a_whole_and_no_neighbour_is_touched() {
 }
 
 #[test]
-fn a_library_that_writes_to_a_path_leaves_a_whole_file_or_the_old_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.gguf");
-    write(&path, "old").unwrap();
-    let failed = write_at(&path, |temporary| {
-        fs_err::write(temporary, "half")?;
-        Err(Error::other("full"))
-    });
-    assert_eq!(failed.unwrap_err().to_string(), "full");
-    assert_eq!(fs_err::read_to_string(&path).unwrap(), "old");
-    write_at(&path, |temporary| fs_err::write(temporary, "new")).unwrap();
-    assert_eq!(fs_err::read_to_string(&path).unwrap(), "new");
-    assert_eq!(names(folder.path()), ["model.gguf"]);
+fn files_of_a_new_folder_replace_those_of_an_old_one() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("adapter");
+    for contents in ["old", "new"] {
+        let new = NewFolder::begin(&path).unwrap();
+        write(&new.path().join("weights"), contents).unwrap();
+        new.finish_over().unwrap();
+        assert_eq!(fs_err::read_to_string(path.join("weights")).unwrap(), contents);
+        fs_err::write(path.join("notes"), "the user's").unwrap();
+    }
+    assert_eq!(names(&path), ["notes", "weights"]);
+    assert_eq!(names(root.path()), ["adapter"]);
 }
 
 #[test]
@@ -96,8 +95,30 @@ fn a_folder_appears_when_it_is_whole() {
     assert_eq!(names(&root.path().join("out")), ["model"]);
 }
 
+/// Never a temporary one, which is gone when somebody looks.
 #[test]
-fn an_error_names_the_path() {
-    let error = write(Path::new("/no/such/folder/x"), "").unwrap_err().to_string();
-    assert!(error.starts_with("/no/such/folder/x: "), "{error}");
+fn an_error_names_the_path_that_was_asked_for() {
+    let missing = write(Path::new("/no/such/folder/x"), "").unwrap_err().to_string();
+    assert_eq!(missing, "/no/such/folder/x: No such file or directory (os error 2)");
+
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("file");
+    fs_err::write(&file, "").unwrap();
+    // Neither a file nor a folder can be made where a file is in the way, or replace it.
+    let errors = [
+        write(&file.join("x"), "").unwrap_err(),
+        NewFolder::begin(&file.join("x")).unwrap_err(),
+        NewFolder::begin(&file).unwrap().finish().unwrap_err(),
+    ];
+    for error in errors {
+        let error = error.to_string();
+        assert!(error.contains("/file") && !error.contains(PREFIX), "{error}");
+    }
+    let new = NewFolder::begin(&root.path().join("model")).unwrap();
+    let error = write(&new.path().join("plots/loss.png"), "").unwrap_err();
+    let named = new.named(error).to_string();
+    let expected = format!("{}/model/plots/loss.png: No such file", root.path().display());
+    assert!(named.starts_with(&expected), "{named}");
+    let other = new.named(Error::other("the device is gone"));
+    assert_eq!(other.to_string(), "the device is gone");
 }

@@ -211,6 +211,14 @@ fn damage_is_placed() {
 }
 
 #[test]
+fn a_file_that_is_missing_is_said_to_be() {
+    let error = Gguf::open(Path::new("nowhere/x.gguf")).unwrap_err().to_string();
+    let expected =
+        "nowhere/x.gguf does not exist: expected a GGUF file; check the name and the folder";
+    assert_eq!(error, expected);
+}
+
+#[test]
 fn a_name_with_control_characters_is_shown_escaped() {
     let mut file = small();
     let name = file.windows(16).position(|window| window == b"blk.0.f32.weight").unwrap();

@@ -1,10 +1,14 @@
 //! Fields of a foreign configuration: each is honoured, harmless, or refused by name.
 
 use minigpt_files::{Limit, excerpt};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// transformers writes 2 KB, and a line for each label of a classifier.
 pub(crate) const CONFIG: Limit = Limit::new(1 << 20, "a model's configuration");
+
+/// What sizes must be.
+pub(crate) const SIZE: &str = "a whole number of 32 bits";
 
 /// Fields of any `config.json` that change nothing of the probabilities of tokens.
 pub(crate) const HARMLESS: &[&str] = &[
@@ -100,6 +104,41 @@ pub(crate) fn check_known(fields: &Map<String, Value>, honoured: &[&str]) -> Res
                 "{name} {found}: expected null, false or nothing, for it may change what the model computes; remove the field where it does not"
             ))
         }
+    }
+}
+
+/// The fields as a structure that has a place for each it knows. The error names a field of another type.
+pub(crate) fn typed<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, String> {
+    let message = match serde_json::from_value(Value::Object(fields.clone())) {
+        Ok(typed) => return Ok(typed),
+        Err(error) => error.to_string(),
+    };
+    // This names its field itself; what is wrong with a field is said of it alone too.
+    let is_missing = message.starts_with("missing field");
+    let is_wrong = |(name, value): &(&String, &Value)| {
+        let alone = Map::from_iter([((*name).clone(), (*value).clone())]);
+        let read = serde_json::from_value::<T>(Value::Object(alone));
+        read.is_err_and(|error| error.to_string() == message)
+    };
+    match fields.iter().filter(|_| !is_missing).find(is_wrong) {
+        Some((name, value)) => {
+            let expected = message.rsplit_once(", expected ").map_or("another type", |(_, it)| it);
+            Err(format!("{} {}: expected {}", excerpt(name), shown(value), in_words(expected)))
+        }
+        None => Err(excerpt(&message)),
+    }
+}
+
+/// What serde calls a type, to who writes JSON.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "a boolean" => "true or false",
+        "a map" => "an object",
+        "a sequence" => "a list",
+        "f64" => "a number",
+        "u32" => SIZE,
+        "usize" => "a whole number",
+        other => other,
     }
 }
 

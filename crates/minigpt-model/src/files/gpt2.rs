@@ -7,7 +7,7 @@ use minigpt_files::excerpt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::fields::{check_classes, check_known, shown};
+use super::fields::{SIZE, check_classes, check_known, shown, typed};
 use super::special_ids::SpecialIds;
 use crate::model::config::{GptConfig, MlpKind, NormConfig, NormKind};
 
@@ -109,8 +109,7 @@ fn yes() -> bool {
 pub(super) fn read(mut fields: Map<String, Value>) -> Result<GptConfig, String> {
     rename_aliases(&mut fields)?;
     check_known(&fields, &HONOURED)?;
-    let config: HuggingFaceConfig = serde_json::from_value(Value::Object(fields))
-        .map_err(|error| excerpt(&error.to_string()))?;
+    let config: HuggingFaceConfig = typed(fields)?;
     config.check_settings()?;
     config.shape()
 }
@@ -191,6 +190,9 @@ impl HuggingFaceConfig {
 fn rename_aliases(fields: &mut Map<String, Value>) -> Result<(), String> {
     for (alias, name) in ALIASES {
         let Some(value) = fields.remove(alias) else { continue };
+        if !value.is_u64() {
+            return Err(format!("{alias} {}: expected {SIZE}", shown(&value)));
+        }
         let found = fields.entry(name).or_insert_with(|| value.clone());
         if *found != value {
             let (value, found) = (shown(&value), shown(found));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::error::WeightsError;
 use super::family::Family;
-use super::fields::CONFIG;
+use super::fields::{CONFIG, shown};
 use super::special_ids::SpecialIds;
 use super::{gpt2, llama};
 use crate::model::config::GptConfig;
@@ -29,13 +29,18 @@ impl GptConfig {
         let refused = |reason: String| WeightsError::Config { path: path.to_owned(), reason };
         let fields: Map<String, Value> =
             serde_json::from_slice(json).map_err(|error| refused(excerpt(&error.to_string())))?;
-        let model_type = fields.get("model_type").and_then(Value::as_str);
+        let found = fields.get("model_type").filter(|found| !found.is_null());
+        let model_type = found.and_then(Value::as_str);
         let config = match model_type.and_then(Family::named) {
             Some(Family::Gpt2) => gpt2::read(fields),
             Some(family) => llama::read(family, fields),
             None => {
                 let (path, field) = (path.to_owned(), "model_type");
-                let found = excerpt(model_type.unwrap_or("not named"));
+                let found = match (model_type, found) {
+                    (Some(name), _) => excerpt(name),
+                    (None, Some(value)) => shown(value),
+                    (None, None) => "not named".to_owned(),
+                };
                 return Err(WeightsError::Architecture { path, field, found });
             }
         };

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::family::Family;
-use super::fields::{check_classes, check_known};
+use super::fields::{check_classes, check_known, typed};
 use super::special_ids::SpecialIds;
 use crate::model::config::{
     BiasConfig, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig,
@@ -144,8 +144,7 @@ pub(super) fn read(family: Family, mut fields: Map<String, Value>) -> Result<Gpt
     for (name, value) in defaults(family) {
         fields.entry(*name).or_insert_with(|| (*value).into());
     }
-    let config: HuggingFaceConfig = serde_json::from_value(Value::Object(fields))
-        .map_err(|error| excerpt(&error.to_string()))?;
+    let config: HuggingFaceConfig = typed(fields)?;
     config.check_settings(family)?;
     config.shape(family)
 }

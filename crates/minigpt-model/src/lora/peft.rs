@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::LoraConfig;
 use super::error::{AdapterError, MERGE};
 use super::targets::layout;
-use crate::files::fields::{is_off, shown};
+use crate::files::fields::{is_off, shown, typed};
 use crate::model::config::GptConfig;
 
 /// The name of the configuration in an adapter's folder.
@@ -136,8 +136,7 @@ impl PeftConfig {
             let (name, found) = (excerpt(name), shown(found));
             return Err(format!("{name} {found}: expected null, false or nothing; {MERGE}"));
         }
-        let config: Self = serde_json::from_value(Value::Object(fields))
-            .map_err(|error| excerpt(&error.to_string()))?;
+        let config: Self = typed(fields)?;
         match config.unknown_setting() {
             Some(setting) => Err(setting),
             None => Ok(config),

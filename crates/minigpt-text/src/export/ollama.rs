@@ -1,6 +1,6 @@
 //! [Ollama](https://github.com/ollama/ollama/blob/main/docs/modelfile.md)'s `Modelfile`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use minigpt_data::{ChatOptions, ChatTemplate, Message, Tokenizer};
 use minigpt_files::{Limit, read_text, write};
@@ -11,26 +11,41 @@ use crate::error::TextError;
 /// The name that Ollama looks for.
 const MODELFILE: &str = "Modelfile";
 
-/// How those begin that are written here, and may be written again.
-const HEAD: &str = "# Written by minigpt";
-
 /// A file of others' may have a licence in it.
 const LIMIT: Limit = Limit::new(1 << 20, "a Modelfile");
 
-/// Writes the `Modelfile` of a GGUF file beside it.
-pub(crate) fn write_modelfile(export: &Export<'_>, gguf: &Path) -> Result<(), TextError> {
+/// What became of the `Modelfile` beside a GGUF file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Modelfile {
+    /// It says what the export says.
+    Written,
+    /// One was there that says something else, and was left as it is.
+    Kept {
+        /// Where it is.
+        path: PathBuf,
+    },
+}
+
+/// Writes the `Modelfile` of a GGUF file beside it, unless one is there that says something else: somebody may
+/// have edited it.
+pub(crate) fn write_modelfile(export: &Export<'_>, gguf: &Path) -> Result<Modelfile, TextError> {
     let path = gguf.with_file_name(MODELFILE);
-    let is_ours = || read_text(&path, LIMIT).is_ok_and(|text| text.starts_with(HEAD));
-    if path.exists() && !is_ours() {
-        return Err(TextError::ExportExists { path });
-    }
     let file = gguf.file_name().unwrap_or(gguf.as_os_str()).to_string_lossy();
-    Ok(write(&path, modelfile(export, &file)?)?)
+    let text = modelfile(export, &file)?;
+    if path.symlink_metadata().is_err() {
+        write(&path, text)?;
+        return Ok(Modelfile::Written);
+    }
+    match read_text(&path, LIMIT).is_ok_and(|found| found == text) {
+        true => Ok(Modelfile::Written),
+        false => Ok(Modelfile::Kept { path }),
+    }
 }
 
 fn modelfile(export: &Export<'_>, file: &str) -> Result<String, TextError> {
     let Export { name, model, tokenizer, template, generation, .. } = export;
-    let mut text = format!("{HEAD}: ollama create {name} -f {MODELFILE}\nFROM ./{file}\n");
+    let mut text =
+        format!("# Written by minigpt: ollama create {name} -f {MODELFILE}\nFROM ./{file}\n");
     match template.map(|template| go_template(template, tokenizer)) {
         Some(Some(template)) => text += &format!("TEMPLATE \"\"\"{template}\"\"\"\n"),
         Some(None) => text += "# The chat template stands in the GGUF file alone.\n",

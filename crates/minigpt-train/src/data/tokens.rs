@@ -1,6 +1,7 @@
 //! The text or the examples of a run as tokens, with their tokenizer.
 
 use minigpt_data::{TokenStore, Tokenizer};
+use minigpt_model::GptConfig;
 use minigpt_text::Prompt;
 
 use crate::data::token_set::TokenSet;
@@ -56,6 +57,19 @@ impl TokenData {
         let text = self.tokenizer.decode(&ids)?;
         // The last token may be a part of a character.
         Ok(text.trim_end_matches(char::REPLACEMENT_CHARACTER).to_owned())
+    }
+
+    /// Makes sure that a model knows all ids of the tokenizer. It may know more, as with a vocabulary that is
+    /// padded, which then have no part in anything.
+    ///
+    /// # Errors
+    /// [`TrainError::Vocabulary`].
+    pub(crate) fn check_vocabulary(&self, model: &GptConfig) -> Result<(), TrainError> {
+        let (vocab_size, ids) = (model.vocab_size, self.tokenizer.vocab_size());
+        match vocab_size < ids {
+            true => Err(TrainError::Vocabulary { vocab_size, ids }),
+            false => Ok(()),
+        }
     }
 
     /// SHA-256 of the training tokens in hexadecimal: a resumed run must see the same.

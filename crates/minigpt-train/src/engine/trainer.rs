@@ -62,6 +62,7 @@ impl Trainer<'_> {
         environment: &Environment,
     ) -> Result<Summary, TrainError> {
         Length::new(config, &self.data)?;
+        self.data.check_vocabulary(&config.model)?;
         let model = fresh_model(config, &self.devices)?;
         self.train_in_new_folder(config, environment, model, &GenerationDefaults::default())
     }
@@ -81,6 +82,7 @@ impl Trainer<'_> {
         generation: &GenerationDefaults,
     ) -> Result<Summary, TrainError> {
         Length::new(config, &self.data)?;
+        self.data.check_vocabulary(&config.model)?;
         // Not the base itself, whose dropout is its own.
         let model = fresh_model(config, &self.devices)?
             .try_load_record(base.into_record())

@@ -31,7 +31,7 @@ pub struct Plan {
     pub memory: MemoryEstimate,
     /// Floating-point operations of all steps that are left, validations apart.
     pub operations: f64,
-    /// What a model that knows nothing loses per token: ln of the vocabulary, or of the number of labels.
+    /// What a model that knows nothing loses per token: ln of the tokenizer's ids, or of the number of labels.
     pub first_loss: f64,
 }
 
@@ -39,11 +39,13 @@ impl Plan {
     /// The plan of a run with these data on `device`.
     ///
     /// # Errors
-    /// As [`RunConfig::validate`]; [`TrainError::Setting`] for more steps than a run can have, and
-    /// [`TrainError::Data`] where a split is too small for one window.
+    /// As [`RunConfig::validate`]; [`TrainError::Setting`] for more steps than a run can have,
+    /// [`TrainError::Data`] where a split is too small for one window, and [`TrainError::Vocabulary`] where the
+    /// model knows fewer ids than the tokenizer has.
     pub fn new(config: &RunConfig, data: &TokenData, device: &Device) -> Result<Self, TrainError> {
         let (model, training) = (&config.model, &config.training);
         let length = Length::new(config, data)?;
+        data.check_vocabulary(model)?;
         let tokens_per_row = data.train.tokens_per_row(model.block_size);
         let tokens = length.total_steps as f64 * training.batch_size as f64 * tokens_per_row;
         let windows = training.batch_size.div_ceil(training.accumulation);
@@ -51,6 +53,7 @@ impl Plan {
         // examples are shorter than the context.
         let labels = config.finetune.as_ref().map_or(0, |finetune| finetune.labels.len());
         let outputs = if labels == 0 { model.vocab_size } else { labels };
+        let learnt = if labels == 0 { data.tokenizer.vocab_size() } else { labels };
         let block_size = data.train.longest_row(model.block_size);
         let as_used = GptConfig { vocab_size: outputs, block_size, ..model.clone() };
         let estimate = |model| match training.gradient_checkpointing {
@@ -70,7 +73,7 @@ impl Plan {
             trained,
             memory: memory.of_trained(trained, model),
             operations: tokens * operations_per_token(&as_used),
-            first_loss: (outputs as f64).ln(),
+            first_loss: (learnt as f64).ln(),
         })
     }
 

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
+use minigpt_data::DataError;
 use minigpt_model::{GptConfig, Position, Precision};
 use serde::Serialize;
 
@@ -94,7 +95,10 @@ pub struct Workload<'a> {
     pub vocab_size: usize,
     /// Tokens of the training text.
     pub train_tokens: usize,
-    /// Positions; without it as many as the model is wide, up to 1024, or as the given one has.
+    /// Tokens of the held-out text.
+    pub valid_tokens: usize,
+    /// Positions; without it as many as the model is wide, up to 1024 and to what the texts have, or as the
+    /// given one has.
     pub block_size: Option<usize>,
     /// The model, where it is given: its cost and its recipe are what is asked for then.
     pub model: Option<&'a GptConfig>,
@@ -117,14 +121,15 @@ impl Proposal {
     /// `measuring` hears of each model that is.
     ///
     /// # Errors
-    /// [`TrainError::TooLittleMemory`], before anything is measured; [`TrainError::Budget`] where no
-    /// model is of that size, [`TrainError::Model`] where vocabulary and
-    /// positions alone are too many.
+    /// Before anything is measured [`TrainError::Data`] where a text is too short for one window and
+    /// [`TrainError::TooLittleMemory`]; [`TrainError::Budget`] where no model is of that size,
+    /// [`TrainError::Model`] where vocabulary and positions alone are too many.
     pub fn new(
         budget: Budget,
         workload: &Workload<'_>,
         mut measuring: impl FnMut(&GptConfig),
     ) -> Result<Self, TrainError> {
+        workload.check_texts()?;
         workload.model(32, 2).validate()?;
         let limit = budget.memory.unwrap_or(u64::MAX);
         let given = match (workload.model, budget.parameters) {
@@ -194,6 +199,23 @@ impl Proposal {
 }
 
 impl Workload<'_> {
+    /// Makes sure that both texts have the tokens of a window, as training will.
+    fn check_texts(&self) -> Result<(), TrainError> {
+        let tokens = self.train_tokens.min(self.valid_tokens);
+        let given = self.block_size.or(self.model.map(|model| model.block_size));
+        let block_size = given.unwrap_or(1);
+        match tokens > block_size {
+            true => Ok(()),
+            false => Err(DataError::TooFewTokens { tokens, block_size }.into()),
+        }
+    }
+
+    /// The longest context, a power of two, of which both texts have a window.
+    fn longest_context(&self) -> usize {
+        let positions = self.train_tokens.min(self.valid_tokens).saturating_sub(1);
+        1 << positions.max(1).ilog2()
+    }
+
     /// A model with the workload's vocabulary and, where it says so, context.
     fn given(&self, model: &GptConfig) -> Result<GptConfig, TrainError> {
         let block_size = self.block_size.unwrap_or(model.block_size);
@@ -210,8 +232,8 @@ impl Workload<'_> {
 
     fn model(&self, n_embd: usize, n_layer: usize) -> GptConfig {
         let head_size = if n_embd >= 256 && n_embd.is_multiple_of(64) { 64 } else { 32 };
-        let longest = n_embd.next_power_of_two().clamp(32, 1024);
-        let block_size = self.block_size.unwrap_or(longest);
+        let usual = n_embd.next_power_of_two().clamp(32, 1024);
+        let block_size = self.block_size.unwrap_or(usual.min(self.longest_context()));
         GptConfig::new(self.vocab_size, block_size, n_layer, n_embd / head_size, n_embd)
     }
 

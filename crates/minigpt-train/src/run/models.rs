@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::store::ModuleRecord;
 use burn::tensor::Device;
-use minigpt_files::{Limit, NewFolder, caught, write_at};
+use minigpt_files::{Limit, NewFolder, caught};
 use minigpt_model::{Gpt, check_finite};
 use minigpt_text::Classifier;
 
@@ -46,8 +46,9 @@ impl RunFolder {
         let (trainee, _) = self.load_best(MODEL_FILE, device, damaged)?;
         let path = self.path.join("adapter");
         let new = NewFolder::begin(&path)?;
-        trainee.transformer.save_adapter(&lora, &finetune.base, new.path())?;
-        put_in_place(new, &path)?;
+        let saved = trainee.transformer.save_adapter(&lora, &finetune.base, new.path());
+        saved.map_err(|error| new.named(TrainError::from(error)))?;
+        new.finish_over()?;
         Ok(Some(path))
     }
 
@@ -131,16 +132,4 @@ pub(crate) fn read_record(path: &Path) -> Result<ModuleRecord, TrainError> {
     let damaged = |reason: String| TrainError::Damaged { path: path.to_owned(), reason };
     let record = caught(|| ModuleRecord::load(path)).map_err(damaged)?;
     record.map_err(|error| damaged(error.to_string()))
-}
-
-/// Gives the files of a new folder, once they are whole, to one that may be there already.
-fn put_in_place(new: NewFolder, folder: &Path) -> Result<(), TrainError> {
-    if !folder.exists() {
-        return Ok(new.finish()?);
-    }
-    for entry in fs_err::read_dir(new.path())? {
-        let entry = entry?;
-        write_at(&folder.join(entry.file_name()), |file| fs_err::rename(entry.path(), file))?;
-    }
-    Ok(())
 }

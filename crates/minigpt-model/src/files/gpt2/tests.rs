@@ -63,7 +63,19 @@ fn what_computes_otherwise_is_refused_by_its_field() {
         "architectures \"GPT2ForSequenceClassification\": expected GPT2LMHeadModel",
     );
     refuses(json!({"activation_function": "x".repeat(1 << 20)}), "activation_function \"xxx");
-    refuses(json!({"n_embd": "y".repeat(1 << 20)}), "invalid type: string \"yyy");
+    refuses(json!({"n_embd": "y".repeat(1 << 20)}), "n_embd \"yyy");
+    let size = "expected a whole number of 32 bits";
+    refuses(json!({"n_head": "12"}), &format!("n_head \"12\": {size}"));
+    refuses(json!({"n_head": null}), &format!("n_head null: {size}"));
+    refuses(json!({"n_head": 12.5}), &format!("n_head 12.5: {size}"));
+    refuses(json!({"n_head": 1_u64 << 32}), &format!("n_head 4294967296: {size}"));
+    refuses(json!({"num_attention_heads": "12"}), &format!("num_attention_heads \"12\": {size}"));
+    refuses(json!({"layer_norm_epsilon": []}), "layer_norm_epsilon []: expected a number");
+    refuses(json!({"architectures": "GPT2LMHeadModel"}), "HeadModel\": expected a list");
+    let mut fields: Map<String, Value> = serde_json::from_str(WRITTEN[0]).unwrap();
+    fields.remove("n_layer");
+    let error = read(Value::Object(fields).to_string().as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("missing field `n_layer`"), "{error}");
 }
 
 #[test]

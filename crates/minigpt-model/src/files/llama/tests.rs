@@ -169,7 +169,16 @@ fn what_computes_otherwise_is_refused_by_its_field() {
     refuses(json!({"quantization_config": {"bits": 4}}), "quantization_config {\"bits\":4}");
     refuses(json!({"num_key_value_heads": 3}), "n_head 4 is not divisible by n_kv_head 3");
     refuses(json!({"num_attention_heads": 0}), "n_head is 0");
-    refuses(json!({"hidden_size": -8}), "expected u32");
+    let size = "expected a whole number of 32 bits";
+    refuses(json!({"hidden_size": -8}), &format!("hidden_size -8: {size}"));
+    refuses(json!({"head_dim": "64"}), &format!("head_dim \"64\": {size}"));
+    // Both of them, of which one is named.
+    let two = json!({"num_attention_heads": null, "vocab_size": null});
+    refuses(two, &format!("num_attention_heads null: {size}"));
+    refuses(json!({"rms_norm_eps": "1e-5"}), "rms_norm_eps \"1e-5\": expected a number");
+    refuses(json!({"tie_word_embeddings": 1}), "tie_word_embeddings 1: expected true or false");
+    refuses(json!({"rope_scaling": 2}), "rope_scaling 2: expected an object");
+    refuses(json!({"hidden_act": null}), "hidden_act null: expected a string");
     refuses(json!({"num_hidden_layers": 4_000_000_000_u32}), "n_layer 4000000000 is too large");
     let qwen2 = |window: u32, kind: &str| {
         json!({

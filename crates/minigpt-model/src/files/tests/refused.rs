@@ -146,8 +146,9 @@ fn a_configuration_of_another_model_is_refused() {
     refuses(json(r#"{"tie_word_embeddings": false}"#), "has no tensor lm_head.weight");
     refuses(json(r#"{"scale_attn_weights": false}"#), "scale_attn_weights false: expected true");
     refuses(json(r#"{"n_head": 3}"#), "n_embd 8 is not divisible by n_head 3");
-    refuses(json(r#"{"n_embd": -8}"#), "expected u32");
-    refuses(json(r#"{"n_embd": null}"#), "expected u32");
+    refuses(json(r#"{"model_type": 2}"#), "has the model_type 2: expected gpt2");
+    refuses(json(r#"{"n_embd": -8}"#), "n_embd -8: expected a whole number of 32 bits");
+    refuses(json(r#"{"n_embd": null}"#), "n_embd null: expected a whole number of 32 bits");
     refuses(json(r#"{"n_layer": 4000000000}"#), "n_layer 4000000000 is too large");
     // The first that is missing ends the search.
     refuses(json(r#"{"n_layer": 10000}"#), "has no tensor h.2.ln_1.weight");

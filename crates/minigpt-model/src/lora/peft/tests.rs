@@ -101,7 +101,8 @@ fn settings_of_other_adapters_are_refused_by_name() {
     );
     refuses(serde_json::json!({"target_modules": "x".repeat(1 << 20)}), &["target_modules"]);
     refuses(serde_json::json!({"rank_pattern": {"c_attn": 3}}), &["rank_pattern {\"c_attn\":3}"]);
-    refuses(serde_json::json!({"r": -1}), &["-1"]);
+    refuses(serde_json::json!({"r": -1}), &["r -1: expected a whole number"]);
+    refuses(serde_json::json!({"lora_alpha": "16"}), &["lora_alpha \"16\": expected a number"]);
 }
 
 /// `alpha / √r`, as PEFT has it.

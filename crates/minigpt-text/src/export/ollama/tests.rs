@@ -70,7 +70,7 @@ fn what_a_modelfile_cannot_hold_is_a_string_of_gos() {
 }
 
 #[test]
-fn a_modelfile_names_the_file_and_what_ends_texts_and_replaces_no_other() {
+fn a_modelfile_names_the_file_and_what_ends_texts_and_replaces_none_that_was_edited() {
     let tokenizer = Tokenizer::bytes().unwrap();
     let config = GptConfig::tiny(tokenizer.vocab_size());
     let model = minigpt_model::Gpt::init(&config, 0, &burn::tensor::Device::flex()).unwrap();
@@ -88,7 +88,7 @@ fn a_modelfile_names_the_file_and_what_ends_texts_and_replaces_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let (gguf, path) = (folder.path().join("tiny.gguf"), folder.path().join(MODELFILE));
     for _ in 0..2 {
-        write_modelfile(&export, &gguf).unwrap();
+        assert_eq!(write_modelfile(&export, &gguf).unwrap(), Modelfile::Written);
         assert_eq!(
             fs_err::read_to_string(&path).unwrap(),
             "# Written by minigpt: ollama create tiny -f Modelfile\nFROM ./tiny.gguf\n\
@@ -96,7 +96,11 @@ fn a_modelfile_names_the_file_and_what_ends_texts_and_replaces_no_other() {
              PARAMETER temperature 0.6\n"
         );
     }
-    fs_err::write(&path, "FROM llama3.2\n").unwrap();
-    let error = write_modelfile(&export, &gguf).unwrap_err().to_string();
-    assert!(error.contains("Modelfile is there already"), "{error}");
+    let edited = fs_err::read_to_string(&path).unwrap() + "PARAMETER seed 7\n";
+    for users in [edited.as_str(), "FROM llama3.2\n", "\u{feff}"] {
+        fs_err::write(&path, users).unwrap();
+        let kept = write_modelfile(&export, &gguf).unwrap();
+        assert_eq!(kept, Modelfile::Kept { path: path.clone() });
+        assert_eq!(fs_err::read_to_string(&path).unwrap(), users);
+    }
 }

@@ -2,8 +2,9 @@ use super::*;
 
 fn workload(device: &Device) -> Workload<'_> {
     let measured_for = Duration::from_millis(50);
-    let (vocab_size, train_tokens) = (512, 100_000);
-    Workload { vocab_size, train_tokens, block_size: None, model: None, device, measured_for }
+    let (vocab_size, train_tokens, valid_tokens) = (512, 100_000, 10_000);
+    let (block_size, model) = (None, None);
+    Workload { vocab_size, train_tokens, valid_tokens, block_size, model, device, measured_for }
 }
 
 fn propose(budget: Budget) -> Result<Proposal, TrainError> {
@@ -74,6 +75,27 @@ fn what_is_too_little_is_said() {
     let error = propose(Budget { parameters: Some(10), ..Budget::default() }).unwrap_err();
     let error = error.to_string();
     assert!(error.starts_with("no model trains in 10 parameters: expected 42880 to"), "{error}");
+}
+
+#[test]
+fn texts_are_looked_at_before_anything_is_measured() {
+    let device = Device::flex();
+    let tiny = GptConfig::tiny(1);
+    let budget = Budget { parameters: Some(3_000_000), ..Budget::default() };
+    for (valid_tokens, block_size, model) in
+        [(64, Some(64), None), (32, None, Some(&tiny)), (1, None, None), (0, None, None)]
+    {
+        let workload = Workload { valid_tokens, block_size, model, ..workload(&device) };
+        let error = Proposal::new(budget, &workload, |_| panic!("measured")).unwrap_err();
+        let expected = format!("too little text: {valid_tokens} tokens, but one window of");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+    // Where nobody asks for a context, it is one that the texts have.
+    for (valid_tokens, context) in [(65, 64), (64, 32), (3, 2), (2, 1), (10_000, 256)] {
+        let workload = Workload { valid_tokens, ..workload(&device) };
+        assert_eq!(workload.model(256, 2).block_size, context);
+        workload.check_texts().unwrap();
+    }
 }
 
 #[test]
