@@ -57,6 +57,7 @@ pub fn write_answers(
         stop: Vec::new(),
         seed: 0,
         log_probabilities: false,
+        lookup: false,
     };
     let mut answers = Vec::with_capacity(chosen.len());
     for chosen in chosen.chunks(AT_ONCE) {

@@ -3,6 +3,7 @@
 mod constraints;
 mod decode;
 mod gpt_ref;
+mod lookup;
 mod sampling;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ pub use sampling::{Draw, Sampling, SamplingError, log_probability};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use lookup::Lookup;
 use sampling::log_sum_exp;
 
 /// How a continuation is chosen: constraints change the logits, then sampling chooses.
@@ -60,6 +62,7 @@ pub struct Generator<'a> {
     rng: ChaCha8Rng,
     logits: Vec<f32>,
     has_failed: bool,
+    lookup: Option<Lookup>,
 }
 
 impl<'a> Generator<'a> {
@@ -77,7 +80,21 @@ impl<'a> Generator<'a> {
         policy.validate_for(model)?;
         let decoder = Decoder::new(model, &[prompt.to_vec()])?;
         let rng = ChaCha8Rng::seed_from_u64(seed);
-        Ok(Self { decoder, policy, rng, logits: Vec::new(), has_failed: false })
+        Ok(Self { decoder, policy, rng, logits: Vec::new(), has_failed: false, lookup: None })
+    }
+
+    /// The same tokens, several in one pass over the weights where what was there before tells how the text goes on:
+    /// for answers that quote their prompt ([Saxena,
+    /// 2023](https://github.com/apoorvumang/prompt-lookup-decoding)). Nothing changes where the model is none that is
+    /// [packed](GptRef::Packed).
+    #[must_use]
+    pub fn with_lookup(self) -> Self {
+        Self { lookup: Some(Lookup::default()), ..self }
+    }
+
+    /// How many tokens were guessed, and how many of these came.
+    pub fn guesses(&self) -> (usize, usize) {
+        self.lookup.as_ref().map_or((0, 0), Lookup::guesses)
     }
 
     /// Prompt and continuation so far.
@@ -91,8 +108,20 @@ impl<'a> Generator<'a> {
     /// [`PromptError::UnknownToken`].
     pub fn extend(&mut self, tokens: &[u32]) -> Result<(), PromptError> {
         self.decoder.check(tokens)?;
-        tokens.iter().for_each(|token| self.decoder.push(&[*token]));
+        tokens.iter().for_each(|token| self.push(*token));
         Ok(())
+    }
+
+    /// Goes on with another text than the one so far; what both begin with is not read again where the model is
+    /// [packed](GptRef::Packed).
+    ///
+    /// # Errors
+    /// [`PromptError`] where the model cannot continue it.
+    pub fn replace(&mut self, text: &[u32]) -> Result<(), PromptError> {
+        if let Some(lookup) = &mut self.lookup {
+            lookup.forget();
+        }
+        self.decoder.replace(text)
     }
 
     /// The model's logits from which the last token was chosen, before any constraint.
@@ -104,6 +133,22 @@ impl<'a> Generator<'a> {
     pub fn slides(&self) -> usize {
         self.decoder.slides()[0]
     }
+
+    fn push(&mut self, token: u32) {
+        if let Some(lookup) = &mut self.lookup {
+            lookup.heed(token);
+        }
+        self.decoder.push(&[token]);
+    }
+
+    /// The logits of the next token.
+    fn next_logits(&mut self) -> Vec<f32> {
+        let Some(lookup) = &mut self.lookup else { return self.decoder.logits().swap_remove(0) };
+        lookup.take().unwrap_or_else(|| {
+            let guess = lookup.guess(&self.decoder.sequences()[0]);
+            lookup.put(&guess, self.decoder.logits_ahead(&guess))
+        })
+    }
 }
 
 impl Iterator for Generator<'_> {
@@ -113,12 +158,12 @@ impl Iterator for Generator<'_> {
         if self.has_failed {
             return None;
         }
-        self.logits = self.decoder.logits().swap_remove(0);
+        self.logits = self.next_logits();
         let mut logits = self.logits.clone();
         self.policy.constraints.apply(&mut logits, &self.decoder.sequences()[0]);
         let token = self.policy.sampling.choose(&logits, self.rng.random());
         match token {
-            Ok(token) => self.decoder.push(&[token]),
+            Ok(token) => self.push(token),
             Err(_) => self.has_failed = true,
         }
         Some(token)

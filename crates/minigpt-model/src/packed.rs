@@ -146,10 +146,20 @@ impl PackedGpt {
     /// Where a text has no new token, or more than the context has with those before, or an id that is not in the
     /// vocabulary.
     pub fn forward(&self, reads: &mut [Read<'_>]) -> Vec<f32> {
-        assert!(reads.iter().all(|read| !read.tokens.is_empty()), "a text without a new token");
-        let wanted = vec![1; reads.len()];
+        self.forward_after(reads, &vec![1; reads.len()])
+    }
+
+    /// As [`forward`](Self::forward), with the logits after each of the last `wanted` tokens of a text: of all texts
+    /// one after the other, `[wanted of all, vocab_size]`. They are those that each token would give as the last.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward), and where more are wanted than there are tokens.
+    pub fn forward_after(&self, reads: &mut [Read<'_>], wanted: &[usize]) -> Vec<f32> {
+        let lengths = reads.iter().map(|read| read.tokens.len());
+        let is_there = |(len, wanted): (usize, &usize)| len > 0 && *wanted <= len;
+        assert!(lengths.zip(wanted).all(is_there), "fewer new tokens than are wanted");
         // From within the threads that work: each product would else wake them anew.
-        in_pool(|| self.logits(&self.read(reads, &wanted)))
+        in_pool(|| self.logits(&self.read(reads, wanted)))
     }
 
     /// Scores the last tokens of texts, each of which follows those before: for each text as many as `targets` has

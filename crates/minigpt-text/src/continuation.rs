@@ -20,6 +20,9 @@ pub struct TextOptions {
     pub seed: u64,
     /// Whether each token comes with its log-probability.
     pub log_probabilities: bool,
+    /// Whether tokens are [guessed](Generator::with_lookup) from what was there before, for a text that is written
+    /// alone.
+    pub lookup: bool,
 }
 
 /// Why a text ended.
@@ -75,6 +78,7 @@ pub struct Continuation {
 ///     stop: vec!["\n\n".to_owned()],
 ///     seed: 42,
 ///     log_probabilities: false,
+///     lookup: false,
 /// };
 /// let prompt = Prompt::of_text(&tokenizer, "Once")?;
 /// let mut generator = TextGenerator::new(&model, &tokenizer, &prompt, &options)?;
@@ -88,6 +92,7 @@ pub struct Continuation {
 pub struct TextGenerator<'a> {
     generator: Generator<'a>,
     log_probabilities: bool,
+    block_size: usize,
     writer: Writer<'a>,
 }
 
@@ -105,10 +110,12 @@ impl<'a> TextGenerator<'a> {
     ) -> Result<Self, TextError> {
         let model = model.into();
         options.policy.validate()?;
-        let prompt = prompt.within(model.block_size());
+        let block_size = model.block_size();
+        let prompt = prompt.within(block_size);
         let generator = Generator::new(model, &prompt, options.policy.clone(), options.seed)?;
+        let generator = if options.lookup { generator.with_lookup() } else { generator };
         let writer = Writer::new(tokenizer, options);
-        Ok(Self { generator, log_probabilities: options.log_probabilities, writer })
+        Ok(Self { generator, log_probabilities: options.log_probabilities, block_size, writer })
     }
 
     /// Why the text ended; `None` while it goes on.
@@ -148,6 +155,7 @@ impl<'a> TextGenerator<'a> {
     ///     stop: Vec::new(),
     ///     seed: 42,
     ///     log_probabilities: false,
+    ///     lookup: false,
     /// };
     /// let prompt = Prompt::of_text(&tokenizer, "Good morning.")?;
     /// let mut talk = TextGenerator::new(&model, &tokenizer, &prompt, &options)?;
@@ -166,21 +174,24 @@ impl<'a> TextGenerator<'a> {
         Ok(())
     }
 
-    /// Goes on to the end of `prompt`, a conversation that has this one in it, and tells whether that can be:
-    /// where it does not begin with all that was read and written here, nothing happens. The model then
-    /// need not read the turns before again.
+    /// Goes on after `prompt`, a conversation that mostly begins with what was read and written here: the model need
+    /// not read that again. Where it does not, because its first turns were left out, a model whose weights are packed
+    /// need not read again what both begin with.
     ///
     /// # Errors
     /// [`TextError::Prompt`].
-    pub fn go_on(&mut self, prompt: &Prompt, options: &TextOptions) -> Result<bool, TextError> {
+    pub fn go_on(&mut self, prompt: &Prompt, options: &TextOptions) -> Result<(), TextError> {
         match prompt.ids().strip_prefix(self.generator.tokens()) {
-            None | Some([]) => Ok(false),
-            Some(rest) => {
-                self.generator.extend(rest)?;
-                self.writer = Writer::new(self.writer.tokenizer, options);
-                Ok(true)
-            }
+            None | Some([]) => self.generator.replace(&prompt.within(self.block_size))?,
+            Some(rest) => self.generator.extend(rest)?,
         }
+        self.writer = Writer::new(self.writer.tokenizer, options);
+        Ok(())
+    }
+
+    /// How many tokens were [guessed](TextOptions::lookup), and how many of these came.
+    pub fn guesses(&self) -> (usize, usize) {
+        self.generator.guesses()
     }
 }
 
@@ -220,6 +231,7 @@ impl Iterator for TextGenerator<'_> {
 ///     stop: Vec::new(),
 ///     seed: 42,
 ///     log_probabilities: false,
+///     lookup: false,
 /// };
 /// let prompts = [Prompt::of_text(&tokenizer, "Once")?, Prompt::of_text(&tokenizer, "At noon")?];
 /// let texts = write_texts(&model, &tokenizer, &prompts, &options, &mut |_tokens| ())?;

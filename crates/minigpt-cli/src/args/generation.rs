@@ -117,6 +117,10 @@ pub(crate) struct WriteArgs {
     /// End the text before this string, in which \n, \t, \r and \\ are escapes; may be given several times
     #[arg(long, value_name = "TEXT", value_parser = unescaped, allow_hyphen_values = true)]
     pub(crate) stop: Vec<String>,
+    /// Guess tokens from what was there before, for one text whose weights are packed: sooner where an answer quotes
+    /// its prompt, and the same text
+    #[arg(long)]
+    pub(crate) lookup: bool,
     /// Write N texts at once, each with chances of its own
     #[arg(short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) n: u32,
@@ -202,6 +206,10 @@ pub(crate) struct ReplArgs {
     /// Tokens to write at most in a turn [default: 60, or 512 by the model's chat template]
     #[arg(long)]
     pub(crate) max_tokens: Option<usize>,
+    /// Guess tokens from what was there before, for one text whose weights are packed: sooner where an answer quotes
+    /// its prompt, and the same text
+    #[arg(long)]
+    pub(crate) lookup: bool,
     /// End a turn before this string, in which \n, \t, \r and \\ are escapes; may be given several times
     #[arg(long, value_name = "TEXT", value_parser = unescaped, allow_hyphen_values = true)]
     pub(crate) stop: Vec<String>,

@@ -121,6 +121,7 @@ fn options(args: &AskArgs, trained: &LoadedModel, max_tokens: usize) -> Result<T
         stop,
         seed: sampling.seed,
         log_probabilities: false,
+        lookup: args.application.write.lookup,
     })
 }
 

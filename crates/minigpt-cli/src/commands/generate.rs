@@ -123,6 +123,7 @@ fn write(
         stop,
         seed: args.sampling.seed,
         log_probabilities: args.logprobs,
+        lookup: args.lookup,
     };
     prompts::say_left_out(&asked.prompts, trained.config().block_size);
     let began = Instant::now();
@@ -219,12 +220,20 @@ fn stream(
         })?;
     }
     say_slides(generator.slides());
+    say_guesses(generator.guesses());
     Ok(generator.tokens())
 }
 
 fn record(trained: &LoadedModel, token: &TextToken) -> TokenRecord {
     let TextToken { id, log_probability, .. } = *token;
     TokenRecord { id, token: trained.tokenizer.token_label(id), log_probability }
+}
+
+/// Says what lookup was worth.
+fn say_guesses((guessed, came): (usize, usize)) {
+    if guessed > 0 {
+        say(format_args!("lookup: {came} of {guessed} guessed tokens came"));
+    }
 }
 
 pub(crate) fn say_slides(slides: usize) {

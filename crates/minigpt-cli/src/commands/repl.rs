@@ -34,6 +34,7 @@ pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
         stop,
         seed: args.sampling.seed,
         log_probabilities: false,
+        lookup: args.lookup,
     };
     say("a line is a turn; /reset forgets, /quit ends");
 
@@ -98,12 +99,12 @@ impl Talk<'_> {
         if turns.len() <= self.turns.len() {
             say("the context is full: the model has forgotten the first turns");
         }
-        let goes_on = match &mut self.written {
-            Some(written) => written.go_on(&prompt, &self.options)?,
-            None => false,
-        };
-        if !goes_on {
-            self.begin(&prompt)?;
+        match &mut self.written {
+            Some(written) => {
+                say_left_out(std::slice::from_ref(&prompt), model.block_size());
+                written.go_on(&prompt, &self.options)?;
+            }
+            None => self.begin(&prompt)?,
         }
         self.turns = turns;
         Ok(())

@@ -110,7 +110,7 @@ fn the_batch_size_changes_nothing() {
     let text = byte_text(&[&text]);
     let losses = |stride, batch_size| {
         let protocol = Protocol { context: 32, stride };
-        TokenLosses::of(&model, &text, protocol, batch_size, &mut |_| {}).unwrap()
+        TokenLosses::of((&model).into(), &text, protocol, batch_size, &mut |_| {}).unwrap()
     };
     for stride in [32, 9] {
         let one = losses(stride, 1);

@@ -1,5 +1,5 @@
 use burn::tensor::Device;
-use minigpt_model::GptConfig;
+use minigpt_model::{Gpt, GptConfig};
 
 use super::*;
 use crate::answers::answer;

@@ -126,6 +126,26 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// As [`logits`](Self::logits) of one sequence, and the logits after each of the tokens of a guess how it may go
+    /// on, whether they come to be pushed or not: all in one pass over the weights. Nothing is gained by it where the
+    /// model is none that is [packed](GptRef::Packed); the guess is then left out.
+    ///
+    /// # Panics
+    /// As [`logits`](Self::logits), and where there are several sequences.
+    pub(crate) fn logits_ahead(&mut self, guess: &[u32]) -> Vec<Vec<f32>> {
+        assert_eq!(self.sequences.len(), 1, "one sequence");
+        self.slide();
+        let Reader::Packed(model, caches) = &mut self.reader else { return self.logits() };
+        let tokens = &self.sequences[0][self.starts[0]..];
+        let guess = &guess[..guess.len().min(model.block_size() - tokens.len())];
+        let cache = &mut caches[0];
+        cache.truncate(tokens.len() - 1);
+        let unread = [&tokens[cache.len()..], guess].concat();
+        let reads = &mut [Read { tokens: &unread, cache }];
+        let logits = model.forward_after(reads, &[1 + guess.len()]);
+        logits.chunks(model.vocab_size()).map(<[f32]>::to_vec).collect()
+    }
+
     /// As [`logits`](Self::logits), for programs that may not wait.
     ///
     /// # Errors
@@ -158,6 +178,25 @@ impl<'a> Decoder<'a> {
         for (sequence, token) in self.sequences.iter_mut().zip(tokens) {
             sequence.push(*token);
         }
+    }
+
+    /// Puts another text in the place of the one that there is; what both begin with is not read again where the model
+    /// is [packed](GptRef::Packed).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn replace(&mut self, text: &[u32]) -> Result<(), PromptError> {
+        let mut fresh = Self::new(self.model, &[text.to_vec()])?;
+        if let (Reader::Packed(_, new), Reader::Packed(_, old)) =
+            (&mut fresh.reader, &mut self.reader)
+        {
+            let old_tokens = &self.sequences[0][self.starts[0]..];
+            let same = text.iter().zip(old_tokens).take_while(|(new, old)| new == old).count();
+            new[0] = std::mem::take(&mut old[0]);
+            new[0].truncate(same);
+        }
+        *self = fresh;
+        Ok(())
     }
 
     /// Goes on with these sequences alone, in this order; one may stand several times.

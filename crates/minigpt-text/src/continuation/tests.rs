@@ -1,4 +1,4 @@
-use minigpt_model::{GptConfig, Sampling};
+use minigpt_model::{Gpt, GptConfig, PackedGpt, Sampling, WeightType};
 
 use super::*;
 use burn::tensor::Device;
@@ -10,6 +10,7 @@ fn options(max_tokens: usize) -> TextOptions {
         stop: Vec::new(),
         seed: 3,
         log_probabilities: true,
+        lookup: false,
     }
 }
 
@@ -95,18 +96,22 @@ fn a_conversation_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_conversation_that_begins_with_the_one_before_is_not_read_again() {
+fn a_conversation_goes_on_as_if_it_was_read_from_its_beginning() {
     let tokenizer = Tokenizer::bytes().unwrap();
     let model = model(&tokenizer);
+    let packed = PackedGpt::of(&model, WeightType::F32).unwrap();
     let greedy = TextOptions { policy: Sampling::Greedy.into(), ..options(4) };
-    let mut talk = TextGenerator::new(&model, &tokenizer, &of("Hi"), &greedy).unwrap();
-    let written: Vec<u32> = talk.by_ref().map(|token| token.unwrap().id).collect();
-    let ids =
-        [&tokenizer.encode("Hi").unwrap(), &written[..], b"ho".map(u32::from).as_slice()].concat();
-    assert!(!talk.go_on(&of("Hi, you"), &greedy).unwrap());
-    let whole = Prompt::of_ids(ids.clone());
-    assert!(talk.go_on(&whole, &greedy).unwrap());
-    let next: Vec<u32> = talk.by_ref().map(|token| token.unwrap().id).collect();
-    let straight = Generator::new(&model, &ids, Sampling::Greedy, 0).unwrap();
-    assert_eq!(next, straight.take(4).map(|token| token.unwrap()).collect::<Vec<_>>());
+    for model in [GptRef::from(&model), GptRef::from(&packed)] {
+        let mut talk = TextGenerator::new(model, &tokenizer, &of("Hi"), &greedy).unwrap();
+        let written: Vec<u32> = talk.by_ref().map(|token| token.unwrap().id).collect();
+        let hi = tokenizer.encode("Hi").unwrap();
+        let longer = [&hi, &written[..], b"ho".map(u32::from).as_slice()].concat();
+        // It begins with all of the one before, with some of it, and with nothing of it.
+        for ids in [longer, tokenizer.encode("Hi, you").unwrap(), tokenizer.encode("ho").unwrap()] {
+            talk.go_on(&Prompt::of_ids(ids.clone()), &greedy).unwrap();
+            let next: Vec<u32> = talk.by_ref().map(|token| token.unwrap().id).collect();
+            let straight = Generator::new(model, &ids, Sampling::Greedy, 0).unwrap();
+            assert_eq!(next, straight.take(4).map(|token| token.unwrap()).collect::<Vec<_>>());
+        }
+    }
 }

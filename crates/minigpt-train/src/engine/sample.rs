@@ -33,6 +33,7 @@ pub(crate) fn sample(
         stop: Vec::new(),
         seed,
         log_probabilities: false,
+        lookup: false,
     };
     let prompt = config.sample_prompt(tokenizer)?;
     let mut text = sample.prompt.clone();

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use minigpt_data::ModelSource;
-use minigpt_model::{GptRef, Kernels, PackedCache, PackedGpt, Read};
+use minigpt_model::{Kernels, PackedCache, PackedGpt, Read};
 use serde::{Deserialize, Serialize};
 
 use super::peak_memory;
