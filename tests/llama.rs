@@ -11,7 +11,7 @@ use crate::support::{Sandbox, prose, skipped};
 const PROMPT: &str = "In the morning";
 
 /// A run of the smallest shape that has learnt the prose a little.
-fn trained(model: &str) -> Sandbox {
+pub(crate) fn trained(model: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("prose.txt", prose());
     let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --set model.block_size=96 --max-steps 100 --eval-every 100 --name run --model";
@@ -22,7 +22,7 @@ fn trained(model: &str) -> Sandbox {
 
 /// What a command prints on the processor.
 #[track_caller]
-fn run(sandbox: &Sandbox, words: &str) -> String {
+pub(crate) fn run(sandbox: &Sandbox, words: &str) -> String {
     let words: Vec<&str> = words.split(' ').chain(["--device", "cpu"]).collect();
     sandbox.succeeds(&words)
 }
@@ -121,7 +121,8 @@ fn a_llama_writes_the_same_from_a_folder_and_from_a_gguf_file() {
         assert!(read("folder") == read("again"), "{file}");
     }
     let size = |name: &str| fs_err::metadata(sandbox.path(name)).unwrap().len();
-    for (dtype, part) in [("bf16", 0.6), ("f16", 0.6), ("q8_0", 0.45)] {
+    for (dtype, part) in [("bf16", 0.6), ("f16", 0.6), ("q8_0", 0.45), ("q4_1", 0.4), ("q4_0", 0.4)]
+    {
         run(&format!("export runs/run --gguf {dtype}.gguf --dtype {dtype}"));
         assert!(
             (size(&format!("{dtype}.gguf")) as f64) < part * size("run.gguf") as f64,
@@ -136,7 +137,9 @@ fn a_llama_writes_the_same_from_a_folder_and_from_a_gguf_file() {
     assert!(sandbox.fails(&args).contains("--dtype q8_0: transformers has no such type"));
     let args = ["export", "runs/run", "--out", "small", "--dtype", "int4", "--device", "cpu"];
     let errors = sandbox.minigpt(&args).stderr;
-    assert!(String::from_utf8_lossy(&errors).contains("expected f32, f16, bf16 or q8_0"));
+    assert!(
+        String::from_utf8_lossy(&errors).contains("expected f32, f16, bf16, q8_0, q4_0 or q4_1")
+    );
 }
 
 /// As SmolLM2's, with the one special token of a tokenizer trained here.

@@ -25,5 +25,6 @@ mod retrieval;
 mod signals;
 mod smollm2;
 mod support;
+mod weights;
 #[cfg(feature = "remote")]
 mod workers;

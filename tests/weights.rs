@@ -1,0 +1,96 @@
+//! Weights of few bits: kept as their file has them, exported, measured and timed.
+
+use serde_json::Value;
+
+use crate::exchange::python;
+use crate::families::script;
+use crate::llama::{run, trained};
+use crate::support::Sandbox;
+
+const TYPES: [&str; 6] = ["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1"];
+
+/// The record of a greedy text.
+fn greedy(sandbox: &Sandbox, model: &str, options: &str) -> String {
+    let json = run(
+        sandbox,
+        &format!("generate {model} --prompt Anne --max-tokens 60 --greedy --json {options}"),
+    );
+    serde_json::from_str::<Value>(&json).unwrap()["text"].as_str().unwrap().to_owned()
+}
+
+fn perplexity(sandbox: &Sandbox, model: &str, weights: &str) -> f64 {
+    let eval = format!("eval {model} --data prose.txt --json --weights {weights} --context 64");
+    let report: Value = serde_json::from_str(&run(sandbox, &eval)).unwrap();
+    report["token_perplexity"]["value"].as_f64().unwrap()
+}
+
+#[test]
+fn each_type_of_weights_is_written_read_and_measured_as_what_it_stands_for() {
+    let sandbox = trained("tiny-llama");
+    let exact = perplexity(&sandbox, "runs/run", "f32");
+    for (dtype, cost) in TYPES.into_iter().zip([1e-4, 1e-3, 3e-3, 3e-3, 0.1, 0.1]) {
+        run(&sandbox, &format!("export runs/run --gguf {dtype}.gguf --dtype {dtype}"));
+        let file = format!("{dtype}.gguf");
+        let [as_it_is, dequantised] =
+            ["auto", "f32"].map(|weights| perplexity(&sandbox, &file, weights));
+        let difference = (as_it_is / dequantised - 1.0).abs();
+        assert!(difference < 3e-3, "{dtype}: {as_it_is}, and {dequantised} dequantised");
+        let cost_found = (as_it_is / exact - 1.0).abs();
+        assert!(cost_found < cost, "{dtype}: {as_it_is}, and {exact} in 32 bits");
+        // The same bits, whether they come from a file or are made at load.
+        let at_load = perplexity(&sandbox, "runs/run", dtype);
+        assert!((at_load / as_it_is - 1.0).abs() < 1e-4, "{dtype}: {at_load} at load, {as_it_is}");
+    }
+    let error = sandbox.fails(&["generate", "runs/run", "--prompt", "x", "--weights", "q3"]);
+    assert!(error.contains("expected auto, f32, f16, bf16, q8_0, q4_0 or q4_1"), "{error}");
+}
+
+#[test]
+fn lookup_changes_no_text() {
+    let sandbox = trained("tiny-llama");
+    for options in ["", "--weights q8_0", "--weights q4_1"] {
+        let expected = greedy(&sandbox, "runs/run", options);
+        assert_eq!(greedy(&sandbox, "runs/run", &format!("{options} --lookup")), expected);
+    }
+    let args = "generate runs/run --prompt Anne --max-tokens 200 --greedy --lookup --device cpu";
+    let output = sandbox.minigpt(&args.split(' ').collect::<Vec<_>>());
+    // A model of a hundred steps repeats itself.
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("guessed tokens came"), "{said}");
+}
+
+#[test]
+fn llama_cpp_reads_weights_of_four_bits() {
+    let Some(python) = python("weights of 4 bits in llama.cpp") else { return };
+    let sandbox = trained("tiny-llama");
+    for dtype in ["q4_0", "q4_1"] {
+        run(&sandbox, &format!("export runs/run --gguf {dtype}.gguf --dtype {dtype}"));
+        let file = sandbox.path(&format!("{dtype}.gguf"));
+        let write = ["with_llama_cpp.py", file.to_str().unwrap(), "In the morning", "24"];
+        let theirs = script(&python, &write)["text"].as_str().unwrap().to_owned();
+        assert!(theirs.len() > "In the morning".len() + 10, "{theirs}");
+    }
+}
+
+#[test]
+fn a_file_is_timed() {
+    let sandbox = trained("tiny-llama");
+    run(&sandbox, "export runs/run --gguf run.gguf --dtype q8_0");
+    let bench = "bench --decode --model run.gguf --prompt 40 --tokens 20 --texts 3 --json";
+    let found: Value = serde_json::from_str(&run(&sandbox, bench)).unwrap();
+    for figure in [
+        "weight_bytes",
+        "first_token_seconds",
+        "prompt_tokens_per_second",
+        "tokens_per_second",
+        "texts_tokens_per_second",
+    ] {
+        assert!(found[figure].as_f64().unwrap() > 0.0, "{figure}: {found}");
+    }
+    let long = "bench --decode --model run.gguf --prompt 4000 --device cpu";
+    let error = sandbox.fails(&long.split(' ').collect::<Vec<_>>());
+    assert!(error.contains("the model's context has 96 tokens"), "{error}");
+    let wrong = "bench --decode --model no.gguf --device cpu";
+    let error = sandbox.fails(&wrong.split(' ').collect::<Vec<_>>());
+    assert!(error.contains("no.gguf"), "{error}");
+}
