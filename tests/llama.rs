@@ -311,12 +311,14 @@ fn a_model_larger_than_the_memory_is_refused_before_it_is_read() {
             "a model larger than the memory: this machine has too much, or does not tell",
         );
     }
-    let args = ["generate", "folder", "--prompt", "Who?", "--device", "cpu"];
-    let error = sandbox.fails(&args);
-    assert!(
-        error.contains("folder needs 36.") && error.contains("are free: close other"),
-        "{error}"
-    );
+    let args = ["generate", "folder", "--prompt", "Who?", "--device", "cpu", "--weights", "f32"];
+    for args in [&args[..], &["export", "folder", "--gguf", "run.gguf", "--device", "cpu"]] {
+        let error = sandbox.fails(args);
+        assert!(
+            error.contains("folder needs 36.") && error.contains("are free: close other"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

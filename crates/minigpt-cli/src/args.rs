@@ -357,16 +357,16 @@ pub(crate) struct BenchArgs {
     #[arg(long)]
     pub(crate) decode: bool,
     /// With --decode and a file: tokens of the prompt that is read
-    #[arg(long, default_value_t = 512)]
-    pub(crate) prompt: usize,
+    #[arg(long, value_name = "N", default_value_t = 512, requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) prompt: u32,
     /// With --decode and a file: tokens of each text
-    #[arg(long, default_value_t = 64)]
-    pub(crate) tokens: usize,
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) tokens: u32,
     /// With --decode and a file: texts that are written at once
-    #[arg(long, default_value_t = 8)]
-    pub(crate) texts: usize,
+    #[arg(long, value_name = "N", default_value_t = 8, requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) texts: u32,
     /// With --decode and a file: what weights are kept as, as for `minigpt generate`
-    #[arg(long, value_name = "TYPE", default_value = "auto")]
+    #[arg(long, value_name = "TYPE", default_value = "auto", requires = "decode")]
     pub(crate) weights: WeightsChoice,
     /// With --decode and a GGUF file: a Python that has xllamacpp, to time llama.cpp with the same file
     #[arg(long, value_name = "PYTHON", requires = "decode")]

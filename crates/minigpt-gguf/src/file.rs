@@ -133,7 +133,7 @@ pub struct SharedBlocks {
 }
 
 impl Gguf {
-    /// The blocks of the tensor of this name, which stay for as long as they are wanted.
+    /// The blocks of the tensor of this name, which keep the file mapped while they live.
     ///
     /// # Errors
     /// [`GgufError::MissingTensor`].

@@ -11,6 +11,7 @@ mod tests;
 pub use constraints::Constraints;
 pub use decode::{Decoder, PromptError};
 pub use gpt_ref::GptRef;
+pub use lookup::DraftCounts;
 pub use sampling::{Draw, Sampling, SamplingError, log_probability};
 
 use rand::{RngExt, SeedableRng};
@@ -83,18 +84,17 @@ impl<'a> Generator<'a> {
         Ok(Self { decoder, policy, rng, logits: Vec::new(), has_failed: false, lookup: None })
     }
 
-    /// The same tokens, several in one pass over the weights where what was there before tells how the text goes on:
-    /// for answers that quote their prompt ([Saxena,
-    /// 2023](https://github.com/apoorvumang/prompt-lookup-decoding)). Nothing changes where the model is none that is
-    /// [packed](GptRef::Packed).
+    /// The same tokens by prompt lookup decoding: drafts from what was there before are checked in one pass over the
+    /// weights, for answers that quote their prompt ([Saxena,
+    /// 2023](https://github.com/apoorvumang/prompt-lookup-decoding)). Only a [packed](GptRef::Packed) model drafts.
     #[must_use]
     pub fn with_lookup(self) -> Self {
         Self { lookup: Some(Lookup::default()), ..self }
     }
 
-    /// How many tokens were guessed, and how many of these came.
-    pub fn guesses(&self) -> (usize, usize) {
-        self.lookup.as_ref().map_or((0, 0), Lookup::guesses)
+    /// How many tokens were [drafted](Self::with_lookup), and how many of these came.
+    pub fn draft_counts(&self) -> DraftCounts {
+        self.lookup.as_ref().map(Lookup::counts).unwrap_or_default()
     }
 
     /// Prompt and continuation so far.
@@ -113,7 +113,7 @@ impl<'a> Generator<'a> {
     }
 
     /// Goes on with another text than the one so far; what both begin with is not read again where the model is
-    /// [packed](GptRef::Packed).
+    /// [packed](GptRef::Packed). The random state is kept.
     ///
     /// # Errors
     /// [`PromptError`] where the model cannot continue it.
@@ -121,6 +121,7 @@ impl<'a> Generator<'a> {
         if let Some(lookup) = &mut self.lookup {
             lookup.forget();
         }
+        self.has_failed = false;
         self.decoder.replace(text)
     }
 
@@ -136,7 +137,7 @@ impl<'a> Generator<'a> {
 
     fn push(&mut self, token: u32) {
         if let Some(lookup) = &mut self.lookup {
-            lookup.heed(token);
+            lookup.observe(token);
         }
         self.decoder.push(&[token]);
     }
@@ -145,8 +146,8 @@ impl<'a> Generator<'a> {
     fn next_logits(&mut self) -> Vec<f32> {
         let Some(lookup) = &mut self.lookup else { return self.decoder.logits().swap_remove(0) };
         lookup.take().unwrap_or_else(|| {
-            let guess = lookup.guess(&self.decoder.sequences()[0]);
-            lookup.put(&guess, self.decoder.logits_ahead(&guess))
+            let draft = lookup.draft(&self.decoder.sequences()[0]);
+            lookup.keep(&draft, self.decoder.logits_ahead(&draft))
         })
     }
 }

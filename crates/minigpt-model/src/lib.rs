@@ -14,8 +14,8 @@ pub use files::special_ids::SpecialIds;
 pub use files::weight_type::{UnknownWeightType, WeightType};
 pub use files::weights::check_finite;
 pub use generate::{
-    BatchGenerator, Beam, Constraints, Decoder, Draw, GenerateError, Generator, GptRef, Policy,
-    PromptError, Sampling, SamplingError, beam_search, log_probability,
+    BatchGenerator, Beam, Constraints, Decoder, DraftCounts, Draw, GenerateError, Generator,
+    GptRef, Policy, PromptError, Sampling, SamplingError, beam_search, log_probability,
 };
 pub use lora::{AdapterError, LoraConfig};
 pub use model::attention::CausalSelfAttention;
@@ -31,4 +31,4 @@ pub use model::norm::Norm;
 pub use model::parameters::{Parameter, ParameterCounts, Role};
 pub use model::score::Scores;
 pub use ops::{IGNORE_INDEX, Kernels, Precision, SmoothedLoss, add_squares};
-pub use packed::{PackedCache, PackedGpt, Read, TokenScore};
+pub use packed::{PackedCache, PackedGpt, TextInput, TokenScore};

@@ -1,5 +1,5 @@
-//! A model for writing and measuring alone, on a processor: its weights stay as their file has them, quantised to a
-//! few bits or not, and are multiplied as they are.
+//! A model for inference alone, on a processor: its weights stay as their file has them, quantised or not, and are
+//! multiplied as they are.
 //!
 //! The forward pass is [`Gpt`](crate::Gpt)'s without what training needs: no graph, no dropout, no adapters beside
 //! matrices. It is held against it by tests. Reading order: [`PackedGpt`], `forward`, `cache`, `source`.
@@ -12,7 +12,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use minigpt_ops::Pairs;
+use minigpt_ops::RotaryPairs;
+use rayon::prelude::*;
 
 pub use self::cache::PackedCache;
 use self::matrix::Matrix;
@@ -22,16 +23,16 @@ use crate::model::config::{GptConfig, NormConfig};
 ///
 /// ```
 /// use burn::tensor::Device;
-/// use minigpt_model::{Gpt, GptConfig, PackedCache, PackedGpt, Read, WeightType};
+/// use minigpt_model::{Gpt, GptConfig, PackedCache, PackedGpt, TextInput, WeightType};
 ///
 /// let model = Gpt::init(&GptConfig::tiny(256), 0, &Device::flex())?;
-/// let packed = PackedGpt::of(&model, WeightType::Q8_0)?;
+/// let packed = PackedGpt::of(model, WeightType::Q8_0)?;
 /// let (mut one, mut other) = (PackedCache::default(), PackedCache::default());
-/// let reads = &mut [
-///     Read { tokens: &[72, 101], cache: &mut one },
-///     Read { tokens: &[7], cache: &mut other },
+/// let texts = &mut [
+///     TextInput { tokens: &[72, 101], cache: &mut one },
+///     TextInput { tokens: &[7], cache: &mut other },
 /// ];
-/// assert_eq!(packed.forward(reads).len(), 2 * 256); // logits of the next token of each
+/// assert_eq!(packed.forward(texts).len(), 2 * 256); // logits of the next token of each
 /// assert_eq!((one.len(), other.len()), (2, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -45,7 +46,7 @@ pub struct PackedGpt {
     lm_head: Option<Matrix>,
     /// Radians a position, for each pair of a head; none where positions are learned.
     frequencies: Vec<f64>,
-    pairs: Pairs,
+    pairs: RotaryPairs,
     tokenizer_size: usize,
 }
 
@@ -79,16 +80,16 @@ struct Norm {
     config: NormConfig,
 }
 
-/// Tokens that a text goes on with.
+/// New tokens of one text, and the cache of those before.
 #[derive(Debug)]
-pub struct Read<'a> {
+pub struct TextInput<'a> {
     /// At least one.
     pub tokens: &'a [u32],
     /// What was read of the text before.
     pub cache: &'a mut PackedCache,
 }
 
-/// What a [`PackedGpt`] thinks of given tokens.
+/// How probable a given token was.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TokenScore {
     /// Cross-entropy in nats.
@@ -98,7 +99,7 @@ pub struct TokenScore {
 }
 
 /// Rows of logits in memory at once while tokens are scored.
-const SCORED: usize = 32;
+const LOGIT_ROWS: usize = 32;
 
 impl PackedGpt {
     /// The model's shape.
@@ -144,9 +145,9 @@ impl PackedGpt {
     ///
     /// # Panics
     /// Where a text has no new token, or more than the context has with those before, or an id that is not in the
-    /// vocabulary.
-    pub fn forward(&self, reads: &mut [Read<'_>]) -> Vec<f32> {
-        self.forward_after(reads, &vec![1; reads.len()])
+    /// vocabulary, and where a model of another shape filled a cache.
+    pub fn forward(&self, texts: &mut [TextInput<'_>]) -> Vec<f32> {
+        self.forward_after(texts, &vec![1; texts.len()])
     }
 
     /// As [`forward`](Self::forward), with the logits after each of the last `wanted` tokens of a text: of all texts
@@ -154,44 +155,43 @@ impl PackedGpt {
     ///
     /// # Panics
     /// As [`forward`](Self::forward), and where more are wanted than there are tokens.
-    pub fn forward_after(&self, reads: &mut [Read<'_>], wanted: &[usize]) -> Vec<f32> {
-        let lengths = reads.iter().map(|read| read.tokens.len());
-        let is_there = |(len, wanted): (usize, &usize)| len > 0 && *wanted <= len;
-        assert!(lengths.zip(wanted).all(is_there), "fewer new tokens than are wanted");
+    pub fn forward_after(&self, texts: &mut [TextInput<'_>], wanted: &[usize]) -> Vec<f32> {
         // From within the threads that work: each product would else wake them anew.
-        in_pool(|| self.logits(&self.read(reads, wanted)))
+        in_pool(|| self.logits(&self.read(texts, wanted)))
     }
 
     /// Scores the last tokens of texts, each of which follows those before: for each text as many as `targets` has
     /// of it, the last of which follows the whole text.
     ///
     /// # Panics
-    /// As [`forward`](Self::forward), and where there are more targets than tokens.
+    /// As [`forward_after`](Self::forward_after), and where a target is not in the vocabulary.
     pub fn score(&self, texts: &[&[u32]], targets: &[&[u32]]) -> Vec<Vec<TokenScore>> {
-        let mut caches = vec![PackedCache::default(); texts.len()];
-        let reads = texts.iter().zip(&mut caches);
-        let mut reads: Vec<Read<'_>> =
-            reads.map(|(tokens, cache)| Read { tokens, cache }).collect();
-        let wanted: Vec<usize> = targets.iter().map(|targets| targets.len()).collect();
-        in_pool(|| {
-            let stream = self.read(&mut reads, &wanted);
-            let all: Vec<u32> = targets.iter().flat_map(|targets| *targets).copied().collect();
-            let parts = stream.chunks(SCORED * self.config.n_embd).zip(all.chunks(SCORED));
-            let scores = parts.flat_map(|(stream, targets)| {
-                let logits = self.logits(stream);
-                let rows = logits.chunks_exact(self.vocab_size()).zip(targets);
-                rows.map(|(logits, target)| TokenScore::new(logits, *target)).collect::<Vec<_>>()
-            });
-            let mut scores = scores.collect::<Vec<_>>().into_iter();
-            wanted.iter().map(|count| scores.by_ref().take(*count).collect()).collect()
-        })
+        assert_eq!(texts.len(), targets.len(), "targets for each text");
+        // One text at a time: of long ones keys and values of all would take much memory, and gain nothing.
+        let each = texts.iter().zip(targets);
+        each.map(|(text, targets)| in_pool(|| self.score_one(text, targets))).collect()
+    }
+
+    fn score_one(&self, tokens: &[u32], targets: &[u32]) -> Vec<TokenScore> {
+        let cache = &mut PackedCache::default();
+        let stream = self.read(&mut [TextInput { tokens, cache }], &[targets.len()]);
+        let parts = stream.chunks(LOGIT_ROWS * self.config.n_embd).zip(targets.chunks(LOGIT_ROWS));
+        let scores = parts.flat_map(|(stream, targets)| {
+            let logits = self.logits(stream);
+            let rows = logits.par_chunks_exact(self.vocab_size()).zip(targets);
+            rows.map(|(logits, target)| TokenScore::new(logits, *target)).collect::<Vec<_>>()
+        });
+        scores.collect()
     }
 }
 
 impl TokenScore {
     fn new(logits: &[f32], target: u32) -> Self {
-        let greedy = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-        let (greedy, largest) = greedy.map_or((0, 0.0), |(id, logit)| (id, f64::from(*logit)));
+        // Of equal ones the first, as where tokens are chosen.
+        let more = |a: (usize, f32), b: (usize, f32)| if b.1 > a.1 { b } else { a };
+        let all = logits.iter().copied().enumerate();
+        let (greedy, largest) = all.reduce(more).unwrap_or((0, f32::NAN));
+        let largest = f64::from(largest);
         let sum: f64 = logits.iter().map(|logit| (f64::from(*logit) - largest).exp()).sum();
         let nats = sum.ln() + largest - f64::from(logits[target as usize]);
         Self { nats: nats as f32, is_greedy: greedy == target as usize }

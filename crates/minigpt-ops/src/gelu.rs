@@ -49,7 +49,7 @@ pub fn gelu(x: &[f32], y: &mut [f32]) {
     });
 }
 
-/// `x = x · Φ(x)`, GELU itself, in place, any shape.
+/// `x = x · Φ(x)`, GELU with the error function, in place, any shape.
 pub fn exact_gelu(x: &mut [f32]) {
     x.par_chunks_mut(ELEMENTS).for_each(|x| {
         for x in x {

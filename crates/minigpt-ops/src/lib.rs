@@ -35,7 +35,10 @@
 //! | by a factor known later | | [`scale`] |
 //! | optimiser | [`sum_of_squares`], [`AdamW::update`] | |
 //! | a token of a few texts | [`linear_vectors`], [`project_vectors`], [`head_vectors`] | |
-//! | weights as GGUF files have them | [`quantized::linear`], [`quantized::linears`] | |
+//! | weights as GGUF files have them | [`quantized::linear`], [`quantized::linears`], [`quantized::dequantize_row`] | |
+//! | attention to kept keys and values | [`cached_attention`] | |
+//! | rotary positions, in place | [`rotate`] | |
+//! | `silu(gate) · up`, `gelu(x)` exactly, `x + a`, in place | [`silu_gate`], [`exact_gelu`], [`add_branch`] | |
 //!
 //! Results are the same to the bit for any number of threads: work and sums are divided by fixed sizes,
 //! and [`Dropout`] computes its mask from a key and an index. Work runs on the current rayon pool.
@@ -108,7 +111,7 @@ pub use linear::{linear, linear_backward, project, project_backward, project_bac
 pub use precision::Precision;
 pub use residual::{add_branch, residual_dropout};
 pub use rms_norm::{rms_norm, rms_norm_backward};
-pub use rotary::{Pairs, rotate};
+pub use rotary::{RotaryPairs, rotate};
 pub use swiglu::{silu_gate, swiglu, swiglu_backward};
 
 /// Says that a test cannot run here. Not by `eprintln!`, which is kept back where a test passes: `cargo xtask test`

@@ -1,5 +1,5 @@
-//! Products with matrices that stay as a GGUF file has them: blocks of 32 integers with a scale, or floats of
-//! 16 bits.
+//! Products with matrices that stay as a GGUF file has them: blocks of 32 integers with a scale, or floats of 16 or
+//! 32 bits.
 //!
 //! A matrix of blocks multiplies integers. The rows of `x` are rounded to 8 bits first, in blocks of 32 with a
 //! scale of their own, as llama.cpp does it: a value is off by at most 1/254 of the largest of its block. Where

@@ -7,7 +7,7 @@ use crate::simd::vectorized;
 
 /// Which two numbers of a head are one pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pairs {
+pub enum RotaryPairs {
     /// `i` and `i + head_size / 2`, as in Hugging Face's Llama.
     Halves,
     /// `2i` and `2i + 1`, as in Llama itself, and in GGUF files of it.
@@ -16,12 +16,12 @@ pub enum Pairs {
 
 /// Turns each pair `(a, b)` of each head: `(a · cos - b · sin, b · cos + a · sin)` ([Su et al.,
 /// 2021](https://arxiv.org/abs/2104.09864)). `x` is `[n, heads * head_size]`, `cos` and `sin`
-/// `[n, head_size / 2]`.
+/// `[n, head_size / 2]`. Nothing turns where `cos` is empty.
 ///
 /// # Panics
 ///
 /// If the lengths do not fit together.
-pub fn rotate(pairs: Pairs, head_size: usize, cos: &[f32], sin: &[f32], x: &mut [f32]) {
+pub fn rotate(pairs: RotaryPairs, head_size: usize, cos: &[f32], sin: &[f32], x: &mut [f32]) {
     let half = head_size / 2;
     if half == 0 || cos.is_empty() {
         return;
@@ -45,17 +45,17 @@ pub fn rotate(pairs: Pairs, head_size: usize, cos: &[f32], sin: &[f32], x: &mut 
 }
 
 #[inline(always)]
-fn turn(pairs: Pairs, head: &mut [f32], cos: &[f32], sin: &[f32]) {
+fn turn(pairs: RotaryPairs, head: &mut [f32], cos: &[f32], sin: &[f32]) {
     let turned = |a: f32, b: f32, cos: f32, sin: f32| (a * cos - b * sin, b * cos + a * sin);
     match pairs {
-        Pairs::Halves => {
+        RotaryPairs::Halves => {
             let (first, second) = head.split_at_mut(cos.len());
             let angles = cos.iter().zip(sin);
             for ((a, b), (&cos, &sin)) in first.iter_mut().zip(second).zip(angles) {
                 (*a, *b) = turned(*a, *b, cos, sin);
             }
         }
-        Pairs::Adjacent => {
+        RotaryPairs::Adjacent => {
             let angles = cos.iter().zip(sin);
             for ([a, b], (&cos, &sin)) in head.as_chunks_mut().0.iter_mut().zip(angles) {
                 (*a, *b) = turned(*a, *b, cos, sin);

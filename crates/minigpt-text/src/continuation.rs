@@ -1,7 +1,7 @@
 //! A model and its tokenizer as writers of text: one text while it grows, or several at once.
 
 use minigpt_data::{StopStrings, TextStream, Tokenizer};
-use minigpt_model::{BatchGenerator, Generator, GptRef, Policy, log_probability};
+use minigpt_model::{BatchGenerator, DraftCounts, Generator, GptRef, Policy, log_probability};
 use serde::Serialize;
 
 use crate::error::TextError;
@@ -20,7 +20,7 @@ pub struct TextOptions {
     pub seed: u64,
     /// Whether each token comes with its log-probability.
     pub log_probabilities: bool,
-    /// Whether tokens are [guessed](Generator::with_lookup) from what was there before, for a text that is written
+    /// Whether tokens are [drafted](Generator::with_lookup) from what was there before, for a text that is written
     /// alone.
     pub lookup: bool,
 }
@@ -189,9 +189,9 @@ impl<'a> TextGenerator<'a> {
         Ok(())
     }
 
-    /// How many tokens were [guessed](TextOptions::lookup), and how many of these came.
-    pub fn guesses(&self) -> (usize, usize) {
-        self.generator.guesses()
+    /// How many tokens were [drafted](TextOptions::lookup), and how many of these came.
+    pub fn draft_counts(&self) -> DraftCounts {
+        self.generator.draft_counts()
     }
 }
 

@@ -4,3 +4,4 @@ pub(crate) mod cost;
 pub(crate) mod device_check;
 pub(crate) mod measure;
 pub(crate) mod proposal;
+pub(crate) mod workload;

@@ -117,9 +117,9 @@ pub(crate) struct WriteArgs {
     /// End the text before this string, in which \n, \t, \r and \\ are escapes; may be given several times
     #[arg(long, value_name = "TEXT", value_parser = unescaped, allow_hyphen_values = true)]
     pub(crate) stop: Vec<String>,
-    /// Guess tokens from what was there before, for one text whose weights are packed: sooner where an answer quotes
-    /// its prompt, and the same text
-    #[arg(long)]
+    /// Prompt lookup decoding: draft tokens from earlier text and check them in one pass. The text stays the same;
+    /// answers that quote their prompt come sooner. On the processor, one text at a time
+    #[arg(long, conflicts_with = "beams")]
     pub(crate) lookup: bool,
     /// Write N texts at once, each with chances of its own
     #[arg(short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -206,8 +206,8 @@ pub(crate) struct ReplArgs {
     /// Tokens to write at most in a turn [default: 60, or 512 by the model's chat template]
     #[arg(long)]
     pub(crate) max_tokens: Option<usize>,
-    /// Guess tokens from what was there before, for one text whose weights are packed: sooner where an answer quotes
-    /// its prompt, and the same text
+    /// Prompt lookup decoding: draft tokens from earlier text and check them in one pass. The text stays the same;
+    /// answers that quote their prompt come sooner. On the processor, one text at a time
     #[arg(long)]
     pub(crate) lookup: bool,
     /// End a turn before this string, in which \n, \t, \r and \\ are escapes; may be given several times
@@ -311,7 +311,7 @@ pub(crate) struct ExportArgs {
     /// File for llama.cpp, and a Modelfile for Ollama beside it
     #[arg(long, value_name = "FILE")]
     pub(crate) gguf: Option<PathBuf>,
-    /// What weights are written as: f32, f16, bf16, or for --gguf alone q8_0
+    /// What weights are written as: f32, f16, bf16, or for --gguf alone q8_0, q4_0 or q4_1
     #[arg(long, value_name = "TYPE", default_value_t)]
     pub(crate) dtype: WeightType,
     /// Licence of the weights for the card, as the hub calls it: mit, cc-by-sa-4.0, …

@@ -35,7 +35,7 @@ struct Report {
 pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
     ensure!(args.batch > 0, "--batch is 0: expected at least 1");
     ensure!(args.steps > 0, "--steps is 0: expected at least 1");
-    if let (true, Some(source)) = (args.decode, file(args)) {
+    if let (true, Some(source)) = (args.decode, file(args)?) {
         let found = writing::run(args, &source)?;
         return finish(args, &found, |out| found.write(out));
     }
@@ -64,11 +64,21 @@ fn finish(
     Ok(ExitCode::SUCCESS)
 }
 
-/// A model of a file or folder, where the name of the shape is none.
-fn file(args: &BenchArgs) -> Option<ModelSource> {
-    let name = args.model.as_ref()?;
-    let is_preset = GptConfig::PRESETS.contains(&name.as_str());
-    if is_preset { None } else { name.parse().ok() }
+/// The model to load, unless `--model` is a preset's name.
+fn file(args: &BenchArgs) -> Result<Option<ModelSource>> {
+    let Some(name) = &args.model else { return Ok(None) };
+    if GptConfig::PRESETS.contains(&name.as_str()) {
+        return Ok(None);
+    }
+    let source = name.parse().map_err(anyhow::Error::msg)?;
+    if let ModelSource::Path(path) = &source {
+        let presets = GptConfig::PRESETS.join(", ");
+        ensure!(
+            path.exists(),
+            "--model {name} is not there: expected a file, a folder or one of {presets}"
+        );
+    }
+    Ok(Some(source))
 }
 
 /// The article's vocabulary.

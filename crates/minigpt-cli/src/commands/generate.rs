@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use minigpt_data::{ChatTemplate, Message, StopStrings};
-use minigpt_model::beam_search;
+use minigpt_model::{DraftCounts, beam_search};
 use minigpt_text::{
     Application, Continuation, Prompt, TextEnd, TextGenerator, TextOptions, TextToken, write_texts,
 };
@@ -126,6 +126,10 @@ fn write(
         lookup: args.lookup,
     };
     prompts::say_left_out(&asked.prompts, trained.config().block_size);
+    ensure!(
+        !args.lookup || (asked.prompts.len() == 1 && args.n == 1),
+        "--lookup: expected one text; several at once share each pass already"
+    );
     let began = Instant::now();
     let tokens = match (&asked.prompts[..], args.beams) {
         ([_], Some(width)) => search(trained, asked, &options, args, width as usize)?,
@@ -220,7 +224,7 @@ fn stream(
         })?;
     }
     say_slides(generator.slides());
-    say_guesses(generator.guesses());
+    say_drafts(generator.draft_counts());
     Ok(generator.tokens())
 }
 
@@ -230,9 +234,9 @@ fn record(trained: &LoadedModel, token: &TextToken) -> TokenRecord {
 }
 
 /// Says what lookup was worth.
-fn say_guesses((guessed, came): (usize, usize)) {
-    if guessed > 0 {
-        say(format_args!("lookup: {came} of {guessed} guessed tokens came"));
+pub(crate) fn say_drafts(DraftCounts { drafted, accepted }: DraftCounts) {
+    if drafted > 0 {
+        say(format_args!("lookup: {accepted} of {drafted} draft tokens accepted"));
     }
 }
 

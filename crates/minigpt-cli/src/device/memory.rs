@@ -32,18 +32,16 @@ pub(crate) fn free() -> Option<u64> {
     machine.into_iter().chain(container()).min()
 }
 
-/// An error where a model of so many parameters, which are 32-bit floats here whatever they are in its files,
-/// does not fit the memory that is free.
-pub(crate) fn check(name: &str, parameters: usize) -> Result<()> {
-    check_within(name, parameters, free())
+/// An error where the weights of a model, `needed` bytes for so many parameters, do not fit the memory that is free.
+pub(crate) fn check(name: &str, parameters: usize, needed: u64) -> Result<()> {
+    check_within(name, parameters, needed, free())
 }
 
-fn check_within(name: &str, parameters: usize, free: Option<u64>) -> Result<()> {
-    let needed = parameters as u64 * size_of::<f32>() as u64;
+fn check_within(name: &str, parameters: usize, needed: u64, free: Option<u64>) -> Result<()> {
     match free {
         Some(free) if free < needed => bail!(
-            "{name} needs {} of memory for {} parameters of 32 bits, and {} are free: close other programs, \
-             or take a smaller model",
+            "{name} needs {} of memory for its {} parameters, and {} are free: close other programs, \
+             or take a smaller model or type of weights",
             bytes(needed),
             grouped(parameters as u64),
             bytes(free),

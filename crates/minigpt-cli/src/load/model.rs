@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, Hub, ModelSource, Tokenizer};
@@ -14,7 +14,7 @@ use minigpt_text::{GenerationDefaults, Pretrained};
 use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};
 
 use crate::args::{ModelArgs, WeightsArgs, WeightsChoice};
-use crate::device::{DeviceChoice, memory};
+use crate::device::{Chosen, DeviceChoice, memory};
 use crate::terminal::format::bytes;
 use crate::terminal::output::say;
 use crate::terminal::progress::ByteProgress;
@@ -62,12 +62,21 @@ pub(crate) enum Origin {
 }
 
 impl TrainedModel {
-    /// Loads what `source` names, and says on standard error what and where it is. This is the one
-    /// place that tells a run from a model folder.
+    /// Loads what `source` names, and says on standard error what and where it is.
     pub(crate) fn load(source: &ModelSource, args: &ModelArgs) -> Result<Self> {
-        let chosen = args.device.resolve()?;
-        let trained = Self::load_onto(source, args.average, &chosen.device)?;
-        say(format_args!("device: {}", chosen.description));
+        let device = args.device.resolve()?;
+        Self::load_at(source, &fetch(source)?, args, &device)
+    }
+
+    /// The same, of what was fetched and onto a device that was chosen.
+    fn load_at(
+        source: &ModelSource,
+        path: &Path,
+        args: &ModelArgs,
+        device: &Chosen,
+    ) -> Result<Self> {
+        let trained = Self::load_path(source, path, args.average, &device.device)?;
+        say(format_args!("device: {}", device.description));
         match &args.adapter {
             Some(folder) => trained.with_adapter(folder),
             None => Ok(trained),
@@ -76,8 +85,11 @@ impl TrainedModel {
 
     /// The same model, whose weights are packed.
     fn packed(self, weight_type: WeightType) -> Result<LoadedModel> {
-        let packed = PackedGpt::of(&self.model, weight_type)?;
-        Ok(self.map(|_| AnyGpt::Packed(Box::new(packed))))
+        let name = self.name();
+        let Self { origin, model, tokenizer, template, generation } = self;
+        let packed = PackedGpt::of(model, weight_type).with_context(|| name)?;
+        let model = AnyGpt::Packed(Box::new(packed));
+        Ok(TrainedModel { origin, model, tokenizer, template, generation })
     }
 
     /// The model with an adapter merged into its weights.
@@ -89,11 +101,20 @@ impl TrainedModel {
 
     /// As [`load`](Self::load), onto a device that was chosen.
     pub(crate) fn load_onto(source: &ModelSource, average: bool, device: &Device) -> Result<Self> {
-        let path = fetch(source)?;
-        if Pretrained::is_at(&path) {
-            return Self::load_pretrained(source, &path, average, device);
+        Self::load_path(source, &fetch(source)?, average, device)
+    }
+
+    /// This is the one place that tells a run from a model folder, but for what is packed as it is stored.
+    fn load_path(
+        source: &ModelSource,
+        path: &Path,
+        average: bool,
+        device: &Device,
+    ) -> Result<Self> {
+        if Pretrained::is_at(path) {
+            return Self::load_pretrained(source, path, average, device);
         }
-        Self::load_run(&path, average, device)
+        Self::load_run(path, average, device)
     }
 
     fn load_run(path: &Path, average: bool, device: &Device) -> Result<Self> {
@@ -148,32 +169,33 @@ impl LoadedModel {
     /// tensors on a GPU, where they are 32-bit floats.
     pub(crate) fn open(source: &ModelSource, args: &WeightsArgs) -> Result<Self> {
         let WeightsArgs { model: args, weights: WeightsChoice(weight_type) } = args;
-        let chosen = args.device.resolve()?;
-        if Kernels::of(&chosen.device) != Kernels::Cpu {
-            ensure!(
-                weight_type.is_none_or(|weight_type| weight_type == WeightType::F32),
-                "--weights is for the processor; a GPU has 32-bit floats: leave it out, or take --device cpu"
-            );
-            let trained = TrainedModel::load(source, args)?;
+        let device = args.device.resolve()?;
+        if Kernels::of(&device.device) != Kernels::Cpu {
+            if let Some(weight_type) = weight_type.filter(|found| *found != WeightType::F32) {
+                bail!(
+                    "--weights {weight_type}: only this machine's processor keeps weights so, and the device is {}: \
+                     leave --weights out, or take --device cpu",
+                    device.description
+                );
+            }
+            let trained = TrainedModel::load_at(source, &fetch(source)?, args, &device)?;
             return Ok(trained.map(|model| AnyGpt::Tensors(Box::new(model))));
         }
         let path = fetch(source)?;
         if !Pretrained::is_at(&path) || args.adapter.is_some() {
-            let trained = TrainedModel::load(source, args)?;
+            let trained = TrainedModel::load_at(source, &path, args, &device)?;
             return trained.packed(weight_type.unwrap_or(WeightType::F32));
         }
         ensure!(!args.average, "--average: {source} is of no run, and keeps no average");
+        let saved = SavedModel::open(&path)?;
+        let parameters = saved.config().parameter_counts().total();
+        memory::check(&source.to_string(), parameters, saved.packed_bytes(*weight_type)?)?;
         let Pretrained { model, tokenizer, template, generation } =
-            Pretrained::packed(SavedModel::open(&path)?, *weight_type)?;
+            Pretrained::packed(saved, *weight_type)?;
         let origin = Origin::Pretrained { source: source.clone() };
-        let (parameters, stored) =
-            (model.config().parameter_counts().total(), model.weight_bytes());
-        say(format_args!(
-            "model: {source}, {:.1}M parameters, {} of weights",
-            parameters as f64 / 1e6,
-            bytes(stored as u64)
-        ));
-        say(format_args!("device: {}", chosen.description));
+        let (millions, stored) = (parameters as f64 / 1e6, bytes(model.weight_bytes() as u64));
+        say(format_args!("model: {source}, {millions:.1}M parameters, {stored} of weights"));
+        say(format_args!("device: {}", device.description));
         let model = AnyGpt::Packed(Box::new(model));
         Ok(Self { origin, model, tokenizer, template, generation })
     }
@@ -244,7 +266,10 @@ impl<M> TrainedModel<M> {
 /// An error where the weights do not fit the memory that is free; that of GPUs is not told.
 fn check_memory(name: &str, config: &GptConfig, device: &Device) -> Result<()> {
     match Kernels::of(device) {
-        Kernels::Cpu => memory::check(name, config.parameter_counts().total()),
+        Kernels::Cpu => {
+            let parameters = config.parameter_counts().total();
+            memory::check(name, parameters, (parameters * size_of::<f32>()) as u64)
+        }
         Kernels::Gpu | Kernels::Plain => Ok(()),
     }
 }

@@ -148,14 +148,28 @@ pub enum WeightsError {
         expected: &'static str,
     },
     /// A number that is too large for the type that weights are to be kept as.
-    #[error("{path}: {name} cannot be kept so: {error}; choose another type of weights")]
+    #[error("{name} does not fit the weight type {weight_type}: {error}; choose f32 or bf16")]
     Pack {
-        /// The file, or the parameter itself.
-        path: PathBuf,
-        /// The parameter.
+        /// The file, if there is one, and the parameter.
         name: String,
+        /// The type asked for.
+        weight_type: WeightType,
         /// What is too large.
         error: TensorError,
+    },
+    /// A model's own weights could not be read from its device.
+    #[error("cannot read {name} from the model's device: {reason}")]
+    Device {
+        /// The parameter.
+        name: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A model with adapters beside its matrices, where they are not done.
+    #[error("{name} has an adapter beside it: merge it into the weights first")]
+    Adapter {
+        /// The first such parameter.
+        name: String,
     },
     /// A GGUF file could not be read or written.
     #[error(transparent)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use burn::store::burn_pack::Tensor as StoredTensor;
 use burn::tensor::{Bytes, DType};
-use minigpt_gguf::{Gguf, Metadata, TensorInfo, TensorType, Value, write};
+use minigpt_gguf::{Gguf, Metadata, TensorInfo, Value, write};
 
 use super::error::WeightsError;
 use super::family::Family;
@@ -88,7 +88,7 @@ impl Gpt {
     /// `qwen3`, with `metadata` besides what the shape says; llama.cpp wants the tokenizer there.
     ///
     /// Norms, biases and learned positions stay 32-bit floats, and matrices whose rows are no multiple of 32
-    /// values have 16 bits where others have 8, as in llama.cpp's own files. Whoever opens `path`, now or after a
+    /// values have 16 bits where others have 8 or 4, as in llama.cpp's own files. Whoever opens `path`, now or after a
     /// crash, finds the old file or the whole new one.
     ///
     /// # Errors
@@ -113,7 +113,7 @@ impl Gpt {
         }));
         let info = |(role, tensor): &(Role, StoredTensor)| {
             let shape: Vec<usize> = tensor.shape.iter().rev().copied().collect();
-            let tensor_type = stored_type(*role, shape[0], weight_type);
+            let tensor_type = weight_type.of_tensor(*role, shape[0]);
             TensorInfo::new(&tensor.name, &shape, tensor_type)
         };
         let infos: Result<Vec<_>, _> = tensors.iter().map(info).collect();
@@ -126,15 +126,5 @@ impl Gpt {
             let bytes = tensor.into_bytes().map_err(|error| failed(error.to_string()))?;
             Ok(out.values(&floats(&bytes))?)
         })
-    }
-}
-
-/// What a tensor with rows of that many values is stored as.
-fn stored_type(role: Role, row: usize, weight_type: WeightType) -> TensorType {
-    let wanted = weight_type.of_ggml();
-    match role {
-        Role::Bias | Role::NormScale | Role::NormBias | Role::PositionEmbedding => TensorType::F32,
-        _ if row.is_multiple_of(wanted.block_values()) => wanted,
-        _ => TensorType::F16,
     }
 }

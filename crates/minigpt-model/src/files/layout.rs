@@ -118,7 +118,7 @@ pub(crate) struct Slice {
 }
 
 /// Columns of a transposed matrix that are copied together: as many as a line of a processor's cache has.
-const TOGETHER: usize = 16;
+pub(crate) const TOGETHER: usize = 16;
 
 impl Layout {
     /// The name of the tensor of the layer `lm_head`.

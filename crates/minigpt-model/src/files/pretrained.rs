@@ -131,6 +131,18 @@ impl SavedModel {
         })
     }
 
+    /// Bytes of a folder's weights, as they are stored; of nanoGPT's those of its tensors.
+    pub(crate) fn stored_bytes(&self) -> Result<u64, WeightsError> {
+        match &self.parts {
+            Parts::Folder(config) => {
+                let weights = Weights::open(&self.path, Family::nearest(config).layout())?;
+                Ok(weights.stored_bytes())
+            }
+            Parts::NanoGpt(model) => Ok(model.weights.stored_bytes()),
+            Parts::Gguf(_) => Ok(0),
+        }
+    }
+
     /// The GGUF file, where it is one.
     pub(crate) fn gguf(&self) -> Option<&GgufModel> {
         match &self.parts {
@@ -170,8 +182,8 @@ impl Gpt {
     /// Whoever opens `path`, now or after a crash, finds the old file or the whole new one.
     ///
     /// # Errors
-    /// [`WeightsError::Layout`] where the model is of no family, [`WeightsError::WeightType`] for
-    /// [`WeightType::Q8_0`], [`WeightsError::Io`], or [`WeightsError::Write`] where the device does not give the
+    /// [`WeightsError::Layout`] where the model is of no family, [`WeightsError::WeightType`] for a
+    /// type that [has blocks](WeightType::has_blocks), [`WeightsError::Io`], or [`WeightsError::Write`] where the device does not give the
     /// weights, or one of them is too large for the type.
     pub fn save_safetensors(
         &self,

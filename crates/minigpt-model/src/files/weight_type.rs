@@ -7,7 +7,9 @@ use burn::store::burn_pack::{Error, Tensor as StoredTensor};
 use burn::tensor::{Bytes, DType};
 use minigpt_gguf::TensorType;
 
-/// What weights are written as.
+use crate::model::parameters::Role;
+
+/// The type of a model's weights, in files and in a [`PackedGpt`](crate::PackedGpt).
 ///
 /// ```
 /// use minigpt_model::WeightType;
@@ -24,11 +26,11 @@ pub enum WeightType {
     F16,
     /// The upper halves of 32-bit floats.
     Bf16,
-    /// 8-bit integers, 32 of them with one scale; in GGUF alone.
+    /// 8-bit integers, 32 of them with one scale; no type of safetensors.
     Q8_0,
-    /// 4-bit integers, 32 of them with one scale; in GGUF alone.
+    /// 4-bit integers, 32 of them with one scale; no type of safetensors.
     Q4_0,
-    /// 4-bit integers, 32 of them with a scale and a minimum; in GGUF alone.
+    /// 4-bit integers, 32 of them with a scale and a minimum; no type of safetensors.
     Q4_1,
 }
 
@@ -70,6 +72,31 @@ impl WeightType {
     /// True for integers with a scale, which only GGUF has.
     pub fn has_blocks(self) -> bool {
         self.of_burn().is_none()
+    }
+
+    /// llama.cpp's number for GGUF files of mostly this type.
+    pub(crate) fn file_type(self) -> u32 {
+        match self {
+            Self::F32 => 0,
+            Self::F16 => 1,
+            Self::Q4_0 => 2,
+            Self::Q4_1 => 3,
+            Self::Q8_0 => 7,
+            Self::Bf16 => 32,
+        }
+    }
+
+    /// What a tensor with rows of that many values is kept as, in GGUF and in memory: norms, biases and learned
+    /// positions as 32-bit floats, and rows that are no whole blocks in 16 bits, as in llama.cpp's own files.
+    pub(crate) fn of_tensor(self, role: Role, row: usize) -> TensorType {
+        let wanted = self.of_ggml();
+        match role {
+            Role::Bias | Role::NormScale | Role::NormBias | Role::PositionEmbedding => {
+                TensorType::F32
+            }
+            _ if row.is_multiple_of(wanted.block_values()) => wanted,
+            _ => TensorType::F16,
+        }
     }
 
     /// burn's type of the same numbers, if it has one.

@@ -125,10 +125,18 @@ impl Weights {
         &self.path
     }
 
-    /// What the first tensor of a parameter, which has been [checked](Self::check), is stored as.
-    pub(crate) fn dtype(&self, config: &GptConfig, parameter: &Parameter) -> DType {
-        let name = self.layout.slices(config, parameter).swap_remove(0).name;
-        self.tensors[plain_name(&name, self.layout)].dtype
+    /// What the tensors of a parameter, which have been [checked](Self::check), are stored as, if it is one type.
+    pub(crate) fn dtype(&self, config: &GptConfig, parameter: &Parameter) -> Option<DType> {
+        let slices = self.layout.slices(config, parameter).into_iter();
+        let mut types =
+            slices.map(|slice| self.tensors[plain_name(&slice.name, self.layout)].dtype);
+        let first = types.next()?;
+        types.all(|dtype| dtype == first).then_some(first)
+    }
+
+    /// Bytes of all tensors, as they are stored.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        self.tensors.values().map(|tensor| tensor.byte_len() as u64).sum()
     }
 
     /// The values of a parameter, whose tensors have been [checked](Self::check).

@@ -5,7 +5,7 @@ use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
 use super::gpt_ref::GptRef;
 use crate::model::cache::KvCache;
 use crate::model::gpt::Gpt;
-use crate::packed::{PackedCache, PackedGpt, Read};
+use crate::packed::{PackedCache, PackedGpt, TextInput};
 
 /// A prompt that a model cannot continue.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum PromptError {
     },
 }
 
-/// Sequences of tokens that a model reads with a [`KvCache`] while they grow together.
+/// Sequences of tokens that a model reads with a cache while they grow together.
 ///
 /// Once a sequence fills the model's context, the last half of it is read again, and the model goes
 /// on from there: it then sees between half of its context and all of it. Each sequence slides for
@@ -126,23 +126,23 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// As [`logits`](Self::logits) of one sequence, and the logits after each of the tokens of a guess how it may go
-    /// on, whether they come to be pushed or not: all in one pass over the weights. Nothing is gained by it where the
-    /// model is none that is [packed](GptRef::Packed); the guess is then left out.
+    /// As [`logits`](Self::logits) of one sequence, and the logits after each of the tokens of a draft how it may go
+    /// on, whether they come to be pushed or not: all in one pass over the weights. Only a [packed](GptRef::Packed)
+    /// model reads the draft.
     ///
     /// # Panics
     /// As [`logits`](Self::logits), and where there are several sequences.
-    pub(crate) fn logits_ahead(&mut self, guess: &[u32]) -> Vec<Vec<f32>> {
+    pub(crate) fn logits_ahead(&mut self, draft: &[u32]) -> Vec<Vec<f32>> {
         assert_eq!(self.sequences.len(), 1, "one sequence");
         self.slide();
         let Reader::Packed(model, caches) = &mut self.reader else { return self.logits() };
         let tokens = &self.sequences[0][self.starts[0]..];
-        let guess = &guess[..guess.len().min(model.block_size() - tokens.len())];
+        let draft = &draft[..draft.len().min(model.block_size() - tokens.len())];
         let cache = &mut caches[0];
         cache.truncate(tokens.len() - 1);
-        let unread = [&tokens[cache.len()..], guess].concat();
-        let reads = &mut [Read { tokens: &unread, cache }];
-        let logits = model.forward_after(reads, &[1 + guess.len()]);
+        let unread = [&tokens[cache.len()..], draft].concat();
+        let reads = &mut [TextInput { tokens: &unread, cache }];
+        let logits = model.forward_after(reads, &[1 + draft.len()]);
         logits.chunks(model.vocab_size()).map(<[f32]>::to_vec).collect()
     }
 
@@ -247,7 +247,7 @@ fn read_packed(
     // A context that was read already is read again from its last token on.
     let reads = contexts.iter().zip(caches).map(|(tokens, cache)| {
         cache.truncate(tokens.len() - 1);
-        Read { tokens: &tokens[cache.len()..], cache }
+        TextInput { tokens: &tokens[cache.len()..], cache }
     });
     let logits = model.forward(&mut reads.collect::<Vec<_>>());
     logits.chunks(model.vocab_size()).map(<[f32]>::to_vec).collect()

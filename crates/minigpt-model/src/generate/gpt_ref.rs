@@ -43,7 +43,10 @@ impl<'a> GptRef<'a> {
 
     /// Number of token ids, padding included: the width of the logits.
     pub fn vocab_size(self) -> usize {
-        self.config().vocab_size
+        match self {
+            Self::Tensors(model) => model.vocab_size(),
+            Self::Packed(model) => model.vocab_size(),
+        }
     }
 
     /// Number of token ids that the tokenizer has.
@@ -60,6 +63,8 @@ impl<'a> GptRef<'a> {
     /// # Panics
     /// Where texts or targets differ in length, and as [`Gpt::score`].
     pub fn score(self, texts: &[&[u32]], targets: &[&[u32]]) -> Vec<Vec<TokenScore>> {
+        let are_even = |rows: &[&[u32]]| rows.windows(2).all(|two| two[0].len() == two[1].len());
+        assert!(are_even(texts) && are_even(targets), "texts or targets of different lengths");
         match self {
             Self::Packed(model) => model.score(texts, targets),
             Self::Tensors(model) => {

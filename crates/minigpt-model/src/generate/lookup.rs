@@ -1,6 +1,6 @@
-//! Lookup decoding: what followed the last tokens where they stood before is guessed to follow again ([Saxena,
-//! 2023](https://github.com/apoorvumang/prompt-lookup-decoding)). The guess is read in one pass with the last token; a
-//! guessed token counts only where the policy then chooses it itself.
+//! Prompt lookup decoding: what followed the last tokens where they stood before is the draft of what follows now
+//! ([Saxena, 2023](https://github.com/apoorvumang/prompt-lookup-decoding)). The draft is read in one pass with the last
+//! token; a token of it is accepted only where the policy then chooses it itself.
 
 #[cfg(test)]
 mod tests;
@@ -8,45 +8,53 @@ mod tests;
 use std::collections::VecDeque;
 
 /// Tokens that must have stood in the text before.
-const KNOWN: usize = 3;
+const NGRAM: usize = 3;
 
-/// Tokens that are guessed at most: a pass over eight tokens takes little longer than over one.
-const GUESSED: usize = 7;
+/// Tokens of a draft at most: a pass over eight tokens takes little longer than over one.
+const MAX_DRAFT: usize = 7;
+
+/// How many tokens were drafted, and how many of these came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DraftCounts {
+    /// Read ahead.
+    pub drafted: usize,
+    /// Of those, chosen by the policy.
+    pub accepted: usize,
+}
 
 /// What was read ahead of a text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lookup {
-    /// Logits after each token that was guessed, the next first.
+    /// Each token of the draft with the logits after it, the next first.
     ahead: VecDeque<(u32, Vec<f32>)>,
-    /// Logits of the next token, where its guess was right.
+    /// Logits of the next token, where the draft had the last one.
     ready: Option<Vec<f32>>,
-    guessed: usize,
-    came: usize,
+    counts: DraftCounts,
 }
 
 impl Lookup {
     /// What stood after the last tokens where they were last before.
-    pub(super) fn guess(&self, tokens: &[u32]) -> Vec<u32> {
-        let Some(start) = tokens.len().checked_sub(KNOWN) else { return Vec::new() };
+    pub(super) fn draft(&self, tokens: &[u32]) -> Vec<u32> {
+        let Some(start) = tokens.len().checked_sub(NGRAM) else { return Vec::new() };
         let last = &tokens[start..];
-        let found = tokens[..tokens.len() - 1].windows(KNOWN).rposition(|known| known == last);
-        let next = found.map_or(&[][..], |at| &tokens[at + KNOWN..]);
-        next[..next.len().min(GUESSED)].to_vec()
+        let found = tokens[..tokens.len() - 1].windows(NGRAM).rposition(|ngram| ngram == last);
+        let next = found.map_or(&[][..], |at| &tokens[at + NGRAM..]);
+        next[..next.len().min(MAX_DRAFT)].to_vec()
     }
 
-    /// Keeps the logits of a pass over the last token and a guess, and gives those after the last token.
-    pub(super) fn put(&mut self, guess: &[u32], mut logits: Vec<Vec<f32>>) -> Vec<f32> {
+    /// Keeps the logits of a pass over the last token and a draft, and gives those after the last token.
+    pub(super) fn keep(&mut self, draft: &[u32], mut logits: Vec<Vec<f32>>) -> Vec<f32> {
         let first = logits.remove(0);
-        self.guessed += logits.len();
-        self.ahead = guess.iter().copied().zip(logits).collect();
+        self.counts.drafted += logits.len();
+        self.ahead = draft.iter().copied().zip(logits).collect();
         first
     }
 
     /// Hears which token came.
-    pub(super) fn heed(&mut self, token: u32) {
+    pub(super) fn observe(&mut self, token: u32) {
         match self.ahead.pop_front() {
-            Some((guess, logits)) if guess == token => {
-                self.came += 1;
+            Some((draft, logits)) if draft == token => {
+                self.counts.accepted += 1;
                 self.ready = Some(logits);
             }
             _ => self.forget(),
@@ -64,8 +72,7 @@ impl Lookup {
         self.ready = None;
     }
 
-    /// Tokens guessed, and those of them that came.
-    pub(super) fn guesses(&self) -> (usize, usize) {
-        (self.guessed, self.came)
+    pub(super) fn counts(&self) -> DraftCounts {
+        self.counts
     }
 }

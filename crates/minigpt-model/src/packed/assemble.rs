@@ -2,6 +2,8 @@
 
 use std::iter::Peekable;
 
+use minigpt_ops::RotaryPairs;
+
 use super::matrix::Matrix;
 use super::{Block, Linear, Norm, PackedGpt};
 use crate::model::config::{GptConfig, Position};
@@ -29,7 +31,7 @@ impl PackedGpt {
     /// [`GptConfig::parameters`].
     pub(super) fn assemble<E>(
         config: &GptConfig,
-        pairs: minigpt_ops::Pairs,
+        pairs: RotaryPairs,
         source: impl FnMut(&Parameter) -> Result<Values, E>,
     ) -> Result<Self, E> {
         let parameters: Box<dyn Iterator<Item = Parameter>> = Box::new(config.parameters());
@@ -69,14 +71,16 @@ impl<E> Assembly<'_, E> {
     fn vector(&mut self, layer: &str, tensor: &str) -> Result<Option<Vec<f32>>, E> {
         Ok(match self.next(layer, tensor)? {
             Some((_, Values::Vector(values))) => Some(values),
-            _ => None,
+            Some((_, Values::Matrices(_))) => unreachable!("{layer}.{tensor} is a vector"),
+            None => None,
         })
     }
 
     fn matrices(&mut self, layer: &str) -> Result<Option<Vec<Matrix>>, E> {
         Ok(match self.next(layer, "weight")? {
             Some((_, Values::Matrices(matrices))) => Some(matrices),
-            _ => None,
+            Some((_, Values::Vector(_))) => unreachable!("{layer} is a matrix"),
+            None => None,
         })
     }
 

@@ -28,6 +28,14 @@ impl PackedCache {
         self.len == 0
     }
 
+    /// Makes sure that no other model filled it.
+    pub(super) fn check(&self, n_layer: usize, width: usize) {
+        let is_fitting = |layer: &LayerCache| layer.keys.len() == self.len * width;
+        let is_empty = self.layers.is_empty() && self.len == 0;
+        let is_ours = self.layers.len() == n_layer && self.layers.iter().all(is_fitting);
+        assert!(is_empty || is_ours, "the cache was filled by a model of another shape");
+    }
+
     /// Forgets all tokens but the first `len`.
     pub fn truncate(&mut self, len: usize) {
         if len >= self.len {

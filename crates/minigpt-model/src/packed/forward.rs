@@ -7,12 +7,12 @@ use minigpt_ops::{
 };
 
 use super::cache::{LayerCache, PackedCache};
-use super::{Block, Linear, Norm, PackedGpt, Read};
+use super::{Block, Linear, Norm, PackedGpt, TextInput};
 use crate::model::config::{MlpKind, NormKind};
 
-/// Tokens that go through the model together: few enough that what is computed of them needs little memory, enough
+/// Tokens that go through the model together at most: few enough that what is computed of them needs little memory, enough
 /// that weights are read seldom.
-const CHUNK: usize = 256;
+const TOKENS_AT_ONCE: usize = 256;
 
 /// Some tokens of one text, rows of a chunk.
 struct Span<'a> {
@@ -29,15 +29,27 @@ struct Angles {
 impl PackedGpt {
     /// Reads the tokens of several texts, and gives the residual stream after the last `wanted` tokens of each,
     /// `[wanted of all, n_embd]`.
-    pub(super) fn read(&self, reads: &mut [Read<'_>], wanted: &[usize]) -> Vec<f32> {
+    ///
+    /// # Panics
+    /// As [`forward_after`](Self::forward_after).
+    pub(super) fn read(&self, texts: &mut [TextInput<'_>], wanted: &[usize]) -> Vec<f32> {
+        assert_eq!(texts.len(), wanted.len(), "a number of wanted tokens for each text");
+        for (TextInput { tokens, cache }, wanted) in texts.iter().zip(wanted) {
+            assert!(!tokens.is_empty() && *wanted <= tokens.len(), "fewer tokens than are wanted");
+            let len = cache.len + tokens.len();
+            assert!(len <= self.config.block_size, "{len} tokens exceed the context");
+            let is_known = |id: &u32| (*id as usize) < self.config.vocab_size;
+            assert!(tokens.iter().all(is_known), "an id that is not in the vocabulary");
+            cache.check(self.blocks.len(), self.config.n_kv_head() * self.config.head_size());
+        }
         let n_embd = self.config.n_embd;
-        let mut stream = vec![Vec::new(); reads.len()];
-        let mut next = vec![0; reads.len()];
+        let mut stream = vec![Vec::new(); texts.len()];
+        let mut next = vec![0; texts.len()];
         loop {
             let (mut spans, mut places) = (Vec::new(), Vec::new());
-            let mut room = CHUNK;
-            for (place, (Read { tokens, cache }, next)) in
-                reads.iter_mut().zip(&mut next).enumerate()
+            let mut room = TOKENS_AT_ONCE;
+            for (place, (TextInput { tokens, cache }, next)) in
+                texts.iter_mut().zip(&mut next).enumerate()
             {
                 let len = room.min(tokens.len() - *next);
                 if len > 0 {
@@ -56,7 +68,7 @@ impl PackedGpt {
                 let (rows, others) = rest.split_at(len * n_embd);
                 rest = others;
                 // Of the rows before `end`, those that are among the last.
-                let first = reads[place].tokens.len().saturating_sub(wanted[place]);
+                let first = texts[place].tokens.len().saturating_sub(wanted[place]);
                 let skipped = first.saturating_sub(end - len).min(len);
                 stream[place].extend_from_slice(&rows[skipped * n_embd..]);
             }
@@ -73,7 +85,6 @@ impl PackedGpt {
                 cache.len += 1;
                 self.embed(*token, cache.len - 1, &mut x);
             }
-            assert!(cache.len <= self.config.block_size, "more tokens than the context has");
             cache.layers.resize_with(self.blocks.len(), LayerCache::default);
         }
         let angles = self.angles(&positions);
@@ -83,7 +94,7 @@ impl PackedGpt {
                 .map(|span| (span.tokens.len(), &mut span.cache.layers[index]))
                 .collect();
             self.attend(block, &mut x, &mut layers, &angles);
-            self.think(block, &mut x);
+            self.mlp(block, &mut x);
         }
         x
     }
@@ -153,7 +164,7 @@ impl PackedGpt {
     }
 
     /// `x += mlp(ln_2(x))`.
-    fn think(&self, block: &Block, x: &mut [f32]) {
+    fn mlp(&self, block: &Block, x: &mut [f32]) {
         let normal = block.ln_2.forward(x);
         let hidden = match (self.config.mlp, &block.fc[..]) {
             (MlpKind::Swiglu, [gate, up]) => {
@@ -161,6 +172,7 @@ impl PackedGpt {
                 silu_gate(&gate, &mut up);
                 up
             }
+            (MlpKind::Swiglu, _) => unreachable!("SwiGLU has a gate and another matrix"),
             (kind, fc) => {
                 let [mut hidden] = products(&normal, [&fc[0]]);
                 match kind {

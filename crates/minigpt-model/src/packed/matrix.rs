@@ -6,13 +6,11 @@ use std::sync::Arc;
 use minigpt_gguf::{SharedBlocks, TensorError, TensorType};
 use minigpt_ops::quantized::{Format, QuantizedMatrix, dequantize_row, find_not_finite};
 
-use crate::files::weight_type::WeightType;
-
 /// `[rows, columns]`, rows being outputs of a layer or vectors of tokens.
 #[derive(Clone, Debug)]
 pub(super) struct Matrix {
-    bytes: Bytes,
-    /// Its bytes among those.
+    storage: Storage,
+    /// Its bytes in there.
     range: Range<usize>,
     format: Format,
     rows: usize,
@@ -21,12 +19,12 @@ pub(super) struct Matrix {
 
 /// Where bytes are.
 #[derive(Clone, Debug)]
-enum Bytes {
+enum Storage {
     File(SharedBlocks),
     Memory(Arc<Vec<u8>>),
 }
 
-impl Deref for Bytes {
+impl Deref for Storage {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -46,25 +44,23 @@ impl Matrix {
         blocks: &SharedBlocks,
     ) -> Option<Self> {
         let format = format(tensor_type)?;
-        let (bytes, range) = (Bytes::File(blocks.clone()), 0..blocks.len());
-        Some(Self { bytes, range, format, rows, columns })
+        let (storage, range) = (Storage::File(blocks.clone()), 0..blocks.len());
+        Some(Self { storage, range, format, rows, columns })
     }
 
-    /// Of values `[rows, columns]`, as `weight_type`; where rows are not whole blocks of it, as they are.
+    /// Of values `[rows, columns]`, whose rows are whole blocks of a type that is written.
     pub(super) fn of_values(
         values: &[f32],
         columns: usize,
-        weight_type: WeightType,
+        tensor_type: TensorType,
     ) -> Result<Self, TensorError> {
-        let wanted = weight_type.of_ggml();
-        let is_whole = columns.is_multiple_of(wanted.block_values());
-        let tensor_type = if is_whole { wanted } else { TensorType::F32 };
         let format = format(tensor_type).expect("products with written types are done");
         let rows = values.len() / columns;
         let length = rows * format.row_bytes(columns).expect("rows are whole blocks");
         let mut bytes = Vec::with_capacity(length);
         tensor_type.quantize(values, &mut bytes)?;
-        Ok(Self { bytes: Bytes::Memory(Arc::new(bytes)), range: 0..length, format, rows, columns })
+        let storage = Storage::Memory(Arc::new(bytes));
+        Ok(Self { storage, range: 0..length, format, rows, columns })
     }
 
     /// Some of its rows.
@@ -72,11 +68,11 @@ impl Matrix {
         let row_bytes = self.range.len() / self.rows.max(1);
         let start = self.range.start + rows.start * row_bytes;
         let range = start..start + rows.len() * row_bytes;
-        Self { range, rows: rows.len(), bytes: self.bytes.clone(), ..*self }
+        Self { range, rows: rows.len(), storage: self.storage.clone(), ..*self }
     }
 
     pub(super) fn view(&self) -> QuantizedMatrix<'_> {
-        let bytes = &self.bytes[self.range.clone()];
+        let bytes = &self.storage[self.range.clone()];
         QuantizedMatrix::new(self.format, self.rows, self.columns, bytes)
     }
 
@@ -98,6 +94,11 @@ impl Matrix {
     pub(super) fn read_row(&self, row: usize, values: &mut [f32]) {
         dequantize_row(self.view(), row, values);
     }
+}
+
+/// True for types that matrices stay in as they are.
+pub(super) fn has_products(tensor_type: TensorType) -> bool {
+    format(tensor_type).is_some()
 }
 
 /// That of a type with which products are done.

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::DType;
-use minigpt_gguf::{Gguf, TensorError};
-use minigpt_ops::Pairs;
+use minigpt_gguf::{Gguf, TensorType};
+use minigpt_ops::RotaryPairs;
 
 use super::PackedGpt;
 use super::assemble::Values;
-use super::matrix::Matrix;
+use super::matrix::{Matrix, has_products};
 use crate::files::error::WeightsError;
-use crate::files::layout::{Layout, Slice};
+use crate::files::layout::{Layout, Slice, TOGETHER};
 use crate::files::pretrained::SavedModel;
 use crate::files::weight_type::{WeightType, floats};
 use crate::files::weights::Weights;
@@ -38,25 +38,59 @@ impl SavedModel {
             None => PackedGpt::of_weights(&weights, &config, weight_type),
         }
     }
+
+    /// Bytes of memory that [`load_packed`](Self::load_packed) takes, what stays in a file that is mapped left out.
+    ///
+    /// # Errors
+    /// As of [`load`](Self::load), where files are missing or damaged.
+    pub fn packed_bytes(&self, weight_type: Option<WeightType>) -> Result<u64, WeightsError> {
+        let parameters = self.config().parameter_counts().total() as u64;
+        let of = |values: u64, weight_type: WeightType| {
+            let tensor_type = weight_type.of_ggml();
+            values.div_ceil(tensor_type.block_values() as u64) * tensor_type.block_bytes() as u64
+        };
+        if let Some(model) = self.gguf() {
+            let infos = model.stored().0.tensors().map(|tensor| tensor.info());
+            let made = infos.filter(|info| !stays(info.tensor_type(), weight_type));
+            let values = made.map(|info| info.values() as u64);
+            return Ok(of(values.sum(), weight_type.unwrap_or(WeightType::Q8_0)));
+        }
+        match weight_type {
+            Some(weight_type) => Ok(of(parameters, weight_type)),
+            None => self.stored_bytes(),
+        }
+    }
+}
+
+/// True where a GGUF file's matrix of that type is used as it is.
+fn stays(tensor_type: TensorType, weight_type: Option<WeightType>) -> bool {
+    let is_wanted = weight_type.is_none_or(|wanted| wanted.of_ggml() == tensor_type);
+    is_wanted && has_products(tensor_type)
 }
 
 impl PackedGpt {
-    /// The weights of a model without adapters beside its matrices.
+    /// The weights of a model, which gives them up one after the other.
     ///
     /// # Errors
-    /// [`WeightsError::Write`] where the device does not give the weights, [`WeightsError::Pack`] where one of them is
-    /// too large for the type.
-    pub fn of(model: &Gpt, weight_type: WeightType) -> Result<Self, WeightsError> {
-        let mut stored = model.stored_parameters().into_iter();
-        let packed = Self::assemble(model.config(), Pairs::Halves, |parameter| {
-            let name = Path::new(&parameter.name);
-            let failed = |reason: String| WeightsError::Write { path: name.to_owned(), reason };
-            let tensor = stored.next().ok_or_else(|| failed("it is missing".to_owned()))?;
+    /// [`WeightsError::Adapter`] where an adapter stands beside a matrix, [`WeightsError::Device`] where the device does
+    /// not give the weights, [`WeightsError::Pack`] where one of them is too large for the type.
+    pub fn of(model: Gpt, weight_type: WeightType) -> Result<Self, WeightsError> {
+        let (config, tokenizer_size) = (model.config().clone(), model.tokenizer_size());
+        let stored = model.stored_parameters();
+        drop(model);
+        if let Some(name) = stored.iter().find_map(|tensor| tensor.name.split_once(".lora.")) {
+            return Err(WeightsError::Adapter { name: name.0.to_owned() });
+        }
+        let mut stored = stored.into_iter();
+        let packed = Self::assemble(&config, RotaryPairs::Halves, |parameter| {
+            let name = parameter.name.clone();
+            let failed = |reason: String| WeightsError::Device { name: name.clone(), reason };
+            let tensor = stored.next().filter(|tensor| tensor.name == name);
+            let tensor = tensor.ok_or_else(|| failed("it is missing".to_owned()))?;
             let bytes = tensor.into_bytes().map_err(|error| failed(error.to_string()))?;
-            values(parameter, floats(&bytes), weight_type)
-                .map_err(|error| pack_error(name, parameter, error))
+            pack(&name, parameter, floats(&bytes), weight_type)
         })?;
-        Ok(packed.with_tokenizer_size(model.tokenizer_size()))
+        Ok(packed.with_tokenizer_size(tokenizer_size))
     }
 
     /// The weights of a file or folder, each as `weight_type` or, without one, as it is stored.
@@ -65,12 +99,12 @@ impl PackedGpt {
         config: &GptConfig,
         weight_type: Option<WeightType>,
     ) -> Result<Self, WeightsError> {
-        Self::assemble(config, Pairs::Halves, |parameter| {
+        Self::assemble(config, RotaryPairs::Halves, |parameter| {
             let stored = weights.dtype(config, parameter);
-            let data = weights.values(config, parameter)?;
-            let floats = data.as_slice::<f32>().expect("values are 32-bit floats").to_vec();
-            values(parameter, floats, weight_type.unwrap_or_else(|| nearest(stored)))
-                .map_err(|error| pack_error(weights.path(), parameter, error))
+            let values = weights.values(config, parameter)?.try_into_vec::<f32>();
+            let values = values.expect("values are 32-bit floats");
+            let name = named(weights.path(), &parameter.name);
+            pack(&name, parameter, values, weight_type.unwrap_or_else(|| nearest(stored)))
         })
     }
 
@@ -82,7 +116,10 @@ impl PackedGpt {
         config: &GptConfig,
         weight_type: Option<WeightType>,
     ) -> Result<Self, WeightsError> {
-        let pairs = if layout.is_interleaved { Pairs::Adjacent } else { Pairs::Halves };
+        let pairs = match layout.is_interleaved {
+            true => RotaryPairs::Adjacent,
+            false => RotaryPairs::Halves,
+        };
         Self::assemble(config, pairs, |parameter| {
             let slices = layout.slices(config, parameter);
             if parameter.shape.len() == 1 {
@@ -98,7 +135,7 @@ impl PackedGpt {
             }
             let mut matrices = Vec::new();
             for slice in slices {
-                matrices.push(mapped(file, parameter, &slice, weight_type)?);
+                matrices.push(tensor(file, parameter, &slice, weight_type)?);
             }
             Ok(Values::Matrices(split(parameter, matrices)))
         })
@@ -106,7 +143,7 @@ impl PackedGpt {
 }
 
 /// The tensor of a slice, `[out, in]`.
-fn mapped(
+fn tensor(
     file: &Arc<Gguf>,
     parameter: &Parameter,
     slice: &Slice,
@@ -115,8 +152,7 @@ fn mapped(
     let tensor = file.tensor(&slice.name)?;
     let tensor_type = tensor.info().tensor_type();
     let [rows, columns] = [slice.shape[0], slice.shape[1]];
-    let is_wanted = weight_type.is_none_or(|wanted| wanted.of_ggml() == tensor_type);
-    if is_wanted {
+    if stays(tensor_type, weight_type) {
         let blocks = file.share_blocks(&slice.name)?;
         if let Some(matrix) = Matrix::of_file(tensor_type, rows, columns, &blocks) {
             return match matrix.find_not_finite() {
@@ -128,8 +164,10 @@ fn mapped(
     let mut values = vec![0.0; rows * columns];
     tensor.read(&mut values);
     check_finite(file.path(), &slice.name, &values)?;
-    Matrix::of_values(&values, columns, weight_type.unwrap_or(WeightType::Q8_0))
-        .map_err(|error| pack_error(file.path(), parameter, error))
+    let weight_type = weight_type.unwrap_or(WeightType::Q8_0);
+    Matrix::of_values(&values, columns, weight_type.of_tensor(parameter.role, columns)).map_err(
+        |error| WeightsError::Pack { name: named(file.path(), &slice.name), weight_type, error },
+    )
 }
 
 /// The rows of matrices that follow one another, as the parameter's columns divide them.
@@ -146,27 +184,27 @@ fn split(parameter: &Parameter, matrices: Vec<Matrix>) -> Vec<Matrix> {
     parameter.columns.iter().map(part).collect()
 }
 
-/// Of a parameter's values in the model's own order.
-fn values(
+/// A parameter's values in the model's own order, packed.
+fn pack(
+    name: &str,
     parameter: &Parameter,
     values: Vec<f32>,
     weight_type: WeightType,
-) -> Result<Values, TensorError> {
+) -> Result<Values, WeightsError> {
     let &[rows, columns] = &parameter.shape[..] else { return Ok(Values::Vector(values)) };
-    if !parameter.role.is_projection() {
-        let table = Matrix::of_values(&values, columns, weight_type)?;
-        return Ok(Values::Matrices(vec![table]));
-    }
-    let transposed = transposed(&values, rows, columns);
-    drop(values);
-    let matrix = Matrix::of_values(&transposed, rows, weight_type)?;
+    let is_projection = parameter.role.is_projection();
+    let (values, row) = match is_projection {
+        true => (transposed(&values, rows, columns), rows),
+        false => (values, columns),
+    };
+    let matrix = Matrix::of_values(&values, row, weight_type.of_tensor(parameter.role, row));
+    let matrix =
+        matrix.map_err(|error| WeightsError::Pack { name: name.to_owned(), weight_type, error })?;
     Ok(Values::Matrices(split(parameter, vec![matrix])))
 }
 
 /// `[rows, columns]` to `[columns, rows]`.
 fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    /// Columns that are copied together: as many as a line of a processor's cache has.
-    const TOGETHER: usize = 16;
     let mut transposed = vec![0.0; values.len()];
     for first in (0..columns).step_by(TOGETHER) {
         for row in 0..rows {
@@ -178,18 +216,17 @@ fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     transposed
 }
 
-/// The type that a parameter is kept as, which was stored as that.
-fn nearest(stored: DType) -> WeightType {
+/// The type that a parameter is kept as, whose tensors are of one type or of several.
+fn nearest(stored: Option<DType>) -> WeightType {
     match stored {
-        DType::F16 => WeightType::F16,
-        DType::BF16 => WeightType::Bf16,
+        Some(DType::F16) => WeightType::F16,
+        Some(DType::BF16) => WeightType::Bf16,
         _ => WeightType::F32,
     }
 }
 
-fn pack_error(path: &Path, parameter: &Parameter, error: TensorError) -> WeightsError {
-    let (path, name) = (path.to_owned(), parameter.name.clone());
-    WeightsError::Pack { path, name, error }
+fn named(path: &Path, name: &str) -> String {
+    format!("{}: {}", path.display(), minigpt_files::excerpt(name))
 }
 
 fn check_finite(path: &Path, name: &str, values: &[f32]) -> Result<(), WeightsError> {

@@ -2,10 +2,10 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::{PackedCache, PackedGpt, Read};
+use super::{PackedCache, PackedGpt, TextInput};
 use crate::files::pretrained::SavedModel;
 use crate::model::config::{
-    BiasConfig, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig,
+    BiasConfig, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig, RotaryScaling,
 };
 use crate::model::gpt::Gpt;
 use crate::{Generator, Sampling, WeightType};
@@ -30,6 +30,14 @@ fn configurations() -> Vec<GptConfig> {
     let plain = GptConfig::new(48, 32, 2, 4, 64);
     let turned = Position::Rotary(RotaryConfig { base: 100.0, scaling: None });
     let bias = BiasConfig::NONE;
+    let scaled = |scaling| Position::Rotary(RotaryConfig { base: 100.0, scaling: Some(scaling) });
+    let linear = RotaryScaling::Linear { factor: 2.0 };
+    let llama3 = RotaryScaling::Llama3 {
+        factor: 8.0,
+        low_freq_factor: 1.0,
+        high_freq_factor: 4.0,
+        original_context: 16,
+    };
     vec![
         plain.clone(),
         llama(),
@@ -37,6 +45,10 @@ fn configurations() -> Vec<GptConfig> {
         GptConfig { qk_norm: true, position: turned, mlp: MlpKind::GeluExact, ..plain.clone() },
         GptConfig { head_size: Some(6), n_kv_head: Some(1), mlp: MlpKind::ReluSquared, ..plain },
         GptConfig { qk_norm: true, ..llama() },
+        // As Qwen 2, as Llama 3, and with slower turns.
+        GptConfig { bias: BiasConfig { attention: true, ..bias }, tied: true, ..llama() },
+        GptConfig { position: scaled(llama3), ..llama() },
+        GptConfig { position: scaled(linear), ..llama() },
     ]
 }
 
@@ -52,7 +64,7 @@ fn logits(model: &Gpt, tokens: &[u32]) -> Vec<f32> {
 }
 
 fn packed_logits(model: &PackedGpt, tokens: &[u32], cache: &mut PackedCache) -> Vec<f32> {
-    model.forward(&mut [Read { tokens, cache }])
+    model.forward(&mut [TextInput { tokens, cache }])
 }
 
 #[track_caller]
@@ -67,7 +79,7 @@ fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
 fn unrounded_weights_give_the_models_own_logits() {
     for config in configurations() {
         let model = gpt(&config);
-        let packed = PackedGpt::of(&model, WeightType::F32).unwrap();
+        let packed = PackedGpt::of(model.clone(), WeightType::F32).unwrap();
         let whole = packed_logits(&packed, &TOKENS, &mut PackedCache::default());
         assert_close(&whole, &logits(&model, &TOKENS), 1e-5);
         let mut cache = PackedCache::default();
@@ -83,7 +95,7 @@ fn a_text_has_the_same_logits_alone_among_others_and_on_any_threads() {
         .iter()
         .flat_map(|config| types.map(|weight_type| (config, weight_type)))
     {
-        let packed = PackedGpt::of(&gpt(config), weight_type).unwrap();
+        let packed = PackedGpt::of(gpt(config), weight_type).unwrap();
         let texts: Vec<&[u32]> = (1..TOKENS.len()).map(|len| &TOKENS[..len]).collect();
         let alone: Vec<f32> = texts
             .iter()
@@ -93,8 +105,8 @@ fn a_text_has_the_same_logits_alone_among_others_and_on_any_threads() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let mut caches = vec![PackedCache::default(); texts.len()];
             let reads = texts.iter().zip(&mut caches);
-            let mut reads: Vec<Read<'_>> =
-                reads.map(|(tokens, cache)| Read { tokens, cache }).collect();
+            let mut reads: Vec<TextInput<'_>> =
+                reads.map(|(tokens, cache)| TextInput { tokens, cache }).collect();
             let together = pool.install(|| packed.forward(&mut reads));
             assert!(together == alone, "{weight_type} on {threads} threads");
         }
@@ -114,7 +126,7 @@ fn rounding_changes_logits_by_little() {
         (WeightType::Q4_0, 0.3),
     ];
     for (weight_type, tolerance) in rounded {
-        let packed = PackedGpt::of(&model, weight_type).unwrap();
+        let packed = PackedGpt::of(model.clone(), weight_type).unwrap();
         let found = packed_logits(&packed, &TOKENS, &mut PackedCache::default());
         assert_close(&found, &expected, tolerance * size);
     }
@@ -124,7 +136,7 @@ fn rounding_changes_logits_by_little() {
 fn scores_are_the_models_own_whatever_the_chunks() {
     for config in [GptConfig { block_size: 600, ..llama() }, GptConfig::new(48, 600, 1, 2, 32)] {
         let model = gpt(&config).with_tokenizer_size(40);
-        let packed = PackedGpt::of(&model, WeightType::F32).unwrap();
+        let packed = PackedGpt::of(model.clone(), WeightType::F32).unwrap();
         // More than the rows of a chunk, and than the scores that are made at once.
         let ids: Vec<u32> = (0..601).map(|i| i * i % 37).collect();
         let (texts, targets) = ([&ids[..600], &ids[1..]], [&ids[101..601], &ids[..500]]);
@@ -147,13 +159,13 @@ fn a_file_is_used_as_it_is() {
         let open = || SavedModel::open(&path).unwrap();
         let packed = open().load_packed(None).unwrap();
         // Llama's files have the rows of queries and keys in another order, and the sums are in another one with it.
-        let expected = PackedGpt::of(&model, weight_type).unwrap();
+        let expected = PackedGpt::of(model.clone(), weight_type).unwrap();
         let [found, expected] = [&packed, &expected]
             .map(|packed| packed_logits(packed, &TOKENS, &mut PackedCache::default()));
         assert_close(&found, &expected, 1e-5);
         assert_eq!(
             packed.weight_bytes(),
-            PackedGpt::of(&model, weight_type).unwrap().weight_bytes()
+            PackedGpt::of(model.clone(), weight_type).unwrap().weight_bytes()
         );
         let again = open().load_packed(Some(weight_type)).unwrap();
         assert_eq!(packed_logits(&again, &TOKENS, &mut PackedCache::default()), found);
@@ -167,10 +179,53 @@ fn gpt2s_matrix_of_queries_keys_and_values_is_divided() {
     let model = gpt(&GptConfig::new(48, 32, 2, 4, 64));
     model.save_gguf(&[], WeightType::Q8_0, &path).unwrap();
     let packed = SavedModel::open(&path).unwrap().load_packed(None).unwrap();
-    let expected = PackedGpt::of(&model, WeightType::Q8_0).unwrap();
+    let expected = PackedGpt::of(model.clone(), WeightType::Q8_0).unwrap();
     let [found, expected] = [&packed, &expected]
         .map(|packed| packed_logits(packed, &TOKENS, &mut PackedCache::default()));
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_folder_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = gpt(&llama());
+    fs_err::write(
+        folder.path().join("config.json"),
+        model.config().to_hugging_face(&crate::SpecialIds::default()),
+    )
+    .unwrap();
+    let weights = folder.path().join("model.safetensors");
+    for (weight_type, bytes) in [(WeightType::F32, 4), (WeightType::Bf16, 2), (WeightType::F16, 2)]
+    {
+        model.save_safetensors(&weights, weight_type).unwrap();
+        let saved = SavedModel::open(folder.path()).unwrap();
+        let needed = saved.packed_bytes(None).unwrap();
+        let packed = saved.load_packed(None).unwrap();
+        let expected = PackedGpt::of(model.clone(), weight_type).unwrap();
+        assert_eq!(packed.weight_bytes(), expected.weight_bytes());
+        assert_eq!(needed, (bytes * model.config().parameter_counts().total()) as u64);
+        let [found, expected] = [&packed, &expected]
+            .map(|packed| packed_logits(packed, &TOKENS, &mut PackedCache::default()));
+        assert_eq!(found, expected, "{weight_type}");
+    }
+}
+
+#[test]
+fn an_adapter_is_to_be_merged_first() {
+    let targets = vec!["c_attn".to_owned()];
+    let config = crate::LoraConfig { rank: 2, alpha: 4.0, dropout: 0.0, targets };
+    let adapted = gpt(&llama()).with_lora(&config, 1).unwrap();
+    let error = PackedGpt::of(adapted, WeightType::F32).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "h.0.attn.c_attn.weight has an adapter beside it: merge it into the weights first"
+    );
+}
+
+#[test]
+fn the_first_of_equal_logits_is_the_greedy_one() {
+    let score = |target| crate::TokenScore::new(&[1.0, 3.0, 3.0], target);
+    assert_eq!([0, 1, 2].map(|target| score(target).is_greedy), [false, true, false]);
 }
 
 #[test]
@@ -179,19 +234,23 @@ fn a_number_that_is_not_finite_is_named() {
     let path = folder.path().join("model.gguf");
     gpt(&llama()).save_gguf(&[], WeightType::Q8_0, &path).unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
-    // The scale of the last block of the last tensor, the head.
-    let at = bytes.len() - bytes.len() % 2 - 34;
+    // The scale of the last block of the head.
+    let file = minigpt_gguf::Gguf::open(&path).unwrap();
+    let last = file.tensor("output.weight").unwrap().blocks().to_vec();
+    let at = bytes.windows(last.len()).rposition(|found| found == last).unwrap() + last.len() - 34;
     bytes[at..at + 2].copy_from_slice(&[0x00, 0x7c]);
     std::fs::write(&path, bytes).unwrap();
     let error = SavedModel::open(&path).unwrap().load_packed(None).unwrap_err().to_string();
-    assert!(error.contains("among its numbers"), "{error}");
+    let index = 48 * 64 - 32;
+    assert!(error.contains("model.gguf: output.weight has "), "{error}");
+    assert!(error.contains(&format!("the first at {index}:")), "{error}");
 }
 
 #[test]
 fn texts_outgrow_the_context_as_the_models_own_do() {
     let config = GptConfig { block_size: 8, ..llama() };
     let model = gpt(&config);
-    let packed = PackedGpt::of(&model, WeightType::F32).unwrap();
+    let packed = PackedGpt::of(model.clone(), WeightType::F32).unwrap();
     let text = |generator: Generator<'_>| -> Vec<u32> {
         generator.take(30).collect::<Result<_, _>>().unwrap()
     };
@@ -202,7 +261,7 @@ fn texts_outgrow_the_context_as_the_models_own_do() {
 
 #[test]
 fn a_cache_forgets_what_came_last() {
-    let packed = PackedGpt::of(&gpt(&llama()), WeightType::F32).unwrap();
+    let packed = PackedGpt::of(gpt(&llama()), WeightType::F32).unwrap();
     let mut cache = PackedCache::default();
     let first = packed_logits(&packed, &TOKENS[..5], &mut cache);
     packed_logits(&packed, &TOKENS[5..], &mut cache);

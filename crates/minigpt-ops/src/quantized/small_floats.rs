@@ -34,6 +34,12 @@ impl Body {
 /// Fills the task's part of the output from its rows of `x`.
 pub(super) fn multiply(body: Body, x: &[f32], mut task: Task) {
     let k = task.weight.columns();
+    #[cfg(target_arch = "x86_64")]
+    if body == Body::Avx512 && avx512::is_for_few(x.len() / k.max(1), k) {
+        // SAFETY: the processor has the instructions, or there would be no such body.
+        unsafe { avx512::multiply_few(x, &mut task) };
+        return;
+    }
     let mut widened = Scratch::new(ROWS * k);
     for first in (0..task.y.column_count()).step_by(ROWS) {
         let columns = first..(first + ROWS).min(task.y.column_count());

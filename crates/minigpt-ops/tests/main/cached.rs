@@ -79,7 +79,7 @@ proptest! {
         let seed = u64::from(seed);
         let (angles, x) = (values(seed, n * half), values(seed + 1, n * heads * 2 * half));
         let (cos, sin): (Vec<f32>, Vec<f32>) = angles.iter().map(|a| (a.cos(), a.sin())).unzip();
-        for pairs in [Pairs::Halves, Pairs::Adjacent] {
+        for pairs in [RotaryPairs::Halves, RotaryPairs::Adjacent] {
             let outputs = on_one_thread_and_two(|| {
                 let mut y = x.clone();
                 rotate(pairs, 2 * half, &cos, &sin, &mut y);
@@ -89,8 +89,8 @@ proptest! {
             for (head, y) in exact.chunks_mut(2 * half).enumerate() {
                 for i in 0..half {
                     let (a, b) = match pairs {
-                        Pairs::Halves => (i, i + half),
-                        Pairs::Adjacent => (2 * i, 2 * i + 1),
+                        RotaryPairs::Halves => (i, i + half),
+                        RotaryPairs::Adjacent => (2 * i, 2 * i + 1),
                     };
                     let angle = f64::from(angles[head / heads * half + i]);
                     (y[a], y[b]) = (

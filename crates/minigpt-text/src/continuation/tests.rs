@@ -99,7 +99,7 @@ fn a_conversation_goes_on_where_it_was() {
 fn a_conversation_goes_on_as_if_it_was_read_from_its_beginning() {
     let tokenizer = Tokenizer::bytes().unwrap();
     let model = model(&tokenizer);
-    let packed = PackedGpt::of(&model, WeightType::F32).unwrap();
+    let packed = PackedGpt::of(model.clone(), WeightType::F32).unwrap();
     let greedy = TextOptions { policy: Sampling::Greedy.into(), ..options(4) };
     for model in [GptRef::from(&model), GptRef::from(&packed)] {
         let mut talk = TextGenerator::new(model, &tokenizer, &of("Hi"), &greedy).unwrap();

@@ -1,7 +1,7 @@
 //! A model and a recipe for a budget of parameters, memory or time.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use burn::tensor::Device;
 use minigpt_data::DataError;
@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::error::TrainError;
 use crate::plan::cost::{MemoryEstimate, operations_per_token};
 use crate::plan::measure::time_steps;
+use crate::plan::workload::Workload;
 
 /// Tokens per parameter for which a given amount of work gives the lowest loss ([Hoffmann et al.,
 /// 2022](https://arxiv.org/abs/2203.15556), table 3).
@@ -86,26 +87,6 @@ pub struct Proposal {
     pub operations_per_second: f64,
     /// Seconds of all steps.
     pub seconds: f64,
-}
-
-/// What is trained on, and where.
-#[derive(Clone, Copy, Debug)]
-pub struct Workload<'a> {
-    /// Token ids.
-    pub vocab_size: usize,
-    /// Tokens of the training text.
-    pub train_tokens: usize,
-    /// Tokens of the held-out text.
-    pub valid_tokens: usize,
-    /// Positions; without it as many as the model is wide, up to 1024 and to what the texts have, or as the
-    /// given one has.
-    pub block_size: Option<usize>,
-    /// The model, where it is given: its cost and its recipe are what is asked for then.
-    pub model: Option<&'a GptConfig>,
-    /// The device, which is measured.
-    pub device: &'a Device,
-    /// How long a measurement may take, about; there are up to three.
-    pub measured_for: Duration,
 }
 
 /// The windows that go through the model at once.

@@ -1,4 +1,6 @@
-"""How fast llama.cpp reads and writes with a GGUF file, as JSON: llama_cpp.py FILE THREADS PROMPT TOKENS TEXTS
+"""How fast llama.cpp reads and writes with a GGUF file, as JSON:
+
+llama_cpp.py FILE THREADS PROMPT TOKENS TEXTS VOCABULARY
 
 PROMPT and TOKENS are numbers of tokens, TEXTS how many texts are written at once.
 """
@@ -8,68 +10,76 @@ import sys
 import threading
 import time
 
-began = time.perf_counter()
 import xllamacpp
 
 file, *numbers = sys.argv[1:]
-threads, prompt, tokens, texts = map(int, numbers)
-parameters = xllamacpp.CommonParams()
-parameters.model.path = file
-parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
-parameters.n_parallel = texts
-parameters.n_ctx = texts * (prompt + tokens + 8)
-parameters.warmup = True
-server = xllamacpp.Server(parameters)
-loaded = time.perf_counter()
+threads, prompt, tokens, texts, vocabulary = map(int, numbers)
 
 
-def write(ids, count):
+def serve(warm, texts, context):
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = file
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
+    parameters.n_parallel = texts
+    parameters.n_ctx = texts * context
+    parameters.warmup = warm
+    return xllamacpp.Server(parameters)
+
+
+def write(server, ids, count):
+    limits = {"max_tokens": count, "n_predict": count, "temperature": 0.0}
     return server.handle_completions(
-        {
-            "prompt": ids,
-            "max_tokens": count,
-            "n_predict": count,
-            "temperature": 0.0,
-            "ignore_eos": True,
-            "cache_prompt": False,
-        }
+        {"prompt": ids, "ignore_eos": True, "cache_prompt": False, **limits}
     )
 
 
 def ids(first, count):
-    return [1000 + (first + 7919 * i) % 20000 for i in range(count)]
+    return [(first + 7919 * i) % vocabulary for i in range(count)]
 
 
-# The first token of a short prompt, with all that was done before.
-write(ids(0, 20), 1)
-first = time.perf_counter()
+def median(measure):
+    return sorted(measure(i) for i in range(3))[1]
 
 
-def most(name, count, n, repeats=3):
-    found = []
-    for repeat in range(repeats):
-        found.append(write(ids(repeat, count), n)["timings"][name])
-    return sorted(found)[len(found) // 2]
-
-
-report = {
-    "system": xllamacpp.get_system_info(),
-    "first_token_seconds": first - began,
-    "load_seconds": loaded - began,
-    "prompt_tokens_per_second": most("prompt_per_second", prompt, 1),
-    "tokens_per_second": most("predicted_per_second", 8, tokens),
-}
-speeds = []
-for repeat in range(2):
+def first_token(_):
     began = time.perf_counter()
-    writers = [threading.Thread(target=write, args=(ids(i, 8), tokens)) for i in range(texts)]
+    server = serve(False, 1, 64)
+    write(server, ids(0, 20), 1)
+    return time.perf_counter() - began
+
+
+first = median(first_token)
+server = serve(True, texts, max(prompt, tokens + 8) + 8)
+
+
+def together(_):
+    began = time.perf_counter()
+    writers = [
+        threading.Thread(target=write, args=(server, ids(i, 8), tokens)) for i in range(texts)
+    ]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
-    speeds.append(texts * tokens / (time.perf_counter() - began))
-report["texts_tokens_per_second"] = max(speeds)
-with open("/proc/self/status") as status:
-    peak = next(line for line in status if line.startswith("VmHWM:"))
-report["peak_memory"] = int(peak.split()[1]) / 1024
+    return texts * tokens / (time.perf_counter() - began)
+
+
+def timed(name, count, n):
+    return median(lambda i: write(server, ids(i, count), n)["timings"][name])
+
+
+report = {
+    "system": xllamacpp.get_system_info(),
+    "first_token_seconds": first,
+    "prompt_tokens_per_second": timed("prompt_per_second", prompt, 1),
+    "tokens_per_second": timed("predicted_per_second", 8, tokens),
+    "texts_tokens_per_second": median(together),
+    "peak_memory": None,
+}
+try:
+    with open("/proc/self/status") as status:
+        peak = next(line for line in status if line.startswith("VmHWM:"))
+    report["peak_memory"] = int(peak.split()[1]) / 1024
+except OSError:
+    pass
 json.dump(report, sys.stdout)

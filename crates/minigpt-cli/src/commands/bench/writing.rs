@@ -5,13 +5,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use minigpt_data::ModelSource;
-use minigpt_model::{Kernels, PackedCache, PackedGpt, Read};
+use minigpt_model::{Kernels, PackedCache, PackedGpt, PretrainedKind, TextInput};
 use serde::{Deserialize, Serialize};
 
 use super::peak_memory;
-use crate::args::BenchArgs;
+use crate::args::{BenchArgs, WeightsChoice};
 use crate::load::model::{AnyGpt, LoadedModel};
 use crate::terminal::format::bytes;
 use crate::terminal::output::say;
@@ -22,6 +22,9 @@ const LLAMA_CPP: &str = include_str!("llama_cpp.py");
 /// Rounds of which the median counts.
 const ROUNDS: usize = 3;
 
+/// Tokens that a text begins with.
+const BEFORE: usize = 8;
+
 /// A text of some twenty tokens.
 const SHORT: &str = "The old lighthouse keeper wrote every evening in his book what the sea had brought that day, \
                      and";
@@ -29,7 +32,8 @@ const SHORT: &str = "The old lighthouse keeper wrote every evening in his book w
 /// What was found of a model.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Writing {
-    /// From the command to the first token after a prompt of twenty, the program's start included.
+    /// From the command to the first token after a prompt of twenty: of ours with the start of the program, of
+    /// llama.cpp without that of Python.
     first_token_seconds: f64,
     prompt_tokens_per_second: f64,
     /// One text.
@@ -69,39 +73,52 @@ pub(super) fn run(args: &BenchArgs, source: &ModelSource) -> Result<Comparison> 
         Kernels::of(&device) == Kernels::Cpu,
         "--decode times a file's model on the processor: take --device cpu"
     );
-    ensure!(args.prompt > 0 && args.tokens > 0 && args.texts > 0, "expected numbers above 0");
+    let peer = match &args.peer {
+        Some(python) => Some((python.as_path(), gguf(args, source)?)),
+        None => None,
+    };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let model = LoadedModel::of_weights(source, args.weights)?;
     let AnyGpt::Packed(packed) = &model.model else { unreachable!("on the processor") };
+    let [prompt, tokens, texts] = [args.prompt, args.tokens, args.texts].map(|n| n as usize);
     let room = packed.block_size();
     ensure!(
-        args.prompt.max(8 + args.tokens) < room,
-        "--prompt {} and --tokens {}: the model's context has {room} tokens",
-        args.prompt,
-        args.tokens
+        prompt.max(BEFORE + tokens) <= room,
+        "--prompt {prompt} and --tokens {tokens} after {BEFORE}: the model's context has {room} tokens"
     );
     let ours = Writing {
         first_token_seconds: first_token(args, source)?,
-        prompt_tokens_per_second: median(|round| time_prompt(packed, args.prompt, round)),
-        tokens_per_second: median(|_| time_texts(packed, 1, args.tokens)),
-        texts_tokens_per_second: median(|_| time_texts(packed, args.texts, args.tokens)),
+        prompt_tokens_per_second: median(|round| time_prompt(packed, prompt, round)),
+        tokens_per_second: median(|_| time_texts(packed, 1, tokens)),
+        texts_tokens_per_second: median(|_| time_texts(packed, texts, tokens)),
         peak_memory: peak_memory(),
     };
-    let llama_cpp = match (&args.peer, source) {
-        (None, _) => None,
-        (Some(python), ModelSource::Path(file)) => Some(peer(python, file, threads, args)?),
-        (Some(_), ModelSource::Hub(_)) => anyhow::bail!("--peer: expected a file of this machine"),
-    };
+    let llama_cpp = peer.map(|(python, file)| {
+        say(format_args!("llama.cpp: {}", python.display()));
+        time_peer(python, file, [threads, prompt, tokens, texts, packed.tokenizer_size()])
+    });
     Ok(Comparison {
         model: model.name(),
         weight_bytes: packed.weight_bytes(),
         threads,
-        prompt: args.prompt,
-        tokens: args.tokens,
-        texts: args.texts,
+        prompt,
+        tokens,
+        texts,
         ours,
-        llama_cpp,
+        llama_cpp: llama_cpp.transpose()?,
     })
+}
+
+/// The file that llama.cpp reads too.
+fn gguf<'a>(args: &BenchArgs, source: &'a ModelSource) -> Result<&'a Path> {
+    ensure!(
+        args.weights == WeightsChoice(None),
+        "--peer: llama.cpp has weights as they are stored: leave --weights out"
+    );
+    match source {
+        ModelSource::Path(path) if PretrainedKind::of(path) == PretrainedKind::Gguf => Ok(path),
+        _ => bail!("--peer: {source} is no GGUF file of this machine: expected one"),
+    }
 }
 
 /// Seconds until this program, begun anew, has written one token.
@@ -140,20 +157,17 @@ fn time_prompt(model: &PackedGpt, prompt: usize, first: u32) -> f64 {
     let tokens = ids(model, first, prompt);
     let began = Instant::now();
     let mut cache = PackedCache::default();
-    model.forward(&mut [Read { tokens: &tokens, cache: &mut cache }]);
+    model.forward(&mut [TextInput { tokens: &tokens, cache: &mut cache }]);
     prompt as f64 / began.elapsed().as_secs_f64()
 }
 
-/// Tokens a second that some texts are written with after eight tokens each, all of them together.
+/// Tokens a second that some texts are written with after a few tokens each, all of them together.
 fn time_texts(model: &PackedGpt, texts: usize, tokens: usize) -> f64 {
     let mut caches = vec![PackedCache::default(); texts];
-    let mut next: Vec<Vec<u32>> = (0..texts as u32).map(|text| ids(model, text, 8)).collect();
-    let mut began = Instant::now();
-    for step in 0..=tokens {
-        if step == 1 {
-            began = Instant::now(); // the prompts are read
-        }
-        let reads = next.iter().zip(&mut caches).map(|(tokens, cache)| Read { tokens, cache });
+    let mut next: Vec<Vec<u32>> = (0..texts as u32).map(|text| ids(model, text, BEFORE)).collect();
+    let began = Instant::now();
+    for _ in 0..tokens {
+        let reads = next.iter().zip(&mut caches).map(|(tokens, cache)| TextInput { tokens, cache });
         let logits = model.forward(&mut reads.collect::<Vec<_>>());
         let rows = logits.chunks(model.vocab_size());
         next = rows.map(|logits| vec![most_probable(logits)]).collect();
@@ -166,22 +180,20 @@ fn most_probable(logits: &[f32]) -> u32 {
     best.map_or(0, |(id, _)| id as u32)
 }
 
-fn peer(python: &Path, file: &Path, threads: usize, args: &BenchArgs) -> Result<Peer> {
-    say(format_args!("llama.cpp: {}", python.display()));
-    let numbers = [threads, args.prompt, args.tokens, args.texts].map(|number| number.to_string());
+fn time_peer(python: &Path, file: &Path, numbers: [usize; 5]) -> Result<Peer> {
+    let shown = python.display();
     let mut command = Command::new(python);
-    let output = command.args(["-c", LLAMA_CPP]).arg(file).args(numbers).output();
-    let output = output.with_context(|| format!("--peer {}", python.display()))?;
+    command.args(["-c", LLAMA_CPP]).arg(file).args(numbers.map(|number| number.to_string()));
+    let output = command.output().with_context(|| format!("--peer {shown}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.lines().last().unwrap_or_default();
     ensure!(
         output.status.success(),
-        "--peer {}: {last}; expected a Python that has xllamacpp",
-        python.display()
+        "--peer {shown}: {last}; expected a Python that has xllamacpp"
     );
     let line = String::from_utf8_lossy(&output.stdout);
     serde_json::from_str(line.lines().last().unwrap_or_default())
-        .with_context(|| format!("--peer {} printed {line:?}", python.display()))
+        .with_context(|| format!("--peer {shown} printed {line:?}"))
 }
 
 impl Comparison {
@@ -213,9 +225,12 @@ impl Comparison {
         line(format!("{texts} texts of {tokens} tokens, tokens/s"), Better::More, &|found| {
             found.texts_tokens_per_second
         })?;
-        line("peak memory, MiB".to_owned(), Better::Less, &|found| {
-            found.peak_memory.unwrap_or(f64::NAN)
-        })
+        match ours.peak_memory {
+            Some(_) => line("peak memory, MiB".to_owned(), Better::Less, &|found| {
+                found.peak_memory.unwrap_or(f64::NAN)
+            }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -14,14 +14,15 @@ fn a_model_that_does_not_fit_is_refused_with_what_it_needs() {
     let text = "MemTotal:       16318508 kB\nMemAvailable:     204800 kB\n";
     assert_eq!(value(text, "MemAvailable:"), Some(200 << 20));
     assert_eq!(in_files("anon 5\nfile 4096\nfile_mapped 1\n"), 4096);
-    let error = check_within("big", 134_515_008, Some(200 << 20)).unwrap_err().to_string();
+    let error =
+        check_within("big", 134_515_008, 4 * 134_515_008, Some(200 << 20)).unwrap_err().to_string();
     assert_eq!(
         error,
-        "big needs 513 MiB of memory for 134,515,008 parameters of 32 bits, and 200 MiB are free: close \
-         other programs, or take a smaller model"
+        "big needs 513 MiB of memory for its 134,515,008 parameters, and 200 MiB are free: close other \
+         programs, or take a smaller model or type of weights"
     );
-    assert!(check_within("big", 134_515_008, Some(514 << 20)).is_ok());
-    assert!(check_within("big", 134_515_008, None).is_ok());
+    assert!(check_within("big", 134_515_008, 4 * 134_515_008, Some(514 << 20)).is_ok());
+    assert!(check_within("big", 134_515_008, 4 * 134_515_008, None).is_ok());
     #[cfg(target_os = "linux")]
     assert!(free().unwrap() <= of_machine().unwrap());
 }

@@ -357,7 +357,7 @@ pub(super) fn write(
     let mut all = vec![
         (ARCHITECTURE.to_owned(), name.into()),
         ("general.type".to_owned(), "model".into()),
-        ("general.file_type".to_owned(), file_type(weight_type).into()),
+        ("general.file_type".to_owned(), weight_type.file_type().into()),
     ];
     if weight_type.has_blocks() {
         all.push(("general.quantization_version".to_owned(), 2_u32.into()));
@@ -387,16 +387,4 @@ pub(super) fn write(
         put("rope.scaling.factor", Value::F32(factor as f32));
     }
     all
-}
-
-/// llama.cpp's number for files of mostly this type.
-fn file_type(weight_type: WeightType) -> u32 {
-    match weight_type {
-        WeightType::F32 => 0,
-        WeightType::F16 => 1,
-        WeightType::Q4_0 => 2,
-        WeightType::Q4_1 => 3,
-        WeightType::Q8_0 => 7,
-        WeightType::Bf16 => 32,
-    }
 }

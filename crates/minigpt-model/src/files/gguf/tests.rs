@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use minigpt_gguf::Metadata;
+use minigpt_gguf::{Metadata, TensorType};
 use tempfile::TempDir;
 
 use super::*;

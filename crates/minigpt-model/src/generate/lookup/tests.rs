@@ -1,19 +1,19 @@
 use burn::tensor::Device;
 
-use super::Lookup;
+use super::{DraftCounts, Lookup};
 use crate::{
     Draw, Generator, Gpt, GptConfig, MlpKind, NormConfig, NormKind, PackedGpt, Sampling, WeightType,
 };
 
 #[test]
-fn a_guess_is_what_followed_last() {
+fn a_draft_is_what_followed_last() {
     let lookup = Lookup::default();
-    assert!(lookup.guess(&[]).is_empty());
-    assert!(lookup.guess(&[1, 2, 3, 4]).is_empty());
-    assert_eq!(lookup.guess(&[1, 2, 3, 4, 9, 1, 2, 3, 5, 8, 1, 2, 3]), [5, 8, 1, 2, 3]);
-    assert_eq!(lookup.guess(&[7, 7, 7, 7]), [7], "what is known may overlap itself");
+    assert!(lookup.draft(&[]).is_empty());
+    assert!(lookup.draft(&[1, 2, 3, 4]).is_empty());
+    assert_eq!(lookup.draft(&[1, 2, 3, 4, 9, 1, 2, 3, 5, 8, 1, 2, 3]), [5, 8, 1, 2, 3]);
+    assert_eq!(lookup.draft(&[7, 7, 7, 7]), [7], "what is known may overlap itself");
     let long: Vec<u32> = (0..20).chain([0, 1, 2]).collect();
-    assert_eq!(lookup.guess(&long), [3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(lookup.draft(&long), [3, 4, 5, 6, 7, 8, 9]);
 }
 
 /// A model of few tokens, whose texts repeat themselves.
@@ -24,11 +24,11 @@ fn packed() -> PackedGpt {
         bias: crate::BiasConfig::NONE,
         ..GptConfig::new(5, 24, 2, 2, 32)
     };
-    PackedGpt::of(&Gpt::init(&config, 3, &Device::flex()).unwrap(), WeightType::Q8_0).unwrap()
+    PackedGpt::of(Gpt::init(&config, 3, &Device::flex()).unwrap(), WeightType::Q8_0).unwrap()
 }
 
 #[test]
-fn the_text_is_the_same_to_the_bit_and_some_guesses_come() {
+fn the_text_is_the_same_to_the_bit_and_some_drafts_are_accepted() {
     let model = packed();
     let draw = Draw { temperature: 0.3, ..Draw::default() };
     for sampling in [Sampling::Greedy, Sampling::Draw(draw)] {
@@ -40,14 +40,14 @@ fn the_text_is_the_same_to_the_bit_and_some_guesses_come() {
                 let token = generator.next().unwrap().unwrap();
                 all.push((token, generator.logits().to_vec()));
             }
-            (all, generator.slides(), generator.guesses())
+            (all, generator.slides(), generator.draft_counts())
         };
         let (expected, slides, none) = tokens(generator());
-        let (found, slid, (guessed, came)) = tokens(generator().with_lookup());
+        let (found, slid, counts) = tokens(generator().with_lookup());
         assert!(found == expected, "another text");
         assert!(slides > 2, "the context was never full");
-        assert_eq!((slid, none), (slides, (0, 0)));
-        assert!(came > 0 && came <= guessed, "{came} of {guessed}");
+        assert_eq!((slid, none), (slides, DraftCounts::default()));
+        assert!(counts.accepted > 0 && counts.accepted <= counts.drafted, "{counts:?}");
     }
 }
 

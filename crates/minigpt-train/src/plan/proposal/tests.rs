@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 fn workload(device: &Device) -> Workload<'_> {
