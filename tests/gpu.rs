@@ -14,7 +14,7 @@ use minigpt_train::{
     DataConfig, Environment, Interrupter, RowSplit, RunConfig, TokenData, TrainEvent, Trainer,
 };
 
-use crate::support::{Sandbox, losses, prose, skipped, train_losses};
+use crate::support::{Sandbox, losses, prose, say, skipped, train_losses};
 
 /// CI sets this, so that a missing driver there is a failure and not a skipped test.
 const REQUIRE: &str = "MINIGPT_REQUIRE_GPU";
@@ -165,10 +165,10 @@ fn assert_equals_the_processors(gpu: &Device, config: &GptConfig) {
         assert!(size > 0.0 && difference < 1e-3 * size, "{difference} of {size}");
         of_gradients = of_gradients.max(difference / size);
     }
-    eprintln!(
+    say(format_args!(
         "GPU beside CPU: logits differ by at most {of_logits:.1e}, the loss by {of_loss:.1e} of it, a gradient \
          by {of_gradients:.1e} of its norm"
-    );
+    ));
 }
 
 /// Returns the largest difference.

@@ -78,9 +78,14 @@ impl Sandbox {
 
 /// Says that this test cannot run here. Not by `eprintln!`, which is kept back where a test passes: `cargo xtask
 /// test` counts these lines.
-#[allow(clippy::disallowed_methods, reason = "the cli's output.rs is not to be had here")]
 pub(crate) fn skipped(reason: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "SKIPPED: {reason}");
+    say(format_args!("SKIPPED: {reason}"));
+}
+
+/// A line on standard error, where a passed test is not kept silent.
+#[allow(clippy::disallowed_methods, reason = "the cli's output.rs is not to be had here")]
+pub(crate) fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// Training losses of a run, step by step.

@@ -67,7 +67,7 @@ pub fn silu_gate(gate: &[f32], up: &mut [f32]) {
     assert_eq!(gate.len(), up.len(), "silu_gate: gate and up have one length");
     up.par_chunks_mut(ELEMENTS).zip(gate.par_chunks(ELEMENTS)).for_each(|(up, gate)| {
         vectorized!({
-            up.iter_mut().zip(gate).for_each(|(up, &gate)| *up = gate * sigmoid(gate) * *up);
+            up.iter_mut().zip(gate).for_each(|(up, &gate)| *up *= gate * sigmoid(gate));
         });
     });
 }

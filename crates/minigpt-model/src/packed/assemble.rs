@@ -19,11 +19,14 @@ pub(super) enum Values {
     Vector(Vec<f32>),
 }
 
+/// Gives a parameter its values.
+type Source<'a, E> = dyn FnMut(&Parameter) -> Result<Values, E> + 'a;
+
 /// Hands each of a configuration's [parameters](GptConfig::parameters) to the layer that it belongs to.
 struct Assembly<'a, E> {
     config: &'a GptConfig,
     parameters: Peekable<Box<dyn Iterator<Item = Parameter> + 'a>>,
-    source: Box<dyn FnMut(&Parameter) -> Result<Values, E> + 'a>,
+    source: Box<Source<'a, E>>,
 }
 
 impl PackedGpt {

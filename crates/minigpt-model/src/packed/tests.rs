@@ -233,13 +233,13 @@ fn a_number_that_is_not_finite_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.gguf");
     gpt(&llama()).save_gguf(&[], WeightType::Q8_0, &path).unwrap();
-    let mut bytes = std::fs::read(&path).unwrap();
+    let mut bytes = fs_err::read(&path).unwrap();
     // The scale of the last block of the head.
     let file = minigpt_gguf::Gguf::open(&path).unwrap();
     let last = file.tensor("output.weight").unwrap().blocks().to_vec();
     let at = bytes.windows(last.len()).rposition(|found| found == last).unwrap() + last.len() - 34;
     bytes[at..at + 2].copy_from_slice(&[0x00, 0x7c]);
-    std::fs::write(&path, bytes).unwrap();
+    fs_err::write(&path, bytes).unwrap();
     let error = SavedModel::open(&path).unwrap().load_packed(None).unwrap_err().to_string();
     let index = 48 * 64 - 32;
     assert!(error.contains("model.gguf: output.weight has "), "{error}");
