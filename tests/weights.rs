@@ -98,6 +98,14 @@ fn a_file_is_timed() {
     ] {
         assert!(found[figure].as_f64().unwrap() > 0.0, "{figure}: {found}");
     }
+    for (options, found) in [
+        ("--model tiny --weights q8_0", "--weights: expected a file"),
+        ("--model run.gguf --context 12", "--context: the shape is the file's"),
+    ] {
+        let words = format!("bench --decode {options} --device cpu");
+        let error = sandbox.fails(&words.split(' ').collect::<Vec<_>>());
+        assert!(error.contains(found), "{error}");
+    }
     let long = "bench --decode --model run.gguf --prompt 4000 --device cpu";
     let error = sandbox.fails(&long.split(' ').collect::<Vec<_>>());
     assert!(error.contains("the model's context has 96 tokens"), "{error}");

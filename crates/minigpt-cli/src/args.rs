@@ -326,9 +326,9 @@ pub(crate) struct BenchArgs {
     /// Token ids [default: 50257, or the model's]
     #[arg(long)]
     pub(crate) vocab: Option<usize>,
-    /// Positions
-    #[arg(long, default_value_t = 128)]
-    pub(crate) context: usize,
+    /// Positions [default: 128]
+    #[arg(long)]
+    pub(crate) context: Option<usize>,
     /// Blocks
     #[arg(long, default_value_t = 4)]
     pub(crate) layers: usize,
@@ -338,36 +338,37 @@ pub(crate) struct BenchArgs {
     /// Width of the residual stream
     #[arg(long, default_value_t = 256)]
     pub(crate) width: usize,
-    /// Windows in a step
-    #[arg(long, default_value_t = 16)]
-    pub(crate) batch: usize,
-    /// Probability that a value is dropped while training
-    #[arg(long, default_value_t = 0.1)]
-    pub(crate) dropout: f64,
+    /// Windows in a step [default: 16]
+    #[arg(long)]
+    pub(crate) batch: Option<usize>,
+    /// Probability that a value is dropped while training [default: 0.1]
+    #[arg(long)]
+    pub(crate) dropout: Option<f64>,
     /// Compute the inside of each block again in the backward pass
     #[arg(long, conflicts_with = "decode")]
     pub(crate) gradient_checkpointing: bool,
     /// What matrix products are computed in: f32, bf16, f16, or auto: 16 bits where the device has them
-    #[arg(long, default_value = "f32")]
-    pub(crate) precision: PrecisionChoice,
-    /// Steps to time, after two that are not
-    #[arg(long, default_value_t = 6)]
-    pub(crate) steps: usize,
+    /// [default: f32]
+    #[arg(long)]
+    pub(crate) precision: Option<PrecisionChoice>,
+    /// Steps to time, after two that are not [default: 6]
+    #[arg(long)]
+    pub(crate) steps: Option<usize>,
     /// Time writing instead: as many tokens as the context has positions
     #[arg(long)]
     pub(crate) decode: bool,
-    /// With --decode and a file: tokens of the prompt that is read
-    #[arg(long, value_name = "N", default_value_t = 512, requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(crate) prompt: u32,
-    /// With --decode and a file: tokens of each text
-    #[arg(long, value_name = "N", default_value_t = 64, requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(crate) tokens: u32,
-    /// With --decode and a file: texts that are written at once
-    #[arg(long, value_name = "N", default_value_t = 8, requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub(crate) texts: u32,
-    /// With --decode and a file: what weights are kept as, as for `minigpt generate`
-    #[arg(long, value_name = "TYPE", default_value = "auto", requires = "decode")]
-    pub(crate) weights: WeightsChoice,
+    /// With --decode and a file: tokens of the prompt that is read [default: 512, or what the context has]
+    #[arg(long, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) prompt: Option<u32>,
+    /// With --decode and a file: tokens of each text [default: 64, or what the context has]
+    #[arg(long, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) tokens: Option<u32>,
+    /// With --decode and a file: texts that are written at once [default: 8]
+    #[arg(long, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) texts: Option<u32>,
+    /// With --decode and a file: what weights are kept as, as for `minigpt generate` [default: auto]
+    #[arg(long, value_name = "TYPE", requires = "decode")]
+    pub(crate) weights: Option<WeightsChoice>,
     /// With --decode and a GGUF file: a Python that has xllamacpp, to time llama.cpp with the same file
     #[arg(long, value_name = "PYTHON", requires = "decode")]
     pub(crate) peer: Option<PathBuf>,

@@ -6,14 +6,15 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use burn::tensor::Device;
 use minigpt_data::ModelSource;
-use minigpt_model::GptConfig;
+use minigpt_model::{GptConfig, Precision};
 use minigpt_train::{time_steps, time_tokens};
 use serde::Serialize;
 
 use crate::args::BenchArgs;
+use crate::device::precision::PrecisionChoice;
 use crate::terminal::output::print;
 
 /// Steps or tokens before the clock counts: memory is fetched and caches are filled.
@@ -33,13 +34,16 @@ struct Report {
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
-    ensure!(args.batch > 0, "--batch is 0: expected at least 1");
-    ensure!(args.steps > 0, "--steps is 0: expected at least 1");
-    if let (true, Some(source)) = (args.decode, file(args)?) {
+    ensure!(args.batch != Some(0), "--batch is 0: expected at least 1");
+    ensure!(args.steps != Some(0), "--steps is 0: expected at least 1");
+    if let Some(source) = file(args)? {
+        ensure!(args.decode, "--model {source}: a file is timed with --decode");
+        refuse(&shape_options(args), "the shape is the file's")?;
         let found = writing::run(args, &source)?;
         return finish(args, &found, |out| found.write(out));
     }
-    let config = shape(args)?.with_dropout(args.dropout);
+    refuse(&file_options(args), "expected a file, a folder or a run with --model")?;
+    let config = shape(args)?.with_dropout(args.dropout.unwrap_or(0.1));
     config.validate()?;
     let device = args.device.resolve()?.device;
     let report = match args.decode {
@@ -81,11 +85,43 @@ fn file(args: &BenchArgs) -> Result<Option<ModelSource>> {
     Ok(Some(source))
 }
 
-/// The article's vocabulary.
+/// The article's.
 const VOCAB_SIZE: usize = 50_257;
+const CONTEXT: usize = 128;
+
+/// An error where one of these options was given.
+fn refuse(options: &[(&str, bool)], reason: &str) -> Result<()> {
+    match options.iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => bail!("{option}: {reason}"),
+        None => Ok(()),
+    }
+}
+
+/// Options that a file has no use for, and whether they were given.
+fn shape_options(args: &BenchArgs) -> [(&'static str, bool); 6] {
+    [
+        ("--vocab", args.vocab.is_some()),
+        ("--context", args.context.is_some()),
+        ("--batch", args.batch.is_some()),
+        ("--dropout", args.dropout.is_some()),
+        ("--precision", args.precision.is_some()),
+        ("--steps", args.steps.is_some()),
+    ]
+}
+
+/// Options that only a file has a use for, and whether they were given.
+fn file_options(args: &BenchArgs) -> [(&'static str, bool); 5] {
+    [
+        ("--prompt", args.prompt.is_some()),
+        ("--tokens", args.tokens.is_some()),
+        ("--texts", args.texts.is_some()),
+        ("--weights", args.weights.is_some()),
+        ("--peer", args.peer.is_some()),
+    ]
+}
 
 fn shape(args: &BenchArgs) -> Result<GptConfig> {
-    let block_size = args.context;
+    let block_size = args.context.unwrap_or(CONTEXT);
     let Some(name) = &args.model else {
         let vocab_size = args.vocab.unwrap_or(VOCAB_SIZE);
         return Ok(GptConfig::new(vocab_size, block_size, args.layers, args.heads, args.width));
@@ -111,13 +147,14 @@ impl Watch {
 
 fn train(config: &GptConfig, args: &BenchArgs, device: &Device) -> Result<Report> {
     let mut watch = Watch::default();
-    let steps = args.steps + WARM_UP;
-    let (precision, by_block) = (args.precision.resolve(device), args.gradient_checkpointing);
-    time_steps(config, args.batch, by_block, steps, precision, device, |seconds| {
+    let (steps, batch) = (args.steps.unwrap_or(6) + WARM_UP, args.batch.unwrap_or(16));
+    let precision =
+        args.precision.unwrap_or(PrecisionChoice::Given(Precision::F32)).resolve(device);
+    time_steps(config, batch, args.gradient_checkpointing, steps, precision, device, |seconds| {
         watch.step(seconds);
         ControlFlow::Continue(())
     })?;
-    Ok(Report::new(config, &watch, args.batch * args.context))
+    Ok(Report::new(config, &watch, batch * config.block_size))
 }
 
 fn decode(config: &GptConfig, device: &Device) -> Result<Report> {

@@ -12,7 +12,7 @@ use minigpt_train::{CardWeights, RunCard, pretrained_card};
 
 use crate::args::ExportArgs;
 use crate::commands::classify::refuse_classifier;
-use crate::load::model::{Origin, TrainedModel};
+use crate::load::model::{Origin, TrainedModel, say_widened};
 use crate::terminal::output::{print, say};
 
 pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
@@ -33,6 +33,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
         check_replaced(file, &args.source)?;
     }
     let trained = TrainedModel::load(&args.source, &args.model)?;
+    say_widened(trained.model.config(), Some(args.dtype));
     let (name, license) = (trained.name(), args.license.as_deref());
     let (card, plots) = match &trained.origin {
         Origin::Run { run, manifest } => {

@@ -128,7 +128,7 @@ fn write(
     prompts::say_left_out(&asked.prompts, trained.config().block_size);
     ensure!(
         !args.lookup || (asked.prompts.len() == 1 && args.n == 1),
-        "--lookup: expected one text; several at once share each pass already"
+        "--lookup: expected one text; leave it out, several at once share each pass already"
     );
     let began = Instant::now();
     let tokens = match (&asked.prompts[..], args.beams) {

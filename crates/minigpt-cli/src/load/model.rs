@@ -19,6 +19,9 @@ use crate::terminal::format::bytes;
 use crate::terminal::output::say;
 use crate::terminal::progress::ByteProgress;
 
+/// Numbers that share a scale in q8_0, q4_0 and q4_1.
+const BLOCK: usize = 32;
+
 /// Where `minigpt train` puts runs.
 const RUNS: &str = "runs";
 
@@ -184,10 +187,12 @@ impl LoadedModel {
         let path = fetch(source)?;
         if !Pretrained::is_at(&path) || args.adapter.is_some() {
             let trained = TrainedModel::load_at(source, &path, args, &device)?;
+            say_widened(trained.model.config(), *weight_type);
             return trained.packed(weight_type.unwrap_or(WeightType::F32));
         }
         ensure!(!args.average, "--average: {source} is of no run, and keeps no average");
         let saved = SavedModel::open(&path)?;
+        say_widened(saved.config(), *weight_type);
         let parameters = saved.config().parameter_counts().total();
         memory::check(&source.to_string(), parameters, saved.packed_bytes(*weight_type)?)?;
         let Pretrained { model, tokenizer, template, generation } =
@@ -271,6 +276,20 @@ fn check_memory(name: &str, config: &GptConfig, device: &Device) -> Result<()> {
             memory::check(name, parameters, (parameters * size_of::<f32>()) as u64)
         }
         Kernels::Gpu | Kernels::Plain => Ok(()),
+    }
+}
+
+/// Says where matrices cannot have the type that was asked for.
+pub(crate) fn say_widened(config: &GptConfig, weight_type: Option<WeightType>) {
+    let widths = [config.n_embd, config.n_head * config.head_size(), config.n_inner];
+    let width = widths.into_iter().find(|width| !width.is_multiple_of(BLOCK));
+    if let (Some(width), Some(weight_type)) =
+        (width, weight_type.filter(|found| found.has_blocks()))
+    {
+        say(format_args!(
+            "warning: {weight_type} has blocks of {BLOCK} numbers, and rows of {width} are not whole blocks: such \
+             matrices have 16 bits"
+        ));
     }
 }
 

@@ -78,16 +78,21 @@ pub(super) fn run(args: &BenchArgs, source: &ModelSource) -> Result<Comparison> 
         None => None,
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let model = LoadedModel::of_weights(source, args.weights)?;
+    let weights = args.weights.unwrap_or(WeightsChoice(None));
+    let model = LoadedModel::of_weights(source, weights)?;
     let AnyGpt::Packed(packed) = &model.model else { unreachable!("on the processor") };
-    let [prompt, tokens, texts] = [args.prompt, args.tokens, args.texts].map(|n| n as usize);
     let room = packed.block_size();
+    let or = |given: Option<u32>, default: usize| given.map_or(default, |n| n as usize);
+    let prompt = or(args.prompt, room.min(512));
+    let tokens = or(args.tokens, room.saturating_sub(BEFORE).clamp(1, 64));
+    let texts = or(args.texts, 8);
     ensure!(
-        prompt.max(BEFORE + tokens) <= room,
-        "--prompt {prompt} and --tokens {tokens} after {BEFORE}: the model's context has {room} tokens"
+        prompt <= room && BEFORE + tokens <= room,
+        "--prompt {prompt}, --tokens {tokens}: the model's context has {room} tokens; expected at most as many of the \
+         prompt, and {BEFORE} fewer of a text"
     );
     let ours = Writing {
-        first_token_seconds: first_token(args, source)?,
+        first_token_seconds: first_token(source, weights)?,
         prompt_tokens_per_second: median(|round| time_prompt(packed, prompt, round)),
         tokens_per_second: median(|_| time_texts(packed, 1, tokens)),
         texts_tokens_per_second: median(|_| time_texts(packed, texts, tokens)),
@@ -112,7 +117,7 @@ pub(super) fn run(args: &BenchArgs, source: &ModelSource) -> Result<Comparison> 
 /// The file that llama.cpp reads too.
 fn gguf<'a>(args: &BenchArgs, source: &'a ModelSource) -> Result<&'a Path> {
     ensure!(
-        args.weights == WeightsChoice(None),
+        args.weights.is_none_or(|weights| weights == WeightsChoice(None)),
         "--peer: llama.cpp has weights as they are stored: leave --weights out"
     );
     match source {
@@ -122,11 +127,11 @@ fn gguf<'a>(args: &BenchArgs, source: &'a ModelSource) -> Result<&'a Path> {
 }
 
 /// Seconds until this program, begun anew, has written one token.
-fn first_token(args: &BenchArgs, source: &ModelSource) -> Result<f64> {
+fn first_token(source: &ModelSource, weights: WeightsChoice) -> Result<f64> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut command = Command::new(program);
     command.arg("generate").arg(source.to_string()).args(["--device", "cpu", "--raw", "--greedy"]);
-    command.args(["--max-tokens", "1", "--weights", &args.weights.to_string()]);
+    command.args(["--max-tokens", "1", "--weights", &weights.to_string()]);
     command.args(["--prompt", SHORT]);
     let mut seconds = Vec::new();
     for _ in 0..ROUNDS {
@@ -215,14 +220,16 @@ impl Comparison {
             }
             writeln!(out)
         };
-        line("first token, s".to_owned(), Better::Less, &|found| found.first_token_seconds)?;
+        line("first token after a prompt of 20, s".to_owned(), Better::Less, &|found| {
+            found.first_token_seconds
+        })?;
         line(format!("prompt of {prompt} tokens, tokens/s"), Better::More, &|found| {
             found.prompt_tokens_per_second
         })?;
         line(format!("one text of {tokens} tokens, tokens/s"), Better::More, &|found| {
             found.tokens_per_second
         })?;
-        line(format!("{texts} texts of {tokens} tokens, tokens/s"), Better::More, &|found| {
+        line(format!("{texts} at once of {tokens} tokens, tokens/s"), Better::More, &|found| {
             found.texts_tokens_per_second
         })?;
         match ours.peak_memory {
