@@ -32,7 +32,10 @@ fn some_rows<const N: usize>(
 ) {
     let k = widened.len() / ROWS;
     let whole = k / LANES * LANES;
-    let registers = in_registers::<N>(widened, x, k);
+    // SAFETY: each float is four bytes.
+    let bytes: &[u8] =
+        unsafe { std::slice::from_raw_parts(widened.as_ptr().cast(), size_of_val(widened)) };
+    let registers = in_registers::<N, ROWS, F32>(bytes, x, k);
     for (row, (registers, x)) in registers.iter().zip(x.chunks_exact(k)).enumerate() {
         let mut sums = [0.0; ROWS];
         for (sum, (&lanes, w)) in sums.iter_mut().zip(registers.iter().zip(widened.chunks_exact(k)))
@@ -42,37 +45,6 @@ fn some_rows<const N: usize>(
         }
         put(TILE * tile + row, &sums);
     }
-}
-
-/// The sums stay in registers. A function of its own without a panic inside: else each goes to memory and back at
-/// every step.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn in_registers<const N: usize>(widened: &[f32], x: &[f32], k: usize) -> [[[__m512; 2]; ROWS]; N] {
-    const { assert!(LANES == 2 * 16) }
-    assert!(widened.len() >= ROWS * k && x.len() >= N * k, "rows of other lengths");
-    let mut sums = [[[_mm512_setzero_ps(); 2]; ROWS]; N];
-    let load = |values: &[f32], at: usize| {
-        // SAFETY: `at` is in a row of `k`, with the 16 values of a register from there on, as a step has twice as
-        // many; and there are as many rows as asserted.
-        unsafe { _mm512_loadu_ps(values.as_ptr().add(at)) }
-    };
-    for step in 0..k / LANES {
-        for half in 0..2 {
-            let at = step * LANES + half * (LANES / 2);
-            let mut own = [_mm512_setzero_ps(); N];
-            for (row, own) in own.iter_mut().enumerate() {
-                *own = load(x, row * k + at);
-            }
-            for column in 0..ROWS {
-                let w = load(widened, column * k + at);
-                for (sums, &x) in sums.iter_mut().zip(&own) {
-                    sums[column][half] = _mm512_fmadd_ps(x, w, sums[column][half]);
-                }
-            }
-        }
-    }
-    sums
 }
 
 /// In the order of [`simd`](crate::simd)'s: halves are added until one is left, of the last four the outer ones first.
@@ -173,9 +145,8 @@ fn few_rows<const N: usize, W: Widen>(x: &[f32], task: &mut Task) {
         let count = if columns - first >= ROWS { ROWS } else { 1 };
         let weight = task.weight.some_rows(task.first + first, count);
         let sums = match count {
-            ROWS => widened_in_registers::<N, ROWS, W>(weight, x, task.weight.columns()),
-            _ => widened_in_registers::<N, 1, W>(weight, x, task.weight.columns())
-                .map(|[one]| [one; ROWS]),
+            ROWS => in_registers::<N, ROWS, W>(weight, x, task.weight.columns()),
+            _ => in_registers::<N, 1, W>(weight, x, task.weight.columns()).map(|[one]| [one; ROWS]),
         };
         for (row, sums) in sums.iter().enumerate() {
             let y = &mut task.y.row_mut(row)[first..first + count];
@@ -187,14 +158,16 @@ fn few_rows<const N: usize, W: Widen>(x: &[f32], task: &mut Task) {
     }
 }
 
-/// As [`in_registers`], of weights that are widened as they are read.
+/// The sums of rows of weights, which are widened as they are read, stay in registers. A function of its own without a
+/// panic inside: else each goes to memory and back at every step.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn widened_in_registers<const N: usize, const COLUMNS: usize, W: Widen>(
+fn in_registers<const N: usize, const COLUMNS: usize, W: Widen>(
     weight: &[u8],
     x: &[f32],
     k: usize,
 ) -> [[[__m512; 2]; COLUMNS]; N] {
+    const { assert!(LANES == 2 * 16) }
     assert!(weight.len() >= COLUMNS * k * W::BYTES && x.len() >= N * k, "rows of other lengths");
     let mut sums = [[[_mm512_setzero_ps(); 2]; COLUMNS]; N];
     for step in 0..k / LANES {
@@ -202,12 +175,12 @@ fn widened_in_registers<const N: usize, const COLUMNS: usize, W: Widen>(
             let at = step * LANES + half * (LANES / 2);
             let mut own = [_mm512_setzero_ps(); N];
             for (row, own) in own.iter_mut().enumerate() {
-                // SAFETY: as in `in_registers`.
+                // SAFETY: `at` is in a row of `k`, with the 16 values of a register from there on, as a step has twice as
+                // many; and there are as many rows as asserted.
                 *own = unsafe { _mm512_loadu_ps(x.as_ptr().add(row * k + at)) };
             }
             for column in 0..COLUMNS {
-                // SAFETY: `at` is in a row of `k` numbers, with 16 of them from there on; there are as many rows as
-                // asserted.
+                // SAFETY: the same.
                 let w = unsafe { W::widen(weight.as_ptr().add((column * k + at) * W::BYTES)) };
                 for (sums, &x) in sums.iter_mut().zip(&own) {
                     sums[column][half] = _mm512_fmadd_ps(x, w, sums[column][half]);
