@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+
+mod engine;
+
+pub use engine::request::{WriteEvent, WriteRequest, Written};
+pub use engine::{Busy, Engine, Limits, ModelCard, ServedModel};
