@@ -10,7 +10,7 @@ mod tests;
 
 pub use constraints::Constraints;
 pub use decode::{Decoder, PromptError};
-pub use gpt_ref::GptRef;
+pub use gpt_ref::{AnyGpt, GptRef};
 pub use lookup::DraftCounts;
 pub use sampling::{Draw, Sampling, SamplingError, log_probability};
 

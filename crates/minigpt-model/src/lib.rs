@@ -14,8 +14,8 @@ pub use files::special_ids::SpecialIds;
 pub use files::weight_type::{UnknownWeightType, WeightType};
 pub use files::weights::check_finite;
 pub use generate::{
-    BatchGenerator, Beam, Constraints, Decoder, DraftCounts, Draw, GenerateError, Generator,
-    GptRef, Policy, PromptError, Sampling, SamplingError, beam_search, log_probability,
+    AnyGpt, BatchGenerator, Beam, Constraints, Decoder, DraftCounts, Draw, GenerateError,
+    Generator, GptRef, Policy, PromptError, Sampling, SamplingError, beam_search, log_probability,
 };
 pub use lora::{AdapterError, LoraConfig};
 pub use model::attention::CausalSelfAttention;

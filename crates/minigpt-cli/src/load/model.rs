@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, Hub, ModelSource, Tokenizer};
 use minigpt_model::{
-    CONFIG_FILE, Gpt, GptConfig, GptRef, Kernels, PackedGpt, SavedModel, WeightType,
+    AnyGpt, CONFIG_FILE, Gpt, GptConfig, GptRef, Kernels, PackedGpt, SavedModel, WeightType,
 };
 use minigpt_text::{GenerationDefaults, Pretrained};
 use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};
@@ -38,23 +38,6 @@ pub(crate) struct TrainedModel<M = Gpt> {
 
 /// A model that writes or is measured.
 pub(crate) type LoadedModel = TrainedModel<AnyGpt>;
-
-/// A model of either kind.
-pub(crate) enum AnyGpt {
-    /// On a device.
-    Tensors(Box<Gpt>),
-    /// On the processor.
-    Packed(Box<PackedGpt>),
-}
-
-impl<'a> From<&'a AnyGpt> for GptRef<'a> {
-    fn from(model: &'a AnyGpt) -> Self {
-        match model {
-            AnyGpt::Tensors(model) => Self::Tensors(model),
-            AnyGpt::Packed(model) => Self::Packed(model),
-        }
-    }
-}
 
 /// Where a model comes from.
 pub(crate) enum Origin {

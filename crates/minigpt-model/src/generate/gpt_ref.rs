@@ -15,6 +15,24 @@ pub enum GptRef<'a> {
     Packed(&'a PackedGpt),
 }
 
+/// The same, owned.
+#[derive(Debug)]
+pub enum AnyGpt {
+    /// On a device.
+    Tensors(Box<Gpt>),
+    /// On the processor.
+    Packed(Box<PackedGpt>),
+}
+
+impl<'a> From<&'a AnyGpt> for GptRef<'a> {
+    fn from(model: &'a AnyGpt) -> Self {
+        match model {
+            AnyGpt::Tensors(model) => Self::Tensors(model),
+            AnyGpt::Packed(model) => Self::Packed(model),
+        }
+    }
+}
+
 impl<'a> From<&'a Gpt> for GptRef<'a> {
     fn from(model: &'a Gpt) -> Self {
         Self::Tensors(model)
