@@ -319,7 +319,8 @@ pub(crate) struct WorkerArgs {
   minigpt bench --model mini-llama --vocab 4096  the same size in today's shape
   minigpt bench --model smollm2-135m --decode    tokens a second, one text
   minigpt bench --decode --model model.gguf      prompt, one text and several of a file
-  minigpt bench --decode --model model.gguf --peer python     beside llama.cpp, with xllamacpp")]
+  minigpt bench --decode --model model.gguf --peer python     beside llama.cpp, with xllamacpp
+  minigpt bench --decode --model model.gguf --lengths 128,512,1024,2048 --out speed.png")]
 pub(crate) struct BenchArgs {
     #[arg(long, help = one_of("Shape of the model, with its own vocabulary if it was published; with --decode also a file, a folder or a run", &GptConfig::PRESETS), conflicts_with_all = ["layers", "heads", "width"])]
     pub(crate) model: Option<String>,
@@ -369,6 +370,13 @@ pub(crate) struct BenchArgs {
     /// With --decode and a file: what weights are kept as, as for `minigpt generate` [default: auto]
     #[arg(long, value_name = "TYPE", requires = "decode")]
     pub(crate) weights: Option<WeightsChoice>,
+    /// With --decode and a file: how fast one text is written where it has so many tokens, as 128,512,2048, instead of
+    /// the rest; of each, --tokens are timed [default: 16]
+    #[arg(long, value_name = "TOKENS", value_delimiter = ',', requires = "decode", conflicts_with_all = ["prompt", "texts"], value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) lengths: Vec<u32>,
+    /// With --lengths: a picture of it, a .png or .svg
+    #[arg(long, value_name = "FILE", requires = "lengths")]
+    pub(crate) out: Option<PathBuf>,
     /// With --decode and a GGUF file: a Python that has xllamacpp, to time llama.cpp with the same file
     #[arg(long, value_name = "PYTHON", requires = "decode")]
     pub(crate) peer: Option<PathBuf>,
