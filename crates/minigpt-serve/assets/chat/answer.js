@@ -28,7 +28,7 @@ export function figuresText(told) {
   if (told.perSecond) parts.push(`${about}${number.format(told.perSecond)} tokens a second`);
   if (told.prompt !== undefined) parts.push(promptText(told));
   if (told.finish === "stopped") parts.push("stopped");
-  if (told.finish === "length") parts.push("cut off: the longest answer, or the end of the context");
+  if (told.finish === "length") parts.push("ended at the limit of tokens");
   return parts.join(" · ");
 }
 
