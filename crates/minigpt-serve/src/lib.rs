@@ -1,6 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod app;
+mod counters;
 mod engine;
+mod error;
+mod http;
+mod openai;
+mod posted;
 
+pub use app::{App, Settings};
 pub use engine::request::{WriteEvent, WriteRequest, Written};
 pub use engine::{Busy, Engine, Limits, ModelCard, ServedModel};
+pub use http::serve;
