@@ -420,8 +420,11 @@ pub enum GenerateError {
     Sampling(#[from] SamplingError),
 }
 
-/// The `n` most probable tokens with their log-probabilities; nothing where no token may follow.
-fn most_probable(logits: &[f32], n: usize) -> Result<Vec<(u32, f64)>, SamplingError> {
+/// The `n` most probable tokens with their log-probabilities in nats, best first; none where no token may follow.
+///
+/// # Errors
+/// [`SamplingError::NotANumber`].
+pub fn most_probable(logits: &[f32], n: usize) -> Result<Vec<(u32, f64)>, SamplingError> {
     let draw = Draw { top_k: Some(n), ..Draw::default() };
     let candidates = match draw.candidates(logits) {
         Err(SamplingError::NoToken) => return Ok(Vec::new()),

@@ -101,10 +101,22 @@ impl App {
     /// 404 that names those that there are.
     pub(crate) fn model(&self, id: &str) -> Result<(usize, &ModelCard), ApiError> {
         let cards = self.0.engine.cards();
-        let place = cards.iter().position(|card| card.id == id);
-        place.map(|place| (place, &cards[place])).ok_or_else(|| {
+        self.0.engine.find(id).map(|place| (place, &cards[place])).ok_or_else(|| {
             let names: Vec<&str> = cards.iter().map(|card| card.id.as_str()).collect();
             ApiError::no_model(id, &names)
         })
+    }
+
+    /// Has something done that takes the processor for a while or waits for files, on a thread for that.
+    ///
+    /// # Errors
+    /// Those of `work`, and 500 where it panicked.
+    pub(crate) async fn work<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<R, ApiError> + Send + 'static,
+    ) -> Result<R, ApiError> {
+        let app = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&app)).await;
+        done.unwrap_or_else(|_| Err(ApiError::broken("the server broke while it worked on this")))
     }
 }

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use minigpt_files::excerpt;
 use serde_json::json;
 
-use crate::engine::Busy;
+use crate::engine::Refused;
 
 /// Seconds after which a client may try again where too much is asked at once.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
@@ -95,9 +95,15 @@ impl IntoResponse for ApiError {
     }
 }
 
-impl From<Busy> for ApiError {
-    fn from(busy: Busy) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, busy.to_string()).with_code("rate_limit_exceeded")
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        let message = refused.to_string();
+        match refused {
+            Refused::Busy => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, message).with_code("rate_limit_exceeded")
+            }
+            Refused::Gone => Self::new(StatusCode::SERVICE_UNAVAILABLE, message),
+        }
     }
 }
 

@@ -10,5 +10,5 @@ mod posted;
 
 pub use app::{App, Settings};
 pub use engine::request::{WriteEvent, WriteRequest, Written};
-pub use engine::{Busy, Engine, Limits, ModelCard, ServedModel};
+pub use engine::{Counts, Engine, Limits, ModelCard, Refused, ServedModel};
 pub use http::serve;

@@ -2,8 +2,10 @@
 
 mod chat;
 mod completions;
+mod context;
 mod embeddings;
 mod fields;
+mod identity;
 mod manner;
 mod messages;
 mod models;

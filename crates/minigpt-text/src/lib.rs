@@ -21,6 +21,7 @@ pub use attention::{
 pub use attention_page::write_attention_page;
 pub use batch::{Continuation, TextBatch, write_texts};
 pub use classifier::{Classifier, Verdict};
+pub use continuation::TextGenerator;
 pub use error::TextError;
 pub use export::{Export, Modelfile};
 pub use generation::GenerationDefaults;

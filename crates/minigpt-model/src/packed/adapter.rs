@@ -182,3 +182,6 @@ fn side_by_side(b: &[f32], rank: usize, head_size: usize) -> Vec<f32> {
     };
     (0..b.len() / rank).flat_map(row).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ fn an_error_has_the_form_that_clients_of_openai_read() {
 
 #[test]
 fn whoever_asks_too_much_is_told_when_to_ask_again() {
-    let response = ApiError::from(Busy).into_response();
+    let response = ApiError::from(Refused::Busy).into_response();
     assert_eq!(response.status(), 429);
     assert!(response.headers().contains_key(header::RETRY_AFTER));
 }
