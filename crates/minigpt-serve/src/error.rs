@@ -3,7 +3,10 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use minigpt_data::DataError;
 use minigpt_files::excerpt;
+use minigpt_retrieval::RetrievalError;
+use minigpt_text::TextError;
 use serde_json::json;
 
 use crate::engine::Refused;
@@ -104,6 +107,26 @@ impl From<Refused> for ApiError {
             }
             Refused::Gone => Self::new(StatusCode::SERVICE_UNAVAILABLE, message),
         }
+    }
+}
+
+/// What a text, a token or a template is not good for is the client's to change.
+impl From<DataError> for ApiError {
+    fn from(error: DataError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+impl From<TextError> for ApiError {
+    fn from(error: TextError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+/// An index that cannot be read is the server's.
+impl From<RetrievalError> for ApiError {
+    fn from(error: RetrievalError) -> Self {
+        Self::broken(error.to_string())
     }
 }
 
