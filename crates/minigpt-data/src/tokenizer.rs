@@ -215,7 +215,7 @@ impl Tokenizer {
         Ok(sha256(self.to_json(false)?))
     }
 
-    /// A token's bytes in a text; of a token of bytes they may be a part of a character.
+    /// The bytes that a token is in a text, which may be a part of a character; of a special token, its name.
     ///
     /// # Errors
     /// [`DataError::UnknownId`] for an id outside the vocabulary.

@@ -18,6 +18,7 @@ use serde_json::json;
 
 use self::gate::Gate;
 use crate::app::App;
+use crate::engine::Counts;
 use crate::error::ApiError;
 use crate::openai;
 
@@ -87,7 +88,12 @@ async fn health(State(app): State<App>) -> Response {
 }
 
 async fn metrics(State(app): State<App>) -> Response {
-    let text = app.counters().to_prometheus(&[]);
+    let Counts { waiting, running, .. } = app.engine().counts();
+    let gauges = [
+        ("minigpt_requests_waiting", "Texts that wait for a place in the batch.", waiting as u64),
+        ("minigpt_texts_running", "Texts that are being written.", running as u64),
+    ];
+    let text = app.counters().to_prometheus(&gauges);
     ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 

@@ -82,13 +82,8 @@ impl Manner {
 
 fn stream(fields: &mut Fields) -> Result<Option<Stream>, ApiError> {
     let is_streamed = fields.flag("stream")?;
-    let options = fields.object("stream_options")?;
     let mut include_usage = false;
-    if let Some(mut options) = options {
-        if !is_streamed {
-            let message = "`stream_options` without a stream: leave it out, or set `stream`";
-            return Err(ApiError::bad_request(message).at("stream_options"));
-        }
+    if let Some(mut options) = fields.object("stream_options")? {
         include_usage = options.flag("include_usage")?;
         // Padding against whoever guesses tokens by the length of packets: nothing is encrypted here.
         options.flag("include_obfuscation")?;
