@@ -4,5 +4,7 @@ pub(crate) mod eval_text;
 pub(crate) mod model;
 pub(crate) mod prompts;
 pub(crate) mod sampling;
+#[cfg(feature = "serve")]
+pub(crate) mod served;
 pub(crate) mod settings;
 pub(crate) mod tokens;

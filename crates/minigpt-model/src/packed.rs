@@ -21,6 +21,7 @@ use rayon::prelude::*;
 use self::adapter::PackedAdapter;
 pub use self::cache::PackedCache;
 use self::matrix::Matrix;
+use crate::files::weight_type::WeightType;
 use crate::model::config::{GptConfig, NormConfig};
 
 /// A model whose weights are packed, for the processor.
@@ -133,6 +134,11 @@ impl PackedGpt {
     pub fn with_tokenizer_size(mut self, ids: usize) -> Self {
         self.tokenizer_size = ids.min(self.vocab_size());
         self
+    }
+
+    /// What its weights are kept as: those of its first perceptron, where files have several types.
+    pub fn weight_type(&self) -> WeightType {
+        self.blocks.first().map_or(WeightType::F32, |block| block.mlp_proj.weight.weight_type())
     }
 
     /// Bytes of all matrices, in memory or in a file that is mapped.

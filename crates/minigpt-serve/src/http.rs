@@ -33,11 +33,7 @@ const BLOCKING_WORKERS: usize = 8;
 ///
 /// # Errors
 /// Where the system gives no threads, or does not let the listener be waited for.
-pub fn serve(
-    listener: TcpListener,
-    app: App,
-    until: impl Future<Output = ()>,
-) -> io::Result<()> {
+pub fn serve(listener: TcpListener, app: App, until: impl Future<Output = ()>) -> io::Result<()> {
     let address = listener.local_addr()?;
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -81,10 +81,14 @@ impl Gate {
         let host = only(headers, header::HOST)?;
         let host = host.and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
         let Some(host) = host else {
-            return Err(ApiError::bad_request("expected a header `Host` with the server's address"));
+            return Err(ApiError::bad_request(
+                "expected a header `Host` with the server's address",
+            ));
         };
         let also = request.uri().authority();
-        if let Some(other) = [Some(&host), also].into_iter().flatten().find(|host| !self.is_host(host)) {
+        if let Some(other) =
+            [Some(&host), also].into_iter().flatten().find(|host| !self.is_host(host))
+        {
             return Err(refused(format!(
                 "the host `{}` is not this server's: start it with --allow-host {} if it is",
                 excerpt(other.as_str()),

@@ -173,7 +173,8 @@ fn stop(fields: &mut Fields) -> Result<Vec<String>, ApiError> {
     let strings = strings.filter(|strings: &Vec<&str>| strings.iter().all(|text| is_stop(&text)));
     let strings = strings.map(|strings| strings.into_iter().map(str::to_owned).collect());
     strings.ok_or_else(|| {
-        let expected = format!("a string or up to {STOPS} of them, of 1 to {STOP_BYTES} bytes each");
+        let expected =
+            format!("a string or up to {STOPS} of them, of 1 to {STOP_BYTES} bytes each");
         wrong("stop", &value, &expected)
     })
 }

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::asked::Asked;
+use crate::app::App;
 use crate::openai::identity::{identity, seconds};
 use crate::openai::probabilities::{Chosen, of_chat};
 use crate::openai::stream::Chunks;
 use crate::openai::texts::Whole;
-use super::asked::Asked;
-use crate::app::App;
 
 /// An answer as it grows.
 pub(super) struct Answer {

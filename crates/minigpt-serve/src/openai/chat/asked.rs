@@ -2,15 +2,15 @@
 
 use minigpt_data::{ChatOptions, ChatTemplate, Message, Tokenizer};
 
+use crate::app::App;
+use crate::engine::ModelCard;
+use crate::engine::request::WriteRequest;
+use crate::error::ApiError;
 use crate::openai::context::check_context;
 use crate::openai::fields::{Fields, unsupported, wrong};
 use crate::openai::manner::Manner;
 use crate::openai::messages::Messages;
 use crate::openai::passages::{self, Passage, ground};
-use crate::app::App;
-use crate::engine::ModelCard;
-use crate::engine::request::WriteRequest;
-use crate::error::ApiError;
 
 /// The most probable tokens that are told beside each, at most: OpenAI's.
 const TOP: usize = 20;

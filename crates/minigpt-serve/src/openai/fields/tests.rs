@@ -13,7 +13,8 @@ fn message(error: &ApiError) -> String {
 
 #[test]
 fn fields_are_checked_by_name() {
-    let mut all = fields(json!({"t": 0.5, "n": 3.0, "seed": -1, "s": "text", "f": true, "o": {"a": 1}}));
+    let mut all =
+        fields(json!({"t": 0.5, "n": 3.0, "seed": -1, "s": "text", "f": true, "o": {"a": 1}}));
     assert_eq!(all.number("t", 0.0..=2.0), Ok(Some(0.5)));
     assert_eq!(all.count("n", 1..=64), Ok(Some(3)));
     assert_eq!(all.integer("seed"), Ok(Some(-1)));

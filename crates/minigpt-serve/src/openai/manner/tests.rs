@@ -78,14 +78,26 @@ fn each_text_has_chances_of_its_own() {
 #[test]
 fn what_cannot_be_done_is_refused_by_name() {
     let refused = [
-        (json!({"best_of": 2}), "the field `best_of` is not supported here: ask for as many texts by `n`"),
-        (json!({"ignore_eos": true}), "the field `ignore_eos` is not supported here: a text ends where its model ends it"),
+        (
+            json!({"best_of": 2}),
+            "the field `best_of` is not supported here: ask for as many texts by `n`",
+        ),
+        (
+            json!({"ignore_eos": true}),
+            "the field `ignore_eos` is not supported here: a text ends where its model ends it",
+        ),
         (json!({"n": 65}), "`n` is 65: expected a whole number from 1 to 64"),
         (json!({"temperature": 2.5}), "`temperature` is 2.5: expected a number from 0 to 2"),
         (json!({"top_p": 0}), "`top_p` is 0: expected a number above 0, at most 1"),
         (json!({"top_k": -2}), "`top_k` is -2: expected a whole number; 0 or -1 for all"),
-        (json!({"logit_bias": {"300": 1}}), "`logit_bias` is {\"300\":1}: expected token ids from 0 to 256 with numbers from -100 to 100"),
-        (json!({"stop": ["a", ""]}), "`stop` is [\"a\",\"\"]: expected a string or up to 16 of them, of 1 to 1024 bytes each"),
+        (
+            json!({"logit_bias": {"300": 1}}),
+            "`logit_bias` is {\"300\":1}: expected token ids from 0 to 256 with numbers from -100 to 100",
+        ),
+        (
+            json!({"stop": ["a", ""]}),
+            "`stop` is [\"a\",\"\"]: expected a string or up to 16 of them, of 1 to 1024 bytes each",
+        ),
         (json!({"stream_options": {"a": 1}}), "the field `a` is not supported here: leave it out"),
     ];
     for (json, expected) in refused {
