@@ -25,6 +25,8 @@ pub struct Settings {
     pub max_tokens: usize,
     /// Time of a text at most, waiting included.
     pub time_limit: Duration,
+    /// Time in which a request's head, and then its body, must have come.
+    pub patience: Duration,
     /// Time that running answers have once the server shall stop.
     pub stop_within: Duration,
     /// The folder of runs that are shown.
@@ -39,6 +41,7 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             max_tokens: 4096,
             time_limit: Duration::from_secs(600),
+            patience: Duration::from_secs(20),
             stop_within: Duration::from_secs(10),
             runs: PathBuf::from("runs"),
         }

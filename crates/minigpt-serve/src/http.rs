@@ -59,7 +59,7 @@ fn router(app: &App, address: SocketAddr) -> Router {
     let told = Router::new()
         .route("/metrics", get(metrics))
         .merge(openai::routes())
-        .route_layer(middleware::from_fn(gate::read_body))
+        .route_layer(middleware::from_fn_with_state(gate.clone(), gate::read_body))
         .route_layer(middleware::from_fn_with_state(gate.clone(), gate::check_key));
     // What anybody may see.
     let open = Router::new().route("/health", get(health)).merge(openai::description());

@@ -7,6 +7,8 @@ mod error;
 mod http;
 mod openai;
 mod posted;
+#[cfg(test)]
+mod testing;
 
 pub use app::{App, Settings};
 pub use engine::request::{WriteEvent, WriteRequest, Written};
