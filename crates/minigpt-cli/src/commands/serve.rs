@@ -10,7 +10,7 @@ use minigpt_serve::{App, Engine, Limits, ServedModel, Settings, serve};
 
 use crate::args::ServeArgs;
 use crate::load::served::load;
-use crate::terminal::output::{print, say};
+use crate::terminal::output::say;
 use crate::terminal::signals::Signals;
 
 /// Time between two looks for a signal.
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     // Not before: while models load, Ctrl-C leaves.
     let signals = Signals::listen()?;
     let leaving = signals.watch(|| say("ending: running answers have ten seconds"));
-    tell(address, &ids, is_chat, args.api_key.is_some())?;
+    tell(address, &ids, is_chat, args.api_key.is_some());
     let until = async {
         while signals.exit_code().is_none() {
             tokio::time::sleep(INTERVAL).await;
@@ -79,14 +79,14 @@ fn settings(args: &ServeArgs) -> Settings {
     }
 }
 
-/// Where the server is, what it has, and what to do next.
-fn tell(address: SocketAddr, ids: &[String], is_chat: bool, has_key: bool) -> Result<()> {
+/// Says where the server is, what it has, and what to do next.
+fn tell(address: SocketAddr, ids: &[String], is_chat: bool, has_key: bool) {
     let own = match address.ip().is_unspecified() {
         true => SocketAddr::new([127, 0, 0, 1].into(), address.port()),
         false => address,
     };
-    let header = if has_key { " -H \"Authorization: Bearer $MINIGPT_API_KEY\"" } else { "" };
     let model = ids.first().map_or("", String::as_str);
+    let key = if has_key { " -H \"Authorization: Bearer $MINIGPT_API_KEY\"" } else { "" };
     let (path, asked) = match is_chat {
         true => (
             "chat/completions",
@@ -94,16 +94,10 @@ fn tell(address: SocketAddr, ids: &[String], is_chat: bool, has_key: bool) -> Re
         ),
         false => ("completions", r#""prompt": "It was""#),
     };
-    print(|out| {
-        use std::io::Write;
-
-        writeln!(out, "serving {} at http://{own}", ids.join(", "))?;
-        writeln!(out, "pages: http://{own}/  http://{own}/playground  http://{own}/runs")?;
-        writeln!(out, "API, as OpenAI's: http://{own}/v1")?;
-        writeln!(
-            out,
-            "  curl http://{own}/v1/{path} -H 'Content-Type: application/json'{header} \\\n    -d '{{\"model\": \"{model}\", {asked}}}'"
-        )?;
-        writeln!(out, "Ctrl-C ends it")
-    })
+    say(format_args!("serving {} at http://{own}, Ctrl-C ends it", ids.join(", ")));
+    say(format_args!("  chat http://{own}/  playground http://{own}/playground  runs http://{own}/runs"));
+    say(format_args!(
+        "  curl http://{own}/v1/{path} -H 'Content-Type: application/json'{key} \\\n    \
+         -d '{{\"model\": \"{model}\", {asked}}}'"
+    ));
 }
