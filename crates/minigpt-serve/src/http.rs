@@ -20,7 +20,7 @@ use self::gate::Gate;
 use crate::app::App;
 use crate::engine::Counts;
 use crate::error::ApiError;
-use crate::openai;
+use crate::{openai, pages};
 
 /// Threads that read requests and write answers; models have their own.
 const WORKERS: usize = 2;
@@ -62,7 +62,8 @@ fn router(app: &App, address: SocketAddr) -> Router {
         .route_layer(middleware::from_fn_with_state(gate.clone(), gate::read_body))
         .route_layer(middleware::from_fn_with_state(gate.clone(), gate::check_key));
     // What anybody may see.
-    let open = Router::new().route("/health", get(health)).merge(openai::description());
+    let open = Router::new().route("/health", get(health));
+    let open = open.merge(openai::description()).merge(pages::routes());
     told.merge(open)
         .fallback(async || ApiError::not_found("nothing is here: what there is says /openapi.json"))
         .method_not_allowed_fallback(async || {

@@ -6,6 +6,7 @@ mod engine;
 mod error;
 mod http;
 mod openai;
+mod pages;
 mod posted;
 #[cfg(test)]
 mod testing;
