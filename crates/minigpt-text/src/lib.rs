@@ -8,9 +8,11 @@ mod continuation;
 mod error;
 mod export;
 mod generation;
+mod grammar;
 mod likelihood;
 mod pretrained;
 mod prompt;
+mod tools;
 
 pub use application::{Application, grounded_prompt};
 pub use attention::{
@@ -22,6 +24,8 @@ pub use continuation::{Continuation, TextEnd, TextGenerator, TextOptions, TextTo
 pub use error::TextError;
 pub use export::{Export, Modelfile};
 pub use generation::GenerationDefaults;
+pub use grammar::{Grammar, GrammarError, Grammars};
 pub use likelihood::{Likelihood, ScoredText, likelihoods};
 pub use pretrained::Pretrained;
 pub use prompt::Prompt;
+pub use tools::{ToolAnswer, ToolCall, Tools, ToolsError};
