@@ -107,7 +107,8 @@ impl Grammars {
     /// [`GrammarError::Tokenizer`].
     pub fn new(tokenizer: &Tokenizer) -> Result<Self, GrammarError> {
         let tokenizer_error = |reason| GrammarError::Tokenizer { reason };
-        let factory = caught(|| factory(tokenizer)).and_then(|made| made).map_err(tokenizer_error)?;
+        let factory =
+            caught(|| factory(tokenizer)).and_then(|made| made).map_err(tokenizer_error)?;
         Ok(Self { factory: Arc::new(factory) })
     }
 

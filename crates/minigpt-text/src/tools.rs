@@ -114,7 +114,8 @@ impl Tools {
     /// [`ToolsError::Invalid`], and [`ToolsError::NoTemplate`] where the template reads no tools.
     pub fn from_json(json: &str, template: &ChatTemplate) -> Result<Self, ToolsError> {
         let form = Form::of(template.with_tools().ok_or(ToolsError::NoTemplate)?);
-        let list: Value = serde_json::from_str(json).map_err(|_| invalid("tools", "a JSON list"))?;
+        let list: Value =
+            serde_json::from_str(json).map_err(|_| invalid("tools", "a JSON list"))?;
         let tools = list.as_array().ok_or_else(|| invalid("tools", "a list"))?;
         if tools.is_empty() {
             return Err(invalid("tools", "one tool at least"));
@@ -143,7 +144,8 @@ impl Tools {
     /// [`ToolsError::Unknown`].
     pub fn call_schema(&self, name: Option<&str>) -> Result<String, ToolsError> {
         let functions = self.functions.iter().enumerate();
-        let wanted = functions.filter(|(_, function)| name.is_none_or(|name| function.name == name));
+        let wanted =
+            functions.filter(|(_, function)| name.is_none_or(|name| function.name == name));
         let (mut calls, mut definitions) = (Vec::new(), Map::new());
         for (index, function) in wanted {
             let root = format!("parameters{index}");
@@ -183,10 +185,11 @@ impl Tools {
             return self.read_tagged(answer);
         }
         // The calls are all that there is, after what may stand before them.
-        let (content, rest) = match [CALLS, PYTHON_TAG].iter().find_map(|tag| answer.split_once(tag)) {
-            Some((content, rest)) => (content.trim(), rest),
-            None => ("", answer),
-        };
+        let (content, rest) =
+            match [CALLS, PYTHON_TAG].iter().find_map(|tag| answer.split_once(tag)) {
+                Some((content, rest)) => (content.trim(), rest),
+                None => ("", answer),
+            };
         match self.calls_of(rest) {
             Some(calls) => ToolAnswer { content: content.to_owned(), calls },
             None => ToolAnswer { content: answer.trim().to_owned(), calls: Vec::new() },
@@ -223,7 +226,8 @@ impl Tools {
                 }
                 one => calls.push(ToolCall::of_value(&one)?),
             }
-            rest = rest[values.byte_offset()..].trim_start_matches([';', ',', ' ', '\n', '\r', '\t']);
+            rest =
+                rest[values.byte_offset()..].trim_start_matches([';', ',', ' ', '\n', '\r', '\t']);
         }
         let are_known = calls.iter().all(|call| self.names().any(|name| name == call.name));
         (are_known && !calls.is_empty()).then_some(calls)
