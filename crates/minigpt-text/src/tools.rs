@@ -235,6 +235,30 @@ impl Tools {
 }
 
 impl ToolCall {
+    /// Makes objects of the arguments of earlier calls in `messages`, a JSON list: OpenAI's API has them as text, and
+    /// chat templates read them as objects. Text that is no JSON stays what it is.
+    ///
+    /// ```
+    /// use minigpt_text::ToolCall;
+    /// use serde_json::json;
+    ///
+    /// let call = |arguments| json!({"function": {"name": "weather", "arguments": arguments}});
+    /// let mut messages = json!([{"role": "assistant", "tool_calls": [call(json!("{\"city\": \"Rome\"}"))]}]);
+    /// ToolCall::read_arguments(&mut messages);
+    /// assert_eq!(messages[0]["tool_calls"][0], call(json!({"city": "Rome"})));
+    /// ```
+    pub fn read_arguments(messages: &mut Value) {
+        let messages = messages.as_array_mut().into_iter().flatten();
+        let calls = messages.filter_map(|message| message.get_mut("tool_calls")?.as_array_mut());
+        for call in calls.flatten() {
+            let Some(arguments) = call.pointer_mut("/function/arguments") else { continue };
+            let object = arguments.as_str().and_then(|text| serde_json::from_str(text).ok());
+            if let Some(object @ Value::Object(_)) = object {
+                *arguments = object;
+            }
+        }
+    }
+
     fn of_value(value: &Value) -> Option<Self> {
         // As OpenAI's API has it, the call may stand within.
         let call = value.get("function").filter(|call| call.is_object()).unwrap_or(value);

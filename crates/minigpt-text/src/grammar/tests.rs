@@ -154,7 +154,8 @@ fn any_object_is_one() {
 fn a_text_is_the_same_alone_in_a_batch_and_with_drafts() {
     let (gpt, tokenizer) = model();
     let model = PackedGpt::of(gpt, WeightType::Q8_0).unwrap();
-    let schema = r#"{"type": "array", "items": {"enum": ["one and two", "one and three"]}, "minItems": 6}"#;
+    let schema =
+        r#"{"type": "array", "items": {"enum": ["one and two", "one and three"]}, "minItems": 6}"#;
     let grammar = Grammars::new(&tokenizer).unwrap().of_json_schema(schema).unwrap();
     let prompt = Prompt::of_text(&tokenizer, r#"["one and two","one and three","#).unwrap();
     let options = options(&grammar, 5);
@@ -242,7 +243,8 @@ fn schemas_made_to_break_it_do_not() {
         format!("{}true{}", open.repeat(depth), close.repeat(depth))
     };
     let wide: Vec<String> = (0..5_000).map(|n| format!("\"{n:09}\"")).collect();
-    let properties: Vec<String> = (0..2_500).map(|n| format!("\"p{n}\":{{\"type\":\"object\"}}")).collect();
+    let properties: Vec<String> =
+        (0..2_500).map(|n| format!("\"p{n}\":{{\"type\":\"object\"}}")).collect();
     let schemas = [
         chain(2_500),
         r##"{"$ref": "#"}"##.to_owned(),
@@ -274,7 +276,7 @@ fn schemas_made_to_break_it_do_not() {
         r#"{"x-guidance": 3, "type": "null"}"#.to_owned(),
         r#"{"type": [], "required": [3]}"#.to_owned(),
         r#"{"enum": []}"#.to_owned(),
-        r#"{"const": {"a": {"$ref": "#"}}}"#.to_owned(),
+        r##"{"const": {"a": {"$ref": "#"}}}"##.to_owned(),
     ];
     let tokenizer = Tokenizer::bytes().unwrap();
     let grammars = Grammars::new(&tokenizer).unwrap();

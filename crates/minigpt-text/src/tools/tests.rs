@@ -19,7 +19,8 @@ const TOOLS: &str = r##"[
     {"type": "function", "function": {"name": "stop", "parameters": {"type": "object", "additionalProperties": false}}}
 ]"##;
 
-const QWEN: &str = "{{ tools }}<tool_call>\n{\"name\": <function-name>, \"arguments\": …}\n</tool_call>";
+const QWEN: &str =
+    "{{ tools }}<tool_call>\n{\"name\": <function-name>, \"arguments\": …}\n</tool_call>";
 const LLAMA: &str = "{{ tools }} {\"name\": function name, \"parameters\": …}";
 const MISTRAL: &str = "{{ tools }}[TOOL_CALLS]";
 const OTHER: &str = "{{ tools }}";
@@ -41,7 +42,8 @@ fn check(template: &str, answer: &str, content: &str, calls: &[ToolCall]) {
 
 #[test]
 fn tagged_calls_are_found_where_they_are() {
-    let one = "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Rome\"}}\n</tool_call>";
+    let one =
+        "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Rome\"}}\n</tool_call>";
     let rome = call("weather", r#"{"city":"Rome"}"#);
     check(QWEN, one, "", std::slice::from_ref(&rome));
     let two = format!("I look. {one}\n<tool_call>{{\"name\":\"stop\"}}</tool_call>");
@@ -66,7 +68,9 @@ fn bare_calls_are_the_whole_answer() {
     let list = r#"[TOOL_CALLS][{"name": "weather", "arguments": {"city": "Rome"}}]"#;
     check(MISTRAL, list, "", &[rome]);
     // An answer that is JSON is no call.
-    for answer in ["{\"name\": \"Anne\"}", "12", "{}", "[]", "It is warm.", "", &format!("So: {one}")] {
+    for answer in
+        ["{\"name\": \"Anne\"}", "12", "{}", "[]", "It is warm.", "", &format!("So: {one}")]
+    {
         check(LLAMA, answer, answer, &[]);
     }
 }
@@ -81,10 +85,11 @@ fn thoughts_are_said_and_called_after() {
 #[test]
 fn forced_calls_are_calls_with_valid_arguments() {
     let tokenizer = Tokenizer::bytes().unwrap();
-    let model =
-        Gpt::init(&GptConfig::tiny(tokenizer.vocab_size()), 0, &Device::flex()).unwrap();
+    let model = Gpt::init(&GptConfig::tiny(tokenizer.vocab_size()), 0, &Device::flex()).unwrap();
     let grammars = Grammars::new(&tokenizer).unwrap();
-    for (template, opening) in [(QWEN, "<tool_call>\n"), (LLAMA, ""), (MISTRAL, "[TOOL_CALLS]["), (OTHER, "")] {
+    for (template, opening) in
+        [(QWEN, "<tool_call>\n"), (LLAMA, ""), (MISTRAL, "[TOOL_CALLS]["), (OTHER, "")]
+    {
         let tools = tools(template);
         assert_eq!(tools.opening(), opening);
         for name in [None, Some("weather"), Some("turn"), Some("stop")] {
@@ -134,7 +139,8 @@ fn what_is_no_tool_is_refused_by_place() {
 
 #[test]
 fn a_template_reads_the_tools_as_they_were_given() {
-    let template = "{% for t in tools %}{{ t.function.name }} {% endfor %}{{ tools[0].function | tojson }}";
+    let template =
+        "{% for t in tools %}{{ t.function.name }} {% endfor %}{{ tools[0].function | tojson }}";
     let tools = tools(template);
     let chat = ChatTemplate::from_jinja(template, Default::default(), "a test").unwrap();
     let options = minigpt_data::ChatOptions {
@@ -142,5 +148,8 @@ fn a_template_reads_the_tools_as_they_were_given() {
         ..Default::default()
     };
     let text = chat.prompt(&[minigpt_data::Message::user("Hi")], &options).unwrap();
-    assert!(text.starts_with("weather turn stop {\"name\": \"weather\", \"description\""), "{text}");
+    assert!(
+        text.starts_with("weather turn stop {\"name\": \"weather\", \"description\""),
+        "{text}"
+    );
 }
