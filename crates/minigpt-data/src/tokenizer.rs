@@ -190,6 +190,19 @@ impl Tokenizer {
         }
     }
 
+    /// The ids that no text becomes, such as [`end_of_text`](Self::end_of_text), in ascending order.
+    #[must_use]
+    pub fn special_ids(&self) -> Vec<u32> {
+        let mut ids = self.marks.ends.clone();
+        if let Some(library) = self.library() {
+            let added = library.get_added_tokens_decoder();
+            ids.extend(added.iter().filter(|(_, token)| token.special).map(|(id, _)| *id));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
     /// A readable name for an id, for plots and tables: its text, with control characters escaped
     /// (`\n`) and bytes that are only a part of a character in hexadecimal (`\xE2`). An id outside
     /// the vocabulary is labelled `#id`.
