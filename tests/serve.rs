@@ -80,7 +80,10 @@ fn answers_are_as_the_document_has_them() {
 #[test]
 fn the_newest_run_and_adapters_are_served_by_name() {
     let sandbox = two_models();
-    sandbox.write("prose.jsonl", "{\"instruction\": \"Who?\", \"output\": \"Emma walked.\"}\n".repeat(20));
+    sandbox.write(
+        "prose.jsonl",
+        "{\"instruction\": \"Who?\", \"output\": \"Emma walked.\"}\n".repeat(20),
+    );
     for name in ["first", "second"] {
         let tune = format!(
             "finetune runs/continues --task instruct --data prose.jsonl --lora 4 --max-steps 10 --device cpu --name {name}"
@@ -96,15 +99,29 @@ fn the_newest_run_and_adapters_are_served_by_name() {
     for (model, run) in [("a", "runs/first"), ("b", "runs/second")] {
         let body = json!({"model": model, "prompt": PROMPT, "max_tokens": 12, "temperature": 0});
         let (_, answer) = ask(&served, "/v1/completions", "", Some(body));
-        let args = ["generate", "runs/continues", "--adapter", &format!("{run}/adapter"), "--raw",
-            "--prompt", PROMPT, "--greedy", "--max-tokens", "12", "--json", "--device", "cpu"];
+        let args = [
+            "generate",
+            "runs/continues",
+            "--adapter",
+            &format!("{run}/adapter"),
+            "--raw",
+            "--prompt",
+            PROMPT,
+            "--greedy",
+            "--max-tokens",
+            "12",
+            "--json",
+            "--device",
+            "cpu",
+        ];
         let alone: Value = serde_json::from_str(&sandbox.succeeds(&args)).unwrap();
         let text = format!("{PROMPT}{}", answer["choices"][0]["text"].as_str().unwrap());
         assert_eq!(alone["text"], text);
     }
     let newest = Served::start(&sandbox, &[]);
     assert_eq!(ask(&newest, "/v1/models", "", None).1["data"][0]["id"], "second");
-    let other = sandbox.fails(&["serve", "answers", "--adapter", "a=missing", "--listen", "127.0.0.1:0"]);
+    let other =
+        sandbox.fails(&["serve", "answers", "--adapter", "a=missing", "--listen", "127.0.0.1:0"]);
     assert!(other.starts_with("error: --adapter a: "), "{other}");
 }
 
@@ -152,7 +169,8 @@ fn sigterm_lets_an_answer_end() {
     let body = json!({"model": "answers", "prompt": PROMPT, "max_tokens": 300, "stream": true});
     let body = body.to_string();
     let mut stream = TcpStream::connect(&host).unwrap();
-    let head = format!("POST /v1/completions HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json");
+    let head =
+        format!("POST /v1/completions HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json");
     write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
     stream.read_exact(&mut [0; 32]).unwrap();
     let began = Instant::now();

@@ -18,8 +18,12 @@ impl Served {
     /// Serves what the arguments name, on loopback and the processor.
     pub(crate) fn start(sandbox: &Sandbox, args: &[&str]) -> Self {
         let always = ["serve", "--listen", "127.0.0.1:0", "--device", "cpu"];
-        let mut child =
-            sandbox.command(&[&always[..], args].concat()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = sandbox
+            .command(&[&always[..], args].concat())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         let mut text = String::new();
         while address(&text).is_none() && errors.read_line(&mut text).unwrap() > 0 {}

@@ -95,7 +95,9 @@ fn tell(address: SocketAddr, ids: &[String], is_chat: bool, has_key: bool) {
         false => ("completions", r#""prompt": "It was""#),
     };
     say(format_args!("serving {} at http://{own}, Ctrl-C ends it", ids.join(", ")));
-    say(format_args!("  chat http://{own}/  playground http://{own}/playground  runs http://{own}/runs"));
+    say(format_args!(
+        "  chat http://{own}/  playground http://{own}/playground  runs http://{own}/runs"
+    ));
     say(format_args!(
         "  curl http://{own}/v1/{path} -H 'Content-Type: application/json'{key} \\\n    \
          -d '{{\"model\": \"{model}\", {asked}}}'"

@@ -48,7 +48,8 @@ fn clients_that_vanish_end_their_texts() {
     for stream in [false, true] {
         let mut client = server.connect();
         let body = long_text(stream).to_string();
-        let head = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json";
+        let head =
+            "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json";
         let length = body.len();
         write!(client, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
         let began = Instant::now();

@@ -1,6 +1,7 @@
 //! How texts are written: the fields that completions and chats share.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use minigpt_data::Tokenizer;
 use minigpt_model::{Constraints, Draw, Policy, Sampling};
@@ -8,7 +9,8 @@ use minigpt_text::{GenerationDefaults, TextOptions};
 use serde_json::Value;
 
 use super::fields::{Fields, unsupported, wrong};
-use crate::engine::ModelCard;
+use super::format;
+use crate::app::App;
 use crate::error::ApiError;
 
 /// Texts of a request at most.
@@ -41,7 +43,8 @@ pub(super) struct Stream {
 
 impl Manner {
     /// Takes the fields that completions and chats share.
-    pub(super) fn take(fields: &mut Fields, card: &ModelCard) -> Result<Self, ApiError> {
+    pub(super) fn take(fields: &mut Fields, app: &App, model: usize) -> Result<Self, ApiError> {
+        let card = &app.engine().cards()[model];
         let n = fields.count("n", 1..=TEXTS)?.unwrap_or(1);
         if fields.count("best_of", ALL)?.is_some_and(|best_of| best_of != n) {
             return Err(unsupported("best_of", "ask for as many texts by `n`"));
@@ -53,13 +56,11 @@ impl Manner {
             Some(seed) => seed as u64,
             None => random(),
         };
-        Ok(Self {
-            policy: policy(fields, &card.tokenizer, &card.generation)?,
-            stop: stop(fields)?,
-            seed,
-            n,
-            stream: stream(fields)?,
-        })
+        let mut policy = policy(fields, &card.tokenizer, &card.generation)?;
+        if let Some(grammar) = format::grammar(fields, app, model)? {
+            policy.filter = Some(Arc::new(grammar));
+        }
+        Ok(Self { policy, stop: stop(fields)?, seed, n, stream: stream(fields)? })
     }
 
     /// The same for the text of that number.
@@ -132,7 +133,7 @@ fn policy(
         frequency_penalty: fields.number("frequency_penalty", -2.0..=2.0)?.unwrap_or(0.0),
         ..Constraints::default()
     };
-    let policy = Policy { constraints, sampling };
+    let policy = Policy { constraints, filter: None, sampling };
     policy.validate().map_err(|error| ApiError::bad_request(error.to_string()))?;
     Ok(policy)
 }

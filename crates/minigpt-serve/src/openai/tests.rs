@@ -34,10 +34,17 @@ fn a_completion_is_what_the_model_writes_alone() {
     let answer = server.post(COMPLETIONS, &asked);
     assert_eq!(answer.status, 200, "{answer:?}");
     let answer = answer.json();
-    let (text, log_probabilities) = alone(&of_text("Once"), &options(Sampling::Greedy.into(), 20, 0));
+    let (text, log_probabilities) =
+        alone(&of_text("Once"), &options(Sampling::Greedy.into(), 20, 0));
     let choice = &answer["choices"][0];
-    assert_eq!((answer["object"].as_str(), answer["model"].as_str()), (Some("text_completion"), Some("tiny")));
-    assert_eq!((choice["text"].as_str(), choice["finish_reason"].as_str()), (Some(&text[..]), Some("length")));
+    assert_eq!(
+        (answer["object"].as_str(), answer["model"].as_str()),
+        (Some("text_completion"), Some("tiny"))
+    );
+    assert_eq!(
+        (choice["text"].as_str(), choice["finish_reason"].as_str()),
+        (Some(&text[..]), Some("length"))
+    );
     let told = &choice["logprobs"];
     assert_eq!(told["token_logprobs"], json!(log_probabilities));
     // Greedy: the token is the most probable one.
@@ -49,7 +56,10 @@ fn a_completion_is_what_the_model_writes_alone() {
         json!({"prompt_tokens": 4, "completion_tokens": 20, "total_tokens": 24,
             "prompt_tokens_details": {"cached_tokens": 0}})
     );
-    assert_eq!((answer["timings"]["prompt_n"].as_u64(), answer["timings"]["predicted_n"].as_u64()), (Some(4), Some(20)));
+    assert_eq!(
+        (answer["timings"]["prompt_n"].as_u64(), answer["timings"]["predicted_n"].as_u64()),
+        (Some(4), Some(20))
+    );
 }
 
 #[test]
@@ -60,7 +70,8 @@ fn several_prompts_have_several_texts_each_with_chances_of_its_own() {
     let answer = server.post(COMPLETIONS, &asked).json();
     let draw = Sampling::Draw(minigpt_model::Draw::default());
     for (number, prompt) in ["Once", "Once", "At noon", "At noon"].into_iter().enumerate() {
-        let (text, _) = alone(&of_text(prompt), &options(draw.clone().into(), 8, 5 + number as u64));
+        let (text, _) =
+            alone(&of_text(prompt), &options(draw.clone().into(), 8, 5 + number as u64));
         let choice = &answer["choices"][number];
         assert_eq!(choice["index"], number);
         assert_eq!(choice["text"], format!("{prompt}{text}"));
@@ -82,12 +93,15 @@ fn a_stream_has_the_same_text_in_chunks() {
     let chunks = answer.chunks();
     let (last, others) = chunks.split_last().unwrap();
     assert!(others.iter().all(|chunk| chunk["usage"].is_null() && chunk["id"] == last["id"]));
-    assert_eq!((&last["choices"], &last["usage"]), (&json!([]), &{
-        // The second time, the prompt has been read.
-        let mut usage = whole["usage"].clone();
-        usage["prompt_tokens_details"] = last["usage"]["prompt_tokens_details"].clone();
-        usage
-    }));
+    assert_eq!(
+        (&last["choices"], &last["usage"]),
+        (&json!([]), &{
+            // The second time, the prompt has been read.
+            let mut usage = whole["usage"].clone();
+            usage["prompt_tokens_details"] = last["usage"]["prompt_tokens_details"].clone();
+            usage
+        })
+    );
     assert!(last["timings"]["predicted_per_second"].as_f64().unwrap() > 0.0);
     for number in 0..2 {
         let own = others.iter().map(|chunk| &chunk["choices"][0]).filter(|c| c["index"] == number);
@@ -122,7 +136,8 @@ fn a_chat_is_what_the_template_makes_of_it() {
         "top_logprobs": 3, "messages": [{"role": "user", "content": "Why?"}]});
     let answer = server.post(CHAT, &asked).json();
     let template = Template::instruct().into();
-    let prompt = Prompt::of_messages(&Tokenizer::bytes().unwrap(), &template, &[Message::user("Why?")]);
+    let prompt =
+        Prompt::of_messages(&Tokenizer::bytes().unwrap(), &template, &[Message::user("Why?")]);
     let prompt = prompt.unwrap();
     let (text, log_probabilities) = alone(&prompt, &options(Sampling::Greedy.into(), 12, 0));
     let choice = &answer["choices"][0];
@@ -142,13 +157,17 @@ fn a_chat_is_what_the_template_makes_of_it() {
     let deltas = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str());
     assert_eq!(deltas.collect::<String>(), text);
     let last = chunks.last().unwrap();
-    assert_eq!((&last["choices"][0]["finish_reason"], last["timings"]["predicted_n"].as_u64()), (&json!("length"), Some(12)));
+    assert_eq!(
+        (&last["choices"][0]["finish_reason"], last["timings"]["predicted_n"].as_u64()),
+        (&json!("length"), Some(12))
+    );
     assert!(last.get("usage").is_none());
 }
 
 #[test]
 fn an_answer_has_what_room_there_is() {
-    let server = Server::with(Settings { max_tokens: 1000, ..Settings::default() }, Limits::default());
+    let server =
+        Server::with(Settings { max_tokens: 1000, ..Settings::default() }, Limits::default());
     let message = |length: usize| json!([{"role": "user", "content": "a".repeat(length)}]);
     let asked = |length: usize| {
         server.post(CHAT, &json!({"model": "instruct", "messages": message(length), "seed": 3}))
@@ -156,15 +175,24 @@ fn an_answer_has_what_room_there_is() {
     let usage = asked(100).json()["usage"].clone();
     assert_eq!(usage["total_tokens"], 256, "the model's context");
     let long = asked(300);
-    assert_eq!((long.status, &long.json()["error"]["code"]), (400, &json!("context_length_exceeded")));
+    assert_eq!(
+        (long.status, &long.json()["error"]["code"]),
+        (400, &json!("context_length_exceeded"))
+    );
     let long = server.post(COMPLETIONS, &json!({"model": "tiny", "prompt": "a".repeat(257)}));
-    assert_eq!(long.message(), "the prompt has 257 tokens and the context of tiny is 256: shorten it");
+    assert_eq!(
+        long.message(),
+        "the prompt has 257 tokens and the context of tiny is 256: shorten it"
+    );
     // Past its context a model goes on from the last half, up to the server's limit.
     let asked = json!({"model": "tiny", "prompt": "a".repeat(250), "max_tokens": 5000});
     assert_eq!(server.post(COMPLETIONS, &asked).json()["usage"]["completion_tokens"], 1000);
     let asked = json!({"model": "tiny", "prompt": "a", "max_tokens": 0});
     let answer = server.post(COMPLETIONS, &asked).json();
-    assert_eq!((&answer["choices"][0]["text"], &answer["choices"][0]["finish_reason"]), (&json!(""), &json!("length")));
+    assert_eq!(
+        (&answer["choices"][0]["text"], &answer["choices"][0]["finish_reason"]),
+        (&json!(""), &json!("length"))
+    );
 }
 
 #[test]
@@ -174,20 +202,68 @@ fn what_is_asked_wrongly_is_told_in_openais_form() {
     let cases = [
         (COMPLETIONS, json!({"prompt": "a"}), 400, "model", "`model` is missing"),
         (COMPLETIONS, json!({"model": "gpt-5"}), 404, "model", "expected tiny or instruct"),
-        (COMPLETIONS, json!({"model": "tiny", "prompt": [1, "a"]}), 400, "prompt", "expected a string"),
+        (
+            COMPLETIONS,
+            json!({"model": "tiny", "prompt": [1, "a"]}),
+            400,
+            "prompt",
+            "expected a string",
+        ),
         (COMPLETIONS, json!({"model": "tiny", "prompt": []}), 400, "prompt", "1 to 64 prompts"),
         (COMPLETIONS, json!({"model": "tiny", "prompt": [999]}), 400, "prompt", "999"),
         (COMPLETIONS, json!({"model": "tiny", "suffix": "a"}), 400, "suffix", "forwards only"),
-        (COMPLETIONS, json!({"model": "tiny", "prompt": ["a", "b"], "n": 40}), 400, "n", "too many texts"),
+        (
+            COMPLETIONS,
+            json!({"model": "tiny", "prompt": ["a", "b"], "n": 40}),
+            400,
+            "n",
+            "too many texts",
+        ),
         (COMPLETIONS, json!({"model": "tiny", "logprobs": 6}), 400, "logprobs", "from 0 to 5"),
         (CHAT, json!({"model": "tiny", "messages": user}), 400, "model", "has no chat template"),
         (CHAT, json!({"model": "instruct"}), 400, "messages", "`messages` is missing"),
-        (CHAT, json!({"model": "instruct", "messages": user, "top_logprobs": 2}), 400, "top_logprobs", "set `logprobs`"),
-        (CHAT, json!({"model": "instruct", "messages": user, "audio": {}}), 400, "audio", "not supported"),
-        (CHAT, json!({"model": "instruct", "messages": user, "passages": 2}), 400, "passages", "--index"),
-        ("/v1/embeddings", json!({"model": "tiny", "input": ""}), 400, "input", "expected a string"),
-        ("/v1/embeddings", json!({"model": "tiny", "input": "a", "dimensions": 3}), 400, "dimensions", "the width"),
-        ("/v1/embeddings", json!({"model": "tiny", "input": "a", "encoding_format": "int8"}), 400, "encoding_format", "float or base64"),
+        (
+            CHAT,
+            json!({"model": "instruct", "messages": user, "top_logprobs": 2}),
+            400,
+            "top_logprobs",
+            "set `logprobs`",
+        ),
+        (
+            CHAT,
+            json!({"model": "instruct", "messages": user, "audio": {}}),
+            400,
+            "audio",
+            "not supported",
+        ),
+        (
+            CHAT,
+            json!({"model": "instruct", "messages": user, "passages": 2}),
+            400,
+            "passages",
+            "--index",
+        ),
+        (
+            "/v1/embeddings",
+            json!({"model": "tiny", "input": ""}),
+            400,
+            "input",
+            "expected a string",
+        ),
+        (
+            "/v1/embeddings",
+            json!({"model": "tiny", "input": "a", "dimensions": 3}),
+            400,
+            "dimensions",
+            "the width",
+        ),
+        (
+            "/v1/embeddings",
+            json!({"model": "tiny", "input": "a", "encoding_format": "int8"}),
+            400,
+            "encoding_format",
+            "float or base64",
+        ),
     ];
     for (path, body, status, param, message) in cases {
         let answer = server.post(path, &body);
@@ -195,7 +271,8 @@ fn what_is_asked_wrongly_is_told_in_openais_form() {
         assert_eq!(answer.json()["error"]["param"], param, "{body}");
         assert!(answer.message().contains(message), "{body}: {}", answer.message());
     }
-    let no_json = server.ask("POST /v1/completions", &["Content-Type: application/json"], "{\"model\"");
+    let no_json =
+        server.ask("POST /v1/completions", &["Content-Type: application/json"], "{\"model\"");
     assert_eq!(no_json.status, 400);
     let no_object = server.post(COMPLETIONS, &json!([]));
     assert_eq!(no_object.status, 400);
@@ -209,7 +286,10 @@ fn too_many_are_told_to_come_again() {
     let server = Server::with(Settings::default(), limits);
     let asked = json!({"model": "tiny", "prompt": "Once", "n": 3, "max_tokens": 2000});
     let refused = server.post(COMPLETIONS, &asked);
-    assert_eq!((refused.status, &refused.json()["error"]["code"]), (429, &json!("rate_limit_exceeded")));
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["code"]),
+        (429, &json!("rate_limit_exceeded"))
+    );
     assert!(refused.head.contains("retry-after: 2"));
     // What was begun of it is cancelled.
     server.wait_until_idle();
@@ -219,13 +299,17 @@ fn too_many_are_told_to_come_again() {
 #[test]
 fn models_are_told_to_clients_and_pages() {
     let server = Server::start();
-    let model = |id: &str| json!({"id": id, "object": "model", "created": 0, "owned_by": "minigpt"});
+    let model =
+        |id: &str| json!({"id": id, "object": "model", "created": 0, "owned_by": "minigpt"});
     let list = json!({"object": "list", "data": [model("tiny"), model("instruct")]});
     assert_eq!(server.get("/v1/models").json(), list);
     assert_eq!(server.get("/v1/models/instruct").json(), model("instruct"));
     assert_eq!(server.get("/v1/models/other").status, 404);
     let pages = server.get("/api/models").json();
-    assert_eq!((&pages["index"], &pages["models"][1]["has_template"]), (&json!(false), &json!(true)));
+    assert_eq!(
+        (&pages["index"], &pages["models"][1]["has_template"]),
+        (&json!(false), &json!(true))
+    );
     assert_eq!(pages["models"][0]["context"], 256);
     assert_eq!(pages["models"][0]["defaults"]["temperature"], 1.0);
 }
@@ -240,9 +324,8 @@ fn embeddings_of_texts_and_tokens_are_vectors_of_length_one() {
         let vector = answer["data"][number]["embedding"].as_array().unwrap();
         vector.iter().map(|value| value.as_f64().unwrap()).collect()
     };
-    let product = |a: usize, b: usize| -> f64 {
-        vector(a).iter().zip(vector(b)).map(|(a, b)| a * b).sum()
-    };
+    let product =
+        |a: usize, b: usize| -> f64 { vector(a).iter().zip(vector(b)).map(|(a, b)| a * b).sum() };
     assert!((product(0, 0) - 1.0).abs() < 1e-5);
     assert!((product(0, 1) - 1.0).abs() < 1e-5);
     assert!(product(0, 2) < 0.999);

@@ -13,16 +13,23 @@ fn only_clients_that_mean_this_server_are_let_through() {
     let settings = Settings { allowed_hosts: vec!["Den.local".to_owned()], ..Settings::default() };
     let server = with(settings);
     let status = |host: &str| server.ask("GET /health", &[&format!("Host: {host}")], "").status;
-    for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "127.1.2.3", "[::1]:80", "den.local."] {
+    for host in
+        ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "127.1.2.3", "[::1]:80", "den.local."]
+    {
         assert_eq!(status(host), 200, "{host}");
     }
-    for host in ["evil.example", "localhost.evil.example", "10.0.0.1", "0.0.0.0", "[2001:db8::1]:80"] {
+    for host in
+        ["evil.example", "localhost.evil.example", "10.0.0.1", "0.0.0.0", "[2001:db8::1]:80"]
+    {
         assert_eq!(status(host), 403, "{host}");
     }
     for host in ["", "a b", "http://localhost"] {
         assert_eq!(status(host), 400, "{host}");
     }
-    assert_eq!(server.ask("GET /health", &["Host: localhost", "Host: evil.example"], "").status, 400);
+    assert_eq!(
+        server.ask("GET /health", &["Host: localhost", "Host: evil.example"], "").status,
+        400
+    );
     assert_eq!(server.ask("GET http://evil.example/health", &["Host: localhost"], "").status, 403);
     let refused = server.ask("GET /health", &["Host: evil.example:80"], "").message();
     assert!(refused.contains("--allow-host evil.example"), "{refused}");
@@ -38,8 +45,10 @@ fn a_server_for_all_addresses_is_called_by_any_but_not_by_any_name() {
 
 #[test]
 fn pages_of_others_ask_only_where_they_may() {
-    let settings =
-        Settings { allowed_origins: vec!["https://chat.example".to_owned()], ..Settings::default() };
+    let settings = Settings {
+        allowed_origins: vec!["https://chat.example".to_owned()],
+        ..Settings::default()
+    };
     let server = with(settings);
     let ask = |what: &str, origin: &str| {
         server.ask(what, &["Host: localhost:8080", &format!("Origin: {origin}")], "")
@@ -47,7 +56,9 @@ fn pages_of_others_ask_only_where_they_may() {
     let own = ask("GET /health", "http://localhost:8080");
     assert_eq!(own.status, 200);
     assert!(!own.head.contains("access-control"), "{own:?}");
-    for origin in ["https://evil.example", "http://localhost:3000", "null", "https://chat.example.evil"] {
+    for origin in
+        ["https://evil.example", "http://localhost:3000", "null", "https://chat.example.evil"]
+    {
         assert_eq!(ask("GET /health", origin).status, 403, "{origin}");
     }
     let allowed = ask("GET /health", "https://chat.example");
@@ -55,8 +66,12 @@ fn pages_of_others_ask_only_where_they_may() {
     assert!(allowed.head.contains("access-control-allow-origin: https://chat.example"));
     assert!(allowed.head.contains("vary: origin"));
 
-    let asked = ["Host: localhost", "Origin: https://chat.example",
-        "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization"];
+    let asked = [
+        "Host: localhost",
+        "Origin: https://chat.example",
+        "Access-Control-Request-Method: POST",
+        "Access-Control-Request-Headers: authorization",
+    ];
     let before = server.ask("OPTIONS /v1/completions", &asked, "");
     assert_eq!(before.status, 204);
     assert!(before.head.contains("access-control-allow-headers: authorization"), "{before:?}");
@@ -69,8 +84,14 @@ fn what_tells_something_needs_the_key() {
     for path in ["/v1/models", "/v1/models/tiny", "/api/models", "/metrics"] {
         let what = format!("GET {path}");
         let status = |header: &str| server.ask(&what, &[header], "").status;
-        for wrong in ["X: y", "Authorization: Bearer secre", "Authorization: Bearer secrets",
-            "Authorization: Bearer", "Authorization: Basic secret", "Authorization: secret"] {
+        for wrong in [
+            "X: y",
+            "Authorization: Bearer secre",
+            "Authorization: Bearer secrets",
+            "Authorization: Bearer",
+            "Authorization: Basic secret",
+            "Authorization: secret",
+        ] {
             assert_eq!(status(wrong), 401, "{path} {wrong}");
         }
         assert_eq!(status("Authorization: bearer secret"), 200, "{path}");

@@ -1,27 +1,16 @@
-use std::time::SystemTime;
-
-use minigpt_model::GptConfig;
 use serde_json::json;
 
 use super::*;
-
-fn card(generation: GenerationDefaults) -> ModelCard {
-    ModelCard {
-        id: "tiny".to_owned(),
-        tokenizer: Tokenizer::bytes().unwrap(),
-        template: None,
-        generation,
-        config: GptConfig::tiny(257),
-        weights: "f32".to_owned(),
-        created: SystemTime::UNIX_EPOCH,
-        base: None,
-    }
-}
+use crate::testing::models;
+use crate::{Engine, Limits, Settings};
 
 fn taken(json: Value, generation: GenerationDefaults) -> Result<Manner, ApiError> {
     let Value::Object(fields) = json else { panic!("no object") };
     let mut fields = Fields::new(fields);
-    let manner = Manner::take(&mut fields, &card(generation))?;
+    let mut models = models();
+    models[0].card.generation = generation;
+    let engine = Engine::start(models, Limits::default()).unwrap();
+    let manner = Manner::take(&mut fields, &App::new(engine, None, Settings::default()), 0)?;
     fields.finish()?;
     Ok(manner)
 }
@@ -98,9 +87,31 @@ fn what_cannot_be_done_is_refused_by_name() {
             json!({"stop": ["a", ""]}),
             "`stop` is [\"a\",\"\"]: expected a string or up to 16 of them, of 1 to 1024 bytes each",
         ),
+        (
+            json!({"response_format": {"type": "xml"}}),
+            "`response_format.type` is \"xml\": expected text, json_object or json_schema",
+        ),
         (json!({"stream_options": {"a": 1}}), "the field `a` is not supported here: leave it out"),
     ];
     for (json, expected) in refused {
         assert_eq!(refusal(json), expected);
     }
+}
+
+#[test]
+fn a_form_that_is_asked_for_is_a_filter() {
+    let filter = |format: Value| {
+        let taken = taken(json!({"response_format": format}), GenerationDefaults::default());
+        taken.unwrap().policy.filter.is_some()
+    };
+    assert!(!filter(json!({"type": "text"})));
+    assert!(filter(json!({"type": "json_object"})));
+    let schema = json!({"enum": ["yes", "no"]});
+    assert!(filter(
+        json!({"type": "json_schema", "json_schema": {"name": "a", "strict": true, "schema": schema}})
+    ));
+    let of_schema =
+        |schema: Value| json!({"response_format": {"type": "json_schema", "json_schema": schema}});
+    assert!(refusal(of_schema(json!({}))).contains("schema` is missing"));
+    assert!(refusal(of_schema(json!({"schema": {"type": 7}}))).contains("JSON schema"));
 }
