@@ -172,6 +172,17 @@ impl PackedGpt {
         in_pool(|| self.logits(&self.read(texts, wanted)))
     }
 
+    /// The normalised residual stream after each token of a text, `[tokens, n_embd]`.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub fn hidden(&self, tokens: &[u32]) -> Vec<f32> {
+        let cache = &mut self.new_cache();
+        in_pool(|| {
+            self.ln_f.forward(&self.read(&mut [TextInput { tokens, cache }], &[tokens.len()]))
+        })
+    }
+
     /// Scores the last tokens of texts, each of which follows those before: for each text as many as `targets` has
     /// of it, the last of which follows the whole text.
     ///
