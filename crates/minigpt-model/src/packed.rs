@@ -1,9 +1,10 @@
 //! A model for inference alone, on a processor: its weights stay as their file has them, quantised or not, and are
 //! multiplied as they are.
 //!
-//! The forward pass is [`Gpt`](crate::Gpt)'s without what training needs: no graph, no dropout, no adapters beside
-//! matrices. It is held against it by tests. Reading order: [`PackedGpt`], `forward`, `cache`, `source`.
+//! The forward pass is [`Gpt`](crate::Gpt)'s without what training needs: no graph, no dropout, and an adapter where
+//! one is asked for. It is held against it by tests. Reading order: [`PackedGpt`], `forward`, `cache`, `source`, `adapter`.
 
+mod adapter;
 mod assemble;
 mod cache;
 mod forward;
@@ -12,11 +13,15 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use minigpt_ops::RotaryPairs;
 use rayon::prelude::*;
 
+use self::adapter::PackedAdapter;
 pub use self::cache::PackedCache;
 use self::matrix::Matrix;
+use crate::files::weight_type::WeightType;
 use crate::model::config::{GptConfig, NormConfig};
 
 /// A model whose weights are packed, for the processor.
@@ -48,6 +53,8 @@ pub struct PackedGpt {
     frequencies: Vec<f64>,
     pairs: RotaryPairs,
     tokenizer_size: usize,
+    /// What stands beside its matrices for its own texts.
+    adapter: Option<Arc<PackedAdapter>>,
 }
 
 /// A transformer block.
@@ -129,6 +136,11 @@ impl PackedGpt {
         self
     }
 
+    /// What its weights are kept as: those of its first perceptron, where files have several types.
+    pub fn weight_type(&self) -> WeightType {
+        self.blocks.first().map_or(WeightType::F32, |block| block.mlp_proj.weight.weight_type())
+    }
+
     /// Bytes of all matrices, in memory or in a file that is mapped.
     pub fn weight_bytes(&self) -> usize {
         let linears = self.blocks.iter().flat_map(|block| {
@@ -160,6 +172,17 @@ impl PackedGpt {
         in_pool(|| self.logits(&self.read(texts, wanted)))
     }
 
+    /// The normalised residual stream after each token of a text, `[tokens, n_embd]`.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub fn hidden(&self, tokens: &[u32]) -> Vec<f32> {
+        let cache = &mut self.new_cache();
+        in_pool(|| {
+            self.ln_f.forward(&self.read(&mut [TextInput { tokens, cache }], &[tokens.len()]))
+        })
+    }
+
     /// Scores the last tokens of texts, each of which follows those before: for each text as many as `targets` has
     /// of it, the last of which follows the whole text.
     ///
@@ -173,7 +196,7 @@ impl PackedGpt {
     }
 
     fn score_one(&self, tokens: &[u32], targets: &[u32]) -> Vec<TokenScore> {
-        let cache = &mut PackedCache::default();
+        let cache = &mut self.new_cache();
         let stream = self.read(&mut [TextInput { tokens, cache }], &[targets.len()]);
         let parts = stream.chunks(LOGIT_ROWS * self.config.n_embd).zip(targets.chunks(LOGIT_ROWS));
         let scores = parts.flat_map(|(stream, targets)| {

@@ -1,7 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod app;
+mod counters;
 mod engine;
+mod error;
+mod http;
+mod openai;
 mod pages;
+mod posted;
+#[cfg(test)]
+mod testing;
 
+pub use app::{App, Settings};
 pub use engine::request::{WriteEvent, WriteRequest, Written};
-pub use engine::{Busy, Engine, Limits, ModelCard, ServedModel};
+pub use engine::{Counts, Engine, Limits, ModelCard, Refused, ServedModel};
+pub use http::serve;
