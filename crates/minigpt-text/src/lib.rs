@@ -6,6 +6,7 @@ mod attention_page;
 mod classifier;
 mod continuation;
 mod error;
+mod explain;
 mod export;
 mod generation;
 mod likelihood;
@@ -14,12 +15,16 @@ mod prompt;
 
 pub use application::{Application, grounded_prompt};
 pub use attention::{
-    AttentionMap, AttentionStep, Habit, HeadHabits, head_habits, record_attention,
+    AttentionMap, AttentionStep, Habit, HeadHabits, embedded_windows, head_habits, layer_attention,
+    record_attention,
 };
 pub use attention_page::write_attention_page;
 pub use classifier::{Classifier, Verdict};
 pub use continuation::{Continuation, TextEnd, TextGenerator, TextOptions, TextToken, write_texts};
 pub use error::TextError;
+pub use explain::{
+    Candidate, LensLayer, ReadText, ReadToken, Surprise, logit_lens, most_probable, read_text,
+};
 pub use export::{Export, Modelfile};
 pub use generation::GenerationDefaults;
 pub use likelihood::{Likelihood, ScoredText, likelihoods};

@@ -1,0 +1,48 @@
+//! What each head of a model is found to do most, measured once and kept.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use minigpt_text::{HeadHabits, embedded_windows, head_habits};
+use serde::Serialize;
+use tokio::sync::OnceCell;
+
+use super::ask::Model;
+use crate::error::ApiError;
+
+/// Windows of the embedded corpus that heads are watched on.
+const WINDOWS: usize = 4;
+
+/// The habits of a model's heads.
+#[derive(Clone, Serialize)]
+pub(super) struct Habits {
+    /// Windows of the embedded corpus' validation text that they were measured on.
+    windows: usize,
+    /// Block by block.
+    heads: Arc<Vec<HeadHabits>>,
+}
+
+/// The habits of the models that were asked for.
+#[derive(Default)]
+pub(super) struct HabitCache {
+    by_model: Mutex<HashMap<usize, Arc<OnceCell<Habits>>>>,
+}
+
+impl HabitCache {
+    /// The habits of a model's heads. Whoever asks while they are measured waits for the same measurement.
+    pub(super) async fn of(&self, model: &Model) -> Result<Habits, ApiError> {
+        let cell = {
+            let mut by_model = self.by_model.lock().unwrap_or_else(PoisonError::into_inner);
+            by_model.entry(model.place).or_default().clone()
+        };
+        cell.get_or_try_init(|| measure(model)).await.cloned()
+    }
+}
+
+async fn measure(model: &Model) -> Result<Habits, ApiError> {
+    let heads = model.look(|gpt, card| {
+        let windows = embedded_windows(&card.tokenizer, gpt.block_size())?;
+        Ok(head_habits(gpt, &windows, WINDOWS))
+    });
+    Ok(Habits { windows: WINDOWS, heads: Arc::new(heads.await?) })
+}
