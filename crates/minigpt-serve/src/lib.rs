@@ -3,4 +3,4 @@
 mod engine;
 
 pub use engine::request::{WriteEvent, WriteRequest, Written};
-pub use engine::{Busy, Engine, Limits, ModelCard, ServedModel};
+pub use engine::{Counts, Engine, Limits, ModelCard, Refused, ServedModel};

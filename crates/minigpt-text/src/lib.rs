@@ -3,6 +3,7 @@
 mod application;
 mod attention;
 mod attention_page;
+mod batch;
 mod classifier;
 mod continuation;
 mod error;
@@ -12,6 +13,7 @@ mod generation;
 mod likelihood;
 mod pretrained;
 mod prompt;
+mod writer;
 
 pub use application::{Application, grounded_prompt};
 pub use attention::{
@@ -19,8 +21,9 @@ pub use attention::{
     record_attention,
 };
 pub use attention_page::write_attention_page;
+pub use batch::{Continuation, TextBatch, write_texts};
 pub use classifier::{Classifier, Verdict};
-pub use continuation::{Continuation, TextEnd, TextGenerator, TextOptions, TextToken, write_texts};
+pub use continuation::TextGenerator;
 pub use error::TextError;
 pub use explain::{
     Candidate, LensLayer, ReadText, ReadToken, Surprise, logit_lens, most_probable, read_text,
@@ -30,3 +33,4 @@ pub use generation::GenerationDefaults;
 pub use likelihood::{Likelihood, ScoredText, likelihoods};
 pub use pretrained::Pretrained;
 pub use prompt::Prompt;
+pub use writer::{TextEnd, TextOptions, TextToken};

@@ -3,14 +3,17 @@
 use minigpt_ops::Heads;
 use rayon::prelude::*;
 
+use super::adapter::AdaptedRows;
 use super::cache::PackedCache;
-use super::forward::Angles;
+use super::forward::{Angles, Beside};
 use super::{PackedGpt, in_pool};
 
 /// A pass through the model, block by block, over one text.
 pub(crate) struct PackedTrace<'a> {
     model: &'a PackedGpt,
     cache: PackedCache,
+    /// All rows, where the model has an adapter.
+    adapted: Vec<AdaptedRows>,
     angles: Angles,
     /// The residual stream before the next block, `[time, n_embd]`.
     x: Vec<f32>,
@@ -41,10 +44,11 @@ impl PackedGpt {
         for (position, token) in tokens.iter().enumerate() {
             self.embed(*token, position, &mut x);
         }
-        let mut cache = PackedCache { len: time, ..PackedCache::default() };
+        let mut cache = PackedCache { len: time, ..self.new_cache() };
         cache.layers.resize_with(self.blocks.len(), Default::default);
-        let positions: Vec<usize> = (0..time).collect();
-        PackedTrace { model: self, cache, angles: self.angles(&positions), x, block: 0 }
+        let adapted = cache.adapter.iter().map(|adapter| (0..time, adapter.clone())).collect();
+        let angles = self.angles(&Vec::from_iter(0..time));
+        PackedTrace { model: self, cache, adapted, angles, x, block: 0 }
     }
 }
 
@@ -59,12 +63,13 @@ impl Iterator for PackedTrace<'_> {
     type Item = QueriesAndKeys;
 
     fn next(&mut self) -> Option<QueriesAndKeys> {
-        let Self { model, cache, angles, x, block: index } = self;
+        let Self { model, cache, adapted, angles, x, block: index } = self;
         let block = model.blocks.get(*index)?;
         let layer = &mut cache.layers[*index];
         let q = in_pool(|| {
-            let q = model.attend(block, x, &mut [(cache.len, &mut *layer)], angles);
-            model.mlp(block, x);
+            let beside = Beside { block: *index, rows: adapted, chunk: cache.len };
+            let q = model.attend(block, &beside, x, &mut [(cache.len, &mut *layer)], angles);
+            model.mlp(block, &beside, x);
             q
         });
         *index += 1;
