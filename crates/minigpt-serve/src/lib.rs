@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod engine;
+mod pages;
 
 pub use engine::request::{WriteEvent, WriteRequest, Written};
 pub use engine::{Counts, Engine, Limits, ModelCard, Refused, ServedModel};
