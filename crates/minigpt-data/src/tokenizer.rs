@@ -215,7 +215,11 @@ impl Tokenizer {
         Ok(sha256(self.to_json(false)?))
     }
 
-    pub(crate) fn token_bytes(&self, id: u32) -> Result<&[u8], DataError> {
+    /// A token's bytes in a text; of a token of bytes they may be a part of a character.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownId`] for an id outside the vocabulary.
+    pub fn token_bytes(&self, id: u32) -> Result<&[u8], DataError> {
         let unknown = DataError::UnknownId { id, vocab_size: self.vocab_size() };
         self.text.get(id).ok_or(unknown)
     }

@@ -1,7 +1,8 @@
 //! Asking a model that a request names, and what goes wrong with it.
 
+use minigpt_data::Windows;
 use minigpt_model::GptRef;
-use minigpt_text::{Prompt, TextError};
+use minigpt_text::{Prompt, TextError, embedded_windows};
 
 use crate::app::App;
 use crate::engine::ModelCard;
@@ -31,14 +32,14 @@ impl Model {
     /// Has something found out about the model, between two steps of the texts that it writes.
     ///
     /// # Errors
-    /// 429 where too many wait, and whatever `look` finds.
+    /// 503 where the engine has ended, and whatever `look` finds.
     pub(super) async fn look<R: Send + 'static>(
         &self,
         look: impl FnOnce(GptRef<'_>, &ModelCard) -> Result<R, TextError> + Send + 'static,
     ) -> Result<R, ApiError> {
         let (app, place) = (self.app.clone(), self.place);
         let found = self.app.engine().look(place, move |gpt| look(gpt, &app.engine().cards()[place]));
-        found.await?.map_err(refusal)
+        Ok(found.await??)
     }
 
     /// The tokens that a request gives, by themselves or as a text.
@@ -55,22 +56,28 @@ impl Model {
             (Some(text), None) => text,
             _ => return Err(ApiError::bad_request("expected either text or tokens").at("text")),
         };
+        let prompt = self.aside(move |card| Prompt::of_text(&card.tokenizer, &text)).await?;
+        Ok(prompt.ids().to_vec())
+    }
+
+    /// Windows of the embedded corpus' validation text.
+    ///
+    /// # Errors
+    /// Where it cannot be tokenized, which is not known to happen.
+    pub(super) async fn windows(&self) -> Result<Windows, ApiError> {
+        self.aside(|card| embedded_windows(&card.tokenizer, card.config.block_size)).await
+    }
+
+    /// Tokenizes on a thread on which it may take a while: neither the engine's nor one that other requests need.
+    async fn aside<R: Send + 'static>(
+        &self,
+        tokenize: impl FnOnce(&ModelCard) -> Result<R, TextError> + Send + 'static,
+    ) -> Result<R, ApiError> {
         let (app, place) = (self.app.clone(), self.place);
-        // A long text takes a while, in which others' requests go on.
-        let prompt = tokio::task::spawn_blocking(move || {
-            Prompt::of_text(&app.engine().cards()[place].tokenizer, &text)
-        });
-        match prompt.await {
-            Ok(prompt) => Ok(prompt.map_err(refusal)?.ids().to_vec()),
+        let done = tokio::task::spawn_blocking(move || tokenize(&app.engine().cards()[place]));
+        match done.await {
+            Ok(found) => Ok(found?),
             Err(error) => Err(ApiError::broken(format!("the text was not tokenized: {error}"))),
         }
-    }
-}
-
-/// A text that does not fit the model is its sender's matter, all else the server's.
-fn refusal(error: TextError) -> ApiError {
-    match error {
-        TextError::Prompt(error) => ApiError::bad_request(error.to_string()).at("tokens"),
-        error => ApiError::broken(error.to_string()),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use minigpt_text::{HeadHabits, embedded_windows, head_habits};
+use minigpt_text::{HeadHabits, head_habits};
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
@@ -40,9 +40,7 @@ impl HabitCache {
 }
 
 async fn measure(model: &Model) -> Result<Habits, ApiError> {
-    let heads = model.look(|gpt, card| {
-        let windows = embedded_windows(&card.tokenizer, gpt.block_size())?;
-        Ok(head_habits(gpt, &windows, WINDOWS))
-    });
-    Ok(Habits { windows: WINDOWS, heads: Arc::new(heads.await?) })
+    let windows = model.windows().await?;
+    let heads = model.look(move |gpt, _card| Ok(head_habits(gpt, &windows, WINDOWS))).await?;
+    Ok(Habits { windows: WINDOWS, heads: Arc::new(heads) })
 }
