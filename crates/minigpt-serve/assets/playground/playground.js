@@ -40,6 +40,7 @@ async function show(what) {
   request.abort();
   request = new AbortController();
   const { signal } = request;
+  const written = text.value;
   at("error").hidden = true;
   document.body.ariaBusy = "true";
   try {
@@ -47,6 +48,7 @@ async function show(what) {
     const second = other.value ? [await readBeside(first, signal)] : [];
     if (signal.aborted) return false;
     readings = [first, ...second];
+    if (text.value === written) text.value = first.text; // else somebody writes meanwhile
     showReadings();
     return true;
   } catch (problem) {
@@ -70,16 +72,12 @@ async function readBeside(first, signal) {
 
 function showReadings() {
   const [first] = readings;
-  text.value = first.text;
   selected = first.tokens.length - 1;
   inside.closest("label").hidden = readings.length === 1;
   inside.replaceChildren(...readings.map((reading) => option(reading.model, reading.model, inside.value)));
   surprise.show(readings);
   surprise.select(selected);
   showCandidates();
-  at("back").disabled = history.length === 0;
-  at("length").textContent = first.tokens.length < first.context
-    ? `${first.tokens.length} of ${first.context} tokens` : `The context of ${first.context} tokens is full.`;
   for (const look of looks) look.stale();
 }
 
@@ -89,15 +87,27 @@ function showCandidates() {
   const settings = sampling.settings();
   readings.forEach((reading, number) => {
     const name = readings.length > 1 ? reading.model : "";
-    const canChoose = !isFull() && (number === 0 || areOfOneTokenizer(first, reading));
+    const canChoose = !isFull() && !isEdited() && (number === 0 || areOfOneTokenizer(first, reading));
     columns[number].show(reading, settings, name, canChoose);
   });
   at("candidates").replaceChildren(...columns.slice(0, readings.length).map(({ node }) => node));
-  for (const id of ["step", "greedy"]) at(id).disabled = isFull();
+  for (const id of ["step", "greedy"]) at(id).disabled = isFull() || isEdited();
+  at("back").disabled = history.length === 0;
+  at("length").textContent = state(first);
+}
+
+function state({ tokens, context }) {
+  if (isEdited()) return "The text was changed: read it to go on.";
+  return isFull() ? `The context of ${context} tokens is full.` : `${tokens.length} of ${context} tokens`;
 }
 
 function isFull() {
   return readings[0].tokens.length >= readings[0].context;
+}
+
+/** Whether the text is another one than was read. */
+function isEdited() {
+  return text.value !== readings[0].text;
 }
 
 /** Goes on with a token. */
@@ -109,6 +119,11 @@ async function append(id) {
 function remember(tokens) {
   history.push(tokens);
   at("back").disabled = false;
+}
+
+/** The same again, as the models that are chosen now read it. */
+function showAgain() {
+  return show(isEdited() ? { text: text.value } : { tokens: ids(readings[0]) });
 }
 
 /** Looks at a token further down. */
@@ -153,7 +168,8 @@ function listen() {
     sampling.offer(cardOf(model.value).defaults);
     show({ text: text.value });
   });
-  other.addEventListener("change", () => show({ tokens: ids(readings[0]) }));
+  other.addEventListener("change", showAgain);
+  text.addEventListener("input", showCandidates);
   inside.addEventListener("change", () => looks.forEach((look) => look.stale()));
   at("step").addEventListener("click", () => {
     const [{ logits, order }] = readings;

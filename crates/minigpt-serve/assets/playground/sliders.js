@@ -65,6 +65,6 @@ function slider({ key, name, min, max, step, says }, changed) {
     changed();
   });
   tell();
-  const field = element("label", { className: "slider" }, element("span", {}, name), value, input);
+  const field = element("div", { className: "slider" }, element("label", { htmlFor: key }, name), value, input);
   return { input, field, tell };
 }

@@ -17,9 +17,9 @@ const WINDOWS: usize = 4;
 #[derive(Clone, Serialize)]
 pub(super) struct Habits {
     /// Windows of the embedded corpus' validation text that they were measured on.
-    windows: usize,
+    pub(super) windows: usize,
     /// Block by block.
-    heads: Arc<Vec<HeadHabits>>,
+    pub(super) heads: Arc<Vec<HeadHabits>>,
 }
 
 /// The habits of the models that were asked for.
