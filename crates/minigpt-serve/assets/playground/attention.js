@@ -28,14 +28,17 @@ export function attentionView(container, error, choose) {
   const map = headMap((toLayer, toHead) => go(toLayer, toHead));
   const strip = element("div", { className: "strip", role: "group" });
   const one = headView(choose);
-  const title = element("h3");
+  const choice = element("select");
+  choice.addEventListener("change", () => go(Number(choice.value), head));
   container.replaceChildren(
     element("p", { className: "note" }, "Each square is a head, a column a layer from the first to the last. Its colour is what the head does most on the text of a novel. Choose one to see it on your text."),
-    ...map.nodes, title, strip, one.node);
+    ...map.nodes,
+    element("label", { className: "field layer" }, element("span", {}, "Layer, with its heads on your text"), choice), strip, one.node);
 
   async function go(toLayer, toHead) {
     const isNew = toLayer !== layer;
     [layer, head] = [toLayer, toHead];
+    choice.value = String(layer);
     map.select(layer, head);
     if (isNew) await load();
     else showHeads();
@@ -64,7 +67,6 @@ export function attentionView(container, error, choose) {
   }
 
   function showHeads() {
-    title.textContent = `The heads of layer ${layer} on your text`;
     const name = (number) => HABITS[habitOf(number)?.habit]?.name;
     if (strip.children.length !== heads.length) {
       strip.replaceChildren(...heads.map((_, number) => {
@@ -123,6 +125,8 @@ export function attentionView(container, error, choose) {
         [layer, head, heads] = [Math.min(layer, card.layers - 1), Math.min(head, card.heads - 1), []];
         map.shape(card.layers, card.heads);
         map.select(layer, head);
+        choice.replaceChildren(...Array.from({ length: card.layers }, (_, number) => element("option", { value: String(number) }, String(number))));
+        choice.value = String(layer);
       }
       [reading, selected] = [read, place];
       await load();
