@@ -27,6 +27,8 @@ mod playground;
 mod readme;
 mod retrieval;
 #[cfg(feature = "serve")]
+mod serve;
+#[cfg(feature = "serve")]
 mod served;
 mod signals;
 mod smollm2;

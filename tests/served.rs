@@ -18,8 +18,12 @@ impl Served {
     /// Serves what the arguments name, on loopback and the processor.
     pub(crate) fn start(sandbox: &Sandbox, args: &[&str]) -> Self {
         let always = ["serve", "--listen", "127.0.0.1:0", "--device", "cpu"];
-        let mut child =
-            sandbox.command(&[&always[..], args].concat()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = sandbox
+            .command(&[&always[..], args].concat())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         let mut text = String::new();
         while address(&text).is_none() && errors.read_line(&mut text).unwrap() > 0 {}
@@ -33,6 +37,14 @@ impl Served {
         let mut text = String::new();
         self.errors.read_to_string(&mut text).unwrap();
         text
+    }
+
+    /// Sends a signal, as `-TERM`, and waits for the exit code.
+    #[cfg(unix)]
+    pub(crate) fn end_with(&mut self, signal: &str) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+        self.child.wait().unwrap().code()
     }
 }
 

@@ -1,11 +1,12 @@
 //! What all handlers share.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use minigpt_retrieval::Index;
+use minigpt_text::{GrammarError, Grammars};
 
 use crate::counters::Counters;
 use crate::engine::{Engine, ModelCard};
@@ -25,6 +26,8 @@ pub struct Settings {
     pub max_tokens: usize,
     /// Time of a text at most, waiting included.
     pub time_limit: Duration,
+    /// Time in which a request's head, and then its body, must have come.
+    pub patience: Duration,
     /// Time that running answers have once the server shall stop.
     pub stop_within: Duration,
     /// The folder of runs that are shown.
@@ -39,6 +42,7 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             max_tokens: 4096,
             time_limit: Duration::from_secs(600),
+            patience: Duration::from_secs(20),
             stop_within: Duration::from_secs(10),
             runs: PathBuf::from("runs"),
         }
@@ -52,6 +56,8 @@ pub struct App(Arc<Shared>);
 struct Shared {
     engine: Engine,
     index: Option<Index>,
+    /// Of each model's tokenizer, once a request needs a grammar.
+    grammars: Vec<OnceLock<Result<Grammars, GrammarError>>>,
     settings: Settings,
     counters: Counters,
     is_stopping: AtomicBool,
@@ -60,8 +66,9 @@ struct Shared {
 impl App {
     /// A server of the engine's models, which may be none, with the passages of an index where there is one.
     pub fn new(engine: Engine, index: Option<Index>, settings: Settings) -> Self {
+        let grammars = engine.cards().iter().map(|_| OnceLock::new()).collect();
         let (counters, is_stopping) = (Counters::default(), AtomicBool::new(false));
-        Self(Arc::new(Shared { engine, index, settings, counters, is_stopping }))
+        Self(Arc::new(Shared { engine, index, grammars, settings, counters, is_stopping }))
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -105,6 +112,16 @@ impl App {
             let names: Vec<&str> = cards.iter().map(|card| card.id.as_str()).collect();
             ApiError::no_model(id, &names)
         })
+    }
+
+    /// What makes grammars for the texts of a model. The first time takes some tenths of a second.
+    ///
+    /// # Errors
+    /// 500 where the model's tokenizer is not good for it.
+    pub(crate) fn grammars(&self, model: usize) -> Result<&Grammars, ApiError> {
+        let tokenizer = &self.0.engine.cards()[model].tokenizer;
+        let made = self.0.grammars[model].get_or_init(|| Grammars::new(tokenizer));
+        made.as_ref().map_err(|error| ApiError::broken(error.to_string()))
     }
 
     /// Has something done that takes the processor for a while or waits for files, on a thread for that.

@@ -18,8 +18,13 @@ use serde_json::json;
 
 use self::gate::Gate;
 use crate::app::App;
+use crate::engine::Counts;
 use crate::error::ApiError;
+<<<<<<< HEAD
 use crate::{openai, pages, playground};
+=======
+use crate::{openai, pages};
+>>>>>>> serve-chat
 
 /// Threads that read requests and write answers; models have their own.
 const WORKERS: usize = 2;
@@ -32,11 +37,7 @@ const BLOCKING_WORKERS: usize = 8;
 ///
 /// # Errors
 /// Where the system gives no threads, or does not let the listener be waited for.
-pub fn serve(
-    listener: TcpListener,
-    app: App,
-    until: impl Future<Output = ()>,
-) -> io::Result<()> {
+pub fn serve(listener: TcpListener, app: App, until: impl Future<Output = ()>) -> io::Result<()> {
     let address = listener.local_addr()?;
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -62,11 +63,19 @@ fn router(app: &App, address: SocketAddr) -> Router {
     let told = Router::new()
         .route("/metrics", get(metrics))
         .merge(openai::routes())
+<<<<<<< HEAD
         .merge(playground::routes())
         .route_layer(middleware::from_fn(gate::read_body))
         .route_layer(middleware::from_fn_with_state(gate.clone(), gate::check_key));
     // What anybody may see.
     let open = Router::new().route("/health", get(health)).merge(openai::description()).merge(pages::routes());
+=======
+        .route_layer(middleware::from_fn_with_state(gate.clone(), gate::read_body))
+        .route_layer(middleware::from_fn_with_state(gate.clone(), gate::check_key));
+    // What anybody may see.
+    let open = Router::new().route("/health", get(health));
+    let open = open.merge(openai::description()).merge(pages::routes());
+>>>>>>> serve-chat
     told.merge(open)
         .fallback(async || ApiError::not_found("nothing is here: what there is says /openapi.json"))
         .method_not_allowed_fallback(async || {
@@ -88,7 +97,12 @@ async fn health(State(app): State<App>) -> Response {
 }
 
 async fn metrics(State(app): State<App>) -> Response {
-    let text = app.counters().to_prometheus(&[]);
+    let Counts { waiting, running, .. } = app.engine().counts();
+    let gauges = [
+        ("minigpt_requests_waiting", "Texts that wait for a place in the batch.", waiting as u64),
+        ("minigpt_texts_running", "Texts that are being written.", running as u64),
+    ];
+    let text = app.counters().to_prometheus(&gauges);
     ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 

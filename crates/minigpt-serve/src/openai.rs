@@ -5,6 +5,7 @@ mod completions;
 mod context;
 mod embeddings;
 mod fields;
+mod format;
 mod identity;
 mod manner;
 mod messages;

@@ -10,9 +10,11 @@ mod error;
 mod explain;
 mod export;
 mod generation;
+mod grammar;
 mod likelihood;
 mod pretrained;
 mod prompt;
+mod tools;
 mod writer;
 
 pub use application::{Application, grounded_prompt};
@@ -30,7 +32,9 @@ pub use explain::{
 };
 pub use export::{Export, Modelfile};
 pub use generation::GenerationDefaults;
+pub use grammar::{Grammar, GrammarError, Grammars};
 pub use likelihood::{Likelihood, ScoredText, likelihoods};
 pub use pretrained::Pretrained;
 pub use prompt::Prompt;
+pub use tools::{ToolAnswer, ToolCall, Tools, ToolsError};
 pub use writer::{TextEnd, TextOptions, TextToken};

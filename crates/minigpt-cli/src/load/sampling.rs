@@ -64,7 +64,7 @@ impl SamplingArgs {
                 min_p: self.min_p.or(defaults.min_p),
             })
         };
-        let policy = Policy { constraints, sampling };
+        let policy = Policy { constraints, ..sampling.into() };
         policy.validate()?;
         Ok(policy)
     }

@@ -15,13 +15,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::app::App;
+use crate::app::{App, Settings};
 
 /// Connections at once; others wait until one of these ends. Each holds a request of a mebibyte at most.
 const CONNECTIONS: usize = 256;
-
-/// Time in which a request's head must have come, and for which a connection may be idle.
-const HEAD: Duration = Duration::from_secs(15);
 
 /// Time for what is around an answer: its request's body, and its last bytes.
 const AROUND: Duration = Duration::from_secs(60);
@@ -35,7 +32,7 @@ pub(super) async fn accept(
 ) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let (stop, stopped) = watch::channel(false);
-    let time_limit = app.settings().time_limit;
+    let Settings { patience, time_limit, stop_within, .. } = *app.settings();
     let mut connections = JoinSet::new();
     let mut until = pin!(until);
     loop {
@@ -43,7 +40,8 @@ pub(super) async fn accept(
             next = next(&listener, &slots) => next,
             () = &mut until => break,
         };
-        connections.spawn(serve(stream, router.clone(), time_limit, stopped.clone(), slot));
+        let connection = Connection { stream, patience, time_limit, _slot: slot };
+        connections.spawn(connection.serve(router.clone(), stopped.clone()));
         // Those that have ended are forgotten.
         while connections.try_join_next().is_some() {}
     }
@@ -52,7 +50,7 @@ pub(super) async fn accept(
     let _ = stop.send(true);
     let all = async { while connections.join_next().await.is_some() {} };
     // Whoever is not done then is cut off.
-    let _ = timeout(app.settings().stop_within, all).await;
+    let _ = timeout(stop_within, all).await;
 }
 
 async fn next(
@@ -77,27 +75,33 @@ async fn next(
     }
 }
 
-/// One connection. After the time of an answer, or when the server stops, it takes no further request; whoever does
-/// not read their answer is left after as long again.
-async fn serve(
+struct Connection {
     stream: TcpStream,
-    router: Router,
+    patience: Duration,
     time_limit: Duration,
-    mut stopped: watch::Receiver<bool>,
+    /// Its place among those at once, free when it ends.
     _slot: Option<OwnedSemaphorePermit>,
-) {
-    // Tokens are small, and somebody waits for each.
-    let _ = stream.set_nodelay(true);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let mut connection = pin!(connection);
-    tokio::select! {
-        _ = &mut connection => return,
-        _ = stopped.wait_for(|stopped| *stopped) => {}
-        () = sleep(time_limit + AROUND) => {}
+}
+
+impl Connection {
+    /// Answers request after request. After the time of an answer, or when the server stops, no further one is taken;
+    /// whoever does not read their answer is left after as long again.
+    async fn serve(self, router: Router, mut stopped: watch::Receiver<bool>) {
+        let Self { stream, patience, time_limit, _slot } = self;
+        // Tokens are small, and somebody waits for each.
+        let _ = stream.set_nodelay(true);
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // Of idle connections too.
+            .header_read_timeout(patience)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        let mut connection = pin!(connection);
+        tokio::select! {
+            _ = &mut connection => return,
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+            () = sleep(time_limit + AROUND) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ = timeout(time_limit + AROUND, connection).await;
     }
-    connection.as_mut().graceful_shutdown();
-    let _ = timeout(time_limit + AROUND, connection).await;
 }

@@ -21,9 +21,6 @@ use crate::error::ApiError;
 /// Bytes of a request's body at most.
 const BODY: usize = 1 << 20;
 
-/// Time in which it must have come.
-const BODY_TIME: Duration = Duration::from_secs(20);
-
 /// What browsers are told with every answer: no foreign script, no frame, no guessing of types.
 const HEADERS: [(HeaderName, &str); 5] = [
     (
@@ -44,6 +41,7 @@ pub(super) struct Gate {
     origins: Vec<String>,
     /// SHA-256 of the key: digests are equally long, whatever is guessed.
     key: Option<String>,
+    patience: Duration,
 }
 
 impl Gate {
@@ -54,6 +52,7 @@ impl Gate {
             hosts: lower(&settings.allowed_hosts),
             origins: lower(&settings.allowed_origins),
             key: settings.api_key.as_ref().map(sha256),
+            patience: settings.patience,
         }
     }
 
@@ -81,10 +80,14 @@ impl Gate {
         let host = only(headers, header::HOST)?;
         let host = host.and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
         let Some(host) = host else {
-            return Err(ApiError::bad_request("expected a header `Host` with the server's address"));
+            return Err(ApiError::bad_request(
+                "expected a header `Host` with the server's address",
+            ));
         };
         let also = request.uri().authority();
-        if let Some(other) = [Some(&host), also].into_iter().flatten().find(|host| !self.is_host(host)) {
+        if let Some(other) =
+            [Some(&host), also].into_iter().flatten().find(|host| !self.is_host(host))
+        {
             return Err(refused(format!(
                 "the host `{}` is not this server's: start it with --allow-host {} if it is",
                 excerpt(other.as_str()),
@@ -175,10 +178,14 @@ pub(super) async fn check_key(
 }
 
 /// Reads a request's body whole, within bounds, so that no handler waits for a slow client.
-pub(super) async fn read_body(request: Request, next: Next) -> Response {
+pub(super) async fn read_body(
+    State(gate): State<Arc<Gate>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (parts, body) = request.into_parts();
     let mut read = Read::default();
-    let in_time = timeout(BODY_TIME, read.all(body)).await;
+    let in_time = timeout(gate.patience, read.all(body)).await;
     match (in_time, read.is_too_large) {
         (_, true) => {
             let message = format!("the request is too large: expected {BODY} bytes at most");
@@ -192,7 +199,7 @@ pub(super) async fn read_body(request: Request, next: Next) -> Response {
             ApiError::bad_request("the request's body ended before its end").into_response()
         }
         (Err(_), false) => {
-            let seconds = BODY_TIME.as_secs();
+            let seconds = gate.patience.as_secs();
             let message = format!("the request's body took longer than {seconds} s");
             ApiError::new(StatusCode::REQUEST_TIMEOUT, message).into_response()
         }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod asked;
+mod calling;
 
 use axum::Json;
 use axum::extract::State;

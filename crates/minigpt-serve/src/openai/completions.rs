@@ -76,7 +76,7 @@ struct Given {
 impl Asked {
     fn new(app: &App, mut fields: Fields) -> Result<Self, ApiError> {
         let (model, card) = app.model(&fields.model()?)?;
-        let manner = Manner::take(&mut fields, card)?;
+        let manner = Manner::take(&mut fields, app, model)?;
         let max_tokens = fields.count("max_tokens", 0..=usize::MAX)?.unwrap_or(MAX_TOKENS);
         let max_tokens = max_tokens.min(app.settings().max_tokens);
         let top = fields.count("logprobs", 0..=TOP)?;

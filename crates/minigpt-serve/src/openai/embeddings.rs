@@ -81,7 +81,8 @@ impl Asked {
 /// A string, token ids, or a list of either.
 fn inputs(fields: &mut Fields, card: &ModelCard) -> Result<Vec<Vec<u32>>, ApiError> {
     let value = fields.take(NAME).unwrap_or_default();
-    let expected = "a string, a list of token ids, or a list of up to 256 of these, none of them empty";
+    let expected =
+        "a string, a list of token ids, or a list of up to 256 of these, none of them empty";
     let inputs = match &value {
         Value::Array(list) if !list.first().is_some_and(Value::is_number) => {
             let few = Some(list).filter(|list| !list.is_empty() && list.len() <= TEXTS);

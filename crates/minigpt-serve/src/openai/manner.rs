@@ -1,6 +1,7 @@
 //! How texts are written: the fields that completions and chats share.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use minigpt_data::Tokenizer;
 use minigpt_model::{Constraints, Draw, Policy, Sampling};
@@ -8,7 +9,8 @@ use minigpt_text::{GenerationDefaults, TextOptions};
 use serde_json::Value;
 
 use super::fields::{Fields, unsupported, wrong};
-use crate::engine::ModelCard;
+use super::format;
+use crate::app::App;
 use crate::error::ApiError;
 
 /// Texts of a request at most.
@@ -41,7 +43,8 @@ pub(super) struct Stream {
 
 impl Manner {
     /// Takes the fields that completions and chats share.
-    pub(super) fn take(fields: &mut Fields, card: &ModelCard) -> Result<Self, ApiError> {
+    pub(super) fn take(fields: &mut Fields, app: &App, model: usize) -> Result<Self, ApiError> {
+        let card = &app.engine().cards()[model];
         let n = fields.count("n", 1..=TEXTS)?.unwrap_or(1);
         if fields.count("best_of", ALL)?.is_some_and(|best_of| best_of != n) {
             return Err(unsupported("best_of", "ask for as many texts by `n`"));
@@ -53,13 +56,11 @@ impl Manner {
             Some(seed) => seed as u64,
             None => random(),
         };
-        Ok(Self {
-            policy: policy(fields, &card.tokenizer, &card.generation)?,
-            stop: stop(fields)?,
-            seed,
-            n,
-            stream: stream(fields)?,
-        })
+        let mut policy = policy(fields, &card.tokenizer, &card.generation)?;
+        if let Some(grammar) = format::grammar(fields, app, model)? {
+            policy.filter = Some(Arc::new(grammar));
+        }
+        Ok(Self { policy, stop: stop(fields)?, seed, n, stream: stream(fields)? })
     }
 
     /// The same for the text of that number.
@@ -82,13 +83,8 @@ impl Manner {
 
 fn stream(fields: &mut Fields) -> Result<Option<Stream>, ApiError> {
     let is_streamed = fields.flag("stream")?;
-    let options = fields.object("stream_options")?;
     let mut include_usage = false;
-    if let Some(mut options) = options {
-        if !is_streamed {
-            let message = "`stream_options` without a stream: leave it out, or set `stream`";
-            return Err(ApiError::bad_request(message).at("stream_options"));
-        }
+    if let Some(mut options) = fields.object("stream_options")? {
         include_usage = options.flag("include_usage")?;
         // Padding against whoever guesses tokens by the length of packets: nothing is encrypted here.
         options.flag("include_obfuscation")?;
@@ -137,7 +133,7 @@ fn policy(
         frequency_penalty: fields.number("frequency_penalty", -2.0..=2.0)?.unwrap_or(0.0),
         ..Constraints::default()
     };
-    let policy = Policy { constraints, sampling };
+    let policy = Policy { constraints, filter: None, sampling };
     policy.validate().map_err(|error| ApiError::bad_request(error.to_string()))?;
     Ok(policy)
 }
@@ -178,7 +174,8 @@ fn stop(fields: &mut Fields) -> Result<Vec<String>, ApiError> {
     let strings = strings.filter(|strings: &Vec<&str>| strings.iter().all(|text| is_stop(&text)));
     let strings = strings.map(|strings| strings.into_iter().map(str::to_owned).collect());
     strings.ok_or_else(|| {
-        let expected = format!("a string or up to {STOPS} of them, of 1 to {STOP_BYTES} bytes each");
+        let expected =
+            format!("a string or up to {STOPS} of them, of 1 to {STOP_BYTES} bytes each");
         wrong("stop", &value, &expected)
     })
 }

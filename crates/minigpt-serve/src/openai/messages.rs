@@ -22,7 +22,9 @@ impl Messages {
             return Err(wrong(NAME, &value, "a list of messages"));
         };
         if list.is_empty() {
-            return Err(ApiError::bad_request("`messages` is empty: expected at least one").at(NAME));
+            return Err(
+                ApiError::bad_request("`messages` is empty: expected at least one").at(NAME)
+            );
         }
         let each = |(number, message)| plain(message, &format!("{NAME}[{number}]"));
         Ok(Self(list.into_iter().enumerate().map(each).collect::<Result<_, _>>()?))
@@ -84,7 +86,9 @@ fn text(content: Value, place: &str) -> Result<String, ApiError> {
 /// Calls whose arguments, a JSON object in a string, are that object.
 fn tool_calls(mut calls: Value, place: &str) -> Result<Value, ApiError> {
     let place = format!("{place}.tool_calls");
-    let bad = |calls: &Value| wrong(&place, calls, "a list of calls with `function.name` and `function.arguments`");
+    let bad = |calls: &Value| {
+        wrong(&place, calls, "a list of calls with `function.name` and `function.arguments`")
+    };
     let Some(list) = calls.as_array_mut() else { return Err(bad(&calls)) };
     for call in list {
         let Some(function) = call.get_mut("function").and_then(Value::as_object_mut) else {

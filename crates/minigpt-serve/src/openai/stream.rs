@@ -29,12 +29,7 @@ pub(super) trait Chunks: Send + 'static {
 }
 
 /// The answer as a stream. Whoever goes away ends the texts.
-pub(super) fn respond(
-    texts: Texts,
-    sums: Sums,
-    how: Stream,
-    mut chunks: impl Chunks,
-) -> Response {
+pub(super) fn respond(texts: Texts, sums: Sums, how: Stream, mut chunks: impl Chunks) -> Response {
     let queue: VecDeque<Value> = chunks.opening().into();
     let told = Told { texts, sums, how, chunks, queue, has_ended: false };
     let events = unfold(told, |mut told| async {

@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 
+use super::asked::Asked;
+use super::calling::Called;
+use crate::app::App;
 use crate::openai::identity::{identity, seconds};
 use crate::openai::probabilities::{Chosen, of_chat};
 use crate::openai::stream::Chunks;
 use crate::openai::texts::Whole;
-use super::asked::Asked;
-use crate::app::App;
+
+/// Why a text ended that calls something.
+const CALLS: &str = "tool_calls";
 
 /// An answer as it grows.
 pub(super) struct Answer {
@@ -15,21 +19,33 @@ pub(super) struct Answer {
     asked: Asked,
     id: String,
     created: u64,
+    /// Of each text what was said, where calls may be in it: they are told once it is whole.
+    said: Vec<String>,
 }
 
 impl Answer {
     pub(super) fn new(app: App, asked: Asked) -> Self {
-        Self { app, asked, id: identity("chatcmpl"), created: seconds() }
+        let said = vec![String::new(); asked.manner.n];
+        Self { app, asked, id: identity("chatcmpl"), created: seconds(), said }
     }
 
     /// A text that has ended, as a choice.
     pub(super) fn whole(&self, number: usize, whole: &Whole) -> Value {
         let log_probabilities = self.asked.top.map(|_| self.log_probabilities(&whole.tokens));
+        let mut message = json!({"role": "assistant", "content": whole.text, "refusal": null});
+        let mut finish_reason = whole.finish_reason;
+        if let Some(Called { content, calls }) = self.called(&whole.text) {
+            message["content"] = json!(content);
+            if !calls.is_empty() {
+                message["tool_calls"] = calls.into();
+                finish_reason = CALLS;
+            }
+        }
         json!({
             "index": number,
-            "message": {"role": "assistant", "content": whole.text, "refusal": null},
+            "message": message,
             "logprobs": log_probabilities,
-            "finish_reason": whole.finish_reason,
+            "finish_reason": finish_reason,
         })
     }
 
@@ -38,6 +54,11 @@ impl Answer {
         let mut body = self.object("chat.completion", choices);
         self.add_passages(&mut body);
         body
+    }
+
+    /// What a whole text says and calls, where it may call something.
+    fn called(&self, text: &str) -> Option<Called> {
+        self.asked.calling.as_ref().map(|calling| calling.read(text))
     }
 
     fn add_passages(&self, body: &mut Value) {
@@ -83,12 +104,39 @@ impl Chunks for Answer {
     fn piece(&mut self, number: usize, text: &str, chosen: Option<&Chosen>) -> Option<Value> {
         let told = chosen.map(std::slice::from_ref);
         let log_probabilities = told.map(|told| self.log_probabilities(told));
+        let text = if self.asked.calling.is_some() {
+            self.said[number] += text;
+            ""
+        } else {
+            text
+        };
+        if text.is_empty() && log_probabilities.is_none() {
+            return None;
+        }
         let content = json!({"content": text});
         Some(self.chunk(delta(number, content, log_probabilities.into(), None)))
     }
 
     fn end(&mut self, number: usize, finish_reason: &'static str) -> Vec<Value> {
-        vec![self.chunk(delta(number, json!({}), Value::Null, Some(finish_reason)))]
+        let mut chunks = Vec::new();
+        let mut reason = finish_reason;
+        if let Some(Called { content, calls }) = self.called(&self.said[number]) {
+            if let Some(content) = content {
+                let content = json!({"content": content});
+                chunks.push(self.chunk(delta(number, content, Value::Null, None)));
+            }
+            if !calls.is_empty() {
+                let calls = calls.into_iter().enumerate().map(|(index, mut call)| {
+                    call["index"] = index.into();
+                    call
+                });
+                let calls = json!({"tool_calls": calls.collect::<Vec<_>>()});
+                chunks.push(self.chunk(delta(number, calls, Value::Null, None)));
+                reason = CALLS;
+            }
+        }
+        chunks.push(self.chunk(delta(number, json!({}), Value::Null, Some(reason))));
+        chunks
     }
 
     fn empty(&self) -> Value {

@@ -2,15 +2,15 @@
 
 use minigpt_data::{ChatOptions, ChatTemplate, Message, Tokenizer};
 
+use crate::app::App;
+use crate::engine::ModelCard;
+use crate::engine::request::WriteRequest;
+use crate::error::ApiError;
 use crate::openai::context::check_context;
 use crate::openai::fields::{Fields, unsupported, wrong};
 use crate::openai::manner::Manner;
 use crate::openai::messages::Messages;
 use crate::openai::passages::{self, Passage, ground};
-use crate::app::App;
-use crate::engine::ModelCard;
-use crate::engine::request::WriteRequest;
-use crate::error::ApiError;
 
 /// The most probable tokens that are told beside each, at most: OpenAI's.
 const TOP: usize = 20;
@@ -32,6 +32,8 @@ pub(super) struct Asked {
     pub(super) top: Option<usize>,
     /// Passages that the model reads, where they were asked for.
     pub(super) passages: Option<Vec<Passage>>,
+    /// What the model may call.
+    pub(super) calling: Option<Calling>,
 }
 
 impl Asked {
@@ -39,15 +41,25 @@ impl Asked {
         let (model, card) = app.model(&fields.model()?)?;
         let template = card.template.as_ref().ok_or_else(|| no_template(card))?;
         let messages = Messages::take(&mut fields)?;
-        let manner = Manner::take(&mut fields, card)?;
+        let mut manner = Manner::take(&mut fields, app, model)?;
         let max_tokens = max_tokens(&mut fields)?;
         let top = top(&mut fields)?;
-        refuse_other_formats(&mut fields)?;
+        refuse_other_modalities(&mut fields)?;
+        let calling = Calling::take(&mut fields, app, model, template)?;
+        if let Some(grammar) = calling.as_ref().and_then(|calling| calling.grammar.clone()) {
+            if manner.policy.filter.is_some() {
+                return Err(unsupported("response_format", "leave it out, or the forced call"));
+            }
+            manner.policy.filter = Some(Arc::new(grammar));
+        }
+        let options = chat_options(&mut fields, calling.as_ref())?;
         let most = fields.count("passages", 0..=passages::MOST)?;
         fields.finish()?;
 
         let context = card.config.block_size;
-        let prompt = |messages: &[Message]| prompt(&card.tokenizer, template, messages);
+        let opening = calling.as_ref().map_or("", Calling::opening);
+        let prompt =
+            |messages: &[Message]| prompt(&card.tokenizer, template, messages, &options, opening);
         let (messages, passages) = match most {
             None => (messages.to_list()?, None),
             Some(most) => {
@@ -63,7 +75,7 @@ impl Asked {
         check_context(card, prompt.len(), 1).map_err(|error| error.at("messages"))?;
         let max_tokens = max_tokens.unwrap_or(context - prompt.len());
         let max_tokens = max_tokens.min(app.settings().max_tokens);
-        Ok(Self { model, manner, prompt, max_tokens, top, passages })
+        Ok(Self { model, manner, prompt, max_tokens, top, passages, calling })
     }
 
     pub(super) fn requests(&self, app: &App) -> Vec<WriteRequest> {
@@ -103,27 +115,43 @@ fn top(fields: &mut Fields) -> Result<Option<usize>, ApiError> {
 }
 
 /// What models here cannot write.
-fn refuse_other_formats(fields: &mut Fields) -> Result<(), ApiError> {
-    if let Some(modalities) = fields.take("modalities") {
-        if modalities != serde_json::json!(["text"]) {
-            return Err(wrong("modalities", &modalities, "[\"text\"]"));
-        }
+fn refuse_other_modalities(fields: &mut Fields) -> Result<(), ApiError> {
+    match fields.take("modalities") {
+        Some(other) if other != json!(["text"]) => Err(wrong("modalities", &other, "[\"text\"]")),
+        _ => Ok(()),
     }
-    if let Some(mut format) = fields.object("response_format")? {
-        let kind = format.text("type")?;
-        if kind.as_deref() != Some("text") {
-            return Err(unsupported("response_format", "expected the type `text`"));
-        }
-        format.finish()?;
-    }
-    Ok(())
 }
 
-/// A conversation up to the model's next message, in tokens.
+/// What the template is told besides the messages: tools, and variables of its own, in vLLM's field for them.
+fn chat_options(fields: &mut Fields, calling: Option<&Calling>) -> Result<ChatOptions, ApiError> {
+    const NAME: &str = "chat_template_kwargs";
+    let mut options = ChatOptions::default();
+    if let Some(calling) = calling {
+        options.tools = Some(calling.tools.for_template()?);
+    }
+    match fields.take(NAME) {
+        None => {}
+        Some(Value::Object(variables)) => {
+            for (name, value) in variables {
+                options.variables.insert(name, TemplateValue::from_json(&value.to_string())?);
+            }
+        }
+        Some(other) => return Err(wrong(NAME, &other, "an object")),
+    }
+    Ok(options)
+}
+
+/// A conversation up to the model's next message, which begins with `opening`, in tokens.
 fn prompt(
     tokenizer: &Tokenizer,
     template: &ChatTemplate,
     messages: &[Message],
+    options: &ChatOptions,
+    opening: &str,
 ) -> Result<Vec<u32>, ApiError> {
-    Ok(template.prompt_ids(tokenizer, messages, &ChatOptions::default())?)
+    if opening.is_empty() {
+        return Ok(template.prompt_ids(tokenizer, messages, options)?);
+    }
+    let text = template.prompt(messages, options)? + opening;
+    Ok(Prompt::of_template(tokenizer, template, &text)?.ids().to_vec())
 }
