@@ -20,11 +20,7 @@ use self::gate::Gate;
 use crate::app::App;
 use crate::engine::Counts;
 use crate::error::ApiError;
-<<<<<<< HEAD
 use crate::{openai, pages, playground};
-=======
-use crate::{openai, pages};
->>>>>>> serve-chat
 
 /// Threads that read requests and write answers; models have their own.
 const WORKERS: usize = 2;
@@ -63,19 +59,12 @@ fn router(app: &App, address: SocketAddr) -> Router {
     let told = Router::new()
         .route("/metrics", get(metrics))
         .merge(openai::routes())
-<<<<<<< HEAD
         .merge(playground::routes())
-        .route_layer(middleware::from_fn(gate::read_body))
-        .route_layer(middleware::from_fn_with_state(gate.clone(), gate::check_key));
-    // What anybody may see.
-    let open = Router::new().route("/health", get(health)).merge(openai::description()).merge(pages::routes());
-=======
         .route_layer(middleware::from_fn_with_state(gate.clone(), gate::read_body))
         .route_layer(middleware::from_fn_with_state(gate.clone(), gate::check_key));
     // What anybody may see.
     let open = Router::new().route("/health", get(health));
     let open = open.merge(openai::description()).merge(pages::routes());
->>>>>>> serve-chat
     told.merge(open)
         .fallback(async || ApiError::not_found("nothing is here: what there is says /openapi.json"))
         .method_not_allowed_fallback(async || {

@@ -7,14 +7,10 @@ mod error;
 mod http;
 mod openai;
 mod pages;
-<<<<<<< HEAD
 mod playground;
-mod posted;
-=======
 mod posted;
 #[cfg(test)]
 mod testing;
->>>>>>> serve-chat
 
 pub use app::{App, Settings};
 pub use engine::request::{WriteEvent, WriteRequest, Written};
