@@ -74,8 +74,8 @@ fn settings(args: &ServeArgs) -> Settings {
         allowed_origins: args.allowed_origins.clone(),
         max_tokens: args.max_tokens as usize,
         time_limit: Duration::from_secs(args.time_limit.into()),
-        stop_within: Duration::from_secs(10),
         runs: args.runs.clone(),
+        ..Settings::default()
     }
 }
 

@@ -1,6 +1,12 @@
 //! What is asked in a chat.
 
-use minigpt_data::{ChatOptions, ChatTemplate, Message, Tokenizer};
+use std::sync::Arc;
+
+use minigpt_data::{ChatOptions, ChatTemplate, Message, TemplateValue, Tokenizer};
+use minigpt_text::Prompt;
+use serde_json::{Value, json};
+
+use super::calling::Calling;
 
 use crate::app::App;
 use crate::engine::ModelCard;
