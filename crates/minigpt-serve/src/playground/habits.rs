@@ -19,7 +19,7 @@ pub(super) struct Habits {
     /// Windows of the embedded corpus' validation text that they were measured on.
     pub(super) windows: usize,
     /// Block by block.
-    pub(super) heads: Arc<Vec<HeadHabits>>,
+    pub(super) heads: Vec<HeadHabits>,
 }
 
 /// The habits of the models that were asked for.
@@ -42,5 +42,5 @@ impl HabitCache {
 async fn measure(model: &Model) -> Result<Habits, ApiError> {
     let windows = model.windows().await?;
     let heads = model.look(move |gpt, _card| Ok(head_habits(gpt, &windows, WINDOWS))).await?;
-    Ok(Habits { windows: WINDOWS, heads: Arc::new(heads) })
+    Ok(Habits { windows: WINDOWS, heads })
 }

@@ -1,38 +1,24 @@
 //! The answers against what minigpt-text says of the same model.
 
-use std::time::SystemTime;
-
-use burn::tensor::Device;
 use minigpt_data::Tokenizer;
-use minigpt_model::{AnyGpt, Gpt, GptConfig, GptRef, PackedGpt, WeightType};
-use minigpt_text::{GenerationDefaults, embedded_windows, head_habits, record_attention};
+use minigpt_model::{GptConfig, GptRef};
+use minigpt_text::{embedded_windows, head_habits, record_attention};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::app::Settings;
-use crate::engine::{Engine, Limits, ModelCard, ServedModel};
+use crate::engine::{Engine, Limits};
+use crate::testing::{models, tiny};
 
 const TEXT: &str = "Anne walked to Bath. Anne walked";
 
-fn packed() -> PackedGpt {
-    let model = Gpt::init(&GptConfig::tiny(257), 1, &Device::flex()).unwrap();
-    PackedGpt::of(model, WeightType::F32).unwrap()
+fn app() -> App {
+    let engine = Engine::start(models(), Limits::default()).unwrap();
+    App::new(engine, None, Settings::default())
 }
 
-fn app() -> App {
-    let model = AnyGpt::Packed(Box::new(packed()));
-    let card = ModelCard {
-        id: "tiny".to_owned(),
-        tokenizer: Tokenizer::bytes().unwrap(),
-        template: None,
-        generation: GenerationDefaults::default(),
-        config: GptRef::from(&model).config().clone(),
-        weights: "f32".to_owned(),
-        created: SystemTime::UNIX_EPOCH,
-        base: None,
-    };
-    let engine = Engine::start(vec![ServedModel { card, model, base: None }], Limits::default());
-    App::new(engine.unwrap(), None, Settings::default())
+fn config() -> GptConfig {
+    GptRef::from(&tiny()).config().clone()
 }
 
 /// What a handler answers, as JSON: the answer, or the error.
@@ -67,10 +53,10 @@ fn ids() -> Vec<u32> {
 fn a_text_is_read_as_minigpt_text_reads_it() {
     let found = answer(read, json!({"model": "tiny", "text": TEXT}));
     let tokenizer = Tokenizer::bytes().unwrap();
-    let expected = read_text(&packed(), &tokenizer, &ids()).unwrap();
+    let expected = read_text(&tiny(), &tokenizer, &ids()).unwrap();
     assert_eq!(found["tokens"], serde_json::to_value(&expected.tokens).unwrap());
     assert!(found["tokens"][0].get("nats").is_none());
-    assert_eq!((&found["text"], &found["context"]), (&json!(TEXT), &json!(packed().block_size())));
+    assert_eq!((&found["text"], &found["context"]), (&json!(TEXT), &json!(config().block_size)));
     let bytes = STANDARD.decode(found["logits"].as_str().unwrap()).unwrap();
     let logits = bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap()));
     assert_eq!(logits.collect::<Vec<_>>(), expected.logits);
@@ -82,7 +68,7 @@ fn a_text_is_read_as_minigpt_text_reads_it() {
 #[test]
 fn attention_has_a_row_for_each_token_up_to_itself() {
     let found = answer(attention, json!({"model": "tiny", "tokens": ids(), "layer": 1}));
-    let maps = record_attention(&packed(), &ids(), 1).unwrap().remove(0).maps;
+    let maps = record_attention(&tiny(), &ids(), 1).unwrap().remove(0).maps;
     let expected = maps.iter().filter(|map| map.layer == 1);
     let heads = found["heads"].as_array().unwrap();
     for (found, expected) in heads.iter().zip(expected) {
@@ -90,14 +76,14 @@ fn attention_has_a_row_for_each_token_up_to_itself() {
             assert_eq!(found[position], json!(row[..=position]));
         }
     }
-    assert_eq!(heads.len(), packed().config().n_head);
+    assert_eq!(heads.len(), config().n_head);
 }
 
 #[test]
 fn the_lens_tells_of_every_layer_at_the_positions() {
     let found = answer(lens, json!({"model": "tiny", "tokens": ids(), "from": 3, "to": 5}));
     let layers = found["layers"].as_array().unwrap();
-    assert_eq!(layers.len(), 1 + packed().config().n_layer);
+    assert_eq!(layers.len(), 1 + config().n_layer);
     assert_eq!(layers[0]["name"], "embedding");
     let lengths = layers.iter().flat_map(|layer| layer["positions"].as_array().unwrap());
     assert!(lengths.map(|best| best.as_array().unwrap().len()).all(|length| length == LENS_TOKENS));
@@ -112,9 +98,9 @@ fn habits_are_those_of_the_embedded_novel_and_are_kept() {
         Ok::<_, ApiError>(found)
     };
     let (first, second) = runtime().block_on(async { (ask().await.unwrap(), ask().await.unwrap()) });
-    assert!(Arc::ptr_eq(&first.heads, &second.heads));
-    let windows = embedded_windows(&Tokenizer::bytes().unwrap(), packed().block_size()).unwrap();
-    assert_eq!(*first.heads, head_habits(&packed(), &windows, first.windows));
+    assert_eq!(first.heads, second.heads);
+    let windows = embedded_windows(&Tokenizer::bytes().unwrap(), config().block_size).unwrap();
+    assert_eq!(first.heads, head_habits(&tiny(), &windows, first.windows));
 }
 
 #[test]
