@@ -33,7 +33,9 @@ export class Chart {
     this.svg = svg("svg", { class: "chart", role: "img", tabindex: 0, "aria-labelledby": id, "aria-describedby": "keys" });
     this.cursorLayer = svg("g");
     this.readout = element("ul", { className: "readout" });
-    this.readout.setAttribute("aria-live", "polite");
+    // Read aloud while somebody reads values by keys, not with every step of a run.
+    this.svg.addEventListener("focus", () => { this.readout.ariaLive = "polite"; });
+    this.svg.addEventListener("blur", () => { this.readout.ariaLive = "off"; });
     this.element = element("figure", {},
       element("h3", { id }, quantity.title, element("small", { className: "note" }, ` ${quantity.unit}`)),
       element("p", { className: "note" }, quantity.meaning),

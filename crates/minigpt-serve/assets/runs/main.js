@@ -4,7 +4,6 @@ import { getJson } from "/assets/http.js";
 import { Chart } from "/assets/runs/chart.js";
 import { Choice } from "/assets/runs/choice.js";
 import { showControls } from "/assets/runs/controls.js";
-import { AXES } from "/assets/runs/curve.js";
 import { Details } from "/assets/runs/details.js";
 import { showFacts } from "/assets/runs/facts.js";
 import { RunList } from "/assets/runs/list.js";
@@ -33,11 +32,12 @@ const looked = new Map();
 let told = { runs: [], current: null, folder: "", left_out: 0 };
 let timer = 0;
 let isLooking = false;
+/** Whether somebody ticked a run meanwhile. */
+let isWaitedFor = false;
 
 showControls(place("controls"), view);
 place("charts").append(...charts.map((chart) => chart.element));
 choice.addEventListener("change", () => look());
-view.addEventListener("change", () => measure());
 document.addEventListener("visibilitychange", () => look());
 look();
 
@@ -46,10 +46,10 @@ async function look() {
   clearTimeout(timer);
   if (document.hidden) return;
   if (isLooking) {
-    timer = setTimeout(look, 50);
+    isWaitedFor = true;
     return;
   }
-  isLooking = true;
+  [isLooking, isWaitedFor] = [true, false];
   try {
     told = await getJson("/api/runs");
     chooseFirst();
@@ -62,7 +62,7 @@ async function look() {
   }
   isLooking = false;
   const isTraining = told.runs.some((run) => run.state === "training") || told.current !== null;
-  timer = setTimeout(look, isTraining ? OFTEN : SELDOM);
+  timer = setTimeout(look, isWaitedFor ? 0 : isTraining ? OFTEN : SELDOM);
 }
 
 /** Somebody who names no run means the one that trains here, or the newest. */
@@ -100,21 +100,12 @@ async function show() {
     const prompt = known?.config?.sample?.prompt ?? "";
     return { name, overview, prompt, colour: choice.colour(name), rows: rows.get(name), details: known };
   });
-  measure(runs);
+  view.tables = runs.flatMap(({ rows }) => Object.values(rows.tables));
   for (const chart of charts) chart.show(runs);
   settings.show(runs);
   showFacts(place("facts"), runs);
   await samples.update(runs.filter(({ overview }) => overview.state !== "damaged"));
   tellStatus();
-}
-
-/** How long the axis is that all pictures share. */
-function measure(runs = chosen().map(({ name }) => ({ rows: rows.get(name) }))) {
-  const { column, factor } = AXES[view.axis];
-  const ends = runs.flatMap(({ rows }) => Object.values(rows?.tables ?? {}).flatMap((table) => [table[column][0], table[column].at(-1)]));
-  const found = ends.filter((end) => end !== undefined).map((end) => end * factor);
-  view.whole = found.length ? [Math.min(...found), Math.max(...found)] : [0, 1];
-  if (view.whole[0] === view.whole[1]) view.whole = [view.whole[0], view.whole[0] + 1];
 }
 
 function tellStatus() {

@@ -10,8 +10,8 @@ export class View extends EventTarget {
   smoothing = 0.6;
   logX = false;
   logY = false;
-  /** Of the axis, what there is. @type {[number, number]} */
-  whole = [0, 1];
+  /** Of all runs that are drawn. @type {import("./rows.js").Table[]} */
+  tables = [];
   /** What is looked at; null for all of it. @type {[number, number] | null} */
   range = null;
   /** Where values are read; null for the last ones. @type {number | null} */
@@ -24,6 +24,15 @@ export class View extends EventTarget {
     if (smoothing >= 0 && smoothing < 1) this.smoothing = smoothing;
     this.logX = logX === true;
     this.logY = logY === true;
+  }
+
+  /** Of the axis, what there is. @returns {[number, number]} */
+  get whole() {
+    const { column, factor } = AXES[this.axis];
+    const ends = this.tables.flatMap((table) => [table[column][0], table[column].at(-1)]);
+    const found = ends.filter((end) => end !== undefined).map((end) => end * factor);
+    const [first, last] = found.length ? [Math.min(...found), Math.max(...found)] : [0, 1];
+    return [first, last > first ? last : first + 1];
   }
 
   /** What is seen of the axis. */
