@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
 mod bad_input;
+#[cfg(feature = "serve")]
+mod browser;
 mod checkpoints;
 mod commands;
 mod data;
@@ -22,6 +24,8 @@ mod lora;
 mod plan;
 mod readme;
 mod retrieval;
+#[cfg(feature = "serve")]
+mod served;
 mod signals;
 mod smollm2;
 mod support;

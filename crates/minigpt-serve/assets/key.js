@@ -21,7 +21,6 @@ function ask(why) {
     element("h2", { id: "key-title" }, "API key"),
     element("p", { className: "note" }, `${why} It is the one that minigpt serve was started with, and is kept until this tab is closed.`),
     element("label", { className: "field" }, element("span", {}, "API key"), input),
-    element("p", {}),
     element("div", { className: "row" }, element("button", { className: "primary" }, "Use this key"), cancel));
   const dialog = element("dialog", {}, form);
   dialog.setAttribute("aria-labelledby", "key-title");

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod engine;
+mod pages;
 mod runs;
 
 pub use engine::request::{WriteEvent, WriteRequest, Written};

@@ -1,0 +1,67 @@
+//! `minigpt serve` on a port of its own, and what tests let it serve.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStderr, Stdio};
+
+use crate::support::{Sandbox, prose};
+
+/// The server, until it is dropped.
+pub(crate) struct Served {
+    child: Child,
+    /// As `http://127.0.0.1:40123`.
+    pub(crate) address: String,
+    /// Kept open: what it says goes there.
+    errors: BufReader<ChildStderr>,
+}
+
+impl Served {
+    /// Serves what the arguments name, on loopback and the processor.
+    pub(crate) fn start(sandbox: &Sandbox, args: &[&str]) -> Self {
+        let always = ["serve", "--listen", "127.0.0.1:0", "--device", "cpu"];
+        let mut child =
+            sandbox.command(&[&always[..], args].concat()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut text = String::new();
+        while address(&text).is_none() && errors.read_line(&mut text).unwrap() > 0 {}
+        let address = address(&text).unwrap_or_else(|| panic!("no address in:\n{text}"));
+        Self { child, address, errors }
+    }
+
+    /// Ends it; what it has said since it listens.
+    pub(crate) fn said(&mut self) -> String {
+        let _ = self.child.kill();
+        let mut text = String::new();
+        self.errors.read_to_string(&mut text).unwrap();
+        text
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The first address in what the program prints, once its line is whole.
+fn address(text: &str) -> Option<String> {
+    let rest = &text[text.find("http://127.0.0.1:")?..];
+    let word = &rest[..rest.find(char::is_whitespace)?];
+    Some(word.trim_end_matches(|c: char| !c.is_ascii_digit()).to_owned())
+}
+
+/// Asks as in "Anne: …"; enough for a model of a few steps, which learnt no form of conversation.
+const TEMPLATE: &str = "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}\
+                        {% if add_generation_prompt %}assistant:{% endif %}";
+
+/// Two tiny models: `answers`, a folder with a chat template, and the run `runs/continues`, which has none.
+pub(crate) fn two_models() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 20 --eval-every 20 \
+                 --set model.block_size=512 --set training.batch_size=2 --name continues";
+    sandbox.succeeds(&train.split_whitespace().collect::<Vec<_>>());
+    sandbox.succeeds(&["export", "runs/continues", "--out", "answers", "--device", "cpu"]);
+    sandbox.write("answers/chat_template.jinja", TEMPLATE);
+    sandbox
+}
