@@ -5,6 +5,7 @@ mod engine;
 mod launches;
 mod plot;
 mod program;
+mod serving;
 mod shapes;
 
 use std::path::{Path, PathBuf};
@@ -48,6 +49,8 @@ enum Benchmark {
     Engine(engine::Engine),
     /// Memory against time of gradient checkpointing, for models of 4 to 48 layers
     Checkpointing(checkpointing::Checkpointing),
+    /// `minigpt serve` under load, alone or beside llama.cpp's server
+    Serving(serving::Serving),
     /// Kernels that a training step launches on a GPU
     Launches(launches::Launches),
 }
@@ -81,6 +84,7 @@ pub(crate) fn run(bench: &Bench, features: &Features) -> Result<()> {
     match &bench.benchmark {
         Some(Benchmark::Engine(engine)) => engine::run(engine),
         Some(Benchmark::Checkpointing(bench)) => checkpointing::run(bench),
+        Some(Benchmark::Serving(bench)) => serving::run(bench),
         Some(Benchmark::Launches(bench)) => launches::run(bench),
         None => all(bench),
     }

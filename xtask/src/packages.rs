@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use crate::cargo::{self, cargo};
 
 /// The crates that others may build on, in the order of their dependencies.
-const LIBRARIES: [&str; 10] = [
+const LIBRARIES: [&str; 11] = [
     "minigpt-files",
     "minigpt-gguf",
     "minigpt-ops",
@@ -23,6 +23,7 @@ const LIBRARIES: [&str; 10] = [
     "minigpt-text",
     "minigpt-eval",
     "minigpt-train",
+    "minigpt-serve",
 ];
 
 /// Where the packages are unpacked. Outside the workspace's folders, whose manifest would claim them.

@@ -20,6 +20,8 @@ use rand_chacha::ChaCha8Rng;
 use lookup::Lookup;
 use sampling::log_sum_exp;
 
+use crate::packed::PackedCache;
+
 /// How a continuation is chosen: constraints change the logits, then sampling chooses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
@@ -52,6 +54,27 @@ impl Policy {
     }
 }
 
+/// The choices of one text: its policy, and its chances.
+#[derive(Clone)]
+struct Choices {
+    policy: Policy,
+    rng: ChaCha8Rng,
+}
+
+impl Choices {
+    fn new(model: GptRef<'_>, policy: Policy, seed: u64) -> Result<Self, SamplingError> {
+        policy.validate_for(model)?;
+        Ok(Self { policy, rng: ChaCha8Rng::seed_from_u64(seed) })
+    }
+
+    /// The token that follows `tokens`, whose next logits these are.
+    fn next(&mut self, logits: &[f32], tokens: &[u32]) -> Result<u32, SamplingError> {
+        let mut logits = logits.to_vec();
+        self.policy.constraints.apply(&mut logits, tokens);
+        self.policy.sampling.choose(&logits, self.rng.random())
+    }
+}
+
 /// An endless sequence of tokens that continue a prompt; take as many as wanted.
 ///
 /// The same model, prompt, policy and seed give the same tokens on any device whose logits agree.
@@ -59,8 +82,7 @@ impl Policy {
 #[derive(Clone)]
 pub struct Generator<'a> {
     decoder: Decoder<'a>,
-    policy: Policy,
-    rng: ChaCha8Rng,
+    choices: Choices,
     logits: Vec<f32>,
     has_failed: bool,
     lookup: Option<Lookup>,
@@ -78,10 +100,9 @@ impl<'a> Generator<'a> {
         seed: u64,
     ) -> Result<Self, GenerateError> {
         let (model, policy) = (model.into(), policy.into());
-        policy.validate_for(model)?;
+        let choices = Choices::new(model, policy, seed)?;
         let decoder = Decoder::new(model, &[prompt.to_vec()])?;
-        let rng = ChaCha8Rng::seed_from_u64(seed);
-        Ok(Self { decoder, policy, rng, logits: Vec::new(), has_failed: false, lookup: None })
+        Ok(Self { decoder, choices, logits: Vec::new(), has_failed: false, lookup: None })
     }
 
     /// The same tokens by prompt lookup decoding: drafts from what was there before are checked in one pass over the
@@ -160,9 +181,7 @@ impl Iterator for Generator<'_> {
             return None;
         }
         self.logits = self.next_logits();
-        let mut logits = self.logits.clone();
-        self.policy.constraints.apply(&mut logits, &self.decoder.sequences()[0]);
-        let token = self.policy.sampling.choose(&logits, self.rng.random());
+        let token = self.choices.next(&self.logits, &self.decoder.sequences()[0]);
         match token {
             Ok(token) => self.push(token),
             Err(_) => self.has_failed = true,
@@ -171,83 +190,127 @@ impl Iterator for Generator<'_> {
     }
 }
 
-/// Several continuations that grow together in one batch, each with chances of its own: the same as
-/// from a [`Generator`] each, and sooner. It ends after an error.
+/// Continuations that grow together in one batch, each by its own policy and with chances of its own: the same as from a
+/// [`Generator`] each, and sooner. They join and leave as they like.
 ///
 /// ```
 /// use burn::tensor::Device;
 /// use minigpt_model::{BatchGenerator, Gpt, GptConfig, Sampling};
 ///
 /// let model = Gpt::init(&GptConfig::tiny(256), 0, &Device::flex())?;
-/// let prompts = [vec![72, 101], vec![7]];
-/// let mut generator = BatchGenerator::new(&model, &prompts, Sampling::article(), &[1, 2])?;
-/// let tokens = generator.by_ref().take(10).collect::<Result<Vec<_>, _>>()?;
-/// assert_eq!((tokens.len(), tokens[0].len()), (10, 2));
-/// generator.select(&[1]); // the first is complete
-/// assert_eq!(generator.next().unwrap()?.len(), 1);
+/// let mut batch = BatchGenerator::new(&model);
+/// batch.join(vec![72, 101], Sampling::article(), 1, None)?;
+/// batch.join(vec![7], Sampling::Greedy, 2, None)?;
+/// for _ in 0..10 {
+///     let tokens = batch.step(usize::MAX);
+///     assert_eq!(tokens.len(), 2);
+/// }
+/// let (tokens, _) = batch.leave(0); // the first is complete
+/// assert_eq!((tokens.len(), batch.len()), (12, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct BatchGenerator<'a> {
     decoder: Decoder<'a>,
-    policy: Policy,
-    rngs: Vec<ChaCha8Rng>,
-    has_failed: bool,
+    rows: Vec<Row>,
+}
+
+/// A text of a batch.
+struct Row {
+    choices: Choices,
+    logits: Vec<f32>,
 }
 
 impl<'a> BatchGenerator<'a> {
-    /// Continues each of `prompts`, which may differ in length, with chances from its own of `seeds`.
-    ///
-    /// # Errors
-    /// [`GenerateError`] where the model cannot continue one of them, or the policy cannot be followed.
-    ///
-    /// # Panics
-    /// Where there are not as many seeds as prompts.
-    pub fn new(
-        model: impl Into<GptRef<'a>>,
-        prompts: &[Vec<u32>],
-        policy: impl Into<Policy>,
-        seeds: &[u64],
-    ) -> Result<Self, GenerateError> {
-        assert_eq!(prompts.len(), seeds.len(), "a seed for each prompt");
-        let (model, policy) = (model.into(), policy.into());
-        policy.validate_for(model)?;
-        let decoder = Decoder::new(model, prompts)?;
-        let rngs = seeds.iter().map(|seed| ChaCha8Rng::seed_from_u64(*seed)).collect();
-        Ok(Self { decoder, policy, rngs, has_failed: false })
+    /// Without a text yet.
+    pub fn new(model: impl Into<GptRef<'a>>) -> Self {
+        Self { decoder: Decoder::empty(model), rows: Vec::new() }
     }
 
-    /// How often the context of each continuation that is left was full.
+    /// Continues `prompt` too, by `policy` with chances from `seed`, as the last of the texts; `cache` as
+    /// [`Decoder::join`] has it.
+    ///
+    /// # Errors
+    /// [`GenerateError`] where the model cannot continue it, or the policy cannot be followed.
+    pub fn join(
+        &mut self,
+        prompt: Vec<u32>,
+        policy: impl Into<Policy>,
+        seed: u64,
+        cache: Option<PackedCache>,
+    ) -> Result<(), GenerateError> {
+        let choices = Choices::new(self.decoder.model(), policy.into(), seed)?;
+        self.decoder.join(prompt, cache)?;
+        self.rows.push(Row { choices, logits: Vec::new() });
+        Ok(())
+    }
+
+    /// Ends a text, as [`Decoder::leave`].
+    ///
+    /// # Panics
+    /// Where there is no such text.
+    pub fn leave(&mut self, row: usize) -> (Vec<u32>, Option<PackedCache>) {
+        self.rows.remove(row);
+        self.decoder.leave(row)
+    }
+
+    /// Number of texts.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Without a text.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The next token of each text whose prompt is read, once about so many tokens more were read of those that are not
+    /// ([`Decoder::logits_within`]). A text whose token could not be chosen stays as it was.
+    pub fn step(&mut self, tokens: usize) -> Vec<Option<Result<u32, SamplingError>>> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let all = self.decoder.logits_within(tokens);
+        let rows = all.into_iter().zip(&mut self.rows).enumerate();
+        let choose = |(row, (logits, state)): (usize, (Option<Vec<f32>>, &mut Row))| {
+            state.logits = logits?;
+            Some(state.choices.next(&state.logits, &self.decoder.sequences()[row]))
+        };
+        let chosen: Vec<_> = rows.map(choose).collect();
+        for (row, token) in chosen.iter().enumerate() {
+            if let Some(Ok(token)) = token {
+                self.decoder.push_one(row, *token);
+            }
+        }
+        chosen
+    }
+
+    /// The model's logits from which the last token of a text was chosen, before any constraint.
+    ///
+    /// # Panics
+    /// Where there is no such text.
+    pub fn logits(&self, row: usize) -> &[f32] {
+        &self.rows[row].logits
+    }
+
+    /// How often the context of each text was full.
     pub fn slides(&self) -> &[usize] {
         self.decoder.slides()
     }
 
-    /// Goes on with these continuations alone, by their places among those that are left.
-    pub fn select(&mut self, rows: &[usize]) {
-        self.decoder.select(rows);
-        self.rngs = rows.iter().map(|row| self.rngs[*row].clone()).collect();
+    /// What was read of a text, as [`Decoder::has_read`].
+    ///
+    /// # Panics
+    /// Where there is no such text.
+    pub fn has_read(&self, row: usize) -> Option<(&[u32], &PackedCache)> {
+        self.decoder.has_read(row)
     }
-}
 
-impl Iterator for BatchGenerator<'_> {
-    /// A token for each continuation.
-    type Item = Result<Vec<u32>, SamplingError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.has_failed {
-            return None;
-        }
-        let mut all = self.decoder.logits();
-        let rows = all.iter_mut().zip(self.decoder.sequences()).zip(&mut self.rngs);
-        let tokens = rows.map(|((logits, sequence), rng)| {
-            self.policy.constraints.apply(logits, sequence);
-            self.policy.sampling.choose(logits, rng.random())
-        });
-        let tokens: Result<Vec<u32>, SamplingError> = tokens.collect();
-        match &tokens {
-            Ok(tokens) => self.decoder.push(tokens),
-            Err(_) => self.has_failed = true,
-        }
-        Some(tokens)
+    /// Whether a text's prompt has been read.
+    ///
+    /// # Panics
+    /// Where there is no such text.
+    pub fn is_writing(&self, row: usize) -> bool {
+        !self.rows[row].logits.is_empty()
     }
 }
 
@@ -357,8 +420,11 @@ pub enum GenerateError {
     Sampling(#[from] SamplingError),
 }
 
-/// The `n` most probable tokens with their log-probabilities; nothing where no token may follow.
-fn most_probable(logits: &[f32], n: usize) -> Result<Vec<(u32, f64)>, SamplingError> {
+/// The `n` most probable tokens with their log-probabilities in nats, best first; none where no token may follow.
+///
+/// # Errors
+/// [`SamplingError::NotANumber`].
+pub fn most_probable(logits: &[f32], n: usize) -> Result<Vec<(u32, f64)>, SamplingError> {
     let draw = Draw { top_k: Some(n), ..Draw::default() };
     let candidates = match draw.candidates(logits) {
         Err(SamplingError::NoToken) => return Ok(Vec::new()),

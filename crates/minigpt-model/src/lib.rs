@@ -16,6 +16,7 @@ pub use files::weights::check_finite;
 pub use generate::{
     AnyGpt, BatchGenerator, Beam, Constraints, Decoder, DraftCounts, Draw, GenerateError,
     Generator, GptRef, Policy, PromptError, Sampling, SamplingError, beam_search, log_probability,
+    most_probable,
 };
 pub use lora::{AdapterError, LoraConfig};
 pub use model::attention::CausalSelfAttention;

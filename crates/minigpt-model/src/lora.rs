@@ -74,7 +74,7 @@ impl LoraConfig {
         self.matrices(model).map(|matrix| matrix.parameters(self.rank)).sum()
     }
 
-    fn scale(&self) -> f64 {
+    pub(crate) fn scale(&self) -> f64 {
         self.alpha / self.rank as f64
     }
 }

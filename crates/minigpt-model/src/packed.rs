@@ -1,9 +1,10 @@
 //! A model for inference alone, on a processor: its weights stay as their file has them, quantised or not, and are
 //! multiplied as they are.
 //!
-//! The forward pass is [`Gpt`](crate::Gpt)'s without what training needs: no graph, no dropout, no adapters beside
-//! matrices. It is held against it by tests. Reading order: [`PackedGpt`], `forward`, `cache`, `source`.
+//! The forward pass is [`Gpt`](crate::Gpt)'s without what training needs: no graph, no dropout, and an adapter where
+//! one is asked for. It is held against it by tests. Reading order: [`PackedGpt`], `forward`, `cache`, `source`, `adapter`.
 
+mod adapter;
 mod assemble;
 mod cache;
 mod forward;
@@ -12,9 +13,12 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use minigpt_ops::RotaryPairs;
 use rayon::prelude::*;
 
+use self::adapter::PackedAdapter;
 pub use self::cache::PackedCache;
 use self::matrix::Matrix;
 use crate::model::config::{GptConfig, NormConfig};
@@ -48,6 +52,8 @@ pub struct PackedGpt {
     frequencies: Vec<f64>,
     pairs: RotaryPairs,
     tokenizer_size: usize,
+    /// What stands beside its matrices for its own texts.
+    adapter: Option<Arc<PackedAdapter>>,
 }
 
 /// A transformer block.
@@ -173,7 +179,7 @@ impl PackedGpt {
     }
 
     fn score_one(&self, tokens: &[u32], targets: &[u32]) -> Vec<TokenScore> {
-        let cache = &mut PackedCache::default();
+        let cache = &mut self.new_cache();
         let stream = self.read(&mut [TextInput { tokens, cache }], &[targets.len()]);
         let parts = stream.chunks(LOGIT_ROWS * self.config.n_embd).zip(targets.chunks(LOGIT_ROWS));
         let scores = parts.flat_map(|(stream, targets)| {

@@ -5,5 +5,5 @@ mod pages;
 mod runs;
 
 pub use engine::request::{WriteEvent, WriteRequest, Written};
-pub use engine::{Busy, Engine, Limits, ModelCard, ServedModel};
+pub use engine::{Counts, Engine, Limits, ModelCard, Refused, ServedModel};
 pub use runs::Runs;

@@ -3,6 +3,7 @@
 mod application;
 mod attention;
 mod attention_page;
+mod batch;
 mod classifier;
 mod continuation;
 mod error;
@@ -11,17 +12,20 @@ mod generation;
 mod likelihood;
 mod pretrained;
 mod prompt;
+mod writer;
 
 pub use application::{Application, grounded_prompt};
 pub use attention::{
     AttentionMap, AttentionStep, Habit, HeadHabits, head_habits, record_attention,
 };
 pub use attention_page::write_attention_page;
+pub use batch::{Continuation, TextBatch, write_texts};
 pub use classifier::{Classifier, Verdict};
-pub use continuation::{Continuation, TextEnd, TextGenerator, TextOptions, TextToken, write_texts};
+pub use continuation::TextGenerator;
 pub use error::TextError;
 pub use export::{Export, Modelfile};
 pub use generation::GenerationDefaults;
 pub use likelihood::{Likelihood, ScoredText, likelihoods};
 pub use pretrained::Pretrained;
 pub use prompt::Prompt;
+pub use writer::{TextEnd, TextOptions, TextToken};

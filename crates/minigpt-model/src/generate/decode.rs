@@ -79,19 +79,13 @@ impl<'a> Decoder<'a> {
     /// [`PromptError`] where the model cannot continue one of them, or where there is none.
     pub fn new(model: impl Into<GptRef<'a>>, prompts: &[Vec<u32>]) -> Result<Self, PromptError> {
         let model = model.into();
-        if prompts.is_empty() || prompts.iter().any(Vec::is_empty) {
+        if prompts.is_empty() {
             return Err(PromptError::Empty);
         }
-        let block_size = model.block_size();
-        if let Some(prompt) = prompts.iter().find(|prompt| prompt.len() > block_size) {
-            return Err(PromptError::TooLong { tokens: prompt.len(), block_size });
-        }
-        prompts.iter().try_for_each(|prompt| check_known(model, prompt))?;
+        prompts.iter().try_for_each(|prompt| check_prompt(model, prompt))?;
         let reader = match model {
             GptRef::Tensors(model) => Reader::Tensors(TensorReader::new(model)),
-            GptRef::Packed(model) => {
-                Reader::Packed(model, vec![PackedCache::default(); prompts.len()])
-            }
+            GptRef::Packed(model) => Reader::Packed(model, vec![model.new_cache(); prompts.len()]),
         };
         Ok(Self {
             model,
@@ -102,9 +96,93 @@ impl<'a> Decoder<'a> {
         })
     }
 
+    /// Without a sequence yet: they [join](Self::join).
+    pub fn empty(model: impl Into<GptRef<'a>>) -> Self {
+        let model = model.into();
+        let reader = match model {
+            GptRef::Tensors(model) => Reader::Tensors(TensorReader::new(model)),
+            GptRef::Packed(model) => Reader::Packed(model, Vec::new()),
+        };
+        Self { model, reader, sequences: Vec::new(), starts: Vec::new(), slides: Vec::new() }
+    }
+
+    /// Will read one more prompt, as the last sequence. `cache` may have what was read of its beginning, and tells with
+    /// which adapter it is read; only a [packed](GptRef::Packed) model has caches of single sequences. Another one reads
+    /// all sequences again.
+    ///
+    /// # Errors
+    /// [`PromptError`] where the model cannot continue it.
+    pub fn join(
+        &mut self,
+        prompt: Vec<u32>,
+        cache: Option<PackedCache>,
+    ) -> Result<(), PromptError> {
+        check_prompt(self.model, &prompt)?;
+        match &mut self.reader {
+            Reader::Tensors(reader) => reader.forget(),
+            Reader::Packed(model, caches) => {
+                let mut cache = cache.unwrap_or_else(|| model.new_cache());
+                cache.truncate(prompt.len() - 1);
+                caches.push(cache);
+            }
+        }
+        self.sequences.push(prompt);
+        self.starts.push(0);
+        self.slides.push(0);
+        Ok(())
+    }
+
+    /// Ends a sequence: its tokens from where its context began, and of a [packed](GptRef::Packed) model what was
+    /// read of them.
+    ///
+    /// # Panics
+    /// Where there is no such sequence.
+    pub fn leave(&mut self, row: usize) -> (Vec<u32>, Option<PackedCache>) {
+        let start = self.starts.remove(row);
+        self.slides.remove(row);
+        let tokens = self.sequences.remove(row).split_off(start);
+        let cache = match &mut self.reader {
+            Reader::Packed(_, caches) => Some(caches.remove(row)),
+            Reader::Tensors(reader) => {
+                let others: Vec<usize> =
+                    (0..=self.sequences.len()).filter(|other| *other != row).collect();
+                match others.is_empty() {
+                    true => reader.forget(),
+                    false => reader.select(&others),
+                }
+                None
+            }
+        };
+        (tokens, cache)
+    }
+
+    /// The tokens of a sequence that its cache has, from where its context begins, and the cache; nothing where
+    /// sequences have none of their own.
+    ///
+    /// # Panics
+    /// Where there is no such sequence.
+    pub fn has_read(&self, row: usize) -> Option<(&[u32], &PackedCache)> {
+        match &self.reader {
+            Reader::Packed(_, caches) => {
+                let cache = &caches[row];
+                Some((&self.sequences[row][self.starts[row]..][..cache.len()], cache))
+            }
+            Reader::Tensors(_) => None,
+        }
+    }
+
     /// The sequences so far, prompts included.
     pub fn sequences(&self) -> &[Vec<u32>] {
         &self.sequences
+    }
+
+    pub(crate) fn model(&self) -> GptRef<'a> {
+        self.model
+    }
+
+    /// Prolongs one sequence by a token, which must be in the vocabulary.
+    pub(crate) fn push_one(&mut self, row: usize, token: u32) {
+        self.sequences[row].push(token);
     }
 
     /// How often each sequence's context was full and the last half of it read again.
@@ -124,6 +202,52 @@ impl<'a> Decoder<'a> {
             Reader::Tensors(reader) => self.model.rows(reader.read(&contexts).into_data()),
             Reader::Packed(model, caches) => read_packed(model, caches, &contexts),
         }
+    }
+
+    /// As [`logits`](Self::logits) of those sequences that have been read to their end, once about so many tokens more were
+    /// read: first the last token of each, then of long prompts a part, in the order in which they joined. Only a
+    /// [packed](GptRef::Packed) model reads in parts.
+    ///
+    /// # Panics
+    /// As [`logits`](Self::logits).
+    pub fn logits_within(&mut self, tokens: usize) -> Vec<Option<Vec<f32>>> {
+        if !matches!(self.reader, Reader::Packed(..)) {
+            return self.logits().into_iter().map(Some).collect();
+        }
+        self.slide();
+        let contexts = contexts(&self.sequences, &self.starts);
+        let Reader::Packed(model, caches) = &mut self.reader else { unreachable!("packed") };
+        let unread = |tokens: &[u32], cache: &mut PackedCache| {
+            cache.truncate(tokens.len() - 1);
+            tokens.len() - cache.len()
+        };
+        let unread: Vec<usize> = contexts
+            .iter()
+            .zip(&mut *caches)
+            .map(|(tokens, cache)| unread(tokens, cache))
+            .collect();
+        let written = unread.iter().filter(|unread| **unread == 1).count();
+        let mut room = tokens.saturating_sub(written).max(1);
+        let parts: Vec<usize> = unread
+            .iter()
+            .map(|unread| {
+                let part = if *unread == 1 { 1 } else { room.min(*unread) };
+                room -= if *unread == 1 { 0 } else { part };
+                part
+            })
+            .collect();
+        let (mut reads, mut wanted) = (Vec::new(), Vec::new());
+        for (row, (tokens, cache)) in contexts.iter().zip(caches).enumerate() {
+            if parts[row] > 0 {
+                let tokens = &tokens[cache.len()..][..parts[row]];
+                reads.push(TextInput { tokens, cache });
+                wanted.push(usize::from(parts[row] == unread[row]));
+            }
+        }
+        let logits = model.forward_after(&mut reads, &wanted);
+        let mut logits = logits.chunks(model.vocab_size());
+        let is_read = parts.iter().zip(&unread).map(|(part, unread)| part == unread);
+        is_read.map(|is_read| is_read.then(|| logits.next().map(<[f32]>::to_vec))?).collect()
     }
 
     /// As [`logits`](Self::logits) of one sequence, and the logits after each of the tokens of a draft how it may go
@@ -226,7 +350,7 @@ impl<'a> Decoder<'a> {
                 self.slides[row] += 1;
                 match &mut self.reader {
                     Reader::Tensors(reader) => reader.forget(),
-                    Reader::Packed(_, caches) => caches[row] = PackedCache::default(),
+                    Reader::Packed(_, caches) => caches[row].truncate(0),
                 }
             }
         }
@@ -313,6 +437,16 @@ impl<'a> TensorReader<'a> {
         let shape = [contexts.len(), time];
         let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, shape), &self.device);
         self.model.forward_cached(tokens, &mut self.cache)
+    }
+}
+
+/// Makes sure that a model can continue a prompt.
+fn check_prompt(model: GptRef<'_>, prompt: &[u32]) -> Result<(), PromptError> {
+    let block_size = model.block_size();
+    match prompt.len() {
+        0 => Err(PromptError::Empty),
+        tokens if tokens > block_size => Err(PromptError::TooLong { tokens, block_size }),
+        _ => check_known(model, prompt),
     }
 }
 

@@ -4,8 +4,8 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::{
-    BatchGenerator, Constraints, Decoder, Draw, Generator, Gpt, GptConfig, Policy, Sampling,
-    SamplingError, beam_search, log_probability,
+    BatchGenerator, Constraints, Decoder, Draw, Generator, Gpt, GptConfig, GptRef, PackedGpt,
+    Policy, Sampling, SamplingError, WeightType, beam_search, log_probability,
 };
 
 /// Weights wide enough for the tokens to be far from equally probable.
@@ -146,13 +146,76 @@ fn a_batch_of_different_lengths_gives_what_each_gives_alone() {
 
     let policy = Sampling::article();
     let seeds = [4, 5, 6];
-    let batch = BatchGenerator::new(&model, &prompts, policy.clone(), &seeds).unwrap();
-    let rows: Vec<Vec<u32>> = batch.take(40).map(|tokens| tokens.unwrap()).collect();
+    let mut batch = BatchGenerator::new(&model);
+    for (prompt, seed) in prompts.iter().zip(seeds) {
+        batch.join(prompt.clone(), policy.clone(), seed, None).unwrap();
+    }
+    let rows: Vec<Vec<u32>> = (0..40).map(|_| step(&mut batch)).collect();
     for (row, (prompt, seed)) in prompts.iter().zip(seeds).enumerate() {
         let alone = Generator::new(&model, prompt, policy.clone(), seed).unwrap();
         let alone: Vec<u32> = alone.take(40).map(|token| token.unwrap()).collect();
         assert_eq!(rows.iter().map(|tokens| tokens[row]).collect::<Vec<_>>(), alone);
     }
+}
+
+/// A token of each text.
+fn step(batch: &mut BatchGenerator<'_>) -> Vec<u32> {
+    batch.step(usize::MAX).into_iter().map(|token| token.unwrap().unwrap()).collect()
+}
+
+/// Of either kind of model, whatever the number of tokens that are read at once.
+#[test]
+fn texts_that_join_and_leave_are_those_that_are_written_alone() {
+    let model = model(&config());
+    let packed = PackedGpt::of(model.clone(), WeightType::F32).unwrap();
+    for (model, at_once) in
+        [(GptRef::from(&model), 1), (GptRef::from(&packed), 1), (GptRef::from(&packed), 5)]
+    {
+        let prompts: Vec<Vec<u32>> = (0..6).map(|number| text(2 + 3 * number, number)).collect();
+        let mut batch = BatchGenerator::new(model);
+        let (mut numbers, mut written) = (Vec::new(), vec![Vec::new(); prompts.len()]);
+        for round in 0..200 {
+            if let Some(prompt) = prompts.get(round / 2).filter(|_| round % 2 == 0) {
+                batch.join(prompt.clone(), Sampling::article(), round as u64, None).unwrap();
+                numbers.push(round / 2);
+            }
+            let tokens = batch.step(at_once);
+            for (number, token) in numbers.iter().zip(tokens) {
+                written[*number].extend(token.map(Result::unwrap));
+            }
+            // Text `n` has 20 + n tokens.
+            while let Some(row) = numbers.iter().position(|n| written[*n].len() == 20 + n) {
+                let (tokens, cache) = batch.leave(row);
+                let number = numbers.remove(row);
+                assert!(tokens.ends_with(&written[number][15..]));
+                assert_eq!(cache.is_some(), matches!(model, GptRef::Packed(_)));
+            }
+        }
+        for (number, (prompt, written)) in prompts.iter().zip(written).enumerate() {
+            let seed = 2 * number as u64;
+            let alone = Generator::new(model, prompt, Sampling::article(), seed).unwrap();
+            let alone: Vec<u32> = alone.take(20 + number).map(Result::unwrap).collect();
+            assert_eq!(written, alone, "text {number}, {at_once} at once");
+        }
+    }
+}
+
+#[test]
+fn a_beginning_that_was_read_is_not_read_again() {
+    let packed = PackedGpt::of(model(&config()), WeightType::F32).unwrap();
+    let mut batch = BatchGenerator::new(&packed);
+    batch.join(text(9, 1), Sampling::Greedy, 0, None).unwrap();
+    let first = step(&mut batch)[0];
+    let (tokens, cache) = batch.leave(0);
+    let cache = cache.unwrap();
+    assert_eq!((tokens.len(), cache.len()), (10, 9));
+    // The whole of another text that begins so but for its last token, which has to be read for its logits.
+    let other = [&text(9, 1)[..6], &[3, 4]].concat();
+    batch.join(other.clone(), Sampling::Greedy, 0, Some(cache.beginning(6))).unwrap();
+    batch.join(text(9, 1), Sampling::Greedy, 0, Some(cache)).unwrap();
+    assert_eq!([0, 1].map(|row| batch.has_read(row).unwrap().0.len()), [6, 8]);
+    let alone = Generator::new(&packed, &other, Sampling::Greedy, 0).unwrap().next();
+    assert_eq!(step(&mut batch), [alone.unwrap().unwrap(), first]);
 }
 
 #[test]
@@ -269,18 +332,22 @@ fn broken_weights_are_told() {
     assert_eq!(beams.unwrap_err().to_string(), SamplingError::NotANumber.to_string());
 }
 
-/// Once, it went on drawing from the same logits.
 #[test]
-fn a_batch_ends_after_an_error() {
+fn a_text_without_a_token_left_ends_no_other() {
     let model = model(&config());
     let constraints = Constraints { no_repeat_ngram: Some(1), ..Constraints::default() };
     let policy = Policy { constraints, sampling: Sampling::Greedy };
     let prompts = [(0..20).collect::<Vec<u32>>(), vec![1]];
-    let mut batch = BatchGenerator::new(&model, &prompts, policy, &[1, 2]).unwrap();
-    assert!(batch.by_ref().take(40).all(|tokens| tokens.is_ok()));
+    let mut batch = BatchGenerator::new(&model);
+    for prompt in prompts {
+        batch.join(prompt, policy.clone(), 1, None).unwrap();
+    }
+    (0..40).for_each(|_| drop(step(&mut batch)));
     // All sixty have come in the first text.
-    assert_eq!(batch.next(), Some(Err(SamplingError::NoToken)));
-    assert_eq!(batch.next(), None);
+    let tokens = batch.step(usize::MAX);
+    assert_eq!(tokens[0], Some(Err(SamplingError::NoToken)));
+    batch.leave(0);
+    assert_eq!(Some(step(&mut batch).len()), Some(1), "the other goes on");
 }
 
 /// A vocabulary of 60 that is padded from 37, and whose padding is the most probable at first.
@@ -306,8 +373,11 @@ fn no_decoder_writes_padding() {
         let alone = Generator::new(&model, &[1, 2], sampling.clone(), 7).unwrap();
         assert!(alone.take(50).all(|token| token.unwrap() < 37));
         let prompts = [vec![1, 2], vec![3]];
-        let batch = BatchGenerator::new(&model, &prompts, sampling, &[1, 2]).unwrap();
-        assert!(batch.take(50).all(|tokens| tokens.unwrap().iter().all(|token| *token < 37)));
+        let mut batch = BatchGenerator::new(&model);
+        for prompt in prompts {
+            batch.join(prompt, sampling.clone(), 1, None).unwrap();
+        }
+        assert!((0..50).all(|_| step(&mut batch).iter().all(|token| *token < 37)));
     }
     let beams = beam_search(&model, &[1, 2], &Constraints::default(), 4, 30, &[]).unwrap();
     assert!(beams.iter().all(|beam| beam.tokens.iter().all(|token| *token < 37)));
@@ -324,8 +394,8 @@ fn constraints_on_unknown_ids_are_refused_by_every_generator() {
         let expected = SamplingError::UnknownToken { id, vocab_size: 37 }.into();
         let alone = Generator::new(&model, &[1], policy.clone(), 0);
         assert_eq!(alone.err().unwrap(), expected);
-        let batch = BatchGenerator::new(&model, &[vec![1]], policy, &[0]);
-        assert_eq!(batch.err().unwrap(), expected);
+        let joined = BatchGenerator::new(&model).join(vec![1], policy, 0, None);
+        assert_eq!(joined.err().unwrap(), expected);
         assert_eq!(beam_search(&model, &[1], &constraints, 2, 2, &[]).unwrap_err(), expected);
     }
 }

@@ -1,6 +1,7 @@
 //! An adapter alone, in the two files that Python's PEFT reads and writes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::Path;
 
 use burn::store::burn_pack::Tensor as StoredTensor;
@@ -9,10 +10,12 @@ use minigpt_files::excerpt;
 
 use super::error::AdapterError;
 use super::peft::{ADAPTER_CONFIG_FILE, HEAD};
-use super::targets::Adapted;
+use super::targets::{Adapted, AdaptedPart};
 use super::{EMBEDDING, Factors, LoraConfig};
+use crate::files::error::WeightsError;
 use crate::files::safetensors;
 use crate::files::weights::finite;
+use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
 
 /// The same in a pickle, which old versions of PEFT wrote.
@@ -69,12 +72,47 @@ impl Gpt {
     /// # Errors
     /// [`AdapterError`]: the folder's files are missing, damaged, or the adapter is another model's.
     pub fn with_adapter(self, folder: &Path) -> Result<Self, AdapterError> {
+        let stored = StoredAdapter::read(folder, self.config(), &|| self.fingerprint())?;
+        let StoredAdapter { lora, layers } = stored;
+        let mut layers: BTreeMap<String, Factors> =
+            layers.into_iter().map(|(layer, parts)| (layer, factors(&parts, lora.rank))).collect();
+        Ok(self.with_factors(&lora, |layer| layers.remove(layer)))
+    }
+}
+
+/// The factors of an adapter's folder, as they lie there.
+pub(crate) struct StoredAdapter {
+    pub(crate) lora: LoraConfig,
+    /// The adapted parts of each layer, by its name.
+    pub(crate) layers: BTreeMap<String, Vec<StoredPart>>,
+}
+
+/// The factors beside some columns of a matrix.
+pub(crate) struct StoredPart {
+    pub(crate) columns: Range<usize>,
+    /// `[rank, from]`.
+    pub(crate) a: Vec<f32>,
+    /// `[columns, rank]`.
+    pub(crate) b: Vec<f32>,
+}
+
+impl StoredAdapter {
+    /// Reads the two files of a folder for a base of that shape, whose `fingerprint` is asked for where the adapter
+    /// names its base.
+    ///
+    /// # Errors
+    /// As [`Gpt::with_adapter`].
+    pub(crate) fn read(
+        folder: &Path,
+        config: &GptConfig,
+        fingerprint: &dyn Fn() -> Result<String, WeightsError>,
+    ) -> Result<Self, AdapterError> {
         let lora = LoraConfig::read_peft(folder)?;
         let refused = |error: AdapterError| AdapterError::Config {
             path: folder.join(ADAPTER_CONFIG_FILE),
             reason: error.to_string(),
         };
-        lora.validate(self.config()).map_err(refused)?;
+        lora.validate(config).map_err(refused)?;
         let path = folder.join(ADAPTER_FILE);
         let pickled = folder.join(PICKLED_FILE);
         if !path.exists() && pickled.exists() {
@@ -85,28 +123,29 @@ impl Gpt {
             .into_iter()
             .map(|tensor| (tensor.name.clone(), tensor))
             .collect();
-        let mut factors: BTreeMap<String, Factors> = BTreeMap::new();
-        for Adapted { layer, from, parts } in lora.matrices(self.config()) {
+        let mut layers = BTreeMap::new();
+        for Adapted { layer, from, parts } in lora.matrices(config) {
             let mut read = |part: &str, factor: &str, rows: usize, columns: usize| {
                 let name = stored_name(&layer, part, factor);
                 let tensor =
                     tensors.remove(&name).ok_or_else(|| other(format!("it has no {name}")))?;
-                let found = tensor.shape.to_vec();
+                let found: Vec<usize> = tensor.shape.iter().copied().collect();
                 if found != [rows, columns] {
                     let expected = [rows, columns];
                     return Err(other(format!("{name} is {found:?}, expected {expected:?}")));
                 }
-                Ok::<_, AdapterError>(transposed(&finite(&path, &tensor)?, rows, columns))
+                let values = finite(&path, &tensor)?;
+                Ok::<Vec<f32>, AdapterError>(values.iter().collect())
             };
-            let [mut a, mut b] = [Vec::new(), Vec::new()];
-            for part in &parts {
-                a.push(read(&part.name, "A", lora.rank, from)?);
-                b.push(read(&part.name, "B", part.columns.len(), lora.rank)?);
-            }
-            let parts = parts.into_iter().map(|part| part.columns).collect();
-            factors.insert(layer, Factors { a: beside(a), b: beside(b), parts });
+            let part = |AdaptedPart { name, columns }| {
+                let a = read(&name, "A", lora.rank, from)?;
+                let b = read(&name, "B", columns.len(), lora.rank)?;
+                Ok(StoredPart { columns, a, b })
+            };
+            let parts = parts.into_iter().map(part).collect::<Result<Vec<_>, AdapterError>>()?;
+            layers.insert(layer, parts);
         }
-        if lora.adapts_embedding(self.config()) {
+        if lora.adapts_embedding(config) {
             // PEFT writes them a second time.
             tensors.retain(|name, _| !name.contains(&format!(".{HEAD}.lora_")));
         }
@@ -117,14 +156,22 @@ impl Gpt {
             return Err(other(format!("the base has no place for {}", excerpt(name))));
         }
         if let Some(base) = safetensors::metadata(&path)?.get(BASE)
-            && *base != self.fingerprint()?
+            && *base != fingerprint()?
         {
             return Err(other(
                 "the base's weights are not those that it was trained on".to_owned(),
             ));
         }
-        Ok(self.with_factors(&lora, |layer| factors.remove(layer)))
+        Ok(Self { lora, layers })
     }
+}
+
+/// The factors of all parts of a layer beside each other.
+fn factors(parts: &[StoredPart], rank: usize) -> Factors {
+    let a = parts.iter().map(|part| transposed(&part.a, rank, part.a.len() / rank));
+    let b = parts.iter().map(|part| transposed(&part.b, part.columns.len(), rank));
+    let (a, b) = (beside(a.collect()), beside(b.collect()));
+    Factors { a, b, parts: parts.iter().map(|part| part.columns.clone()).collect() }
 }
 
 /// The name in PEFT's file of the factor `A` or `B` of a part of a layer.
@@ -159,8 +206,7 @@ fn beside(mut matrices: Vec<TensorData>) -> TensorData {
 }
 
 /// `[rows, columns]` to `[columns, rows]`.
-fn transposed(values: &TensorData, rows: usize, columns: usize) -> TensorData {
-    let values: Vec<f32> = values.iter().collect();
+fn transposed(values: &[f32], rows: usize, columns: usize) -> TensorData {
     let order = (0..columns).flat_map(|column| (0..rows).map(move |row| row * columns + column));
     let values: Vec<f32> = order.map(|index| values[index]).collect();
     TensorData::new(values, [columns, rows])

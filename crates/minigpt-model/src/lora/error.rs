@@ -60,6 +60,16 @@ pub enum AdapterError {
         /// The tensor.
         name: String,
     },
+    /// Factors beside the vectors of the tokens, of a model whose weights are packed.
+    #[error(
+        "{path} adapts {layer}, the vectors of the tokens: expected matrices of the blocks alone, beside weights as they lie in a file; {MERGE}"
+    )]
+    PackedEmbedding {
+        /// The adapter's folder.
+        path: PathBuf,
+        /// The layer.
+        layer: String,
+    },
     /// The factors are in a pickle.
     #[error(
         "{path} is a pickle: expected adapter_model.safetensors; in Python, PeftModel.from_pretrained() and save_pretrained() make one of it"

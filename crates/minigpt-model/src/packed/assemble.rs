@@ -55,6 +55,7 @@ impl PackedGpt {
             pairs,
             tokenizer_size: config.vocab_size,
             config: config.clone(),
+            adapter: None,
         })
     }
 }

@@ -6,6 +6,7 @@ use minigpt_ops::{
     rms_norm, rotate, silu_gate,
 };
 
+use super::adapter::{AdaptedRows, Place};
 use super::cache::{LayerCache, PackedCache};
 use super::{Block, Linear, Norm, PackedGpt, TextInput};
 use crate::model::config::{MlpKind, NormKind};
@@ -24,6 +25,14 @@ struct Span<'a> {
 struct Angles {
     cos: Vec<f32>,
     sin: Vec<f32>,
+}
+
+/// What stands beside the matrices of a block, for some rows.
+struct Beside<'a> {
+    block: usize,
+    rows: &'a [AdaptedRows],
+    /// Rows of the chunk.
+    chunk: usize,
 }
 
 impl PackedGpt {
@@ -79,7 +88,12 @@ impl PackedGpt {
     fn read_chunk(&self, spans: &mut [Span<'_>]) -> Vec<f32> {
         let mut positions = Vec::new();
         let mut x = Vec::new();
+        let mut adapted: Vec<AdaptedRows> = Vec::new();
         for Span { tokens, cache } in &mut *spans {
+            if let Some(adapter) = &cache.adapter {
+                let first = positions.len();
+                adapted.push((first..first + tokens.len(), adapter.clone()));
+            }
             for token in *tokens {
                 positions.push(cache.len);
                 cache.len += 1;
@@ -93,8 +107,9 @@ impl PackedGpt {
                 .iter_mut()
                 .map(|span| (span.tokens.len(), &mut span.cache.layers[index]))
                 .collect();
-            self.attend(block, &mut x, &mut layers, &angles);
-            self.mlp(block, &mut x);
+            let beside = Beside { block: index, rows: &adapted, chunk: positions.len() };
+            self.attend(block, &beside, &mut x, &mut layers, &angles);
+            self.mlp(block, &beside, &mut x);
         }
         x
     }
@@ -124,6 +139,7 @@ impl PackedGpt {
     fn attend(
         &self,
         block: &Block,
+        beside: &Beside<'_>,
         x: &mut [f32],
         layers: &mut [(usize, &mut LayerCache)],
         angles: &Angles,
@@ -131,7 +147,10 @@ impl PackedGpt {
         let (head_size, n_head, n_kv_head) =
             (self.config.head_size(), self.config.n_head, self.config.n_kv_head());
         let normal = block.ln_1.forward(x);
-        let [mut q, mut k, v] = products(&normal, &block.qkv);
+        let [mut q, mut k, mut v] = products(&normal, &block.qkv);
+        beside.add(Place::Query, &normal, &mut q);
+        beside.add(Place::Key, &normal, &mut k);
+        beside.add(Place::Value, &normal, &mut v);
         for (norm, heads) in [(&block.q_norm, &mut q), (&block.k_norm, &mut k)] {
             if let Some(norm) = norm {
                 *heads = norm.forward(heads); // each head a row
@@ -159,22 +178,26 @@ impl PackedGpt {
         let mut mixed = vec![0.0; q.len()];
         let heads = Heads { n_head, n_kv_head, head_size, scale: block.scale };
         cached_attention(heads, &q, &pasts, &mut mixed);
-        let [branch] = products(&mixed, std::array::from_ref(&block.attn_proj));
+        let [mut branch] = products(&mixed, [&block.attn_proj]);
+        beside.add(Place::AttnProj, &mixed, &mut branch);
         add_branch(x, &branch);
     }
 
     /// `x += mlp(ln_2(x))`.
-    fn mlp(&self, block: &Block, x: &mut [f32]) {
+    fn mlp(&self, block: &Block, beside: &Beside<'_>, x: &mut [f32]) {
         let normal = block.ln_2.forward(x);
         let hidden = match (self.config.mlp, &block.fc[..]) {
             (MlpKind::Swiglu, [gate, up]) => {
-                let [gate, mut up] = products(&normal, [gate, up]);
+                let [mut gate, mut up] = products(&normal, [gate, up]);
+                beside.add(Place::Fc, &normal, &mut gate);
+                beside.add(Place::Up, &normal, &mut up);
                 silu_gate(&gate, &mut up);
                 up
             }
             (MlpKind::Swiglu, _) => unreachable!("SwiGLU has a gate and another matrix"),
             (kind, fc) => {
                 let [mut hidden] = products(&normal, [&fc[0]]);
+                beside.add(Place::Fc, &normal, &mut hidden);
                 match kind {
                     MlpKind::GeluExact => exact_gelu(&mut hidden),
                     MlpKind::ReluSquared => {
@@ -188,7 +211,8 @@ impl PackedGpt {
                 hidden
             }
         };
-        let [branch] = products(&hidden, [&block.mlp_proj]);
+        let [mut branch] = products(&hidden, [&block.mlp_proj]);
+        beside.add(Place::MlpProj, &hidden, &mut branch);
         add_branch(x, &branch);
     }
 
@@ -204,6 +228,18 @@ impl PackedGpt {
             rows.for_each(|row| row[self.tokenizer_size..].fill(f32::NEG_INFINITY));
         }
         logits
+    }
+}
+
+impl Beside<'_> {
+    /// Adds to what a matrix made of all rows, `y`, what stands beside it for the rows that have an adapter.
+    fn add(&self, place: Place, x: &[f32], y: &mut [f32]) {
+        let (from, to) = (x.len() / self.chunk, y.len() / self.chunk);
+        for (rows, adapter) in self.rows {
+            let x = &x[rows.start * from..rows.end * from];
+            let y = &mut y[rows.start * to..rows.end * to];
+            adapter.add(self.block, place, x, y);
+        }
     }
 }
 

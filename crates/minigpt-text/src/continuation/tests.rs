@@ -1,6 +1,7 @@
 use minigpt_model::{Gpt, GptConfig, PackedGpt, Sampling, WeightType};
 
 use super::*;
+use crate::{Continuation, write_texts};
 use burn::tensor::Device;
 
 fn options(max_tokens: usize) -> TextOptions {

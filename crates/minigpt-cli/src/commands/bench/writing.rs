@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::peak_memory;
 use crate::args::{BenchArgs, WeightsChoice};
-use crate::load::model::{AnyGpt, LoadedModel};
+use crate::load::model::LoadedModel;
 use crate::terminal::format::bytes;
 use crate::terminal::output::say;
 
