@@ -21,6 +21,7 @@ export class Chart {
   /** @type {Series[]} */
   #series = [];
   #x = scale([0, 1], [0, 1], false);
+  #y = scale([0, 1], [1, 0], false);
 
   /**
    * @param {import("./quantities.js").Quantity} quantity
@@ -69,23 +70,21 @@ export class Chart {
     const [top, bottom] = [MARGIN.top, Math.max(MARGIN.top + 1, this.svg.clientHeight - MARGIN.bottom)];
     const range = this.#range();
     this.#x = scale(range, [left, right], view.logX);
-    const y = scale(this.#domain(range), [bottom, top], view.logY);
+    this.#y = scale(this.#domain(range), [bottom, top], view.logY);
+    const [x, y] = [this.#x, this.#y];
     const frame = { left, right, top, bottom };
     const unit = AXES[view.axis].unit;
     this.svg.replaceChildren(
       svg("title", {}, `${quantity.title} of ${this.#runs.length} runs by ${unit}`),
-      ...axes(this.#x, y, frame, unit, quantity.format === number ? number : undefined),
-      curves(this.#series, this.#x, y, frame, range, `clip-${quantity.id}`),
+      ...axes(x, y, frame, unit),
+      curves(this.#series, x, y, frame, range, `clip-${quantity.id}`),
       this.cursorLayer);
     if (this.#series.length === 0) {
       const middle = { class: "tick", x: (left + right) / 2, y: (top + bottom) / 2, "text-anchor": "middle" };
       this.svg.append(svg("text", middle, this.#runs.length ? "nothing measured yet" : "no run is ticked"));
     }
-    this.#y = y;
     this.#drawCursor();
   }
-
-  #y = scale([0, 1], [1, 0], false);
 
   /** What is seen of the horizontal axis; on a logarithmic one from the first point on. */
   #range() {
@@ -123,13 +122,15 @@ export class Chart {
     this.cursorLayer.replaceChildren(...marked);
     this.readout.replaceChildren(...this.#runs.map((run) => {
       const values = found.filter((value) => value.run === run);
-      const words = values.map(({ line, y }) => `${line.name} ${quantity.format(y)}`);
-      const where = values.length ? ` at ${number(values[0].x)} ${AXES[view.axis].unit}` : "";
-      const item = element("li", {},
+      const words = values.map(({ line, y }) => {
+        const isSmoothed = line.isSmoothed && view.smoothing > 0;
+        return `${line.name} ${quantity.format(y)}${isSmoothed ? " (smoothed)" : ""}`;
+      });
+      const where = values.length ? ` at ${AXES[view.axis].at(number(values[0].x))}` : "";
+      return element("li", {},
         element("span", { className: `swatch series-${run.colour}` }),
         element("strong", {}, run.name),
-        ` ${words.join(", ") || "nothing yet"}${where}`);
-      return item;
+        ` ${words.join(", ") || "nothing to draw"}${where}`);
     }));
   }
 }

@@ -2,9 +2,9 @@
 
 /** What a picture's horizontal axis counts. */
 export const AXES = {
-  step: { name: "steps", unit: "step", column: "step", factor: 1 },
-  tokens: { name: "tokens seen", unit: "training tokens seen", column: "tokens", factor: 1 },
-  time: { name: "time", unit: "minutes of training", column: "seconds", factor: 1 / 60 },
+  step: { name: "steps", unit: "step", column: "step", factor: 1, at: (x) => `step ${x}` },
+  tokens: { name: "tokens seen", unit: "training tokens seen", column: "tokens", factor: 1, at: (x) => `${x} tokens` },
+  time: { name: "time", unit: "minutes of training", column: "seconds", factor: 1 / 60, at: (x) => `${x} minutes` },
 };
 
 /**

@@ -17,10 +17,9 @@ const COLUMNS = [
   { id: "speed", name: "Tokens/s", value: (run) => run.tokens_per_second,
     text: (run) => number(run.tokens_per_second), isNumber: true },
   { id: "parameters", name: "Parameters", value: (run) => run.parameters, text: (run) => number(run.parameters), isNumber: true },
+  { id: "started", name: "Began", value: (run) => run.started, text: (run) => moment(run.started), isNumber: true },
   { id: "data", name: "Data", value: (run) => run.data, text: (run) => [run.task, run.data].filter(Boolean).join(": ") || NOTHING },
   { id: "device", name: "Device", value: (run) => run.device, text: (run) => run.device ?? NOTHING },
-  { id: "started", name: "Began", value: (run) => run.started, text: (run) => moment(run.started), isNumber: true },
-  { id: "changed", name: "Last row", value: (run) => run.changed, text: (run) => moment(run.changed), isNumber: true },
 ];
 
 export class RunList {

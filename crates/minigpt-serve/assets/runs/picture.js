@@ -11,14 +11,13 @@ import { svg } from "/assets/runs/svg.js";
  * @param {ReturnType<import("./scale.js").scale>} y
  * @param {Frame} frame
  * @param {string} unit Of the horizontal axis.
- * @param {(value: number) => string} [format] Of the vertical axis.
  */
-export function axes(x, y, { left, right, top, bottom }, unit, format = number) {
+export function axes(x, y, { left, right, top, bottom }, unit) {
   const parts = [];
   for (const value of y.ticks((bottom - top) / 45)) {
     const at = y.at(value);
     parts.push(svg("line", { class: "grid", x1: left, x2: right, y1: at, y2: at }));
-    parts.push(svg("text", { class: "tick", x: left - 6, y: at + 4, "text-anchor": "end" }, format(value)));
+    parts.push(svg("text", { class: "tick", x: left - 6, y: at + 4, "text-anchor": "end" }, number(value)));
   }
   for (const value of x.ticks((right - left) / 90)) {
     const at = x.at(value);
