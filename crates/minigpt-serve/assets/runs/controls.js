@@ -12,7 +12,8 @@ export function showControls(place, view) {
     ...Object.entries(AXES).map(([id, { name }]) => element("option", { value: id, selected: id === view.axis }, name)));
   axis.addEventListener("change", () => view.set({ axis: axis.value, range: null, cursor: null }));
 
-  const amount = element("output", {}, String(view.smoothing));
+  // No output element, which the label would be of.
+  const amount = element("span", {}, String(view.smoothing));
   const smoothing = element("input", { type: "range", name: "smoothing", min: 0, max: 0.99, step: 0.01, value: view.smoothing });
   smoothing.addEventListener("input", () => {
     amount.textContent = smoothing.value;

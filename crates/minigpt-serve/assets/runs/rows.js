@@ -36,14 +36,15 @@ export class RunRows {
    * @returns {Promise<boolean>} Whether there is anything new.
    */
   async update() {
-    let isNew = false;
+    let [isNew, isFromStart] = [false, false];
     for (;;) {
       const after = Math.max(0, this.#lines - 1);
       const answer = await getJson(`/api/runs/${encodeURIComponent(this.name)}/metrics?after=${after}`);
       const known = this.#lines > 0;
       if (known && JSON.stringify(answer.rows[0]) !== this.#last) {
         this.#clear();
-        isNew = true;
+        if (isFromStart) return true; // it changes as we read: the next look finds it at rest
+        [isNew, isFromStart] = [true, true];
         continue;
       }
       const rows = known ? answer.rows.slice(1) : answer.rows;

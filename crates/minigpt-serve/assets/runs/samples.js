@@ -19,7 +19,7 @@ export class Samples {
       this.#follows = Number(this.slider.value) === this.#steps.length - 1;
       this.#show();
     });
-    this.at = element("output", {});
+    this.at = element("span", {});
     this.texts = element("div", { className: "samples" });
     this.label = element("label", { className: "field" }, element("span", {}, "After step ", this.at), this.slider);
     place.replaceChildren(this.label, this.texts);
