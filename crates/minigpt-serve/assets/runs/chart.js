@@ -112,7 +112,7 @@ export class Chart {
   }
 
   #drawCursor() {
-    const { view, quantity } = this;
+    const { view } = this;
     const at = view.cursor;
     const found = this.#series.map(({ run, line, points }) => {
       const place = at === null ? points.xs.length - 1 : nearest(points.xs, at);
@@ -122,15 +122,18 @@ export class Chart {
     this.cursorLayer.replaceChildren(...marked);
     this.readout.replaceChildren(...this.#runs.map((run) => {
       const values = found.filter((value) => value.run === run);
-      const words = values.map(({ line, y }) => {
-        const isSmoothed = line.isSmoothed && view.smoothing > 0;
-        return `${line.name} ${quantity.format(y)}${isSmoothed ? " (smoothed)" : ""}`;
-      });
-      const where = values.length ? ` at ${AXES[view.axis].at(number(values[0].x))}` : "";
+      const words = values.map((value) => this.#words(value)).join("; ");
       return element("li", {},
         element("span", { className: `swatch series-${run.colour}` }),
         element("strong", {}, run.name),
-        ` ${words.join(", ") || "nothing to draw"}${where}`);
+        ` ${words || "nothing to draw"}`);
     }));
+  }
+
+  /** A value that was read, and where: validations are further apart than steps. */
+  #words({ line, x, y }) {
+    const { view, quantity } = this;
+    const smoothed = line.isSmoothed && view.smoothing > 0 ? ", smoothed" : "";
+    return `${line.name} ${quantity.format(y)} at ${AXES[view.axis].at(number(x))}${smoothed}`;
   }
 }

@@ -4,6 +4,9 @@ import { thinned } from "/assets/runs/curve.js";
 import { number } from "/assets/runs/format.js";
 import { svg } from "/assets/runs/svg.js";
 
+/** Pixels that a dot needs to be seen as one. */
+const DOT = 10;
+
 /** @typedef {{ left: number, right: number, top: number, bottom: number }} Frame Pixels. */
 
 /**
@@ -46,7 +49,8 @@ export function curves(series, x, y, frame, range, clip) {
     if (points.ys !== points.raw) group.append(path(drawn(points.raw, points), run, line, "raw"));
     const pixels = drawn(points.ys, points);
     group.append(path(pixels, run, line, kind));
-    if (line.split !== "train" || points.xs.length === 1) group.append(dots(pixels, run, line));
+    const isRoomy = pixels.length * DOT < right - left;
+    if ((line.split !== "train" && isRoomy) || pixels.length === 1) group.append(dots(pixels, run, line));
   }
   return svg("g", {}, svg("clipPath", { id: clip }, svg("rect", shape)), group);
 }
