@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::served::{Served, two_models};
-use crate::watching::{slow_and_fast, train};
 use crate::support::skipped;
+use crate::watching::{slow_and_fast, train};
 
 /// A Python with playwright, which `tests/python/requirements.txt` lists.
 const PYTHON: &str = "MINIGPT_PYTHON";
@@ -13,7 +13,8 @@ const PYTHON: &str = "MINIGPT_PYTHON";
 /// Where Chromium is, unless it is in one of [`PLACES`].
 const CHROMIUM: &str = "MINIGPT_CHROMIUM";
 
-const PLACES: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const PLACES: [&str; 3] =
+    ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 /// CI sets this, so that a missing browser there is a failure and not a skipped test.
 const REQUIRE: &str = "MINIGPT_REQUIRE_BROWSER";
@@ -33,17 +34,21 @@ impl Browser {
             "{REQUIRE} is set, and {}",
             found.err().unwrap_or_default()
         );
-        found.map_err(|missing| skipped(&format!("{what}: {missing}; .ci/run shows how to get it"))).ok()
+        found
+            .map_err(|missing| skipped(&format!("{what}: {missing}; .ci/run shows how to get it")))
+            .ok()
     }
 
     fn found() -> Result<Self, String> {
-        let python = std::env::var_os(PYTHON).ok_or(format!("{PYTHON} names no Python with playwright"))?;
+        let python =
+            std::env::var_os(PYTHON).ok_or(format!("{PYTHON} names no Python with playwright"))?;
         let has_it = Command::new(&python).args(["-c", "import playwright"]).output();
         if !has_it.is_ok_and(|output| output.status.success()) {
             return Err(format!("{} has no playwright", python.display()));
         }
         let named = std::env::var_os(CHROMIUM).map(PathBuf::from);
-        let chromium = named.into_iter().chain(PLACES.map(PathBuf::from)).find(|path| path.exists());
+        let chromium =
+            named.into_iter().chain(PLACES.map(PathBuf::from)).find(|path| path.exists());
         let chromium = chromium.ok_or(format!("{CHROMIUM} names no Chromium"))?;
         Ok(Self { python: python.into(), chromium })
     }
@@ -53,11 +58,19 @@ impl Browser {
     pub(crate) fn run(&self, script: &str, served: &mut Served, args: &[&str]) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python/browser");
         let mut command = Command::new(&self.python);
-        command.arg(folder.join(script)).arg(&served.address).args(args).env(CHROMIUM, &self.chromium);
+        command
+            .arg(folder.join(script))
+            .arg(&served.address)
+            .args(args)
+            .env(CHROMIUM, &self.chromium);
         // No compiled modules beside the sources.
         let output = command.env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
         let failures = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{script}:\n{failures}\nthe server said:\n{}", served.said());
+        assert!(
+            output.status.success(),
+            "{script}:\n{failures}\nthe server said:\n{}",
+            served.said()
+        );
     }
 }
 

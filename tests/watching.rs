@@ -10,7 +10,8 @@ use crate::support::{Sandbox, prose};
 
 /// The command that trains a tiny model for so many steps.
 pub(crate) fn train<'a>(name: &'a str, steps: &'a str, learning_rate: &'a str) -> Vec<&'a str> {
-    let command = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --eval-every 10";
+    let command =
+        "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --eval-every 10";
     let own = ["--name", name, "--max-steps", steps, "--learning-rate", learning_rate];
     command.split(' ').chain(own).collect()
 }
@@ -46,7 +47,10 @@ fn a_run_is_watched_while_it_trains_and_until_it_ends() {
     let runs = json(&served, "/api/runs");
     assert_eq!((&runs["current"], &runs["runs"][0]["name"]), (&"live".into(), &"live".into()));
     assert_eq!(runs["runs"][0]["state"], "training");
-    assert_eq!((&runs["runs"][0]["steps"], &runs["runs"][1]["state"]), (&400.into(), &"finished".into()));
+    assert_eq!(
+        (&runs["runs"][0]["steps"], &runs["runs"][1]["state"]),
+        (&400.into(), &"finished".into())
+    );
     let first = rows(0);
     let more = rows(first.len() - 1);
     assert_eq!(more[0], first[first.len() - 1], "rows keep their numbers");
@@ -72,7 +76,8 @@ fn an_address_that_cannot_be_had_is_told_before_a_run_begins() {
         ("runs/base", "expected HOST:PORT"),
         ("0.0.0.0:0", "other machines reach it: set MINIGPT_API_KEY"),
     ] {
-        let error = sandbox.fails(&[&train("none", "5", "0.001")[..], &["--serve", address]].concat());
+        let error =
+            sandbox.fails(&[&train("none", "5", "0.001")[..], &["--serve", address]].concat());
         assert!(error.contains("--serve") && error.contains(told), "{error}");
         assert!(!sandbox.path("runs").exists());
     }

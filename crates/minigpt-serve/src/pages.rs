@@ -77,7 +77,8 @@ const PAGES: &[(&str, &str)] = &[("/", "chat/index.html"), ("/runs", "runs/index
 
 /// The pages and what belongs to them. They tell nothing of models or runs, and need no key.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let file = |Path(path): Path<String>, headers: HeaderMap| async move { answer(&path, &headers) };
+    let file =
+        |Path(path): Path<String>, headers: HeaderMap| async move { answer(&path, &headers) };
     let mut router = Router::new().route("/assets/{*path}", get(file));
     for &(address, path) in PAGES {
         let page = move |headers: HeaderMap| async move { answer(path, &headers) };
@@ -95,13 +96,16 @@ fn answer(path: &str, headers: &HeaderMap) -> Response {
         return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
     }
     let kind = asset.content_type().to_owned();
-    ([(CONTENT_TYPE, kind), (ETAG, tag), (CACHE_CONTROL, "no-cache".to_owned())], asset.text).into_response()
+    ([(CONTENT_TYPE, kind), (ETAG, tag), (CACHE_CONTROL, "no-cache".to_owned())], asset.text)
+        .into_response()
 }
 
 /// Whether a list of entity tags, as browsers and caches send it, has this one.
 fn names(list: &[u8], tag: &str) -> bool {
     let list = String::from_utf8_lossy(list);
-    list.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
+    list.split(',')
+        .map(str::trim)
+        .any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
 }
 
 impl Asset {

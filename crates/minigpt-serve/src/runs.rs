@@ -76,7 +76,8 @@ async fn metrics(
     Path(name): Path<String>,
     query: Result<Query<MetricsQuery>, QueryRejection>,
 ) -> Answer<Metrics> {
-    let Query(MetricsQuery { after }) = query.map_err(|error| RunError::Query(error.body_text()))?;
+    let Query(MetricsQuery { after }) =
+        query.map_err(|error| RunError::Query(error.body_text()))?;
     reading(move || Metrics::after(&runs.open(&name)?, after)).await
 }
 

@@ -51,7 +51,15 @@ fn what_files_name_is_there() {
 fn nothing_comes_from_elsewhere_or_stands_in_the_page() {
     for Asset { path, text } in ASSETS {
         let text = text.replace("http://www.w3.org/2000/svg", "");
-        for part in ["http://", "https://", "//cdn", "eval(", "innerHTML", "outerHTML", "insertAdjacentHTML"] {
+        for part in [
+            "http://",
+            "https://",
+            "//cdn",
+            "eval(",
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+        ] {
             assert!(!text.contains(part), "{path} has {part}");
         }
     }
@@ -59,7 +67,14 @@ fn nothing_comes_from_elsewhere_or_stands_in_the_page() {
         for part in ["<style", " style=", " onclick=", " onload=", "<script>", "javascript:"] {
             assert!(!text.contains(part), "{path} has {part}");
         }
-        for part in ["<!doctype html>", "<html lang=\"en\">", "name=\"viewport\"", "<title>", "<main", "<h1"] {
+        for part in [
+            "<!doctype html>",
+            "<html lang=\"en\">",
+            "name=\"viewport\"",
+            "<title>",
+            "<main",
+            "<h1",
+        ] {
             assert!(text.contains(part), "{path} lacks {part}");
         }
     }

@@ -41,7 +41,8 @@ impl IntoResponse for RunError {
             Self::Unreadable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unreadable_run"),
             Self::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
         };
-        let error = json!({ "message": self.to_string(), "type": kind, "param": null, "code": null });
+        let error =
+            json!({ "message": self.to_string(), "type": kind, "param": null, "code": null });
         (status, Json(json!({ "error": error }))).into_response()
     }
 }

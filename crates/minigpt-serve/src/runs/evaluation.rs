@@ -57,8 +57,9 @@ pub(crate) fn evaluations(run: &RunFolder, problems: &mut Vec<String>) -> Vec<Ev
 
 fn evaluation(path: &Path) -> Result<Evaluated, String> {
     let bytes = read(path, FILE).map_err(|error| error.to_string())?;
-    let content: Map<String, Value> = serde_json::from_slice(&bytes)
-        .map_err(|error| format!("{} is damaged: {}", path.display(), excerpt(&error.to_string())))?;
+    let content: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|error| {
+        format!("{} is damaged: {}", path.display(), excerpt(&error.to_string()))
+    })?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let description = content.get("description").and_then(Value::as_str).map(str::to_owned);
     let figures = content.iter().filter_map(|(name, value)| figure(name, value)).collect();

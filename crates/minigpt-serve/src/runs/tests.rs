@@ -41,8 +41,10 @@ impl Fixture {
             }
         }
         fs_err::write(path.join("metrics.csv"), table).unwrap();
-        fs_err::write(path.join("samples.md"), "## step 2\n\nIt\n\n## step 4\n\nIt was\n\n").unwrap();
-        fs_err::write(path.join("evaluation/task.json"), r#"{"accuracy": 0.5, "list": []}"#).unwrap();
+        fs_err::write(path.join("samples.md"), "## step 2\n\nIt\n\n## step 4\n\nIt was\n\n")
+            .unwrap();
+        fs_err::write(path.join("evaluation/task.json"), r#"{"accuracy": 0.5, "list": []}"#)
+            .unwrap();
         path
     }
 }
@@ -142,7 +144,10 @@ fn rows_come_as_they_are_written() {
 
     let many: String = (1..=6_000).map(|step| row("train", step)).collect();
     fs_err::write(&table, HEADER.to_owned() + &many).unwrap();
-    assert_eq!((after(0)["rows"].as_array().unwrap().len(), &after(0)["more"]), (5_000, &json!(true)));
+    assert_eq!(
+        (after(0)["rows"].as_array().unwrap().len(), &after(0)["more"]),
+        (5_000, &json!(true))
+    );
     assert_eq!(after(5_000)["rows"].as_array().unwrap().len(), 1_000);
     fs_err::remove_file(&table).unwrap();
     assert_eq!(after(0)["rows"], json!([]));

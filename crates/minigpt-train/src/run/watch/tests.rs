@@ -72,7 +72,10 @@ fn progress_is_the_last_rows_and_the_steps_to_come() {
     let rows = [row(RowSplit::Train, 1), row(RowSplit::Valid, 1), row(RowSplit::Train, 2)];
     fs_err::write(run.metrics_path(), to_csv(&rows).unwrap()).unwrap();
     let progress = run.progress().unwrap();
-    assert_eq!((&progress.train, &progress.valid), (&Some(rows[2].clone()), &Some(rows[1].clone())));
+    assert_eq!(
+        (&progress.train, &progress.valid),
+        (&Some(rows[2].clone()), &Some(rows[1].clone()))
+    );
     assert_eq!(progress.planned_steps(&config), Some(21));
     config.training.max_steps = Some(5);
     assert_eq!(progress.planned_steps(&config), Some(5));
