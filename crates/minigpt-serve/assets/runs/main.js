@@ -58,7 +58,7 @@ async function look() {
     await show();
     tellError("");
   } catch (error) {
-    tellError(`${error.message} Trying again.`);
+    tellError(`${error.message} ${hint(error)}`);
   }
   isLooking = false;
   const isTraining = told.runs.some((run) => run.state === "training") || told.current !== null;
@@ -116,6 +116,11 @@ function tellStatus() {
     : `${folder}: ${runs.length} ${runs.length === 1 ? "run" : "runs"}, ${training || "none"} training`
       + `${leftOut ? `; ${leftOut} older ones are not listed` : ""}.`;
   if (place("status").textContent !== text) place("status").textContent = text;
+}
+
+/** The server of a run ends with it. */
+function hint({ status }) {
+  return status === 0 && told.current ? "A run's own pages end with it: minigpt serve shows it again." : "Trying again.";
 }
 
 function tellError(text) {
