@@ -10,11 +10,14 @@ import asyncio
 import json
 import sys
 import time
+import urllib.request
 from urllib.parse import urlsplit
 
 url, clients, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 tokens = int(sys.argv[4]) if len(sys.argv) > 4 else 64
 address = urlsplit(url)
+with urllib.request.urlopen(url + "/v1/models") as models:
+    model = json.load(models)["data"][0]["id"]
 
 TOPICS = ["rivers", "bread", "the moon", "old maps", "bees", "trains", "chess", "the sea"]
 # About 60 tokens.
@@ -29,7 +32,7 @@ async def ask(number):
     """One completion: status, tokens, seconds to the first text, seconds in all."""
     body = json.dumps(
         {
-            "model": "default",
+            "model": model,
             "prompt": PROMPT.format(topic=TOPICS[number % len(TOPICS)], number=number),
             "max_tokens": tokens,
             "temperature": 0,

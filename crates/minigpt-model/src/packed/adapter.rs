@@ -163,7 +163,7 @@ impl SavedModel {
         let weights = weights.checked(&config)?;
         let mut checksum = minigpt_files::Checksum::default();
         for parameter in config.parameters() {
-            checksum.update(weights.values(&config, &parameter)?.bytes());
+            checksum.update(&weights.values(&config, &parameter)?.bytes()[..]);
         }
         Ok(checksum.finish())
     }
