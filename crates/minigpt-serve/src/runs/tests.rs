@@ -1,11 +1,14 @@
+use std::future::IntoFuture;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path as FilePath;
 
 use minigpt_train::{End, Environment, RunConfig, Summary, ValidationFigures, write_json};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 
-use super::overview::State as RunState;
+use super::overview::{Overview, State as RunState};
 use super::*;
 
 const HEADER: &str =
@@ -220,35 +223,36 @@ fn links_are_not_followed() {
     }
 }
 
-#[tokio::test]
-async fn answers_are_json_over_http() {
+#[test]
+fn answers_are_json_over_http() {
     let fixture = Fixture::new();
     fixture.run("one two");
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     let app = routes::<Runs>().with_state(fixture.runs());
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    let get = async |path: &str| {
-        let mut stream = TcpStream::connect(address).await.unwrap();
+    runtime.spawn(axum::serve(listener, app).into_future());
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
+        stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
         (status, serde_json::from_str::<Value>(body).unwrap())
     };
-    let (status, runs) = get("/api/runs").await;
+    let (status, runs) = get("/api/runs");
     assert_eq!((status, &runs["runs"][0]["name"]), (200, &json!("one two")));
     assert_eq!(runs["runs"][0]["state"], "finished");
-    let (status, details) = get("/api/runs/one%20two").await;
+    let (status, details) = get("/api/runs/one%20two");
     assert_eq!(status, 200);
     assert_eq!(details["environment"]["device"], "a processor");
     let figures = json!([{ "name": "accuracy", "value": 0.5, "low": null, "high": null }]);
     assert_eq!(details["evaluations"][0]["figures"], figures);
-    assert_eq!(get("/api/runs/one%20two/metrics?after=4").await.1["rows"][1][0], "valid");
+    assert_eq!(get("/api/runs/one%20two/metrics?after=4").1["rows"][1][0], "valid");
     let samples = json!([{ "step": 2, "text": "It" }, { "step": 4, "text": "It was" }]);
-    assert_eq!(get("/api/runs/one%20two/samples").await, (200, samples));
+    assert_eq!(get("/api/runs/one%20two/samples"), (200, samples));
     for (path, expected) in [
         ("/api/runs/none", 404),
         ("/api/runs/..%2Fone", 404),
@@ -256,7 +260,7 @@ async fn answers_are_json_over_http() {
         ("/api/runs/one%20two/metrics?after=-1", 400),
         ("/api/runs/one%20two/metrics?afer=1", 400),
     ] {
-        let (status, answer) = get(path).await;
+        let (status, answer) = get(path);
         assert_eq!(status, expected, "{path}");
         assert!(answer["error"]["message"].is_string(), "{answer}");
     }
