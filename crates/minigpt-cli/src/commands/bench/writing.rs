@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use minigpt_data::ModelSource;
-use minigpt_model::{Kernels, PackedCache, PackedGpt, PretrainedKind, TextInput};
+use minigpt_model::{AnyGpt, Kernels, PackedCache, PackedGpt, PretrainedKind, TextInput};
 use serde::{Deserialize, Serialize};
 
 use super::peak_memory;
