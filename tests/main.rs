@@ -25,6 +25,8 @@ mod plan;
 mod readme;
 mod retrieval;
 #[cfg(feature = "serve")]
+mod serve;
+#[cfg(feature = "serve")]
 mod served;
 mod signals;
 mod smollm2;

@@ -60,6 +60,14 @@ impl Served {
         self.errors.read_to_string(&mut text).unwrap();
         text
     }
+
+    /// Sends a signal, as `-TERM`, and waits for the exit code.
+    #[cfg(unix)]
+    pub(crate) fn end_with(&mut self, signal: &str) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
 }
 
 impl Drop for Served {

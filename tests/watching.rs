@@ -72,9 +72,9 @@ fn an_address_that_cannot_be_had_is_told_before_a_run_begins() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = other.local_addr().unwrap().to_string();
     for (address, told) in [
-        (taken.as_str(), "cannot listen there"),
+        (taken.as_str(), "in use"),
         ("runs/base", "expected HOST:PORT"),
-        ("0.0.0.0:0", "other machines reach it: set MINIGPT_API_KEY"),
+        ("0.0.0.0:0", "other machines reach this address"),
     ] {
         let error =
             sandbox.fails(&[&train("none", "5", "0.001")[..], &["--serve", address]].concat());

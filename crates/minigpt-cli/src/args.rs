@@ -7,6 +7,7 @@ mod generation;
 mod plan;
 mod quantity;
 mod retrieval;
+mod serving;
 mod text;
 
 use std::path::PathBuf;
@@ -28,6 +29,9 @@ pub(crate) use generation::{
 };
 pub(crate) use plan::PlanArgs;
 pub(crate) use retrieval::{AskArgs, IndexArgs};
+#[cfg(feature = "serve")]
+pub(crate) use serving::NamedAdapter;
+pub(crate) use serving::ServeArgs;
 pub(crate) use text::{FileArgs, TextArgs};
 
 /// Train a small GPT, look at it, and let it write.
@@ -66,6 +70,8 @@ pub(crate) enum Command {
     Index(IndexArgs),
     /// Write with the model in turns; it remembers what was said
     Repl(ReplArgs),
+    /// Answer over HTTP: OpenAI's API, a chat page, a playground, and runs while they train
+    Serve(ServeArgs),
     /// Draw what each head attends to, and name its habit
     Attention(AttentionArgs),
     /// Write a model as transformers or llama.cpp read it

@@ -15,8 +15,8 @@ pub use files::weight_type::{UnknownWeightType, WeightType};
 pub use files::weights::check_finite;
 pub use generate::{
     AnyGpt, BatchGenerator, Beam, Constraints, Decoder, DraftCounts, Draw, GenerateError,
-    Generator, GptRef, Policy, PromptError, Sampling, SamplingError, beam_search, log_probability,
-    most_probable,
+    Generator, GptRef, Policy, PromptError, Sampling, SamplingError, TokenFilter, beam_search,
+    log_probability, most_probable,
 };
 pub use lora::{AdapterError, LoraConfig};
 pub use model::attention::CausalSelfAttention;

@@ -21,6 +21,7 @@ use rayon::prelude::*;
 use self::adapter::PackedAdapter;
 pub use self::cache::PackedCache;
 use self::matrix::Matrix;
+use crate::files::weight_type::WeightType;
 use crate::model::config::{GptConfig, NormConfig};
 
 /// A model whose weights are packed, for the processor.
@@ -135,6 +136,11 @@ impl PackedGpt {
         self
     }
 
+    /// What its weights are kept as: those of its first perceptron, where files have several types.
+    pub fn weight_type(&self) -> WeightType {
+        self.blocks.first().map_or(WeightType::F32, |block| block.mlp_proj.weight.weight_type())
+    }
+
     /// Bytes of all matrices, in memory or in a file that is mapped.
     pub fn weight_bytes(&self) -> usize {
         let linears = self.blocks.iter().flat_map(|block| {
@@ -164,6 +170,17 @@ impl PackedGpt {
     pub fn forward_after(&self, texts: &mut [TextInput<'_>], wanted: &[usize]) -> Vec<f32> {
         // From within the threads that work: each product would else wake them anew.
         in_pool(|| self.logits(&self.read(texts, wanted)))
+    }
+
+    /// The normalised residual stream after each token of a text, `[tokens, n_embd]`.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub fn hidden(&self, tokens: &[u32]) -> Vec<f32> {
+        let cache = &mut self.new_cache();
+        in_pool(|| {
+            self.ln_f.forward(&self.read(&mut [TextInput { tokens, cache }], &[tokens.len()]))
+        })
     }
 
     /// Scores the last tokens of texts, each of which follows those before: for each text as many as `targets` has

@@ -29,22 +29,26 @@ use self::details::Details;
 use self::error::RunError;
 use self::metrics::Metrics;
 use self::overview::Overviews;
+use crate::app::App;
+use crate::error::ApiError;
 
 /// The folder whose runs are shown.
 #[derive(Clone, Debug)]
-pub struct Runs {
+pub(crate) struct Runs {
     /// The folder that holds runs; there need be none yet.
-    pub folder: PathBuf,
+    folder: PathBuf,
     /// The name of the run that trains in this process, which the page shows first.
-    pub current: Option<String>,
+    current: Option<String>,
 }
 
-/// The routes, for an application that has [`Runs`] in its state.
-pub(crate) fn routes<S>() -> Router<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Runs: FromRef<S>,
-{
+impl FromRef<App> for Runs {
+    fn from_ref(app: &App) -> Self {
+        let settings = app.settings();
+        Self { folder: settings.runs.clone(), current: settings.run.clone() }
+    }
+}
+
+pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/api/runs", get(list))
         .route("/api/runs/{name}", get(details))
@@ -52,7 +56,7 @@ where
         .route("/api/runs/{name}/samples", get(samples))
 }
 
-type Answer<T> = Result<Json<T>, RunError>;
+type Answer<T> = Result<Json<T>, ApiError>;
 
 async fn list(State(runs): State<Runs>) -> Answer<Overviews> {
     reading(move || runs.overviews()).await
@@ -76,8 +80,10 @@ async fn metrics(
     Path(name): Path<String>,
     query: Result<Query<MetricsQuery>, QueryRejection>,
 ) -> Answer<Metrics> {
-    let Query(MetricsQuery { after }) =
-        query.map_err(|error| RunError::Query(error.body_text()))?;
+    let Query(MetricsQuery { after }) = query.map_err(|error| {
+        let problem = error.body_text();
+        ApiError::bad_request(format!("{problem}; expected ?after=N, the lines that are known"))
+    })?;
     reading(move || Metrics::after(&runs.open(&name)?, after)).await
 }
 
@@ -94,7 +100,7 @@ async fn reading<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, RunError> + Send + 'static,
 ) -> Answer<T> {
     let answer = tokio::task::spawn_blocking(read).await;
-    Ok(Json(answer.map_err(|_| RunError::Broken)??))
+    Ok(Json(answer.map_err(|_| ApiError::broken("reading the run failed"))??))
 }
 
 #[cfg(test)]

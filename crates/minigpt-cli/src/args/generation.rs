@@ -117,6 +117,10 @@ pub(crate) struct WriteArgs {
     /// End the text before this string, in which \n, \t, \r and \\ are escapes; may be given several times
     #[arg(long, value_name = "TEXT", value_parser = unescaped, allow_hyphen_values = true)]
     pub(crate) stop: Vec<String>,
+    /// Write JSON that is valid by this JSON schema, and nothing else: its text, or the file that has it. The model is not
+    /// told of it: say in the prompt what is asked for
+    #[arg(long, value_name = "SCHEMA", conflicts_with = "beams")]
+    pub(crate) json_schema: Option<String>,
     /// Prompt lookup decoding: draft tokens from earlier text and check them in one pass. The text stays the same;
     /// answers that quote their prompt come sooner. On the processor, one text at a time
     #[arg(long, conflicts_with = "beams")]
@@ -143,7 +147,8 @@ pub(crate) struct WriteArgs {
   minigpt generate runs/austen --prompts prompts.txt --json
   minigpt generate runs/austen --prompt \"It was\" --beams 4
   minigpt generate hf:openai-community/gpt2 --prompt \"It was\"
-  minigpt generate SmolLM2-135M-Instruct.Q8_0.gguf --chat --prompt \"Why is the sky blue?\"")]
+  minigpt generate SmolLM2-135M-Instruct.Q8_0.gguf --chat --prompt \"Why is the sky blue?\"
+  minigpt generate SmolLM2-135M-Instruct.Q8_0.gguf --chat --prompt \"Invent a person.\" --json-schema person.json")]
 pub(crate) struct GenerateArgs {
     /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]

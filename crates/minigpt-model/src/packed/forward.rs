@@ -265,7 +265,7 @@ fn products<'a, const N: usize>(
 
 impl Norm {
     /// Each row of the norm's width normalised, to the same shape.
-    fn forward(&self, x: &[f32]) -> Vec<f32> {
+    pub(super) fn forward(&self, x: &[f32]) -> Vec<f32> {
         let (weight, epsilon) = (&self.weight[..], self.config.epsilon as f32);
         let rows = x.len() / weight.len();
         let mut y = vec![0.0; x.len()];

@@ -1,23 +1,18 @@
 //! Why nothing can be told of a run.
 
-use axum::Json;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use minigpt_train::TrainError;
-use serde_json::json;
+
+use crate::error::ApiError;
 
 /// Why nothing can be told of a run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     #[error("there is no run `{0}`: GET /api/runs lists those that there are")]
     Unknown(String),
-    #[error("{0}; expected ?after=N, the number of lines that are known")]
-    Query(String),
     /// A file of the run, or the folder of runs, cannot be read.
     #[error("{0}")]
     Unreadable(String),
-    #[error("reading the run failed: the server's own output says why")]
-    Broken,
 }
 
 impl From<TrainError> for RunError {
@@ -32,17 +27,13 @@ impl From<std::io::Error> for RunError {
     }
 }
 
-impl IntoResponse for RunError {
-    fn into_response(self) -> Response {
-        let (status, kind) = match self {
-            Self::Unknown(_) => (StatusCode::NOT_FOUND, "not_found_error"),
-            Self::Query(_) => (StatusCode::BAD_REQUEST, "invalid_request_error"),
-            // What is there and cannot be read is no fault of this program.
-            Self::Unreadable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unreadable_run"),
-            Self::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+impl From<RunError> for ApiError {
+    fn from(error: RunError) -> Self {
+        let status = match error {
+            RunError::Unknown(_) => StatusCode::NOT_FOUND,
+            // What is there and cannot be read is no fault of the server.
+            RunError::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        let error =
-            json!({ "message": self.to_string(), "type": kind, "param": null, "code": null });
-        (status, Json(json!({ "error": error }))).into_response()
+        Self::new(status, error.to_string())
     }
 }

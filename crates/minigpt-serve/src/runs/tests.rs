@@ -1,15 +1,13 @@
-use std::future::IntoFuture;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path as FilePath;
 
 use minigpt_train::{End, Environment, RunConfig, Summary, ValidationFigures, write_json};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 
 use super::overview::{Overview, State as RunState};
 use super::*;
+use crate::app::Settings;
+use crate::engine::Limits;
+use crate::testing::Server;
 
 const HEADER: &str =
     "split,step,passes,tokens,loss,learning_rate,grad_norm,tokens_per_second,seconds\n";
@@ -227,24 +225,19 @@ fn links_are_not_followed() {
 fn answers_are_json_over_http() {
     let fixture = Fixture::new();
     fixture.run("one two");
-    let runtime = Runtime::new().unwrap();
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = listener.local_addr().unwrap();
-    let app = routes::<Runs>().with_state(fixture.runs());
-    runtime.spawn(axum::serve(listener, app).into_future());
+    let (runs, run) = (fixture.folder.path().to_owned(), Some("one two".to_owned()));
+    let settings = Settings { runs, run, ..Settings::default() };
+    let server = Server::with(settings, Limits::default());
     let get = |path: &str| {
-        let mut stream = TcpStream::connect(address).unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str::<Value>(body).unwrap())
+        let answer = server.get(path);
+        (answer.status, answer.json())
     };
     let (status, runs) = get("/api/runs");
     assert_eq!((status, &runs["runs"][0]["name"]), (200, &json!("one two")));
-    assert_eq!(runs["runs"][0]["state"], "finished");
+    assert_eq!(
+        (&runs["runs"][0]["state"], &runs["current"]),
+        (&json!("finished"), &json!("one two"))
+    );
     let (status, details) = get("/api/runs/one%20two");
     assert_eq!(status, 200);
     assert_eq!(details["environment"]["device"], "a processor");

@@ -1,14 +1,15 @@
 //! The pages of `--serve`: the run in a browser, for as long as it trains.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use minigpt_serve::{App, Engine, Limits, Settings, serve};
 use tokio::sync::oneshot;
 
+use crate::commands::serve::listen;
 use crate::terminal::output::say;
 
 /// The secret that whoever asks must know, as for `minigpt serve`.
@@ -20,7 +21,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(1);
 /// An address that is taken: nobody listens at it yet.
 pub(crate) struct Pages {
     listener: TcpListener,
-    address: SocketAddr,
+    host: Option<String>,
     key: Option<String>,
 }
 
@@ -28,22 +29,13 @@ impl Pages {
     /// Takes an address. That is done before a run reads its text: one that is in use is told at once.
     ///
     /// # Errors
-    /// For what is no address, is another program's, or would be reached from other machines without a key.
+    /// For what is no address, is another program's, or is reached from other machines without a key.
     pub(crate) fn at(address: &str) -> Result<Self> {
-        ensure!(
-            address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()),
-            "--serve {address}: expected HOST:PORT, as 127.0.0.1:8080; a model stands before --serve"
-        );
-        let listener = TcpListener::bind(address).with_context(|| {
-            format!("--serve {address}: cannot listen there; port 0 takes a free one")
-        })?;
-        let address = listener.local_addr()?;
-        let key = std::env::var(KEY).ok().filter(|key| !key.is_empty());
-        ensure!(
-            address.ip().is_loopback() || key.is_some(),
-            "--serve {address}: other machines reach it: set {KEY}, or listen at 127.0.0.1"
-        );
-        Ok(Self { listener, address, key })
+        let key = std::env::var(KEY).ok();
+        let listener = listen("--serve", address, key.as_deref())?;
+        // Whoever names the machine means it.
+        let host = address.rsplit_once(':').map(|(host, _)| host.to_owned());
+        Ok(Self { listener, host, key })
     }
 
     /// Serves the runs of the folder that `run` is in, this one first, on a thread of its own.
@@ -51,10 +43,12 @@ impl Pages {
     /// # Errors
     /// Where the system gives no thread.
     pub(crate) fn serve(self, run: &Path) -> Result<Serving> {
-        let Self { listener, address, key } = self;
+        let Self { listener, host, key } = self;
+        let address = listener.local_addr()?;
         let parent = run.parent().filter(|parent| *parent != Path::new(""));
         let settings = Settings {
             api_key: key,
+            allowed_hosts: host.into_iter().collect(),
             stop_within: STOP_WITHIN,
             runs: parent.unwrap_or(Path::new(".")).to_owned(),
             run: run.file_name().map(|name| name.to_string_lossy().into_owned()),
