@@ -1,7 +1,8 @@
 //! `minigpt serve` on a port of its own, and what tests let it serve.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStderr, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
 use crate::support::{Sandbox, prose};
 
@@ -18,17 +19,38 @@ impl Served {
     /// Serves what the arguments name, on loopback and the processor.
     pub(crate) fn start(sandbox: &Sandbox, args: &[&str]) -> Self {
         let always = ["serve", "--listen", "127.0.0.1:0", "--device", "cpu"];
-        let mut child = sandbox
-            .command(&[&always[..], args].concat())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::begin(&mut sandbox.command(&[&always[..], args].concat()))
+    }
+
+    /// The pages of a run that trains, in the folder `runs` of the sandbox.
+    pub(crate) fn training(sandbox: &Sandbox, args: &[&str]) -> Self {
+        Self::begin(&mut sandbox.command(&[args, &["--serve", "127.0.0.1:0"]].concat()))
+    }
+
+    fn begin(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         let mut text = String::new();
         while address(&text).is_none() && errors.read_line(&mut text).unwrap() > 0 {}
         let address = address(&text).unwrap_or_else(|| panic!("no address in:\n{text}"));
         Self { child, address, errors }
+    }
+
+    /// What it answers to a question without a body: the status, and the body.
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        let authority = self.address.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(authority).unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// Ends it; what it has said since it listens.

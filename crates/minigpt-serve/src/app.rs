@@ -32,6 +32,8 @@ pub struct Settings {
     pub stop_within: Duration,
     /// The folder of runs that are shown.
     pub runs: PathBuf,
+    /// The name of the run among them that trains in this process.
+    pub run: Option<String>,
 }
 
 impl Default for Settings {
@@ -45,6 +47,7 @@ impl Default for Settings {
             patience: Duration::from_secs(20),
             stop_within: Duration::from_secs(10),
             runs: PathBuf::from("runs"),
+            run: None,
         }
     }
 }

@@ -9,6 +9,7 @@ mod openai;
 mod pages;
 mod playground;
 mod posted;
+mod runs;
 #[cfg(test)]
 mod testing;
 
