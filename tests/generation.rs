@@ -67,6 +67,46 @@ fn several_texts_are_those_of_their_seeds() {
     assert_eq!(prompts, ["In the", "Her sister spoke of"]);
 }
 
+/// A model of prose writes JSON, and nothing else.
+#[test]
+fn texts_keep_to_a_json_schema() {
+    let sandbox = trained();
+    let schema = r#"{"type": "object", "properties": {"mood": {"enum": ["calm", "wild"]}, "hour":
+        {"type": "integer", "minimum": 0, "maximum": 23}}, "required": ["mood", "hour"], "additionalProperties": false}"#;
+    sandbox.write("schema.json", schema);
+    let check = |text: &str| {
+        let value: Value =
+            serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert!(value["mood"] == "calm" || value["mood"] == "wild", "{value}");
+        assert!(value["hour"].as_u64().is_some_and(|hour| hour < 24), "{value}");
+        assert_eq!(value.as_object().unwrap().len(), 2);
+    };
+    let common = ["generate", "runs/run", "--device", "cpu", "--prompt", "In the morning"];
+    let with = |more: &[&str]| [&common[..], more].concat();
+    check(&sandbox.succeeds(&with(&["--json-schema", schema])));
+    check(&sandbox.succeeds(&with(&["--json-schema", "schema.json", "--temperature", "3"])));
+    let several = with(&["--json-schema", "schema.json", "-n", "3", "--json"]);
+    for record in records(&sandbox.succeeds(&several)) {
+        assert_eq!(record["end"], "end-of-text");
+        check(record["text"].as_str().unwrap().strip_prefix("In the morning").unwrap());
+    }
+    let short = sandbox.minigpt(&with(&["--json-schema", schema, "--max-tokens", "5"]));
+    let said = String::from_utf8(short.stderr).unwrap();
+    assert!(said.contains("ended before its JSON was complete: raise --max-tokens"), "{said}");
+
+    let refused = |schema: &str| sandbox.fails(&with(&["--json-schema", schema]));
+    assert!(refused("nowhere.json").contains("nowhere.json does not exist"));
+    let said = refused(r#"{"type": "array", "uniqueItems": true}"#);
+    assert!(
+        said.contains("--json-schema: texts cannot be made to keep")
+            && said.contains("uniqueItems"),
+        "{said}"
+    );
+    let beams = sandbox.minigpt(&with(&["--json-schema", schema, "--beams", "2"]));
+    let said = String::from_utf8(beams.stderr).unwrap();
+    assert!(!beams.status.success() && said.contains("--json-schema"), "{said}");
+}
+
 #[test]
 fn probabilities_are_shown_per_token() {
     let sandbox = trained();

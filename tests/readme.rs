@@ -23,6 +23,7 @@ fn every_command_in_the_readme_runs() {
     sandbox.write("choices.jsonl", include_str!("../crates/minigpt-eval/tasks/choices.jsonl"));
     let instruction = r#"{"instruction": "Who?", "output": "Emma."}"#;
     sandbox.write("instructions.json", format!("[{instruction}, {instruction}]"));
+    sandbox.write("mood.json", r#"{"enum": ["calm", "wild"]}"#);
     sandbox.write("reviews.csv", "text,label\ngood,yes\nbad,no\ngood,yes\n");
     sandbox
         .write("austen.jsonl", include_str!("../crates/minigpt-retrieval/questions/austen.jsonl"));

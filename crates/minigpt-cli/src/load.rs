@@ -1,8 +1,11 @@
 //! From words of the command line to what a command works on: configurations, models, texts, tokens.
 
 pub(crate) mod eval_text;
+pub(crate) mod grammar;
 pub(crate) mod model;
 pub(crate) mod prompts;
 pub(crate) mod sampling;
+#[cfg(feature = "serve")]
+pub(crate) mod served;
 pub(crate) mod settings;
 pub(crate) mod tokens;

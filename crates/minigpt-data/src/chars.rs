@@ -104,23 +104,25 @@ fn same_fields(found: &Value, written: &Value, path: &str) -> Result<(), String>
     Ok(())
 }
 
+// Fields by name, as in every file before: a tokenizer is known by the hash of its text.
+
 fn pre_tokenizer() -> Value {
     json!({
-        "type": "Split",
-        "pattern": { "Regex": "[\\s\\S]" },
         "behavior": "Isolated",
-        "invert": false
+        "invert": false,
+        "pattern": { "Regex": "[\\s\\S]" },
+        "type": "Split"
     })
 }
 
 fn end_of_text(id: usize) -> Value {
     json!({
-        "id": id,
         "content": END_OF_TEXT,
-        "single_word": false,
+        "id": id,
         "lstrip": false,
-        "rstrip": false,
         "normalized": false,
+        "rstrip": false,
+        "single_word": false,
         "special": true
     })
 }

@@ -100,6 +100,16 @@ impl ChatTemplate {
         }
     }
 
+    /// The template in Jinja that writes conversations with [tools](ChatOptions::tools), if there is one that reads
+    /// them.
+    #[must_use]
+    pub fn with_tools(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Named(_) => None,
+            Kind::Jinja(jinja) => jinja.with_tools(),
+        }
+    }
+
     /// The named template that this is, if it is one.
     #[must_use]
     pub fn named(&self) -> Option<&Template> {

@@ -190,6 +190,19 @@ impl Tokenizer {
         }
     }
 
+    /// The ids that no text becomes, such as [`end_of_text`](Self::end_of_text), in ascending order.
+    #[must_use]
+    pub fn special_ids(&self) -> Vec<u32> {
+        let mut ids = self.marks.ends.clone();
+        if let Some(library) = self.library() {
+            let added = library.get_added_tokens_decoder();
+            ids.extend(added.iter().filter(|(_, token)| token.special).map(|(id, _)| *id));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
     /// A readable name for an id, for plots and tables: its text, with control characters escaped
     /// (`\n`) and bytes that are only a part of a character in hexadecimal (`\xE2`). An id outside
     /// the vocabulary is labelled `#id`.
@@ -215,7 +228,11 @@ impl Tokenizer {
         Ok(sha256(self.to_json(false)?))
     }
 
-    pub(crate) fn token_bytes(&self, id: u32) -> Result<&[u8], DataError> {
+    /// The bytes that a token is in a text, which may be a part of a character; of a special token, its name.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownId`] for an id outside the vocabulary.
+    pub fn token_bytes(&self, id: u32) -> Result<&[u8], DataError> {
         let unknown = DataError::UnknownId { id, vocab_size: self.vocab_size() };
         self.text.get(id).ok_or(unknown)
     }

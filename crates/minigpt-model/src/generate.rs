@@ -2,6 +2,7 @@
 
 mod constraints;
 mod decode;
+mod filter;
 mod gpt_ref;
 mod lookup;
 mod sampling;
@@ -10,9 +11,12 @@ mod tests;
 
 pub use constraints::Constraints;
 pub use decode::{Decoder, PromptError};
+pub use filter::TokenFilter;
 pub use gpt_ref::{AnyGpt, GptRef};
 pub use lookup::DraftCounts;
 pub use sampling::{Draw, Sampling, SamplingError, log_probability};
+
+use std::sync::Arc;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -22,18 +26,20 @@ use sampling::log_sum_exp;
 
 use crate::packed::PackedCache;
 
-/// How a continuation is chosen: constraints change the logits, then sampling chooses.
-#[derive(Clone, Debug, PartialEq)]
+/// How a continuation is chosen: constraints and a filter change the logits, then sampling chooses.
+#[derive(Clone, Debug)]
 pub struct Policy {
     /// Which tokens may follow, and what repetition costs.
     pub constraints: Constraints,
+    /// What may follow as the text grows, such as a grammar, before the first token of a text.
+    pub filter: Option<Arc<dyn TokenFilter>>,
     /// How one of them is chosen.
     pub sampling: Sampling,
 }
 
 impl From<Sampling> for Policy {
     fn from(sampling: Sampling) -> Self {
-        Self { constraints: Constraints::default(), sampling }
+        Self { constraints: Constraints::default(), filter: None, sampling }
     }
 }
 
@@ -54,24 +60,40 @@ impl Policy {
     }
 }
 
-/// The choices of one text: its policy, and its chances.
+/// The choices of one text: its policy, where its filter stands, and its chances.
 #[derive(Clone)]
 struct Choices {
     policy: Policy,
+    filter: Option<Box<dyn TokenFilter>>,
     rng: ChaCha8Rng,
 }
 
 impl Choices {
     fn new(model: GptRef<'_>, policy: Policy, seed: u64) -> Result<Self, SamplingError> {
         policy.validate_for(model)?;
-        Ok(Self { policy, rng: ChaCha8Rng::seed_from_u64(seed) })
+        let rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut choices = Self { policy, filter: None, rng };
+        choices.begin_text();
+        Ok(choices)
+    }
+
+    /// Another text is written next, whose filter knows nothing of the one before.
+    fn begin_text(&mut self) {
+        self.filter = self.policy.filter.as_ref().map(|filter| filter.fork());
     }
 
     /// The token that follows `tokens`, whose next logits these are.
     fn next(&mut self, logits: &[f32], tokens: &[u32]) -> Result<u32, SamplingError> {
         let mut logits = logits.to_vec();
         self.policy.constraints.apply(&mut logits, tokens);
-        self.policy.sampling.choose(&logits, self.rng.random())
+        if let Some(filter) = &mut self.filter {
+            filter.restrict(&mut logits).map_err(SamplingError::Filter)?;
+        }
+        let token = self.policy.sampling.choose(&logits, self.rng.random())?;
+        if let Some(filter) = &mut self.filter {
+            filter.push(token).map_err(SamplingError::Filter)?;
+        }
+        Ok(token)
     }
 }
 
@@ -123,18 +145,19 @@ impl<'a> Generator<'a> {
         &self.decoder.sequences()[0]
     }
 
-    /// Adds tokens that were not chosen here, as the next turn of a conversation.
+    /// Adds tokens that were not chosen here, as the next turn of a conversation; a filter begins anew after them.
     ///
     /// # Errors
     /// [`PromptError::UnknownToken`].
     pub fn extend(&mut self, tokens: &[u32]) -> Result<(), PromptError> {
         self.decoder.check(tokens)?;
+        self.choices.begin_text();
         tokens.iter().for_each(|token| self.push(*token));
         Ok(())
     }
 
     /// Goes on with another text than the one so far; what both begin with is not read again where the model is
-    /// [packed](GptRef::Packed). The random state is kept.
+    /// [packed](GptRef::Packed). The random state is kept; a filter begins anew.
     ///
     /// # Errors
     /// [`PromptError`] where the model cannot continue it.
@@ -143,6 +166,7 @@ impl<'a> Generator<'a> {
             lookup.forget();
         }
         self.has_failed = false;
+        self.choices.begin_text();
         self.decoder.replace(text)
     }
 

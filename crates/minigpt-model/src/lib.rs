@@ -6,6 +6,7 @@ mod lora;
 mod model;
 mod ops;
 mod packed;
+mod trace;
 
 pub use files::error::WeightsError;
 pub use files::family::Family;
@@ -15,8 +16,8 @@ pub use files::weight_type::{UnknownWeightType, WeightType};
 pub use files::weights::check_finite;
 pub use generate::{
     AnyGpt, BatchGenerator, Beam, Constraints, Decoder, DraftCounts, Draw, GenerateError,
-    Generator, GptRef, Policy, PromptError, Sampling, SamplingError, beam_search, log_probability,
-    most_probable,
+    Generator, GptRef, Policy, PromptError, Sampling, SamplingError, TokenFilter, beam_search,
+    log_probability, most_probable,
 };
 pub use lora::{AdapterError, LoraConfig};
 pub use model::attention::CausalSelfAttention;
@@ -33,3 +34,4 @@ pub use model::parameters::{Parameter, ParameterCounts, Role};
 pub use model::score::Scores;
 pub use ops::{IGNORE_INDEX, Kernels, Precision, SmoothedLoss, add_squares};
 pub use packed::{Converted, PackedCache, PackedGpt, TextInput, TokenScore};
+pub use trace::{Trace, TracedBlock};

@@ -6,6 +6,9 @@ use minigpt_data::DataError;
 use minigpt_gguf::GgufError;
 use minigpt_model::{GenerateError, PromptError, SamplingError, WeightsError};
 
+use crate::grammar::GrammarError;
+use crate::tools::ToolsError;
+
 /// What can go wrong with a model and its tokenizer.
 #[derive(Debug, thiserror::Error)]
 pub enum TextError {
@@ -18,6 +21,12 @@ pub enum TextError {
     /// The sampling policy is invalid.
     #[error(transparent)]
     Sampling(#[from] SamplingError),
+    /// Texts cannot be made to keep to a JSON schema.
+    #[error(transparent)]
+    Grammar(#[from] GrammarError),
+    /// A conversation cannot have these tools.
+    #[error(transparent)]
+    Tools(#[from] ToolsError),
     /// A GGUF file is damaged, or lacks what is needed.
     #[error(transparent)]
     Gguf(#[from] GgufError),

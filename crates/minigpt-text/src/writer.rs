@@ -49,13 +49,13 @@ pub struct TextToken {
 
 /// Turns the tokens of one text into characters, and knows when it ends.
 pub(crate) struct Writer<'a> {
-    tokenizer: &'a Tokenizer,
+    pub(crate) tokenizer: &'a Tokenizer,
     stream: TextStream<'a>,
     stop: StopStrings,
     pub(crate) tokens: usize,
     max_tokens: usize,
     pub(crate) end: Option<TextEnd>,
-    stopped_by: Option<String>,
+    pub(crate) stopped_by: Option<String>,
 }
 
 impl<'a> Writer<'a> {

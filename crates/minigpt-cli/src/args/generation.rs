@@ -116,6 +116,10 @@ pub(crate) struct WriteArgs {
     /// End the text before this string, in which \n, \t, \r and \\ are escapes; may be given several times
     #[arg(long, value_name = "TEXT", value_parser = unescaped, allow_hyphen_values = true)]
     pub(crate) stop: Vec<String>,
+    /// Write JSON that is valid by this JSON schema, and nothing else: its text, or the file that has it. The model is not
+    /// told of it: say in the prompt what is asked for
+    #[arg(long, value_name = "SCHEMA", conflicts_with = "beams")]
+    pub(crate) json_schema: Option<String>,
     /// Prompt lookup decoding: draft tokens from earlier text and check them in one pass. The text stays the same;
     /// answers that quote their prompt come sooner. On the processor, one text at a time
     #[arg(long, conflicts_with = "beams")]
@@ -142,7 +146,8 @@ pub(crate) struct WriteArgs {
   minigpt generate runs/austen --prompts prompts.txt --json
   minigpt generate runs/austen --prompt \"It was\" --beams 4
   minigpt generate hf:openai-community/gpt2 --prompt \"It was\"
-  minigpt generate SmolLM2-135M-Instruct.Q8_0.gguf --chat --prompt \"Why is the sky blue?\"")]
+  minigpt generate SmolLM2-135M-Instruct.Q8_0.gguf --chat --prompt \"Why is the sky blue?\"
+  minigpt generate SmolLM2-135M-Instruct.Q8_0.gguf --chat --prompt \"Invent a person.\" --json-schema person.json")]
 pub(crate) struct GenerateArgs {
     /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]
@@ -243,15 +248,16 @@ pub(crate) struct AttentionArgs {
     /// here for other models]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// Windows of the run's validation text on which the heads' habits are measured; 0 leaves it out
+    /// Windows of the validation text on which the heads' habits are measured, a run's own or for other models the
+    /// embedded novel's; 0 leaves it out
     #[arg(long, default_value_t = 32)]
     pub(crate) windows: usize,
     /// Folder that keeps tokens, as for `minigpt train`
     #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) model: ModelArgs,
-    /// Print the heads' habits and the names of the files as JSON
+    pub(crate) model: WeightsArgs,
+    /// Print the heads' habits, the drawn heads' weights and the names of the files as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::args::{AskArgs, WriteArgs};
 use crate::commands::generate::{self, say_drafts};
+use crate::load::grammar::{say_unfinished, with_schema};
 use crate::load::model::{LoadedModel, named_or_newest, newest_run};
 use crate::load::prompts::say_left_out;
 use crate::terminal::format::grouped;
@@ -105,10 +106,10 @@ impl<'a> Output<'a> {
 }
 
 fn options(args: &AskArgs, trained: &LoadedModel, max_tokens: usize) -> Result<TextOptions> {
-    let WriteArgs { sampling, stop: given, .. } = &args.application.write;
+    let WriteArgs { sampling, stop: given, json_schema, .. } = &args.application.write;
     sampling.check(&trained.tokenizer)?;
     sampling.say_defaults(&trained.generation);
-    let mut stop = match trained.is_chat_model() {
+    let mut stop = match trained.is_chat_model() || json_schema.is_some() {
         // It ends by itself.
         true => Vec::new(),
         // After passages that are paragraphs, an answer is one too.
@@ -116,7 +117,11 @@ fn options(args: &AskArgs, trained: &LoadedModel, max_tokens: usize) -> Result<T
     };
     stop.extend(given.iter().cloned());
     Ok(TextOptions {
-        policy: sampling.policy(&trained.generation)?,
+        policy: with_schema(
+            sampling.policy(&trained.generation)?,
+            json_schema.as_deref(),
+            &trained.tokenizer,
+        )?,
         max_tokens,
         stop,
         seed: sampling.seed,
@@ -211,6 +216,7 @@ fn stream(
         stream_out(|out| writeln!(out, "\n"))?;
     }
     say_drafts(generator.draft_counts());
+    say_unfinished(&options.policy, generator.end());
     Ok(text.trim().to_owned())
 }
 

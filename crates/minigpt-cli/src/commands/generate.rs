@@ -14,6 +14,7 @@ use minigpt_text::{
 use serde::Serialize;
 
 use crate::args::{ApplicationArgs, GenerateArgs, WriteArgs};
+use crate::load::grammar::{say_unfinished, with_schema};
 use crate::load::model::{LoadedModel, named_or_newest};
 use crate::load::prompts;
 use crate::terminal::colour::coloured;
@@ -44,7 +45,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitCode> {
         (template, false) => template.as_ref().filter(|_| trained.run().is_some() && !args.raw),
     };
     let asked = Asked::new(&trained, template, &texts)?;
-    write(&trained, &asked, args.max_tokens, Vec::new(), &args.write)
+    write(&trained, asked, args.max_tokens, Vec::new(), &args.write)
 }
 
 pub(crate) fn run_application(
@@ -73,7 +74,7 @@ pub(crate) fn run_application(
         // It ends by itself.
         false => (CHAT_TOKENS, Vec::new()),
     };
-    write(&trained, &asked, args.max_tokens.unwrap_or(tokens), stop, &args.write)
+    write(&trained, asked, args.max_tokens.unwrap_or(tokens), stop, &args.write)
 }
 
 /// What is continued.
@@ -109,16 +110,25 @@ impl Asked {
 
 fn write(
     trained: &LoadedModel,
-    asked: &Asked,
+    mut asked: Asked,
     max_tokens: usize,
     mut stop: Vec<String>,
     args: &WriteArgs,
 ) -> Result<ExitCode> {
+    if args.json_schema.is_some() {
+        // JSON is all that is printed, and it ends by itself.
+        asked.is_shown = false;
+        stop.clear();
+    }
     args.sampling.check(&trained.tokenizer)?;
     args.sampling.say_defaults(&trained.generation);
     stop.extend(args.stop.iter().cloned());
     let options = TextOptions {
-        policy: args.sampling.policy(&trained.generation)?,
+        policy: with_schema(
+            args.sampling.policy(&trained.generation)?,
+            args.json_schema.as_deref(),
+            &trained.tokenizer,
+        )?,
         max_tokens,
         stop,
         seed: args.sampling.seed,
@@ -132,9 +142,9 @@ fn write(
     );
     let began = Instant::now();
     let tokens = match (&asked.prompts[..], args.beams) {
-        ([_], Some(width)) => search(trained, asked, &options, args, width as usize)?,
-        ([_], None) if args.n == 1 => stream(trained, asked, &options, args)?,
-        _ => write_all(trained, asked, &options, args)?,
+        ([_], Some(width)) => search(trained, &asked, &options, args, width as usize)?,
+        ([_], None) if args.n == 1 => stream(trained, &asked, &options, args)?,
+        _ => write_all(trained, &asked, &options, args)?,
     };
     let speed = tokens as f64 / began.elapsed().as_secs_f64().max(1e-9);
     say(format_args!("{tokens} tokens, {speed:.1} per second"));
@@ -225,6 +235,7 @@ fn stream(
     }
     say_slides(generator.slides());
     say_drafts(generator.draft_counts());
+    say_unfinished(&options.policy, generator.end());
     Ok(generator.tokens())
 }
 
@@ -284,6 +295,7 @@ fn write_all(
         }
     }
     say_slides(texts.iter().map(|text| text.slides).sum());
+    say_unfinished(&options.policy, texts.iter().map(|text| text.end));
     Ok(texts.iter().map(|text| text.tokens).sum())
 }
 

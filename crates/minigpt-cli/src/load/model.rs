@@ -309,7 +309,12 @@ pub(crate) fn named_or_newest(source: Option<&ModelSource>) -> Result<ModelSourc
 
 /// The run in `runs` that saved last, of those that write text.
 pub(crate) fn newest_run() -> Option<PathBuf> {
-    let folders = fs_err::read_dir(RUNS).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    newest_run_in(Path::new(RUNS))
+}
+
+/// The same of another folder.
+pub(crate) fn newest_run_in(runs: &Path) -> Option<PathBuf> {
+    let folders = fs_err::read_dir(runs).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     let changed = |path: &PathBuf| -> Option<SystemTime> {
         fs_err::metadata(path.join("checkpoints")).ok()?.modified().ok()
     };

@@ -49,6 +49,7 @@ impl SamplingArgs {
                 .unwrap_or(1.0),
             presence_penalty: self.presence_penalty,
             frequency_penalty: self.frequency_penalty,
+            bias: Vec::new(),
         };
         let temperature = self.temperature.or(defaults.temperature).unwrap_or(TEMPERATURE);
         let is_greedy = self.greedy || defaults.is_greedy && !self.says_how_to_draw();
@@ -63,7 +64,7 @@ impl SamplingArgs {
                 min_p: self.min_p.or(defaults.min_p),
             })
         };
-        let policy = Policy { constraints, sampling };
+        let policy = Policy { constraints, ..sampling.into() };
         policy.validate()?;
         Ok(policy)
     }

@@ -125,6 +125,12 @@ impl Jinja {
         &self.source
     }
 
+    /// What writes conversations with tools, if it reads them.
+    pub(super) fn with_tools(&self) -> Option<&str> {
+        let source = self.with_tools.as_ref().unwrap_or(&self.source);
+        source.contains("tools").then_some(source)
+    }
+
     pub(super) fn tokens(&self) -> &BTreeMap<String, String> {
         &self.tokens
     }

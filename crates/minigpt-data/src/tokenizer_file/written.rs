@@ -37,6 +37,8 @@ fn write_file(library: &Library, ends: &[u32], pretty: bool) -> serde_json::Resu
         }),
     };
     decoder[END_OF_TEXT_IDS] = json!(ends);
+    // By name, as in every file before: a tokenizer is known by the hash of its text.
+    decoder.sort_all_objects();
     let file = File {
         version: "1.0",
         truncation: (),

@@ -90,8 +90,13 @@ pub enum SamplingError {
     )]
     NotANumber,
     /// Every token is forbidden.
-    #[error("no token may follow: the allowed, banned and not repeated tokens leave none")]
+    #[error(
+        "no token may follow: the allowed, banned and not repeated tokens, and those of a grammar, leave none"
+    )]
     NoToken,
+    /// A [filter](crate::TokenFilter) cannot say what may follow.
+    #[error("no token may follow: {0}")]
+    Filter(String),
 }
 
 impl Sampling {

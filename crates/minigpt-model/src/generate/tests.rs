@@ -251,7 +251,7 @@ fn a_continuation_can_be_prolonged_from_outside() {
 fn constraints_hold_in_a_generation() {
     let model = model(&config());
     let constraints = Constraints { no_repeat_ngram: Some(1), ..Constraints::default() };
-    let policy = Policy { constraints, sampling: Sampling::Greedy };
+    let policy = Policy { constraints, ..Sampling::Greedy.into() };
     let mut generator = Generator::new(&model, &[0], policy, 0).unwrap();
     let mut all: Vec<u32> = generator.by_ref().take(59).map(|token| token.unwrap()).collect();
     all.sort_unstable();
@@ -336,7 +336,7 @@ fn broken_weights_are_told() {
 fn a_text_without_a_token_left_ends_no_other() {
     let model = model(&config());
     let constraints = Constraints { no_repeat_ngram: Some(1), ..Constraints::default() };
-    let policy = Policy { constraints, sampling: Sampling::Greedy };
+    let policy = Policy { constraints, ..Sampling::Greedy.into() };
     let prompts = [(0..20).collect::<Vec<u32>>(), vec![1]];
     let mut batch = BatchGenerator::new(&model);
     for prompt in prompts {
@@ -390,7 +390,7 @@ fn constraints_on_unknown_ids_are_refused_by_every_generator() {
     let model = model(&config()).with_tokenizer_size(37);
     for id in [37, 99_999] {
         let constraints = Constraints { banned: vec![id], ..Constraints::default() };
-        let policy = Policy { constraints: constraints.clone(), sampling: Sampling::Greedy };
+        let policy = Policy { constraints: constraints.clone(), ..Sampling::Greedy.into() };
         let expected = SamplingError::UnknownToken { id, vocab_size: 37 }.into();
         let alone = Generator::new(&model, &[1], policy.clone(), 0);
         assert_eq!(alone.err().unwrap(), expected);

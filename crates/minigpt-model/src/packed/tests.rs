@@ -8,7 +8,7 @@ use crate::model::config::{
     BiasConfig, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig, RotaryScaling,
 };
 use crate::model::gpt::Gpt;
-use crate::{Generator, Sampling, WeightType};
+use crate::{Generator, GptRef, Sampling, WeightType};
 
 const TOKENS: [u32; 9] = [3, 1, 4, 1, 5, 9, 2, 6, 5];
 
@@ -85,6 +85,18 @@ fn unrounded_weights_give_the_models_own_logits() {
         let mut cache = PackedCache::default();
         packed_logits(&packed, &TOKENS[..4], &mut cache);
         assert_eq!(packed_logits(&packed, &TOKENS[4..], &mut cache), whole, "in two parts");
+    }
+}
+
+#[test]
+fn hidden_states_are_the_models_own() {
+    for config in configurations() {
+        let model = gpt(&config);
+        let expected = GptRef::from(&model).hidden(&TOKENS);
+        let packed = PackedGpt::of(model, WeightType::F32).unwrap();
+        let found = GptRef::from(&packed).hidden(&TOKENS);
+        assert_eq!(found.len(), TOKENS.len() * config.n_embd);
+        assert_close(&found, &expected, 1e-4);
     }
 }
 

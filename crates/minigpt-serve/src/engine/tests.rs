@@ -8,6 +8,7 @@ use minigpt_model::{AnyGpt, Gpt, GptConfig, PackedGpt, Sampling, WeightType};
 use minigpt_text::{GenerationDefaults, Prompt, TextEnd, TextGenerator, TextOptions};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::request::Written;
 use super::*;
 
 fn gpt() -> Gpt {

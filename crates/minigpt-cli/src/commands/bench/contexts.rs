@@ -71,7 +71,7 @@ pub(super) fn run(args: &BenchArgs, source: &ModelSource) -> Result<Contexts> {
     let mut contexts: Vec<Speed> =
         lengths.iter().map(|length| time(packed, &mut cache, *length, tokens)).collect();
     drop(cache);
-    let numbers = [&[tokens], &lengths[..]].concat();
+    let numbers = [&[tokens][..], &lengths[..]].concat();
     let theirs = peer.map(|peer| peer.time::<TimedPeer>("contexts", threads, packed, &numbers));
     let theirs = theirs.transpose()?;
     if let Some(theirs) = &theirs {
@@ -99,7 +99,7 @@ fn time(model: &PackedGpt, cache: &mut PackedCache, length: usize, tokens: usize
     let before = ids(model, 0, length - tokens);
     cache.truncate(before.len() - 1);
     let unread = before[cache.len()..].to_vec();
-    let logits = model.forward(&mut [TextInput { tokens: &unread, cache }]);
+    let logits = model.forward(&mut [TextInput { tokens: &unread, cache: &mut *cache }]);
     let first = most_probable(&logits);
     let read = cache.clone();
     let tokens_per_second = median(|_| {

@@ -1,0 +1,60 @@
+//! What may follow as a text grows, where single tokens do not tell.
+
+use std::fmt::Debug;
+
+/// Follows one text while it is written, and says which tokens may come next: a grammar, such as the one that a JSON
+/// schema describes. A [policy](crate::Policy) has it as it is before the first token; each text has a
+/// [fork](Self::fork) of its own, which reads no prompt.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use burn::tensor::Device;
+/// use minigpt_model::{Generator, Gpt, GptConfig, Policy, Sampling, TokenFilter};
+///
+/// /// Tokens that rise.
+/// #[derive(Clone, Debug)]
+/// struct Rising(u32);
+///
+/// impl TokenFilter for Rising {
+///     fn restrict(&mut self, logits: &mut [f32]) -> Result<(), String> {
+///         logits[..=self.0 as usize].fill(f32::NEG_INFINITY);
+///         Ok(())
+///     }
+///     fn push(&mut self, token: u32) -> Result<(), String> {
+///         self.0 = token;
+///         Ok(())
+///     }
+///     fn fork(&self) -> Box<dyn TokenFilter> {
+///         Box::new(self.clone())
+///     }
+/// }
+///
+/// let model = Gpt::init(&GptConfig::tiny(256), 0, &Device::flex())?;
+/// let policy = Policy { filter: Some(Arc::new(Rising(100))), ..Sampling::article().into() };
+/// let tokens: Vec<u32> = Generator::new(&model, &[7], policy, 42)?.take(3).collect::<Result<_, _>>()?;
+/// assert!(tokens[0] > 100 && tokens.is_sorted());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait TokenFilter: Debug + Send + Sync {
+    /// Makes the logits of tokens that may not follow minus infinity; one is left at least.
+    ///
+    /// # Errors
+    /// Why it cannot be said what may follow, in one line.
+    fn restrict(&mut self, logits: &mut [f32]) -> Result<(), String>;
+
+    /// Hears which of the tokens that may follow came.
+    ///
+    /// # Errors
+    /// Why nothing can come after it, in one line.
+    fn push(&mut self, token: u32) -> Result<(), String>;
+
+    /// The same at the same place of the text, for another text that goes on from there.
+    fn fork(&self) -> Box<dyn TokenFilter>;
+}
+
+impl Clone for Box<dyn TokenFilter> {
+    fn clone(&self) -> Self {
+        self.as_ref().fork()
+    }
+}
