@@ -15,9 +15,10 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use minigpt_data::Source;
-use minigpt_model::GptConfig;
+use minigpt_model::{CacheType, GptConfig};
 use minigpt_train::{Axis, Quantity, RunConfig};
 
+use self::generation::cache_type;
 use crate::device::precision::PrecisionChoice;
 use crate::device::{DEVICE_HELP, DeviceChoice, LENT_DEVICE_HELP};
 
@@ -387,6 +388,10 @@ pub(crate) struct BenchArgs {
     /// With --decode and a file: what weights are kept as, as for `minigpt generate` [default: auto]
     #[arg(long, value_name = "TYPE", requires = "decode")]
     pub(crate) weights: Option<WeightsChoice>,
+    /// With --decode and a file: what keys and values of the tokens before are kept as, as for `minigpt generate`
+    /// [default: f32]
+    #[arg(long, value_name = "TYPE", requires = "decode", value_parser = cache_type)]
+    pub(crate) cache_type: Option<CacheType>,
     /// With --decode and a file: how fast one text is written where it has so many tokens, as 128,512,2048, instead of
     /// the rest; of each, --tokens are timed [default: 16]
     #[arg(long, value_name = "TOKENS", value_delimiter = ',', requires = "decode", conflicts_with_all = ["prompt", "texts"], value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

@@ -17,7 +17,7 @@ pub(crate) mod trace;
 
 use std::sync::Arc;
 
-use minigpt_ops::RotaryPairs;
+use minigpt_ops::{CacheType, RotaryPairs};
 use rayon::prelude::*;
 
 use self::adapter::PackedAdapter;
@@ -56,6 +56,8 @@ pub struct PackedGpt {
     frequencies: Vec<f64>,
     pairs: RotaryPairs,
     tokenizer_size: usize,
+    /// Of keys and values.
+    cache_type: CacheType,
     /// What stands beside its matrices for its own texts.
     adapter: Option<Arc<PackedAdapter>>,
 }

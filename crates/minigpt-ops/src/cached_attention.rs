@@ -1,18 +1,32 @@
 //! Attention of some positions to those before them, whose keys and values are kept.
+//!
+//! Positions before are read in blocks of fixed size. A block is read once for some queries of all heads that share its
+//! keys, and gives a softmax without its division ([`Partial`]); those of all blocks are joined from the first to the
+//! last ([Dao et al., 2022](https://arxiv.org/abs/2205.14135)). So the bits do not depend on which threads read which
+//! blocks, nor on which queries are read together.
+
+mod body;
+mod key_values;
+mod partial;
+#[cfg(test)]
+mod tests;
+mod widen;
 
 use rayon::prelude::*;
 
-use crate::scratch::Scratch;
-use crate::simd::{add_scaled, dots, exp, map_and_sum, max, vectorized};
+use self::body::Body;
+pub use self::key_values::{CacheType, KeyValues};
+use self::partial::{BLOCK, Block, Partial, Query};
+use crate::matrix::MatrixMut;
 
-/// Numbers of a head that are added up in registers.
-const WIDTH: usize = 64;
-
-/// Keys that a query is multiplied with at a time.
-const KEYS: usize = 4;
+/// New positions of a text that one task reads keys and values for.
+const ROWS: usize = 16;
 
 /// Products below which a task of its own costs more than it gains.
 const SMALL: usize = 1 << 14;
+
+/// Tasks for each thread from which on their blocks need not be divided.
+const TASKS: usize = 4;
 
 /// The heads of a layer.
 #[derive(Clone, Copy, Debug)]
@@ -27,89 +41,119 @@ pub struct Heads {
     pub scale: f32,
 }
 
-/// Keys and values that one position attends to, its own last: `[seen, n_kv_head * head_size]` each.
+/// The last positions of a text, whose queries attend to themselves and to those before.
 #[derive(Clone, Copy, Debug)]
-pub struct Past<'a> {
-    /// Keys.
-    pub keys: &'a [f32],
-    /// Values.
-    pub values: &'a [f32],
+pub struct Reading<'a> {
+    /// Keys and values of all positions, these among them.
+    pub cache: &'a KeyValues,
+    /// How many they are.
+    pub rows: usize,
 }
 
 /// `softmax(scale · q · Kᵀ) · V` of each position's heads ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)),
 /// each head of keys and values for `n_head / n_kv_head` heads of queries ([Ainslie et al.,
-/// 2023](https://arxiv.org/abs/2305.13245)): `q` and `y` `[n, n_head * head_size]`, `pasts` `[n]`.
+/// 2023](https://arxiv.org/abs/2305.13245)): `q` and `y` `[rows of all texts, n_head * head_size]`.
 ///
 /// A position gives the same bits among others and alone.
 ///
 /// # Panics
 ///
-/// If the lengths do not fit together, or a position attends to none.
-pub fn cached_attention(heads: Heads, q: &[f32], pasts: &[Past], y: &mut [f32]) {
-    let Heads { n_head, n_kv_head, head_size, scale } = heads;
-    let width = n_kv_head * head_size;
-    assert!(head_size > 0 && n_kv_head > 0, "cached_attention: heads are empty");
+/// If the lengths do not fit together, a cache has other heads, or fewer positions than are asked for.
+pub fn cached_attention(heads: Heads, q: &[f32], texts: &[Reading], y: &mut [f32]) {
+    attend(Body::best(), heads, q, texts, y);
+}
+
+fn attend(body: Body, heads: Heads, q: &[f32], texts: &[Reading], y: &mut [f32]) {
+    let Heads { n_head, n_kv_head, head_size, .. } = heads;
+    let width = n_head * head_size;
+    assert!(width > 0 && n_kv_head > 0, "cached_attention: heads are empty");
     assert!(n_head.is_multiple_of(n_kv_head), "cached_attention: heads in uneven groups");
-    assert_eq!(q.len(), pasts.len() * n_head * head_size, "cached_attention: q is not [n, heads]");
+    for Reading { cache, rows } in texts {
+        let is_ours = cache.has_shape(n_kv_head, head_size) && *rows <= cache.len();
+        assert!(is_ours, "cached_attention: a cache of other heads, or of fewer positions");
+    }
+    let rows: usize = texts.iter().map(|text| text.rows).sum();
+    assert_eq!(q.len(), rows * width, "cached_attention: q is not [rows, heads]");
     assert_eq!(y.len(), q.len(), "cached_attention: q and y have one length");
-    for past in pasts {
-        let is_whole = !past.keys.is_empty() && past.keys.len().is_multiple_of(width);
-        assert!(is_whole, "cached_attention: keys are not [seen, heads]");
-        assert_eq!(past.values.len(), past.keys.len(), "cached_attention: keys without values");
-    }
-    let longest = pasts.iter().map(|past| past.keys.len() / width).max().unwrap_or(0);
-    let at_least = SMALL / (longest * head_size).max(1);
-    let tasks = y.par_chunks_mut(head_size).zip(q.par_chunks(head_size)).enumerate();
-    tasks.with_min_len(at_least.max(1)).for_each(|(index, (y, q))| {
-        let Past { keys, values } = pasts[index / n_head];
-        let first = index % n_head / (n_head / n_kv_head) * head_size;
-        let mut scores = Scratch::new(keys.len() / width);
-        vectorized!({
-            score(q, keys, width, first, scale, &mut scores);
-            let largest = max(&scores);
-            let sum = map_and_sum(&mut scores, |score| exp(score - largest));
-            mix(&scores, values, width, first, 1.0 / sum, y);
-        });
-    });
+    let tasks = tasks(heads, q, texts, y);
+    let most = tasks.iter().map(|task| task.products(heads)).max().unwrap_or(1);
+    let is_divided = tasks.len() < TASKS * rayon::current_num_threads();
+    let tasks = tasks.into_par_iter().with_min_len((SMALL / most.max(1)).max(1));
+    tasks.for_each(|task| task.run(body, heads, is_divided));
 }
 
-/// `scores = scale · q · keysᵀ` of the head that begins at column `first`.
-#[inline(always)]
-fn score(q: &[f32], keys: &[f32], width: usize, first: usize, scale: f32, scores: &mut [f32]) {
-    let d = q.len();
-    let mut some = scores.chunks_exact_mut(KEYS);
-    let mut keys_of_some = keys.chunks_exact(KEYS * width);
-    for (scores, keys) in some.by_ref().zip(keys_of_some.by_ref()) {
-        let keys = [0, 1, 2, 3].map(|key| &keys[key * width + first..][..d]);
-        let products: [f32; KEYS] = dots(q, keys);
-        scores.iter_mut().zip(products).for_each(|(score, product)| *score = scale * product);
-    }
-    let rest = keys_of_some.remainder().chunks_exact(width);
-    for (score, key) in some.into_remainder().iter_mut().zip(rest) {
-        let [product] = dots(q, [&key[first..][..d]]);
-        *score = scale * product;
-    }
+/// Some positions of a text, with the heads that share keys and values.
+struct Task<'a> {
+    cache: &'a KeyValues,
+    kv_head: usize,
+    /// `[rows, n_head * head_size]`.
+    q: &'a [f32],
+    /// Positions that the first row attends to.
+    seen: usize,
+    /// `[rows, n_head / n_kv_head * head_size]`.
+    y: MatrixMut<'a>,
 }
 
-/// `y = factor · weights · values` of the head that begins at column `first`.
-#[inline(always)]
-fn mix(weights: &[f32], values: &[f32], width: usize, first: usize, factor: f32, y: &mut [f32]) {
-    let (chunks, rest) = y.as_chunks_mut::<WIDTH>();
-    let whole = chunks.len() * WIDTH;
-    for (index, y) in chunks.iter_mut().enumerate() {
-        let mut sums = [0.0; WIDTH];
-        for (&weight, values) in weights.iter().zip(values.chunks_exact(width)) {
-            let Some(values) = values.get(first + index * WIDTH..) else { break };
-            let Some(values) = values.first_chunk::<WIDTH>() else { break };
-            for (sum, &value) in sums.iter_mut().zip(values) {
-                *sum = weight.mul_add(value, *sum);
-            }
+fn tasks<'a>(
+    heads: Heads,
+    mut q: &'a [f32],
+    texts: &[Reading<'a>],
+    mut y: &'a mut [f32],
+) -> Vec<Task<'a>> {
+    let width = heads.n_head * heads.head_size;
+    let mut tasks = Vec::new();
+    for &Reading { cache, rows } in texts {
+        for first in (0..rows).step_by(ROWS) {
+            let length = ROWS.min(rows - first) * width;
+            let (own, others) = std::mem::take(&mut y).split_at_mut(length);
+            let own_q;
+            (y, (own_q, q)) = (others, q.split_at(length));
+            let columns = MatrixMut::split_columns(own, width, width / heads.n_kv_head);
+            tasks.extend(columns.enumerate().map(|(kv_head, y)| Task {
+                cache,
+                kv_head,
+                q: own_q,
+                seen: cache.len() - rows + first + 1,
+                y,
+            }));
         }
-        y.iter_mut().zip(sums).for_each(|(y, sum)| *y = factor * sum);
     }
-    rest.fill(0.0);
-    for (&weight, values) in weights.iter().zip(values.chunks_exact(width)) {
-        add_scaled(rest, weight, &values[first + whole..][..rest.len()]);
+    tasks
+}
+
+impl Task<'_> {
+    /// Products of all scores, about.
+    fn products(&self, heads: Heads) -> usize {
+        self.q.len() / heads.n_kv_head * self.seen
     }
-    rest.iter_mut().for_each(|y| *y *= factor);
+
+    fn run(mut self, body: Body, heads: Heads, is_divided: bool) {
+        let Heads { n_head, n_kv_head, head_size, scale } = heads;
+        let (cache, head, seen) = (self.cache, self.kv_head, self.seen);
+        let group = n_head / n_kv_head;
+        let rows = self.q.chunks_exact(n_head * head_size).enumerate();
+        let queries = rows.flat_map(|(row, q)| {
+            let own = &q[head * group * head_size..][..group * head_size];
+            own.chunks_exact(head_size).map(move |q| Query { q, seen: seen + row })
+        });
+        let queries: Vec<Query> = queries.collect();
+        let partial = |index: usize| {
+            let block = Block { cache, head, start: index * BLOCK };
+            body.run(&block, &queries, scale)
+        };
+        let most = queries.iter().map(|query| query.seen).max().unwrap_or(0);
+        let blocks = 0..most.div_ceil(BLOCK);
+        let joined = match is_divided && blocks.len() > 1 {
+            true => {
+                let partials: Vec<Partial> = blocks.into_par_iter().map(partial).collect();
+                partials.into_iter().reduce(Partial::joined)
+            }
+            false => blocks.map(partial).reduce(Partial::joined),
+        };
+        let joined = joined.expect("a position attends to itself");
+        for (index, mixed) in joined.outputs().enumerate() {
+            let y = &mut self.y.row_mut(index / group)[index % group * head_size..][..head_size];
+            y.iter_mut().zip(mixed).for_each(|(y, mixed)| *y = mixed);
+        }
+    }
 }

@@ -36,7 +36,7 @@
 //! | optimiser | [`sum_of_squares`], [`AdamW::update`] | |
 //! | a token of a few texts | [`linear_vectors`], [`project_vectors`], [`head_vectors`] | |
 //! | weights as GGUF files have them | [`quantized::linear`], [`quantized::linears`], [`quantized::dequantize_row`] | |
-//! | attention to kept keys and values | [`cached_attention`] | |
+//! | attention to kept keys and values | [`KeyValues`], [`cached_attention`] | |
 //! | rotary positions, in place | [`rotate`] | |
 //! | `silu(gate) · up`, `gelu(x)` exactly, `x + a`, in place | [`silu_gate`], [`exact_gelu`], [`add_branch`] | |
 //!
@@ -85,6 +85,7 @@ mod decode;
 mod dropout;
 mod embedding;
 mod gelu;
+mod half_floats;
 mod layer_norm;
 mod linear;
 mod matrix;
@@ -100,7 +101,7 @@ mod swiglu;
 pub use adamw::{AdamW, sum_of_squares};
 pub use attention::{AttentionShape, causal_attention, causal_attention_backward};
 pub use blocks::scale;
-pub use cached_attention::{Heads, Past, cached_attention};
+pub use cached_attention::{CacheType, Heads, KeyValues, Reading, cached_attention};
 pub use cross_entropy::{CrossEntropy, linear_cross_entropy, linear_cross_entropy_with_gradients};
 pub use decode::{head_vectors, linear_vectors, project_vectors};
 pub use dropout::{Dropout, dropout};

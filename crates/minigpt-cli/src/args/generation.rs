@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use minigpt_data::ModelSource;
-use minigpt_model::{UnknownWeightType, WeightType};
+use minigpt_model::{CacheType, UnknownWeightType, WeightType};
 
 use super::folder_or_nothing;
 use crate::args::escapes::unescaped;
@@ -34,6 +34,15 @@ pub(crate) struct WeightsArgs {
     /// q8_0), f32, f16, bf16, q8_0, q4_0 or q4_1
     #[arg(long, value_name = "TYPE", default_value = "auto")]
     pub(crate) weights: WeightsChoice,
+    /// What keys and values of the tokens before are kept as on the processor: f32, or f16 or bf16 in half the memory
+    #[arg(long, value_name = "TYPE", default_value_t, value_parser = cache_type)]
+    pub(crate) cache_type: CacheType,
+}
+
+/// A cache type by its name.
+pub(crate) fn cache_type(name: &str) -> Result<CacheType, String> {
+    let found = CacheType::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(name));
+    found.ok_or_else(|| "expected f32, f16 or bf16".to_owned())
 }
 
 /// A type of weights, or the one that they are stored as.

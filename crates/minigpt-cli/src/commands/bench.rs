@@ -116,12 +116,13 @@ fn shape_options(args: &BenchArgs) -> [(&'static str, bool); 6] {
 }
 
 /// Options that only a file has a use for, and whether they were given.
-fn file_options(args: &BenchArgs) -> [(&'static str, bool); 6] {
+fn file_options(args: &BenchArgs) -> [(&'static str, bool); 7] {
     [
         ("--prompt", args.prompt.is_some()),
         ("--tokens", args.tokens.is_some()),
         ("--texts", args.texts.is_some()),
         ("--weights", args.weights.is_some()),
+        ("--cache-type", args.cache_type.is_some()),
         ("--lengths", !args.lengths.is_empty()),
         ("--peer", args.peer.is_some()),
     ]

@@ -8,8 +8,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, Hub, ModelSource, Tokenizer};
 use minigpt_model::{
-    AnyGpt, CONFIG_FILE, Converted, Gpt, GptConfig, GptRef, Kernels, PackedGpt, SavedModel,
-    WeightType,
+    AnyGpt, CONFIG_FILE, CacheType, Converted, Gpt, GptConfig, GptRef, Kernels, PackedGpt,
+    SavedModel, WeightType,
 };
 use minigpt_text::{GenerationDefaults, Pretrained};
 use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};
@@ -68,11 +68,11 @@ impl TrainedModel {
     }
 
     /// The same model, whose weights are packed.
-    fn packed(self, weight_type: WeightType) -> Result<LoadedModel> {
+    fn packed(self, weight_type: WeightType, cache_type: CacheType) -> Result<LoadedModel> {
         let name = self.name();
         let Self { origin, model, tokenizer, template, generation } = self;
         let packed = PackedGpt::of(model, weight_type).with_context(|| name)?;
-        let model = AnyGpt::Packed(Box::new(packed));
+        let model = AnyGpt::Packed(Box::new(packed.with_cache_type(cache_type)));
         Ok(TrainedModel { origin, model, tokenizer, template, generation })
     }
 
@@ -152,7 +152,7 @@ impl LoadedModel {
     /// As [`TrainedModel::load`], with weights as they are stored or as was asked for: packed on the processor, as
     /// tensors on a GPU, where they are 32-bit floats.
     pub(crate) fn open(source: &ModelSource, args: &WeightsArgs) -> Result<Self> {
-        let WeightsArgs { model: args, weights: WeightsChoice(weight_type) } = args;
+        let WeightsArgs { model: args, weights: WeightsChoice(weight_type), cache_type } = args;
         let device = args.device.resolve()?;
         if Kernels::of(&device.device) != Kernels::Cpu {
             if let Some(weight_type) = weight_type.filter(|found| *found != WeightType::F32) {
@@ -162,6 +162,12 @@ impl LoadedModel {
                     device.description
                 );
             }
+            ensure!(
+                *cache_type == CacheType::F32,
+                "--cache-type {cache_type}: only this machine's processor keeps keys and values so, and the device is \
+                 {}: leave --cache-type out, or take --device cpu",
+                device.description
+            );
             let trained = TrainedModel::load_at(source, &fetch(source)?, args, &device)?;
             return Ok(trained.map(|model| AnyGpt::Tensors(Box::new(model))));
         }
@@ -169,7 +175,7 @@ impl LoadedModel {
         if !Pretrained::is_at(&path) || args.adapter.is_some() {
             let trained = TrainedModel::load_at(source, &path, args, &device)?;
             say_widened(trained.model.config(), *weight_type);
-            return trained.packed(weight_type.unwrap_or(WeightType::F32));
+            return trained.packed(weight_type.unwrap_or(WeightType::F32), *cache_type);
         }
         ensure!(!args.average, "--average: {source} is of no run, and keeps no average");
         let saved = SavedModel::open(&path)?;
@@ -183,14 +189,18 @@ impl LoadedModel {
         let (millions, stored) = (parameters as f64 / 1e6, bytes(model.weight_bytes() as u64));
         say(format_args!("model: {source}, {millions:.1}M parameters, {stored} of weights"));
         say(format_args!("device: {}", device.description));
-        let model = AnyGpt::Packed(Box::new(model));
+        let model = AnyGpt::Packed(Box::new(model.with_cache_type(*cache_type)));
         Ok(Self { origin, model, tokenizer, template, generation })
     }
 
     /// What `source` names, on the processor.
-    pub(crate) fn of_weights(source: &ModelSource, weights: WeightsChoice) -> Result<Self> {
+    pub(crate) fn of_weights(
+        source: &ModelSource,
+        weights: WeightsChoice,
+        cache_type: CacheType,
+    ) -> Result<Self> {
         let model = ModelArgs { average: false, adapter: None, device: DeviceChoice::Cpu };
-        Self::open(source, &WeightsArgs { model, weights })
+        Self::open(source, &WeightsArgs { model, weights, cache_type })
     }
 
     /// The model's shape.

@@ -9,8 +9,8 @@ use minigpt_gguf::TensorType;
 use minigpt_ops::quantized::{Product, linears};
 use minigpt_ops::{RotaryPairs, add_branch};
 
+use super::PackedGpt;
 use super::matrix::Matrix;
-use super::{PackedCache, PackedGpt};
 use crate::files::error::WeightsError;
 use crate::files::pretrained::SavedModel;
 use crate::lora::adapter::{StoredAdapter, StoredPart};
@@ -107,12 +107,6 @@ impl PackedGpt {
         };
         let from = part.a.len() / lora.rank;
         LowRank { a: matrix(&part.a, from), b: matrix(&b, lora.rank) }
-    }
-
-    /// A cache for a text that is read with this model's adapter, by itself or by the model that it shares its weights
-    /// with.
-    pub fn new_cache(&self) -> PackedCache {
-        PackedCache { adapter: self.adapter.clone(), ..PackedCache::default() }
     }
 
     /// The block of a layer, and the columns of the matrices that are made of it; nothing for the vectors of the tokens.

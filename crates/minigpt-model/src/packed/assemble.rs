@@ -2,7 +2,7 @@
 
 use std::iter::Peekable;
 
-use minigpt_ops::RotaryPairs;
+use minigpt_ops::{CacheType, RotaryPairs};
 
 use super::matrix::Matrix;
 use super::{Block, Linear, Norm, PackedGpt};
@@ -55,6 +55,7 @@ impl PackedGpt {
             pairs,
             tokenizer_size: config.vocab_size,
             config: config.clone(),
+            cache_type: CacheType::default(),
             adapter: None,
         })
     }

@@ -2,25 +2,23 @@
 
 use std::sync::Arc;
 
+use minigpt_ops::{CacheType, KeyValues};
+
+use super::PackedGpt;
 use super::adapter::PackedAdapter;
 
 /// Keys and values of one text in every block ([Pope et al., 2022](https://arxiv.org/abs/2211.05102)).
 ///
 /// Texts that are read together have one each: they begin and end when they like, and each is read with the adapter of
-/// the model that [made](super::PackedGpt::new_cache) it.
+/// the model that [made](PackedGpt::new_cache) it, and kept as that model [says](PackedGpt::with_cache_type). The
+/// default is of a model without an adapter, in 32 bits.
 #[derive(Clone, Debug, Default)]
 pub struct PackedCache {
-    /// Of each block `[len, n_kv_head * head_size]`.
-    pub(super) layers: Vec<BlockCache>,
+    /// One for each block, once something was read.
+    pub(super) layers: Vec<KeyValues>,
     pub(super) len: usize,
+    pub(super) cache_type: CacheType,
     pub(super) adapter: Option<Arc<PackedAdapter>>,
-}
-
-/// Keys and values of one block.
-#[derive(Clone, Debug, Default)]
-pub(super) struct BlockCache {
-    pub(super) keys: Vec<f32>,
-    pub(super) values: Vec<f32>,
 }
 
 impl PackedCache {
@@ -34,19 +32,20 @@ impl PackedCache {
         self.len == 0
     }
 
-    /// Makes sure that no other model filled it.
-    pub(super) fn check(&self, n_layer: usize, width: usize) {
-        let is_fitting = |layer: &BlockCache| layer.keys.len() == self.len * width;
-        let is_empty = self.layers.is_empty() && self.len == 0;
+    /// Makes sure that no other model filled it, and that each block has its part.
+    pub(super) fn prepare(&mut self, n_layer: usize, n_kv_head: usize, head_size: usize) {
+        if self.layers.is_empty() {
+            self.layers = vec![KeyValues::new(self.cache_type, n_kv_head, head_size); n_layer];
+        }
+        let is_fitting =
+            |layer: &KeyValues| layer.len() == self.len && layer.has_shape(n_kv_head, head_size);
         let is_ours = self.layers.len() == n_layer && self.layers.iter().all(is_fitting);
-        assert!(is_empty || is_ours, "the cache was filled by a model of another shape");
+        assert!(is_ours, "the cache was filled by a model of another shape");
     }
 
     /// Bytes of keys and values.
     pub fn bytes(&self) -> usize {
-        let values =
-            self.layers.iter().map(|layer| layer.keys.capacity() + layer.values.capacity());
-        values.sum::<usize>() * size_of::<f32>()
+        self.layers.iter().map(KeyValues::bytes).sum()
     }
 
     /// Whether both are read with the same adapter, or with none.
@@ -61,24 +60,33 @@ impl PackedCache {
     #[must_use]
     pub fn beginning(&self, len: usize) -> Self {
         let len = len.min(self.len);
-        let part = |values: &[f32]| values[..values.len() / self.len.max(1) * len].to_vec();
-        let layers = self
-            .layers
-            .iter()
-            .map(|layer| BlockCache { keys: part(&layer.keys), values: part(&layer.values) });
-        Self { layers: layers.collect(), len, adapter: self.adapter.clone() }
+        let layers = self.layers.iter().map(|layer| layer.beginning(len)).collect();
+        Self { layers, len, cache_type: self.cache_type, adapter: self.adapter.clone() }
     }
 
     /// Forgets all tokens but the first `len`.
     pub fn truncate(&mut self, len: usize) {
-        if len >= self.len {
-            return;
-        }
-        for BlockCache { keys, values } in &mut self.layers {
-            let length = keys.len() / self.len * len;
-            keys.truncate(length);
-            values.truncate(length);
-        }
-        self.len = len;
+        self.len = self.len.min(len);
+        self.layers.iter_mut().for_each(|layer| layer.truncate(len));
+    }
+}
+
+impl PackedGpt {
+    /// The same model, whose [new caches](Self::new_cache) keep keys and values as `cache_type`.
+    #[must_use]
+    pub fn with_cache_type(self, cache_type: CacheType) -> Self {
+        Self { cache_type, ..self }
+    }
+
+    /// What new caches keep keys and values as.
+    pub fn cache_type(&self) -> CacheType {
+        self.cache_type
+    }
+
+    /// A cache for a text that is read with this model's adapter, by itself or by the model that it shares its weights
+    /// with.
+    pub fn new_cache(&self) -> PackedCache {
+        let (cache_type, adapter) = (self.cache_type, self.adapter.clone());
+        PackedCache { cache_type, adapter, ..PackedCache::default() }
     }
 }

@@ -2,12 +2,12 @@
 
 use minigpt_ops::quantized::{Product, linears};
 use minigpt_ops::{
-    Heads, Past, RowStatistics, add_branch, cached_attention, exact_gelu, gelu, layer_norm,
-    rms_norm, rotate, silu_gate,
+    Heads, KeyValues, Reading, RowStatistics, add_branch, cached_attention, exact_gelu, gelu,
+    layer_norm, rms_norm, rotate, silu_gate,
 };
 
 use super::adapter::{AdaptedRows, Place};
-use super::cache::{BlockCache, PackedCache};
+use super::cache::PackedCache;
 use super::{Block, Linear, Norm, PackedGpt, TextInput};
 use crate::model::config::{MlpKind, NormKind};
 
@@ -43,13 +43,14 @@ impl PackedGpt {
     /// As [`forward_after`](Self::forward_after).
     pub(super) fn read(&self, texts: &mut [TextInput<'_>], wanted: &[usize]) -> Vec<f32> {
         assert_eq!(texts.len(), wanted.len(), "a number of wanted tokens for each text");
-        for (TextInput { tokens, cache }, wanted) in texts.iter().zip(wanted) {
+        for (TextInput { tokens, cache }, wanted) in texts.iter_mut().zip(wanted) {
             assert!(!tokens.is_empty() && *wanted <= tokens.len(), "fewer tokens than are wanted");
             let len = cache.len + tokens.len();
             assert!(len <= self.config.block_size, "{len} tokens exceed the context");
             let is_known = |id: &u32| (*id as usize) < self.config.vocab_size;
             assert!(tokens.iter().all(is_known), "an id that is not in the vocabulary");
-            cache.check(self.blocks.len(), self.config.n_kv_head() * self.config.head_size());
+            let (n_kv_head, head_size) = (self.config.n_kv_head(), self.config.head_size());
+            cache.prepare(self.blocks.len(), n_kv_head, head_size);
         }
         let n_embd = self.config.n_embd;
         let mut stream = vec![Vec::new(); texts.len()];
@@ -99,11 +100,10 @@ impl PackedGpt {
                 cache.len += 1;
                 self.embed(*token, cache.len - 1, &mut x);
             }
-            cache.layers.resize_with(self.blocks.len(), BlockCache::default);
         }
         let angles = self.angles(&positions);
         for (index, block) in self.blocks.iter().enumerate() {
-            let mut layers: Vec<(usize, &mut BlockCache)> = spans
+            let mut layers: Vec<(usize, &mut KeyValues)> = spans
                 .iter_mut()
                 .map(|span| (span.tokens.len(), &mut span.cache.layers[index]))
                 .collect();
@@ -142,7 +142,7 @@ impl PackedGpt {
         block: &Block,
         beside: &Beside<'_>,
         x: &mut [f32],
-        layers: &mut [(usize, &mut BlockCache)],
+        layers: &mut [(usize, &mut KeyValues)],
         angles: &Angles,
     ) -> Vec<f32> {
         let (head_size, n_kv_head) = (self.config.head_size(), self.config.n_kv_head());
@@ -160,23 +160,15 @@ impl PackedGpt {
         let width = n_kv_head * head_size;
         let (mut keys, mut values) = (&k[..], &v[..]);
         for (rows, layer) in layers.iter_mut() {
-            let new;
-            (new, keys) = keys.split_at(*rows * width);
-            layer.keys.extend_from_slice(new);
-            let new;
-            (new, values) = values.split_at(*rows * width);
-            layer.values.extend_from_slice(new);
+            let (new_keys, new_values);
+            (new_keys, keys) = keys.split_at(*rows * width);
+            (new_values, values) = values.split_at(*rows * width);
+            layer.extend(new_keys, new_values);
         }
-        let pasts = layers.iter().flat_map(|(rows, layer)| {
-            let seen = layer.keys.len() / width;
-            (seen - rows..seen).map(|position| {
-                let end = (position + 1) * width;
-                Past { keys: &layer.keys[..end], values: &layer.values[..end] }
-            })
-        });
-        let pasts: Vec<Past> = pasts.collect();
+        let texts = layers.iter().map(|(rows, layer)| Reading { cache: layer, rows: *rows });
+        let texts: Vec<Reading> = texts.collect();
         let mut mixed = vec![0.0; q.len()];
-        cached_attention(self.heads(block), &q, &pasts, &mut mixed);
+        cached_attention(self.heads(block), &q, &texts, &mut mixed);
         let [mut branch] = products(&mixed, [&block.attn_proj]);
         beside.add(Place::AttnProj, &mixed, &mut branch);
         add_branch(x, &branch);

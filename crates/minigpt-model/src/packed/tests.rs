@@ -316,3 +316,24 @@ fn a_cache_forgets_what_came_last() {
     assert_eq!(packed_logits(&packed, &TOKENS[4..5], &mut cache), first);
     assert_eq!(cache.len(), 5);
 }
+
+#[test]
+fn a_cache_in_16_bits_changes_logits_by_little_and_is_cut_and_copied() {
+    let model = gpt(&llama());
+    let packed = PackedGpt::of(model, WeightType::F32).unwrap();
+    let mut wide = packed.new_cache();
+    let expected = packed_logits(&packed, &TOKENS, &mut wide);
+    let size = expected.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));
+    for (cache_type, tolerance) in [(CacheType::F16, 2e-3), (CacheType::Bf16, 2e-2)] {
+        let packed = packed.clone().with_cache_type(cache_type);
+        let mut cache = packed.new_cache();
+        let whole = packed_logits(&packed, &TOKENS, &mut cache);
+        assert_close(&whole, &expected, tolerance * size);
+        assert_ne!(whole, expected, "{cache_type} rounds nothing");
+        assert_eq!(2 * cache.bytes(), wide.bytes());
+        let mut copied = cache.beginning(4);
+        assert_eq!(packed_logits(&packed, &TOKENS[4..], &mut copied), whole);
+        cache.truncate(4);
+        assert_eq!(packed_logits(&packed, &TOKENS[4..], &mut cache), whole);
+    }
+}

@@ -26,7 +26,7 @@ pub(crate) struct PackedTrace<'a> {
 pub(crate) struct QueriesAndKeys {
     /// `[time, n_head * head_size]`.
     q: Vec<f32>,
-    /// `[time, n_kv_head * head_size]`.
+    /// `[time, n_kv_head * head_size]`, as they are kept.
     k: Vec<f32>,
     heads: Heads,
 }
@@ -44,8 +44,9 @@ impl PackedGpt {
         for (position, token) in tokens.iter().enumerate() {
             self.embed(*token, position, &mut x);
         }
-        let mut cache = PackedCache { len: time, ..self.new_cache() };
-        cache.layers.resize_with(self.blocks.len(), Default::default);
+        let mut cache = self.new_cache();
+        cache.prepare(self.blocks.len(), self.config.n_kv_head(), self.config.head_size());
+        cache.len = time;
         let adapted = cache.adapter.iter().map(|adapter| (0..time, adapter.clone())).collect();
         let angles = self.angles(&Vec::from_iter(0..time));
         PackedTrace { model: self, cache, adapted, angles, x, block: 0 }
@@ -73,7 +74,8 @@ impl Iterator for PackedTrace<'_> {
             q
         });
         *index += 1;
-        let k = std::mem::take(&mut layer.keys); // nothing looks at them any more
+        let k = layer.keys();
+        layer.truncate(0); // nothing looks at them any more
         Some(QueriesAndKeys { q, k, heads: model.heads(block) })
     }
 }

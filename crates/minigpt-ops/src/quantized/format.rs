@@ -3,6 +3,8 @@
 
 use rayon::prelude::*;
 
+use crate::half_floats::{bf16, f16};
+
 /// Values of a block of integers.
 pub(super) const VALUES: usize = 32;
 
@@ -193,24 +195,4 @@ pub(super) fn floats<const BYTES: usize>(
 ) {
     let bytes = bytes.as_chunks().0;
     values.iter_mut().zip(bytes).for_each(|(value, &bytes)| *value = float(bytes));
-}
-
-/// The value of the upper half of an `f32`.
-#[inline(always)]
-pub(super) fn bf16(bytes: [u8; 2]) -> f32 {
-    f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
-}
-
-/// The value of an IEEE half; every one is exact. The crate `half` looks at the processor for each value, or branches,
-/// and no loop of it is vectorised.
-#[inline(always)]
-pub(super) fn f16(bytes: [u8; 2]) -> f32 {
-    let half = u32::from(u16::from_le_bytes(bytes));
-    let (sign, magnitude) = (half >> 15 << 31, (half & 0x7fff) << 13);
-    // Exponent and fraction now lie where an `f32` has them; its exponent is counted from 127 instead of 15.
-    // The product is exact, for subnormal halves too.
-    let value = f32::from_bits(magnitude) * f32::from_bits((127 + 127 - 15) << 23);
-    let is_finite = magnitude < 0x7c00 << 13;
-    let magnitude = if is_finite { value.to_bits() } else { 0x7f80_0000 | magnitude };
-    f32::from_bits(sign | magnitude)
 }

@@ -7,7 +7,8 @@
 pub(super) mod avx512;
 
 use super::activations::GROUPS;
-use super::format::{Format, Q4_0, Q4_1, Q8_0, QuantizedMatrix, f16};
+use super::format::{Format, Q4_0, Q4_1, Q8_0, QuantizedMatrix};
+use crate::half_floats::f16;
 
 /// Rows of a panel: lanes of AVX-512.
 pub(super) const ROWS: usize = 16;

@@ -5,7 +5,8 @@
 mod avx512;
 
 use super::Task;
-use super::format::{Format, bf16, f16, floats};
+use super::format::{Format, floats};
+use crate::half_floats::{bf16, f16};
 use crate::scratch::Scratch;
 use crate::simd::{dots, vectorized};
 

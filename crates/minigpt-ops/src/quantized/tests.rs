@@ -3,7 +3,7 @@ use std::array;
 use minigpt_gguf::TensorType;
 use proptest::prelude::*;
 
-use super::format::{VALUES, f16};
+use super::format::VALUES;
 use super::*;
 
 const FORMATS: [Format; 6] =
@@ -351,24 +351,6 @@ fn activations_of_any_size_are_rounded_to_their_largest() {
     for size in [0.0, 1e-40, f32::MIN_POSITIVE] {
         assert_eq!(product(Body::best(), &[size; VALUES], weight, None), [0.0]);
     }
-}
-
-#[test]
-fn halves_have_their_values() {
-    let cases = [
-        (0x0000, 0.0),
-        (0x3c00, 1.0),
-        (0xc000, -2.0),
-        (0x7bff, 65504.0),
-        (0x0001, 2f32.powi(-24)),
-        (0x03ff, 1023.0 * 2f32.powi(-24)),
-        (0x7c00, f32::INFINITY),
-        (0xfc00, f32::NEG_INFINITY),
-    ];
-    for (bits, value) in cases {
-        assert_eq!(f16(u16::to_le_bytes(bits)), value);
-    }
-    assert!(f16([0x01, 0x7e]).is_nan());
 }
 
 #[test]

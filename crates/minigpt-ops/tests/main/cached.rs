@@ -1,5 +1,6 @@
 //! What is computed of tokens as they come: attention to those before, rotation, gates.
 
+use minigpt_gguf::TensorType;
 use minigpt_ops::*;
 use proptest::prelude::*;
 
@@ -28,28 +29,64 @@ fn naive_attention(heads: Heads, q: &[f64], keys: &[f64], values: &[f64]) -> Vec
     y
 }
 
-fn check_attention(heads: Heads, n: usize, past: usize, seed: u64) {
+/// What a cache of a type has of some numbers.
+fn kept(cache_type: CacheType, numbers: &[f32]) -> Vec<f32> {
+    let rounded = match cache_type {
+        CacheType::F32 => return numbers.to_vec(),
+        CacheType::F16 => TensorType::F16,
+        CacheType::Bf16 => TensorType::Bf16,
+    };
+    let (mut bytes, mut kept) = (Vec::new(), fresh(numbers.len()));
+    rounded.quantize(numbers, &mut bytes).unwrap();
+    rounded.dequantize(&bytes, &mut kept);
+    kept
+}
+
+/// The outputs of the last `n` of `past + n` positions.
+fn check_attention(cache_type: CacheType, heads: Heads, n: usize, past: usize, seed: u64) {
     let Heads { n_head, n_kv_head, head_size, .. } = heads;
-    let width = n_kv_head * head_size;
+    let (width, q_width) = (n_kv_head * head_size, n_head * head_size);
     let seen = past + n;
-    let q = values(seed, n * n_head * head_size);
+    let q = values(seed, n * q_width);
     let (keys, v) = (values(seed + 1, seen * width), values(seed + 2, seen * width));
-    let pasts: Vec<Past> = (past + 1..=seen)
-        .map(|seen| Past { keys: &keys[..seen * width], values: &v[..seen * width] })
-        .collect();
-    let outputs = on_one_thread_and_two(|| {
+    let cache_of = |seen: usize| {
+        let mut cache = KeyValues::new(cache_type, n_kv_head, head_size);
+        let (keys, v) = (&keys[..seen * width], &v[..seen * width]);
+        let some = seen / 3 * width; // not all at once
+        cache.extend(&keys[..some], &v[..some]);
+        cache.extend(&keys[some..], &v[some..]);
+        assert_eq!(cache.len(), seen);
+        cache
+    };
+    let cache = cache_of(seen);
+    let attend = |cache: &KeyValues, q: &[f32]| {
         let mut y = fresh(q.len());
-        cached_attention(heads, &q, &pasts, &mut y);
-        vec![y]
-    });
-    let rows = q.chunks(n_head * head_size).zip(&pasts).zip(outputs[0].chunks(n_head * head_size));
-    for ((q, past), y) in rows {
-        let exact = naive_attention(heads, &wide(q), &wide(past.keys), &wide(past.values));
-        assert_close(y, &exact, 1e-5);
-        let mut alone = fresh(y.len());
-        cached_attention(heads, q, std::slice::from_ref(past), &mut alone);
-        assert_eq!(alone, y, "a row gives other bits among others");
+        let rows = q.len() / q_width;
+        cached_attention(heads, q, &[Reading { cache, rows }], &mut y);
+        y
+    };
+    let outputs = on_one_thread_and_two(|| vec![attend(&cache, &q)]);
+    let (kept_keys, kept_values) = (kept(cache_type, &keys), kept(cache_type, &v));
+    for (row, (q, y)) in q.chunks(q_width).zip(outputs[0].chunks(q_width)).enumerate() {
+        let seen = past + row + 1;
+        let [keys, values] = [&kept_keys, &kept_values].map(|kept| wide(&kept[..seen * width]));
+        assert_close(y, &naive_attention(heads, &wide(q), &keys, &values), 1e-5);
+        assert_eq!(attend(&cache_of(seen), q), y, "a row gives other bits among others");
+        assert_eq!(attend(&cache.beginning(seen), q), y, "a beginning gives other bits");
+        let mut cut = cache.clone();
+        cut.truncate(seen);
+        assert_eq!(attend(&cut, q), y, "what was forgotten changes what is left");
+        let kept = &kept_keys[..seen * width];
+        let mut exact = KeyValues::new(CacheType::F32, n_kv_head, head_size);
+        exact.extend(kept, &kept_values[..seen * width]);
+        assert_eq!(attend(&exact, q), y, "numbers of 16 bits give other bits than in 32 bits");
     }
+    // Several texts at once.
+    let (one, other) = (cache_of(past + 1), cache_of(seen));
+    let texts = [Reading { cache: &one, rows: 1 }, Reading { cache: &other, rows: n }];
+    let mut both = fresh(q_width + q.len());
+    cached_attention(heads, &[&q[..q_width], &q[..]].concat(), &texts, &mut both);
+    assert_eq!(both, [&outputs[0][..q_width], &outputs[0][..]].concat());
 }
 
 proptest! {
@@ -61,12 +98,13 @@ proptest! {
         group in 1..4usize,
         head_size in prop::sample::select(vec![1usize, 6, 33, 64, 80]),
         n in 1..5usize,
-        past in 0..40usize,
+        past in prop::sample::select(vec![0usize, 1, 14, 15, 16, 40, 127, 128, 129, 300]),
+        cache_type in prop::sample::select(CacheType::ALL.to_vec()),
         seed: u32,
     ) {
         let scale = 1.0 / (head_size as f32).sqrt();
         let heads = Heads { n_head: n_kv_head * group, n_kv_head, head_size, scale };
-        check_attention(heads, n, past, u64::from(seed));
+        check_attention(cache_type, heads, n, past, u64::from(seed));
     }
 
     #[test]
@@ -125,7 +163,38 @@ proptest! {
 #[test]
 fn more_positions_than_one_task_takes() {
     let heads = Heads { n_head: 6, n_kv_head: 2, head_size: 64, scale: 0.125 };
-    check_attention(heads, 70, 300, 1);
+    for cache_type in CacheType::ALL {
+        check_attention(cache_type, heads, 70, 300, 1);
+    }
+}
+
+#[test]
+fn a_cache_has_half_the_bytes_in_16_bits() {
+    let [wide, half] = [CacheType::F32, CacheType::Bf16].map(|cache_type| {
+        let mut cache = KeyValues::new(cache_type, 3, 64);
+        cache.extend(&[1.0; 32 * 3 * 64], &[1.0; 32 * 3 * 64]);
+        cache.bytes()
+    });
+    assert_eq!((wide, half), (2 * 32 * 3 * 64 * 4, 32 * 3 * 64 * 4));
+}
+
+#[test]
+fn a_nan_shows_in_positions_that_see_it_alone() {
+    let heads = Heads { n_head: 2, n_kv_head: 2, head_size: 20, scale: 0.2 };
+    for cache_type in CacheType::ALL {
+        for wrong in [0, 1] {
+            let mut parts = [values(1, 150 * 40), values(2, 150 * 40)];
+            parts[wrong][140 * 40 + 3] = f32::NAN; // of the first head
+            let mut cache = KeyValues::new(cache_type, 2, 20);
+            cache.extend(&parts[0], &parts[1]);
+            let (q, mut y) = (values(3, 20 * 40), fresh(20 * 40));
+            cached_attention(heads, &q, &[Reading { cache: &cache, rows: 20 }], &mut y);
+            for (row, y) in y.chunks(20).enumerate() {
+                let sees_it = 130 + row / 2 >= 140 && row % 2 == 0;
+                assert_eq!(y.iter().any(|y| y.is_nan()), sees_it, "{cache_type}, row {row}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ const TOKENS: usize = 16;
 pub(super) struct Contexts {
     model: String,
     weight_bytes: usize,
+    cache_type: &'static str,
     threads: usize,
     /// Of each length, how many tokens were timed.
     tokens: usize,
@@ -82,6 +83,7 @@ pub(super) fn run(args: &BenchArgs, source: &ModelSource) -> Result<Contexts> {
     let found = Contexts {
         model: model.name(),
         weight_bytes: packed.weight_bytes(),
+        cache_type: packed.cache_type().name(),
         threads,
         tokens,
         llama_cpp: theirs.map(|theirs| theirs.system),
@@ -117,9 +119,9 @@ fn time(model: &PackedGpt, cache: &mut PackedCache, length: usize, tokens: usize
 
 impl Contexts {
     pub(super) fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        let Self { model, weight_bytes, threads, tokens, llama_cpp, contexts } = self;
+        let Self { model, weight_bytes, cache_type, threads, tokens, llama_cpp, contexts } = self;
         let size = bytes(*weight_bytes as u64);
-        writeln!(out, "{model}, {size} of weights, {threads} threads")?;
+        writeln!(out, "{model}, {size} of weights, a cache in {cache_type}, {threads} threads")?;
         writeln!(out, "one text, its last {tokens} tokens, tokens/s")?;
         if let Some(system) = llama_cpp {
             writeln!(out, "llama.cpp: {}", system.trim())?;

@@ -45,6 +45,7 @@ pub(super) struct Writing {
 pub(super) struct Comparison {
     model: String,
     weight_bytes: usize,
+    cache_type: &'static str,
     threads: usize,
     prompt: usize,
     tokens: usize,
@@ -70,7 +71,7 @@ pub(super) fn open(args: &BenchArgs, source: &ModelSource) -> Result<LoadedModel
         Kernels::of(&device) == Kernels::Cpu,
         "--decode times a file's model on the processor: take --device cpu"
     );
-    LoadedModel::of_weights(source, weights(args))
+    LoadedModel::of_weights(source, weights(args), args.cache_type.unwrap_or_default())
 }
 
 fn weights(args: &BenchArgs) -> WeightsChoice {
@@ -104,6 +105,7 @@ pub(super) fn run(args: &BenchArgs, source: &ModelSource) -> Result<Comparison> 
     Ok(Comparison {
         model: model.name(),
         weight_bytes: packed.weight_bytes(),
+        cache_type: packed.cache_type().name(),
         threads,
         prompt,
         tokens,
@@ -118,8 +120,9 @@ fn first_token(source: &ModelSource, args: &BenchArgs) -> Result<f64> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut command = Command::new(program);
     command.arg("generate").arg(source.to_string()).args(["--device", "cpu", "--raw", "--greedy"]);
+    let cache_type = args.cache_type.unwrap_or_default().name();
     let weights = weights(args).to_string();
-    command.args(["--max-tokens", "1", "--weights", &weights]);
+    command.args(["--max-tokens", "1", "--weights", &weights, "--cache-type", cache_type]);
     command.args(["--prompt", SHORT]);
     let mut seconds = Vec::new();
     for _ in 0..ROUNDS {
