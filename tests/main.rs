@@ -22,6 +22,8 @@ mod learning;
 mod llama;
 mod lora;
 mod plan;
+#[cfg(feature = "serve")]
+mod playground;
 mod readme;
 mod retrieval;
 #[cfg(feature = "serve")]

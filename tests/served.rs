@@ -95,7 +95,8 @@ const TEMPLATE: &str = "{% for message in messages %}{{ message.role }}: {{ mess
 /// Two tiny models: `answers`, a folder with a chat template, and the run `runs/continues`, which has none.
 pub(crate) fn two_models() -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.write("prose.txt", prose());
+    // A tenth of it is held out, and must be longer than the context.
+    sandbox.write("prose.txt", prose().repeat(4));
     let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 20 --eval-every 20 \
                  --set model.block_size=512 --set training.batch_size=2 --name continues";
     sandbox.succeeds(&train.split_whitespace().collect::<Vec<_>>());

@@ -7,6 +7,7 @@ mod error;
 mod http;
 mod openai;
 mod pages;
+mod playground;
 mod posted;
 mod runs;
 #[cfg(test)]

@@ -48,6 +48,26 @@ const ASSETS: &[Asset] = assets![
     "http.js",
     "icon.svg",
     "key.js",
+    "playground/attention.js",
+    "playground/candidates.js",
+    "playground/focus.js",
+    "playground/habits.js",
+    "playground/head.js",
+    "playground/headmap.js",
+    "playground/heat.js",
+    "playground/index.html",
+    "playground/inside.css",
+    "playground/lens.js",
+    "playground/playground.css",
+    "playground/playground.js",
+    "playground/reading.js",
+    "playground/samples.js",
+    "playground/sampling.js",
+    "playground/seen.js",
+    "playground/sliders.js",
+    "playground/surprise.js",
+    "playground/tokens.js",
+    "playground/words.js",
     "runs/chart.js",
     "runs/choice.js",
     "runs/controls.js",
@@ -73,7 +93,11 @@ const ASSETS: &[Asset] = assets![
 ];
 
 /// Addresses of pages and their files.
-const PAGES: &[(&str, &str)] = &[("/", "chat/index.html"), ("/runs", "runs/index.html")];
+const PAGES: &[(&str, &str)] = &[
+    ("/", "chat/index.html"),
+    ("/playground", "playground/index.html"),
+    ("/runs", "runs/index.html"),
+];
 
 /// The pages and what belongs to them. They tell nothing of models or runs, and need no key.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
