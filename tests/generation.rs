@@ -86,7 +86,9 @@ fn texts_keep_to_a_json_schema() {
         [common, more].concat()
     }
     check(&sandbox.succeeds(&with(&common, &["--json-schema", schema])));
-    check(&sandbox.succeeds(&with(&common, &["--json-schema", "schema.json", "--temperature", "3"])));
+    check(
+        &sandbox.succeeds(&with(&common, &["--json-schema", "schema.json", "--temperature", "3"])),
+    );
     let several = with(&common, &["--json-schema", "schema.json", "-n", "3", "--json"]);
     for record in records(&sandbox.succeeds(&several)) {
         assert_eq!(record["end"], "end-of-text");
