@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
 
 use crate::support::{Sandbox, prose};
 
@@ -11,8 +12,8 @@ pub(crate) struct Served {
     child: Child,
     /// As `http://127.0.0.1:40123`.
     pub(crate) address: String,
-    /// Kept open: what it says goes there.
-    errors: BufReader<ChildStderr>,
+    /// Hears all that it says, so that it never waits for a reader.
+    hearing: Option<JoinHandle<String>>,
 }
 
 impl Served {
@@ -33,7 +34,12 @@ impl Served {
         let mut text = String::new();
         while address(&text).is_none() && errors.read_line(&mut text).unwrap() > 0 {}
         let address = address(&text).unwrap_or_else(|| panic!("no address in:\n{text}"));
-        Self { child, address, errors }
+        let hearing = std::thread::spawn(move || {
+            let mut said = String::new();
+            errors.read_to_string(&mut said).unwrap();
+            said
+        });
+        Self { child, address, hearing: Some(hearing) }
     }
 
     /// What it answers to a question without a body: the status, and the body.
@@ -56,9 +62,7 @@ impl Served {
     /// Ends it; what it has said since it listens.
     pub(crate) fn said(&mut self) -> String {
         let _ = self.child.kill();
-        let mut text = String::new();
-        self.errors.read_to_string(&mut text).unwrap();
-        text
+        self.hearing.take().map_or_else(String::new, |hearing| hearing.join().unwrap())
     }
 
     /// Sends a signal, as `-TERM`, and waits for the exit code.
@@ -91,7 +95,8 @@ const TEMPLATE: &str = "{% for message in messages %}{{ message.role }}: {{ mess
 /// Two tiny models: `answers`, a folder with a chat template, and the run `runs/continues`, which has none.
 pub(crate) fn two_models() -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.write("prose.txt", prose());
+    // A tenth of it is held out, and must be longer than the context.
+    sandbox.write("prose.txt", prose().repeat(4));
     let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 20 --eval-every 20 \
                  --set model.block_size=512 --set training.batch_size=2 --name continues";
     sandbox.succeeds(&train.split_whitespace().collect::<Vec<_>>());

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::served::Served;
 use crate::support::{Sandbox, prose};
@@ -25,7 +25,7 @@ pub(crate) fn slow_and_fast() -> Sandbox {
     sandbox
 }
 
-fn json(served: &Served, path: &str) -> Value {
+fn asked(served: &Served, path: &str) -> Value {
     let (status, body) = served.get(path);
     assert_eq!(status, 200, "{path}: {body}");
     serde_json::from_str(&body).unwrap()
@@ -37,29 +37,28 @@ fn a_run_is_watched_while_it_trains_and_until_it_ends() {
     let mut served = Served::training(&sandbox, &train("live", "400", "0.001"));
     let began = Instant::now();
     let rows = |after: usize| {
-        let answer = json(&served, &format!("/api/runs/live/metrics?after={after}"));
+        let answer = asked(&served, &format!("/api/runs/live/metrics?after={after}"));
         answer["rows"].as_array().unwrap().clone()
     };
     // The address is told before the first step, and the folder is made with it.
-    while served.get("/api/runs/live").0 == 404 || rows(0).len() < 20 {
+    while served.get("/api/runs/live/metrics").0 != 200 || rows(0).len() < 20 {
         assert!(began.elapsed() < Duration::from_secs(60), "no rows come");
+        std::thread::sleep(Duration::from_millis(20));
     }
-    let runs = json(&served, "/api/runs");
-    assert_eq!((&runs["current"], &runs["runs"][0]["name"]), (&"live".into(), &"live".into()));
-    assert_eq!(runs["runs"][0]["state"], "training");
-    assert_eq!(
-        (&runs["runs"][0]["steps"], &runs["runs"][1]["state"]),
-        (&400.into(), &"finished".into())
-    );
+    let runs = asked(&served, "/api/runs");
+    let [live, fast] = [&runs["runs"][0], &runs["runs"][1]];
+    assert_eq!((&runs["current"], &live["name"]), (&json!("live"), &json!("live")));
+    assert_eq!((&live["state"], &live["steps"]), (&json!("training"), &json!(400)));
+    assert_eq!((&fast["name"], &fast["state"]), (&json!("fast"), &json!("finished")));
     let first = rows(0);
     let more = rows(first.len() - 1);
     assert_eq!(more[0], first[first.len() - 1], "rows keep their numbers");
-    assert_eq!(json(&served, "/api/runs/live/samples")[0]["step"], 10);
-    let details = json(&served, "/api/runs/live");
+    assert_eq!(asked(&served, "/api/runs/live/samples")[0]["step"], 10);
+    let details = asked(&served, "/api/runs/live");
     assert_eq!(details["config"]["schedule"]["learning_rate"], 0.001);
     assert!(served.get("/runs").1.contains("<title>Runs"));
     // No model is served.
-    assert_eq!(json(&served, "/v1/models")["data"], Value::Array(Vec::new()));
+    assert_eq!(asked(&served, "/v1/models")["data"], Value::Array(Vec::new()));
 
     assert!(served.wait().success(), "it ends with the run");
     assert!(sandbox.path("runs/live/summary.json").is_file());

@@ -1,6 +1,6 @@
 //! What all handlers share.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -84,11 +84,6 @@ impl App {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
-    }
-
-    /// The folder of runs that are shown.
-    pub(crate) fn runs(&self) -> &Path {
-        &self.0.settings.runs
     }
 
     pub(crate) fn counters(&self) -> &Counters {

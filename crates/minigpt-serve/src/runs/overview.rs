@@ -99,8 +99,8 @@ impl Overview {
     pub(crate) fn of(run: &FoundRun) -> Self {
         let mut overview = Self {
             name: run.name().to_owned(),
-            started: began(run),
-            changed: changed(run),
+            started: began(run).and_then(seconds),
+            changed: changed(run).and_then(seconds),
             ..Self::default()
         };
         if let Err(error) = overview.read(run) {
@@ -154,15 +154,19 @@ fn state(folder: &RunFolder, is_readable: bool) -> State {
 }
 
 /// The configuration is written once, before the first step.
-fn began(run: &FoundRun) -> Option<u64> {
+fn began(run: &FoundRun) -> Option<SystemTime> {
     modified(&run.path().join("config.json")).or_else(|| modified(run.path()))
 }
 
-fn changed(run: &FoundRun) -> Option<u64> {
+fn changed(run: &FoundRun) -> Option<SystemTime> {
     ["metrics.csv", "summary.json"].iter().filter_map(|file| modified(&run.path().join(file))).max()
 }
 
-fn modified(path: &Path) -> Option<u64> {
-    let time: SystemTime = path.symlink_metadata().ok()?.modified().ok()?;
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.symlink_metadata().ok()?.modified().ok()
+}
+
+/// Since 1970.
+fn seconds(time: SystemTime) -> Option<u64> {
     Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }

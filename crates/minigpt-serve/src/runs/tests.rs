@@ -112,8 +112,8 @@ fn a_run_is_told_at_a_glance() {
 fn the_newest_run_comes_first() {
     let fixture = Fixture::new();
     for (name, age) in [("old", 300), ("new", 100), ("middle", 200)] {
-        let config = fs_err::File::options().append(true);
-        let config = config.open(fixture.run(name).join("config.json")).unwrap();
+        let path = fixture.run(name).join("config.json");
+        let config = fs_err::OpenOptions::new().append(true).open(path).unwrap();
         let time = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
         config.set_modified(time).unwrap();
     }

@@ -56,7 +56,7 @@ impl Pages {
         };
         let app = App::new(Engine::start(Vec::new(), Limits::default())?, None, settings);
         let (stop, stopped) = oneshot::channel::<()>();
-        let until = async {
+        let until = async move {
             // It ends where the sender is dropped.
             let _ = stopped.await;
         };
