@@ -22,6 +22,8 @@ mod learning;
 mod llama;
 mod lora;
 mod plan;
+#[cfg(feature = "serve")]
+mod playground;
 mod readme;
 mod retrieval;
 #[cfg(feature = "serve")]
@@ -31,6 +33,8 @@ mod served;
 mod signals;
 mod smollm2;
 mod support;
+#[cfg(feature = "serve")]
+mod watching;
 mod weights;
 #[cfg(feature = "remote")]
 mod workers;

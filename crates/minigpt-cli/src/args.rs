@@ -111,6 +111,7 @@ pub(crate) enum Command {
   minigpt train --dry-run --model gpt2           what it would cost
   minigpt train --devices gpu:0,gpu:1            half of each batch on each
   minigpt train --devices gpu,remote:den:7000    and on other machines, see `minigpt worker`
+  minigpt train --serve                          with curves in a browser, at http://127.0.0.1:8080/runs
   minigpt train --resume runs/notes              go on where it stopped
 
 Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM,
@@ -149,7 +150,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "DEVICES", value_delimiter = ',', conflicts_with = "device")]
     pub(crate) devices: Vec<DeviceChoice>,
     /// Continue this run folder from its last checkpoint, exactly; only --device, --devices, --cache, --dry-run,
-    /// --tui and --json go with it
+    /// --tui, --json and --serve go with it
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "preset", "data", "valid", "text_field", "lossy", "separator", "lines", "tokenizer", "model", "name", "runs", "epochs",
         "max_steps", "max_minutes", "batch_size", "learning_rate", "dropout", "eval_every", "save_every",
@@ -221,6 +222,16 @@ pub(crate) struct SessionArgs {
     /// goes to standard error
     #[arg(long)]
     pub(crate) json: bool,
+    /// Show the run in a browser while it trains, with its curves and samples: at this address, or without one at
+    /// 127.0.0.1:8080. With MINIGPT_API_KEY set, who asks must know it
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        num_args = 0..=1,
+        default_missing_value = "127.0.0.1:8080",
+        conflicts_with = "dry_run"
+    )]
+    pub(crate) serve: Option<String>,
 }
 
 /// A path that may be empty, as the value of a variable that a script left blank.

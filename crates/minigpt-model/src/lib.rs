@@ -6,6 +6,7 @@ mod lora;
 mod model;
 mod ops;
 mod packed;
+mod trace;
 
 pub use files::error::WeightsError;
 pub use files::family::Family;
@@ -33,3 +34,4 @@ pub use model::parameters::{Parameter, ParameterCounts, Role};
 pub use model::score::Scores;
 pub use ops::{IGNORE_INDEX, Kernels, Precision, SmoothedLoss, add_squares};
 pub use packed::{PackedCache, PackedGpt, TextInput, TokenScore};
+pub use trace::{Trace, TracedBlock};

@@ -12,6 +12,7 @@ mod matrix;
 mod source;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trace;
 
 use std::sync::Arc;
 
@@ -193,6 +194,12 @@ impl PackedGpt {
         // One text at a time: of long ones keys and values of all would take much memory, and gain nothing.
         let each = texts.iter().zip(targets);
         each.map(|(text, targets)| in_pool(|| self.score_one(text, targets))).collect()
+    }
+
+    /// The logits that the head makes of rows of the residual stream, wherever in the model they stand: `[rows, n_embd]`
+    /// to `[rows, vocab_size]`.
+    pub(crate) fn lens(&self, residual: &[f32]) -> Vec<f32> {
+        in_pool(|| self.logits(residual))
     }
 
     fn score_one(&self, tokens: &[u32], targets: &[u32]) -> Vec<TokenScore> {

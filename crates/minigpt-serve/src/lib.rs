@@ -7,7 +7,9 @@ mod error;
 mod http;
 mod openai;
 mod pages;
+mod playground;
 mod posted;
+mod runs;
 #[cfg(test)]
 mod testing;
 

@@ -249,15 +249,16 @@ pub(crate) struct AttentionArgs {
     /// here for other models]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// Windows of the run's validation text on which the heads' habits are measured; 0 leaves it out
+    /// Windows of the validation text on which the heads' habits are measured, a run's own or for other models the
+    /// embedded novel's; 0 leaves it out
     #[arg(long, default_value_t = 32)]
     pub(crate) windows: usize,
     /// Folder that keeps tokens, as for `minigpt train`
     #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) model: ModelArgs,
-    /// Print the heads' habits and the names of the files as JSON
+    pub(crate) model: WeightsArgs,
+    /// Print the heads' habits, the drawn heads' weights and the names of the files as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

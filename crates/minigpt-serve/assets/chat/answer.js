@@ -28,14 +28,14 @@ export function figuresText(told) {
   if (told.perSecond) parts.push(`${about}${number.format(told.perSecond)} tokens a second`);
   if (told.prompt !== undefined) parts.push(promptText(told));
   if (told.finish === "stopped") parts.push("stopped");
-  if (told.finish === "length") parts.push("cut off: the longest answer, or the end of the context");
+  if (told.finish === "length") parts.push("ended at the limit of tokens");
   return parts.join(" · ");
 }
 
 function promptText({ prompt, cached, written, context }) {
-  const known = cached > 0 ? `, ${number.format(cached)} read before` : "";
-  const used = context ? ` · ${number.format(prompt + written)} of ${number.format(context)} of the context` : "";
-  return `prompt ${tokens(prompt)}${known}${used}`;
+  const known = cached > 0 ? `, ${number.format(cached)} of them read before` : "";
+  const used = context ? ` · ${number.format(prompt + written)} of ${number.format(context)} tokens of context` : "";
+  return `prompt of ${tokens(prompt)}${known}${used}`;
 }
 
 function tokens(count) {
@@ -48,12 +48,14 @@ function tokens(count) {
  */
 export function passagesElement(passages) {
   const count = passages.length === 1 ? "1 passage" : `${passages.length} passages`;
-  const items = passages.map(({ path, first_line, last_line, text }) =>
-    element("li", {},
-      element("strong", { textContent: path }),
-      element("span", { className: "note", textContent: first_line === last_line ? `, line ${first_line}` : `, lines ${first_line}–${last_line}` }),
-      element("blockquote", { textContent: text })));
+  const items = passages.map((passage) =>
+    element("li", {}, element("strong", { textContent: source(passage) }), element("blockquote", { textContent: passage.text })));
   return element("details", { className: "passages" },
     element("summary", { textContent: `${count} of your documents: check the answer against them` }),
     element("ol", {}, ...items));
+}
+
+/** @returns {string} Where a passage stands. */
+export function source({ path, first_line, last_line }) {
+  return first_line === last_line ? `${path}, line ${first_line}` : `${path}, lines ${first_line}–${last_line}`;
 }

@@ -49,7 +49,7 @@ addEventListener("pagehide", () => {
 begin();
 
 async function begin() {
-  for (const id of ["new", "export-markdown", "export-json"]) part(id).disabled = true;
+  for (const id of ["model", "new", "export-markdown", "export-json"]) part(id).disabled = true;
   box.setEnabled(false);
   try {
     ({ models: cards, index } = await getJson("/api/models"));
@@ -63,7 +63,7 @@ async function begin() {
   }
   part("model").replaceChildren(...cards.map(({ id, base }) =>
     element("option", { value: id, textContent: base ? `${id} (adapter of ${base})` : id })));
-  part("new").disabled = false;
+  for (const id of ["model", "new"]) part(id).disabled = false;
   box.setEnabled(true);
   const kept = conversations();
   await open(kept.find(({ id }) => id === current()) ?? newConversation(kept[0]));

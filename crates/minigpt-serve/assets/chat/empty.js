@@ -41,7 +41,7 @@ function answering(index) {
     "Set the temperature to 0: the same question then always gets the same answer.",
     "Edit a turn: the conversation goes on from there. “Again” writes the last answer anew.",
     "Give a system prompt under Settings, as “Answer in one short sentence.”",
-    "A small model is often wrong, and says so to nobody: check what matters.",
+    "Small models are often wrong and do not say so: check what matters.",
   ];
   if (index) lines.unshift("Ask about your documents: passages of the index go with the question, and their sources stand below the answer.");
   return lines;

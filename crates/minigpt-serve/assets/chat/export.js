@@ -1,6 +1,7 @@
 // A conversation as a file.
 
 import { element } from "/assets/dom.js";
+import { source } from "/assets/chat/answer.js";
 import { title } from "/assets/chat/conversation.js";
 
 /** @param {import("./conversation.js").Conversation} conversation */
@@ -18,7 +19,7 @@ export function saveMarkdown(conversation) {
   if (conversation.system.trim()) parts.push("## System", conversation.system);
   for (const { role, text, model, passages } of conversation.turns) {
     parts.push(role === "user" ? "## You" : `## ${model}`, text.trim());
-    for (const { path, first_line, last_line } of passages ?? []) parts.push(`- ${path}, lines ${first_line}–${last_line}`);
+    if (passages?.length) parts.push(passages.map((passage) => `- ${source(passage)}`).join("\n"));
   }
   save("conversation.md", "text/markdown", `${parts.join("\n\n")}\n`);
 }

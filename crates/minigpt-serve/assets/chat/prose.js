@@ -27,7 +27,9 @@ export function blocksOf(text) {
   let code = null;
   let prose = [];
   const endProse = () => {
-    for (const part of prose.join("\n").split(/\n{2,}/)) if (part.trim()) blocks.push({ tag: "p", text: part });
+    for (const part of prose.join("\n").split(/\n{2,}/)) {
+      if (part.trim()) blocks.push({ tag: "p", text: part.replace(/^\n|\n$/g, "") });
+    }
     prose = [];
   };
   for (const line of text.split("\n")) {
