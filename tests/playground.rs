@@ -41,7 +41,17 @@ fn numbers_are_the_commands(sandbox: &Sandbox, model: &str, prompt: &str) {
     let id = ask(&served, "GET", "/api/models", &Value::Null)["models"][0]["id"].clone();
     let post = |path: &str, body: Value| ask(&served, "POST", path, &body);
 
-    let generate = ["generate", model, "--raw", "--prompt", prompt, "--greedy", "--max-tokens", "8", "--logprobs"];
+    let generate = [
+        "generate",
+        model,
+        "--raw",
+        "--prompt",
+        prompt,
+        "--greedy",
+        "--max-tokens",
+        "8",
+        "--logprobs",
+    ];
     let written = command(sandbox, &generate);
     let written = written["log_probabilities"].as_array().unwrap();
     let read = post("/api/read", json!({"model": id, "text": prompt}));
@@ -50,20 +60,37 @@ fn numbers_are_the_commands(sandbox: &Sandbox, model: &str, prompt: &str) {
     assert_eq!(read["labels"][0]["id"], written[0]["id"], "the most probable token");
     let tokens = [before.clone(), ids(written)].concat();
     let read = post("/api/read", json!({"model": id, "tokens": tokens}));
-    for (found, expected) in read["tokens"].as_array().unwrap()[before.len()..].iter().zip(written) {
+    for (found, expected) in read["tokens"].as_array().unwrap()[before.len()..].iter().zip(written)
+    {
         assert_eq!((&found["label"], &found["rank"]), (&expected["token"], &json!(1)));
-        let [nats, expected] = [&found["nats"], &expected["log_probability"]].map(|n| n.as_f64().unwrap());
+        let [nats, expected] =
+            [&found["nats"], &expected["log_probability"]].map(|n| n.as_f64().unwrap());
         assert!((nats + expected).abs() < 1e-6, "{found}: {expected}");
     }
 
-    let attention = ["attention", model, prompt, "--tokens", "1", "--layer", "1", "--windows", "4", "--out", "maps"];
+    let attention = [
+        "attention",
+        model,
+        prompt,
+        "--tokens",
+        "1",
+        "--layer",
+        "1",
+        "--windows",
+        "4",
+        "--out",
+        "maps",
+    ];
     let report = command(sandbox, &attention);
     let found = post("/api/attention", json!({"model": id, "tokens": before, "layer": 1}));
     let maps = report["steps"][0]["maps"].as_array().unwrap();
     assert_eq!(found["heads"].as_array().unwrap().len(), maps.len());
     for (head, map) in found["heads"].as_array().unwrap().iter().zip(maps) {
         for (place, row) in head.as_array().unwrap().iter().enumerate() {
-            assert_eq!(row.as_array().unwrap()[..], map["weights"][place].as_array().unwrap()[..=place]);
+            assert_eq!(
+                row.as_array().unwrap()[..],
+                map["weights"][place].as_array().unwrap()[..=place]
+            );
         }
     }
     // A run's habits are measured by the command on the run's own text.
@@ -78,7 +105,10 @@ fn numbers_are_the_commands(sandbox: &Sandbox, model: &str, prompt: &str) {
     let last = &lens["layers"].as_array().unwrap().last().unwrap()["positions"][0][0];
     assert_eq!(last["id"], written[0]["id"]);
     let certainty = written[0]["log_probability"].as_f64().unwrap().exp();
-    assert!((last["probability"].as_f64().unwrap() - certainty).abs() < 1e-6, "{last}: {certainty}");
+    assert!(
+        (last["probability"].as_f64().unwrap() - certainty).abs() < 1e-6,
+        "{last}: {certainty}"
+    );
 }
 
 #[test]

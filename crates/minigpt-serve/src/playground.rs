@@ -13,9 +13,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use minigpt_text::{
-    LensLayer, ReadToken, layer_attention, logit_lens, most_probable, read_text,
-};
+use minigpt_text::{LensLayer, ReadToken, layer_attention, logit_lens, most_probable, read_text};
 use serde::{Deserialize, Serialize};
 
 use self::ask::Model;
@@ -169,9 +167,8 @@ async fn lens(
         );
         return Err(ApiError::bad_request(message).at("to"));
     }
-    let layers = model.look(move |gpt, card| {
-        logit_lens(gpt, &card.tokenizer, &tokens, from..to, LENS_TOKENS)
-    });
+    let layers = model
+        .look(move |gpt, card| logit_lens(gpt, &card.tokenizer, &tokens, from..to, LENS_TOKENS));
     Ok(Json(LensAnswer { layers: layers.await? }))
 }
 

@@ -120,8 +120,7 @@ impl Surprise {
         check_numbers(logits)?;
         let log_probability = log_probability(logits, target);
         let own = logits[target as usize];
-        let is_before =
-            |(id, logit): &(u32, &f32)| **logit > own || **logit == own && *id < target;
+        let is_before = |(id, logit): &(u32, &f32)| **logit > own || **logit == own && *id < target;
         let rank = 1 + (0..).zip(logits).filter(is_before).count();
         Ok(Self { nats: -log_probability, probability: log_probability.exp(), rank })
     }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use minigpt_plot::{Heatmap, draw_heatmaps};
 use minigpt_text::{
-    AttentionMap, AttentionStep, HeadHabits, Prompt, embedded_windows, head_habits, record_attention,
-    write_attention_page,
+    AttentionMap, AttentionStep, HeadHabits, Prompt, embedded_windows, head_habits,
+    record_attention, write_attention_page,
 };
 use serde::Serialize;
 
@@ -51,7 +51,8 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
     let mut files = Vec::new();
     for (number, step) in steps.iter().enumerate() {
         let labels: Vec<String> = step.tokens.iter().map(|id| label(*id)).collect();
-        let maps: Vec<Heatmap<'_>> = step.maps.iter().filter(|map| is_drawn(map)).map(heatmap).collect();
+        let maps: Vec<Heatmap<'_>> =
+            step.maps.iter().filter(|map| is_drawn(map)).map(heatmap).collect();
         let columns = if maps.len() == 1 { 1 } else { config.n_head };
         let title = format!(
             "{}, token {} of {}: “{}” after “{}”",

@@ -38,7 +38,8 @@ impl Model {
         look: impl FnOnce(GptRef<'_>, &ModelCard) -> Result<R, TextError> + Send + 'static,
     ) -> Result<R, ApiError> {
         let (app, place) = (self.app.clone(), self.place);
-        let found = self.app.engine().look(place, move |gpt| look(gpt, &app.engine().cards()[place]));
+        let found =
+            self.app.engine().look(place, move |gpt| look(gpt, &app.engine().cards()[place]));
         Ok(found.await??)
     }
 

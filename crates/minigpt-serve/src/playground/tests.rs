@@ -61,7 +61,10 @@ fn a_text_is_read_as_minigpt_text_reads_it() {
     let logits = bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap()));
     assert_eq!(logits.collect::<Vec<_>>(), expected.logits);
     let best = &found["labels"][0];
-    assert_eq!(best["logit"].as_f64().unwrap() as f32, expected.logits[best["id"].as_u64().unwrap() as usize]);
+    assert_eq!(
+        best["logit"].as_f64().unwrap() as f32,
+        expected.logits[best["id"].as_u64().unwrap() as usize]
+    );
     assert_eq!(answer(read, json!({"model": "tiny", "tokens": ids()})), found);
 }
 
@@ -97,7 +100,8 @@ fn habits_are_those_of_the_embedded_novel_and_are_kept() {
         let Json(found) = habits(State(app.clone()), Extension(cache.clone()), query).await?;
         Ok::<_, ApiError>(found)
     };
-    let (first, second) = runtime().block_on(async { (ask().await.unwrap(), ask().await.unwrap()) });
+    let (first, second) =
+        runtime().block_on(async { (ask().await.unwrap(), ask().await.unwrap()) });
     assert_eq!(first.heads, second.heads);
     let windows = embedded_windows(&Tokenizer::bytes().unwrap(), config().block_size).unwrap();
     assert_eq!(first.heads, head_habits(&tiny(), &windows, first.windows));
@@ -113,7 +117,8 @@ fn what_cannot_be_looked_at_is_told() {
     let long = "Anne ".repeat(1000);
     assert!(refused(json!({"model": "tiny", "text": long})).contains("shorten the prompt"));
 
-    let asked = |tokens: Vec<u32>, layer| json!({"model": "tiny", "tokens": tokens, "layer": layer});
+    let asked =
+        |tokens: Vec<u32>, layer| json!({"model": "tiny", "tokens": tokens, "layer": layer});
     let refused = |request: Value| message(&answer(attention, request)).to_owned();
     assert!(refused(asked(ids(), 99)).contains("layer is 99: expected 0 to"));
     assert!(refused(asked(vec![1; 257], 0)).contains("at most 256"));
