@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::served::{Served, two_models};
 use crate::support::skipped;
+use crate::watching::{slow_and_fast, train};
 
 /// A Python with playwright, which `tests/python/requirements.txt` lists.
 const PYTHON: &str = "MINIGPT_PYTHON";
@@ -79,4 +80,13 @@ fn a_conversation_is_streamed_stopped_edited_and_exported() {
     let sandbox = two_models();
     let mut served = Served::start(&sandbox, &["answers", "runs/continues"]);
     browser.run("chat.py", &mut served, &[]);
+}
+
+#[test]
+fn runs_are_followed_and_compared() {
+    let Some(browser) = Browser::find("the page of runs") else { return };
+    let sandbox = slow_and_fast();
+    // Longer than the script looks.
+    let mut served = Served::training(&sandbox, &train("live", "1000000", "0.001"));
+    browser.run("runs.py", &mut served, &[]);
 }

@@ -33,6 +33,8 @@ mod served;
 mod signals;
 mod smollm2;
 mod support;
+#[cfg(feature = "serve")]
+mod watching;
 mod weights;
 #[cfg(feature = "remote")]
 mod workers;

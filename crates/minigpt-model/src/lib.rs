@@ -33,5 +33,5 @@ pub use model::norm::Norm;
 pub use model::parameters::{Parameter, ParameterCounts, Role};
 pub use model::score::Scores;
 pub use ops::{IGNORE_INDEX, Kernels, Precision, SmoothedLoss, add_squares};
-pub use packed::{PackedCache, PackedGpt, TextInput, TokenScore};
+pub use packed::{Converted, PackedCache, PackedGpt, TextInput, TokenScore};
 pub use trace::{Trace, TracedBlock};

@@ -7,6 +7,7 @@
 mod adapter;
 mod assemble;
 mod cache;
+mod converted;
 mod forward;
 mod matrix;
 mod source;
@@ -21,6 +22,7 @@ use rayon::prelude::*;
 
 use self::adapter::PackedAdapter;
 pub use self::cache::PackedCache;
+pub use self::converted::Converted;
 use self::matrix::Matrix;
 use crate::files::weight_type::WeightType;
 use crate::model::config::{GptConfig, NormConfig};

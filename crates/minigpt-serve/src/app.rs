@@ -1,6 +1,6 @@
 //! What all handlers share.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub struct Settings {
     pub stop_within: Duration,
     /// The folder of runs that are shown.
     pub runs: PathBuf,
+    /// The name of the run among them that trains in this process.
+    pub run: Option<String>,
 }
 
 impl Default for Settings {
@@ -45,6 +47,7 @@ impl Default for Settings {
             patience: Duration::from_secs(20),
             stop_within: Duration::from_secs(10),
             runs: PathBuf::from("runs"),
+            run: None,
         }
     }
 }
@@ -81,11 +84,6 @@ impl App {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
-    }
-
-    /// The folder of runs that are shown.
-    pub(crate) fn runs(&self) -> &Path {
-        &self.0.settings.runs
     }
 
     pub(crate) fn counters(&self) -> &Counters {

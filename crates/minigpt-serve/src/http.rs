@@ -20,7 +20,7 @@ use self::gate::Gate;
 use crate::app::App;
 use crate::engine::Counts;
 use crate::error::ApiError;
-use crate::{openai, pages, playground};
+use crate::{openai, pages, playground, runs};
 
 /// Threads that read requests and write answers; models have their own.
 const WORKERS: usize = 2;
@@ -60,6 +60,7 @@ fn router(app: &App, address: SocketAddr) -> Router {
         .route("/metrics", get(metrics))
         .merge(openai::routes())
         .merge(playground::routes())
+        .merge(runs::routes())
         .route_layer(middleware::from_fn_with_state(gate.clone(), gate::read_body))
         .route_layer(middleware::from_fn_with_state(gate.clone(), gate::check_key));
     // What anybody may see.

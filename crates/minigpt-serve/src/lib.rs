@@ -9,10 +9,11 @@ mod openai;
 mod pages;
 mod playground;
 mod posted;
+mod runs;
 #[cfg(test)]
 mod testing;
 
 pub use app::{App, Settings};
-pub use engine::request::{WriteEvent, WriteRequest, Written};
+pub use engine::request::{Failure, WriteEvent, WriteRequest, Written};
 pub use engine::{Counts, Engine, Limits, ModelCard, Refused, ServedModel};
 pub use http::serve;

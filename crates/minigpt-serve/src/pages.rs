@@ -68,11 +68,36 @@ const ASSETS: &[Asset] = assets![
     "playground/surprise.js",
     "playground/tokens.js",
     "playground/words.js",
+    "runs/chart.js",
+    "runs/choice.js",
+    "runs/controls.js",
+    "runs/curve.js",
+    "runs/details.js",
+    "runs/facts.js",
+    "runs/format.js",
+    "runs/gestures.js",
+    "runs/index.html",
+    "runs/list.js",
+    "runs/main.js",
+    "runs/picture.js",
+    "runs/quantities.js",
+    "runs/rows.js",
+    "runs/runs.css",
+    "runs/samples.js",
+    "runs/scale.js",
+    "runs/settings.js",
+    "runs/svg.js",
+    "runs/table.js",
+    "runs/view.js",
     "style.css",
 ];
 
 /// Addresses of pages and their files.
-const PAGES: &[(&str, &str)] = &[("/", "chat/index.html"), ("/playground", "playground/index.html")];
+const PAGES: &[(&str, &str)] = &[
+    ("/", "chat/index.html"),
+    ("/playground", "playground/index.html"),
+    ("/runs", "runs/index.html"),
+];
 
 /// The pages and what belongs to them. They tell nothing of models or runs, and need no key.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {

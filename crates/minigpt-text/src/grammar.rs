@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::thread;
 
-use llguidance::api::{ParserLimits, TopLevelGrammar};
+use llguidance::api::{ParserLimits, StopReason, TopLevelGrammar};
 use llguidance::earley::SlicedBiasComputer;
 use llguidance::toktrie::{
     ApproximateTokEnv, InferenceCapabilities, SimpleVob, TokEnv, TokRxInfo, TokTrie,
@@ -18,8 +18,11 @@ use serde_json::{Value, json};
 /// Bytes of a schema at most.
 const SCHEMA_BYTES: usize = 64 << 10;
 
+/// Properties of all objects of a schema at most. The time to read it grows with their square: a second for so many.
+const PROPERTIES: usize = 1_000;
+
 /// Stack of the thread that reads a schema. Its recursion is bounded by the schema's size alone: a chain of references
-/// may have as many links as fit.
+/// may have as many links as fit, of a few kilobytes each.
 const STACK_BYTES: usize = 256 << 20;
 
 /// States of a grammar's lexer at most, of about two kilobytes each; the library's default is five times as many.
@@ -40,6 +43,12 @@ pub enum GrammarError {
     TooLong {
         /// Its size.
         bytes: usize,
+    },
+    /// Too many properties.
+    #[error("the JSON schema names {properties} properties: expected {PROPERTIES} at most")]
+    TooManyProperties {
+        /// How many, of all objects, with those that are required.
+        properties: usize,
     },
     /// No JSON, or no schema.
     #[error("the JSON schema is not valid: {reason}")]
@@ -139,6 +148,10 @@ impl Grammars {
     }
 
     fn of_value(&self, schema: Value) -> Result<Grammar, GrammarError> {
+        let properties = properties(&schema);
+        if properties > PROPERTIES {
+            return Err(GrammarError::TooManyProperties { properties });
+        }
         let mut schema = match schema {
             Value::Object(fields) => fields,
             Value::Bool(true) => serde_json::Map::new(),
@@ -150,13 +163,45 @@ impl Grammars {
         // How the library is told of its options. It replaces what a schema says there itself.
         schema.insert("x-guidance".to_owned(), json!({ "whitespace_pattern": WHITE_SPACE }));
         let grammar = TopLevelGrammar::from_json_schema(schema.into());
-        let read = || self.factory.create_parser(grammar).map_err(|error| one_line(&error));
-        let read = thread::scope(|scope| {
-            let reader = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, read);
+        let matcher = thread::scope(|scope| {
+            let reader = thread::Builder::new().stack_size(STACK_BYTES);
+            let reader = reader.spawn_scoped(scope, || self.matcher(grammar));
             reader.map_err(|error| error.to_string())?.join().unwrap_or_else(|_| Err(BROKEN.into()))
         });
-        let parser = read.map_err(|reason| GrammarError::Unsupported { reason })?;
-        Ok(Grammar { matcher: Matcher::new(Ok(parser)) })
+        matcher
+            .map(|matcher| Grammar { matcher })
+            .map_err(|reason| GrammarError::Unsupported { reason })
+    }
+
+    /// The error is the reason alone.
+    fn matcher(&self, grammar: TopLevelGrammar) -> Result<Matcher, String> {
+        let parser = self.factory.create_parser(grammar).map_err(|error| one_line(&error))?;
+        let matcher = Matcher::new(Ok(parser));
+        // A schema that refers to itself alone has no texts, which is found out by the first token.
+        let begins = matcher.clone().compute_mask().map_err(|error| one_line(&error));
+        match begins {
+            Ok(_) => Ok(matcher),
+            Err(reason) if reason == StopReason::NoExtensionBias.to_string() => {
+                Err("no text is valid by it".to_owned())
+            }
+            Err(reason) => Err(reason),
+        }
+    }
+}
+
+/// How many properties a schema names.
+fn properties(schema: &Value) -> usize {
+    match schema {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| match (&name[..], value) {
+                ("properties", Value::Object(named)) => named.len() + properties(value),
+                ("required", Value::Array(named)) => named.len(),
+                (_, value) => properties(value),
+            })
+            .sum(),
+        Value::Array(values) => values.iter().map(properties).sum(),
+        _ => 0,
     }
 }
 
@@ -195,10 +240,16 @@ fn factory(tokenizer: &Tokenizer) -> Result<ParserFactory, String> {
     Ok(factory)
 }
 
-/// What the library says, without its traces.
+/// What the library says, without its traces: the first line, and of a regular expression the last, which says why.
 fn one_line(error: &impl fmt::Display) -> String {
     let said = error.to_string();
-    said.lines().next().filter(|line| !line.is_empty()).unwrap_or(BROKEN).to_owned()
+    let said = said.split("\n<").next().unwrap_or_default();
+    let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    match (lines.next(), lines.next_back()) {
+        (None, _) => BROKEN.to_owned(),
+        (Some(first), Some(last)) if first.ends_with(':') => format!("{first} {last}"),
+        (Some(first), _) => first.to_owned(),
+    }
 }
 
 /// What a text may be, and how far one is: the filter of a [policy](minigpt_model::Policy). An end of text may follow

@@ -30,7 +30,8 @@ pub(crate) struct ModelArgs {
 pub(crate) struct WeightsArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// What weights are kept as on the processor: auto (as they are stored), f32, f16, bf16, q8_0, q4_0 or q4_1
+    /// What weights are kept as on the processor: auto (as they are stored; GGUF's other types, as Q4_K or Q6_K, as
+    /// q8_0), f32, f16, bf16, q8_0, q4_0 or q4_1
     #[arg(long, value_name = "TYPE", default_value = "auto")]
     pub(crate) weights: WeightsChoice,
 }
@@ -52,14 +53,12 @@ impl FromStr for WeightsChoice {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "auto" => Ok(Self(None)),
-            name => name.parse().map(|chosen| Self(Some(chosen))).map_err(
-                |UnknownWeightType { name }| {
-                    format!("unknown type of weights `{name}`: expected auto, f32, f16, bf16, q8_0, q4_0 or q4_1")
-                },
-            ),
+        if name.eq_ignore_ascii_case("auto") {
+            return Ok(Self(None));
         }
+        name.parse().map(|chosen| Self(Some(chosen))).map_err(|UnknownWeightType { name }| {
+            format!("unknown type of weights `{name}`: expected auto, f32, f16, bf16, q8_0, q4_0 or q4_1")
+        })
     }
 }
 

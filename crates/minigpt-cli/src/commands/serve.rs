@@ -18,7 +18,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     // Before the models: an address in use shall not cost a minute of loading.
-    let listener = listen(args)?;
+    let listener = listen("--listen", &args.listen, args.api_key.as_deref())?;
     let address = listener.local_addr()?;
     let index = args.index.as_deref().map(Index::open).transpose()?;
     let models = load(args)?;
@@ -42,22 +42,21 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     Ok(signals.exit_code().map_or(ExitCode::SUCCESS, ExitCode::from))
 }
 
-/// The listener at the address that was asked for, which only this machine reaches unless there is a key.
-fn listen(args: &ServeArgs) -> Result<TcpListener> {
-    let address = &args.listen;
+/// The listener at the address that `option` asks for, which only this machine reaches unless there is a key.
+pub(crate) fn listen(option: &str, address: &str, key: Option<&str>) -> Result<TcpListener> {
     let refused = |error| {
-        anyhow!("--listen {address}: {error}; expected HOST:PORT of this machine, and a free one")
+        anyhow!("{option} {address}: {error}; expected HOST:PORT of this machine, and a free one")
     };
     let addresses: Vec<SocketAddr> = address.to_socket_addrs().map_err(refused)?.collect();
-    if let Some(key) = &args.api_key {
+    if let Some(key) = key {
         ensure!(
             !key.trim().is_empty() && key.chars().all(|c| c.is_ascii_graphic()),
-            "--api-key: expected letters, digits and signs of ASCII without spaces, and at least one"
+            "the API key: expected letters, digits and signs of ASCII without spaces, and at least one"
         );
     } else if addresses.iter().any(|address| !address.ip().is_loopback()) {
         bail!(
-            "--listen {address}: other machines reach this address, and whoever does could use the models: set a \
-             secret by --api-key or MINIGPT_API_KEY, or listen at 127.0.0.1"
+            "{option} {address}: other machines reach this address, and whoever does could use what is served: set a \
+             secret, MINIGPT_API_KEY, or listen at 127.0.0.1"
         );
     }
     TcpListener::bind(&*addresses).map_err(refused)

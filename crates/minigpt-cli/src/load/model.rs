@@ -8,7 +8,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, Hub, ModelSource, Tokenizer};
 use minigpt_model::{
-    AnyGpt, CONFIG_FILE, Gpt, GptConfig, GptRef, Kernels, PackedGpt, SavedModel, WeightType,
+    AnyGpt, CONFIG_FILE, Converted, Gpt, GptConfig, GptRef, Kernels, PackedGpt, SavedModel,
+    WeightType,
 };
 use minigpt_text::{GenerationDefaults, Pretrained};
 use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};
@@ -18,9 +19,6 @@ use crate::device::{Chosen, DeviceChoice, memory};
 use crate::terminal::format::bytes;
 use crate::terminal::output::say;
 use crate::terminal::progress::ByteProgress;
-
-/// Numbers that share a scale in q8_0, q4_0 and q4_1.
-const BLOCK: usize = 32;
 
 /// Where `minigpt train` puts runs.
 const RUNS: &str = "runs";
@@ -178,6 +176,7 @@ impl LoadedModel {
         say_widened(saved.config(), *weight_type);
         let parameters = saved.config().parameter_counts().total();
         memory::check(&source.to_string(), parameters, saved.packed_bytes(*weight_type)?)?;
+        saved.converted(*weight_type).iter().for_each(say_converted);
         let Pretrained { model, tokenizer, template, generation } =
             Pretrained::packed(saved, *weight_type)?;
         let origin = Origin::Pretrained { source: source.clone() };
@@ -264,16 +263,26 @@ fn check_memory(name: &str, config: &GptConfig, device: &Device) -> Result<()> {
 
 /// Says where matrices cannot have the type that was asked for.
 pub(crate) fn say_widened(config: &GptConfig, weight_type: Option<WeightType>) {
+    let Some(weight_type) = weight_type else { return };
+    let block = weight_type.block_values();
     let widths = [config.n_embd, config.n_head * config.head_size(), config.n_inner];
-    let width = widths.into_iter().find(|width| !width.is_multiple_of(BLOCK));
-    if let (Some(width), Some(weight_type)) =
-        (width, weight_type.filter(|found| found.has_blocks()))
-    {
+    if let Some(width) = widths.into_iter().find(|width| !width.is_multiple_of(block)) {
         say(format_args!(
-            "warning: {weight_type} has blocks of {BLOCK} numbers, and rows of {width} are not whole blocks: such \
+            "warning: {weight_type} has blocks of {block} numbers, and rows of {width} are not whole blocks: such \
              matrices have 16 bits"
         ));
     }
+}
+
+/// Says what becomes of matrices that do not stay as they are stored, and what that costs.
+fn say_converted(converted: &Converted) {
+    let Converted { matrices, stored_types, stored_bytes, weight_type, bytes: kept } = converted;
+    say(format_args!(
+        "weights: {matrices} matrices of {} ({} in the file) are kept as {weight_type} ({} in memory)",
+        stored_types.join(", "),
+        bytes(*stored_bytes),
+        bytes(*kept)
+    ));
 }
 
 /// The folder or file that `source` names, downloaded where it is on the hub.

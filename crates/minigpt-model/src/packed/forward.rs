@@ -7,7 +7,7 @@ use minigpt_ops::{
 };
 
 use super::adapter::{AdaptedRows, Place};
-use super::cache::{LayerCache, PackedCache};
+use super::cache::{BlockCache, PackedCache};
 use super::{Block, Linear, Norm, PackedGpt, TextInput};
 use crate::model::config::{MlpKind, NormKind};
 
@@ -99,11 +99,11 @@ impl PackedGpt {
                 cache.len += 1;
                 self.embed(*token, cache.len - 1, &mut x);
             }
-            cache.layers.resize_with(self.blocks.len(), LayerCache::default);
+            cache.layers.resize_with(self.blocks.len(), BlockCache::default);
         }
         let angles = self.angles(&positions);
         for (index, block) in self.blocks.iter().enumerate() {
-            let mut layers: Vec<(usize, &mut LayerCache)> = spans
+            let mut layers: Vec<(usize, &mut BlockCache)> = spans
                 .iter_mut()
                 .map(|span| (span.tokens.len(), &mut span.cache.layers[index]))
                 .collect();
@@ -142,7 +142,7 @@ impl PackedGpt {
         block: &Block,
         beside: &Beside<'_>,
         x: &mut [f32],
-        layers: &mut [(usize, &mut LayerCache)],
+        layers: &mut [(usize, &mut BlockCache)],
         angles: &Angles,
     ) -> Vec<f32> {
         let (head_size, n_kv_head) = (self.config.head_size(), self.config.n_kv_head());

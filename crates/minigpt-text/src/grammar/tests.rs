@@ -229,6 +229,12 @@ fn what_cannot_be_kept_is_refused_in_a_line() {
     assert!(refusal(r##"{"$ref": "#/$defs/nowhere"}"##).contains("nowhere"));
     assert!(refusal(r#"{"$ref": "https://example.com/schema"}"#).contains("example.com"));
     assert!(refusal("false").contains("expected an object"));
+    assert!(refusal(r##"{"$ref": "#"}"##).contains("no text is valid by it"));
+    let pattern = refusal(r#"{"type": "string", "pattern": "(a*)*b("}"#);
+    assert!(pattern.ends_with("regex parse error: error: unclosed group"), "{pattern}");
+    let required: Vec<String> = (0..1_001).map(|n| format!("\"p{n}\"")).collect();
+    let required = refusal(&format!(r#"{{"required": [{}]}}"#, required.join(",")));
+    assert!(required.contains("names 1001 properties: expected 1000 at most"), "{required}");
 }
 
 /// Schemas that ask for more than anybody has: an error or a grammar, soon, and a program that goes on.
