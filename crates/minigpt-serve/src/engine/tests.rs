@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use burn::tensor::Device;
 use minigpt_data::Tokenizer;
-use minigpt_model::{AnyGpt, Gpt, GptConfig, PackedGpt, Sampling, WeightType};
+use minigpt_model::{AnyGpt, Constraints, Gpt, GptConfig, PackedGpt, Policy, Sampling, WeightType};
 use minigpt_text::{GenerationDefaults, Prompt, TextEnd, TextGenerator, TextOptions};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -39,8 +39,10 @@ fn engine(limits: Limits) -> Engine {
 }
 
 fn options(max_tokens: usize) -> TextOptions {
+    // The model is no good: it would end its texts anywhere.
+    let constraints = Constraints { banned: vec![256], ..Constraints::default() };
     TextOptions {
-        policy: Sampling::article().into(),
+        policy: Policy { constraints, ..Sampling::article().into() },
         max_tokens,
         stop: Vec::new(),
         seed: 3,
