@@ -82,19 +82,23 @@ fn texts_keep_to_a_json_schema() {
         assert_eq!(value.as_object().unwrap().len(), 2);
     };
     let common = ["generate", "runs/run", "--device", "cpu", "--prompt", "In the morning"];
-    let with = |more: &[&str]| [&common[..], more].concat();
-    check(&sandbox.succeeds(&with(&["--json-schema", schema])));
-    check(&sandbox.succeeds(&with(&["--json-schema", "schema.json", "--temperature", "3"])));
-    let several = with(&["--json-schema", "schema.json", "-n", "3", "--json"]);
+    fn with<'a>(common: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+        [common, more].concat()
+    }
+    check(&sandbox.succeeds(&with(&common, &["--json-schema", schema])));
+    check(
+        &sandbox.succeeds(&with(&common, &["--json-schema", "schema.json", "--temperature", "3"])),
+    );
+    let several = with(&common, &["--json-schema", "schema.json", "-n", "3", "--json"]);
     for record in records(&sandbox.succeeds(&several)) {
         assert_eq!(record["end"], "end-of-text");
         check(record["text"].as_str().unwrap().strip_prefix("In the morning").unwrap());
     }
-    let short = sandbox.minigpt(&with(&["--json-schema", schema, "--max-tokens", "5"]));
+    let short = sandbox.minigpt(&with(&common, &["--json-schema", schema, "--max-tokens", "5"]));
     let said = String::from_utf8(short.stderr).unwrap();
     assert!(said.contains("ended before its JSON was complete: raise --max-tokens"), "{said}");
 
-    let refused = |schema: &str| sandbox.fails(&with(&["--json-schema", schema]));
+    let refused = |schema: &str| sandbox.fails(&with(&common, &["--json-schema", schema]));
     assert!(refused("nowhere.json").contains("nowhere.json does not exist"));
     let said = refused(r#"{"type": "array", "uniqueItems": true}"#);
     assert!(
@@ -102,7 +106,7 @@ fn texts_keep_to_a_json_schema() {
             && said.contains("uniqueItems"),
         "{said}"
     );
-    let beams = sandbox.minigpt(&with(&["--json-schema", schema, "--beams", "2"]));
+    let beams = sandbox.minigpt(&with(&common, &["--json-schema", schema, "--beams", "2"]));
     let said = String::from_utf8(beams.stderr).unwrap();
     assert!(!beams.status.success() && said.contains("--json-schema"), "{said}");
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
 mod bad_input;
+#[cfg(feature = "serve")]
+mod browser;
 mod checkpoints;
 mod commands;
 mod data;
@@ -20,11 +22,19 @@ mod learning;
 mod llama;
 mod lora;
 mod plan;
+#[cfg(feature = "serve")]
+mod playground;
 mod readme;
 mod retrieval;
+#[cfg(feature = "serve")]
+mod serve;
+#[cfg(feature = "serve")]
+mod served;
 mod signals;
 mod smollm2;
 mod support;
+#[cfg(feature = "serve")]
+mod watching;
 mod weights;
 #[cfg(feature = "remote")]
 mod workers;

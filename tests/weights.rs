@@ -98,7 +98,20 @@ fn a_file_is_timed() {
     ] {
         assert!(found[figure].as_f64().unwrap() > 0.0, "{figure}: {found}");
     }
+    let lengths =
+        "bench --decode --model run.gguf --lengths 80,30 --tokens 8 --out speed.png --json";
+    let found: Value = serde_json::from_str(&run(&sandbox, lengths)).unwrap();
+    let speeds = found["contexts"].as_array().unwrap();
+    assert_eq!(speeds.iter().map(|speed| &speed["length"]).collect::<Vec<_>>(), [30, 80]);
+    assert!(
+        speeds.iter().all(|speed| speed["tokens_per_second"].as_f64().unwrap() > 0.0),
+        "{found}"
+    );
+    assert!(sandbox.path("speed.png").is_file());
     for (options, found) in [
+        ("--model run.gguf --lengths 8,90 --tokens 8", "more than the 8 tokens that are timed"),
+        ("--model run.gguf --lengths 97", "at most the 96 of the model's context"),
+        ("--model tiny --lengths 8", "--lengths: expected a file"),
         ("--model tiny --weights q8_0", "--weights: expected a file"),
         ("--model run.gguf --context 12", "--context: the shape is the file's"),
     ] {

@@ -7,6 +7,7 @@ mod generation;
 mod plan;
 mod quantity;
 mod retrieval;
+mod serving;
 mod text;
 
 use std::path::PathBuf;
@@ -28,6 +29,9 @@ pub(crate) use generation::{
 };
 pub(crate) use plan::PlanArgs;
 pub(crate) use retrieval::{AskArgs, IndexArgs};
+#[cfg(feature = "serve")]
+pub(crate) use serving::NamedAdapter;
+pub(crate) use serving::ServeArgs;
 pub(crate) use text::{FileArgs, TextArgs};
 
 /// Train a small GPT, look at it, and let it write.
@@ -66,6 +70,8 @@ pub(crate) enum Command {
     Index(IndexArgs),
     /// Write with the model in turns; it remembers what was said
     Repl(ReplArgs),
+    /// Answer over HTTP: OpenAI's API, a chat page, a playground, and runs while they train
+    Serve(ServeArgs),
     /// Draw what each head attends to, and name its habit
     Attention(AttentionArgs),
     /// Write a model as transformers or llama.cpp read it
@@ -105,6 +111,7 @@ pub(crate) enum Command {
   minigpt train --dry-run --model gpt2           what it would cost
   minigpt train --devices gpu:0,gpu:1            half of each batch on each
   minigpt train --devices gpu,remote:den:7000    and on other machines, see `minigpt worker`
+  minigpt train --serve                          with curves in a browser, at http://127.0.0.1:8080/runs
   minigpt train --resume runs/notes              go on where it stopped
 
 Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM,
@@ -143,7 +150,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "DEVICES", value_delimiter = ',', conflicts_with = "device")]
     pub(crate) devices: Vec<DeviceChoice>,
     /// Continue this run folder from its last checkpoint, exactly; only --device, --devices, --cache, --dry-run,
-    /// --tui and --json go with it
+    /// --tui, --json and --serve go with it
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "preset", "data", "valid", "text_field", "lossy", "separator", "lines", "tokenizer", "model", "name", "runs", "epochs",
         "max_steps", "max_minutes", "batch_size", "learning_rate", "dropout", "eval_every", "save_every",
@@ -215,6 +222,16 @@ pub(crate) struct SessionArgs {
     /// goes to standard error
     #[arg(long)]
     pub(crate) json: bool,
+    /// Show the run in a browser while it trains, with its curves and samples: at this address, or without one at
+    /// 127.0.0.1:8080. With MINIGPT_API_KEY set, who asks must know it
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        num_args = 0..=1,
+        default_missing_value = "127.0.0.1:8080",
+        conflicts_with = "dry_run"
+    )]
+    pub(crate) serve: Option<String>,
 }
 
 /// A path that may be empty, as the value of a variable that a script left blank.
@@ -319,7 +336,8 @@ pub(crate) struct WorkerArgs {
   minigpt bench --model mini-llama --vocab 4096  the same size in today's shape
   minigpt bench --model smollm2-135m --decode    tokens a second, one text
   minigpt bench --decode --model model.gguf      prompt, one text and several of a file
-  minigpt bench --decode --model model.gguf --peer python     beside llama.cpp, with xllamacpp")]
+  minigpt bench --decode --model model.gguf --peer python     beside llama.cpp, with xllamacpp
+  minigpt bench --decode --model model.gguf --lengths 128,512,1024,2048 --out speed.png")]
 pub(crate) struct BenchArgs {
     #[arg(long, help = one_of("Shape of the model, with its own vocabulary if it was published; with --decode also a file, a folder or a run", &GptConfig::PRESETS), conflicts_with_all = ["layers", "heads", "width"])]
     pub(crate) model: Option<String>,
@@ -369,6 +387,13 @@ pub(crate) struct BenchArgs {
     /// With --decode and a file: what weights are kept as, as for `minigpt generate` [default: auto]
     #[arg(long, value_name = "TYPE", requires = "decode")]
     pub(crate) weights: Option<WeightsChoice>,
+    /// With --decode and a file: how fast one text is written where it has so many tokens, as 128,512,2048, instead of
+    /// the rest; of each, --tokens are timed [default: 16]
+    #[arg(long, value_name = "TOKENS", value_delimiter = ',', requires = "decode", conflicts_with_all = ["prompt", "texts"], value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) lengths: Vec<u32>,
+    /// With --lengths: a picture of it, a .png or .svg
+    #[arg(long, value_name = "FILE", requires = "lengths")]
+    pub(crate) out: Option<PathBuf>,
     /// With --decode and a GGUF file: a Python that has xllamacpp, to time llama.cpp with the same file
     #[arg(long, value_name = "PYTHON", requires = "decode")]
     pub(crate) peer: Option<PathBuf>,

@@ -68,6 +68,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Ask(args) => commands::ask::run(&args),
         Command::Index(args) => commands::index::run(&args),
         Command::Repl(args) => commands::repl::run(&args),
+        Command::Serve(args) => commands::serve::run(&args),
         Command::Attention(args) => commands::attention::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Models(args) => commands::models::run(&args),

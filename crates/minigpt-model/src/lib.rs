@@ -6,6 +6,7 @@ mod lora;
 mod model;
 mod ops;
 mod packed;
+mod trace;
 
 pub use files::error::WeightsError;
 pub use files::family::Family;
@@ -32,4 +33,5 @@ pub use model::norm::Norm;
 pub use model::parameters::{Parameter, ParameterCounts, Role};
 pub use model::score::Scores;
 pub use ops::{IGNORE_INDEX, Kernels, Precision, SmoothedLoss, add_squares};
-pub use packed::{PackedCache, PackedGpt, TextInput, TokenScore};
+pub use packed::{Converted, PackedCache, PackedGpt, TextInput, TokenScore};
+pub use trace::{Trace, TracedBlock};

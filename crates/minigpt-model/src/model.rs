@@ -22,3 +22,4 @@ pub(crate) mod rotary;
 pub(crate) mod score;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trace;

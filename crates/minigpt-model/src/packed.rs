@@ -7,11 +7,13 @@
 mod adapter;
 mod assemble;
 mod cache;
+mod converted;
 mod forward;
 mod matrix;
 mod source;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trace;
 
 use std::sync::Arc;
 
@@ -20,7 +22,9 @@ use rayon::prelude::*;
 
 use self::adapter::PackedAdapter;
 pub use self::cache::PackedCache;
+pub use self::converted::Converted;
 use self::matrix::Matrix;
+use crate::files::weight_type::WeightType;
 use crate::model::config::{GptConfig, NormConfig};
 
 /// A model whose weights are packed, for the processor.
@@ -135,6 +139,11 @@ impl PackedGpt {
         self
     }
 
+    /// What its weights are kept as: those of its first perceptron, where files have several types.
+    pub fn weight_type(&self) -> WeightType {
+        self.blocks.first().map_or(WeightType::F32, |block| block.mlp_proj.weight.weight_type())
+    }
+
     /// Bytes of all matrices, in memory or in a file that is mapped.
     pub fn weight_bytes(&self) -> usize {
         let linears = self.blocks.iter().flat_map(|block| {
@@ -166,6 +175,17 @@ impl PackedGpt {
         in_pool(|| self.logits(&self.read(texts, wanted)))
     }
 
+    /// The normalised residual stream after each token of a text, `[tokens, n_embd]`.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub fn hidden(&self, tokens: &[u32]) -> Vec<f32> {
+        let cache = &mut self.new_cache();
+        in_pool(|| {
+            self.ln_f.forward(&self.read(&mut [TextInput { tokens, cache }], &[tokens.len()]))
+        })
+    }
+
     /// Scores the last tokens of texts, each of which follows those before: for each text as many as `targets` has
     /// of it, the last of which follows the whole text.
     ///
@@ -176,6 +196,12 @@ impl PackedGpt {
         // One text at a time: of long ones keys and values of all would take much memory, and gain nothing.
         let each = texts.iter().zip(targets);
         each.map(|(text, targets)| in_pool(|| self.score_one(text, targets))).collect()
+    }
+
+    /// The logits that the head makes of rows of the residual stream, wherever in the model they stand: `[rows, n_embd]`
+    /// to `[rows, vocab_size]`.
+    pub(crate) fn lens(&self, residual: &[f32]) -> Vec<f32> {
+        in_pool(|| self.logits(residual))
     }
 
     fn score_one(&self, tokens: &[u32], targets: &[u32]) -> Vec<TokenScore> {

@@ -75,6 +75,9 @@ pub enum Refused {
     /// Too many wait.
     #[error("too many requests wait: try again in a moment")]
     Busy,
+    /// The model broke while it was asked.
+    #[error("the model broke while it was asked: the server's own output shows where")]
+    Broken,
     /// The thread has ended.
     #[error("the model is not there any more: start the server again")]
     Gone,
@@ -180,7 +183,7 @@ impl Engine {
     /// Has something found out about a model between two steps of its texts.
     ///
     /// # Errors
-    /// [`Refused`]: the thread has ended, as after a panic in `look`.
+    /// [`Refused::Broken`] after a panic in `look`, [`Refused::Gone`].
     pub async fn look<R: Send + 'static>(
         &self,
         model: usize,
@@ -194,7 +197,7 @@ impl Engine {
             }
         });
         self.jobs.send(Job::Look(model, look)).map_err(|_| Refused::Gone)?;
-        wanted.await.map_err(|_| Refused::Gone)
+        wanted.await.map_err(|_| Refused::Broken)
     }
 
     /// What was done so far.

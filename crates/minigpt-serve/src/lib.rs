@@ -1,6 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+mod app;
+mod counters;
 mod engine;
+mod error;
+mod http;
+mod openai;
+mod pages;
+mod playground;
+mod posted;
+mod runs;
+#[cfg(test)]
+mod testing;
 
-pub use engine::request::{WriteEvent, WriteRequest, Written};
+pub use app::{App, Settings};
+pub use engine::request::{Failure, WriteEvent, WriteRequest, Written};
 pub use engine::{Counts, Engine, Limits, ModelCard, Refused, ServedModel};
+pub use http::serve;

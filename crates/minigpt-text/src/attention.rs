@@ -1,8 +1,7 @@
 //! What each head attends to: recorded while a text is continued, and summed up over real text.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use minigpt_data::Windows;
-use minigpt_model::{Decoder, Gpt, Sampling};
+use minigpt_data::{Corpus, TokenSplit, Tokenizer, Windows};
+use minigpt_model::{Decoder, GptRef, Sampling};
 use serde::Serialize;
 
 use crate::error::TextError;
@@ -53,11 +52,12 @@ pub struct AttentionStep {
 /// # Errors
 /// [`TextError::Prompt`] where the model cannot continue the prompt, [`TextError::Recording`] where
 /// prompt and continuation do not fit the context, [`TextError::Sampling`] where the logits are NaN or infinite.
-pub fn record_attention(
-    model: &Gpt,
+pub fn record_attention<'a>(
+    model: impl Into<GptRef<'a>>,
     prompt: &[u32],
     tokens: usize,
 ) -> Result<Vec<AttentionStep>, TextError> {
+    let model = model.into();
     let block_size = model.block_size();
     Decoder::new(model, &[prompt.to_vec()])?;
     if prompt.len() + tokens > block_size + 1 {
@@ -66,37 +66,44 @@ pub fn record_attention(
     let mut seen = prompt.to_vec();
     let mut steps = Vec::with_capacity(tokens);
     for _ in 0..tokens {
-        let ids = tensor(&seen, model);
-        let logits = model.forward_last(ids.clone()).into_data().convert::<f32>();
-        let logits: Vec<f32> = logits.try_into_vec().unwrap_or_default();
-        let chosen = Sampling::Greedy.choose(&logits, 0.0)?;
-        steps.push(AttentionStep { tokens: seen.clone(), chosen, maps: maps(model, ids) });
+        let (time, mut maps, mut last) = (seen.len(), Vec::new(), Vec::new());
+        for (layer, block) in model.trace(&seen).enumerate() {
+            maps.extend(maps_of(layer, &block.attention(), time));
+            last = block.residual(time - 1..time);
+        }
+        let chosen = Sampling::Greedy.choose(&model.lens(&last), 0.0)?;
+        steps.push(AttentionStep { tokens: seen.clone(), chosen, maps });
         seen.push(chosen);
     }
     Ok(steps)
 }
 
-/// A sequence as `[1, time]` on the model's device.
-fn tensor(ids: &[u32], model: &Gpt) -> Tensor<2, Int> {
-    let device: Device = model.wte.weight.lazy_device().inner();
-    let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
-    let shape = [1, ids.len()];
-    Tensor::from_data(TensorData::new(ids, shape), &device)
+/// Every head's map of one layer while the model reads a text; none where it has no such layer.
+///
+/// # Errors
+/// [`TextError::Prompt`] where the model cannot read it: no token, too many, or an unknown id.
+pub fn layer_attention<'a>(
+    model: impl Into<GptRef<'a>>,
+    tokens: &[u32],
+    layer: usize,
+) -> Result<Vec<AttentionMap>, TextError> {
+    let model = model.into();
+    Decoder::new(model, &[tokens.to_vec()])?; // which checks them
+    let block = model.trace(tokens).nth(layer);
+    let maps = block.map(|block| maps_of(layer, &block.attention(), tokens.len()).collect());
+    Ok(maps.unwrap_or_default())
 }
 
-/// Every head's map of one sequence, block by block.
-fn maps(model: &Gpt, tokens: Tensor<2, Int>) -> Vec<AttentionMap> {
-    let mut maps = Vec::new();
-    for (layer, trace) in model.attention(tokens).into_iter().enumerate() {
-        let [_, heads, time, _] = trace.dims();
-        let weights = trace.into_data().convert::<f32>(); // [1, n_head, time, time]
-        let weights: Vec<f32> = weights.try_into_vec().unwrap_or_default();
-        for (head, map) in weights.chunks(time * time).take(heads).enumerate() {
-            let weights = map.chunks(time).map(<[f32]>::to_vec).collect();
-            maps.push(AttentionMap { layer, head, weights });
-        }
-    }
-    maps
+/// The maps of a block's heads, of `[n_head, time, time]`.
+fn maps_of(
+    layer: usize,
+    weights: &[f32],
+    time: usize,
+) -> impl Iterator<Item = AttentionMap> + use<'_> {
+    weights.chunks(time * time).enumerate().map(move |(head, map)| {
+        let weights = map.chunks(time).map(<[f32]>::to_vec).collect();
+        AttentionMap { layer, head, weights }
+    })
 }
 
 /// What a head is found to do most.
@@ -139,6 +146,20 @@ pub struct HeadHabits {
     pub habit: Habit,
 }
 
+/// Tokens of a window of the embedded corpus at most.
+const EMBEDDED_WINDOW: usize = 256;
+
+/// Windows of the embedded corpus's validation text, on which the habits of a model are measured that has no validation
+/// text of its own: of its whole context, or of 256 tokens where that is longer.
+///
+/// # Errors
+/// [`TextError::Data`].
+pub fn embedded_windows(tokenizer: &Tokenizer, block_size: usize) -> Result<Windows, TextError> {
+    let text = Corpus::embedded()?.valid;
+    let text = TokenSplit::from_documents(tokenizer, &text, &mut |_| {})?;
+    Ok(text.windows(block_size.min(EMBEDDED_WINDOW))?)
+}
+
 /// Least mean attention that makes a habit, and how many times that of even attention.
 const LEAST: f64 = 0.1;
 const TIMES: f64 = 3.0;
@@ -147,27 +168,34 @@ const TIMES: f64 = 3.0;
 ///
 /// ```
 /// use burn::tensor::Device;
-/// use minigpt_data::{Corpus, TokenSplit, Tokenizer};
+/// use minigpt_data::Tokenizer;
 /// use minigpt_model::{Gpt, GptConfig};
-/// use minigpt_text::head_habits;
+/// use minigpt_text::{embedded_windows, head_habits};
 ///
 /// let tokenizer = Tokenizer::bytes()?;
 /// let config = GptConfig::tiny(tokenizer.vocab_size());
 /// let model = Gpt::init(&config, 0, &Device::flex())?;
-/// let text = TokenSplit::from_documents(&tokenizer, &Corpus::embedded()?.valid, &mut |_| {})?;
-/// let habits = head_habits(&model, &text.windows(config.block_size)?, 4);
+/// let habits = head_habits(&model, &embedded_windows(&tokenizer, config.block_size)?, 4);
 /// assert_eq!(habits.len(), config.n_layer * config.n_head);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn head_habits(model: &Gpt, windows: &Windows, count: usize) -> Vec<HeadHabits> {
+pub fn head_habits<'a>(
+    model: impl Into<GptRef<'a>>,
+    windows: &Windows,
+    count: usize,
+) -> Vec<HeadHabits> {
+    let model = model.into();
+    let n_head = model.config().n_head;
     let mut sums: Vec<HabitSums> = Vec::new();
     for number in 0..count.min(windows.len()) {
         let tokens = windows.get(number).inputs;
-        let maps = maps(model, tensor(&tokens, model));
-        sums.resize_with(maps.len(), HabitSums::default);
-        for (sums, map) in sums.iter_mut().zip(&maps) {
-            (sums.layer, sums.head) = (map.layer, map.head);
-            sums.add(&tokens, &map.weights);
+        for (layer, block) in model.trace(&tokens).enumerate() {
+            for map in maps_of(layer, &block.attention(), tokens.len()) {
+                let place = map.layer * n_head + map.head;
+                sums.resize_with(sums.len().max(place + 1), HabitSums::default);
+                (sums[place].layer, sums[place].head) = (map.layer, map.head);
+                sums[place].add(&tokens, &map.weights);
+            }
         }
     }
     sums.iter().map(HabitSums::means).collect()

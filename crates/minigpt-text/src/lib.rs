@@ -7,6 +7,7 @@ mod batch;
 mod classifier;
 mod continuation;
 mod error;
+mod explain;
 mod export;
 mod generation;
 mod grammar;
@@ -18,13 +19,17 @@ mod writer;
 
 pub use application::{Application, grounded_prompt};
 pub use attention::{
-    AttentionMap, AttentionStep, Habit, HeadHabits, head_habits, record_attention,
+    AttentionMap, AttentionStep, Habit, HeadHabits, embedded_windows, head_habits, layer_attention,
+    record_attention,
 };
 pub use attention_page::write_attention_page;
 pub use batch::{Continuation, TextBatch, write_texts};
 pub use classifier::{Classifier, Verdict};
 pub use continuation::TextGenerator;
 pub use error::TextError;
+pub use explain::{
+    Candidate, LensLayer, ReadText, ReadToken, Surprise, logit_lens, most_probable, read_text,
+};
 pub use export::{Export, Modelfile};
 pub use generation::GenerationDefaults;
 pub use grammar::{Grammar, GrammarError, Grammars};

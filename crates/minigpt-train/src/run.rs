@@ -11,10 +11,12 @@ mod repair;
 pub(crate) mod row;
 pub(crate) mod summary;
 mod tensorboard;
+pub(crate) mod watch;
 
 use std::fs::TryLockError;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use minigpt_data::Tokenizer;
 use minigpt_files::{Limit, excerpt, sha256};
@@ -30,6 +32,12 @@ use crate::error::TrainError;
 
 /// Starts each sample in `samples.md`; the step follows.
 pub(crate) const SAMPLE_HEADING: &str = "## step ";
+
+/// Held by the process that trains.
+const LOCK_FILE: &str = "train.lock";
+
+/// For so long a lock is waited for: whoever looks whether a run trains holds it for a moment.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// The largest have a classifier's labels, or texts that the model wrote.
 const JSON: Limit = Limit::new(16 << 20, "a JSON file of a run");
@@ -115,15 +123,23 @@ impl RunFolder {
     /// # Errors
     /// [`TrainError::InUse`] where another process trains here, [`TrainError::Io`].
     pub(crate) fn lock(&self) -> Result<RunLock, TrainError> {
-        let file = minigpt_files::open_lock(&self.path.join("train.lock"))?;
-        match file.try_lock() {
-            Ok(()) => Ok(RunLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(TrainError::InUse { path: self.path.clone() }),
-            // Some file systems of clusters have no locks, and are no worse than before.
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
-                Ok(RunLock { _file: file })
+        let file = minigpt_files::open_lock(&self.path.join(LOCK_FILE))?;
+        let began = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(RunLock { _file: file }),
+                Err(TryLockError::WouldBlock) if began.elapsed() < LOOK => {
+                    std::thread::sleep(LOOK / 20);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(TrainError::InUse { path: self.path.clone() });
+                }
+                // Some file systems of clusters have no locks, and are no worse than before.
+                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+                    return Ok(RunLock { _file: file });
+                }
+                Err(TryLockError::Error(error)) => return Err(error.into()),
             }
-            Err(TryLockError::Error(error)) => Err(error.into()),
         }
     }
 
@@ -217,7 +233,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`TrainError::Io`] or [`TrainError::Damaged`].
-    pub(crate) fn environment(&self) -> Result<Environment, TrainError> {
+    pub fn environment(&self) -> Result<Environment, TrainError> {
         read_json(self.environment_path())
     }
 

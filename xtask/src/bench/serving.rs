@@ -1,8 +1,10 @@
 //! How `minigpt serve` holds out under load, alone or beside llama.cpp's server.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -120,21 +122,32 @@ struct Server(Child);
 
 impl Server {
     fn start(command: &mut Command) -> Result<Self> {
-        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(Self(piped.spawn().with_context(|| format!("cannot start {command:?}"))?))
     }
 
-    /// The first address that it prints.
+    /// The first address that it prints, on either stream.
     fn url(&mut self) -> Result<String> {
-        let stdout = self.0.stdout.take().context("its output")?;
-        for line in BufReader::new(stdout).lines() {
-            let line = line?;
-            if let Some(start) = line.find("http://") {
-                let url = line[start..].split_whitespace().next().unwrap_or_default();
-                return Ok(url.trim_end_matches('/').to_owned());
-            }
+        let (found, urls) = channel();
+        let streams: [Option<Box<dyn Read + Send>>; 2] = [
+            self.0.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>),
+            self.0.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>),
+        ];
+        for stream in streams.into_iter().flatten() {
+            let found = found.clone();
+            // To the end, or the server would wait for a reader.
+            thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    let url = line.find("http://").map(|start| &line[start..]);
+                    let url = url.and_then(|url| url.split([' ', ',']).next());
+                    if let Some(url) = url {
+                        found.send(url.trim_end_matches('/').to_owned()).ok();
+                    }
+                }
+            });
         }
-        bail!("it ended before it had an address")
+        drop(found);
+        urls.recv().context("the server ended before it had an address")
     }
 
     /// Memory that is held, where Linux tells.

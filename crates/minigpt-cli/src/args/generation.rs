@@ -18,7 +18,7 @@ pub(crate) struct ModelArgs {
     /// Use the moving average of the weights, where the run keeps one (training.ema_decay)
     #[arg(long)]
     pub(crate) average: bool,
-    /// A LoRA adapter of the model, in PEFT's layout, which is merged into it
+    /// A LoRA adapter of the model, in PEFT's layout
     #[arg(long, value_name = "FOLDER")]
     pub(crate) adapter: Option<PathBuf>,
     #[arg(long, help = DEVICE_HELP, default_value = "auto")]
@@ -30,7 +30,8 @@ pub(crate) struct ModelArgs {
 pub(crate) struct WeightsArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// What weights are kept as on the processor: auto (as they are stored), f32, f16, bf16, q8_0, q4_0 or q4_1
+    /// What weights are kept as on the processor: auto (as they are stored; GGUF's other types, as Q4_K or Q6_K, as
+    /// q8_0), f32, f16, bf16, q8_0, q4_0 or q4_1
     #[arg(long, value_name = "TYPE", default_value = "auto")]
     pub(crate) weights: WeightsChoice,
 }
@@ -52,14 +53,12 @@ impl FromStr for WeightsChoice {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "auto" => Ok(Self(None)),
-            name => name.parse().map(|chosen| Self(Some(chosen))).map_err(
-                |UnknownWeightType { name }| {
-                    format!("unknown type of weights `{name}`: expected auto, f32, f16, bf16, q8_0, q4_0 or q4_1")
-                },
-            ),
+        if name.eq_ignore_ascii_case("auto") {
+            return Ok(Self(None));
         }
+        name.parse().map(|chosen| Self(Some(chosen))).map_err(|UnknownWeightType { name }| {
+            format!("unknown type of weights `{name}`: expected auto, f32, f16, bf16, q8_0, q4_0 or q4_1")
+        })
     }
 }
 
@@ -249,15 +248,16 @@ pub(crate) struct AttentionArgs {
     /// here for other models]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// Windows of the run's validation text on which the heads' habits are measured; 0 leaves it out
+    /// Windows of the validation text on which the heads' habits are measured, a run's own or for other models the
+    /// embedded novel's; 0 leaves it out
     #[arg(long, default_value_t = 32)]
     pub(crate) windows: usize,
     /// Folder that keeps tokens, as for `minigpt train`
     #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) model: ModelArgs,
-    /// Print the heads' habits and the names of the files as JSON
+    pub(crate) model: WeightsArgs,
+    /// Print the heads' habits, the drawn heads' weights and the names of the files as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

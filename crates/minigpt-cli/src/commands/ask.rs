@@ -11,7 +11,7 @@ use minigpt_text::{Application, Prompt, TextGenerator, TextOptions, grounded_pro
 use serde::Serialize;
 
 use crate::args::{AskArgs, WriteArgs};
-use crate::commands::generate;
+use crate::commands::generate::{self, say_drafts};
 use crate::load::grammar::{say_unfinished, with_schema};
 use crate::load::model::{LoadedModel, named_or_newest, newest_run};
 use crate::load::prompts::say_left_out;
@@ -215,6 +215,7 @@ fn stream(
     if !is_json {
         stream_out(|out| writeln!(out, "\n"))?;
     }
+    say_drafts(generator.draft_counts());
     say_unfinished(&options.policy, generator.end());
     Ok(text.trim().to_owned())
 }

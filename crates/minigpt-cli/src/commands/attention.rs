@@ -7,25 +7,28 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use minigpt_plot::{Heatmap, draw_heatmaps};
 use minigpt_text::{
-    AttentionMap, HeadHabits, Prompt, head_habits, record_attention, write_attention_page,
+    AttentionMap, AttentionStep, HeadHabits, Prompt, embedded_windows, head_habits,
+    record_attention, write_attention_page,
 };
 use serde::Serialize;
 
 use crate::args::AttentionArgs;
-use crate::load::model::TrainedModel;
+use crate::load::model::LoadedModel;
 use crate::load::tokens;
-use crate::terminal::output::{print, say};
+use crate::terminal::output::print;
 
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Report {
     files: Vec<PathBuf>,
     habits: Vec<HeadHabits>,
+    /// Each chosen token, with the maps that were drawn.
+    steps: Vec<AttentionStep>,
 }
 
 pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
-    let trained = TrainedModel::load(&args.source, &args.model)?;
-    let config = trained.model.config();
+    let trained = LoadedModel::open(&args.source, &args.model)?;
+    let config = trained.config();
     if let Some(layer) = args.layer {
         let n_layer = config.n_layer;
         ensure!(layer < n_layer, "--layer {layer}: expected 0 to {}", n_layer - 1);
@@ -41,14 +44,15 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
     let folder = args.out.clone().unwrap_or_else(|| trained.folder_for("attention"));
     fs_err::create_dir_all(&folder)?;
     let label = |id: u32| tokenizer.token_label(id);
-    let is_drawn = |map: &&AttentionMap| {
+    let is_drawn = |map: &AttentionMap| {
         args.layer.is_none_or(|layer| map.layer == layer)
             && args.head.is_none_or(|head| map.head == head)
     };
     let mut files = Vec::new();
     for (number, step) in steps.iter().enumerate() {
         let labels: Vec<String> = step.tokens.iter().map(|id| label(*id)).collect();
-        let maps: Vec<Heatmap<'_>> = step.maps.iter().filter(is_drawn).map(heatmap).collect();
+        let maps: Vec<Heatmap<'_>> =
+            step.maps.iter().filter(|map| is_drawn(map)).map(heatmap).collect();
         let columns = if maps.len() == 1 { 1 } else { config.n_head };
         let title = format!(
             "{}, token {} of {}: “{}” after “{}”",
@@ -69,7 +73,9 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
 
     let habits = habits(&trained, args)?;
     if args.json {
-        let json = serde_json::to_string_pretty(&Report { files, habits })?;
+        let mut steps = steps;
+        steps.iter_mut().for_each(|step| step.maps.retain(is_drawn));
+        let json = serde_json::to_string(&Report { files, habits, steps })?;
         print(|out| writeln!(out, "{json}"))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -89,17 +95,19 @@ fn picture_name(number: usize, args: &AttentionArgs) -> String {
     format!("token-{number}{layer}{head}.png")
 }
 
-/// What each head does on the run's own validation text.
-fn habits(trained: &TrainedModel, args: &AttentionArgs) -> Result<Vec<HeadHabits>> {
+/// What each head does on the run's own validation text, or for a model of no run on the embedded one.
+fn habits(trained: &LoadedModel, args: &AttentionArgs) -> Result<Vec<HeadHabits>> {
     if args.windows == 0 {
         return Ok(Vec::new());
     }
-    let Some(run) = trained.run() else {
-        say("the heads' habits are measured on a run's validation text: left out");
-        return Ok(Vec::new());
+    let block_size = trained.config().block_size;
+    let windows = match trained.run() {
+        None => embedded_windows(&trained.tokenizer, block_size)?,
+        Some(run) => {
+            let store = tokens::prepare(&run.config()?.data, args.cache.as_deref())?;
+            store.valid().windows(block_size)?
+        }
     };
-    let store = tokens::prepare(&run.config()?.data, args.cache.as_deref())?;
-    let windows = store.valid().windows(trained.model.config().block_size)?;
     Ok(head_habits(&trained.model, &windows, args.windows))
 }
 

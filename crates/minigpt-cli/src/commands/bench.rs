@@ -1,5 +1,7 @@
 //! `minigpt bench`.
 
+mod contexts;
+mod peer;
 mod writing;
 
 use std::io::Write;
@@ -39,7 +41,11 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
     if let Some(source) = file(args)? {
         ensure!(args.decode, "--model {source}: a file is timed with --decode");
         refuse(&shape_options(args), "the shape is the file's")?;
-        let found = writing::run(args, &source)?;
+        if args.lengths.is_empty() {
+            let found = writing::run(args, &source)?;
+            return finish(args, &found, |out| found.write(out));
+        }
+        let found = contexts::run(args, &source)?;
         return finish(args, &found, |out| found.write(out));
     }
     refuse(&file_options(args), "expected a file, a folder or a run with --model")?;
@@ -110,12 +116,13 @@ fn shape_options(args: &BenchArgs) -> [(&'static str, bool); 6] {
 }
 
 /// Options that only a file has a use for, and whether they were given.
-fn file_options(args: &BenchArgs) -> [(&'static str, bool); 5] {
+fn file_options(args: &BenchArgs) -> [(&'static str, bool); 6] {
     [
         ("--prompt", args.prompt.is_some()),
         ("--tokens", args.tokens.is_some()),
         ("--texts", args.texts.is_some()),
         ("--weights", args.weights.is_some()),
+        ("--lengths", !args.lengths.is_empty()),
         ("--peer", args.peer.is_some()),
     ]
 }

@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::args::{FinetuneArgs, SessionArgs};
 use crate::cache::cache_folder;
 use crate::commands::session::display::print_event;
+use crate::commands::session::pages::Pages;
 use crate::commands::session::report::describe;
 use crate::commands::session::{Place, dry_run, environment, launch, with_fitting_prompt};
 use crate::device::precision;
@@ -32,6 +33,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let session = &args.session;
     let named =
         args.name.as_deref().map(|name| settings::named_run(&args.runs, name)).transpose()?;
+    let pages = session.serve.as_deref().map(Pages::at).transpose()?;
     let chosen = session.device.resolve()?;
     say(format_args!("device: {}", chosen.description));
     let device = &chosen.device;
@@ -53,7 +55,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
         None => Place::Free(RunPlace::first_free(&args.runs, args.task.name())?),
     };
     let path = place.path();
-    let (summary, code) = launch(path, &plan, session, |interrupter, observer| {
+    let (summary, code) = launch(path, &plan, session, pages, |interrupter, observer| {
         say(format_args!("run: {}\n", path.display()));
         let environment = environment(&chosen.description);
         let trainer = Trainer { folder: path, data, devices: device.into(), interrupter, observer };
@@ -73,6 +75,7 @@ pub(crate) fn go_on(
     cache: Option<&Path>,
     session: &SessionArgs,
 ) -> Result<ExitCode> {
+    let pages = session.serve.as_deref().map(Pages::at).transpose()?;
     let chosen = session.device.resolve()?;
     say(format_args!("device: {}", chosen.description));
     let device = &chosen.device;
@@ -85,7 +88,7 @@ pub(crate) fn go_on(
     }
     let plan = Plan::new(&config, &data, device)?;
     describe(&config, &plan);
-    let (summary, code) = launch(path, &plan, session, |interrupter, observer| {
+    let (summary, code) = launch(path, &plan, session, pages, |interrupter, observer| {
         say(format_args!("resuming: {}\n", path.display()));
         let devices = device.into();
         Trainer { folder: path, data, devices, interrupter, observer }.resume()

@@ -8,7 +8,7 @@ use minigpt_model::GptRef;
 use minigpt_text::{Application, Prompt, TextError, TextGenerator, TextOptions};
 
 use crate::args::ReplArgs;
-use crate::commands::generate::say_slides;
+use crate::commands::generate::{say_drafts, say_slides};
 use crate::load::model::{LoadedModel, named_or_newest};
 use crate::load::prompts::say_left_out;
 use crate::terminal::lines::Lines;
@@ -131,7 +131,7 @@ impl Talk<'_> {
     /// The model's turn, which Ctrl-C ends where it is.
     fn answer(&mut self, lines: &Lines) -> Result<()> {
         let Some(written) = &mut self.written else { return Ok(()) };
-        let slides = written.slides();
+        let (slides, drafts) = (written.slides(), written.draft_counts());
         let mut answer = String::new();
         for token in written.by_ref() {
             let text = token?.text;
@@ -143,6 +143,7 @@ impl Talk<'_> {
         }
         stream(|out| writeln!(out))?;
         say_slides(written.slides() - slides);
+        say_drafts(written.draft_counts().since(drafts));
         if self.trained.template.is_some() {
             self.turns.push(Message::assistant(answer));
         }

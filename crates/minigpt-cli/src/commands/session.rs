@@ -1,6 +1,8 @@
 //! What `train` and `finetune` share: a run from its plan to its report.
 
 pub(crate) mod display;
+#[cfg_attr(not(feature = "serve"), path = "session/no_pages.rs")]
+pub(crate) mod pages;
 pub(crate) mod report;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +16,7 @@ use minigpt_train::{
 };
 
 use self::display::{Display, observer, print_event};
+use self::pages::Pages;
 use self::report::{describe, report};
 use crate::args::SessionArgs;
 use crate::terminal::ending::before_ending;
@@ -40,11 +43,13 @@ impl Place {
     }
 }
 
-/// Runs what was planned in the folder `path`, shows it, and reports what it came to.
+/// Runs what was planned in the folder `path`, shows it, in a browser too where there are `pages`, and reports what
+/// it came to.
 pub(crate) fn launch(
     path: &Path,
     plan: &Plan,
     session: &SessionArgs,
+    pages: Option<Pages>,
     run: impl FnOnce(Interrupter, Observer) -> Result<Summary, TrainError>,
 ) -> Result<(Summary, ExitCode)> {
     let signals = if session.tui { Signals::listen_in_full_screen()? } else { Signals::listen()? };
@@ -57,6 +62,7 @@ pub(crate) fn launch(
         }
         say(kept);
     });
+    let _pages = pages.map(|pages| pages.serve(path)).transpose()?;
     let interrupter = Interrupter::new();
     let display = Display::new(plan, session, &interrupter)?;
     let watch = signals.watch(display.stopping());

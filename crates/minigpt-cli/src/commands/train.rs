@@ -8,6 +8,7 @@ use minigpt_train::{Plan, RunConfig, RunFolder, RunPlace, TokenData, Trainer};
 
 use crate::args::TrainArgs;
 use crate::commands::finetune;
+use crate::commands::session::pages::Pages;
 use crate::commands::session::report::describe;
 use crate::commands::session::{Place, dry_run, environment, launch, with_fitting_prompt};
 use crate::device::{leave_workers, precision, resolve_all};
@@ -30,6 +31,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
         );
         return finetune::go_on(path, config, args.text.cache.as_deref(), session);
     }
+    let pages = session.serve.as_deref().map(Pages::at).transpose()?;
     let chosen = match args.devices.as_slice() {
         [] => resolve_all(slice::from_ref(&session.device))?,
         several => resolve_all(several)?,
@@ -63,7 +65,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
         None => Place::Free(RunPlace::first_free(&args.runs, &args.preset)?),
     };
     let path = place.path();
-    let (_, code) = launch(path, &plan, session, |interrupter, observer| {
+    let (_, code) = launch(path, &plan, session, pages, |interrupter, observer| {
         let devices = chosen.devices.clone();
         let trainer = Trainer { folder: path, data, devices, interrupter, observer };
         let outcome = if args.resume.is_some() {

@@ -8,7 +8,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, Hub, ModelSource, Tokenizer};
 use minigpt_model::{
-    AnyGpt, CONFIG_FILE, Gpt, GptConfig, GptRef, Kernels, PackedGpt, SavedModel, WeightType,
+    AdapterError, AnyGpt, CONFIG_FILE, Converted, Gpt, GptConfig, GptRef, Kernels, PackedGpt,
+    SavedModel, WeightType,
 };
 use minigpt_text::{GenerationDefaults, Pretrained};
 use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};
@@ -18,9 +19,6 @@ use crate::device::{Chosen, DeviceChoice, memory};
 use crate::terminal::format::bytes;
 use crate::terminal::output::say;
 use crate::terminal::progress::ByteProgress;
-
-/// Numbers that share a scale in q8_0, q4_0 and q4_1.
-const BLOCK: usize = 32;
 
 /// Where `minigpt train` puts runs.
 const RUNS: &str = "runs";
@@ -168,7 +166,7 @@ impl LoadedModel {
             return Ok(trained.map(|model| AnyGpt::Tensors(Box::new(model))));
         }
         let path = fetch(source)?;
-        if !Pretrained::is_at(&path) || args.adapter.is_some() {
+        if !Pretrained::is_at(&path) {
             let trained = TrainedModel::load_at(source, &path, args, &device)?;
             say_widened(trained.model.config(), *weight_type);
             return trained.packed(weight_type.unwrap_or(WeightType::F32));
@@ -178,12 +176,24 @@ impl LoadedModel {
         say_widened(saved.config(), *weight_type);
         let parameters = saved.config().parameter_counts().total();
         memory::check(&source.to_string(), parameters, saved.packed_bytes(*weight_type)?)?;
+        saved.converted(*weight_type).iter().for_each(say_converted);
         let Pretrained { model, tokenizer, template, generation } =
             Pretrained::packed(saved, *weight_type)?;
         let origin = Origin::Pretrained { source: source.clone() };
         let (millions, stored) = (parameters as f64 / 1e6, bytes(model.weight_bytes() as u64));
         say(format_args!("model: {source}, {millions:.1}M parameters, {stored} of weights"));
         say(format_args!("device: {}", device.description));
+        let model = match &args.adapter {
+            Some(folder) => match beside(&model, folder, &path) {
+                // Only into weights of its own is that merged.
+                Err(AdapterError::PackedEmbedding { .. }) => {
+                    let trained = TrainedModel::load_at(source, &path, args, &device)?;
+                    return trained.packed(weight_type.unwrap_or(WeightType::F32));
+                }
+                adapted => adapted?,
+            },
+            None => model,
+        };
         let model = AnyGpt::Packed(Box::new(model));
         Ok(Self { origin, model, tokenizer, template, generation })
     }
@@ -251,6 +261,13 @@ impl<M> TrainedModel<M> {
     }
 }
 
+/// The model at `path` with an adapter beside its weights, which stay as they are.
+fn beside(model: &PackedGpt, folder: &Path, path: &Path) -> Result<PackedGpt, AdapterError> {
+    let adapted = model.with_adapter(folder, &|| SavedModel::open(path)?.fingerprint())?;
+    say(format_args!("adapter: {}", folder.display()));
+    Ok(adapted)
+}
+
 /// An error where the weights do not fit the memory that is free; that of GPUs is not told.
 fn check_memory(name: &str, config: &GptConfig, device: &Device) -> Result<()> {
     match Kernels::of(device) {
@@ -264,16 +281,26 @@ fn check_memory(name: &str, config: &GptConfig, device: &Device) -> Result<()> {
 
 /// Says where matrices cannot have the type that was asked for.
 pub(crate) fn say_widened(config: &GptConfig, weight_type: Option<WeightType>) {
+    let Some(weight_type) = weight_type else { return };
+    let block = weight_type.block_values();
     let widths = [config.n_embd, config.n_head * config.head_size(), config.n_inner];
-    let width = widths.into_iter().find(|width| !width.is_multiple_of(BLOCK));
-    if let (Some(width), Some(weight_type)) =
-        (width, weight_type.filter(|found| found.has_blocks()))
-    {
+    if let Some(width) = widths.into_iter().find(|width| !width.is_multiple_of(block)) {
         say(format_args!(
-            "warning: {weight_type} has blocks of {BLOCK} numbers, and rows of {width} are not whole blocks: such \
+            "warning: {weight_type} has blocks of {block} numbers, and rows of {width} are not whole blocks: such \
              matrices have 16 bits"
         ));
     }
+}
+
+/// Says what becomes of matrices that do not stay as they are stored, and what that costs.
+fn say_converted(converted: &Converted) {
+    let Converted { matrices, stored_types, stored_bytes, weight_type, bytes: kept } = converted;
+    say(format_args!(
+        "weights: {matrices} matrices of {} ({} in the file) are kept as {weight_type} ({} in memory)",
+        stored_types.join(", "),
+        bytes(*stored_bytes),
+        bytes(*kept)
+    ));
 }
 
 /// The folder or file that `source` names, downloaded where it is on the hub.
@@ -300,7 +327,12 @@ pub(crate) fn named_or_newest(source: Option<&ModelSource>) -> Result<ModelSourc
 
 /// The run in `runs` that saved last, of those that write text.
 pub(crate) fn newest_run() -> Option<PathBuf> {
-    let folders = fs_err::read_dir(RUNS).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    newest_run_in(Path::new(RUNS))
+}
+
+/// The same of another folder.
+pub(crate) fn newest_run_in(runs: &Path) -> Option<PathBuf> {
+    let folders = fs_err::read_dir(runs).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     let changed = |path: &PathBuf| -> Option<SystemTime> {
         fs_err::metadata(path.join("checkpoints")).ok()?.modified().ok()
     };

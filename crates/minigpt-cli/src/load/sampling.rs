@@ -49,6 +49,7 @@ impl SamplingArgs {
                 .unwrap_or(1.0),
             presence_penalty: self.presence_penalty,
             frequency_penalty: self.frequency_penalty,
+            bias: Vec::new(),
         };
         let temperature = self.temperature.or(defaults.temperature).unwrap_or(TEMPERATURE);
         let is_greedy = self.greedy || defaults.is_greedy && !self.says_how_to_draw();

@@ -38,7 +38,7 @@ pub enum TensorError {
     #[error("{0} is only read; expected one of F32, F16, BF16, Q8_0, Q4_0, Q4_1")]
     OnlyRead(TensorType),
     /// A value beyond the range of the type, or a NaN or infinite one in a block with a scale.
-    #[error("{value} does not fit {tensor_type}; write the tensor as F32")]
+    #[error("{value} does not fit {tensor_type}; choose F32")]
     Range {
         /// The value.
         value: f32,

@@ -46,7 +46,7 @@ fn values_that_do_not_fit_a_type_are_refused() {
         values[0] = value;
         tensor_type.quantize(&values, &mut Vec::new()).unwrap_err().to_string()
     };
-    assert_eq!(error(TensorType::F16, 65_520.0), "65520 does not fit F16; write the tensor as F32");
+    assert_eq!(error(TensorType::F16, 65_520.0), "65520 does not fit F16; choose F32");
     error(TensorType::Bf16, f32::MAX);
     for tensor_type in [TensorType::Q8_0, TensorType::Q4_0, TensorType::Q4_1] {
         for value in [1e30, f32::MAX, f32::MIN, f32::INFINITY, f32::NEG_INFINITY] {

@@ -148,7 +148,7 @@ pub enum WeightsError {
         expected: &'static str,
     },
     /// A number that is too large for the type that weights are to be kept as.
-    #[error("{name} does not fit the weight type {weight_type}: {error}; choose f32 or bf16")]
+    #[error("{name} cannot be kept as {weight_type}: {error}")]
     Pack {
         /// The file, if there is one, and the parameter.
         name: String,

@@ -28,8 +28,12 @@ impl Gpt {
         tensors.collect()
     }
 
-    /// SHA-256 of the model's own weights in hexadecimal, an adapter's left out.
-    pub(crate) fn fingerprint(&self) -> Result<String, WeightsError> {
+    /// SHA-256 of the model's own weights in hexadecimal, an adapter's left out, by which an adapter's file names its
+    /// base.
+    ///
+    /// # Errors
+    /// [`WeightsError::Write`] where the device does not give them.
+    pub fn fingerprint(&self) -> Result<String, WeightsError> {
         let mut checksum = Checksum::default();
         for tensor in self.stored_parameters() {
             if tensor.name.contains(".lora.") {

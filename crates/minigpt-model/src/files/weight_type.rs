@@ -15,6 +15,7 @@ use crate::model::parameters::Role;
 /// use minigpt_model::WeightType;
 ///
 /// assert_eq!("bf16".parse(), Ok(WeightType::Bf16));
+/// assert_eq!("Q4_0".parse(), Ok(WeightType::Q4_0));
 /// assert_eq!(WeightType::Q8_0.to_string(), "q8_0");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +70,11 @@ impl WeightType {
         }
     }
 
+    /// Numbers that share a scale; 1 for floats, which have none.
+    pub fn block_values(self) -> usize {
+        self.of_ggml().block_values()
+    }
+
     /// True for integers with a scale, which only GGUF has.
     pub fn has_blocks(self) -> bool {
         self.of_burn().is_none()
@@ -89,13 +95,19 @@ impl WeightType {
     /// What a tensor with rows of that many values is kept as, in GGUF and in memory: norms, biases and learned
     /// positions as 32-bit floats, and rows that are no whole blocks in 16 bits, as in llama.cpp's own files.
     pub(crate) fn of_tensor(self, role: Role, row: usize) -> TensorType {
-        let wanted = self.of_ggml();
         match role {
             Role::Bias | Role::NormScale | Role::NormBias | Role::PositionEmbedding => {
                 TensorType::F32
             }
-            _ if row.is_multiple_of(wanted.block_values()) => wanted,
-            _ => TensorType::F16,
+            _ => self.of_row(row),
+        }
+    }
+
+    /// The same of a matrix that is multiplied.
+    pub(crate) fn of_row(self, row: usize) -> TensorType {
+        match row.is_multiple_of(self.block_values()) {
+            true => self.of_ggml(),
+            false => TensorType::F16,
         }
     }
 
@@ -143,7 +155,9 @@ impl FromStr for WeightType {
     type Err = UnknownWeightType;
 
     fn from_str(name: &str) -> Result<Self, UnknownWeightType> {
-        let found = Self::ALL.into_iter().find(|weight_type| weight_type.name() == name);
+        // GGUF's own names of types have capitals.
+        let found = |weight_type: &Self| weight_type.name().eq_ignore_ascii_case(name);
+        let found = Self::ALL.into_iter().find(found);
         found.ok_or_else(|| UnknownWeightType { name: minigpt_files::excerpt(name) })
     }
 }

@@ -34,6 +34,9 @@ pub struct Constraints {
     pub presence_penalty: f64,
     /// Subtracted from the logit of a token as often as it was there.
     pub frequency_penalty: f64,
+    /// Added to the logits of these tokens.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bias: Vec<(u32, f32)>,
 }
 
 impl Default for Constraints {
@@ -45,6 +48,7 @@ impl Default for Constraints {
             repetition_penalty: 1.0,
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
+            bias: Vec::new(),
         }
     }
 }
@@ -60,6 +64,7 @@ impl Constraints {
             return Err(SamplingError::RepetitionPenalty(penalty));
         }
         let finite = [self.presence_penalty, self.frequency_penalty].into_iter();
+        let finite = finite.chain(self.bias.iter().map(|(_, bias)| f64::from(*bias)));
         if let Some(penalty) = finite.into_iter().find(|penalty| !penalty.is_finite()) {
             return Err(SamplingError::Penalty(penalty));
         }
@@ -69,13 +74,14 @@ impl Constraints {
         }
     }
 
-    /// Checks that the allowed and banned ids are ids of a tokenizer of `vocab_size` ids, such as a model's
+    /// Checks that the allowed, banned and biased ids are ids of a tokenizer of `vocab_size` ids, such as a model's
     /// [`tokenizer_size`](crate::Gpt::tokenizer_size).
     ///
     /// # Errors
     /// [`SamplingError::UnknownToken`] with the first that is not.
     pub fn check_ids(&self, vocab_size: usize) -> Result<(), SamplingError> {
-        let mut ids = self.allowed.iter().flatten().chain(&self.banned);
+        let biased = self.bias.iter().map(|(id, _)| id);
+        let mut ids = self.allowed.iter().flatten().chain(&self.banned).chain(biased);
         match ids.find(|id| **id as usize >= vocab_size) {
             Some(&id) => Err(SamplingError::UnknownToken { id, vocab_size }),
             None => Ok(()),
@@ -85,6 +91,15 @@ impl Constraints {
     /// Changes `logits`, one per id, for the token that follows `tokens`; what may not follow gets minus
     /// infinity. Ids without a logit, which [`check_ids`](Self::check_ids) finds, change nothing.
     pub fn apply(&self, logits: &mut [f32], tokens: &[u32]) {
+        self.penalize(logits, tokens);
+        for (id, bias) in &self.bias {
+            if let Some(logit) = logits.get_mut(*id as usize) {
+                *logit += bias;
+            }
+        }
+    }
+
+    fn penalize(&self, logits: &mut [f32], tokens: &[u32]) {
         if let Some(allowed) = &self.allowed {
             let kept: Vec<_> = allowed
                 .iter()
@@ -185,6 +200,21 @@ mod tests {
         assert_eq!(applied(&presence, &[0, 1, 0]), [1.5, -1.5, 0.5, 3.0, 0.0]);
         let frequency = with(|c| c.frequency_penalty = 0.5);
         assert_eq!(applied(&frequency, &[0, 1, 0]), [1.0, -1.5, 0.5, 3.0, 0.0]);
+    }
+
+    #[test]
+    fn a_bias_is_added_to_what_may_follow() {
+        let constraints = with(|c| {
+            c.banned = vec![3];
+            c.presence_penalty = 0.5;
+            c.bias = vec![(1, 100.0), (2, -0.25), (3, 100.0), (99, 1.0)];
+        });
+        assert_eq!(applied(&constraints, &[2]), [2.0, 99.0, -0.25, GONE, 0.0]);
+        assert!(constraints.check_ids(5).is_err());
+        let error = with(|c| c.bias = vec![(0, f32::NAN)]).validate().unwrap_err();
+        assert!(matches!(error, SamplingError::Penalty(_)));
+        let json = serde_json::to_string(&Constraints::default()).unwrap();
+        assert!(!json.contains("bias"), "{json}");
     }
 
     #[test]

@@ -75,6 +75,23 @@ impl<'a> GptRef<'a> {
         }
     }
 
+    /// The normalised residual stream after each token of a text, `[tokens, n_embd]`.
+    ///
+    /// # Panics
+    /// As [`Gpt::hidden`].
+    pub fn hidden(self, tokens: &[u32]) -> Vec<f32> {
+        match self {
+            Self::Packed(model) => model.hidden(tokens),
+            Self::Tensors(model) => {
+                let device = model.wte.weight.val().device();
+                let ids: Vec<i32> = tokens.iter().map(|id| *id as i32).collect();
+                let shape = [1, ids.len()];
+                let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, shape), &device);
+                model.hidden(ids).into_data().iter().collect()
+            }
+        }
+    }
+
     /// Scores the last tokens of texts that are equally long, equally many of each: the last of `targets` follows the
     /// whole text.
     ///

@@ -22,6 +22,14 @@ pub struct DraftCounts {
     pub accepted: usize,
 }
 
+impl DraftCounts {
+    /// What was counted after `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self { drafted: self.drafted - before.drafted, accepted: self.accepted - before.accepted }
+    }
+}
+
 /// What was read ahead of a text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lookup {

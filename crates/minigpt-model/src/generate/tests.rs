@@ -171,7 +171,7 @@ fn texts_that_join_and_leave_are_those_that_are_written_alone() {
     for (model, at_once) in
         [(GptRef::from(&model), 1), (GptRef::from(&packed), 1), (GptRef::from(&packed), 5)]
     {
-        let prompts: Vec<Vec<u32>> = (0..6).map(|number| text(2 + 3 * number, number)).collect();
+        let prompts: Vec<Vec<u32>> = (0..6).map(|n| text(2 + 3 * n, n as u32)).collect();
         let mut batch = BatchGenerator::new(model);
         let (mut numbers, mut written) = (Vec::new(), vec![Vec::new(); prompts.len()]);
         for round in 0..200 {

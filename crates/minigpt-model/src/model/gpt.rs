@@ -148,14 +148,14 @@ impl Gpt {
     }
 
     /// One row of positions for all sequences.
-    fn first_positions(&self, time: usize) -> [Vec<usize>; 1] {
+    pub(super) fn first_positions(&self, time: usize) -> [Vec<usize>; 1] {
         let block_size = self.block_size();
         assert!(time <= block_size, "{time} tokens exceed the context of {block_size}");
         [(0..time).collect()]
     }
 
     /// For a pass over these positions, a row for each sequence or one for all.
-    fn context(&self, dropout: DropoutState, positions: &[Vec<usize>]) -> Context {
+    pub(super) fn context(&self, dropout: DropoutState, positions: &[Vec<usize>]) -> Context {
         let rotation = match self.config.position {
             Position::Learned => None,
             Position::Rotary(config) => {
@@ -227,36 +227,6 @@ impl Gpt {
         self.head(last).squeeze_dim(1)
     }
 
-    /// How much each position attends to each other while the model reads `[batch, time]`: for each
-    /// block `[batch, n_head, time, time]`, rows are queries and sum to one.
-    ///
-    /// ```
-    /// use burn::tensor::{Device, Int, Tensor};
-    /// use minigpt_model::{Gpt, GptConfig};
-    ///
-    /// let device = Device::flex();
-    /// let config = GptConfig::tiny(256);
-    /// let model = Gpt::init(&config, 0, &device)?;
-    /// let maps = model.attention(Tensor::<2, Int>::from_data([[72, 101, 108]], &device));
-    /// assert_eq!((maps.len(), maps[0].dims()), (config.n_layer, [1, config.n_head, 3, 3]));
-    /// # Ok::<(), minigpt_model::ConfigError>(())
-    /// ```
-    ///
-    /// # Panics
-    /// As [`hidden`](Self::hidden).
-    pub fn attention(&self, tokens: Tensor<2, Int>) -> Vec<Tensor<4>> {
-        let positions = self.first_positions(tokens.dims()[1]);
-        let mut context = self.context(DropoutState::off(), &positions);
-        let mut x = self.embed(tokens, &mut context);
-        let mut traces = Vec::with_capacity(self.h.len());
-        for block in &self.h {
-            let (next, weights) = block.forward_traced(x, &mut context);
-            traces.push(weights);
-            x = next;
-        }
-        traces
-    }
-
     /// Sum, in nats, of the cross-entropy over all targets that are not
     /// [`IGNORE_INDEX`](crate::IGNORE_INDEX): `[1]`.
     ///
@@ -308,7 +278,7 @@ impl Gpt {
     }
 
     /// `[batch, time, n_embd]` to logits `[batch, time, vocab_size]`.
-    fn head(&self, hidden: Tensor<3>) -> Tensor<3> {
+    pub(super) fn head(&self, hidden: Tensor<3>) -> Tensor<3> {
         let logits = ops::head(hidden, self.head_weight());
         let [_, _, vocab_size] = logits.dims();
         if self.tokenizer_size == vocab_size {

@@ -11,14 +11,14 @@ use super::adapter::PackedAdapter;
 #[derive(Clone, Debug, Default)]
 pub struct PackedCache {
     /// Of each block `[len, n_kv_head * head_size]`.
-    pub(super) layers: Vec<LayerCache>,
+    pub(super) layers: Vec<BlockCache>,
     pub(super) len: usize,
     pub(super) adapter: Option<Arc<PackedAdapter>>,
 }
 
 /// Keys and values of one block.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LayerCache {
+pub(super) struct BlockCache {
     pub(super) keys: Vec<f32>,
     pub(super) values: Vec<f32>,
 }
@@ -36,7 +36,7 @@ impl PackedCache {
 
     /// Makes sure that no other model filled it.
     pub(super) fn check(&self, n_layer: usize, width: usize) {
-        let is_fitting = |layer: &LayerCache| layer.keys.len() == self.len * width;
+        let is_fitting = |layer: &BlockCache| layer.keys.len() == self.len * width;
         let is_empty = self.layers.is_empty() && self.len == 0;
         let is_ours = self.layers.len() == n_layer && self.layers.iter().all(is_fitting);
         assert!(is_empty || is_ours, "the cache was filled by a model of another shape");
@@ -65,7 +65,7 @@ impl PackedCache {
         let layers = self
             .layers
             .iter()
-            .map(|layer| LayerCache { keys: part(&layer.keys), values: part(&layer.values) });
+            .map(|layer| BlockCache { keys: part(&layer.keys), values: part(&layer.values) });
         Self { layers: layers.collect(), len, adapter: self.adapter.clone() }
     }
 
@@ -74,7 +74,7 @@ impl PackedCache {
         if len >= self.len {
             return;
         }
-        for LayerCache { keys, values } in &mut self.layers {
+        for BlockCache { keys, values } in &mut self.layers {
             let length = keys.len() / self.len * len;
             keys.truncate(length);
             values.truncate(length);

@@ -7,7 +7,7 @@ use minigpt_ops::{
 };
 
 use super::adapter::{AdaptedRows, Place};
-use super::cache::{LayerCache, PackedCache};
+use super::cache::{BlockCache, PackedCache};
 use super::{Block, Linear, Norm, PackedGpt, TextInput};
 use crate::model::config::{MlpKind, NormKind};
 
@@ -22,17 +22,17 @@ struct Span<'a> {
 }
 
 /// The cosines and sines of a chunk's positions, `[rows, head_size / 2]` each; empty where nothing turns.
-struct Angles {
+pub(super) struct Angles {
     cos: Vec<f32>,
     sin: Vec<f32>,
 }
 
 /// What stands beside the matrices of a block, for some rows.
-struct Beside<'a> {
-    block: usize,
-    rows: &'a [AdaptedRows],
+pub(super) struct Beside<'a> {
+    pub(super) block: usize,
+    pub(super) rows: &'a [AdaptedRows],
     /// Rows of the chunk.
-    chunk: usize,
+    pub(super) chunk: usize,
 }
 
 impl PackedGpt {
@@ -99,11 +99,11 @@ impl PackedGpt {
                 cache.len += 1;
                 self.embed(*token, cache.len - 1, &mut x);
             }
-            cache.layers.resize_with(self.blocks.len(), LayerCache::default);
+            cache.layers.resize_with(self.blocks.len(), BlockCache::default);
         }
         let angles = self.angles(&positions);
         for (index, block) in self.blocks.iter().enumerate() {
-            let mut layers: Vec<(usize, &mut LayerCache)> = spans
+            let mut layers: Vec<(usize, &mut BlockCache)> = spans
                 .iter_mut()
                 .map(|span| (span.tokens.len(), &mut span.cache.layers[index]))
                 .collect();
@@ -115,7 +115,7 @@ impl PackedGpt {
     }
 
     /// Appends the vector of a token at its position.
-    fn embed(&self, token: u32, position: usize, x: &mut Vec<f32>) {
+    pub(super) fn embed(&self, token: u32, position: usize, x: &mut Vec<f32>) {
         let (start, n_embd) = (x.len(), self.config.n_embd);
         x.resize(start + n_embd, 0.0);
         self.wte.read_row(token as usize, &mut x[start..]);
@@ -126,7 +126,7 @@ impl PackedGpt {
         }
     }
 
-    fn angles(&self, positions: &[usize]) -> Angles {
+    pub(super) fn angles(&self, positions: &[usize]) -> Angles {
         let frequencies = &self.frequencies;
         let angles = positions.iter().flat_map(|position| {
             frequencies.iter().map(move |frequency| (*position as f64 * frequency).sin_cos())
@@ -135,17 +135,17 @@ impl PackedGpt {
         Angles { cos, sin }
     }
 
-    /// `x += attn(ln_1(x))`, over what the caches have and `x`, which joins them: of each text so many rows.
-    fn attend(
+    /// `x += attn(ln_1(x))`, over what the caches have and `x`, which joins them: of each text so many rows. Gives the
+    /// queries, `[rows, n_head * head_size]`.
+    pub(super) fn attend(
         &self,
         block: &Block,
         beside: &Beside<'_>,
         x: &mut [f32],
-        layers: &mut [(usize, &mut LayerCache)],
+        layers: &mut [(usize, &mut BlockCache)],
         angles: &Angles,
-    ) {
-        let (head_size, n_head, n_kv_head) =
-            (self.config.head_size(), self.config.n_head, self.config.n_kv_head());
+    ) -> Vec<f32> {
+        let (head_size, n_kv_head) = (self.config.head_size(), self.config.n_kv_head());
         let normal = block.ln_1.forward(x);
         let [mut q, mut k, mut v] = products(&normal, &block.qkv);
         beside.add(Place::Query, &normal, &mut q);
@@ -176,15 +176,21 @@ impl PackedGpt {
         });
         let pasts: Vec<Past> = pasts.collect();
         let mut mixed = vec![0.0; q.len()];
-        let heads = Heads { n_head, n_kv_head, head_size, scale: block.scale };
-        cached_attention(heads, &q, &pasts, &mut mixed);
+        cached_attention(self.heads(block), &q, &pasts, &mut mixed);
         let [mut branch] = products(&mixed, [&block.attn_proj]);
         beside.add(Place::AttnProj, &mixed, &mut branch);
         add_branch(x, &branch);
+        q
+    }
+
+    /// The heads of a block.
+    pub(super) fn heads(&self, block: &Block) -> Heads {
+        let (n_head, n_kv_head) = (self.config.n_head, self.config.n_kv_head());
+        Heads { n_head, n_kv_head, head_size: self.config.head_size(), scale: block.scale }
     }
 
     /// `x += mlp(ln_2(x))`.
-    fn mlp(&self, block: &Block, beside: &Beside<'_>, x: &mut [f32]) {
+    pub(super) fn mlp(&self, block: &Block, beside: &Beside<'_>, x: &mut [f32]) {
         let normal = block.ln_2.forward(x);
         let hidden = match (self.config.mlp, &block.fc[..]) {
             (MlpKind::Swiglu, [gate, up]) => {
@@ -265,7 +271,7 @@ fn products<'a, const N: usize>(
 
 impl Norm {
     /// Each row of the norm's width normalised, to the same shape.
-    fn forward(&self, x: &[f32]) -> Vec<f32> {
+    pub(super) fn forward(&self, x: &[f32]) -> Vec<f32> {
         let (weight, epsilon) = (&self.weight[..], self.config.epsilon as f32);
         let rows = x.len() / weight.len();
         let mut y = vec![0.0; x.len()];

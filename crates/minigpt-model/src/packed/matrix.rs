@@ -6,6 +6,8 @@ use std::sync::Arc;
 use minigpt_gguf::{SharedBlocks, TensorError, TensorType};
 use minigpt_ops::quantized::{Format, QuantizedMatrix, dequantize_row, find_not_finite};
 
+use crate::files::weight_type::WeightType;
+
 /// `[rows, columns]`, rows being outputs of a layer or vectors of tokens.
 #[derive(Clone, Debug)]
 pub(super) struct Matrix {
@@ -83,6 +85,18 @@ impl Matrix {
     /// Bytes that it takes, in memory or in the file.
     pub(super) fn bytes(&self) -> usize {
         self.range.len()
+    }
+
+    /// What its values are kept as.
+    pub(super) fn weight_type(&self) -> WeightType {
+        match self.format {
+            Format::F32 => WeightType::F32,
+            Format::F16 => WeightType::F16,
+            Format::Bf16 => WeightType::Bf16,
+            Format::Q8_0 => WeightType::Q8_0,
+            Format::Q4_0 => WeightType::Q4_0,
+            Format::Q4_1 => WeightType::Q4_1,
+        }
     }
 
     /// The first value that is not finite, and its place.

@@ -63,7 +63,7 @@ impl SavedModel {
 }
 
 /// True where a GGUF file's matrix of that type is used as it is.
-fn stays(tensor_type: TensorType, weight_type: Option<WeightType>) -> bool {
+pub(super) fn stays(tensor_type: TensorType, weight_type: Option<WeightType>) -> bool {
     let is_wanted = weight_type.is_none_or(|wanted| wanted.of_ggml() == tensor_type);
     is_wanted && has_products(tensor_type)
 }

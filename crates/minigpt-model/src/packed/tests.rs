@@ -8,7 +8,7 @@ use crate::model::config::{
     BiasConfig, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig, RotaryScaling,
 };
 use crate::model::gpt::Gpt;
-use crate::{Generator, Sampling, WeightType};
+use crate::{Generator, GptRef, Sampling, WeightType};
 
 const TOKENS: [u32; 9] = [3, 1, 4, 1, 5, 9, 2, 6, 5];
 
@@ -85,6 +85,18 @@ fn unrounded_weights_give_the_models_own_logits() {
         let mut cache = PackedCache::default();
         packed_logits(&packed, &TOKENS[..4], &mut cache);
         assert_eq!(packed_logits(&packed, &TOKENS[4..], &mut cache), whole, "in two parts");
+    }
+}
+
+#[test]
+fn hidden_states_are_the_models_own() {
+    for config in configurations() {
+        let model = gpt(&config);
+        let expected = GptRef::from(&model).hidden(&TOKENS);
+        let packed = PackedGpt::of(model, WeightType::F32).unwrap();
+        let found = GptRef::from(&packed).hidden(&TOKENS);
+        assert_eq!(found.len(), TOKENS.len() * config.n_embd);
+        assert_close(&found, &expected, 1e-4);
     }
 }
 
@@ -170,6 +182,41 @@ fn a_file_is_used_as_it_is() {
         let again = open().load_packed(Some(weight_type)).unwrap();
         assert_eq!(packed_logits(&again, &TOKENS, &mut PackedCache::default()), found);
     }
+}
+
+#[test]
+fn matrices_of_types_that_are_not_multiplied_are_named_with_their_cost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    let model = gpt(&GptConfig { n_embd: 256, n_inner: 256, ..llama() });
+    model.save_gguf(&[], WeightType::Q8_0, &path).unwrap();
+    let open = || SavedModel::open(&path).unwrap();
+    assert_eq!(open().converted(None), None);
+    let all = open().converted(Some(WeightType::Q4_1)).unwrap();
+    assert_eq!(
+        (all.stored_types, all.bytes),
+        (vec!["Q8_0".to_owned()], all.stored_bytes / 34 * 20)
+    );
+
+    // One of them said to be of ggml's type 14, of 210 bytes for 256 values: zeros.
+    let name = b"blk.1.ffn_up.weight";
+    let file = minigpt_gguf::Gguf::open(&path).unwrap();
+    let blocks = file.tensor("blk.1.ffn_up.weight").unwrap().blocks().to_vec();
+    let mut bytes = fs_err::read(&path).unwrap();
+    let at = bytes.windows(name.len()).position(|found| found == name).unwrap() + name.len();
+    bytes[at + 4 + 16..][..4].copy_from_slice(&14u32.to_le_bytes());
+    let at = bytes.windows(blocks.len()).position(|found| found == blocks).unwrap();
+    bytes[at..at + blocks.len()].fill(0);
+    fs_err::write(&path, bytes).unwrap();
+    let one = super::Converted {
+        matrices: 1,
+        stored_types: vec!["Q6_K".to_owned()],
+        stored_bytes: 256 * 210,
+        weight_type: WeightType::Q8_0,
+        bytes: 256 * 256 / 32 * 34,
+    };
+    assert_eq!(open().converted(None), Some(one));
+    open().load_packed(None).unwrap();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The thread that owns the models: between two steps it looks who came and who went.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvError, TryRecvError};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Shared;
 use super::beginnings::{Beginnings, common};
-use super::request::{WriteEvent, WriteRequest, Written};
+use super::request::{Failure, WriteEvent, WriteRequest, Written};
 
 /// Tokens of prompts that are read in a step: while others are written, few enough that nobody notices.
 const READ_BESIDE_OTHERS: usize = 64;
@@ -80,7 +81,9 @@ pub(super) fn run(models: &[(AnyGpt, Option<usize>)], shared: &Shared, jobs: &Re
     };
     while worker.hear(jobs).is_ok() {
         if let Some((model, look)) = worker.looks.pop_front() {
-            look(GptRef::from(&models[model].0));
+            // Whoever asked hears that there is no answer; the others are unharmed.
+            let model = GptRef::from(&models[model].0);
+            catch_unwind(AssertUnwindSafe(|| look(model))).ok();
         }
         worker.admit();
         worker.step();
@@ -125,8 +128,7 @@ impl<'a> Worker<'a> {
             } else if waiting.asked.elapsed() > waiting.request.time_limit {
                 self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
                 self.shared.ended.fetch_add(1, Ordering::Relaxed);
-                let over = "its time was over while it waited: try again in a moment";
-                waiting.events.send(WriteEvent::Failed(over.to_owned())).ok();
+                waiting.events.send(WriteEvent::Failed(Failure::Late)).ok();
             } else if room == 0 || self.is_better_later(&waiting.request) {
                 self.waiting.push_back(waiting);
             } else {
@@ -189,7 +191,8 @@ impl<'a> Worker<'a> {
                 group.texts.push(text);
             }
             Err(error) => {
-                text.events.send(WriteEvent::Failed(error.to_string())).ok();
+                let failure = Failure::Request(error.to_string());
+                text.events.send(WriteEvent::Failed(failure)).ok();
                 self.shared.ended.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -215,7 +218,11 @@ impl<'a> Worker<'a> {
         for group in &mut self.groups {
             let is_beside = (0..group.texts.len()).any(|row| group.batch.is_writing(row));
             let at_once = if is_beside { READ_BESIDE_OTHERS } else { READ_ALONE };
-            let tokens = group.batch.step(at_once);
+            let step = catch_unwind(AssertUnwindSafe(|| group.batch.step(at_once)));
+            let Ok(tokens) = step else {
+                group.give_up(&self.models[group.base].0, self.shared);
+                continue;
+            };
             for (row, token) in tokens.into_iter().enumerate().rev() {
                 if group.goes_on(row, token, self.shared) {
                     continue;
@@ -246,7 +253,18 @@ impl<'a> Worker<'a> {
     }
 }
 
-impl Group<'_> {
+impl<'a> Group<'a> {
+    /// Begins anew, without the texts among which the model broke.
+    fn give_up(&mut self, model: &'a AnyGpt, shared: &Shared) {
+        self.batch = TextBatch::new(model);
+        for text in std::mem::take(&mut self.texts) {
+            let reason = "the model broke: the server's own output shows where";
+            text.events.send(WriteEvent::Failed(Failure::Model(reason.to_owned()))).ok();
+            shared.running.fetch_sub(1, Ordering::Relaxed);
+            shared.ended.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Tells of a text's step, and whether there is another one.
     fn goes_on(
         &mut self,
@@ -261,7 +279,8 @@ impl Group<'_> {
         match token {
             None => {}
             Some(Err(error)) => {
-                text.events.send(WriteEvent::Failed(error.to_string())).ok();
+                let failure = Failure::Model(error.to_string());
+                text.events.send(WriteEvent::Failed(failure)).ok();
                 return false;
             }
             Some(Ok(token)) => {

@@ -1,5 +1,5 @@
-use minigpt_data::TokenSplit;
-use minigpt_model::GptConfig;
+use burn::tensor::Device;
+use minigpt_model::{Gpt, GptConfig, PackedGpt, WeightType};
 
 use super::*;
 
@@ -68,5 +68,29 @@ fn habits_are_measured_on_the_windows_of_a_text() {
         assert_eq!(head.habit, Habit::Spread);
         assert!(head.spread > 0.95, "{head:?}");
         assert!(head.previous < 0.3 && head.itself < 0.3, "{head:?}");
+    }
+}
+
+#[test]
+fn a_layer_alone_has_the_maps_it_has_among_all() {
+    let model = model();
+    let all = record_attention(&model, &[4, 9, 1], 1).unwrap().remove(0).maps;
+    assert_eq!(layer_attention(&model, &[4, 9, 1], 1).unwrap(), all[3..]);
+    assert_eq!(layer_attention(&model, &[4, 9, 1], 2).unwrap(), []);
+    assert!(layer_attention(&model, &[50], 0).is_err());
+}
+
+#[test]
+fn a_packed_model_attends_as_the_model_it_was_made_of() {
+    let model = model();
+    let packed = PackedGpt::of(model.clone(), WeightType::F32).unwrap();
+    let steps = record_attention(&packed, &[4, 9, 1], 4).unwrap();
+    for (found, expected) in steps.iter().zip(record_attention(&model, &[4, 9, 1], 4).unwrap()) {
+        assert_eq!((&found.tokens, found.chosen), (&expected.tokens, expected.chosen));
+        for (found, expected) in found.maps.iter().zip(&expected.maps) {
+            assert_eq!((found.layer, found.head), (expected.layer, expected.head));
+            let pairs = found.weights.concat().into_iter().zip(expected.weights.concat());
+            assert!(pairs.into_iter().all(|(found, expected)| (found - expected).abs() < 1e-5));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `metrics.csv`: one row per step and one per validation, for people and for plots; the same as
 //! TensorBoard's events.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use csv::StringRecord;
@@ -56,6 +56,9 @@ const HEADER: &str =
 /// Bytes of a line that is read: nine numbers have fewer.
 const LINE: u64 = 1024;
 
+/// Bytes at a table's end in which its last rows are looked for: some hundred lines.
+const TAIL: u64 = 1 << 16;
+
 /// All rows of a `metrics.csv`. A last line that was cut off by a crash is left out.
 ///
 /// # Errors
@@ -68,39 +71,112 @@ pub fn read_metrics(path: &Path) -> Result<Vec<Row>, TrainError> {
     }
 }
 
+/// At most `most` lines of a `metrics.csv` after the first `after`, the names not counted: rows, and for each
+/// line that is none what is wrong with it. A run that trains adds lines, so that a reader who has `n` of them
+/// asks for those after `n`.
+///
+/// # Errors
+/// [`TrainError::Io`].
+pub fn read_metrics_after(
+    path: &Path,
+    after: usize,
+    most: usize,
+) -> Result<Vec<Result<Row, String>>, TrainError> {
+    let mut table = Table::new(BufReader::new(minigpt_files::open(path)?));
+    for _ in 0..after {
+        if !table.read_line()? {
+            return Ok(Vec::new());
+        }
+    }
+    Ok(table.take(most).collect::<std::io::Result<_>>()?)
+}
+
+/// The rows in the last bytes of a `metrics.csv`, as many lines as [`TAIL`] has; lines that are no rows are
+/// left out.
+pub(crate) fn read_last_rows(path: &Path) -> std::io::Result<Vec<Row>> {
+    let mut file = minigpt_files::open(path)?;
+    let begin = file.metadata()?.len().saturating_sub(TAIL);
+    file.seek(SeekFrom::Start(begin))?;
+    let mut table = Table::new(BufReader::new(file));
+    if begin > 0 {
+        // A part of a line, mostly.
+        table.read_line()?;
+    }
+    let rows: Vec<Result<Row, String>> = table.collect::<std::io::Result<_>>()?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
 /// The rows of a `metrics.csv` that can be read, and what is wrong with the first invalid line.
 pub(crate) fn read_rows(path: &Path) -> std::io::Result<(Vec<Row>, Option<String>)> {
-    let mut reader = BufReader::new(minigpt_files::open(path)?);
-    let header = StringRecord::from_iter(HEADER.split(','));
-    let (mut rows, mut damage, mut line) = (Vec::new(), None, Vec::new());
-    for number in 1_usize.. {
-        line.clear();
-        reader.by_ref().take(LINE).read_until(b'\n', &mut line)?;
-        let Some(text) = line.strip_suffix(b"\n") else {
-            // Cut off, as the last line may be, or without an end.
-            if line.len() as u64 == LINE {
-                damage.get_or_insert(format!("line {number} has more than {LINE} bytes"));
-            }
-            break;
-        };
-        let text = String::from_utf8_lossy(text);
-        let read = match number {
-            1 if text.trim_end() == HEADER => continue,
-            1 => Err(format!("expected the names {HEADER}")),
-            _ => row(text.trim_end(), &header).map_err(|error| error.to_string()),
-        };
-        match read {
+    let (mut rows, mut damage) = (Vec::new(), None);
+    for row in Table::new(BufReader::new(minigpt_files::open(path)?)) {
+        match row? {
             Ok(row) => rows.push(row),
             Err(reason) => {
-                damage.get_or_insert(format!("line {number}: {}", excerpt(&reason)));
+                damage.get_or_insert(reason);
             }
         }
     }
     Ok((rows, damage))
 }
 
-fn row(line: &str, header: &StringRecord) -> Result<Row, csv::Error> {
-    StringRecord::from_iter(line.split(',')).deserialize(Some(header))
+/// The lines of a table in order: rows, or what is wrong with a line.
+struct Table<R> {
+    reader: R,
+    header: StringRecord,
+    /// The line read last, and its number, counted from 1.
+    line: Vec<u8>,
+    number: usize,
+    /// No line follows.
+    has_ended: bool,
+}
+
+impl<R: BufRead> Table<R> {
+    fn new(reader: R) -> Self {
+        let header = StringRecord::from_iter(HEADER.split(','));
+        Self { reader, header, line: Vec::new(), number: 0, has_ended: false }
+    }
+
+    /// Reads the next line that is not the names; false where there is none.
+    fn read_line(&mut self) -> std::io::Result<bool> {
+        while !self.has_ended {
+            self.number += 1;
+            self.line.clear();
+            self.reader.by_ref().take(LINE).read_until(b'\n', &mut self.line)?;
+            self.has_ended = !self.line.ends_with(b"\n");
+            if self.has_ended {
+                // Cut off, as the last line may be, or without an end.
+                return Ok(self.line.len() as u64 == LINE);
+            }
+            if self.number > 1 || self.line.trim_ascii_end() != HEADER.as_bytes() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The line read last as a row.
+    fn row(&self) -> Result<Row, String> {
+        let number = self.number;
+        if self.has_ended {
+            return Err(format!("line {number} has more than {LINE} bytes"));
+        }
+        if number == 1 {
+            return Err(format!("line 1: expected the names {HEADER}"));
+        }
+        let text = String::from_utf8_lossy(&self.line);
+        let row = StringRecord::from_iter(text.trim_end().split(','));
+        row.deserialize(Some(&self.header))
+            .map_err(|error| format!("line {number}: {}", excerpt(&error.to_string())))
+    }
+}
+
+impl<R: BufRead> Iterator for Table<R> {
+    type Item = std::io::Result<Result<Row, String>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read_line().map(|is_there| is_there.then(|| self.row())).transpose()
+    }
 }
 
 #[cfg(test)]

@@ -1,23 +1,19 @@
 //! How fast a model of a file reads and writes, beside llama.cpp where that is there.
 
 use std::io::Write;
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use minigpt_data::ModelSource;
-use minigpt_model::{AnyGpt, Kernels, PackedCache, PackedGpt, PretrainedKind, TextInput};
+use minigpt_model::{AnyGpt, Kernels, PackedGpt, TextInput};
 use serde::{Deserialize, Serialize};
 
 use super::peak_memory;
+use super::peer::Peer;
 use crate::args::{BenchArgs, WeightsChoice};
 use crate::load::model::LoadedModel;
 use crate::terminal::format::bytes;
-use crate::terminal::output::say;
-
-/// Runs llama.cpp.
-const LLAMA_CPP: &str = include_str!("llama_cpp.py");
 
 /// Rounds of which the median counts.
 const ROUNDS: usize = 3;
@@ -56,30 +52,35 @@ pub(super) struct Comparison {
     #[serde(flatten)]
     ours: Writing,
     #[serde(skip_serializing_if = "Option::is_none")]
-    llama_cpp: Option<Peer>,
+    llama_cpp: Option<TimedPeer>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
-struct Peer {
+struct TimedPeer {
     /// What llama.cpp says of the machine.
     system: String,
     #[serde(flatten)]
     writing: Writing,
 }
 
-pub(super) fn run(args: &BenchArgs, source: &ModelSource) -> Result<Comparison> {
+/// The model of a file, on the processor.
+pub(super) fn open(args: &BenchArgs, source: &ModelSource) -> Result<LoadedModel> {
     let device = args.device.resolve()?.device;
     ensure!(
         Kernels::of(&device) == Kernels::Cpu,
         "--decode times a file's model on the processor: take --device cpu"
     );
-    let peer = match &args.peer {
-        Some(python) => Some((python.as_path(), gguf(args, source)?)),
-        None => None,
-    };
+    LoadedModel::of_weights(source, weights(args))
+}
+
+fn weights(args: &BenchArgs) -> WeightsChoice {
+    args.weights.unwrap_or(WeightsChoice(None))
+}
+
+pub(super) fn run(args: &BenchArgs, source: &ModelSource) -> Result<Comparison> {
+    let peer = Peer::of(args, source)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let weights = args.weights.unwrap_or(WeightsChoice(None));
-    let model = LoadedModel::of_weights(source, weights)?;
+    let model = open(args, source)?;
     let AnyGpt::Packed(packed) = &model.model else { unreachable!("on the processor") };
     let room = packed.block_size();
     let or = |given: Option<u32>, default: usize| given.map_or(default, |n| n as usize);
@@ -92,16 +93,14 @@ pub(super) fn run(args: &BenchArgs, source: &ModelSource) -> Result<Comparison> 
          prompt, and {BEFORE} fewer of a text"
     );
     let ours = Writing {
-        first_token_seconds: first_token(source, weights)?,
+        first_token_seconds: first_token(source, args)?,
         prompt_tokens_per_second: median(|round| time_prompt(packed, prompt, round)),
         tokens_per_second: median(|_| time_texts(packed, 1, tokens)),
         texts_tokens_per_second: median(|_| time_texts(packed, texts, tokens)),
         peak_memory: peak_memory(),
     };
-    let llama_cpp = peer.map(|(python, file)| {
-        say(format_args!("llama.cpp: {}", python.display()));
-        time_peer(python, file, [threads, prompt, tokens, texts, packed.tokenizer_size()])
-    });
+    let numbers = [prompt, tokens, texts];
+    let llama_cpp = peer.map(|peer| peer.time("writing", threads, packed, &numbers));
     Ok(Comparison {
         model: model.name(),
         weight_bytes: packed.weight_bytes(),
@@ -114,24 +113,13 @@ pub(super) fn run(args: &BenchArgs, source: &ModelSource) -> Result<Comparison> 
     })
 }
 
-/// The file that llama.cpp reads too.
-fn gguf<'a>(args: &BenchArgs, source: &'a ModelSource) -> Result<&'a Path> {
-    ensure!(
-        args.weights.is_none_or(|weights| weights == WeightsChoice(None)),
-        "--peer: llama.cpp has weights as they are stored: leave --weights out"
-    );
-    match source {
-        ModelSource::Path(path) if PretrainedKind::of(path) == PretrainedKind::Gguf => Ok(path),
-        _ => bail!("--peer: {source} is no GGUF file of this machine: expected one"),
-    }
-}
-
 /// Seconds until this program, begun anew, has written one token.
-fn first_token(source: &ModelSource, weights: WeightsChoice) -> Result<f64> {
+fn first_token(source: &ModelSource, args: &BenchArgs) -> Result<f64> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut command = Command::new(program);
     command.arg("generate").arg(source.to_string()).args(["--device", "cpu", "--raw", "--greedy"]);
-    command.args(["--max-tokens", "1", "--weights", &weights.to_string()]);
+    let weights = weights(args).to_string();
+    command.args(["--max-tokens", "1", "--weights", &weights]);
     command.args(["--prompt", SHORT]);
     let mut seconds = Vec::new();
     for _ in 0..ROUNDS {
@@ -145,14 +133,14 @@ fn first_token(source: &ModelSource, weights: WeightsChoice) -> Result<f64> {
     Ok(seconds[ROUNDS / 2])
 }
 
-fn median(measure: impl Fn(u32) -> f64) -> f64 {
+pub(super) fn median(measure: impl Fn(u32) -> f64) -> f64 {
     let mut found: Vec<f64> = (0..ROUNDS as u32).map(measure).collect();
     found.sort_by(f64::total_cmp);
     found[ROUNDS / 2]
 }
 
 /// Any tokens, other ones for each `first`.
-fn ids(model: &PackedGpt, first: u32, count: usize) -> Vec<u32> {
+pub(super) fn ids(model: &PackedGpt, first: u32, count: usize) -> Vec<u32> {
     let known = model.tokenizer_size() as u32;
     (0..count as u32).map(|i| (first + i.wrapping_mul(7919)) % known).collect()
 }
@@ -161,14 +149,14 @@ fn ids(model: &PackedGpt, first: u32, count: usize) -> Vec<u32> {
 fn time_prompt(model: &PackedGpt, prompt: usize, first: u32) -> f64 {
     let tokens = ids(model, first, prompt);
     let began = Instant::now();
-    let mut cache = PackedCache::default();
+    let mut cache = model.new_cache();
     model.forward(&mut [TextInput { tokens: &tokens, cache: &mut cache }]);
     prompt as f64 / began.elapsed().as_secs_f64()
 }
 
 /// Tokens a second that some texts are written with after a few tokens each, all of them together.
 fn time_texts(model: &PackedGpt, texts: usize, tokens: usize) -> f64 {
-    let mut caches = vec![PackedCache::default(); texts];
+    let mut caches = vec![model.new_cache(); texts];
     let mut next: Vec<Vec<u32>> = (0..texts as u32).map(|text| ids(model, text, BEFORE)).collect();
     let began = Instant::now();
     for _ in 0..tokens {
@@ -180,25 +168,9 @@ fn time_texts(model: &PackedGpt, texts: usize, tokens: usize) -> f64 {
     (texts * tokens) as f64 / began.elapsed().as_secs_f64()
 }
 
-fn most_probable(logits: &[f32]) -> u32 {
+pub(super) fn most_probable(logits: &[f32]) -> u32 {
     let best = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
     best.map_or(0, |(id, _)| id as u32)
-}
-
-fn time_peer(python: &Path, file: &Path, numbers: [usize; 5]) -> Result<Peer> {
-    let shown = python.display();
-    let mut command = Command::new(python);
-    command.args(["-c", LLAMA_CPP]).arg(file).args(numbers.map(|number| number.to_string()));
-    let output = command.output().with_context(|| format!("--peer {shown}"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().last().unwrap_or_default();
-    ensure!(
-        output.status.success(),
-        "--peer {shown}: {last}; expected a Python that has xllamacpp"
-    );
-    let line = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(line.lines().last().unwrap_or_default())
-        .with_context(|| format!("--peer {shown} printed {line:?}"))
 }
 
 impl Comparison {
@@ -206,7 +178,7 @@ impl Comparison {
         let Self { threads, prompt, tokens, texts, ours, llama_cpp, .. } = self;
         let size = bytes(self.weight_bytes as u64);
         writeln!(out, "{}, {size} of weights, {threads} threads", self.model)?;
-        if let Some(Peer { system, .. }) = llama_cpp {
+        if let Some(TimedPeer { system, .. }) = llama_cpp {
             writeln!(out, "llama.cpp: {}", system.trim())?;
             writeln!(out, "{:<38}{:>10}{:>12}{:>8}", "", "minigpt", "llama.cpp", "ratio")?;
         }

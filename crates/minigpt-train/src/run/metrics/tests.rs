@@ -55,6 +55,35 @@ fn a_bad_row_is_named_and_the_others_are_read() {
 }
 
 #[test]
+fn lines_after_some_are_those_that_a_running_run_added() {
+    let text = String::from_utf8(to_csv(&rows(1..6)).unwrap()).unwrap();
+    let damaged = file(text.replace("train,2,", "train,two,"));
+    let read = |after, most| read_metrics_after(damaged.path(), after, most).unwrap();
+    let whole = read(0, 9);
+    assert_eq!(whole.len(), 5);
+    assert!(whole[1].as_ref().unwrap_err().starts_with("line 3: "), "{:?}", whole[1]);
+    for after in 0..7 {
+        for most in 0..4 {
+            let part: Vec<_> = whole.iter().skip(after).take(most).cloned().collect();
+            assert_eq!(read(after, most), part, "{most} lines after {after}");
+        }
+    }
+    let torn = file(text.trim_end());
+    assert_eq!(read_metrics_after(torn.path(), 3, 9).unwrap(), [Ok(rows(4..5).remove(0))]);
+    assert!(read_metrics_after(Path::new("/nowhere"), 0, 1).is_err());
+}
+
+#[test]
+fn the_last_rows_are_read_from_the_end() {
+    let few = file(to_csv(&rows(1..4)).unwrap());
+    assert_eq!(read_last_rows(few.path()).unwrap(), rows(1..4));
+    let many = file(to_csv(&rows(1..5000)).unwrap());
+    let found = read_last_rows(many.path()).unwrap();
+    assert!(found.len() > 500 && found.len() < 4999, "{}", found.len());
+    assert_eq!(found, rows(5000 - found.len()..5000));
+}
+
+#[test]
 fn a_line_without_end_is_not_read_to_its_end() {
     let long = [to_csv(&rows(1..3)).unwrap(), vec![0; 1 << 20]].concat();
     let (found, damage) = read_rows(file(long).path()).unwrap();

@@ -1,0 +1,98 @@
+//! What `minigpt serve` is told.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+use minigpt_data::ModelSource;
+
+use super::generation::WeightsChoice;
+use crate::device::{DEVICE_HELP, DeviceChoice};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt serve                                          the newest run, for this machine alone
+  minigpt serve SmolLM2-135M-Instruct.Q8_0.gguf runs/austen
+  minigpt serve hf:HuggingFaceTB/SmolLM2-135M-Instruct --index minigpt.index
+  minigpt serve base.gguf --adapter letters=runs/letters/adapter --adapter poems=poems
+  MINIGPT_API_KEY=secret minigpt serve --listen 0.0.0.0:8080 --allow-host den.local
+
+Then a browser at the address shows the pages, and programs speak OpenAI's API with it:
+  curl http://127.0.0.1:8080/v1/models
+  curl http://127.0.0.1:8080/v1/completions -H 'Content-Type: application/json' \\
+    -d '{\"model\": \"austen\", \"prompt\": \"It was\", \"max_tokens\": 50}'
+What there is besides tells /openapi.json, and /metrics what was done.
+
+Nothing is encrypted: across a network that is not yours, through a tunnel or a proxy only.
+
+Exit codes: 1 an error, 2 a wrong command line, 130 ended by Ctrl-C, 143 by SIGTERM, 129 by the end of the terminal;
+answers that are being written have ten seconds then.")]
+#[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "only a server reads them"))]
+pub(crate) struct ServeArgs {
+    /// Run folders, models' folders in Hugging Face's layout, their GGUF files or nanoGPT's .pt, or
+    /// hf:OWNER/MODEL[/FILE.gguf]; each is asked by its name without folder and ending
+    /// [default: the newest run in --runs]
+    #[arg(value_name = "MODEL")]
+    pub(crate) models: Vec<ModelSource>,
+    /// A LoRA adapter in PEFT's layout, asked as a model of that name; it belongs to the first of the models that it
+    /// fits, and shares its weights on the processor. May be given several times
+    #[arg(long = "adapter", value_name = "NAME=FOLDER")]
+    pub(crate) adapters: Vec<NamedAdapter>,
+    /// Address to listen at; with port 0, at a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: String,
+    /// Secret that clients must know, as `Authorization: Bearer KEY`; needed at addresses that other machines reach
+    #[arg(long, value_name = "KEY", env = "MINIGPT_API_KEY", hide_env_values = true)]
+    pub(crate) api_key: Option<String>,
+    /// A name by which clients may call the server, besides localhost and its own address; may be given several times
+    #[arg(long = "allow-host", value_name = "NAME")]
+    pub(crate) allowed_hosts: Vec<String>,
+    /// An origin whose pages may ask the server from a browser, as https://chat.example; * for all. May be given
+    /// several times
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    pub(crate) allowed_origins: Vec<String>,
+    /// Passages for questions, from this index, which `minigpt index` made
+    #[arg(long, value_name = "INDEX")]
+    pub(crate) index: Option<PathBuf>,
+    /// Folder of the runs that are shown
+    #[arg(long, value_name = "FOLDER", default_value = "runs")]
+    pub(crate) runs: PathBuf,
+    /// Texts that are written together
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) batch: u32,
+    /// Texts that may wait for a place among them; more are refused with status 429
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(0..=65536))]
+    pub(crate) waiting: u32,
+    /// Tokens of a text at most, whatever its request says
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_tokens: u32,
+    /// Seconds of a text at most, waiting included
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=86400))]
+    pub(crate) time_limit: u32,
+    /// What weights are kept as on the processor: auto (as they are stored), f32, f16, bf16, q8_0, q4_0 or q4_1
+    #[arg(long, value_name = "TYPE", default_value = "auto")]
+    pub(crate) weights: WeightsChoice,
+    #[arg(long, help = DEVICE_HELP, default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+}
+
+/// An adapter and the name that it is asked by.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "only a server reads them"))]
+pub(crate) struct NamedAdapter {
+    pub(crate) name: String,
+    pub(crate) folder: PathBuf,
+}
+
+impl FromStr for NamedAdapter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, folder)) if !name.is_empty() && !folder.is_empty() => {
+                Ok(Self { name: name.to_owned(), folder: PathBuf::from(folder) })
+            }
+            _ => Err("expected NAME=FOLDER, as letters=runs/letters/adapter".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+use super::*;
+
+#[test]
+fn a_mean_has_length_one() {
+    assert_eq!(mean(&[3.0, 0.0, 3.0, 8.0], 2), [0.6, 0.8]);
+    assert_eq!(mean(&[0.0, 0.0], 2), [0.0, 0.0]);
+}
+
+#[test]
+fn vectors_are_told_as_clients_of_openai_unpack_them() {
+    // numpy: base64.b64encode(numpy.array([1.0, -2.5], dtype="<f4"))
+    assert_eq!(in_base64(&[1.0, -2.5]), "AACAPwAAIMA=");
+}

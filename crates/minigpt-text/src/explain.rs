@@ -1,0 +1,213 @@
+//! Why a text goes on as it does: how probable each of its tokens was, and what each layer would have said.
+
+use std::ops::Range;
+
+use minigpt_data::Tokenizer;
+use minigpt_model::{Decoder, Draw, GptRef, SamplingError, log_probability};
+use serde::Serialize;
+
+use crate::error::TextError;
+
+/// Positions whose logits are in memory at once.
+const LOGIT_ROWS: usize = 32;
+
+/// A text as the model reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadText {
+    /// Its tokens.
+    pub tokens: Vec<ReadToken>,
+    /// The logits of the token after the last, `[vocab_size]`; those of padding are minus infinity.
+    pub logits: Vec<f32>,
+}
+
+/// A token, and how much the model expected it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ReadToken {
+    /// The token.
+    pub id: u32,
+    /// Its [name](Tokenizer::token_label).
+    pub label: String,
+    /// How much it was expected; nothing of the first, which follows nothing.
+    #[serde(flatten)]
+    pub surprise: Option<Surprise>,
+}
+
+/// How much a token was expected after those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Surprise {
+    /// Its negative log-probability.
+    pub nats: f64,
+    /// Its probability.
+    pub probability: f64,
+    /// Its place among all tokens by probability, from 1; of equal ones the lowest id comes first.
+    pub rank: usize,
+}
+
+/// A token that may come next.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Candidate {
+    /// The token.
+    pub id: u32,
+    /// Its [name](Tokenizer::token_label).
+    pub label: String,
+    /// Its probability.
+    pub probability: f64,
+}
+
+/// What the model would say after a layer, if all further blocks did nothing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LensLayer {
+    /// `embedding`, or `block N`, counted from 0.
+    pub name: String,
+    /// For each position the most probable tokens after it, best first.
+    pub positions: Vec<Vec<Candidate>>,
+}
+
+/// Reads a text and tells how much each of its tokens was expected.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_data::Tokenizer;
+/// use minigpt_model::{Gpt, GptConfig};
+/// use minigpt_text::read_text;
+///
+/// let tokenizer = Tokenizer::bytes()?;
+/// let model = Gpt::init(&GptConfig::tiny(tokenizer.vocab_size()), 0, &Device::flex())?;
+/// let read = read_text(&model, &tokenizer, &tokenizer.encode("Once")?)?;
+/// assert!(read.tokens[0].surprise.is_none()); // nothing stands before it
+/// // One of 257 bytes, and nothing is known yet.
+/// let surprise = read.tokens[3].surprise.expect("a token before it");
+/// assert!((surprise.nats - 257f64.ln()).abs() < 1.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`TextError::Prompt`] where the model cannot read it: no token, too many, or an unknown id;
+/// [`TextError::Sampling`] where the logits are NaN or infinite.
+pub fn read_text<'a>(
+    model: impl Into<GptRef<'a>>,
+    tokenizer: &Tokenizer,
+    tokens: &[u32],
+) -> Result<ReadText, TextError> {
+    let model = model.into();
+    check(model, tokens)?;
+    let mut trace = model.trace(tokens);
+    trace.by_ref().for_each(drop); // to its end
+    let mut surprises = vec![None];
+    let mut logits = Vec::new();
+    for start in (0..tokens.len()).step_by(LOGIT_ROWS) {
+        let end = tokens.len().min(start + LOGIT_ROWS);
+        let of_rows = model.lens(&trace.residual(start..end));
+        let targets = &tokens[start + 1..tokens.len().min(end + 1)];
+        let rows = of_rows.chunks_exact(model.vocab_size());
+        for (logits, target) in rows.zip(targets) {
+            surprises.push(Some(Surprise::of(logits, *target)?));
+        }
+        logits = of_rows;
+    }
+    let logits = logits.split_off(logits.len() - model.vocab_size());
+    check_numbers(&logits)?;
+    let tokens = tokens.iter().zip(surprises).map(|(id, surprise)| ReadToken {
+        id: *id,
+        label: tokenizer.token_label(*id),
+        surprise,
+    });
+    Ok(ReadText { tokens: tokens.collect(), logits })
+}
+
+impl Surprise {
+    fn of(logits: &[f32], target: u32) -> Result<Self, TextError> {
+        check_numbers(logits)?;
+        let log_probability = log_probability(logits, target);
+        let own = logits[target as usize];
+        let is_before = |(id, logit): &(u32, &f32)| **logit > own || **logit == own && *id < target;
+        let rank = 1 + (0..).zip(logits).filter(is_before).count();
+        Ok(Self { nats: -log_probability, probability: log_probability.exp(), rank })
+    }
+}
+
+/// The `count` most probable next tokens after each of `positions` of a text, as they would be after the embedding and
+/// after each block, if all further blocks did nothing: the logit lens ([nostalgebraist,
+/// 2020](https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru/interpreting-gpt-the-logit-lens)). The last block's are the
+/// model's own.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_data::Tokenizer;
+/// use minigpt_model::{Gpt, GptConfig};
+/// use minigpt_text::logit_lens;
+///
+/// let tokenizer = Tokenizer::bytes()?;
+/// let config = GptConfig::tiny(tokenizer.vocab_size());
+/// let model = Gpt::init(&config, 0, &Device::flex())?;
+/// let layers = logit_lens(&model, &tokenizer, &tokenizer.encode("Once")?, 2..4, 3)?;
+/// assert_eq!(layers.len(), 1 + config.n_layer);
+/// assert_eq!((layers[0].positions.len(), layers[0].positions[0].len()), (2, 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As [`read_text`].
+///
+/// # Panics
+/// Where the text has fewer positions.
+pub fn logit_lens<'a>(
+    model: impl Into<GptRef<'a>>,
+    tokenizer: &Tokenizer,
+    tokens: &[u32],
+    positions: Range<usize>,
+    count: usize,
+) -> Result<Vec<LensLayer>, TextError> {
+    let model = model.into();
+    check(model, tokens)?;
+    let layer = |name: String, residual: &[f32]| -> Result<LensLayer, TextError> {
+        let logits = model.lens(residual);
+        let rows = logits.chunks_exact(model.vocab_size());
+        let positions = rows.map(|logits| most_probable(logits, tokenizer, count));
+        Ok(LensLayer { name, positions: positions.collect::<Result<_, _>>()? })
+    };
+    let trace = model.trace(tokens);
+    let embedding = layer("embedding".to_owned(), &trace.residual(positions.clone()));
+    let blocks = trace.enumerate().map(|(number, block)| {
+        layer(format!("block {number}"), &block.residual(positions.clone()))
+    });
+    std::iter::once(embedding).chain(blocks).collect()
+}
+
+/// The `count` most probable tokens, best first.
+///
+/// # Errors
+/// [`TextError::Sampling`] where the logits are NaN or infinite.
+pub fn most_probable(
+    logits: &[f32],
+    tokenizer: &Tokenizer,
+    count: usize,
+) -> Result<Vec<Candidate>, TextError> {
+    let draw = Draw { top_k: Some(count.max(1)), ..Draw::default() };
+    // Of these alone they sum to one: the first's own probability makes them those among all.
+    let best = draw.candidates(logits)?;
+    let scale = log_probability(logits, best[0].0).exp() / best[0].1;
+    let candidates = best.into_iter().take(count).map(|(id, probability)| Candidate {
+        id,
+        label: tokenizer.token_label(id),
+        probability: probability * scale,
+    });
+    Ok(candidates.collect())
+}
+
+/// Whether the model can read a text.
+fn check(model: GptRef<'_>, tokens: &[u32]) -> Result<(), TextError> {
+    Decoder::new(model, &[tokens.to_vec()])?;
+    Ok(())
+}
+
+fn check_numbers(logits: &[f32]) -> Result<(), TextError> {
+    let is_broken = |logit: &f32| logit.is_nan() || *logit == f32::INFINITY;
+    match logits.iter().any(is_broken) {
+        true => Err(SamplingError::NotANumber.into()),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! A run as others see it, while it trains and afterwards. Nothing here changes a file.
+
+use std::fs::TryLockError;
+use std::io::ErrorKind;
+
+use minigpt_files::Limit;
+use serde::Serialize;
+
+use super::{LOCK_FILE, RunFolder, SAMPLE_HEADING};
+use crate::config::RunConfig;
+use crate::error::TrainError;
+use crate::run::metrics::read_last_rows;
+use crate::run::row::{Row, RowSplit};
+use crate::run::summary::End;
+
+/// A run of some thousand samples has a few megabytes.
+const SAMPLES: Limit = Limit::new(32 << 20, "samples that are looked at");
+
+/// Whether a run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunState {
+    /// A process trains in the folder now.
+    Training,
+    /// It came to its end: all steps, its time, or its patience.
+    Finished,
+    /// It was stopped, or its process ended, before that.
+    Interrupted,
+}
+
+/// What the model wrote at a validation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sample {
+    /// Steps taken before.
+    pub step: usize,
+    /// Prompt and continuation.
+    pub text: String,
+}
+
+/// Where a run is: its last rows, as far as they stand near the end of its metrics.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// The last training step.
+    pub train: Option<Row>,
+    /// The last validation.
+    pub valid: Option<Row>,
+}
+
+impl RunFolder {
+    /// Whether the run goes on, as its lock and its summary say.
+    pub fn state(&self) -> RunState {
+        if self.is_locked() {
+            return RunState::Training;
+        }
+        match self.summary() {
+            Ok(Some(summary)) if summary.end != End::Interrupted => RunState::Finished,
+            _ => RunState::Interrupted,
+        }
+    }
+
+    /// Whether a process holds the run's lock. A shared lock is taken for that, so that two who look at once do not
+    /// take each other for the trainer; [`lock`](Self::lock) waits for a look to be over.
+    fn is_locked(&self) -> bool {
+        let file = minigpt_files::open(&self.path().join(LOCK_FILE));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// Where the run is; nothing of a run that has taken no step.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`].
+    pub fn progress(&self) -> Result<Progress, TrainError> {
+        let mut rows = match read_last_rows(&self.metrics_path()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Progress::default()),
+            rows => rows?,
+        };
+        rows.reverse();
+        let last = |split| rows.iter().find(|row| row.split == split).cloned();
+        Ok(Progress { train: last(RowSplit::Train), valid: last(RowSplit::Valid) })
+    }
+
+    /// Step and loss of the best validation that a checkpoint or the summary knows of.
+    pub fn best_validation(&self) -> Option<(usize, f64)> {
+        let manifests = self.checkpoints().manifests(&mut |_| ()).unwrap_or_default();
+        let kept = manifests.iter().filter_map(|set| Some((set.step, set.validation?.loss())));
+        let summary = self.summary().ok().flatten().and_then(|summary| summary.best);
+        let told = summary.map(|best| (best.step, best.loss));
+        kept.chain(told).min_by(|(_, one), (_, other)| one.total_cmp(other))
+    }
+
+    /// What the model wrote at each validation, in order; nothing before the first.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`], also where there is more than can be looked at.
+    pub fn samples(&self) -> Result<Vec<Sample>, TrainError> {
+        match minigpt_files::read(&self.samples_path(), SAMPLES) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            // A character may be written half at this moment.
+            bytes => Ok(samples(&String::from_utf8_lossy(&bytes?))),
+        }
+    }
+}
+
+impl Progress {
+    /// Steps that the run is to take in all, if it is not ended before; unknown of a run of whole passes that has
+    /// not taken a step.
+    pub fn planned_steps(&self, config: &RunConfig) -> Option<usize> {
+        let of_passes = || {
+            let row = self.train.as_ref().filter(|row| row.passes > 0.0)?;
+            let steps_per_pass = row.step as f64 / row.passes;
+            Some((steps_per_pass * config.training.epochs as f64).round() as usize)
+        };
+        config.training.max_steps.or_else(of_passes)
+    }
+}
+
+/// The samples of a `samples.md`. A heading that the model wrote itself cannot be told from ours.
+fn samples(text: &str) -> Vec<Sample> {
+    let mut samples: Vec<Sample> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let number = line.strip_prefix(SAMPLE_HEADING).and_then(|rest| rest.strip_suffix('\n'));
+        match (number.and_then(|number| number.parse().ok()), samples.last_mut()) {
+            (Some(step), _) => samples.push(Sample { step, text: String::new() }),
+            (None, Some(sample)) => sample.text += line,
+            (None, None) => (),
+        }
+    }
+    for sample in &mut samples {
+        // The empty lines that stand around it in the file.
+        let text = sample.text.strip_prefix('\n').unwrap_or(&sample.text);
+        sample.text = text.strip_suffix("\n\n").unwrap_or(text).to_owned();
+    }
+    samples
+}
+
+#[cfg(test)]
+mod tests;
