@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use minigpt_model::{AnyGpt, GptRef, PackedCache, most_probable};
+use minigpt_model::{AnyGpt, GptRef, PackedCache, SamplingError, most_probable};
 use minigpt_text::{TextBatch, TextEnd, TextError, TextToken};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -54,17 +54,29 @@ struct Group<'a> {
     texts: Vec<Running>,
 }
 
+/// The thread is there; gone with it, however it ends.
+struct Alive<'a>(&'a Shared);
+
+impl Drop for Alive<'_> {
+    fn drop(&mut self) {
+        self.0.is_alive.store(false, Ordering::Relaxed);
+    }
+}
+
 struct Worker<'a> {
     models: &'a [(AnyGpt, Option<usize>)],
     shared: &'a Shared,
     groups: Vec<Group<'a>>,
     waiting: VecDeque<Waiting>,
     looks: VecDeque<(usize, Look)>,
+    /// Until then texts have their turn.
+    next_look: Instant,
     beginnings: Beginnings,
 }
 
 /// Answers until nobody can ask any more.
 pub(super) fn run(models: &[(AnyGpt, Option<usize>)], shared: &Shared, jobs: &Receiver<Job>) {
+    let _alive = Alive(shared);
     let bases = models.iter().enumerate().filter(|(_, (_, base))| base.is_none());
     let groups = bases.map(|(base, (model, _))| Group {
         base,
@@ -77,14 +89,11 @@ pub(super) fn run(models: &[(AnyGpt, Option<usize>)], shared: &Shared, jobs: &Re
         groups: groups.collect(),
         waiting: VecDeque::new(),
         looks: VecDeque::new(),
+        next_look: Instant::now(),
         beginnings: Beginnings::new(shared.limits.beginnings),
     };
     while worker.hear(jobs).is_ok() {
-        if let Some((model, look)) = worker.looks.pop_front() {
-            // Whoever asked hears that there is no answer; the others are unharmed.
-            let model = GptRef::from(&models[model].0);
-            catch_unwind(AssertUnwindSafe(|| look(model))).ok();
-        }
+        worker.look();
         worker.admit();
         worker.step();
     }
@@ -93,9 +102,7 @@ pub(super) fn run(models: &[(AnyGpt, Option<usize>)], shared: &Shared, jobs: &Re
 impl<'a> Worker<'a> {
     /// Takes what has been asked; where there is nothing to do, waits for it.
     fn hear(&mut self, jobs: &Receiver<Job>) -> Result<(), RecvError> {
-        let is_idle = self.waiting.is_empty()
-            && self.looks.is_empty()
-            && self.groups.iter().all(|group| group.texts.is_empty());
+        let is_idle = self.waiting.is_empty() && self.looks.is_empty() && self.running() == 0;
         if is_idle {
             let job = jobs.recv()?;
             self.take(job);
@@ -117,10 +124,27 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// Finds one thing out, unless texts have yet to have as much time as the last one took.
+    fn look(&mut self) {
+        let began = Instant::now();
+        if began < self.next_look && self.running() > 0 {
+            return;
+        }
+        let Some((model, look)) = self.looks.pop_front() else { return };
+        // Whoever asked hears that there is no answer; the others are unharmed.
+        let model = GptRef::from(&self.models[model].0);
+        catch_unwind(AssertUnwindSafe(|| look(model))).ok();
+        self.shared.looks.fetch_sub(1, Ordering::Relaxed);
+        self.next_look = Instant::now() + began.elapsed();
+    }
+
+    fn running(&self) -> usize {
+        self.groups.iter().map(|group| group.texts.len()).sum()
+    }
+
     /// Lets those that wait into the batch, first come first, while there is room.
     fn admit(&mut self) {
-        let running: usize = self.groups.iter().map(|group| group.texts.len()).sum();
-        let mut room = self.shared.limits.batch.saturating_sub(running);
+        let mut room = self.shared.limits.batch.saturating_sub(self.running());
         for waiting in std::mem::take(&mut self.waiting) {
             if waiting.events.is_closed() {
                 self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -160,7 +184,8 @@ impl<'a> Worker<'a> {
         let WriteRequest { model, prompt, options, top, time_limit } = request;
         let group = self.group_of(model);
         let cache = self.new_cache(model).map(|fresh| self.read_before(group, &prompt, fresh));
-        let cached = cache.as_ref().map_or(0, |cache| cache.len().min(prompt.len() - 1));
+        let cached =
+            cache.as_ref().map_or(0, |cache| cache.len().min(prompt.len().saturating_sub(1)));
         let group = &mut self.groups[group];
         let tokenizer = &self.shared.cards[model].tokenizer;
         let joined = match options.max_tokens {
@@ -279,7 +304,13 @@ impl<'a> Group<'a> {
         match token {
             None => {}
             Some(Err(error)) => {
-                let failure = Failure::Model(error.to_string());
+                // What a grammar or a penalty leaves no token for is the request's.
+                let failure = match error {
+                    TextError::Sampling(SamplingError::NotANumber) => {
+                        Failure::Model(error.to_string())
+                    }
+                    _ => Failure::Request(error.to_string()),
+                };
                 text.events.send(WriteEvent::Failed(failure)).ok();
                 return false;
             }
