@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
 mod bad_input;
-#[cfg(feature = "serve")]
 mod browser;
 mod checkpoints;
 mod commands;
@@ -22,18 +21,14 @@ mod learning;
 mod llama;
 mod lora;
 mod plan;
-#[cfg(feature = "serve")]
 mod playground;
 mod readme;
 mod retrieval;
-#[cfg(feature = "serve")]
 mod serve;
-#[cfg(feature = "serve")]
 mod served;
 mod signals;
 mod smollm2;
 mod support;
-#[cfg(feature = "serve")]
 mod watching;
 mod weights;
 #[cfg(feature = "remote")]

@@ -1,6 +1,7 @@
 //! What documents say is real: the README's commands are run, with fewer steps, and the tests that hold the
 //! promises of docs/reliability.md are there.
 
+use crate::served::Served;
 use crate::support::{Sandbox, prose};
 
 const README: &str = include_str!("../README.md");
@@ -41,6 +42,12 @@ fn every_command_in_the_readme_runs() {
             }
             ["cargo", "xtask", "train", rest @ ..] => {
                 [&["train"][..], rest, &["--max-steps", "2", "--device", "cpu"]].concat()
+            }
+            [_, "serve", rest @ ..] => {
+                let (status, _) = Served::start(&sandbox, rest).get("/health");
+                assert_eq!(status, 200);
+                ran += 1;
+                continue;
             }
             [_, "finetune", rest @ ..] => {
                 [&["finetune"][..], rest, &["--max-steps", "2", "--device", "cpu"]].concat()

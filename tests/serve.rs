@@ -99,11 +99,12 @@ fn the_newest_run_and_adapters_are_served_by_name() {
     for (model, run) in [("a", "runs/first"), ("b", "runs/second")] {
         let body = json!({"model": model, "prompt": PROMPT, "max_tokens": 12, "temperature": 0});
         let (_, answer) = ask(&served, "/v1/completions", "", Some(body));
+        let adapter = format!("{run}/adapter");
         let args = [
             "generate",
             "runs/continues",
             "--adapter",
-            &format!("{run}/adapter"),
+            &adapter,
             "--raw",
             "--prompt",
             PROMPT,

@@ -30,7 +30,6 @@ pub(crate) use generation::{
 };
 pub(crate) use plan::PlanArgs;
 pub(crate) use retrieval::{AskArgs, IndexArgs};
-#[cfg(feature = "serve")]
 pub(crate) use serving::NamedAdapter;
 pub(crate) use serving::ServeArgs;
 pub(crate) use text::{FileArgs, TextArgs};

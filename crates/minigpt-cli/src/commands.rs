@@ -16,7 +16,6 @@ pub(crate) mod models;
 pub(crate) mod plan;
 pub(crate) mod plot;
 pub(crate) mod repl;
-#[cfg_attr(not(feature = "serve"), path = "commands/no_serve.rs")]
 pub(crate) mod serve;
 mod session;
 pub(crate) mod train;

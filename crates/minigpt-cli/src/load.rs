@@ -5,7 +5,6 @@ pub(crate) mod grammar;
 pub(crate) mod model;
 pub(crate) mod prompts;
 pub(crate) mod sampling;
-#[cfg(feature = "serve")]
 pub(crate) mod served;
 pub(crate) mod settings;
 pub(crate) mod tokens;

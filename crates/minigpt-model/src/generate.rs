@@ -1,101 +1,29 @@
 //! Generation: sampled token after token, or the most probable text by beam search.
 
+mod batch;
 mod constraints;
 mod decode;
 mod filter;
 mod gpt_ref;
 mod lookup;
+mod policy;
 mod sampling;
+mod tensor_reader;
 #[cfg(test)]
 mod tests;
 
+pub use batch::BatchGenerator;
 pub use constraints::Constraints;
 pub use decode::{Decoder, PromptError};
 pub use filter::TokenFilter;
 pub use gpt_ref::{AnyGpt, GptRef};
 pub use lookup::DraftCounts;
+pub use policy::Policy;
 pub use sampling::{Draw, Sampling, SamplingError, log_probability};
 
-use std::sync::Arc;
-
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
 use lookup::Lookup;
+use policy::Choices;
 use sampling::log_sum_exp;
-
-use crate::packed::PackedCache;
-
-/// How a continuation is chosen: constraints and a filter change the logits, then sampling chooses.
-#[derive(Clone, Debug)]
-pub struct Policy {
-    /// Which tokens may follow, and what repetition costs.
-    pub constraints: Constraints,
-    /// What may follow as the text grows, such as a grammar, before the first token of a text.
-    pub filter: Option<Arc<dyn TokenFilter>>,
-    /// How one of them is chosen.
-    pub sampling: Sampling,
-}
-
-impl From<Sampling> for Policy {
-    fn from(sampling: Sampling) -> Self {
-        Self { constraints: Constraints::default(), filter: None, sampling }
-    }
-}
-
-impl Policy {
-    /// Checks what can be known of the policy without a model: the ranges of its numbers.
-    ///
-    /// # Errors
-    /// The first [`SamplingError`] found.
-    pub fn validate(&self) -> Result<(), SamplingError> {
-        self.constraints.validate()?;
-        self.sampling.validate()
-    }
-
-    /// The same, and that `model` has the tokens that the constraints name.
-    fn validate_for(&self, model: GptRef<'_>) -> Result<(), SamplingError> {
-        self.validate()?;
-        self.constraints.check_ids(model.tokenizer_size())
-    }
-}
-
-/// The choices of one text: its policy, where its filter stands, and its chances.
-#[derive(Clone)]
-struct Choices {
-    policy: Policy,
-    filter: Option<Box<dyn TokenFilter>>,
-    rng: ChaCha8Rng,
-}
-
-impl Choices {
-    fn new(model: GptRef<'_>, policy: Policy, seed: u64) -> Result<Self, SamplingError> {
-        policy.validate_for(model)?;
-        let rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut choices = Self { policy, filter: None, rng };
-        choices.begin_text();
-        Ok(choices)
-    }
-
-    /// Another text is written next, whose filter knows nothing of the one before.
-    fn begin_text(&mut self) {
-        self.filter = self.policy.filter.as_ref().map(|filter| filter.fork());
-    }
-
-    /// The token that follows `tokens`, whose next logits these are.
-    fn next(&mut self, logits: &[f32], tokens: &[u32]) -> Result<u32, SamplingError> {
-        let mut logits = logits.to_vec();
-        self.policy.constraints.apply(&mut logits, tokens);
-        if let Some(filter) = &mut self.filter {
-            filter.restrict(&mut logits).map_err(SamplingError::Filter)?;
-        }
-        let token = self.policy.sampling.choose(&logits, self.rng.random())?;
-        if let Some(filter) = &mut self.filter {
-            filter.push(token).map_err(SamplingError::Filter)?;
-        }
-        Ok(token)
-    }
-}
 
 /// An endless sequence of tokens that continue a prompt; take as many as wanted.
 ///
@@ -111,7 +39,7 @@ pub struct Generator<'a> {
 }
 
 impl<'a> Generator<'a> {
-    /// Continues `prompt`, a sequence of token ids, by `policy` with chances from `seed`.
+    /// Continues `prompt`, a sequence of token ids, by `policy` with draws from `seed`.
     ///
     /// # Errors
     /// [`GenerateError`] where the model cannot continue this prompt, or the policy cannot be followed.
@@ -122,7 +50,7 @@ impl<'a> Generator<'a> {
         seed: u64,
     ) -> Result<Self, GenerateError> {
         let (model, policy) = (model.into(), policy.into());
-        let choices = Choices::new(model, policy, seed)?;
+        let choices = Choices::new(model, prompt.len(), policy, seed)?;
         let decoder = Decoder::new(model, &[prompt.to_vec()])?;
         Ok(Self { decoder, choices, logits: Vec::new(), has_failed: false, lookup: None })
     }
@@ -151,7 +79,7 @@ impl<'a> Generator<'a> {
     /// [`PromptError::UnknownToken`].
     pub fn extend(&mut self, tokens: &[u32]) -> Result<(), PromptError> {
         self.decoder.check(tokens)?;
-        self.choices.begin_text();
+        self.choices.begin_text(self.tokens().len() + tokens.len());
         tokens.iter().for_each(|token| self.push(*token));
         Ok(())
     }
@@ -166,7 +94,7 @@ impl<'a> Generator<'a> {
             lookup.forget();
         }
         self.has_failed = false;
-        self.choices.begin_text();
+        self.choices.begin_text(text.len());
         self.decoder.replace(text)
     }
 
@@ -211,130 +139,6 @@ impl Iterator for Generator<'_> {
             Err(_) => self.has_failed = true,
         }
         Some(token)
-    }
-}
-
-/// Continuations that grow together in one batch, each by its own policy and with chances of its own: the same as from a
-/// [`Generator`] each, and sooner. They join and leave as they like.
-///
-/// ```
-/// use burn::tensor::Device;
-/// use minigpt_model::{BatchGenerator, Gpt, GptConfig, Sampling};
-///
-/// let model = Gpt::init(&GptConfig::tiny(256), 0, &Device::flex())?;
-/// let mut batch = BatchGenerator::new(&model);
-/// batch.join(vec![72, 101], Sampling::article(), 1, None)?;
-/// batch.join(vec![7], Sampling::Greedy, 2, None)?;
-/// for _ in 0..10 {
-///     let tokens = batch.step(usize::MAX);
-///     assert_eq!(tokens.len(), 2);
-/// }
-/// let (tokens, _) = batch.leave(0); // the first is complete
-/// assert_eq!((tokens.len(), batch.len()), (12, 1));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct BatchGenerator<'a> {
-    decoder: Decoder<'a>,
-    rows: Vec<Row>,
-}
-
-/// A text of a batch.
-struct Row {
-    choices: Choices,
-    logits: Vec<f32>,
-}
-
-impl<'a> BatchGenerator<'a> {
-    /// Without a text yet.
-    pub fn new(model: impl Into<GptRef<'a>>) -> Self {
-        Self { decoder: Decoder::empty(model), rows: Vec::new() }
-    }
-
-    /// Continues `prompt` too, by `policy` with chances from `seed`, as the last of the texts; `cache` as
-    /// [`Decoder::join`] has it.
-    ///
-    /// # Errors
-    /// [`GenerateError`] where the model cannot continue it, or the policy cannot be followed.
-    pub fn join(
-        &mut self,
-        prompt: Vec<u32>,
-        policy: impl Into<Policy>,
-        seed: u64,
-        cache: Option<PackedCache>,
-    ) -> Result<(), GenerateError> {
-        let choices = Choices::new(self.decoder.model(), policy.into(), seed)?;
-        self.decoder.join(prompt, cache)?;
-        self.rows.push(Row { choices, logits: Vec::new() });
-        Ok(())
-    }
-
-    /// Ends a text, as [`Decoder::leave`].
-    ///
-    /// # Panics
-    /// Where there is no such text.
-    pub fn leave(&mut self, row: usize) -> (Vec<u32>, Option<PackedCache>) {
-        self.rows.remove(row);
-        self.decoder.leave(row)
-    }
-
-    /// Number of texts.
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Without a text.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    /// The next token of each text whose prompt is read, once about so many tokens more were read of those that are not
-    /// ([`Decoder::logits_within`]). A text whose token could not be chosen stays as it was.
-    pub fn step(&mut self, tokens: usize) -> Vec<Option<Result<u32, SamplingError>>> {
-        if self.is_empty() {
-            return Vec::new();
-        }
-        let all = self.decoder.logits_within(tokens);
-        let rows = all.into_iter().zip(&mut self.rows).enumerate();
-        let choose = |(row, (logits, state)): (usize, (Option<Vec<f32>>, &mut Row))| {
-            state.logits = logits?;
-            Some(state.choices.next(&state.logits, &self.decoder.sequences()[row]))
-        };
-        let chosen: Vec<_> = rows.map(choose).collect();
-        for (row, token) in chosen.iter().enumerate() {
-            if let Some(Ok(token)) = token {
-                self.decoder.push_one(row, *token);
-            }
-        }
-        chosen
-    }
-
-    /// The model's logits from which the last token of a text was chosen, before any constraint.
-    ///
-    /// # Panics
-    /// Where there is no such text.
-    pub fn logits(&self, row: usize) -> &[f32] {
-        &self.rows[row].logits
-    }
-
-    /// How often the context of each text was full.
-    pub fn slides(&self) -> &[usize] {
-        self.decoder.slides()
-    }
-
-    /// What was read of a text, as [`Decoder::has_read`].
-    ///
-    /// # Panics
-    /// Where there is no such text.
-    pub fn has_read(&self, row: usize) -> Option<(&[u32], &PackedCache)> {
-        self.decoder.has_read(row)
-    }
-
-    /// Whether a text's prompt has been read.
-    ///
-    /// # Panics
-    /// Where there is no such text.
-    pub fn is_writing(&self, row: usize) -> bool {
-        !self.rows[row].logits.is_empty()
     }
 }
 
@@ -395,7 +199,7 @@ pub fn beam_search<'a>(
         let mut logits = decoder.logits();
         let mut next = Vec::new();
         for (row, (beam, logits)) in alive.iter().zip(&mut logits).enumerate() {
-            constraints.apply(logits, &decoder.sequences()[row]);
+            constraints.apply(logits, &decoder.sequences()[row], prompt.len());
             // As many more than the width as may be ends.
             for (token, log_probability) in most_probable(logits, width + ends.len())? {
                 next.push((row, token, beam.log_probability + log_probability));

@@ -7,7 +7,7 @@ mod tests;
 mod thread;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Instant, SystemTime};
 
@@ -75,6 +75,9 @@ pub enum Refused {
     /// Too many wait.
     #[error("too many requests wait: try again in a moment")]
     Busy,
+    /// The model broke while it was asked.
+    #[error("the model broke while it was asked: the server's own output shows where")]
+    Broken,
     /// The thread has ended.
     #[error("the model is not there any more: start the server again")]
     Gone,
@@ -108,6 +111,9 @@ pub struct Engine {
 struct Shared {
     cards: Vec<ModelCard>,
     limits: Limits,
+    is_alive: AtomicBool,
+    /// Looks that wait.
+    looks: AtomicUsize,
     waiting: AtomicUsize,
     running: AtomicUsize,
     ended: AtomicU64,
@@ -134,6 +140,8 @@ impl Engine {
         let shared = Arc::new(Shared {
             cards,
             limits,
+            is_alive: AtomicBool::new(true),
+            looks: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
             ended: AtomicU64::new(0),
@@ -173,19 +181,23 @@ impl Engine {
         }
         let (events, received) = unbounded_channel();
         let waiting = Waiting { request, events, asked: Instant::now() };
-        self.jobs.send(Job::Write(waiting)).map_err(|_| Refused::Gone)?;
+        self.ask(Job::Write(waiting), &self.shared.waiting)?;
         Ok(received)
     }
 
     /// Has something found out about a model between two steps of its texts.
     ///
     /// # Errors
-    /// [`Refused`]: the thread has ended, as after a panic in `look`.
+    /// [`Refused::Busy`], [`Refused::Broken`] after a panic in `look`, [`Refused::Gone`].
     pub async fn look<R: Send + 'static>(
         &self,
         model: usize,
         look: impl FnOnce(GptRef<'_>) -> R + Send + 'static,
     ) -> Result<R, Refused> {
+        if self.shared.looks.fetch_add(1, Ordering::Relaxed) >= self.shared.limits.waiting.max(1) {
+            self.shared.looks.fetch_sub(1, Ordering::Relaxed);
+            return Err(Refused::Busy);
+        }
         let (found, wanted) = oneshot::channel();
         let look = Box::new(move |model: GptRef<'_>| {
             // Whoever is gone needs no answer.
@@ -193,8 +205,26 @@ impl Engine {
                 found.send(look(model)).ok();
             }
         });
-        self.jobs.send(Job::Look(model, look)).map_err(|_| Refused::Gone)?;
-        wanted.await.map_err(|_| Refused::Gone)
+        self.ask(Job::Look(model, look), &self.shared.looks)?;
+        wanted.await.map_err(|_| Refused::Broken)
+    }
+
+    /// Asks the thread, if it is there, for one of those that wait.
+    fn ask(&self, job: Job, waiting: &AtomicUsize) -> Result<(), Refused> {
+        self.jobs.send(job).map_err(|_| {
+            waiting.fetch_sub(1, Ordering::Relaxed);
+            Refused::Gone
+        })
+    }
+
+    /// How much is done at once.
+    pub fn limits(&self) -> Limits {
+        self.shared.limits
+    }
+
+    /// Whether the thread is there.
+    pub fn is_alive(&self) -> bool {
+        self.shared.is_alive.load(Ordering::Relaxed)
     }
 
     /// What was done so far.

@@ -10,6 +10,7 @@ use minigpt_text::TextError;
 use serde_json::json;
 
 use crate::engine::Refused;
+use crate::engine::request::Failure;
 
 /// Seconds after which a client may try again where too much is asked at once.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
@@ -105,7 +106,21 @@ impl From<Refused> for ApiError {
             Refused::Busy => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, message).with_code("rate_limit_exceeded")
             }
+            Refused::Broken => Self::broken(message),
             Refused::Gone => Self::new(StatusCode::SERVICE_UNAVAILABLE, message),
+        }
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        let message = failure.to_string();
+        match failure {
+            Failure::Late => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, message).with_code("rate_limit_exceeded")
+            }
+            Failure::Request(_) => Self::bad_request(message),
+            Failure::Model(_) => Self::broken(message),
         }
     }
 }

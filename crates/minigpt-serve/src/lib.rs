@@ -14,6 +14,6 @@ mod runs;
 mod testing;
 
 pub use app::{App, Settings};
-pub use engine::request::{WriteEvent, WriteRequest, Written};
+pub use engine::request::{Failure, WriteEvent, WriteRequest, Written};
 pub use engine::{Counts, Engine, Limits, ModelCard, Refused, ServedModel};
 pub use http::serve;

@@ -17,7 +17,8 @@ use crate::{App, Engine, Limits, ModelCard, ServedModel, Settings, serve};
 /// A model of bytes that writes nonsense, the same each time.
 pub(crate) fn tiny() -> AnyGpt {
     let tokens = Tokenizer::bytes().unwrap().vocab_size();
-    let gpt = Gpt::init(&GptConfig::tiny(tokens), 7, &Device::flex()).unwrap();
+    let config = GptConfig { block_size: 256, ..GptConfig::tiny(tokens) };
+    let gpt = Gpt::init(&config, 7, &Device::flex()).unwrap();
     AnyGpt::Packed(Box::new(PackedGpt::of(gpt, WeightType::F32).unwrap()))
 }
 

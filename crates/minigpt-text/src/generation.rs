@@ -146,6 +146,8 @@ impl GenerationDefaults {
         let is_part = |number: f64| number > 0.0 && number <= 1.0;
         let is_known = |name: &str| HONOURED.contains(&name) || HARMLESS.contains(&name);
         let others = fields.iter().filter(|(name, value)| !is_known(name) && asks(name, value));
+        let mut not_done: Vec<String> = others.map(|(name, _)| excerpt(name)).collect();
+        not_done.sort();
         Ok(Self {
             origin: PathBuf::new(),
             is_greedy: fields.get("do_sample") == Some(&Value::Bool(false)),
@@ -155,7 +157,7 @@ impl GenerationDefaults {
             min_p: number("min_p", "0 to 1", |number| (0.0..=1.0).contains(&number))?,
             repetition_penalty: number("repetition_penalty", "above 0", |number| number > 0.0)?,
             no_repeat_ngram: count("no_repeat_ngram_size")?.filter(|length| *length > 0),
-            not_done: others.map(|(name, _)| excerpt(name)).collect(),
+            not_done,
         })
     }
 

@@ -18,7 +18,7 @@ pub(crate) struct ModelArgs {
     /// Use the moving average of the weights, where the run keeps one (training.ema_decay)
     #[arg(long)]
     pub(crate) average: bool,
-    /// A LoRA adapter of the model, in PEFT's layout, which is merged into it
+    /// A LoRA adapter of the model, in PEFT's layout
     #[arg(long, value_name = "FOLDER")]
     pub(crate) adapter: Option<PathBuf>,
     #[arg(long, help = DEVICE_HELP, default_value = "auto")]

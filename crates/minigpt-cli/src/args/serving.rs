@@ -27,7 +27,6 @@ Nothing is encrypted: across a network that is not yours, through a tunnel or a 
 
 Exit codes: 1 an error, 2 a wrong command line, 130 ended by Ctrl-C, 143 by SIGTERM, 129 by the end of the terminal;
 answers that are being written have ten seconds then.")]
-#[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "only a server reads them"))]
 pub(crate) struct ServeArgs {
     /// Run folders, models' folders in Hugging Face's layout, their GGUF files or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]; each is asked by its name without folder and ending
@@ -78,7 +77,6 @@ pub(crate) struct ServeArgs {
 
 /// An adapter and the name that it is asked by.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "only a server reads them"))]
 pub(crate) struct NamedAdapter {
     pub(crate) name: String,
     pub(crate) folder: PathBuf,

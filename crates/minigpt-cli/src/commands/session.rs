@@ -1,7 +1,6 @@
 //! What `train` and `finetune` share: a run from its plan to its report.
 
 pub(crate) mod display;
-#[cfg_attr(not(feature = "serve"), path = "session/no_pages.rs")]
 pub(crate) mod pages;
 pub(crate) mod report;
 

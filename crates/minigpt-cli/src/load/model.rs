@@ -8,8 +8,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, Hub, ModelSource, Tokenizer};
 use minigpt_model::{
-    AnyGpt, CONFIG_FILE, CacheType, Converted, Gpt, GptConfig, GptRef, Kernels, PackedGpt,
-    SavedModel, WeightType,
+    AdapterError, AnyGpt, CONFIG_FILE, CacheType, Converted, Gpt, GptConfig, GptRef, Kernels,
+    PackedGpt, SavedModel, WeightType,
 };
 use minigpt_text::{GenerationDefaults, Pretrained};
 use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};
@@ -172,7 +172,7 @@ impl LoadedModel {
             return Ok(trained.map(|model| AnyGpt::Tensors(Box::new(model))));
         }
         let path = fetch(source)?;
-        if !Pretrained::is_at(&path) || args.adapter.is_some() {
+        if !Pretrained::is_at(&path) {
             let trained = TrainedModel::load_at(source, &path, args, &device)?;
             say_widened(trained.model.config(), *weight_type);
             return trained.packed(weight_type.unwrap_or(WeightType::F32), *cache_type);
@@ -189,6 +189,17 @@ impl LoadedModel {
         let (millions, stored) = (parameters as f64 / 1e6, bytes(model.weight_bytes() as u64));
         say(format_args!("model: {source}, {millions:.1}M parameters, {stored} of weights"));
         say(format_args!("device: {}", device.description));
+        let model = match &args.adapter {
+            Some(folder) => match beside(&model, folder, &path) {
+                // Only into weights of its own is that merged.
+                Err(AdapterError::PackedEmbedding { .. }) => {
+                    let trained = TrainedModel::load_at(source, &path, args, &device)?;
+                    return trained.packed(weight_type.unwrap_or(WeightType::F32), *cache_type);
+                }
+                adapted => adapted?,
+            },
+            None => model,
+        };
         let model = AnyGpt::Packed(Box::new(model.with_cache_type(*cache_type)));
         Ok(Self { origin, model, tokenizer, template, generation })
     }
@@ -258,6 +269,13 @@ impl<M> TrainedModel<M> {
             Origin::Pretrained { .. } => None,
         }
     }
+}
+
+/// The model at `path` with an adapter beside its weights, which stay as they are.
+fn beside(model: &PackedGpt, folder: &Path, path: &Path) -> Result<PackedGpt, AdapterError> {
+    let adapted = model.with_adapter(folder, &|| SavedModel::open(path)?.fingerprint())?;
+    say(format_args!("adapter: {}", folder.display()));
+    Ok(adapted)
 }
 
 /// An error where the weights do not fit the memory that is free; that of GPUs is not told.

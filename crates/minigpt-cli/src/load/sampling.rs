@@ -49,6 +49,7 @@ impl SamplingArgs {
                 .unwrap_or(1.0),
             presence_penalty: self.presence_penalty,
             frequency_penalty: self.frequency_penalty,
+            spares_prompt: false,
             bias: Vec::new(),
         };
         let temperature = self.temperature.or(defaults.temperature).unwrap_or(TEMPERATURE);

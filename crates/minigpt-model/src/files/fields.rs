@@ -120,7 +120,10 @@ pub(crate) fn typed<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T
         let read = serde_json::from_value::<T>(Value::Object(alone));
         read.is_err_and(|error| error.to_string() == message)
     };
-    match fields.iter().filter(|_| !is_missing).find(is_wrong) {
+    // Of several the first by its name: what order a map has depends on features of serde_json.
+    let mut sorted: Vec<(&String, &Value)> = fields.iter().filter(|_| !is_missing).collect();
+    sorted.sort_by_key(|(name, _)| *name);
+    match sorted.into_iter().find(is_wrong) {
         Some((name, value)) => {
             let expected = message.rsplit_once(", expected ").map_or("another type", |(_, it)| it);
             Err(format!("{} {}: expected {}", excerpt(name), shown(value), in_words(expected)))

@@ -14,7 +14,7 @@ use crate::generate::sampling::SamplingError;
 ///
 /// let constraints = Constraints { banned: vec![2], presence_penalty: 0.5, ..Constraints::default() };
 /// let mut logits = [1.0, 1.0, 1.0];
-/// constraints.apply(&mut logits, &[0, 0]); // the tokens so far
+/// constraints.apply(&mut logits, &[0, 0], 1); // the tokens so far, the first of which is the prompt
 /// assert_eq!(logits, [0.5, 1.0, f32::NEG_INFINITY]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,10 @@ pub struct Constraints {
     pub presence_penalty: f64,
     /// Subtracted from the logit of a token as often as it was there.
     pub frequency_penalty: f64,
+    /// Whether those two leave out the prompt, as in OpenAI's API: else the marks and names of a long conversation become
+    /// improbable.
+    #[serde(skip_serializing_if = "is_false")]
+    pub spares_prompt: bool,
     /// Added to the logits of these tokens.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bias: Vec<(u32, f32)>,
@@ -48,6 +52,7 @@ impl Default for Constraints {
             repetition_penalty: 1.0,
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
+            spares_prompt: false,
             bias: Vec::new(),
         }
     }
@@ -88,10 +93,11 @@ impl Constraints {
         }
     }
 
-    /// Changes `logits`, one per id, for the token that follows `tokens`; what may not follow gets minus
-    /// infinity. Ids without a logit, which [`check_ids`](Self::check_ids) finds, change nothing.
-    pub fn apply(&self, logits: &mut [f32], tokens: &[u32]) {
-        self.penalize(logits, tokens);
+    /// Changes `logits`, one per id, for the token that follows `tokens`, the first `prompt` of which were not chosen;
+    /// what may not follow gets minus infinity. Ids without a logit, which [`check_ids`](Self::check_ids) finds, change nothing.
+    pub fn apply(&self, logits: &mut [f32], tokens: &[u32], prompt: usize) {
+        self.forbid(logits, tokens);
+        self.penalize(logits, tokens, prompt.min(tokens.len()));
         for (id, bias) in &self.bias {
             if let Some(logit) = logits.get_mut(*id as usize) {
                 *logit += bias;
@@ -99,7 +105,7 @@ impl Constraints {
         }
     }
 
-    fn penalize(&self, logits: &mut [f32], tokens: &[u32]) {
+    fn forbid(&self, logits: &mut [f32], tokens: &[u32]) {
         if let Some(allowed) = &self.allowed {
             let kept: Vec<_> = allowed
                 .iter()
@@ -117,6 +123,9 @@ impl Constraints {
                 forbid(logits, ngram[n - 1]);
             }
         }
+    }
+
+    fn penalize(&self, logits: &mut [f32], tokens: &[u32], prompt: usize) {
         if self.repetition_penalty == 1.0
             && self.presence_penalty == 0.0
             && self.frequency_penalty == 0.0
@@ -124,7 +133,10 @@ impl Constraints {
             return;
         }
         let mut counts: HashMap<u32, u32> = HashMap::new();
-        tokens.iter().for_each(|id| *counts.entry(*id).or_default() += 1);
+        let spared = if self.spares_prompt { prompt } else { 0 };
+        for (place, id) in tokens.iter().enumerate() {
+            *counts.entry(*id).or_default() += u32::from(place >= spared);
+        }
         for (id, count) in counts {
             let Some(logit) = logits.get_mut(id as usize) else { continue };
             let value = f64::from(*logit);
@@ -133,12 +145,17 @@ impl Constraints {
             }
             let penalty = self.repetition_penalty;
             let value = if value > 0.0 { value / penalty } else { value * penalty };
-            let frequency = self.frequency_penalty * f64::from(count);
+            let presence = self.presence_penalty * f64::from(count.min(1));
             // However large a penalty is, what remains is a logit that can be compared.
-            let value = value - self.presence_penalty - frequency;
+            let value = value - presence - self.frequency_penalty * f64::from(count);
             *logit = value.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32;
         }
     }
+}
+
+/// For a field that most leave as it is.
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn forbid(logits: &mut [f32], id: u32) {
@@ -156,7 +173,7 @@ mod tests {
     fn applied(constraints: &Constraints, tokens: &[u32]) -> [f32; 5] {
         let mut logits = [2.0, -1.0, 0.5, 3.0, 0.0];
         constraints.validate().unwrap();
-        constraints.apply(&mut logits, tokens);
+        constraints.apply(&mut logits, tokens, tokens.len());
         logits
     }
 
@@ -215,6 +232,24 @@ mod tests {
         assert!(matches!(error, SamplingError::Penalty(_)));
         let json = serde_json::to_string(&Constraints::default()).unwrap();
         assert!(!json.contains("bias"), "{json}");
+    }
+
+    #[test]
+    fn a_prompt_is_spared_where_that_is_asked_for() {
+        let constraints = with(|c| {
+            c.presence_penalty = 0.5;
+            c.frequency_penalty = 1.0;
+            c.spares_prompt = true;
+        });
+        let mut logits = [2.0, -1.0, 0.5, 3.0, 0.0];
+        constraints.apply(&mut logits, &[0, 3, 3, 1, 3], 2);
+        assert_eq!(logits, [2.0, -2.5, 0.5, 0.5, 0.0]);
+        // What repeats is what was there at all.
+        let repetition = with(|c| {
+            c.repetition_penalty = 2.0;
+            c.spares_prompt = true;
+        });
+        assert_eq!(applied(&repetition, &[0, 1, 0]), [1.0, -2.0, 0.5, 3.0, 0.0]);
     }
 
     #[test]

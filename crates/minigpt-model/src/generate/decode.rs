@@ -1,10 +1,9 @@
 //! Decoding: a batch of token sequences read once, and then prolonged token by token.
 
-use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
+use burn::tensor::{ExecutionError, TensorData};
 
 use super::gpt_ref::GptRef;
-use crate::model::cache::KvCache;
-use crate::model::gpt::Gpt;
+use super::tensor_reader::TensorReader;
 use crate::packed::{PackedCache, PackedGpt, TextInput};
 
 /// A prompt that a model cannot continue.
@@ -204,9 +203,8 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// As [`logits`](Self::logits) of those sequences that have been read to their end, once about so many tokens more were
-    /// read: first the last token of each, then of long prompts a part, in the order in which they joined. Only a
-    /// [packed](GptRef::Packed) model reads in parts.
+    /// As [`logits`](Self::logits) of those sequences that have been read to their end, once about so many tokens more of
+    /// prompts were read, beside the last token of each text. Only a [packed](GptRef::Packed) model reads in parts.
     ///
     /// # Panics
     /// As [`logits`](Self::logits).
@@ -226,23 +224,12 @@ impl<'a> Decoder<'a> {
             .zip(&mut *caches)
             .map(|(tokens, cache)| unread(tokens, cache))
             .collect();
-        let written = unread.iter().filter(|unread| **unread == 1).count();
-        let mut room = tokens.saturating_sub(written).max(1);
-        let parts: Vec<usize> = unread
-            .iter()
-            .map(|unread| {
-                let part = if *unread == 1 { 1 } else { room.min(*unread) };
-                room -= if *unread == 1 { 0 } else { part };
-                part
-            })
-            .collect();
+        let parts = parts(&unread, tokens);
         let (mut reads, mut wanted) = (Vec::new(), Vec::new());
         for (row, (tokens, cache)) in contexts.iter().zip(caches).enumerate() {
-            if parts[row] > 0 {
-                let tokens = &tokens[cache.len()..][..parts[row]];
-                reads.push(TextInput { tokens, cache });
-                wanted.push(usize::from(parts[row] == unread[row]));
-            }
+            let tokens = &tokens[cache.len()..][..parts[row]];
+            reads.push(TextInput { tokens, cache });
+            wanted.push(usize::from(parts[row] == unread[row]));
         }
         let logits = model.forward_after(&mut reads, &wanted);
         let mut logits = logits.chunks(model.vocab_size());
@@ -386,58 +373,18 @@ impl GptRef<'_> {
     }
 }
 
-/// Contexts that are read as tensors, flush right.
-#[derive(Clone)]
-struct TensorReader<'a> {
-    model: &'a Gpt,
-    device: Device,
-    cache: KvCache,
-}
-
-impl<'a> TensorReader<'a> {
-    fn new(model: &'a Gpt) -> Self {
-        let device = model.wte.weight.lazy_device().inner();
-        Self { model, device, cache: KvCache::new(Vec::new()) }
+/// How many of the unread tokens of each text are read, where about so many are read of long prompts: the one of those
+/// that are written, and of the prompts equal parts, those that are shorter whole.
+fn parts(unread: &[usize], mut tokens: usize) -> Vec<usize> {
+    let mut prompts: Vec<usize> = (0..unread.len()).filter(|row| unread[*row] > 1).collect();
+    prompts.sort_by_key(|row| unread[*row]);
+    let mut parts = vec![1; unread.len()];
+    for (place, row) in prompts.iter().enumerate() {
+        let others = prompts.len() - place;
+        parts[*row] = unread[*row].min(tokens.div_ceil(others).max(1));
+        tokens = tokens.saturating_sub(parts[*row]);
     }
-
-    /// The next read is one of all tokens.
-    fn forget(&mut self) {
-        self.cache = KvCache::new(Vec::new());
-    }
-
-    /// Goes on with these rows alone, in this order.
-    fn select(&mut self, rows: &[usize]) {
-        let cache = std::mem::replace(&mut self.cache, KvCache::new(Vec::new()));
-        if !cache.is_empty() {
-            self.cache = cache.select(rows, &self.device);
-        }
-    }
-
-    /// Logits after the contexts, of which the cache has the beginnings, or nothing: `[batch, vocab_size]`.
-    fn read(&mut self, contexts: &[&[u32]]) -> Tensor<2> {
-        let longest = contexts.iter().map(|tokens| tokens.len()).max().unwrap_or_default();
-        let unread = contexts[0].len() - self.cache.tokens_of(0);
-        let is_full = self.cache.len() + unread > self.model.block_size();
-        if self.cache.is_empty() || is_full || unread == 0 {
-            let padding = contexts.iter().map(|tokens| longest - tokens.len()).collect();
-            self.cache = KvCache::new(padding);
-            return self.read_last(contexts, longest);
-        }
-        self.read_last(contexts, unread)
-    }
-
-    /// Reads the last `time` tokens of each context, padded at the start where there are fewer.
-    fn read_last(&mut self, contexts: &[&[u32]], time: usize) -> Tensor<2> {
-        let mut ids = Vec::with_capacity(contexts.len() * time);
-        for tokens in contexts {
-            let last = &tokens[tokens.len().saturating_sub(time)..];
-            ids.resize(ids.len() + time - last.len(), 0);
-            ids.extend(last.iter().map(|id| *id as i32));
-        }
-        let shape = [contexts.len(), time];
-        let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, shape), &self.device);
-        self.model.forward_cached(tokens, &mut self.cache)
-    }
+    parts
 }
 
 /// Makes sure that a model can continue a prompt.

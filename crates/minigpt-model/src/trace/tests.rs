@@ -101,8 +101,8 @@ fn the_lens_of_the_last_block_gives_the_logits() {
 }
 
 #[test]
-#[should_panic(expected = "65 tokens exceed the context of 64")]
+#[should_panic(expected = "33 tokens exceed the context of 32")]
 fn a_text_longer_than_the_context_is_no_text_to_read() {
     let (_, packed) = both(&configurations()[1]);
-    GptRef::from(&packed).trace(&[1; 65]);
+    GptRef::from(&packed).trace(&[1; 33]);
 }

@@ -50,20 +50,23 @@ export function attentionView(container, error, choose) {
     const { signal } = request;
     const tokens = ids(reading);
     error.hidden = tokens.length <= MOST;
-    if (!error.hidden) {
-      error.textContent = `The text has ${tokens.length} tokens, and attention is shown of at most ${MOST}: shorten the text.`;
-      return;
-    }
+    if (!error.hidden) return fail(`The text has ${tokens.length} tokens, and attention is shown of at most ${MOST}: shorten the text.`);
     try {
       const answer = await postJson("/api/attention", { model: reading.model, tokens, layer }, signal);
       if (signal.aborted) return;
       heads = answer.heads;
       showHeads();
     } catch (problem) {
-      if (signal.aborted) return;
-      error.textContent = problem.message;
-      error.hidden = false;
+      if (!signal.aborted) fail(problem.message);
     }
+  }
+
+  /** Nothing is shown that is not of this text and layer. */
+  function fail(message) {
+    error.textContent = message;
+    error.hidden = false;
+    heads = [];
+    showHeads();
   }
 
   function showHeads() {
@@ -88,7 +91,10 @@ export function attentionView(container, error, choose) {
 
   function showHead() {
     const habit = habitOf(head);
-    if (!heads[head]) return;
+    // Until the weights of a new text are there, the old ones stay.
+    const isReady = heads[head]?.length === reading?.tokens.length;
+    one.node.hidden = heads.length === 0;
+    if (!isReady || heads.length === 0) return;
     const words = habit ? inWords(habit) : "";
     one.show(`Layer ${layer}, head ${head}`, words, reading.tokens, heads[head], Math.min(selected, reading.tokens.length - 1));
   }

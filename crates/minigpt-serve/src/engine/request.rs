@@ -31,8 +31,22 @@ pub enum WriteEvent {
     },
     /// The text is complete.
     Ended(Written),
-    /// It cannot go on. One line, in lower case.
-    Failed(String),
+    /// It cannot go on.
+    Failed(Failure),
+}
+
+/// Why a text cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// So many were before it that it never began.
+    #[error("its time was over while it waited: try again in a moment")]
+    Late,
+    /// What was asked cannot be done.
+    #[error("{0}")]
+    Request(String),
+    /// What the model made is of no use, or making it broke.
+    #[error("{0}")]
+    Model(String),
 }
 
 /// What a text came to.

@@ -1,17 +1,18 @@
 //! The thread that owns the models: between two steps it looks who came and who went.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use minigpt_model::{AnyGpt, GptRef, PackedCache, most_probable};
+use minigpt_model::{AnyGpt, GptRef, PackedCache, SamplingError, most_probable};
 use minigpt_text::{TextBatch, TextEnd, TextError, TextToken};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Shared;
 use super::beginnings::{Beginnings, common};
-use super::request::{WriteEvent, WriteRequest, Written};
+use super::request::{Failure, WriteEvent, WriteRequest, Written};
 
 /// Tokens of prompts that are read in a step: while others are written, few enough that nobody notices.
 const READ_BESIDE_OTHERS: usize = 64;
@@ -53,17 +54,29 @@ struct Group<'a> {
     texts: Vec<Running>,
 }
 
+/// The thread is there; gone with it, however it ends.
+struct Alive<'a>(&'a Shared);
+
+impl Drop for Alive<'_> {
+    fn drop(&mut self) {
+        self.0.is_alive.store(false, Ordering::Relaxed);
+    }
+}
+
 struct Worker<'a> {
     models: &'a [(AnyGpt, Option<usize>)],
     shared: &'a Shared,
     groups: Vec<Group<'a>>,
     waiting: VecDeque<Waiting>,
     looks: VecDeque<(usize, Look)>,
+    /// Until then texts have their turn.
+    next_look: Instant,
     beginnings: Beginnings,
 }
 
 /// Answers until nobody can ask any more.
 pub(super) fn run(models: &[(AnyGpt, Option<usize>)], shared: &Shared, jobs: &Receiver<Job>) {
+    let _alive = Alive(shared);
     let bases = models.iter().enumerate().filter(|(_, (_, base))| base.is_none());
     let groups = bases.map(|(base, (model, _))| Group {
         base,
@@ -76,12 +89,11 @@ pub(super) fn run(models: &[(AnyGpt, Option<usize>)], shared: &Shared, jobs: &Re
         groups: groups.collect(),
         waiting: VecDeque::new(),
         looks: VecDeque::new(),
+        next_look: Instant::now(),
         beginnings: Beginnings::new(shared.limits.beginnings),
     };
     while worker.hear(jobs).is_ok() {
-        if let Some((model, look)) = worker.looks.pop_front() {
-            look(GptRef::from(&models[model].0));
-        }
+        worker.look();
         worker.admit();
         worker.step();
     }
@@ -90,9 +102,7 @@ pub(super) fn run(models: &[(AnyGpt, Option<usize>)], shared: &Shared, jobs: &Re
 impl<'a> Worker<'a> {
     /// Takes what has been asked; where there is nothing to do, waits for it.
     fn hear(&mut self, jobs: &Receiver<Job>) -> Result<(), RecvError> {
-        let is_idle = self.waiting.is_empty()
-            && self.looks.is_empty()
-            && self.groups.iter().all(|group| group.texts.is_empty());
+        let is_idle = self.waiting.is_empty() && self.looks.is_empty() && self.running() == 0;
         if is_idle {
             let job = jobs.recv()?;
             self.take(job);
@@ -114,10 +124,27 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// Finds one thing out, unless texts have yet to have as much time as the last one took.
+    fn look(&mut self) {
+        let began = Instant::now();
+        if began < self.next_look && self.running() > 0 {
+            return;
+        }
+        let Some((model, look)) = self.looks.pop_front() else { return };
+        // Whoever asked hears that there is no answer; the others are unharmed.
+        let model = GptRef::from(&self.models[model].0);
+        catch_unwind(AssertUnwindSafe(|| look(model))).ok();
+        self.shared.looks.fetch_sub(1, Ordering::Relaxed);
+        self.next_look = Instant::now() + began.elapsed();
+    }
+
+    fn running(&self) -> usize {
+        self.groups.iter().map(|group| group.texts.len()).sum()
+    }
+
     /// Lets those that wait into the batch, first come first, while there is room.
     fn admit(&mut self) {
-        let running: usize = self.groups.iter().map(|group| group.texts.len()).sum();
-        let mut room = self.shared.limits.batch.saturating_sub(running);
+        let mut room = self.shared.limits.batch.saturating_sub(self.running());
         for waiting in std::mem::take(&mut self.waiting) {
             if waiting.events.is_closed() {
                 self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -125,8 +152,7 @@ impl<'a> Worker<'a> {
             } else if waiting.asked.elapsed() > waiting.request.time_limit {
                 self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
                 self.shared.ended.fetch_add(1, Ordering::Relaxed);
-                let over = "its time was over while it waited: try again in a moment";
-                waiting.events.send(WriteEvent::Failed(over.to_owned())).ok();
+                waiting.events.send(WriteEvent::Failed(Failure::Late)).ok();
             } else if room == 0 || self.is_better_later(&waiting.request) {
                 self.waiting.push_back(waiting);
             } else {
@@ -158,7 +184,8 @@ impl<'a> Worker<'a> {
         let WriteRequest { model, prompt, options, top, time_limit } = request;
         let group = self.group_of(model);
         let cache = self.new_cache(model).map(|fresh| self.read_before(group, &prompt, fresh));
-        let cached = cache.as_ref().map_or(0, |cache| cache.len().min(prompt.len() - 1));
+        let cached =
+            cache.as_ref().map_or(0, |cache| cache.len().min(prompt.len().saturating_sub(1)));
         let group = &mut self.groups[group];
         let tokenizer = &self.shared.cards[model].tokenizer;
         let joined = match options.max_tokens {
@@ -189,7 +216,8 @@ impl<'a> Worker<'a> {
                 group.texts.push(text);
             }
             Err(error) => {
-                text.events.send(WriteEvent::Failed(error.to_string())).ok();
+                let failure = Failure::Request(error.to_string());
+                text.events.send(WriteEvent::Failed(failure)).ok();
                 self.shared.ended.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -215,7 +243,11 @@ impl<'a> Worker<'a> {
         for group in &mut self.groups {
             let is_beside = (0..group.texts.len()).any(|row| group.batch.is_writing(row));
             let at_once = if is_beside { READ_BESIDE_OTHERS } else { READ_ALONE };
-            let tokens = group.batch.step(at_once);
+            let step = catch_unwind(AssertUnwindSafe(|| group.batch.step(at_once)));
+            let Ok(tokens) = step else {
+                group.give_up(&self.models[group.base].0, self.shared);
+                continue;
+            };
             for (row, token) in tokens.into_iter().enumerate().rev() {
                 if group.goes_on(row, token, self.shared) {
                     continue;
@@ -246,7 +278,18 @@ impl<'a> Worker<'a> {
     }
 }
 
-impl Group<'_> {
+impl<'a> Group<'a> {
+    /// Begins anew, without the texts among which the model broke.
+    fn give_up(&mut self, model: &'a AnyGpt, shared: &Shared) {
+        self.batch = TextBatch::new(model);
+        for text in std::mem::take(&mut self.texts) {
+            let reason = "the model broke: the server's own output shows where";
+            text.events.send(WriteEvent::Failed(Failure::Model(reason.to_owned()))).ok();
+            shared.running.fetch_sub(1, Ordering::Relaxed);
+            shared.ended.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Tells of a text's step, and whether there is another one.
     fn goes_on(
         &mut self,
@@ -261,7 +304,14 @@ impl Group<'_> {
         match token {
             None => {}
             Some(Err(error)) => {
-                text.events.send(WriteEvent::Failed(error.to_string())).ok();
+                // What a grammar or a penalty leaves no token for is the request's.
+                let failure = match error {
+                    TextError::Sampling(SamplingError::NotANumber) => {
+                        Failure::Model(error.to_string())
+                    }
+                    _ => Failure::Request(error.to_string()),
+                };
+                text.events.send(WriteEvent::Failed(failure)).ok();
                 return false;
             }
             Some(Ok(token)) => {

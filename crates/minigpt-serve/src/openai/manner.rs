@@ -1,5 +1,6 @@
 //! How texts are written: the fields that completions and chats share.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -180,10 +181,9 @@ fn stop(fields: &mut Fields) -> Result<Vec<String>, ApiError> {
     })
 }
 
-/// A number that nobody knows before.
+/// A number that nobody knows before. Of the standard library, since another source would have burn built again.
 pub(super) fn random() -> u64 {
-    // Where the system has none, texts repeat.
-    getrandom::u64().unwrap_or(42)
+    RandomState::new().build_hasher().finish()
 }
 
 #[cfg(test)]

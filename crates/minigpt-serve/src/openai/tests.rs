@@ -23,6 +23,15 @@ fn alone(prompt: &Prompt, options: &TextOptions) -> (String, Vec<f64>) {
     (tokens.into_iter().map(|token| token.text).collect(), log_probabilities)
 }
 
+/// JSON's decimal numbers are read with an error in the last place.
+#[track_caller]
+fn assert_close(found: &[&Value], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found.as_f64().unwrap() - expected).abs() < 1e-9, "{found}, not {expected}");
+    }
+}
+
 fn of_text(text: &str) -> Prompt {
     Prompt::of_text(&Tokenizer::bytes().unwrap(), text).unwrap()
 }
@@ -46,10 +55,11 @@ fn a_completion_is_what_the_model_writes_alone() {
         (Some(&text[..]), Some("length"))
     );
     let told = &choice["logprobs"];
-    assert_eq!(told["token_logprobs"], json!(log_probabilities));
+    let found: Vec<&Value> = told["token_logprobs"].as_array().unwrap().iter().collect();
+    assert_close(&found, &log_probabilities);
     // Greedy: the token is the most probable one.
     let (token, top) = (told["tokens"][3].as_str().unwrap(), &told["top_logprobs"][3]);
-    assert_eq!(top[token], told["token_logprobs"][3]);
+    assert_close(&[&top[token]], &log_probabilities[3..4]);
     assert_eq!(told["text_offset"][0], 4);
     assert_eq!(
         answer["usage"],
@@ -69,15 +79,17 @@ fn several_prompts_have_several_texts_each_with_chances_of_its_own() {
     let asked = json!({"model": "tiny", "prompt": ["Once", ids], "n": 2, "seed": 5, "max_tokens": 8, "echo": true});
     let answer = server.post(COMPLETIONS, &asked).json();
     let draw = Sampling::Draw(minigpt_model::Draw::default());
+    let mut tokens = 0;
     for (number, prompt) in ["Once", "Once", "At noon", "At noon"].into_iter().enumerate() {
-        let (text, _) =
+        let (text, told) =
             alone(&of_text(prompt), &options(draw.clone().into(), 8, 5 + number as u64));
+        tokens += told.len();
         let choice = &answer["choices"][number];
         assert_eq!(choice["index"], number);
         assert_eq!(choice["text"], format!("{prompt}{text}"));
     }
     assert_eq!(answer["usage"]["prompt_tokens"], 11);
-    assert_eq!(answer["usage"]["completion_tokens"], 32);
+    assert_eq!(answer["usage"]["completion_tokens"], tokens);
 }
 
 #[test]
@@ -108,7 +120,8 @@ fn a_stream_has_the_same_text_in_chunks() {
         let own: Vec<&Value> = own.collect();
         let text: String = own.iter().filter_map(|choice| choice["text"].as_str()).collect();
         assert_eq!(text, whole["choices"][number]["text"]);
-        assert_eq!(own.last().unwrap()["finish_reason"], "length");
+        let reason = &whole["choices"][number]["finish_reason"];
+        assert_eq!(&own.last().unwrap()["finish_reason"], reason);
         let told = own.iter().filter_map(|choice| choice["logprobs"]["text_offset"].as_array());
         let offsets: Vec<&Value> = told.flatten().collect();
         assert_eq!(json!(offsets), whole["choices"][number]["logprobs"]["text_offset"]);
@@ -146,7 +159,7 @@ fn a_chat_is_what_the_template_makes_of_it() {
     assert_eq!(answer["usage"]["prompt_tokens"], prompt.ids().len());
     let told = choice["logprobs"]["content"].as_array().unwrap();
     let found: Vec<&Value> = told.iter().map(|token| &token["logprob"]).collect();
-    assert_eq!(json!(found), json!(log_probabilities));
+    assert_close(&found, &log_probabilities);
     assert!(told.iter().all(|token| token["top_logprobs"].as_array().unwrap().len() == 3));
 
     let mut asked = asked;
@@ -170,7 +183,10 @@ fn an_answer_has_what_room_there_is() {
         Server::with(Settings { max_tokens: 1000, ..Settings::default() }, Limits::default());
     let message = |length: usize| json!([{"role": "user", "content": "a".repeat(length)}]);
     let asked = |length: usize| {
-        server.post(CHAT, &json!({"model": "instruct", "messages": message(length), "seed": 3}))
+        server.post(
+            CHAT,
+            &json!({"model": "instruct", "messages": message(length), "temperature": 0}),
+        )
     };
     let usage = asked(100).json()["usage"].clone();
     assert_eq!(usage["total_tokens"], 256, "the model's context");
@@ -185,7 +201,8 @@ fn an_answer_has_what_room_there_is() {
         "the prompt has 257 tokens and the context of tiny is 256: shorten it"
     );
     // Past its context a model goes on from the last half, up to the server's limit.
-    let asked = json!({"model": "tiny", "prompt": "a".repeat(250), "max_tokens": 5000});
+    let asked =
+        json!({"model": "tiny", "prompt": "a".repeat(250), "max_tokens": 5000, "temperature": 0});
     assert_eq!(server.post(COMPLETIONS, &asked).json()["usage"]["completion_tokens"], 1000);
     let asked = json!({"model": "tiny", "prompt": "a", "max_tokens": 0});
     let answer = server.post(COMPLETIONS, &asked).json();

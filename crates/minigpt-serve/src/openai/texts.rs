@@ -89,7 +89,7 @@ impl Texts {
                 self.app.counters().wrote(&card.id, counted(text.prompt, &written));
                 Event::End(written)
             }
-            Some(WriteEvent::Failed(reason)) => return Some(Err(ApiError::broken(reason))),
+            Some(WriteEvent::Failed(failure)) => return Some(Err(failure.into())),
             // The engine is gone.
             None => return Some(Err(ApiError::stopping())),
         };
