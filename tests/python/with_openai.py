@@ -58,7 +58,9 @@ def chats():
     assert chunks[-1].usage.total_tokens == whole.usage.total_tokens
     assert chunks[-2].choices[0].finish_reason == whole.choices[0].finish_reason
     told = client.chat.completions.create(**arguments, logprobs=True, top_logprobs=2).choices[0].logprobs
-    assert b"".join(bytes(token.bytes) for token in told.content).decode() == whole.choices[0].message.content
+    # A model that learnt little breaks its characters, here and there alike.
+    bytes_told = b"".join(bytes(token.bytes) for token in told.content)
+    assert bytes_told.decode(errors="replace") == whole.choices[0].message.content
     assert all(len(token.top_logprobs) == 2 for token in told.content)
 
 
