@@ -1,8 +1,12 @@
 // Asking the server: JSON, streams of events, its errors in its own words, and its key where it wants one.
 
 import { askForKey } from "/assets/key.js";
+import { session } from "/assets/storage.js";
 
 const KEY = "minigpt-key";
+
+/** How often the reader gave no key. */
+let refusals = 0;
 
 /** What the server refused or could not do. `message` is for the reader. */
 export class ServerError extends Error {
@@ -61,21 +65,29 @@ function posted(body, signal) {
   return { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal };
 }
 
-/** Asks, with the key if there is one, and for a key as long as the server wants another. */
+/**
+ * Asks, with the key if there is one, and for a key as long as the server wants another. A reader who gives none is not
+ * asked again for requests that were under way: a page that asks by itself stops at a 401 until the reader acts.
+ */
 async function send(path, options) {
+  const refusalsBefore = refusals;
   for (;;) {
-    const key = sessionStorage.getItem(KEY);
+    const key = session.getItem(KEY);
     const headers = { ...options.headers, ...(key && { Authorization: `Bearer ${key}` }) };
     const response = await fetched(path, { ...options, headers });
     if (response.ok) return response;
-    if (response.status !== 401) throw await refusal(response);
+    if (response.status !== 401 || refusals !== refusalsBefore) throw await refusal(response);
     // Meanwhile another request may have been given one.
-    if (sessionStorage.getItem(KEY) === key) {
-      const given = await askForKey(key ? "The server does not take this API key." : "The server asks for an API key.");
-      if (!given) throw await refusal(response);
-      sessionStorage.setItem(KEY, given);
-    }
+    if (session.getItem(KEY) === key && !await isGivenAnother(key)) throw await refusal(response);
   }
+}
+
+/** Asks the reader for another key than this. */
+async function isGivenAnother(key) {
+  const given = await askForKey(key ? "The server does not take this API key." : "The server asks for an API key.");
+  if (given) session.setItem(KEY, given);
+  else refusals += 1;
+  return Boolean(given);
 }
 
 async function fetched(path, options) {

@@ -89,6 +89,7 @@ const ASSETS: &[Asset] = assets![
     "runs/svg.js",
     "runs/table.js",
     "runs/view.js",
+    "storage.js",
     "style.css",
 ];
 

@@ -6,9 +6,11 @@ const number = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 
 /**
  * The figures of an answer, counted here where the server did not get to tell them because the reader stopped it.
- * @param {{ usage?: object, timings?: object, finish?: string, pieces: number, seconds: number, stopped: boolean, context: number }} told
+ * @param {object} told As `writeInto` tells it.
+ * @param {object} card The model, as `/api/models` tells it.
+ * @param {boolean} stopped
  */
-export function figures({ usage, timings, finish, pieces, seconds, stopped, context }) {
+export function figures({ usage, timings, finish, left_out, pieces, seconds }, card, stopped) {
   return {
     counted: !usage,
     written: usage?.completion_tokens ?? pieces,
@@ -16,7 +18,8 @@ export function figures({ usage, timings, finish, pieces, seconds, stopped, cont
     prompt: usage?.prompt_tokens,
     cached: usage?.prompt_tokens_details?.cached_tokens,
     finish: stopped ? "stopped" : finish,
-    context,
+    context: card.context,
+    leftOut: left_out > 0 ? amount(left_out, card.has_template ? "turn" : "token") : null,
   };
 }
 
@@ -24,22 +27,23 @@ export function figures({ usage, timings, finish, pieces, seconds, stopped, cont
 export function figuresText(told) {
   if (!told) return "";
   const about = told.counted ? "about " : "";
-  const parts = [`${about}${tokens(told.written)}`];
+  const parts = [`${about}${amount(told.written, "token")}`];
   if (told.perSecond) parts.push(`${about}${number.format(told.perSecond)} tokens a second`);
   if (told.prompt !== undefined) parts.push(promptText(told));
   if (told.finish === "stopped") parts.push("stopped");
   if (told.finish === "length") parts.push("ended at the limit of tokens");
+  if (told.leftOut) parts.push(`the model did not read the first ${told.leftOut}, for which its context has no room`);
   return parts.join(" · ");
 }
 
 function promptText({ prompt, cached, written, context }) {
   const known = cached > 0 ? `, ${number.format(cached)} of them read before` : "";
   const used = context ? ` · ${number.format(prompt + written)} of ${number.format(context)} tokens of context` : "";
-  return `prompt of ${tokens(prompt)}${known}${used}`;
+  return `prompt of ${amount(prompt, "token")}${known}${used}`;
 }
 
-function tokens(count) {
-  return `${number.format(count)} ${count === 1 ? "token" : "tokens"}`;
+function amount(count, unit) {
+  return `${number.format(count)} ${unit}${count === 1 ? "" : "s"}`;
 }
 
 /**

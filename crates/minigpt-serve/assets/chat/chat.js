@@ -12,8 +12,9 @@ import { showList } from "/assets/chat/list.js";
 import { panels } from "/assets/chat/panels.js";
 import { writeInto } from "/assets/chat/request.js";
 import { speaker } from "/assets/chat/spoken.js";
-import { conversations, current, forget, keep, setCurrent } from "/assets/chat/store.js";
+import { conversations, current, forget, keep, kept, onOthers, setCurrent } from "/assets/chat/store.js";
 import { problemElement, thread } from "/assets/chat/thread.js";
+import { isKept } from "/assets/storage.js";
 
 const part = (id) => document.getElementById(id);
 
@@ -23,8 +24,10 @@ let index = false;
 let conversation;
 /** The answer that is being written: how to stop it, and a promise of its end. */
 let writing = null;
+/** What says that the conversation could not be kept, while it says so. */
+let unkept = null;
 
-const turns = thread(part("turns"), { again, change, isLast: (turn) => conversation.turns.at(-1) === turn });
+const turns = thread(part("turns"), { again, change });
 const box = composer({ form: part("composer"), message: part("message"), send: part("send"), stop: part("stop") }, say, stop);
 const sides = panels([
   { button: part("show-list"), panel: part("list") },
@@ -45,6 +48,13 @@ document.addEventListener("keydown", (event) => {
 addEventListener("pagehide", () => {
   if (writing) changed();
 });
+onOthers((id) => {
+  if (!conversation) return;
+  const later = kept(id);
+  if (id === conversation.id && later && !writing) show(later);
+  else drawList();
+});
+if (!isKept) part("kept").textContent = "This browser keeps nothing: conversations are lost when this page is closed.";
 
 begin();
 
@@ -52,7 +62,9 @@ async function begin() {
   for (const id of ["model", "new", "export-markdown", "export-json"]) part(id).disabled = true;
   box.setEnabled(false);
   try {
-    ({ models: cards, index } = await getJson("/api/models"));
+    const told = await getJson("/api/models");
+    index = told.index;
+    cards = told.models.map((card) => ({ ...card, max_tokens: told.max_tokens }));
   } catch (error) {
     turns.showInstead(problemElement(error, begin));
     return;
@@ -65,32 +77,46 @@ async function begin() {
     element("option", { value: id, textContent: base ? `${id} (adapter of ${base})` : id })));
   for (const id of ["model", "new"]) part(id).disabled = false;
   box.setEnabled(true);
-  const kept = conversations();
-  await open(kept.find(({ id }) => id === current()) ?? newConversation(kept[0]));
+  await open(kept(current()) ?? newConversation(conversations()[0]));
 }
 
 function card() {
   return cards.find(({ id }) => id === conversation.model) ?? cards[0];
 }
 
+/** Opens one of the list, as it is kept now; the one that is shown stays as it is. */
+async function choose(id) {
+  const chosen = id === conversation.id ? null : kept(id);
+  if (chosen) await open(chosen);
+  else sides.closeOnNarrow();
+}
+
 async function open(chosen) {
   await stop();
-  conversation = chosen;
-  conversation.model = card().id;
+  show(chosen);
   setCurrent(conversation);
   sides.closeOnNarrow();
-  draw();
   // On a touch screen the keyboard would cover the page.
   if (matchMedia("(pointer: fine)").matches) box.focus();
+}
+
+function show(chosen) {
+  conversation = chosen;
+  conversation.model = card().id;
+  draw();
 }
 
 /** Keeps the conversation, once it has begun. */
 function changed() {
   if (conversation.turns.length === 0) return;
+  unkept?.remove();
   try {
     keep(conversation);
   } catch (error) {
-    turns.problem(error, changed);
+    unkept = turns.problem(error, () => {
+      changed();
+      box.focus();
+    });
   }
 }
 
@@ -104,15 +130,15 @@ function draw() {
 }
 
 function drawList() {
-  showList(part("conversations"), conversations(), conversation.id, { open, remove });
+  showList(part("conversations"), conversations(), conversation.id, { choose, remove });
   for (const id of ["export-markdown", "export-json"]) part(id).disabled = conversation.turns.length === 0;
 }
 
-async function remove(dropped) {
+async function remove(id) {
   if (!confirm("Delete this conversation? It is kept nowhere else.")) return;
-  const shown = dropped.id === conversation.id;
+  const shown = id === conversation.id;
   if (shown) await stop();
-  forget(dropped);
+  forget(id);
   if (shown) await open(newConversation(conversation));
   else drawList();
 }
@@ -136,8 +162,10 @@ function again() {
   goOn();
 }
 
-function change(turn, text) {
-  if (writing) return;
+/** What is written meanwhile is dropped with all that follows the turn. */
+async function change(turn, text) {
+  await stop();
+  if (!conversation.turns.includes(turn)) return; // another conversation was opened
   conversation.turns.splice(conversation.turns.indexOf(turn) + 1);
   turn.text = text;
   delete turn.figures; // of another text
@@ -155,10 +183,12 @@ function goOn() {
   answer();
 }
 
-/** Stops the answer that is written, if any, and waits for its end. */
+/** Stops the answer that is written, if any, and waits for its end; also of one that began meanwhile. */
 async function stop() {
-  writing?.controller.abort();
-  await writing?.ended;
+  while (writing) {
+    writing.controller.abort();
+    await writing.ended;
+  }
 }
 
 function answer() {
@@ -189,7 +219,7 @@ async function written(signal) {
 
   const gone = !turn.text && !turn.passages;
   if (gone) conversation.turns.pop();
-  else turn.figures = figures({ ...told, stopped: signal.aborted, context: model.context });
+  else turn.figures = figures(told, model, signal.aborted);
   turns.end(turn, gone);
   voice.end(signal.aborted ? "Stopped." : "");
   writing = null;

@@ -23,10 +23,11 @@ export function composer({ form, message, send, stop }, onSend, onStop) {
   return {
     /** @param {boolean} writing Whether an answer is being written. */
     setWriting(writing) {
-      const focused = document.activeElement === send;
-      send.hidden = writing;
-      stop.hidden = !writing;
-      if (focused) stop.focus();
+      const [before, now] = writing ? [send, stop] : [stop, send];
+      const focused = document.activeElement === before;
+      before.hidden = true;
+      now.hidden = false;
+      if (focused) now.focus();
     },
     /** @param {boolean} answers Whether the model answers, or only continues. */
     setKind(answers) {

@@ -23,7 +23,15 @@ export const SETTINGS = [
 ];
 
 /** Tokens that a model which only continues adds at a time: it mostly finds no end by itself. */
-export const CONTINUED_TOKENS = 200;
+const CONTINUED_TOKENS = 200;
+
+/**
+ * @param {object} card The model, as `/api/models` tells it.
+ * @returns {number} Half the context at most: the other half is what the model reads of the text.
+ */
+export function continuedTokens({ context, max_tokens }) {
+  return Math.min(CONTINUED_TOKENS, max_tokens, Math.ceil(context / 2));
+}
 
 /**
  * @param {Setting} setting
@@ -31,6 +39,7 @@ export const CONTINUED_TOKENS = 200;
  * @returns {number | string} What counts where the reader sets nothing.
  */
 export function usual(setting, card) {
-  if (setting.name === "max_tokens" && !card.has_template) return CONTINUED_TOKENS;
-  return card.defaults?.[setting.name] ?? setting.usual;
+  if (setting.name !== "max_tokens") return card.defaults?.[setting.name] ?? setting.usual;
+  if (!card.has_template) return continuedTokens(card);
+  return card.max_tokens < card.context ? `up to ${card.max_tokens.toLocaleString("en")}` : setting.usual;
 }

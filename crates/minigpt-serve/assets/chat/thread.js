@@ -56,11 +56,14 @@ export function thread(root, actions) {
     /**
      * @param {Error} error Its message is for the reader.
      * @param {() => void} again
+     * @returns {HTMLElement} What says it.
      */
     problem(error, again) {
       root.querySelector(".problem")?.remove();
-      root.append(problemElement(error, again));
+      const said = problemElement(error, again);
+      root.append(said);
       toEnd();
+      return said;
     },
   };
 }

@@ -10,7 +10,6 @@ import { showProse } from "/assets/chat/prose.js";
  * @typedef {object} Actions What a reader may do with a turn.
  * @property {() => void} again Have the last answer written anew.
  * @property {(turn: import("./conversation.js").Turn, text: string) => void} change
- * @property {(turn: import("./conversation.js").Turn) => boolean} isLast
  */
 
 /**
@@ -42,7 +41,7 @@ function buttons(article, turn, actions) {
     setTimeout(() => { copy.textContent = "Copy"; }, 1500);
   });
   const edit = button("Edit", "Edit this turn", () => {
-    article.replaceWith(editor(turn, actions.isLast(turn), {
+    article.replaceWith(editor(turn, {
       send: (text) => actions.change(turn, text),
       cancel: (form) => {
         form.replaceWith(article);

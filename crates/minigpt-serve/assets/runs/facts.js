@@ -23,7 +23,7 @@ const FACTS = [
 
 /**
  * @param {HTMLElement} place
- * @param {Array<{ name: string, colour: number, overview: any, details: any }>} runs
+ * @param {Array<{ name: string, colour: number, overview: any, details: any, rows: import("./rows.js").RunRows }>} runs
  */
 export function showFacts(place, runs) {
   if (runs.length === 0) {
@@ -31,7 +31,7 @@ export function showFacts(place, runs) {
     return;
   }
   const facts = FACTS.map(([name, text]) => [name, ...runs.map(text)]);
-  const problems = runs.map(({ details }) => details?.problems.join("\n") ?? "");
+  const problems = runs.map(({ details, rows }) => [...(details?.problems ?? []), rows.problem].filter(Boolean).join("\n"));
   if (problems.some(Boolean)) facts.push(["What cannot be read", ...problems]);
   place.replaceChildren(table("Fact", runs, [...facts, ...evaluations(runs)]));
 }

@@ -13,8 +13,8 @@ import { Samples } from "/assets/runs/samples.js";
 import { Settings } from "/assets/runs/settings.js";
 import { View } from "/assets/runs/view.js";
 
-/** Milliseconds between two looks, while a run trains and while none does. */
-const [OFTEN, SELDOM] = [1_500, 5_000];
+/** Milliseconds between two looks, while a run trains and while none does: then one may begin. */
+const [OFTEN, SELDOM] = [1_500, 15_000];
 
 const place = (id) => document.getElementById(id);
 const view = new View();
@@ -34,11 +34,15 @@ let timer = 0;
 let isLooking = false;
 /** Whether somebody ticked a run meanwhile. */
 let isWaitedFor = false;
+/** Whether the server wants a key that the reader did not give. */
+let isRefused = false;
 
 showControls(place("controls"), view);
 place("charts").append(...charts.map((chart) => chart.element));
 choice.addEventListener("change", () => look());
-document.addEventListener("visibilitychange", () => look());
+document.addEventListener("visibilitychange", () => {
+  if (!isRefused) look();
+});
 look();
 
 /** Asks for what is new, shows it, and comes back in a while; not while nobody looks. */
@@ -49,7 +53,7 @@ async function look() {
     isWaitedFor = true;
     return;
   }
-  [isLooking, isWaitedFor] = [true, false];
+  [isLooking, isWaitedFor, isRefused] = [true, false, false];
   try {
     told = await getJson("/api/runs");
     chooseFirst();
@@ -58,9 +62,11 @@ async function look() {
     await show();
     tellError("");
   } catch (error) {
+    isRefused = error.status === 401;
     tellError(`${error.message} ${hint(error)}`);
   }
   isLooking = false;
+  if (isRefused) return;
   const isTraining = told.runs.some((run) => run.state === "training") || told.current !== null;
   timer = setTimeout(look, isWaitedFor ? 0 : isTraining ? OFTEN : SELDOM);
 }
@@ -118,8 +124,9 @@ function tellStatus() {
   if (place("status").textContent !== text) place("status").textContent = text;
 }
 
-/** The server of a run ends with it. */
+/** The server of a run ends with it; a key is asked for again when the reader acts. */
 function hint({ status }) {
+  if (status === 401) return "Load this page again to give one.";
   return status === 0 && told.current ? "A run's own pages end with it: minigpt serve shows it again." : "Trying again.";
 }
 

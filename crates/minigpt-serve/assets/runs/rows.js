@@ -13,19 +13,20 @@ export class RunRows {
   /** @param {string} name */
   constructor(name) {
     this.name = name;
-    /** What the server said first of a damaged line. @type {string | null} */
-    this.problem = null;
     this.#clear();
   }
 
   /** @type {Record<string, Table>} By split: `train`, `valid`, `average`. */
   tables;
+  /** What the server said first of a damaged line. @type {string | null} */
+  problem;
   #lines;
   #last;
 
   #clear() {
     const table = () => Object.fromEntries(COLUMNS.map((column) => [column, []]));
     this.tables = { train: table(), valid: table(), average: table() };
+    this.problem = null;
     this.#lines = 0;
     this.#last = "";
   }

@@ -1,6 +1,7 @@
 // How all pictures are looked at: one axis, one range, one cursor.
 
 import { AXES } from "/assets/runs/curve.js";
+import { local } from "/assets/storage.js";
 
 const KEPT = "minigpt-runs-view";
 
@@ -45,9 +46,9 @@ export class View extends EventTarget {
     Object.assign(this, changes);
     const { axis, smoothing, logX, logY } = this;
     try {
-      localStorage.setItem(KEPT, JSON.stringify({ axis, smoothing, logX, logY }));
+      local.setItem(KEPT, JSON.stringify({ axis, smoothing, logX, logY }));
     } catch {
-      // A browser that keeps nothing shows everything all the same.
+      // A browser without room shows everything all the same.
     }
     this.dispatchEvent(new Event("change"));
   }
@@ -74,7 +75,7 @@ function within([from, to], [first, last]) {
 
 function kept() {
   try {
-    return JSON.parse(localStorage.getItem(KEPT)) ?? {};
+    return JSON.parse(local.getItem(KEPT)) ?? {};
   } catch {
     return {};
   }
