@@ -23,6 +23,8 @@ let history = [];
 /** The token that is looked at further down. */
 let selected = 0;
 let request = new AbortController();
+/** Whether a text is being read. */
+let isBusy = false;
 
 const surprise = surpriseView(at("readings"), at("token-detail"), select);
 const columns = [candidateColumn(append), candidateColumn(append)];
@@ -42,7 +44,7 @@ async function show(what) {
   const { signal } = request;
   const written = text.value;
   at("error").hidden = true;
-  document.body.ariaBusy = "true";
+  setBusy(true);
   try {
     const first = await read(model.value, what, signal);
     const second = other.value ? [await readBeside(first, signal)] : [];
@@ -57,8 +59,15 @@ async function show(what) {
     at("error").hidden = false;
     return false;
   } finally {
-    if (!signal.aborted) document.body.ariaBusy = "false";
+    if (!signal.aborted) setBusy(false);
   }
+}
+
+function setBusy(isReading) {
+  isBusy = isReading;
+  document.body.ariaBusy = String(isReading);
+  // Not disabled, which would take the focus from whoever steps by the keyboard.
+  for (const id of ["step", "greedy", "back"]) at(id).ariaDisabled = String(isReading);
 }
 
 /** The same tokens by the other model, if they mean the same to it, else the same text. */
@@ -92,12 +101,16 @@ function showCandidates() {
   });
   at("candidates").replaceChildren(...columns.slice(0, readings.length).map(({ node }) => node));
   for (const id of ["step", "greedy"]) at(id).disabled = isFull() || isEdited();
-  at("back").disabled = history.length === 0;
+  showBack();
   at("length").textContent = state(first);
 }
 
+function showBack() {
+  at("back").disabled = history.length === 0;
+}
+
 function state({ tokens, context }) {
-  if (isEdited()) return "The text was changed: read it to go on.";
+  if (isEdited()) return "The text or the model was changed: read it to go on.";
   return isFull() ? `The context of ${context} tokens is full.` : `${tokens.length} of ${context} tokens`;
 }
 
@@ -105,25 +118,35 @@ function isFull() {
   return readings[0].tokens.length >= readings[0].context;
 }
 
-/** Whether the text is another one than was read. */
+/** Whether the text or the model is another one than was read. */
 function isEdited() {
-  return text.value !== readings[0].text;
+  const [first] = readings;
+  const inField = first.text.replace(/\r\n?/g, "\n"); // which has no other end of a line
+  return text.value !== inField || model.value !== first.model;
 }
 
 /** Goes on with a token. */
 async function append(id) {
+  if (isBusy) return;
   const before = ids(readings[0]);
   if (await show({ tokens: [...before, id] })) remember(before);
 }
 
 function remember(tokens) {
   history.push(tokens);
-  at("back").disabled = false;
+  showBack();
+}
+
+/** Goes back to the tokens before. */
+async function goBack() {
+  if (isBusy) return;
+  if (await show({ tokens: history.at(-1) })) history.pop();
+  showBack();
 }
 
 /** The same again, as the models that are chosen now read it. */
 function showAgain() {
-  return show(isEdited() ? { text: text.value } : { tokens: ids(readings[0]) });
+  return show(readings.length === 0 || isEdited() ? { text: text.value } : { tokens: ids(readings[0]) });
 }
 
 /** Looks at a token further down. */
@@ -148,6 +171,7 @@ function option(value, name, chosen) {
 }
 
 async function readText() {
+  if (cards.length === 0) return; // no model, or not yet
   const before = readings.length > 0 ? ids(readings[0]) : null;
   if (await show({ text: text.value }) && before) remember(before);
 }
@@ -165,7 +189,7 @@ function listen() {
   });
   model.addEventListener("change", () => {
     history = []; // another model's tokens
-    sampling.offer(cardOf(model.value).defaults);
+    sampling.offer(cardOf(model.value).defaults); // shows that nothing goes on from the old model's text
     show({ text: text.value });
   });
   other.addEventListener("change", showAgain);
@@ -176,10 +200,7 @@ function listen() {
     append(order[draw(cut(logits, order, sampling.settings()), Math.random())]);
   });
   at("greedy").addEventListener("click", () => append(readings[0].order[0]));
-  at("back").addEventListener("click", async () => {
-    const before = history.pop();
-    if (!await show({ tokens: before })) history.push(before);
-  });
+  at("back").addEventListener("click", goBack);
   at("samples").append(...SAMPLES.map((sample) => {
     const button = element("button", { type: "button", className: "small" }, sample.name);
     button.addEventListener("click", () => {
@@ -207,6 +228,7 @@ async function begin() {
   }
   model.append(...cards.map(({ id }) => option(id, id, "")));
   other.append(...cards.map(({ id }) => option(id, id, "")));
+  for (const control of [model, other, at("read")]) control.disabled = false;
   sampling.offer(cards[0].defaults);
   await show({ text: text.value });
 }

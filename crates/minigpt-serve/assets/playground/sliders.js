@@ -5,11 +5,16 @@ import { UNTOUCHED } from "/assets/playground/sampling.js";
 
 const CONTROLS = [
   { key: "temperature", name: "Temperature", min: 0, max: 2, step: 0.05,
-    says: (value) => (value === 0 ? "0: only the most probable" : value.toFixed(2)) },
+    says: (value) => (value === 0 ? "0: only the most probable" : digits(value, 2)) },
   { key: "topK", name: "Top-k", min: 0, max: 100, step: 1, says: (value) => (value === 0 ? "all tokens" : `${value} tokens`) },
-  { key: "topP", name: "Top-p", min: 0.01, max: 1, step: 0.01, says: (value) => (value === 1 ? "1: all" : value.toFixed(2)) },
-  { key: "minP", name: "Min-p", min: 0, max: 0.5, step: 0.005, says: (value) => (value === 0 ? "0: all" : value.toFixed(3)) },
+  { key: "topP", name: "Top-p", min: 0.01, max: 1, step: 0.01, says: (value) => (value === 1 ? "1: all" : digits(value, 2)) },
+  { key: "minP", name: "Min-p", min: 0, max: 0.5, step: 0.005, says: (value) => (value === 0 ? "0: all" : digits(value, 3)) },
 ];
+
+/** With so many decimals at least, and more where a model's makers say more. */
+function digits(value, least) {
+  return value.toLocaleString("en", { minimumFractionDigits: least, maximumFractionDigits: 4 });
+}
 
 /**
  * Fills the form; `changed` is called whenever a control moves.
@@ -18,12 +23,8 @@ const CONTROLS = [
  */
 export function sliders(form, changed) {
   const controls = CONTROLS.map((control) => ({ ...control, ...slider(control, changed) }));
-  const settings = () => Object.fromEntries(controls.map(({ key, input }) => [key, Number(input.value)]));
   const set = (values) => {
-    for (const { key, input, tell } of controls) {
-      input.value = values[key];
-      tell();
-    }
+    for (const { key, set } of controls) set(values[key]);
     changed();
   };
   let defaults = UNTOUCHED;
@@ -38,8 +39,8 @@ export function sliders(form, changed) {
       button("As the model's makers say", () => defaults), button("Everything open", () => UNTOUCHED)));
   form.addEventListener("submit", (event) => event.preventDefault());
   return {
-    /** @type {() => import("./sampling.js").Settings} */
-    settings,
+    /** @returns {import("./sampling.js").Settings} */
+    settings: () => Object.fromEntries(controls.map(({ key, value }) => [key, value()])),
     /** Takes what a model's files say. @param {object} said Of `/api/models`. */
     offer(said = {}) {
       defaults = {
@@ -53,18 +54,25 @@ export function sliders(form, changed) {
   };
 }
 
+/** A value that is set may lie between the slider's steps or past its end, and stays so until the slider moves. */
 function slider({ key, name, min, max, step, says }, changed) {
-  const input = element("input", { type: "range", id: key, min, max, step, value: UNTOUCHED[key] });
-  const value = element("output", { htmlFor: key });
-  const tell = () => {
-    value.textContent = says(Number(input.value));
-    input.setAttribute("aria-valuetext", value.textContent);
+  const input = element("input", { type: "range", id: key, min, max, step });
+  const told = element("output", { htmlFor: key });
+  let value;
+  const take = (taken) => {
+    value = taken;
+    told.textContent = says(value);
+    input.setAttribute("aria-valuetext", told.textContent);
+  };
+  const set = (given) => {
+    input.value = given;
+    take(given);
   };
   input.addEventListener("input", () => {
-    tell();
+    take(Number(input.value));
     changed();
   });
-  tell();
-  const field = element("div", { className: "slider" }, element("label", { htmlFor: key }, name), value, input);
-  return { input, field, tell };
+  set(UNTOUCHED[key]);
+  const field = element("div", { className: "slider" }, element("label", { htmlFor: key }, name), told, input);
+  return { field, set, value: () => value };
 }
