@@ -4,11 +4,13 @@
 //! the same (`ETag`), so that a newer program's pages show at once.
 
 use axum::Router;
-use axum::extract::Path;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+
+use crate::error::ApiError;
+use crate::extract::InPath;
 
 /// A file of `assets/`, by its path there.
 struct Asset {
@@ -65,6 +67,7 @@ const ASSETS: &[Asset] = assets![
     "playground/sampling.js",
     "playground/seen.js",
     "playground/sliders.js",
+    "playground/strip.js",
     "playground/surprise.js",
     "playground/tokens.js",
     "playground/words.js",
@@ -103,7 +106,7 @@ const PAGES: &[(&str, &str)] = &[
 /// The pages and what belongs to them. They tell nothing of models or runs, and need no key.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let file =
-        |Path(path): Path<String>, headers: HeaderMap| async move { answer(&path, &headers) };
+        |InPath(path): InPath<String>, headers: HeaderMap| async move { answer(&path, &headers) };
     let mut router = Router::new().route("/assets/{*path}", get(file));
     for &(address, path) in PAGES {
         let page = move |headers: HeaderMap| async move { answer(path, &headers) };
@@ -114,7 +117,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 
 fn answer(path: &str, headers: &HeaderMap) -> Response {
     let Some(asset) = ASSETS.iter().find(|asset| asset.path == path) else {
-        return (StatusCode::NOT_FOUND, "no such page").into_response();
+        return ApiError::not_found("there is no such page").into_response();
     };
     let tag = asset.tag();
     if headers.get_all(IF_NONE_MATCH).iter().any(|known| names(known.as_bytes(), &tag)) {

@@ -1,5 +1,6 @@
 // What heads are found to do, in words.
 
+import { getJson } from "/assets/http.js";
 import { percent } from "/assets/playground/words.js";
 
 /** Each habit's name, and what it means. Their colours are in the style sheet, by the same keys. */
@@ -10,6 +11,19 @@ export const HABITS = {
   induction: { name: "what followed the same token before", means: "It continues repetitions: an induction head." },
   spread: { name: "nothing in particular", means: "None of the four: what it attends to depends on the text." },
 };
+
+/** By model. @type {Map<string, object[]>} */
+const measured = new Map();
+
+/**
+ * What each head of a model does, measured once.
+ * @param {string} model
+ * @returns {Promise<object[]>} The heads of `/api/habits`.
+ */
+export async function habitsOf(model) {
+  if (!measured.has(model)) measured.set(model, (await getJson(`/api/habits?model=${encodeURIComponent(model)}`)).heads);
+  return measured.get(model);
+}
 
 /**
  * A head's habit in a sentence.

@@ -2,7 +2,7 @@
 
 import { element } from "/assets/dom.js";
 import { getJson } from "/assets/http.js";
-import { attentionView } from "/assets/playground/attention.js";
+import { AttentionView } from "/assets/playground/attention.js";
 import { candidateColumn } from "/assets/playground/candidates.js";
 import { lensView } from "/assets/playground/lens.js";
 import { areOfOneTokenizer, ids, read } from "/assets/playground/reading.js";
@@ -29,7 +29,7 @@ let isBusy = false;
 const surprise = surpriseView(at("readings"), at("token-detail"), select);
 const columns = [candidateColumn(append), candidateColumn(append)];
 const sampling = sliders(at("sampling"), showCandidates);
-const attention = attentionView(at("attention-view"), at("attention").querySelector(".error"), select);
+const attention = new AttentionView(at("attention-view"), at("attention").querySelector(".error"), select);
 const lens = lensView(at("lens-view"), at("lens").querySelector(".error"));
 // What costs the server time is asked for when it is looked at.
 const looks = [

@@ -63,7 +63,7 @@ async function look() {
     tellError("");
   } catch (error) {
     isRefused = error.status === 401;
-    tellError(`${error.message} ${hint(error)}`);
+    tellError(words(error));
   }
   isLooking = false;
   if (isRefused) return;
@@ -124,10 +124,11 @@ function tellStatus() {
   if (place("status").textContent !== text) place("status").textContent = text;
 }
 
-/** The server of a run ends with it; a key is asked for again when the reader acts. */
-function hint({ status }) {
-  if (status === 401) return "Load this page again to give one.";
-  return status === 0 && told.current ? "A run's own pages end with it: minigpt serve shows it again." : "Trying again.";
+/** What went wrong and what follows. The server of a run ends with it; a key is asked for again when the reader acts. */
+function words({ status, message }) {
+  if (status === 401) return "The server asks for an API key: load this page again to give one.";
+  if (status === 0 && told.current) return `${message} A run's own pages end with it: minigpt serve shows it again.`;
+  return `${message} Trying again.`;
 }
 
 function tellError(text) {
