@@ -78,12 +78,17 @@ def again_gives_the_same_answer_of_the_most_likely_tokens(page):
     expect(page.get_by_role("button", name="Write this answer again")).to_have_count(1)
 
 
-def escape_stops_an_answer(page):
-    opened(page)
+def ask_for_a_long_answer(page):
+    """Asks for one that is still being written while the check goes on."""
     page.get_by_label("Longest answer, in tokens").fill("")
     slow_down(page, 4_000)
     ask(page, QUESTION)
     expect(page.locator(".writing .prose")).not_to_be_empty()
+
+
+def escape_stops_an_answer(page):
+    opened(page)
+    ask_for_a_long_answer(page)
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     page.keyboard.press("Escape")
     answer = answered(page)
@@ -107,6 +112,91 @@ def the_conversation_goes_on_from_an_edited_turn(page):
     editor.press("Enter")
     answered(page)
     expect(turns(page).first.locator(".prose")).to_have_text("Emma wrote from London")
+
+
+def an_edit_that_is_sent_stops_the_answer_after_it(page):
+    opened(page)
+    ask(page, QUESTION)
+    answered(page)
+    page.get_by_role("button", name="Edit this turn").first.click()
+    ask_for_a_long_answer(page)
+    page.get_by_label("Your message").fill("Emma wrote from London")
+    page.get_by_label("Your message").press("Enter")
+    expect(turns(page)).to_have_count(2)
+    expect(turns(page).first.locator(".prose")).to_have_text("Emma wrote from London")
+    expect(page.locator(".writing .prose")).not_to_be_empty()
+    page.keyboard.press("Escape")
+    answered(page)
+
+
+def the_keyboard_stays_at_the_button_that_sends(page):
+    opened(page)
+    page.get_by_label("Message", exact=True).fill(QUESTION)
+    page.get_by_role("button", name="Send").press("Enter")
+    answered(page)
+    expect(page.locator(".reading, .writing")).to_have_count(0)
+    expect(page.get_by_role("button", name="Send")).to_be_focused()
+
+
+def choosing_what_is_shown_changes_nothing(page):
+    opened(page)
+    ask_for_a_long_answer(page)
+    page.get_by_label("System prompt").fill("Be brief.")
+    page.locator("#conversations .choose").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    page.keyboard.press("Escape")
+    text = answered(page).locator(".prose").text_content()
+    page.get_by_role("button", name="New conversation").click()
+    page.locator("#conversations .choose").click()
+    expect(turns(page).last.locator(".prose")).to_have_text(text)
+    expect(page.get_by_label("System prompt")).to_have_value("Be brief.")
+
+
+def a_second_tab_shows_what_the_first_keeps(page):
+    opened(page)
+    ask(page, QUESTION)
+    answered(page)
+    other = page.context.new_page()
+    opened(other)
+    other.locator("#conversations .choose").click()
+    ask(other, "And then?")
+    text = answered(other, 4).locator(".prose").text_content()
+    expect(turns(page)).to_have_count(4)
+    expect(turns(page).last.locator(".prose")).to_have_text(text)
+
+
+FILL_STORE = "() => { window.keep = Storage.prototype.setItem; Storage.prototype.setItem = () => { throw new Error(); }; }"
+EMPTY_STORE = "() => { Storage.prototype.setItem = window.keep; }"
+
+
+def a_full_store_is_told_until_there_is_room(page):
+    opened(page)
+    page.evaluate(FILL_STORE)
+    ask(page, QUESTION)
+    answered(page)
+    problem = page.get_by_role("alert")
+    expect(problem).to_contain_text("no room")
+    page.evaluate(EMPTY_STORE)
+    page.get_by_role("button", name="Try again").click()
+    expect(problem).to_have_count(0)
+    page.reload()
+    answered(page)
+
+
+BLOCK_STORE = """for (const name of ["localStorage", "sessionStorage"]) {
+    Object.defineProperty(window, name, { get() { throw new DOMException("blocked", "SecurityError"); } });
+}"""
+
+
+def a_browser_that_keeps_nothing_chats_all_the_same(page):
+    page.add_init_script(BLOCK_STORE)
+    opened(page)
+    expect(page.get_by_text("This browser keeps nothing")).to_be_visible()
+    ask(page, QUESTION)
+    answered(page)
+    page.get_by_role("button", name="New conversation").click()
+    page.locator("#conversations .choose").click()
+    answered(page)
 
 
 def conversations_are_kept_and_deleted(page):
@@ -160,8 +250,11 @@ def a_model_without_a_template_continues(page):
     expect(page.get_by_label("Message", exact=True)).to_have_value("Once upon a time")
     page.get_by_role("button", name="Continue").click()
     answered(page)
-    page.get_by_role("button", name="Continue").click()  # with nothing, to go on
-    answered(page, 3)
+    # With nothing, to go on: also when the text is longer than the context.
+    for count in range(3, 8):
+        page.get_by_role("button", name="Continue").click()
+        answered(page, count)
+    expect(turns(page).last.locator(".figures")).to_contain_text("did not read the first")
     looks_right_everywhere(page, "chat-continues")
 
 
@@ -199,6 +292,12 @@ run(
     again_gives_the_same_answer_of_the_most_likely_tokens,
     escape_stops_an_answer,
     the_conversation_goes_on_from_an_edited_turn,
+    an_edit_that_is_sent_stops_the_answer_after_it,
+    the_keyboard_stays_at_the_button_that_sends,
+    choosing_what_is_shown_changes_nothing,
+    a_second_tab_shows_what_the_first_keeps,
+    a_full_store_is_told_until_there_is_room,
+    a_browser_that_keeps_nothing_chats_all_the_same,
     conversations_are_kept_and_deleted,
     a_conversation_is_exported,
     a_model_without_a_template_continues,

@@ -87,6 +87,78 @@ def steps_are_taken_and_taken_back(page):
     assert written(page).strip() == "Emma wrote from"
 
 
+STEPS = ["Draw a token", "Take the most probable", "Back"]
+
+
+def refuse(route):
+    route.fulfill(status=500, json={"error": {"message": "it broke"}})
+
+
+def nothing_goes_on_before_the_first_reading(page):
+    page.route("**/api/read", refuse)
+    page.goto("/playground")
+    expect(page.locator("#error")).to_have_text("it broke")
+    for name in STEPS:
+        expect(page.get_by_role("button", name=name)).to_be_disabled()
+    page.unroute("**/api/read")
+    page.get_by_label("Beside it").select_option(index=1)
+    expect(tokens(page).first).to_be_visible()
+    expect(page.get_by_role("button", name="Draw a token")).to_be_enabled()
+
+
+def nothing_goes_on_without_a_model(page):
+    page.route("**/api/models", lambda route: route.fulfill(json={"models": []}))
+    page.goto("/playground")
+    expect(page.locator("#error")).to_contain_text("No model")
+    for name in [*STEPS, "Read"]:
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_disabled()
+
+
+def a_step_back_that_fails_is_taken_again(page):
+    opened(page)
+    count = tokens(page).count()
+    for more in [1, 2]:
+        page.get_by_role("button", name="Take the most probable").press("Enter")
+        expect(tokens(page)).to_have_count(count + more)
+    page.route("**/api/read", refuse)
+    back = page.get_by_role("button", name="Back")
+    back.click()
+    expect(page.locator("#error")).to_have_text("it broke")
+    page.unroute("**/api/read")
+    for fewer in [1, 0]:
+        back.click()
+        expect(tokens(page)).to_have_count(count + fewer)
+
+
+def what_a_models_makers_say_is_not_rounded(page):
+    def say(route):
+        answer = route.fetch()
+        told = answer.json()
+        told["models"][0]["defaults"].update(temperature=0.72, top_k=200)
+        route.fulfill(response=answer, json=told)
+
+    page.route("**/api/models", say)
+    opened(page)
+    said = page.locator("#sampling output")
+    expect(said.nth(0)).to_have_text("0.72")
+    expect(said.nth(1)).to_have_text("200 tokens")
+    page.get_by_label("Top-k").press("ArrowLeft")
+    expect(said.nth(1)).to_have_text("99 tokens")
+
+
+def a_text_with_other_ends_of_lines_is_not_an_edited_one(page):
+    opened(page)
+
+    def carriage_returns(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "text": "one\r\ntwo\rthree"})
+
+    page.route("**/api/read", carriage_returns)
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(page.get_by_label("Text", exact=True)).to_have_value("one\ntwo\nthree")
+    expect(page.get_by_role("button", name="Draw a token")).to_be_enabled()
+
+
 def attention_of_any_head_is_shown(page):
     opened(page)
     view = page.locator("#attention")
@@ -159,6 +231,11 @@ run(
     a_text_is_its_tokens_and_each_tells_its_surprise,
     sliders_change_the_bars_at_once,
     steps_are_taken_and_taken_back,
+    nothing_goes_on_before_the_first_reading,
+    nothing_goes_on_without_a_model,
+    a_step_back_that_fails_is_taken_again,
+    what_a_models_makers_say_is_not_rounded,
+    a_text_with_other_ends_of_lines_is_not_an_edited_one,
     attention_of_any_head_is_shown,
     the_lens_ends_with_what_the_model_says,
     two_models_stand_side_by_side,

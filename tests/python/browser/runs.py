@@ -179,6 +179,37 @@ def the_table_is_sorted(page):
     expect(page.locator("#list [aria-sort=ascending]")).to_have_text("Best")
 
 
+DAMAGED = "line 7: expected a number"
+
+
+def a_damaged_line_is_told(page):
+    def damage(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "problem": DAMAGED})
+
+    page.route("**/api/runs/fast/metrics*", damage)
+    opened(page)
+    expect(page.locator("#facts tr[data-name='What cannot be read']")).to_have_count(0)
+    tick(page, "fast")
+    expect(page.locator("#facts tr[data-name='What cannot be read'] td").last).to_have_text(DAMAGED)
+
+
+def a_key_that_is_not_given_is_asked_for_once(page):
+    asked = []
+
+    def refuse(route):
+        asked.append(route.request.url)
+        route.fulfill(status=401, json={"error": {"message": "expected the server's API key"}})
+
+    page.route("**/api/runs", refuse)
+    page.goto("/runs")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#error")).to_contain_text("load this page again")
+    page.wait_for_timeout(4_000)  # longer than between two looks at a run that trains
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert len(asked) == 1, asked
+
+
 run(
     a_run_is_followed_while_it_trains,
     runs_are_overlaid_and_told_apart,
@@ -187,4 +218,6 @@ run(
     settings_that_differ_are_named,
     the_writing_is_seen_to_change,
     the_table_is_sorted,
+    a_damaged_line_is_told,
+    a_key_that_is_not_given_is_asked_for_once,
 )
