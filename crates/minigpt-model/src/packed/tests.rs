@@ -8,7 +8,7 @@ use crate::model::config::{
     BiasConfig, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig, RotaryScaling,
 };
 use crate::model::gpt::Gpt;
-use crate::{Generator, GptRef, Sampling, WeightType};
+use crate::{CacheType, Generator, GptRef, Sampling, WeightType};
 
 const TOKENS: [u32; 9] = [3, 1, 4, 1, 5, 9, 2, 6, 5];
 
