@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use minigpt_data::Tokenizer;
-use minigpt_model::{Decoder, Draw, GptRef, SamplingError, log_probability};
+use minigpt_model::{Decoder, GptRef, SamplingError, log_probability, most_probable};
 use serde::Serialize;
 
 use crate::error::TextError;
@@ -41,6 +41,15 @@ pub struct Surprise {
     pub probability: f64,
     /// Its place among all tokens by probability, from 1; of equal ones the lowest id comes first.
     pub rank: usize,
+}
+
+/// A token's log-probability after those before it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenLogProbability {
+    /// Its own.
+    pub log_probability: f64,
+    /// The most probable tokens in its place with theirs, best first.
+    pub top: Vec<(u32, f64)>,
 }
 
 /// A token that may come next.
@@ -89,30 +98,74 @@ pub fn read_text<'a>(
     tokenizer: &Tokenizer,
     tokens: &[u32],
 ) -> Result<ReadText, TextError> {
-    let model = model.into();
-    check(model, tokens)?;
-    let mut trace = model.trace(tokens);
-    trace.by_ref().for_each(drop); // to its end
     let mut surprises = vec![None];
-    let mut logits = Vec::new();
-    for start in (0..tokens.len()).step_by(LOGIT_ROWS) {
-        let end = tokens.len().min(start + LOGIT_ROWS);
-        let of_rows = model.lens(&trace.residual(start..end));
-        let targets = &tokens[start + 1..tokens.len().min(end + 1)];
-        let rows = of_rows.chunks_exact(model.vocab_size());
-        for (logits, target) in rows.zip(targets) {
-            surprises.push(Some(Surprise::of(logits, *target)?));
-        }
-        logits = of_rows;
-    }
-    let logits = logits.split_off(logits.len() - model.vocab_size());
-    check_numbers(&logits)?;
+    let logits = read_tokens(model.into(), tokens, &mut |logits, token| {
+        surprises.push(Some(Surprise::of(logits, token)?));
+        Ok(())
+    })?;
     let tokens = tokens.iter().zip(surprises).map(|(id, surprise)| ReadToken {
         id: *id,
         label: tokenizer.token_label(*id),
         surprise,
     });
     Ok(ReadText { tokens: tokens.collect(), logits })
+}
+
+/// The log-probability of each token of a text but the first, with the `top` most probable ones in its place.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use minigpt_data::Tokenizer;
+/// use minigpt_model::{Gpt, GptConfig};
+/// use minigpt_text::token_log_probabilities;
+///
+/// let tokenizer = Tokenizer::bytes()?;
+/// let model = Gpt::init(&GptConfig::tiny(tokenizer.vocab_size()), 0, &Device::flex())?;
+/// let told = token_log_probabilities(&model, &tokenizer.encode("Once")?, 2)?;
+/// assert_eq!((told.len(), told[0].top.len()), (3, 2));
+/// assert!(told[0].log_probability <= told[0].top[0].1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As [`read_text`].
+pub fn token_log_probabilities<'a>(
+    model: impl Into<GptRef<'a>>,
+    tokens: &[u32],
+    top: usize,
+) -> Result<Vec<TokenLogProbability>, TextError> {
+    let mut told = Vec::new();
+    read_tokens(model.into(), tokens, &mut |logits, token| {
+        check_numbers(logits)?;
+        let log_probability = log_probability(logits, token);
+        let top = if top == 0 { Vec::new() } else { most_probable(logits, top)? };
+        told.push(TokenLogProbability { log_probability, top });
+        Ok(())
+    })?;
+    Ok(told)
+}
+
+/// Reads a text: `each` hears of each token but the first after the logits before it. Returns the logits after the last.
+fn read_tokens(
+    model: GptRef<'_>,
+    tokens: &[u32],
+    each: &mut dyn FnMut(&[f32], u32) -> Result<(), TextError>,
+) -> Result<Vec<f32>, TextError> {
+    check(model, tokens)?;
+    let mut trace = model.trace(tokens);
+    trace.by_ref().for_each(drop); // to its end
+    let mut logits = Vec::new();
+    for start in (0..tokens.len()).step_by(LOGIT_ROWS) {
+        let end = tokens.len().min(start + LOGIT_ROWS);
+        logits = model.lens(&trace.residual(start..end));
+        let after = &tokens[start + 1..tokens.len().min(end + 1)];
+        for (logits, token) in logits.chunks_exact(model.vocab_size()).zip(after) {
+            each(logits, *token)?;
+        }
+    }
+    let logits = logits.split_off(logits.len() - model.vocab_size());
+    check_numbers(&logits)?;
+    Ok(logits)
 }
 
 impl Surprise {
@@ -163,7 +216,7 @@ pub fn logit_lens<'a>(
     let layer = |name: String, residual: &[f32]| -> Result<LensLayer, TextError> {
         let logits = model.lens(residual);
         let rows = logits.chunks_exact(model.vocab_size());
-        let positions = rows.map(|logits| most_probable(logits, tokenizer, count));
+        let positions = rows.map(|logits| candidates(logits, tokenizer, count));
         Ok(LensLayer { name, positions: positions.collect::<Result<_, _>>()? })
     };
     let trace = model.trace(tokens);
@@ -174,25 +227,21 @@ pub fn logit_lens<'a>(
     std::iter::once(embedding).chain(blocks).collect()
 }
 
-/// The `count` most probable tokens, best first.
+/// The `count` most probable next tokens, best first.
 ///
 /// # Errors
 /// [`TextError::Sampling`] where the logits are NaN or infinite.
-pub fn most_probable(
+pub fn candidates(
     logits: &[f32],
     tokenizer: &Tokenizer,
     count: usize,
 ) -> Result<Vec<Candidate>, TextError> {
-    let draw = Draw { top_k: Some(count.max(1)), ..Draw::default() };
-    // Of these alone they sum to one: the first's own probability makes them those among all.
-    let best = draw.candidates(logits)?;
-    let scale = log_probability(logits, best[0].0).exp() / best[0].1;
-    let candidates = best.into_iter().take(count).map(|(id, probability)| Candidate {
+    let candidate = |(id, log_probability): (u32, f64)| Candidate {
         id,
         label: tokenizer.token_label(id),
-        probability: probability * scale,
-    });
-    Ok(candidates.collect())
+        probability: log_probability.exp(),
+    };
+    Ok(most_probable(logits, count)?.into_iter().map(candidate).collect())
 }
 
 /// Whether the model can read a text.

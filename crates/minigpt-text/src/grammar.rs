@@ -25,8 +25,14 @@ const PROPERTIES: usize = 1_000;
 /// may have as many links as fit, of a few kilobytes each.
 const STACK_BYTES: usize = 256 << 20;
 
-/// States of a grammar's lexer at most, of about two kilobytes each; the library's default is five times as many.
-const LEXER_STATES: usize = 50_000;
+/// States of a grammar's lexer at most, of about two kilobytes each, so that a server may have many grammars; the
+/// library's default is 25 times as many.
+const LEXER_STATES: usize = 10_000;
+
+/// Work of the lexer and the parser for one token at most: a few milliseconds, since all texts of a batch wait for it. The
+/// library's defaults are four times as much.
+const STEP_LEXER_FUEL: u64 = 50_000;
+const STEP_ITEMS: usize = 12_500;
 
 /// Bytes of the longest token that is offered.
 const TOKEN_BYTES: usize = 512;
@@ -234,6 +240,8 @@ fn factory(tokenizer: &Tokenizer) -> Result<ParserFactory, String> {
     factory.quiet();
     *factory.limits_mut() = ParserLimits {
         max_lexer_states: LEXER_STATES,
+        step_lexer_fuel: STEP_LEXER_FUEL,
+        step_max_items: STEP_ITEMS,
         verbose_errors: false,
         ..ParserLimits::default()
     };
@@ -255,7 +263,7 @@ fn one_line(error: &impl fmt::Display) -> String {
 /// What a text may be, and how far one is: the filter of a [policy](minigpt_model::Policy). An end of text may follow
 /// where the text is complete, and nowhere else; where nothing else may follow it is all that does.
 ///
-/// Clones and [forks](TokenFilter::fork) share what was worked out about the grammar, in up to 100 MB.
+/// Clones and [forks](TokenFilter::fork) share what was worked out about the grammar, in up to 20 MB.
 #[derive(Clone)]
 pub struct Grammar {
     matcher: Matcher,

@@ -28,7 +28,8 @@ pub use classifier::{Classifier, Verdict};
 pub use continuation::TextGenerator;
 pub use error::TextError;
 pub use explain::{
-    Candidate, LensLayer, ReadText, ReadToken, Surprise, logit_lens, most_probable, read_text,
+    Candidate, LensLayer, ReadText, ReadToken, Surprise, TokenLogProbability, candidates,
+    logit_lens, read_text, token_log_probabilities,
 };
 pub use export::{Export, Modelfile};
 pub use generation::GenerationDefaults;

@@ -40,7 +40,7 @@ pub enum ToolsError {
 /// A function that a model asks to be called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolCall {
-    /// Its name; of a function that there is none of where the model made it up.
+    /// The function's name. A model may make one up: it need not be among the [`Tools`].
     pub name: String,
     /// Its arguments: a JSON object.
     pub arguments: String,
@@ -179,7 +179,38 @@ impl Tools {
         }
     }
 
-    /// Divides an answer into what it says and its calls. What looks like a call and is none is said.
+    /// The part of an answer, as far as it has come, that is said whatever follows: what is before anything that is a
+    /// call or may become one.
+    ///
+    /// ```
+    /// # use minigpt_data::ChatTemplate;
+    /// # use minigpt_text::Tools;
+    /// # let template = ChatTemplate::from_jinja("{{ tools }}<tool_call>", Default::default(), "an example")?;
+    /// # let tools = r#"[{"type": "function", "function": {"name": "weather"}}]"#;
+    /// # let tools = Tools::from_json(tools, &template)?;
+    /// assert_eq!(tools.said("I look. <tool_"), "I look.");
+    /// assert_eq!(tools.said("I look. <b"), "I look. <b");
+    /// assert_eq!(tools.said("{\"name\""), "");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn said<'a>(&self, so_far: &'a str) -> &'a str {
+        // Calls without a tag are the whole answer.
+        if so_far.trim_start().starts_with(['{', '[']) {
+            return "";
+        }
+        let tags = [OPEN, CALLS, PYTHON_TAG];
+        let may_begin = |place: usize| {
+            let rest = &so_far[place..];
+            tags.iter().any(|tag| rest.starts_with(tag) || tag.starts_with(rest))
+        };
+        let mut places = so_far.char_indices().map(|(place, _)| place);
+        let end = places.find(|place| may_begin(*place)).unwrap_or(so_far.len());
+        // White space before a call is not said.
+        so_far[..end].trim_end()
+    }
+
+    /// Divides an answer into what it says and its calls. Text like a call that cannot be read as one is part of what it
+    /// says.
     pub fn read(&self, answer: &str) -> ToolAnswer {
         if answer.contains(OPEN) {
             return self.read_tagged(answer);
@@ -235,30 +266,6 @@ impl Tools {
 }
 
 impl ToolCall {
-    /// Makes objects of the arguments of earlier calls in `messages`, a JSON list: OpenAI's API has them as text, and
-    /// chat templates read them as objects. Text that is no JSON stays what it is.
-    ///
-    /// ```
-    /// use minigpt_text::ToolCall;
-    /// use serde_json::json;
-    ///
-    /// let call = |arguments| json!({"function": {"name": "weather", "arguments": arguments}});
-    /// let mut messages = json!([{"role": "assistant", "tool_calls": [call(json!("{\"city\": \"Rome\"}"))]}]);
-    /// ToolCall::read_arguments(&mut messages);
-    /// assert_eq!(messages[0]["tool_calls"][0], call(json!({"city": "Rome"})));
-    /// ```
-    pub fn read_arguments(messages: &mut Value) {
-        let messages = messages.as_array_mut().into_iter().flatten();
-        let calls = messages.filter_map(|message| message.get_mut("tool_calls")?.as_array_mut());
-        for call in calls.flatten() {
-            let Some(arguments) = call.pointer_mut("/function/arguments") else { continue };
-            let object = arguments.as_str().and_then(|text| serde_json::from_str(text).ok());
-            if let Some(object @ Value::Object(_)) = object {
-                *arguments = object;
-            }
-        }
-    }
-
     fn of_value(value: &Value) -> Option<Self> {
         // As OpenAI's API has it, the call may stand within.
         let call = value.get("function").filter(|call| call.is_object()).unwrap_or(value);

@@ -58,7 +58,7 @@ fn the_likeliest_token_has_rank_1_and_padding_is_impossible() {
     assert_eq!(first.tokens[3].label, "i");
     assert_eq!(first.logits.len(), 300);
     assert!(first.logits[tokenizer.vocab_size()..].iter().all(|logit| *logit == f32::NEG_INFINITY));
-    let best = most_probable(&first.logits, &tokenizer, 5).unwrap();
+    let best = candidates(&first.logits, &tokenizer, 5).unwrap();
     assert_eq!(best.len(), 5);
     for (place, candidate) in best.into_iter().enumerate() {
         ids.truncate(TEXT.len());
@@ -81,7 +81,7 @@ fn the_last_layer_says_what_the_model_says() {
     assert_eq!(names, ["embedding", "block 0", "block 1", "block 2"]);
     assert!(layers.iter().all(|layer| layer.positions.len() == 4));
     let read = read_text(&model, &tokenizer, &ids).unwrap();
-    let expected = most_probable(&read.logits, &tokenizer, 3).unwrap();
+    let expected = candidates(&read.logits, &tokenizer, 3).unwrap();
     assert_eq!(layers[3].positions[3], expected);
 }
 
@@ -93,6 +93,6 @@ fn what_cannot_be_read_is_told() {
     assert!(error(&[]).contains("the prompt is empty"));
     assert!(error(&[1; 65]).contains("65 tokens and the model's context is 64"));
     assert!(error(&[299]).contains("token id 299 is not in the model's vocabulary of 257"));
-    let error = most_probable(&[0.0, f32::NAN], &tokenizer, 1).unwrap_err().to_string();
+    let error = candidates(&[0.0, f32::NAN], &tokenizer, 1).unwrap_err().to_string();
     assert!(error.contains("not numbers"), "{error}");
 }
