@@ -7,10 +7,14 @@ use std::time::Duration;
 
 use minigpt_retrieval::Index;
 use minigpt_text::{GrammarError, Grammars};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::counters::Counters;
 use crate::engine::{Engine, ModelCard};
 use crate::error::ApiError;
+
+/// Grammars that live at once: each may have twenty megabytes.
+pub(crate) const GRAMMARS: usize = 32;
 
 /// How a server serves; the default is one that only this machine reaches.
 #[derive(Clone, Debug)]
@@ -61,6 +65,8 @@ struct Shared {
     index: Option<Index>,
     /// Of each model's tokenizer, once a request needs a grammar.
     grammars: Vec<OnceLock<Result<Grammars, GrammarError>>>,
+    /// Places of grammars that may still be made.
+    places_for_grammars: Arc<Semaphore>,
     settings: Settings,
     counters: Counters,
     is_stopping: AtomicBool,
@@ -71,7 +77,16 @@ impl App {
     pub fn new(engine: Engine, index: Option<Index>, settings: Settings) -> Self {
         let grammars = engine.cards().iter().map(|_| OnceLock::new()).collect();
         let (counters, is_stopping) = (Counters::default(), AtomicBool::new(false));
-        Self(Arc::new(Shared { engine, index, grammars, settings, counters, is_stopping }))
+        let places_for_grammars = Arc::new(Semaphore::new(GRAMMARS));
+        Self(Arc::new(Shared {
+            engine,
+            index,
+            grammars,
+            places_for_grammars,
+            settings,
+            counters,
+            is_stopping,
+        }))
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -120,6 +135,16 @@ impl App {
         let tokenizer = &self.0.engine.cards()[model].tokenizer;
         let made = self.0.grammars[model].get_or_init(|| Grammars::new(tokenizer));
         made.as_ref().map_err(|error| ApiError::broken(error.to_string()))
+    }
+
+    /// A place among the grammars that live.
+    ///
+    /// # Errors
+    /// 429 where all are taken.
+    pub(crate) fn place_for_grammar(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        self.0.places_for_grammars.clone().try_acquire_owned().map_err(|_| {
+            ApiError::busy("too many texts keep to a JSON schema: try again in a moment")
+        })
     }
 
     /// Has something done that takes the processor for a while or waits for files, on a thread for that.

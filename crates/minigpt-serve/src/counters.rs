@@ -7,21 +7,40 @@ use std::time::Duration;
 
 /// What has been done since the start.
 #[derive(Default)]
-pub(crate) struct Counters(Mutex<Counts>);
+pub(crate) struct Counters(Mutex<Sums>);
 
 #[derive(Default)]
-struct Counts {
+struct Sums {
     /// Requests by route and status.
     requests: BTreeMap<(String, u16), u64>,
     /// By model.
-    texts: BTreeMap<String, Texts>,
+    texts: BTreeMap<String, TextSums>,
+}
+
+/// What became of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was written to its end.
+    Complete,
+    /// It could not go on.
+    Failed,
+    /// Its client went away.
+    Cancelled,
+    /// Too many waited already.
+    Refused,
 }
 
 /// What was read and written.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Texts {
-    /// Texts that ended.
-    pub(crate) texts: u64,
+pub(crate) struct TextSums {
+    /// Texts that were written to their end.
+    pub(crate) complete: u64,
+    /// Texts that could not go on.
+    pub(crate) failed: u64,
+    /// Texts whose clients went away.
+    pub(crate) cancelled: u64,
+    /// Texts that did not begin, because too many waited.
+    pub(crate) refused: u64,
     /// Tokens of prompts.
     pub(crate) read: u64,
     /// Those that were not read again.
@@ -34,6 +53,20 @@ pub(crate) struct Texts {
     pub(crate) writing: Duration,
 }
 
+impl TextSums {
+    /// Of one text of which nothing was read or written.
+    pub(crate) fn one(ended: Ended) -> Self {
+        let count = |kind| u64::from(kind == ended);
+        Self {
+            complete: count(Ended::Complete),
+            failed: count(Ended::Failed),
+            cancelled: count(Ended::Cancelled),
+            refused: count(Ended::Refused),
+            ..Self::default()
+        }
+    }
+}
+
 impl Counters {
     /// A request was answered.
     pub(crate) fn answered(&self, route: &str, status: u16) {
@@ -42,10 +75,13 @@ impl Counters {
     }
 
     /// A model wrote.
-    pub(crate) fn wrote(&self, model: &str, more: Texts) {
+    pub(crate) fn wrote(&self, model: &str, more: TextSums) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let so_far = counts.texts.entry(model.to_owned()).or_default();
-        so_far.texts += more.texts;
+        so_far.complete += more.complete;
+        so_far.failed += more.failed;
+        so_far.cancelled += more.cancelled;
+        so_far.refused += more.refused;
         so_far.read += more.read;
         so_far.cached += more.cached;
         so_far.written += more.written;
@@ -67,8 +103,15 @@ impl Counters {
             let route = escaped(route);
             let _ = writeln!(text, "{name}{{route=\"{route}\",status=\"{status}\"}} {requests}");
         }
-        let columns: [(&str, &str, fn(&Texts) -> f64); 6] = [
-            ("texts_total", "Texts written to their end.", |texts| texts.texts as f64),
+        let columns: [(&str, &str, fn(&TextSums) -> f64); 9] = [
+            ("texts_total", "Texts written to their end.", |texts| texts.complete as f64),
+            ("failed_texts_total", "Texts that could not go on.", |texts| texts.failed as f64),
+            ("cancelled_texts_total", "Texts whose clients went away.", |texts| {
+                texts.cancelled as f64
+            }),
+            ("refused_texts_total", "Texts refused because too many waited.", |texts| {
+                texts.refused as f64
+            }),
             ("prompt_tokens_total", "Tokens of prompts.", |texts| texts.read as f64),
             ("cached_tokens_total", "Tokens of prompts not read again.", |texts| {
                 texts.cached as f64

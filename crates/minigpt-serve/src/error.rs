@@ -53,6 +53,11 @@ impl ApiError {
             .with_code("model_not_found")
     }
 
+    /// 429: too much is asked at once.
+    pub(crate) fn busy(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, message).with_code("rate_limit_exceeded")
+    }
+
     /// 500: it is the server's fault.
     pub(crate) fn broken(message: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
@@ -103,9 +108,7 @@ impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         let message = refused.to_string();
         match refused {
-            Refused::Busy => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, message).with_code("rate_limit_exceeded")
-            }
+            Refused::Busy => Self::busy(message),
             Refused::Broken => Self::broken(message),
             Refused::Gone => Self::new(StatusCode::SERVICE_UNAVAILABLE, message),
         }
@@ -116,9 +119,7 @@ impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
         let message = failure.to_string();
         match failure {
-            Failure::Late => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, message).with_code("rate_limit_exceeded")
-            }
+            Failure::Late => Self::busy(message),
             Failure::Request(_) => Self::bad_request(message),
             Failure::Model(_) => Self::broken(message),
         }

@@ -4,11 +4,11 @@ mod app;
 mod counters;
 mod engine;
 mod error;
+mod extract;
 mod http;
 mod openai;
 mod pages;
 mod playground;
-mod posted;
 mod runs;
 #[cfg(test)]
 mod testing;

@@ -8,19 +8,19 @@ mod tests;
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use minigpt_text::{LensLayer, ReadToken, layer_attention, logit_lens, most_probable, read_text};
+use minigpt_text::{LensLayer, ReadToken, candidates, layer_attention, logit_lens, read_text};
 use serde::{Deserialize, Serialize};
 
 use self::ask::Model;
 use self::habits::{HabitCache, Habits};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::posted::Posted;
+use crate::extract::{InQuery, Posted};
 
 /// Next tokens that come with their names: more than anybody looks at.
 const NAMED: usize = 200;
@@ -83,7 +83,7 @@ async fn read(
     let answer = model.look(move |gpt, card| {
         let read = read_text(gpt, &card.tokenizer, &tokens)?;
         let bytes: Vec<u8> = read.logits.iter().flat_map(|logit| logit.to_le_bytes()).collect();
-        let best = most_probable(&read.logits, &card.tokenizer, NAMED)?.into_iter();
+        let best = candidates(&read.logits, &card.tokenizer, NAMED)?.into_iter();
         let named = |id: u32, label| Named { id, label, logit: read.logits[id as usize] };
         let before = card.tokenizer.before_text();
         Ok(ReadAnswer {
@@ -181,7 +181,7 @@ struct HabitsQuery {
 async fn habits(
     State(app): State<App>,
     Extension(cache): Extension<Arc<HabitCache>>,
-    Query(HabitsQuery { model }): Query<HabitsQuery>,
+    InQuery(HabitsQuery { model }): InQuery<HabitsQuery>,
 ) -> Result<Json<Habits>, ApiError> {
     let model = Model::named(&app, &model)?;
     Ok(Json(cache.of(&model).await?))

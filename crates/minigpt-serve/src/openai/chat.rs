@@ -17,7 +17,7 @@ use super::texts::Texts;
 use super::usage::Sums;
 use crate::app::App;
 use crate::error::ApiError;
-use crate::posted::Posted;
+use crate::extract::Posted;
 
 pub(super) async fn create(
     State(app): State<App>,

@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use minigpt_text::Prompt;
+use minigpt_text::{Prompt, token_log_probabilities};
 use serde_json::{Map, Value, json};
 
-use super::context::check_context;
+use super::context::{TRUNCATE, check_context, room};
 use super::fields::{Fields, unsupported, wrong};
+use super::held_back::Characters;
 use super::identity::{identity, seconds};
 use super::manner::{Manner, TEXTS};
 use super::probabilities::{Chosen, of_completion};
@@ -18,7 +19,7 @@ use crate::app::App;
 use crate::engine::ModelCard;
 use crate::engine::request::WriteRequest;
 use crate::error::ApiError;
-use crate::posted::Posted;
+use crate::extract::Posted;
 
 /// Tokens of a text where a request does not say how many: OpenAI's.
 const MAX_TOKENS: usize = 16;
@@ -31,11 +32,12 @@ pub(super) async fn create(
     Posted(fields): Posted<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
     let asked = app.work(|app| Asked::new(app, Fields::new(fields))).await?;
+    let echoed = asked.read(&app).await?;
     let texts = Texts::begin(&app, asked.requests(&app))?;
     let prompt_tokens = asked.prompts.iter().map(|prompt| prompt.ids.len()).sum();
     let mut sums = Sums::new(prompt_tokens, asked.manner.n);
     let how = asked.manner.stream;
-    let mut answer = Answer::new(app.clone(), asked);
+    let answer = Answer::new(app.clone(), asked, echoed);
     if let Some(how) = how {
         return Ok(stream::respond(texts, sums, how, answer));
     }
@@ -43,10 +45,12 @@ pub(super) async fn create(
     for (number, (whole, written)) in texts.whole().await?.into_iter().enumerate() {
         sums.add(number, &written);
         let text = answer.echoed(number) + &whole.text;
-        let log_probabilities = answer.log_probabilities(number, &whole.tokens);
+        let log_probabilities =
+            answer.log_probabilities(number, answer.echoed_tokens(number), &whole.tokens);
         choices.push(choice(number, &text, log_probabilities, Some(whole.finish_reason)));
     }
     let mut body = answer.chunk(choices);
+    answer.add_left_out(&mut body);
     body["usage"] = json!(sums.usage());
     body["timings"] = json!(sums.timings());
     Ok(Json(body).into_response())
@@ -64,6 +68,8 @@ struct Asked {
     top: Option<usize>,
     /// Whether texts begin with their prompts.
     echo: bool,
+    /// Tokens of all prompts that the model does not read, where a client lets them be left out.
+    left_out: Option<usize>,
 }
 
 /// A prompt.
@@ -71,6 +77,8 @@ struct Asked {
 struct Given {
     text: String,
     ids: Vec<u32>,
+    /// First of the ids, which the tokenizer puts before texts and of which the text has nothing.
+    before: usize,
 }
 
 impl Asked {
@@ -81,20 +89,52 @@ impl Asked {
         let max_tokens = max_tokens.min(app.settings().max_tokens);
         let top = fields.count("logprobs", 0..=TOP)?;
         let echo = fields.flag("echo")?;
-        if echo && top.is_some() {
-            return Err(unsupported("echo", "with `logprobs` only what is written is told"));
-        }
+        let may_be_cut = fields.flag(TRUNCATE)?;
         if fields.text("suffix")?.is_some_and(|suffix| !suffix.is_empty()) {
             return Err(unsupported("suffix", "the models here write forwards only"));
         }
-        let prompts = prompts(&mut fields, card)?;
+        let mut prompts = prompts(&mut fields, card)?;
         if prompts.len() * manner.n > TEXTS {
             let found = format!("{} prompts with `n` {}", prompts.len(), manner.n);
             let message = format!("{found} are too many texts: expected {TEXTS} at most");
             return Err(ApiError::bad_request(message).at("n"));
         }
         fields.finish()?;
-        Ok(Self { model, manner, prompts, max_tokens, top, echo })
+        let mut left_out = None;
+        if may_be_cut {
+            let room = room(card, max_tokens);
+            let cut = prompts.iter_mut().map(|prompt| prompt.cut(card, room));
+            left_out = Some(cut.sum::<Result<usize, ApiError>>()?);
+        }
+        for prompt in &prompts {
+            check_context(card, prompt.ids.len(), 0).map_err(|error| error.at("prompt"))?;
+        }
+        Ok(Self { model, manner, prompts, max_tokens, top, echo, left_out })
+    }
+
+    /// The tokens of the prompts, where they are told: as clients score texts, with no token written.
+    async fn read(&self, app: &App) -> Result<Vec<Vec<Chosen>>, ApiError> {
+        let Some(top) = self.top.filter(|_| self.echo) else { return Ok(Vec::new()) };
+        let tokenizer = &app.engine().cards()[self.model].tokenizer;
+        let mut all = Vec::new();
+        for Given { ids, before, .. } in &self.prompts {
+            let read = ids.clone();
+            // One at a time: between two of them, texts go on.
+            let told = app
+                .engine()
+                .look(self.model, move |model| token_log_probabilities(model, &read, top));
+            let mut told = told.await??.into_iter();
+            let mut characters = Characters::default();
+            let token = |(place, id): (usize, &u32)| {
+                let known = (place > 0).then(|| told.next()).flatten();
+                let offset = if place < *before { 0 } else { characters.push(tokenizer, *id) };
+                let log_probability = known.as_ref().map(|known| known.log_probability);
+                let top = known.map(|known| known.top).unwrap_or_default();
+                Chosen { id: *id, log_probability, top, offset }
+            };
+            all.push(ids.iter().enumerate().map(token).collect());
+        }
+        Ok(all)
     }
 
     fn requests(&self, app: &App) -> Vec<WriteRequest> {
@@ -124,11 +164,7 @@ fn prompts(fields: &mut Fields, card: &ModelCard) -> Result<Vec<Given>, ApiError
         }
         one => vec![prompt(one, card)?],
     };
-    let given: Vec<Given> = given.into_iter().collect::<Option<_>>().ok_or_else(expected)?;
-    for prompt in &given {
-        check_context(card, prompt.ids.len(), 0).map_err(|error| error.at(NAME))?;
-    }
-    Ok(given)
+    given.into_iter().collect::<Option<_>>().ok_or_else(expected)
 }
 
 /// One prompt; nothing where it is neither a string nor token ids.
@@ -138,7 +174,10 @@ fn prompt(value: &Value, card: &ModelCard) -> Result<Option<Given>, ApiError> {
     match value {
         Value::String(text) => {
             let prompt = Prompt::of_text(tokenizer, text).map_err(|error| bad(&error))?;
-            Ok(Some(Given { text: text.clone(), ids: prompt.ids().to_vec() }))
+            let (ids, text) = (prompt.ids().to_vec(), text.clone());
+            // Of no text, what documents begin with.
+            let before = if text.is_empty() { ids.len() } else { tokenizer.before_text().len() };
+            Ok(Some(Given { text, ids, before }))
         }
         Value::Array(ids) if !ids.is_empty() => {
             let id = |id: &Value| id.as_u64().and_then(|id| u32::try_from(id).ok());
@@ -146,9 +185,22 @@ fn prompt(value: &Value, card: &ModelCard) -> Result<Option<Given>, ApiError> {
                 return Ok(None);
             };
             let text = tokenizer.decode(&ids).map_err(|error| bad(&error))?;
-            Ok(Some(Given { text, ids }))
+            Ok(Some(Given { text, ids, before: 0 }))
         }
         _ => Ok(None),
+    }
+}
+
+impl Given {
+    /// Leaves out tokens until it has no more than `room`; returns how many.
+    fn cut(&mut self, card: &ModelCard, room: usize) -> Result<usize, ApiError> {
+        let excess = self.ids.len().saturating_sub(room);
+        if excess > 0 {
+            let before = self.before.min(room.saturating_sub(1));
+            self.ids.drain(before..before + excess);
+            self.text = card.tokenizer.decode(&self.ids[before..])?;
+        }
+        Ok(excess)
     }
 }
 
@@ -158,16 +210,18 @@ struct Answer {
     asked: Asked,
     id: String,
     created: u64,
-    /// Of each text, where its next token begins, in characters.
-    offsets: Vec<usize>,
+    /// The tokens of each prompt, where they are told.
+    echoed: Vec<Vec<Chosen>>,
 }
 
 impl Answer {
-    fn new(app: App, asked: Asked) -> Self {
-        let n = asked.manner.n;
-        let characters = |number: usize| asked.prompts[number / n].text.chars().count();
-        let offsets = (0..asked.prompts.len() * n).map(characters).collect();
-        Self { app, asked, id: identity("cmpl"), created: seconds(), offsets }
+    fn new(app: App, asked: Asked, echoed: Vec<Vec<Chosen>>) -> Self {
+        Self { app, asked, id: identity("cmpl"), created: seconds(), echoed }
+    }
+
+    /// The texts of all prompts.
+    fn texts(&self) -> usize {
+        self.asked.prompts.len() * self.asked.manner.n
     }
 
     /// What stands before a text.
@@ -176,12 +230,24 @@ impl Answer {
         if self.asked.echo { prompt.clone() } else { String::new() }
     }
 
-    fn log_probabilities(&mut self, number: usize, tokens: &[Chosen]) -> Value {
+    /// The tokens of what stands before a text, where tokens are told.
+    fn echoed_tokens(&self, number: usize) -> &[Chosen] {
+        self.echoed.get(number / self.asked.manner.n).map_or(&[], Vec::as_slice)
+    }
+
+    fn log_probabilities(&self, number: usize, echoed: &[Chosen], written: &[Chosen]) -> Value {
         if self.asked.top.is_none() {
             return Value::Null;
         }
         let tokenizer = &self.app.engine().cards()[self.asked.model].tokenizer;
-        json!(of_completion(tokenizer, tokens, &mut self.offsets[number]))
+        let prompt = self.asked.prompts[number / self.asked.manner.n].text.chars().count();
+        json!(of_completion(tokenizer, echoed, prompt, written))
+    }
+
+    fn add_left_out(&self, body: &mut Value) {
+        if let Some(left_out) = self.asked.left_out {
+            body["left_out"] = left_out.into();
+        }
     }
 
     fn chunk(&self, choices: Vec<Value>) -> Value {
@@ -197,19 +263,29 @@ impl Answer {
 }
 
 impl Chunks for Answer {
+    /// The prompts, where texts begin with them, and what was left out of them.
     fn opening(&mut self) -> Vec<Value> {
-        let all = 0..self.offsets.len();
-        let echoed = all.map(|number| (number, self.echoed(number)));
-        let told = echoed.filter(|(_, text)| !text.is_empty());
-        told.map(|(number, text)| self.chunk(vec![choice(number, &text, Value::Null, None)]))
-            .collect()
+        if !self.asked.echo && self.asked.left_out.is_none() {
+            return Vec::new();
+        }
+        let chunk = |number: usize| {
+            let told = match self.echoed_tokens(number) {
+                [] => Value::Null,
+                echoed => self.log_probabilities(number, echoed, &[]),
+            };
+            self.chunk(vec![choice(number, &self.echoed(number), told, None)])
+        };
+        let mut chunks: Vec<Value> = (0..self.texts()).map(chunk).collect();
+        if let Some(first) = chunks.first_mut() {
+            self.add_left_out(first);
+        }
+        chunks
     }
 
-    fn piece(&mut self, number: usize, text: &str, chosen: Option<&Chosen>) -> Option<Value> {
-        let told = chosen.map(std::slice::from_ref).unwrap_or_default();
-        let log_probabilities = match told {
+    fn piece(&mut self, number: usize, text: &str, tokens: &[Chosen]) -> Option<Value> {
+        let log_probabilities = match tokens {
             [] => Value::Null,
-            told => self.log_probabilities(number, told),
+            tokens => self.log_probabilities(number, &[], tokens),
         };
         Some(self.chunk(vec![choice(number, text, log_probabilities, None)]))
     }

@@ -1,7 +1,18 @@
-//! Whether a prompt has room in its model's context.
+//! Whether a prompt has room in its model's context, and what of it where it may be cut: a field of ours,
+//! `truncate_prompt`.
 
 use crate::engine::ModelCard;
 use crate::error::ApiError;
+
+/// The field by which a client lets a prompt be cut that is too long.
+pub(super) const TRUNCATE: &str = "truncate_prompt";
+
+/// Tokens of a model's context for a prompt that may be cut: what an answer of so many tokens leaves of it, and at least
+/// a half.
+pub(super) fn room(card: &ModelCard, answer: usize) -> usize {
+    let context = card.config.block_size;
+    context - answer.min(context / 2)
+}
 
 /// Checks that a prompt of so many tokens fits a model's context, with so many to be written.
 ///

@@ -12,7 +12,7 @@ use super::fields::{Fields, wrong};
 use crate::app::App;
 use crate::engine::ModelCard;
 use crate::error::ApiError;
-use crate::posted::Posted;
+use crate::extract::Posted;
 
 /// Texts of a request at most.
 const TEXTS: usize = 256;

@@ -1,9 +1,10 @@
 //! The form that a text must have: `response_format`.
 
-use minigpt_text::{Grammar, GrammarError};
+use minigpt_text::Grammars;
 use serde_json::Value;
 
 use super::fields::{Fields, wrong};
+use super::limited_grammar::LimitedGrammar;
 use crate::app::App;
 use crate::error::ApiError;
 
@@ -15,17 +16,18 @@ pub(super) fn grammar(
     fields: &mut Fields,
     app: &App,
     model: usize,
-) -> Result<Option<Grammar>, ApiError> {
+) -> Result<Option<LimitedGrammar>, ApiError> {
     let Some(mut format) = fields.object(NAME)? else { return Ok(None) };
-    let refused = |error: GrammarError| ApiError::bad_request(error.to_string()).at(NAME);
     let kind = format.take("type").unwrap_or_default();
     let grammar = match kind.as_str() {
         Some("text") => None,
-        Some("json_object") => Some(app.grammars(model)?.of_json_objects().map_err(refused)?),
+        Some("json_object") => {
+            Some(LimitedGrammar::new(app, model, NAME, Grammars::of_json_objects)?)
+        }
         Some("json_schema") => {
-            let schema = schema(&mut format)?;
-            let grammars = app.grammars(model)?;
-            Some(grammars.of_json_schema(&schema.to_string()).map_err(refused)?)
+            let schema = schema(&mut format)?.to_string();
+            let of_schema = |grammars: &Grammars| grammars.of_json_schema(&schema);
+            Some(LimitedGrammar::new(app, model, NAME, of_schema)?)
         }
         _ => {
             let expected = "text, json_object or json_schema";

@@ -109,13 +109,11 @@ fn policy(
         Some(value) => Some(count_of("top_k", &value)?),
         None => None,
     };
-    if top_p == Some(0.0) {
-        return Err(wrong("top_p", &Value::from(0), "a number above 0, at most 1"));
-    }
     let says_how_to_draw = temperature.or(top_p).or(min_p).is_some() || top_k.is_some();
     let is_greedy = defaults.is_greedy && !says_how_to_draw;
     let temperature = temperature.or(defaults.temperature).unwrap_or(1.0);
-    let sampling = if is_greedy || temperature == 0.0 {
+    // Of no part of all that is probable, the most probable token is left.
+    let sampling = if is_greedy || temperature == 0.0 || top_p == Some(0.0) {
         Sampling::Greedy
     } else {
         Sampling::Draw(Draw {

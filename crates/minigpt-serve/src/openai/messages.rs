@@ -35,6 +35,36 @@ impl Messages {
         Message::list_from_json(&Value::from(self.0.clone()).to_string())
     }
 
+    /// The messages from the oldest turn on with which they are short enough for `fits`, and how many are left out. A
+    /// turn is a user's message and all up to the next one. What the system says first stays, and the last turn, whether
+    /// it fits or not.
+    ///
+    /// # Errors
+    /// Those of `fits`.
+    pub(super) fn latest(
+        &self,
+        fits: impl Fn(&Self) -> Result<bool, ApiError>,
+    ) -> Result<(Self, usize), ApiError> {
+        let system = self.0.iter().take_while(|message| message["role"] == "system").count();
+        let later = (system + 1..self.0.len()).filter(|place| self.0[*place]["role"] == "user");
+        let starts: Vec<usize> = std::iter::once(system).chain(later).collect();
+        let from = |start: usize| {
+            let latest = self.0.get(start..).unwrap_or_default();
+            Self([&self.0[..system], latest].concat())
+        };
+        // Fewer turns are fewer tokens: the first start that fits is between one that does and one that does not.
+        let (mut low, mut high) = (0, starts.len() - 1);
+        while low < high {
+            let middle = low.midpoint(high);
+            if fits(&from(starts[middle]))? {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        Ok((from(starts[low]), starts[low] - system))
+    }
+
     /// What the user says, where that is the last message.
     pub(super) fn question(&self) -> Option<&str> {
         let last = self.0.last().filter(|message| message["role"] == "user")?;

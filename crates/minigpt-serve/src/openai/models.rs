@@ -1,7 +1,7 @@
 //! What is served: `/v1/models`, and for the pages `/api/models`.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ use super::identity::since_1970;
 use crate::app::App;
 use crate::engine::ModelCard;
 use crate::error::ApiError;
+use crate::extract::InPath;
 
 /// A model as OpenAI tells of it.
 #[derive(Serialize)]
@@ -34,7 +35,7 @@ pub(super) async fn list(State(app): State<App>) -> Json<Value> {
 
 pub(super) async fn one(
     State(app): State<App>,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
 ) -> Result<Json<Model>, ApiError> {
     let (_, card) = app.model(&id)?;
     Ok(Json(Model::of(card)))

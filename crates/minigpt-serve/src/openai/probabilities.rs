@@ -1,7 +1,6 @@
 //! Log-probabilities of tokens, in the forms of both APIs.
 
 use minigpt_data::Tokenizer;
-use minigpt_text::TextToken;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -13,12 +12,8 @@ pub(super) struct Chosen {
     pub(super) log_probability: Option<f64>,
     /// Best first.
     pub(super) top: Vec<(u32, f64)>,
-}
-
-impl Chosen {
-    pub(super) fn new(token: &TextToken, top: Vec<(u32, f64)>) -> Self {
-        Self { id: token.id, log_probability: token.log_probability, top }
-    }
+    /// Where it begins, in characters from the start of its text or prompt.
+    pub(super) offset: usize,
 }
 
 /// A token as chats tell it.
@@ -37,7 +32,7 @@ struct TopToken {
     bytes: Vec<u8>,
 }
 
-/// Tokens as chats tell them.
+/// Tokens as chats tell them, without a closing end of text, which is no part of the message.
 pub(super) fn of_chat(tokenizer: &Tokenizer, tokens: &[Chosen]) -> Vec<ChatToken> {
     let top = |(id, logprob): &(u32, f64)| {
         let bytes = bytes(tokenizer, *id);
@@ -53,7 +48,8 @@ pub(super) fn of_chat(tokenizer: &Tokenizer, tokens: &[Chosen]) -> Vec<ChatToken
             top_logprobs: chosen.top.iter().map(top).collect(),
         }
     };
-    tokens.iter().map(token).collect()
+    let ends = tokenizer.ends_of_text();
+    tokens.iter().filter(|chosen| !ends.contains(&chosen.id)).map(token).collect()
 }
 
 /// Tokens as completions tell them.
@@ -66,21 +62,22 @@ pub(super) struct CompletionTokens {
     text_offset: Vec<usize>,
 }
 
-/// Tokens as completions tell them; `offset` is where the first begins, and then where the next will.
+/// Tokens as completions tell them: those of a prompt of so many characters that are echoed, then those after it.
 pub(super) fn of_completion(
     tokenizer: &Tokenizer,
-    tokens: &[Chosen],
-    offset: &mut usize,
+    echoed: &[Chosen],
+    prompt: usize,
+    written: &[Chosen],
 ) -> CompletionTokens {
     let mut told = CompletionTokens::default();
-    for chosen in tokens {
+    let written = written.iter().map(|chosen| (prompt, chosen));
+    for (before, chosen) in echoed.iter().map(|chosen| (0, chosen)).chain(written) {
         let top = chosen.top.iter();
         let top = top.map(|(id, logprob)| (name(tokenizer, *id), finite(*logprob).into()));
         told.top_logprobs.push(chosen.log_probability.map(|_| top.collect()));
         told.tokens.push(name(tokenizer, chosen.id));
         told.token_logprobs.push(chosen.log_probability.map(finite));
-        told.text_offset.push(*offset);
-        *offset += String::from_utf8_lossy(&bytes(tokenizer, chosen.id)).chars().count();
+        told.text_offset.push(before + chosen.offset);
     }
     told
 }

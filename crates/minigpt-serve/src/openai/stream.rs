@@ -19,7 +19,7 @@ pub(super) trait Chunks: Send + 'static {
     fn opening(&mut self) -> Vec<Value>;
 
     /// A text grows.
-    fn piece(&mut self, number: usize, text: &str, chosen: Option<&Chosen>) -> Option<Value>;
+    fn piece(&mut self, number: usize, text: &str, tokens: &[Chosen]) -> Option<Value>;
 
     /// A text has ended: what is left to tell of it, for what reason.
     fn end(&mut self, number: usize, finish_reason: &'static str) -> Vec<Value>;
@@ -76,18 +76,14 @@ impl<C: Chunks> Told<C> {
     }
 
     fn hear(&mut self, number: usize, event: Event) {
-        let written = match event {
-            Event::Piece(text, chosen) => {
-                if !text.is_empty() || chosen.is_some() {
-                    self.queue.extend(self.chunks.piece(number, &text, chosen.as_ref()));
-                }
-                return;
-            }
-            Event::End(written) => written,
+        let (text, tokens, written) = match event {
+            Event::Piece(text, tokens) => (text, tokens, None),
+            Event::End(tokens, written) => (written.rest.clone(), tokens, Some(written)),
         };
-        if !written.rest.is_empty() {
-            self.queue.extend(self.chunks.piece(number, &written.rest, None));
+        if !text.is_empty() || !tokens.is_empty() {
+            self.queue.extend(self.chunks.piece(number, &text, &tokens));
         }
+        let Some(written) = written else { return };
         self.sums.add(number, &written);
         self.queue.extend(self.chunks.end(number, finish_reason(&written)));
         if !self.texts.have_ended() {

@@ -129,6 +129,84 @@ fn a_stream_has_the_same_text_in_chunks() {
 }
 
 #[test]
+fn a_prompt_is_scored_where_it_is_echoed() {
+    let server = Server::start();
+    let ids = Tokenizer::bytes().unwrap().encode("A hat 🙂.").unwrap();
+    let mut asked = json!({"model": "tiny", "prompt": ids, "max_tokens": 1, "logprobs": 1, "echo": true, "temperature": 0});
+    let whole = server.post(COMPLETIONS, &asked).json();
+    let told = &whole["choices"][0]["logprobs"];
+    assert_eq!(told["tokens"].as_array().unwrap().len(), ids.len() + 1);
+    assert_eq!(
+        (&told["token_logprobs"][0], &told["top_logprobs"][0]),
+        (&json!(null), &json!(null))
+    );
+    let read = minigpt_text::read_text(&tiny(), &Tokenizer::bytes().unwrap(), &ids).unwrap();
+    let expected: Vec<f64> =
+        read.tokens[1..].iter().map(|token| -token.surprise.unwrap().nats).collect();
+    let found: Vec<&Value> =
+        told["token_logprobs"].as_array().unwrap()[1..ids.len()].iter().collect();
+    assert_close(&found, &expected);
+    // The greedy token after the prompt is the most probable one.
+    let last = &told["top_logprobs"][ids.len()];
+    assert_eq!(last.as_object().unwrap().values().next(), told["token_logprobs"].get(ids.len()));
+    // The smile has four bytes, each a token that begins where it does.
+    assert_eq!(
+        told["text_offset"].as_array().unwrap()[5..11],
+        [5, 6, 6, 6, 6, 7].map(|n| json!(n))
+    );
+
+    asked["stream"] = true.into();
+    let chunks = server.post(COMPLETIONS, &asked).chunks();
+    let told = &chunks[0]["choices"][0];
+    assert_eq!(told["text"], "A hat 🙂.");
+    assert_eq!(told["logprobs"]["tokens"].as_array().unwrap().len(), ids.len());
+    assert_eq!(chunks[1]["choices"][0]["logprobs"]["text_offset"], json!([8]));
+
+    let asked =
+        json!({"model": "tiny", "prompt": "A hat", "max_tokens": 0, "logprobs": 0, "echo": true});
+    let choice = &server.post(COMPLETIONS, &asked).json()["choices"][0];
+    assert_eq!(choice["logprobs"]["tokens"], json!(["A", " ", "h", "a", "t"]));
+}
+
+#[test]
+fn what_is_too_long_is_cut_where_a_client_says_so() {
+    let server = Server::start();
+    let mut asked = json!({"model": "tiny", "prompt": ["a".repeat(300), "b"], "max_tokens": 20, "echo": true,
+        "temperature": 0, "truncate_prompt": true});
+    let whole = server.post(COMPLETIONS, &asked).json();
+    assert_eq!((&whole["left_out"], &whole["usage"]["prompt_tokens"]), (&json!(64), &json!(237)));
+    assert!(whole["choices"][0]["text"].as_str().unwrap().starts_with(&"a".repeat(236)));
+    asked["stream"] = true.into();
+    asked["echo"] = false.into();
+    let chunks = server.post(COMPLETIONS, &asked).chunks();
+    assert_eq!(
+        (&chunks[0]["left_out"], &chunks[0]["choices"][0]["text"]),
+        (&json!(64), &json!(""))
+    );
+    assert!(chunks[1].get("left_out").is_none());
+
+    let turn = |role: &str| json!({"role": role, "content": "a".repeat(60)});
+    let mut messages = vec![json!({"role": "system", "content": "Be brief."})];
+    for _ in 0..4 {
+        messages.extend([turn("user"), turn("assistant")]);
+    }
+    messages.push(json!({"role": "user", "content": "Why?"}));
+    let mut asked =
+        json!({"model": "instruct", "messages": messages, "max_tokens": 10, "temperature": 0});
+    assert_eq!(server.post(CHAT, &asked).status, 400);
+    asked["truncate_prompt"] = true.into();
+    let whole = server.post(CHAT, &asked).json();
+    assert_eq!(whole["left_out"], 6, "{whole}");
+    asked["messages"] = json!([messages[0], messages[7], messages[8], messages[9]]);
+    let short = server.post(CHAT, &asked).json();
+    assert_eq!((&short["left_out"], &short["choices"]), (&json!(0), &whole["choices"]));
+    asked["stream"] = true.into();
+    assert_eq!(server.post(CHAT, &asked).chunks()[0]["left_out"], 0);
+    asked["messages"] = json!([{"role": "user", "content": "a".repeat(300)}]);
+    assert_eq!(server.post(CHAT, &asked).status, 400, "the last turn alone does not fit");
+}
+
+#[test]
 fn texts_end_before_stop_strings() {
     let server = Server::start();
     let asked = |stop: Value| {
@@ -140,6 +218,13 @@ fn texts_end_before_stop_strings() {
     let ended = asked(json!(["never", stop]));
     assert_eq!(ended["finish_reason"], "stop");
     assert_eq!(ended["text"], whole[..whole.find(&stop).unwrap()]);
+    let asked = json!({"model": "tiny", "prompt": "Once", "max_tokens": 40, "temperature": 0, "stop": stop,
+        "logprobs": 0});
+    let choice = &server.post(COMPLETIONS, &asked).json()["choices"][0];
+    // None begins after the text.
+    let end = 4 + choice["text"].as_str().unwrap().chars().count() as u64;
+    let offsets = choice["logprobs"]["text_offset"].as_array().unwrap();
+    assert!(!offsets.is_empty() && offsets.iter().all(|offset| offset.as_u64().unwrap() < end));
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::task::Poll;
 use minigpt_text::TextEnd;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::held_back::HeldBack;
 use super::probabilities::Chosen;
 use crate::app::App;
-use crate::counters;
+use crate::counters::{Ended, TextSums};
 use crate::engine::request::{WriteEvent, WriteRequest, Written};
 use crate::error::ApiError;
 
@@ -18,7 +19,7 @@ pub(super) struct Texts {
     /// The model's place.
     model: usize,
     texts: Vec<Text>,
-    /// Whose event is looked for first.
+    /// The text whose events are looked for first: the one after that of the last event, so that none waits for another.
     turn: usize,
 }
 
@@ -27,18 +28,19 @@ struct Text {
     events: Option<UnboundedReceiver<WriteEvent>>,
     /// Tokens of its prompt.
     prompt: usize,
-    /// Whether its tokens are told beside the text.
-    log_probabilities: bool,
+    /// Tokens that came so far.
+    written: usize,
+    /// Its tokens, where they are told beside the text.
+    tokens: Option<HeldBack>,
 }
 
 /// What happens to a text.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// It grows: what is certain of it, and the token that made it so, where tokens are told. A closing end of text is
-    /// no token of the text.
-    Piece(String, Option<Chosen>),
-    /// It has ended, with a last piece that was held back.
-    End(Written),
+    /// It grows: what is certain of it, and its tokens, where they are told.
+    Piece(String, Vec<Chosen>),
+    /// It has ended, with its last tokens.
+    End(Vec<Chosen>, Written),
 }
 
 /// A text that has ended.
@@ -59,9 +61,12 @@ impl Texts {
         let model = requests.first().map_or(0, |request| request.model);
         let begin = |request: WriteRequest| {
             let prompt = request.prompt.len();
-            let log_probabilities = request.options.log_probabilities;
-            let events = Some(app.engine().write(request)?);
-            Ok(Text { events, prompt, log_probabilities })
+            let tokens = request.options.log_probabilities.then(HeldBack::default);
+            let events = Some(app.engine().write(request).inspect_err(|_| {
+                let id = &app.engine().cards()[model].id;
+                app.counters().wrote(id, TextSums::one(Ended::Refused));
+            })?);
+            Ok(Text { events, prompt, written: 0, tokens })
         };
         let texts = requests.into_iter().map(begin).collect::<Result<_, ApiError>>()?;
         Ok(Self { app: app.clone(), model, texts, turn: 0 })
@@ -79,17 +84,24 @@ impl Texts {
         let card = &self.app.engine().cards()[self.model];
         let event = match event {
             Some(WriteEvent::Token { token, top }) => {
-                let is_told =
-                    text.log_probabilities && !card.tokenizer.ends_of_text().contains(&token.id);
-                let chosen = is_told.then(|| Chosen::new(&token, top));
-                Event::Piece(token.text, chosen)
+                text.written += 1;
+                let tokens = text.tokens.as_mut();
+                let told = tokens.map(|tokens| tokens.push(&card.tokenizer, &token, top));
+                Event::Piece(token.text, told.unwrap_or_default())
             }
             Some(WriteEvent::Ended(written)) => {
                 text.events = None;
                 self.app.counters().wrote(&card.id, counted(text.prompt, &written));
-                Event::End(written)
+                // What was held back began a stop string, which nobody is told.
+                let is_cut = written.end == Some(TextEnd::Stop);
+                let tokens = text.tokens.take().filter(|_| !is_cut);
+                Event::End(tokens.map(|mut tokens| tokens.finish()).unwrap_or_default(), written)
             }
-            Some(WriteEvent::Failed(failure)) => return Some(Err(failure.into())),
+            Some(WriteEvent::Failed(failure)) => {
+                text.events = None;
+                self.app.counters().wrote(&card.id, text.given_up(Ended::Failed));
+                return Some(Err(failure.into()));
+            }
             // The engine is gone.
             None => return Some(Err(ApiError::stopping())),
         };
@@ -120,12 +132,13 @@ impl Texts {
             let (number, event) = event?;
             let text = &mut texts[number];
             match event {
-                Event::Piece(piece, chosen) => {
+                Event::Piece(piece, tokens) => {
                     text.text += &piece;
-                    text.tokens.extend(chosen);
+                    text.tokens.extend(tokens);
                 }
-                Event::End(written) => {
+                Event::End(tokens, written) => {
                     text.text += &written.rest;
+                    text.tokens.extend(tokens);
                     text.finish_reason = finish_reason(&written);
                     ends[number] = Some(written);
                 }
@@ -135,14 +148,31 @@ impl Texts {
     }
 }
 
-fn counted(prompt: usize, written: &Written) -> counters::Texts {
-    counters::Texts {
-        texts: 1,
+impl Drop for Texts {
+    /// Those that have not ended are cancelled, and what was written of them counts too.
+    fn drop(&mut self) {
+        let id = &self.app.engine().cards()[self.model].id;
+        for text in self.texts.iter().filter(|text| text.events.is_some()) {
+            self.app.counters().wrote(id, text.given_up(Ended::Cancelled));
+        }
+    }
+}
+
+impl Text {
+    /// What is counted of a text that did not come to its end.
+    fn given_up(&self, ended: Ended) -> TextSums {
+        TextSums { read: self.prompt as u64, written: self.written as u64, ..TextSums::one(ended) }
+    }
+}
+
+fn counted(prompt: usize, written: &Written) -> TextSums {
+    TextSums {
         read: prompt as u64,
         cached: written.cached as u64,
         written: written.tokens as u64,
         first_token: written.first_token,
         writing: written.writing,
+        ..TextSums::one(Ended::Complete)
     }
 }
 

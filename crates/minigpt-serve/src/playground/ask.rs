@@ -57,7 +57,7 @@ impl Model {
             (Some(text), None) => text,
             _ => return Err(ApiError::bad_request("expected either text or tokens").at("text")),
         };
-        let prompt = self.aside(move |card| Prompt::of_text(&card.tokenizer, &text)).await?;
+        let prompt = self.work(move |card| Prompt::of_text(&card.tokenizer, &text)).await?;
         Ok(prompt.ids().to_vec())
     }
 
@@ -66,19 +66,15 @@ impl Model {
     /// # Errors
     /// Where it cannot be tokenized, which is not known to happen.
     pub(super) async fn windows(&self) -> Result<Windows, ApiError> {
-        self.aside(|card| embedded_windows(&card.tokenizer, card.config.block_size)).await
+        self.work(|card| embedded_windows(&card.tokenizer, card.config.block_size)).await
     }
 
     /// Tokenizes on a thread on which it may take a while: neither the engine's nor one that other requests need.
-    async fn aside<R: Send + 'static>(
+    async fn work<R: Send + 'static>(
         &self,
         tokenize: impl FnOnce(&ModelCard) -> Result<R, TextError> + Send + 'static,
     ) -> Result<R, ApiError> {
-        let (app, place) = (self.app.clone(), self.place);
-        let done = tokio::task::spawn_blocking(move || tokenize(&app.engine().cards()[place]));
-        match done.await {
-            Ok(found) => Ok(found?),
-            Err(error) => Err(ApiError::broken(format!("the text was not tokenized: {error}"))),
-        }
+        let place = self.place;
+        self.app.work(move |app| Ok(tokenize(&app.engine().cards()[place])?)).await
     }
 }

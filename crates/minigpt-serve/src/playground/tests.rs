@@ -96,7 +96,7 @@ fn the_lens_tells_of_every_layer_at_the_positions() {
 fn habits_are_those_of_the_embedded_novel_and_are_kept() {
     let (app, cache) = (app(), Arc::new(HabitCache::default()));
     let ask = || async {
-        let query = Query(HabitsQuery { model: "tiny".to_owned() });
+        let query = InQuery(HabitsQuery { model: "tiny".to_owned() });
         let Json(found) = habits(State(app.clone()), Extension(cache.clone()), query).await?;
         Ok::<_, ApiError>(found)
     };

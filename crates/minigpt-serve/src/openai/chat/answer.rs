@@ -19,14 +19,16 @@ pub(super) struct Answer {
     asked: Asked,
     id: String,
     created: u64,
-    /// Of each text what was said, where calls may be in it: they are told once it is whole.
-    said: Vec<String>,
+    /// Of each text what was written, where calls may be in it: they are told once it is whole.
+    written: Vec<String>,
+    /// How much of that was told, in bytes.
+    told: Vec<usize>,
 }
 
 impl Answer {
     pub(super) fn new(app: App, asked: Asked) -> Self {
-        let said = vec![String::new(); asked.manner.n];
-        Self { app, asked, id: identity("chatcmpl"), created: seconds(), said }
+        let (written, told) = (vec![String::new(); asked.manner.n], vec![0; asked.manner.n]);
+        Self { app, asked, id: identity("chatcmpl"), created: seconds(), written, told }
     }
 
     /// A text that has ended, as a choice.
@@ -38,7 +40,7 @@ impl Answer {
             message["content"] = json!(content);
             if !calls.is_empty() {
                 message["tool_calls"] = calls.into();
-                finish_reason = CALLS;
+                finish_reason = of_calls(finish_reason);
             }
         }
         json!({
@@ -52,7 +54,7 @@ impl Answer {
     /// The answer of texts that have ended.
     pub(super) fn body(&self, choices: Vec<Value>) -> Value {
         let mut body = self.object("chat.completion", choices);
-        self.add_passages(&mut body);
+        self.add_read(&mut body);
         body
     }
 
@@ -61,9 +63,13 @@ impl Answer {
         self.asked.calling.as_ref().map(|calling| calling.read(text))
     }
 
-    fn add_passages(&self, body: &mut Value) {
+    /// Adds what the model read besides the conversation, and what of that it did not.
+    fn add_read(&self, body: &mut Value) {
         if let Some(passages) = &self.asked.passages {
             body["passages"] = json!(passages);
+        }
+        if let Some(left_out) = self.asked.left_out {
+            body["left_out"] = left_out.into();
         }
     }
 
@@ -96,19 +102,22 @@ impl Chunks for Answer {
         let mut chunks: Vec<Value> =
             (0..self.asked.manner.n).map(|number| self.chunk(choice(number))).collect();
         if let Some(first) = chunks.first_mut() {
-            self.add_passages(first);
+            self.add_read(first);
         }
         chunks
     }
 
-    fn piece(&mut self, number: usize, text: &str, chosen: Option<&Chosen>) -> Option<Value> {
-        let told = chosen.map(std::slice::from_ref);
-        let log_probabilities = told.map(|told| self.log_probabilities(told));
-        let text = if self.asked.calling.is_some() {
-            self.said[number] += text;
-            ""
-        } else {
-            text
+    fn piece(&mut self, number: usize, text: &str, tokens: &[Chosen]) -> Option<Value> {
+        let log_probabilities = (!tokens.is_empty()).then(|| self.log_probabilities(tokens));
+        let text = match &self.asked.calling {
+            None => text,
+            Some(calling) => {
+                let (written, told) = (&mut self.written[number], &mut self.told[number]);
+                *written += text;
+                let from = *told;
+                *told = calling.said(written).len().max(from);
+                &written[from..*told]
+            }
         };
         if text.is_empty() && log_probabilities.is_none() {
             return None;
@@ -120,8 +129,19 @@ impl Chunks for Answer {
     fn end(&mut self, number: usize, finish_reason: &'static str) -> Vec<Value> {
         let mut chunks = Vec::new();
         let mut reason = finish_reason;
-        if let Some(Called { content, calls }) = self.called(&self.said[number]) {
-            if let Some(content) = content {
+        let written = &self.written[number];
+        if let Some(Called { content, calls }) = self.called(written) {
+            let told = written[..self.told[number]].trim_start();
+            let content = match calls.is_empty() {
+                true => written[self.told[number]..].to_owned(),
+                // It is told without white space around it.
+                false => content
+                    .as_deref()
+                    .and_then(|all| all.strip_prefix(told))
+                    .unwrap_or_default()
+                    .to_owned(),
+            };
+            if !content.is_empty() {
                 let content = json!({"content": content});
                 chunks.push(self.chunk(delta(number, content, Value::Null, None)));
             }
@@ -132,7 +152,7 @@ impl Chunks for Answer {
                 });
                 let calls = json!({"tool_calls": calls.collect::<Vec<_>>()});
                 chunks.push(self.chunk(delta(number, calls, Value::Null, None)));
-                reason = CALLS;
+                reason = of_calls(finish_reason);
             }
         }
         chunks.push(self.chunk(delta(number, json!({}), Value::Null, Some(reason))));
@@ -142,6 +162,11 @@ impl Chunks for Answer {
     fn empty(&self) -> Value {
         self.object("chat.completion.chunk", Vec::new())
     }
+}
+
+/// Why a text ended that calls something; that it was cut off is told before that.
+fn of_calls(finish_reason: &'static str) -> &'static str {
+    if finish_reason == "stop" { CALLS } else { finish_reason }
 }
 
 fn delta(

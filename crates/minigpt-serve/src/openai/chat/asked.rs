@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::engine::ModelCard;
 use crate::engine::request::WriteRequest;
 use crate::error::ApiError;
-use crate::openai::context::check_context;
+use crate::openai::context::{TRUNCATE, check_context, room};
 use crate::openai::fields::{Fields, unsupported, wrong};
 use crate::openai::manner::Manner;
 use crate::openai::messages::Messages;
@@ -21,7 +21,7 @@ use crate::openai::passages::{self, Passage, ground};
 /// The most probable tokens that are told beside each, at most: OpenAI's.
 const TOP: usize = 20;
 
-/// Tokens kept for an answer after passages where a request does not say how many, as `minigpt ask` keeps them; of
+/// Tokens kept for an answer after passages, or after a conversation that may be cut, where a request does not say how many, as `minigpt ask` keeps them; of
 /// short contexts a quarter.
 const ANSWER: usize = 256;
 
@@ -38,6 +38,8 @@ pub(super) struct Asked {
     pub(super) top: Option<usize>,
     /// Passages that the model reads, where they were asked for.
     pub(super) passages: Option<Vec<Passage>>,
+    /// The oldest messages that the model does not read, where a client lets them be left out.
+    pub(super) left_out: Option<usize>,
     /// What the model may call.
     pub(super) calling: Option<Calling>,
 }
@@ -46,7 +48,7 @@ impl Asked {
     pub(super) fn new(app: &App, mut fields: Fields) -> Result<Self, ApiError> {
         let (model, card) = app.model(&fields.model()?)?;
         let template = card.template.as_ref().ok_or_else(|| no_template(card))?;
-        let messages = Messages::take(&mut fields)?;
+        let mut messages = Messages::take(&mut fields)?;
         let mut manner = Manner::take(&mut fields, app, model)?;
         let max_tokens = max_tokens(&mut fields)?;
         let top = top(&mut fields)?;
@@ -60,16 +62,25 @@ impl Asked {
         }
         let options = chat_options(&mut fields, calling.as_ref())?;
         let most = fields.count("passages", 0..=passages::MOST)?;
+        let may_be_cut = fields.flag(TRUNCATE)?;
         fields.finish()?;
 
         let context = card.config.block_size;
         let opening = calling.as_ref().map_or("", Calling::opening);
         let prompt =
             |messages: &[Message]| prompt(&card.tokenizer, template, messages, &options, opening);
+        let answer = max_tokens.unwrap_or(ANSWER.min(context / 4));
+        let mut left_out = None;
+        if may_be_cut {
+            // Passages shall have room too.
+            let room = if most.is_some() { room(card, answer) / 2 } else { room(card, answer) };
+            let fits = |latest: &Messages| Ok(prompt(&latest.to_list()?)?.len() <= room);
+            let (latest, before) = messages.latest(fits)?;
+            (messages, left_out) = (latest, Some(before));
+        }
         let (messages, passages) = match most {
             None => (messages.to_list()?, None),
             Some(most) => {
-                let answer = max_tokens.unwrap_or(ANSWER.min(context / 4));
                 let room = context.saturating_sub(answer);
                 let fits = |messages: &[Message]| Ok(prompt(messages)?.len() <= room);
                 let (messages, passages) = ground(app, &messages, most, &fits)?;
@@ -81,7 +92,7 @@ impl Asked {
         check_context(card, prompt.len(), 1).map_err(|error| error.at("messages"))?;
         let max_tokens = max_tokens.unwrap_or(context - prompt.len());
         let max_tokens = max_tokens.min(app.settings().max_tokens);
-        Ok(Self { model, manner, prompt, max_tokens, top, passages, calling })
+        Ok(Self { model, manner, prompt, max_tokens, top, passages, left_out, calling })
     }
 
     pub(super) fn requests(&self, app: &App) -> Vec<WriteRequest> {

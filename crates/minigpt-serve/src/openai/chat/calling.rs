@@ -1,13 +1,14 @@
 //! Functions that a model may call, and must where it is told to.
 
 use minigpt_data::ChatTemplate;
-use minigpt_text::{Grammar, ToolAnswer, ToolCall, Tools};
+use minigpt_text::{ToolAnswer, ToolCall, Tools};
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::ApiError;
 use crate::openai::fields::{Fields, wrong};
 use crate::openai::identity::identity;
+use crate::openai::limited_grammar::LimitedGrammar;
 
 const CHOICE: &str = "tool_choice";
 
@@ -16,7 +17,7 @@ const CHOICE: &str = "tool_choice";
 pub(super) struct Calling {
     pub(super) tools: Tools,
     /// Of the call that it must make.
-    pub(super) grammar: Option<Grammar>,
+    pub(super) grammar: Option<LimitedGrammar>,
     /// Whether it may make several.
     several: bool,
 }
@@ -47,7 +48,12 @@ impl Calling {
         model: usize,
         template: &ChatTemplate,
     ) -> Result<Option<Self>, ApiError> {
-        let several = fields.take("parallel_tool_calls") != Some(Value::Bool(false));
+        const PARALLEL: &str = "parallel_tool_calls";
+        let several = match fields.take(PARALLEL) {
+            None => true,
+            Some(Value::Bool(several)) => several,
+            Some(other) => return Err(wrong(PARALLEL, &other, "true or false")),
+        };
         let choice = Choice::take(fields)?;
         let name = match (fields.take("tools"), choice) {
             (None, Choice::Required(_)) => {
@@ -67,14 +73,19 @@ impl Calling {
         };
         let (tools, name) = name;
         let schema = tools.call_schema(name.as_deref()).map_err(|error| refused(&error, CHOICE))?;
-        let grammar = app.grammars(model)?.of_json_schema(&schema);
-        let grammar = grammar.map_err(|error| refused(&error, "tools"))?;
+        let grammar =
+            LimitedGrammar::new(app, model, "tools", |grammars| grammars.of_json_schema(&schema))?;
         Ok(Some(Self { tools, grammar: Some(grammar), several }))
     }
 
     /// What the prompt ends with where the model must call.
     pub(super) fn opening(&self) -> &'static str {
         if self.grammar.is_some() { self.tools.opening() } else { "" }
+    }
+
+    /// What of a text as far as it has come is said, whatever follows; the rest may be or become a call.
+    pub(super) fn said<'a>(&self, text: &'a str) -> &'a str {
+        if self.grammar.is_some() { "" } else { self.tools.said(text) }
     }
 
     /// What a whole text says and calls.

@@ -30,6 +30,32 @@ fn messages_become_those_of_templates() {
 }
 
 #[test]
+fn the_oldest_turns_are_left_out_first() {
+    let all = messages(json!([
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "One?"},
+        {"role": "assistant", "content": "Yes."},
+        {"role": "tool", "content": "1"},
+        {"role": "user", "content": "Two?"},
+        {"role": "assistant", "content": "No."},
+        {"role": "user", "content": "Three?"},
+    ]))
+    .unwrap();
+    for (most, left, first) in
+        [(7, 0, "One?"), (6, 3, "Two?"), (4, 3, "Two?"), (3, 5, "Three?"), (1, 5, "Three?")]
+    {
+        let (latest, left_out) = all.latest(|messages| Ok(messages.0.len() <= most)).unwrap();
+        assert_eq!((left_out, latest.0.len()), (left, 7 - left), "{most}");
+        assert_eq!(
+            (&latest.0[0]["role"], &latest.0[1]["content"]),
+            (&json!("system"), &json!(first))
+        );
+    }
+    let system = messages(json!([{"role": "system", "content": "Be brief."}])).unwrap();
+    assert_eq!(system.latest(|_| Ok(false)).unwrap().1, 0);
+}
+
+#[test]
 fn the_question_is_the_last_message_where_that_is_the_users() {
     let user = json!({"role": "user", "content": "Why?"});
     let answer = json!({"role": "assistant", "content": "Because."});

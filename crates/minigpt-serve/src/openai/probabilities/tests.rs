@@ -9,6 +9,7 @@ fn tokens() -> [Chosen; 2] {
         id: byte.into(),
         log_probability: Some(-0.5),
         top: vec![(byte.into(), -0.5), (b'a'.into(), f64::NEG_INFINITY)],
+        offset: 0,
     })
 }
 
@@ -21,15 +22,22 @@ fn chats_tell_bytes_of_partial_characters() {
     assert_eq!(told[1]["logprob"], -0.5);
     let a = json!({"token": "a", "logprob": -9999.0, "bytes": [97]});
     assert_eq!(told[1]["top_logprobs"][1], a);
+    let end = Chosen { id: tokenizer.end_of_text(), ..tokens()[0].clone() };
+    assert!(of_chat(&tokenizer, &[end]).is_empty());
 }
 
 #[test]
 fn completions_tell_tokens_by_name_and_where_they_begin() {
     let tokenizer = Tokenizer::bytes().unwrap();
-    let mut offset = 7;
-    let told = json!(of_completion(&tokenizer, &tokens(), &mut offset));
+    let told = json!(of_completion(&tokenizer, &[], 7, &tokens()));
     assert_eq!(told["tokens"], json!(["bytes:\\xc3", "bytes:\\xa9"]));
     assert_eq!(told["top_logprobs"][0], json!({"bytes:\\xc3": -0.5, "a": -9999.0}));
-    assert_eq!(told["text_offset"], json!([7, 8]));
-    assert_eq!(offset, 9);
+    assert_eq!(told["text_offset"], json!([7, 7]));
+    let first = Chosen { log_probability: None, ..tokens()[0].clone() };
+    let told = json!(of_completion(&tokenizer, &[first], 7, &tokens()[1..]));
+    assert_eq!(told["text_offset"], json!([0, 7]));
+    assert_eq!(
+        (&told["token_logprobs"][0], &told["top_logprobs"][0]),
+        (&json!(null), &json!(null))
+    );
 }

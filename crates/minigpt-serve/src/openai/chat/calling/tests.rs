@@ -5,7 +5,7 @@ use super::*;
 const TEMPLATE: &str =
     "{{ tools | tojson }} <tool_call>{\"name\": …, \"arguments\": …}</tool_call>";
 
-fn calling(grammar: Option<Grammar>, several: bool) -> Calling {
+fn calling(grammar: Option<LimitedGrammar>, several: bool) -> Calling {
     let template = ChatTemplate::from_jinja(TEMPLATE, BTreeMap::new(), "a test").unwrap();
     let tools = json!([{"type": "function", "function": {"name": "look"}}]).to_string();
     Calling { tools: Tools::from_json(&tools, &template).unwrap(), grammar, several }
