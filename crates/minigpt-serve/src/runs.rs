@@ -9,6 +9,7 @@
 //!
 //! Files are read and never written. Links are not followed: a run is what lies in the folder itself.
 
+mod cache;
 mod details;
 mod error;
 mod evaluation;
@@ -17,20 +18,22 @@ mod metrics;
 mod overview;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRef, Path, Query, State};
+use axum::extract::State;
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use minigpt_train::Sample;
 use serde::Deserialize;
 
+use self::cache::OverviewCache;
 use self::details::Details;
 use self::error::RunError;
 use self::metrics::Metrics;
 use self::overview::Overviews;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::extract::{InPath, InQuery};
 
 /// The folder whose runs are shown.
 #[derive(Clone, Debug)]
@@ -41,8 +44,8 @@ pub(crate) struct Runs {
     current: Option<String>,
 }
 
-impl FromRef<App> for Runs {
-    fn from_ref(app: &App) -> Self {
+impl Runs {
+    fn of(app: &App) -> Self {
         let settings = app.settings();
         Self { folder: settings.runs.clone(), current: settings.run.clone() }
     }
@@ -54,16 +57,21 @@ pub(crate) fn routes() -> Router<App> {
         .route("/api/runs/{name}", get(details))
         .route("/api/runs/{name}/metrics", get(metrics))
         .route("/api/runs/{name}/samples", get(samples))
+        .layer(Extension(Arc::new(OverviewCache::default())))
 }
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
-async fn list(State(runs): State<Runs>) -> Answer<Overviews> {
-    reading(move || runs.overviews()).await
+async fn list(
+    State(app): State<App>,
+    Extension(cache): Extension<Arc<OverviewCache>>,
+) -> Answer<Overviews> {
+    let list = move |app: &App| Ok(Json(Runs::of(app).overviews(|run| cache.of(run))?));
+    app.work(list).await
 }
 
-async fn details(State(runs): State<Runs>, Path(name): Path<String>) -> Answer<Details> {
-    reading(move || Ok(Details::of(&runs.open(&name)?))).await
+async fn details(State(app): State<App>, InPath(name): InPath<String>) -> Answer<Details> {
+    app.work(move |app| Ok(Json(Details::of(&Runs::of(app).open(&name)?)))).await
 }
 
 /// What is asked of a run's metrics.
@@ -76,31 +84,19 @@ struct MetricsQuery {
 }
 
 async fn metrics(
-    State(runs): State<Runs>,
-    Path(name): Path<String>,
-    query: Result<Query<MetricsQuery>, QueryRejection>,
+    State(app): State<App>,
+    InPath(name): InPath<String>,
+    InQuery(MetricsQuery { after }): InQuery<MetricsQuery>,
 ) -> Answer<Metrics> {
-    let Query(MetricsQuery { after }) = query.map_err(|error| {
-        let problem = error.body_text();
-        ApiError::bad_request(format!("{problem}; expected ?after=N, the lines that are known"))
-    })?;
-    reading(move || Metrics::after(&runs.open(&name)?, after)).await
+    app.work(move |app| Ok(Json(Metrics::after(&Runs::of(app).open(&name)?, after)?))).await
 }
 
-async fn samples(State(runs): State<Runs>, Path(name): Path<String>) -> Answer<Vec<Sample>> {
-    reading(move || {
-        let run = runs.open(&name)?;
-        Ok(run.folder()?.samples()?)
-    })
-    .await
-}
-
-/// Files are read on a thread that may wait.
-async fn reading<T: Send + 'static>(
-    read: impl FnOnce() -> Result<T, RunError> + Send + 'static,
-) -> Answer<T> {
-    let answer = tokio::task::spawn_blocking(read).await;
-    Ok(Json(answer.map_err(|_| ApiError::broken("reading the run failed"))??))
+async fn samples(State(app): State<App>, InPath(name): InPath<String>) -> Answer<Vec<Sample>> {
+    let read = move |app: &App| {
+        let samples = Runs::of(app).open(&name)?.folder()?.samples().map_err(RunError::from)?;
+        Ok(Json(samples))
+    };
+    app.work(read).await
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! Connections: as many as are good for all, none for ever.
 
+mod places;
+
 use std::future::Future;
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use self::places::{Place, Places};
 use crate::app::{App, Settings};
 
 /// Connections at once; others wait until one of these ends. Each holds a request of a mebibyte at most.
@@ -30,17 +34,19 @@ pub(super) async fn accept(
     app: &App,
     until: impl Future<Output = ()>,
 ) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let (slots, places) = (Arc::new(Semaphore::new(CONNECTIONS)), Places::default());
     let (stop, stopped) = watch::channel(false);
     let Settings { patience, time_limit, stop_within, .. } = *app.settings();
     let mut connections = JoinSet::new();
     let mut until = pin!(until);
     loop {
-        let (stream, slot) = tokio::select! {
+        let (stream, address, slot) = tokio::select! {
             next = next(&listener, &slots) => next,
             () = &mut until => break,
         };
-        let connection = Connection { stream, patience, time_limit, _slot: slot };
+        // Whoever has too many already is cut off at once, and takes no slot of others.
+        let Some(place) = places.take(address) else { continue };
+        let connection = Connection { stream, patience, time_limit, _slot: slot, _place: place };
         connections.spawn(connection.serve(router.clone(), stopped.clone()));
         // Those that have ended are forgotten.
         while connections.try_join_next().is_some() {}
@@ -56,11 +62,11 @@ pub(super) async fn accept(
 async fn next(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+) -> (TcpStream, IpAddr, Option<OwnedSemaphorePermit>) {
     let slot = slots.clone().acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, slot),
+            Ok((stream, address)) => return (stream, address.ip(), slot),
             // Of one client, not of the listener.
             Err(error)
                 if matches!(
@@ -81,13 +87,15 @@ struct Connection {
     time_limit: Duration,
     /// Its place among those at once, free when it ends.
     _slot: Option<OwnedSemaphorePermit>,
+    /// Its place among those of its address.
+    _place: Place,
 }
 
 impl Connection {
     /// Answers request after request. After the time of an answer, or when the server stops, no further one is taken;
     /// whoever does not read their answer is left after as long again.
     async fn serve(self, router: Router, mut stopped: watch::Receiver<bool>) {
-        let Self { stream, patience, time_limit, _slot } = self;
+        let Self { stream, patience, time_limit, _slot, _place } = self;
         // Tokens are small, and somebody waits for each.
         let _ = stream.set_nodelay(true);
         let connection = http1::Builder::new()

@@ -12,7 +12,7 @@ use super::error::RunError;
 use super::folder::FoundRun;
 
 /// Runs that are listed, the newest of them.
-const LISTED: usize = 500;
+pub(super) const LISTED: usize = 500;
 
 /// The runs of a folder.
 #[derive(Debug, Serialize)]
@@ -28,7 +28,7 @@ pub(crate) struct Overviews {
 }
 
 /// What one run is and where it stands.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Overview {
     pub(crate) name: String,
     /// `training`, `finished`, `interrupted`; `damaged` where it cannot be read and nobody trains in it.
@@ -57,7 +57,7 @@ pub(crate) struct Overview {
 }
 
 /// The best validation.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Best {
     pub(crate) step: usize,
     pub(crate) loss: f64,
@@ -75,11 +75,14 @@ pub(crate) enum State {
 }
 
 impl Runs {
-    /// All runs at a glance.
+    /// All runs at a glance, each as `overview` tells it.
     ///
     /// # Errors
     /// Where the folder cannot be listed. A run that cannot be read is one of the runs.
-    pub(crate) fn overviews(&self) -> Result<Overviews, RunError> {
+    pub(crate) fn overviews(
+        &self,
+        overview: impl Fn(&FoundRun) -> Overview,
+    ) -> Result<Overviews, RunError> {
         let mut found: Vec<_> = self.find()?.into_iter().map(|run| (began(&run), run)).collect();
         found.sort_by(|(one_began, one), (other_began, other)| {
             Reverse(one_began).cmp(&Reverse(other_began)).then_with(|| one.name().cmp(other.name()))
@@ -88,7 +91,7 @@ impl Runs {
         Ok(Overviews {
             folder: self.folder.display().to_string(),
             current: self.current.clone(),
-            runs: found.iter().take(LISTED).map(|(_, run)| Overview::of(run)).collect(),
+            runs: found.iter().take(LISTED).map(|(_, run)| overview(run)).collect(),
             left_out,
         })
     }
@@ -162,7 +165,7 @@ fn changed(run: &FoundRun) -> Option<SystemTime> {
     ["metrics.csv", "summary.json"].iter().filter_map(|file| modified(&run.path().join(file))).max()
 }
 
-fn modified(path: &Path) -> Option<SystemTime> {
+pub(super) fn modified(path: &Path) -> Option<SystemTime> {
     path.symlink_metadata().ok()?.modified().ok()
 }
 

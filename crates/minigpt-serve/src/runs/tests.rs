@@ -88,9 +88,9 @@ fn append(path: &FilePath, text: &str) {
 #[test]
 fn a_run_is_told_at_a_glance() {
     let fixture = Fixture::new();
-    assert!(fixture.runs().overviews().unwrap().runs.is_empty());
+    assert!(fixture.runs().overviews(Overview::of).unwrap().runs.is_empty());
     let path = fixture.run("one");
-    let overview = fixture.runs().overviews().unwrap().runs.remove(0);
+    let overview = fixture.runs().overviews(Overview::of).unwrap().runs.remove(0);
     assert_eq!((overview.name.as_str(), overview.state), ("one", RunState::Finished));
     assert_eq!((overview.step, overview.tokens, overview.problem), (4, Some(256), None));
     assert_eq!((overview.train_loss, overview.valid_loss), (Some(3.0), Some(3.0)));
@@ -102,10 +102,29 @@ fn a_run_is_told_at_a_glance() {
 
     let lock = fs_err::File::open(path.join("train.lock")).unwrap();
     lock.lock().unwrap();
-    assert_eq!(fixture.runs().overviews().unwrap().runs[0].state, RunState::Training);
+    assert_eq!(fixture.runs().overviews(Overview::of).unwrap().runs[0].state, RunState::Training);
     drop(lock);
     fs_err::remove_file(path.join("summary.json")).unwrap();
-    assert_eq!(fixture.runs().overviews().unwrap().runs[0].state, RunState::Interrupted);
+    assert_eq!(
+        fixture.runs().overviews(Overview::of).unwrap().runs[0].state,
+        RunState::Interrupted
+    );
+}
+
+#[test]
+fn an_overview_is_kept_until_a_file_changes_or_somebody_trains() {
+    let fixture = Fixture::new();
+    let path = fixture.run("one");
+    let (runs, cache) = (fixture.runs(), OverviewCache::default());
+    let step = || cache.of(&runs.open("one").unwrap()).step;
+    assert_eq!((step(), step()), (4, 4));
+    append(&path.join("metrics.csv"), &row("train", 9));
+    assert_eq!(step(), 9);
+    let lock = fs_err::File::open(path.join("train.lock")).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(cache.of(&runs.open("one").unwrap()).state, RunState::Training);
+    drop(lock);
+    assert_eq!(cache.of(&runs.open("one").unwrap()).state, RunState::Finished);
 }
 
 #[test]
@@ -117,7 +136,7 @@ fn the_newest_run_comes_first() {
         let time = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
         config.set_modified(time).unwrap();
     }
-    let runs = fixture.runs().overviews().unwrap().runs;
+    let runs = fixture.runs().overviews(Overview::of).unwrap().runs;
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     assert_eq!(names, ["new", "middle", "old"]);
 }
@@ -172,7 +191,7 @@ fn a_damaged_run_is_shown_as_such_and_breaks_nothing() {
     fs_err::write(fixture.folder.path().join("notes.txt"), "").unwrap();
     fs_err::create_dir_all(fixture.folder.path().join("books/one")).unwrap();
 
-    let overviews = fixture.runs().overviews().unwrap();
+    let overviews = fixture.runs().overviews(Overview::of).unwrap();
     assert_eq!(overviews.runs.len(), 10);
     for overview in overviews.runs {
         let name = overview.name.as_str();
