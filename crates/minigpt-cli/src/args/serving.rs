@@ -33,9 +33,9 @@ pub(crate) struct ServeArgs {
     /// [default: the newest run in --runs]
     #[arg(value_name = "MODEL")]
     pub(crate) models: Vec<ModelSource>,
-    /// A LoRA adapter in PEFT's layout, asked as a model of that name; it belongs to the first of the models that it
-    /// fits, and shares its weights on the processor. May be given several times
-    #[arg(long = "adapter", value_name = "NAME=FOLDER")]
+    /// A LoRA adapter in PEFT's layout, asked as a model of that name; it belongs to the MODEL of that name or to the only
+    /// one that it fits, and shares its weights on the processor. May be given several times
+    #[arg(long = "adapter", value_name = "NAME=FOLDER[@MODEL]")]
     pub(crate) adapters: Vec<NamedAdapter>,
     /// Address to listen at; with port 0, at a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
@@ -79,6 +79,7 @@ pub(crate) struct ServeArgs {
 #[derive(Clone, Debug)]
 pub(crate) struct NamedAdapter {
     pub(crate) name: String,
+    /// With the name of its base behind an `@`, where that is given.
     pub(crate) folder: PathBuf,
 }
 
@@ -90,7 +91,8 @@ impl FromStr for NamedAdapter {
             Some((name, folder)) if !name.is_empty() && !folder.is_empty() => {
                 Ok(Self { name: name.to_owned(), folder: PathBuf::from(folder) })
             }
-            _ => Err("expected NAME=FOLDER, as letters=runs/letters/adapter".to_owned()),
+            _ => Err("expected NAME=FOLDER or NAME=FOLDER@MODEL, as letters=runs/letters/adapter"
+                .to_owned()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `minigpt serve`: models over HTTP.
 
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -54,9 +54,14 @@ pub(crate) fn listen(option: &str, address: &str, key: Option<&str>) -> Result<T
             "the API key: expected letters, digits and signs of ASCII without spaces, and at least one"
         );
     } else if addresses.iter().any(|address| !address.ip().is_loopback()) {
+        // A run that trains has no option for it.
+        let key_by = match option {
+            "--serve" => "MINIGPT_API_KEY",
+            _ => "--api-key or MINIGPT_API_KEY",
+        };
         bail!(
             "{option} {address}: other machines reach this address, and whoever does could use what is served: set a \
-             secret, MINIGPT_API_KEY, or listen at 127.0.0.1"
+             secret by {key_by}, or listen at 127.0.0.1"
         );
     }
     TcpListener::bind(&*addresses).map_err(refused)
@@ -78,12 +83,19 @@ fn settings(args: &ServeArgs) -> Settings {
     }
 }
 
+/// The address by which this machine reaches a listener: `0.0.0.0` is all of its own, and none to ask.
+pub(crate) fn shown(address: SocketAddr) -> SocketAddr {
+    let own: IpAddr = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        other => other,
+    };
+    SocketAddr::new(own, address.port())
+}
+
 /// Says where the server is, what it has, and what to do next.
 fn tell(address: SocketAddr, ids: &[String], is_chat: bool, has_key: bool) {
-    let own = match address.ip().is_unspecified() {
-        true => SocketAddr::new([127, 0, 0, 1].into(), address.port()),
-        false => address,
-    };
+    let own = shown(address);
     let model = ids.first().map_or("", String::as_str);
     let key = if has_key { " -H \"Authorization: Bearer $MINIGPT_API_KEY\"" } else { "" };
     let (path, asked) = match is_chat {

@@ -55,20 +55,53 @@ fn newest(runs: &Path) -> Result<ModelSource> {
     })
 }
 
-/// The adapter beside the first base that it fits.
+/// The adapter beside its base: the one that it is said to belong to, or the only one that it fits.
 fn with_adapter(bases: &[Base], adapter: &NamedAdapter, args: &ServeArgs) -> Result<ServedModel> {
-    let mut refusal = None;
-    for (place, base) in bases.iter().enumerate() {
-        match base.with_adapter(place, adapter, args) {
-            Ok(served) => {
-                say(format_args!("adapter: {}, of {}", adapter.name, base.served.card.id));
-                return Ok(served);
-            }
-            Err(error) => refusal = refusal.or(Some(error)),
+    let (folder, named) = folder_and_base(&adapter.folder);
+    let is_asked = |base: &Base| named.is_none_or(|named| base.served.card.id == named);
+    if let Some(named) = named.filter(|_| !bases.iter().any(is_asked)) {
+        let ids: Vec<&str> = bases.iter().map(|base| base.served.card.id.as_str()).collect();
+        bail!(
+            "--adapter {}: no model {named} is served: expected {}",
+            adapter.name,
+            ids.join(" or ")
+        );
+    }
+    let (mut fitting, mut refusals) = (Vec::new(), Vec::new());
+    for (place, base) in bases.iter().enumerate().filter(|(_, base)| is_asked(base)) {
+        match base.with_adapter(place, &adapter.name, folder, args) {
+            Ok(served) => fitting.push(served),
+            Err(error) => refusals.push(format!("{}: {error:#}", base.served.card.id)),
         }
     }
-    let refusal = refusal.context("no model is served that it could belong to")?;
-    Err(refusal.context(format!("--adapter {}", adapter.name)))
+    let Some(served) = fitting.pop() else {
+        bail!(
+            "--adapter {}: no model that is served is its base: {}",
+            adapter.name,
+            refusals.join("; ")
+        );
+    };
+    let base = served.card.base.clone().unwrap_or_default();
+    if let Some(other) = fitting.iter().find_map(|other| other.card.base.as_ref()) {
+        bail!(
+            "--adapter {0}: it fits {other} and {base}: say which it was trained on, as {0}={1}@{base}",
+            adapter.name,
+            folder.display()
+        );
+    }
+    say(format_args!("adapter: {}, of {base}", adapter.name));
+    Ok(served)
+}
+
+/// An adapter's folder, and the name of its base where it is given as `FOLDER@MODEL`. A folder's name may have an `@`.
+fn folder_and_base(given: &Path) -> (&Path, Option<&str>) {
+    let divided = given.to_str().filter(|_| !given.exists()).and_then(|text| text.rsplit_once('@'));
+    match divided {
+        Some((folder, base)) if !folder.is_empty() && !base.is_empty() => {
+            (Path::new(folder), Some(base))
+        }
+        _ => (given, None),
+    }
 }
 
 impl Base {
@@ -93,10 +126,10 @@ impl Base {
     fn with_adapter(
         &self,
         place: usize,
-        adapter: &NamedAdapter,
+        name: &str,
+        folder: &Path,
         args: &ServeArgs,
     ) -> Result<ServedModel> {
-        let folder = &adapter.folder;
         let (model, base) = match &self.served.model {
             AnyGpt::Packed(packed) => {
                 let packed = packed.with_adapter(folder, &|| self.fingerprint())?;
@@ -104,13 +137,13 @@ impl Base {
             }
             // A GPU has a model of its own for each, into which it is merged.
             AnyGpt::Tensors(_) => {
-                let args = weights_args(args, Some(folder.clone()));
+                let args = weights_args(args, Some(folder.to_owned()));
                 (LoadedModel::open(&self.source, &args)?.model, None)
             }
         };
         let card = &self.served.card;
         let card = ModelCard {
-            id: adapter.name.clone(),
+            id: name.to_owned(),
             tokenizer: card.tokenizer.clone(),
             template: template_beside(folder).or_else(|| card.template.clone()),
             generation: card.generation.clone(),

@@ -9,7 +9,7 @@ use anyhow::Result;
 use minigpt_serve::{App, Engine, Limits, Settings, serve};
 use tokio::sync::oneshot;
 
-use crate::commands::serve::listen;
+use crate::commands::serve::{listen, shown};
 use crate::terminal::output::say;
 
 /// The secret that whoever asks must know, as for `minigpt serve`.
@@ -65,7 +65,7 @@ impl Pages {
                 say(format_args!("warning: the pages of --serve are gone: {error}"));
             }
         })?;
-        say(format_args!("pages: http://{address}/runs"));
+        say(format_args!("pages: http://{}/runs", shown(address)));
         Ok(Serving { stop: Some(stop), thread: Some(thread) })
     }
 }
