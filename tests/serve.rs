@@ -90,7 +90,8 @@ fn the_newest_run_and_adapters_are_served_by_name() {
         );
         sandbox.succeeds(&tune.split_whitespace().collect::<Vec<_>>());
     }
-    let adapters = ["--adapter", "a=runs/first/adapter", "--adapter", "b=runs/second/adapter"];
+    let adapters =
+        ["--adapter", "a=runs/first/adapter", "--adapter", "b=runs/second/adapter@continues"];
     let served = Served::start(&sandbox, &[&["runs/continues"][..], &adapters].concat());
     let (_, models) = ask(&served, "/api/models", "", None);
     let told: Vec<_> = models["models"].as_array().unwrap().iter().collect();
@@ -124,6 +125,9 @@ fn the_newest_run_and_adapters_are_served_by_name() {
     let other =
         sandbox.fails(&["serve", "answers", "--adapter", "a=missing", "--listen", "127.0.0.1:0"]);
     assert!(other.starts_with("error: --adapter a: "), "{other}");
+    let args = ["serve", "answers", "--adapter", "a=runs/first/adapter@continues"];
+    let unknown = sandbox.fails(&[&args[..], &["--listen", "127.0.0.1:0"]].concat());
+    assert!(unknown.contains("no model continues is served: expected answers"), "{unknown}");
 }
 
 #[test]
