@@ -31,7 +31,7 @@ pub struct Trace<'a> {
 }
 
 enum Pass<'a> {
-    Tensors(TensorTrace<'a>),
+    Tensors(Box<TensorTrace<'a>>),
     Packed(PackedTrace<'a>),
 }
 
@@ -51,7 +51,7 @@ enum Attends {
 
 enum Residual {
     /// `[1, time, n_embd]`.
-    Tensor(Tensor<3>),
+    Tensor(Box<Tensor<3>>),
     Rows(Vec<f32>),
 }
 
@@ -63,7 +63,7 @@ impl<'a> GptRef<'a> {
     pub fn trace(self, tokens: &[u32]) -> Trace<'a> {
         let pass = match self {
             Self::Packed(model) => Pass::Packed(model.trace(tokens)),
-            Self::Tensors(model) => Pass::Tensors(model.trace(as_batch(tokens, model))),
+            Self::Tensors(model) => Pass::Tensors(Box::new(model.trace(as_batch(tokens, model)))),
         };
         Trace { pass, n_embd: self.config().n_embd }
     }
@@ -113,7 +113,7 @@ impl Iterator for Trace<'_> {
         let (attends, residual) = match &mut self.pass {
             Pass::Tensors(pass) => {
                 let (residual, weights) = pass.next()?;
-                (Attends::Weights(weights), Residual::Tensor(residual))
+                (Attends::Weights(weights), Residual::Tensor(Box::new(residual)))
             }
             Pass::Packed(pass) => {
                 let attends = Attends::QueriesAndKeys(pass.next()?);
@@ -140,7 +140,7 @@ impl TracedBlock {
     /// Where there are fewer positions.
     pub fn residual(&self, rows: Range<usize>) -> Vec<f32> {
         match &self.residual {
-            Residual::Tensor(residual) => tensor_rows(residual.clone(), rows),
+            Residual::Tensor(residual) => tensor_rows((**residual).clone(), rows),
             Residual::Rows(residual) => {
                 residual[rows.start * self.n_embd..rows.end * self.n_embd].to_vec()
             }

@@ -34,6 +34,9 @@ pub(super) enum Place {
 /// Number of [`Place`]s.
 const PLACES: usize = 7;
 
+/// The matrices that are made of a layer, by its columns.
+type Places = Vec<(Place, Range<usize>)>;
+
 /// The factors of an adapter, of all blocks.
 #[derive(Debug)]
 pub(super) struct PackedAdapter {
@@ -110,7 +113,7 @@ impl PackedGpt {
     }
 
     /// The block of a layer, and the columns of the matrices that are made of it; nothing for the vectors of the tokens.
-    fn places(&self, layer: &str) -> Option<(usize, Vec<(Place, Range<usize>)>)> {
+    fn places(&self, layer: &str) -> Option<(usize, Places)> {
         let (block, matrix) = layer.strip_prefix("h.")?.split_once('.')?;
         let config = &self.config;
         let (queries, keys) =
