@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use minigpt_text::{LensLayer, ReadToken, candidates, layer_attention, logit_lens, read_text};
 use serde::{Deserialize, Serialize};
 
-use self::ask::Model;
+use self::ask::AskedModel;
 use self::habits::{HabitCache, Habits};
 use crate::app::App;
 use crate::error::ApiError;
@@ -78,7 +78,7 @@ async fn read(
     State(app): State<App>,
     Posted(ReadRequest { model, text, tokens }): Posted<ReadRequest>,
 ) -> Result<Json<ReadAnswer>, ApiError> {
-    let model = Model::named(&app, &model)?;
+    let model = AskedModel::named(&app, &model)?;
     let tokens = model.tokens(text, tokens).await?;
     let answer = model.look(move |gpt, card| {
         let read = read_text(gpt, &card.tokenizer, &tokens)?;
@@ -115,7 +115,7 @@ async fn attention(
     State(app): State<App>,
     Posted(AttentionRequest { model, tokens, layer }): Posted<AttentionRequest>,
 ) -> Result<Json<AttentionAnswer>, ApiError> {
-    let model = Model::named(&app, &model)?;
+    let model = AskedModel::named(&app, &model)?;
     let layers = model.card().config.n_layer;
     if layer >= layers {
         let message = format!("layer is {layer}: expected 0 to {}", layers - 1);
@@ -158,7 +158,7 @@ async fn lens(
     State(app): State<App>,
     Posted(LensRequest { model, tokens, from, to }): Posted<LensRequest>,
 ) -> Result<Json<LensAnswer>, ApiError> {
-    let model = Model::named(&app, &model)?;
+    let model = AskedModel::named(&app, &model)?;
     if from >= to || to > tokens.len() || to - from > LENS_POSITIONS {
         let message = format!(
             "from {from} to {to} is no stretch of {} tokens: expected from < to <= {} and at most {LENS_POSITIONS} positions",
@@ -183,6 +183,6 @@ async fn habits(
     Extension(cache): Extension<Arc<HabitCache>>,
     InQuery(HabitsQuery { model }): InQuery<HabitsQuery>,
 ) -> Result<Json<Habits>, ApiError> {
-    let model = Model::named(&app, &model)?;
+    let model = AskedModel::named(&app, &model)?;
     Ok(Json(cache.of(&model).await?))
 }

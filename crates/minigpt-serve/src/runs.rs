@@ -60,17 +60,17 @@ pub(crate) fn routes() -> Router<App> {
         .layer(Extension(Arc::new(OverviewCache::default())))
 }
 
-type Answer<T> = Result<Json<T>, ApiError>;
+type JsonAnswer<T> = Result<Json<T>, ApiError>;
 
 async fn list(
     State(app): State<App>,
     Extension(cache): Extension<Arc<OverviewCache>>,
-) -> Answer<Overviews> {
+) -> JsonAnswer<Overviews> {
     let list = move |app: &App| Ok(Json(Runs::of(app).overviews(|run| cache.of(run))?));
     app.work(list).await
 }
 
-async fn details(State(app): State<App>, InPath(name): InPath<String>) -> Answer<Details> {
+async fn details(State(app): State<App>, InPath(name): InPath<String>) -> JsonAnswer<Details> {
     app.work(move |app| Ok(Json(Details::of(&Runs::of(app).open(&name)?)))).await
 }
 
@@ -87,11 +87,11 @@ async fn metrics(
     State(app): State<App>,
     InPath(name): InPath<String>,
     InQuery(MetricsQuery { after }): InQuery<MetricsQuery>,
-) -> Answer<Metrics> {
+) -> JsonAnswer<Metrics> {
     app.work(move |app| Ok(Json(Metrics::after(&Runs::of(app).open(&name)?, after)?))).await
 }
 
-async fn samples(State(app): State<App>, InPath(name): InPath<String>) -> Answer<Vec<Sample>> {
+async fn samples(State(app): State<App>, InPath(name): InPath<String>) -> JsonAnswer<Vec<Sample>> {
     let read = move |app: &App| {
         let samples = Runs::of(app).open(&name)?.folder()?.samples().map_err(RunError::from)?;
         Ok(Json(samples))

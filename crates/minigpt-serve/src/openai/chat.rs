@@ -1,16 +1,16 @@
 //! `/v1/chat/completions`: the model's next message of a conversation, by its chat template.
 
 mod answer;
-mod asked;
 mod calling;
+mod request;
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use self::answer::Answer;
-use self::asked::Asked;
+use self::answer::ChatAnswer;
+use self::request::ChatRequest;
 use super::fields::Fields;
 use super::stream;
 use super::texts::Texts;
@@ -23,11 +23,11 @@ pub(super) async fn create(
     State(app): State<App>,
     Posted(fields): Posted<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
-    let asked = app.work(|app| Asked::new(app, Fields::new(fields))).await?;
+    let asked = app.work(|app| ChatRequest::new(app, Fields::new(fields))).await?;
     let texts = Texts::begin(&app, asked.requests(&app))?;
-    let mut sums = Sums::new(asked.prompt.len(), asked.manner.n);
-    let how = asked.manner.stream;
-    let answer = Answer::new(app.clone(), asked);
+    let mut sums = Sums::new(asked.prompt.len(), asked.generation.n);
+    let how = asked.generation.stream;
+    let answer = ChatAnswer::new(app.clone(), asked);
     if let Some(how) = how {
         return Ok(stream::respond(texts, sums, how, answer));
     }

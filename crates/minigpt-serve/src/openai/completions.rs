@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::context::{TRUNCATE, check_context, room};
 use super::fields::{Fields, unsupported, wrong};
+use super::generation::{GenerationParameters, TEXTS};
 use super::held_back::Characters;
 use super::identity::{identity, seconds};
-use super::manner::{Manner, TEXTS};
 use super::probabilities::{Chosen, of_completion};
 use super::stream::{self, Chunks};
 use super::texts::Texts;
@@ -31,13 +31,13 @@ pub(super) async fn create(
     State(app): State<App>,
     Posted(fields): Posted<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
-    let asked = app.work(|app| Asked::new(app, Fields::new(fields))).await?;
+    let asked = app.work(|app| CompletionRequest::new(app, Fields::new(fields))).await?;
     let echoed = asked.read(&app).await?;
     let texts = Texts::begin(&app, asked.requests(&app))?;
     let prompt_tokens = asked.prompts.iter().map(|prompt| prompt.ids.len()).sum();
-    let mut sums = Sums::new(prompt_tokens, asked.manner.n);
-    let how = asked.manner.stream;
-    let answer = Answer::new(app.clone(), asked, echoed);
+    let mut sums = Sums::new(prompt_tokens, asked.generation.n);
+    let how = asked.generation.stream;
+    let answer = CompletionAnswer::new(app.clone(), asked, echoed);
     if let Some(how) = how {
         return Ok(stream::respond(texts, sums, how, answer));
     }
@@ -58,10 +58,10 @@ pub(super) async fn create(
 
 /// What is asked.
 #[derive(Debug)]
-struct Asked {
+struct CompletionRequest {
     /// The model's place.
     model: usize,
-    manner: Manner,
+    generation: GenerationParameters,
     prompts: Vec<Given>,
     max_tokens: usize,
     /// The most probable tokens beside each, where tokens are told.
@@ -81,10 +81,10 @@ struct Given {
     before: usize,
 }
 
-impl Asked {
+impl CompletionRequest {
     fn new(app: &App, mut fields: Fields) -> Result<Self, ApiError> {
         let (model, card) = app.model(&fields.model()?)?;
-        let manner = Manner::take(&mut fields, app, model)?;
+        let generation = GenerationParameters::take(&mut fields, app, model)?;
         let max_tokens = fields.count("max_tokens", 0..=usize::MAX)?.unwrap_or(MAX_TOKENS);
         let max_tokens = max_tokens.min(app.settings().max_tokens);
         let top = fields.count("logprobs", 0..=TOP)?;
@@ -94,8 +94,8 @@ impl Asked {
             return Err(unsupported("suffix", "the models here write forwards only"));
         }
         let mut prompts = prompts(&mut fields, card)?;
-        if prompts.len() * manner.n > TEXTS {
-            let found = format!("{} prompts with `n` {}", prompts.len(), manner.n);
+        if prompts.len() * generation.n > TEXTS {
+            let found = format!("{} prompts with `n` {}", prompts.len(), generation.n);
             let message = format!("{found} are too many texts: expected {TEXTS} at most");
             return Err(ApiError::bad_request(message).at("n"));
         }
@@ -109,7 +109,7 @@ impl Asked {
         for prompt in &prompts {
             check_context(card, prompt.ids.len(), 0).map_err(|error| error.at("prompt"))?;
         }
-        Ok(Self { model, manner, prompts, max_tokens, top, echo, left_out })
+        Ok(Self { model, generation, prompts, max_tokens, top, echo, left_out })
     }
 
     /// The tokens of the prompts, where they are told: as clients score texts, with no token written.
@@ -138,11 +138,11 @@ impl Asked {
     }
 
     fn requests(&self, app: &App) -> Vec<WriteRequest> {
-        let n = self.manner.n;
+        let n = self.generation.n;
         let request = |number: usize| WriteRequest {
             model: self.model,
             prompt: self.prompts[number / n].ids.clone(),
-            options: self.manner.options(number, self.max_tokens, self.top.is_some()),
+            options: self.generation.options(number, self.max_tokens, self.top.is_some()),
             top: self.top.unwrap_or(0),
             time_limit: app.settings().time_limit,
         };
@@ -205,34 +205,34 @@ impl Given {
 }
 
 /// An answer as it grows.
-struct Answer {
+struct CompletionAnswer {
     app: App,
-    asked: Asked,
+    asked: CompletionRequest,
     id: String,
     created: u64,
     /// The tokens of each prompt, where they are told.
     echoed: Vec<Vec<Chosen>>,
 }
 
-impl Answer {
-    fn new(app: App, asked: Asked, echoed: Vec<Vec<Chosen>>) -> Self {
+impl CompletionAnswer {
+    fn new(app: App, asked: CompletionRequest, echoed: Vec<Vec<Chosen>>) -> Self {
         Self { app, asked, id: identity("cmpl"), created: seconds(), echoed }
     }
 
     /// The texts of all prompts.
     fn texts(&self) -> usize {
-        self.asked.prompts.len() * self.asked.manner.n
+        self.asked.prompts.len() * self.asked.generation.n
     }
 
     /// What stands before a text.
     fn echoed(&self, number: usize) -> String {
-        let prompt = &self.asked.prompts[number / self.asked.manner.n].text;
+        let prompt = &self.asked.prompts[number / self.asked.generation.n].text;
         if self.asked.echo { prompt.clone() } else { String::new() }
     }
 
     /// The tokens of what stands before a text, where tokens are told.
     fn echoed_tokens(&self, number: usize) -> &[Chosen] {
-        self.echoed.get(number / self.asked.manner.n).map_or(&[], Vec::as_slice)
+        self.echoed.get(number / self.asked.generation.n).map_or(&[], Vec::as_slice)
     }
 
     fn log_probabilities(&self, number: usize, echoed: &[Chosen], written: &[Chosen]) -> Value {
@@ -240,7 +240,7 @@ impl Answer {
             return Value::Null;
         }
         let tokenizer = &self.app.engine().cards()[self.asked.model].tokenizer;
-        let prompt = self.asked.prompts[number / self.asked.manner.n].text.chars().count();
+        let prompt = self.asked.prompts[number / self.asked.generation.n].text.chars().count();
         json!(of_completion(tokenizer, echoed, prompt, written))
     }
 
@@ -262,7 +262,7 @@ impl Answer {
     }
 }
 
-impl Chunks for Answer {
+impl Chunks for CompletionAnswer {
     /// The prompts, where texts begin with them, and what was left out of them.
     fn opening(&mut self) -> Vec<Value> {
         if !self.asked.echo && self.asked.left_out.is_none() {

@@ -23,7 +23,7 @@ pub(super) async fn create(
     State(app): State<App>,
     Posted(fields): Posted<Map<String, Value>>,
 ) -> Result<Json<Value>, ApiError> {
-    let asked = app.work(|app| Asked::new(app, Fields::new(fields))).await?;
+    let asked = app.work(|app| EmbeddingRequest::new(app, Fields::new(fields))).await?;
     if app.is_stopping() {
         return Err(ApiError::stopping());
     }
@@ -48,14 +48,14 @@ pub(super) async fn create(
 
 /// What is asked.
 #[derive(Debug)]
-struct Asked {
+struct EmbeddingRequest {
     /// The model's place.
     model: usize,
     inputs: Vec<Vec<u32>>,
     in_base64: bool,
 }
 
-impl Asked {
+impl EmbeddingRequest {
     fn new(app: &App, mut fields: Fields) -> Result<Self, ApiError> {
         let (model, card) = app.model(&fields.model()?)?;
         let in_base64 = match fields.text("encoding_format")?.as_deref() {

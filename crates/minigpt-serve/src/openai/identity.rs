@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::manner::random;
+use super::generation::random;
 
 /// A name that no other answer has.
 pub(super) fn identity(kind: &str) -> String {

@@ -13,7 +13,7 @@ use crate::extract::InPath;
 
 /// A model as OpenAI tells of it.
 #[derive(Serialize)]
-pub(super) struct Model {
+pub(super) struct ListedModel {
     id: String,
     object: &'static str,
     /// Seconds since 1970.
@@ -21,7 +21,7 @@ pub(super) struct Model {
     owned_by: &'static str,
 }
 
-impl Model {
+impl ListedModel {
     fn of(card: &ModelCard) -> Self {
         let (id, created) = (card.id.clone(), since_1970(card.created));
         Self { id, object: "model", created, owned_by: "minigpt" }
@@ -29,16 +29,16 @@ impl Model {
 }
 
 pub(super) async fn list(State(app): State<App>) -> Json<Value> {
-    let models: Vec<Model> = app.engine().cards().iter().map(Model::of).collect();
+    let models: Vec<ListedModel> = app.engine().cards().iter().map(ListedModel::of).collect();
     Json(json!({"object": "list", "data": models}))
 }
 
 pub(super) async fn one(
     State(app): State<App>,
     InPath(id): InPath<String>,
-) -> Result<Json<Model>, ApiError> {
+) -> Result<Json<ListedModel>, ApiError> {
     let (_, card) = app.model(&id)?;
-    Ok(Json(Model::of(card)))
+    Ok(Json(ListedModel::of(card)))
 }
 
 /// What pages show of a model, and where their controls begin.

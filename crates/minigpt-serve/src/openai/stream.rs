@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 use serde_json::{Value, json};
 
-use super::manner::Stream;
+use super::generation::StreamOptions;
 use super::probabilities::Chosen;
 use super::texts::{Event, Texts, finish_reason};
 use super::usage::Sums;
@@ -29,7 +29,12 @@ pub(super) trait Chunks: Send + 'static {
 }
 
 /// The answer as a stream. Whoever goes away ends the texts.
-pub(super) fn respond(texts: Texts, sums: Sums, how: Stream, mut chunks: impl Chunks) -> Response {
+pub(super) fn respond(
+    texts: Texts,
+    sums: Sums,
+    how: StreamOptions,
+    mut chunks: impl Chunks,
+) -> Response {
     let queue: VecDeque<Value> = chunks.opening().into();
     let told = Told { texts, sums, how, chunks, queue, has_ended: false };
     let events = unfold(told, |mut told| async {
@@ -43,7 +48,7 @@ pub(super) fn respond(texts: Texts, sums: Sums, how: Stream, mut chunks: impl Ch
 struct Told<C> {
     texts: Texts,
     sums: Sums,
-    how: Stream,
+    how: StreamOptions,
     chunks: C,
     queue: VecDeque<Value>,
     has_ended: bool,

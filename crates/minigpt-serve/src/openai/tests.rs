@@ -73,7 +73,7 @@ fn a_completion_is_what_the_model_writes_alone() {
 }
 
 #[test]
-fn several_prompts_have_several_texts_each_with_chances_of_its_own() {
+fn several_prompts_have_several_texts_each_with_a_seed_of_its_own() {
     let server = Server::start();
     let ids = Tokenizer::bytes().unwrap().encode("At noon").unwrap();
     let asked = json!({"model": "tiny", "prompt": ["Once", ids], "n": 2, "seed": 5, "max_tokens": 8, "echo": true});
@@ -207,23 +207,23 @@ fn what_is_too_long_is_cut_where_a_client_says_so() {
 }
 
 #[test]
-fn texts_end_before_stop_strings() {
+fn texts_end_before_stop_strings_and_so_do_their_tokens() {
     let server = Server::start();
     let asked = |stop: Value| {
-        let asked = json!({"model": "tiny", "prompt": "Once", "max_tokens": 40, "temperature": 0, "stop": stop});
+        let asked = json!({"model": "tiny", "prompt": "Once", "max_tokens": 60, "seed": 3, "stop": stop, "logprobs": 0});
         server.post(COMPLETIONS, &asked).json()["choices"][0].clone()
     };
     let whole = asked(json!(null))["text"].as_str().unwrap().to_owned();
-    let stop: String = whole.chars().skip(10).take(2).collect();
-    let ended = asked(json!(["never", stop]));
+    let is_new = |(place, letter): &(usize, char)| {
+        letter.is_ascii_graphic() && whole.find(*letter) == Some(*place)
+    };
+    let (place, stop) = whole.char_indices().filter(is_new).last().unwrap();
+    let ended = asked(json!(["never", stop.to_string()]));
     assert_eq!(ended["finish_reason"], "stop");
-    assert_eq!(ended["text"], whole[..whole.find(&stop).unwrap()]);
-    let asked = json!({"model": "tiny", "prompt": "Once", "max_tokens": 40, "temperature": 0, "stop": stop,
-        "logprobs": 0});
-    let choice = &server.post(COMPLETIONS, &asked).json()["choices"][0];
-    // None begins after the text.
-    let end = 4 + choice["text"].as_str().unwrap().chars().count() as u64;
-    let offsets = choice["logprobs"]["text_offset"].as_array().unwrap();
+    let text = ended["text"].as_str().unwrap();
+    assert_eq!(text, &whole[..place]);
+    let end = 4 + text.chars().count() as u64;
+    let offsets = ended["logprobs"]["text_offset"].as_array().unwrap();
     assert!(!offsets.is_empty() && offsets.iter().all(|offset| offset.as_u64().unwrap() < end));
 }
 

@@ -9,13 +9,13 @@ use crate::engine::ModelCard;
 use crate::error::ApiError;
 
 /// A served model.
-pub(super) struct Model {
+pub(super) struct AskedModel {
     app: App,
     /// Its place among the engine's.
     pub(super) place: usize,
 }
 
-impl Model {
+impl AskedModel {
     /// The model of that name.
     ///
     /// # Errors

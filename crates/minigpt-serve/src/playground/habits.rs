@@ -7,7 +7,7 @@ use minigpt_text::{HeadHabits, head_habits};
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
-use super::ask::Model;
+use super::ask::AskedModel;
 use crate::error::ApiError;
 
 /// Windows of the embedded corpus that heads are watched on.
@@ -30,7 +30,7 @@ pub(super) struct HabitCache {
 
 impl HabitCache {
     /// The habits of a model's heads. Whoever asks while they are measured waits for the same measurement.
-    pub(super) async fn of(&self, model: &Model) -> Result<Habits, ApiError> {
+    pub(super) async fn of(&self, model: &AskedModel) -> Result<Habits, ApiError> {
         let cell = {
             let mut by_model = self.by_model.lock().unwrap_or_else(PoisonError::into_inner);
             by_model.entry(model.place).or_default().clone()
@@ -39,7 +39,7 @@ impl HabitCache {
     }
 }
 
-async fn measure(model: &Model) -> Result<Habits, ApiError> {
+async fn measure(model: &AskedModel) -> Result<Habits, ApiError> {
     let windows = model.windows().await?;
     let heads = model.look(move |gpt, _card| Ok(head_habits(gpt, &windows, WINDOWS))).await?;
     Ok(Habits { windows: WINDOWS, heads })

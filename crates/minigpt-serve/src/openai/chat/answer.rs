@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::asked::Asked;
 use super::calling::Called;
+use super::request::ChatRequest;
 use crate::app::App;
 use crate::openai::identity::{identity, seconds};
 use crate::openai::probabilities::{Chosen, of_chat};
@@ -14,9 +14,9 @@ use crate::openai::texts::Whole;
 const CALLS: &str = "tool_calls";
 
 /// An answer as it grows.
-pub(super) struct Answer {
+pub(super) struct ChatAnswer {
     app: App,
-    asked: Asked,
+    asked: ChatRequest,
     id: String,
     created: u64,
     /// Of each text what was written, where calls may be in it: they are told once it is whole.
@@ -25,9 +25,10 @@ pub(super) struct Answer {
     told: Vec<usize>,
 }
 
-impl Answer {
-    pub(super) fn new(app: App, asked: Asked) -> Self {
-        let (written, told) = (vec![String::new(); asked.manner.n], vec![0; asked.manner.n]);
+impl ChatAnswer {
+    pub(super) fn new(app: App, asked: ChatRequest) -> Self {
+        let (written, told) =
+            (vec![String::new(); asked.generation.n], vec![0; asked.generation.n]);
         Self { app, asked, id: identity("chatcmpl"), created: seconds(), written, told }
     }
 
@@ -94,13 +95,13 @@ impl Answer {
     }
 }
 
-impl Chunks for Answer {
+impl Chunks for ChatAnswer {
     /// Who speaks, and what was read for it.
     fn opening(&mut self) -> Vec<Value> {
         let role = json!({"role": "assistant", "content": ""});
         let choice = |number: usize| delta(number, role.clone(), Value::Null, None);
         let mut chunks: Vec<Value> =
-            (0..self.asked.manner.n).map(|number| self.chunk(choice(number))).collect();
+            (0..self.asked.generation.n).map(|number| self.chunk(choice(number))).collect();
         if let Some(first) = chunks.first_mut() {
             self.add_read(first);
         }

@@ -4,15 +4,16 @@ use super::*;
 use crate::testing::models;
 use crate::{Engine, Limits, Settings};
 
-fn taken(json: Value, generation: GenerationDefaults) -> Result<Manner, ApiError> {
+fn taken(json: Value, generation: GenerationDefaults) -> Result<GenerationParameters, ApiError> {
     let Value::Object(fields) = json else { panic!("no object") };
     let mut fields = Fields::new(fields);
     let mut models = models();
     models[0].card.generation = generation;
     let engine = Engine::start(models, Limits::default()).unwrap();
-    let manner = Manner::take(&mut fields, &App::new(engine, None, Settings::default()), 0)?;
+    let generation =
+        GenerationParameters::take(&mut fields, &App::new(engine, None, Settings::default()), 0)?;
     fields.finish()?;
-    Ok(manner)
+    Ok(generation)
 }
 
 fn refusal(json: Value) -> String {
@@ -44,8 +45,8 @@ fn a_request_that_says_nothing_has_the_makers_defaults_or_openais() {
 }
 
 #[test]
-fn each_text_has_chances_of_its_own() {
-    let manner = taken(
+fn each_text_has_a_seed_of_its_own() {
+    let generation = taken(
         json!({
             "n": 3, "best_of": 3, "seed": -1, "stop": "\n", "logit_bias": {"97": -100, "5": 1.5},
             "presence_penalty": 0.5, "temperature": 0, "stream": true,
@@ -54,14 +55,14 @@ fn each_text_has_chances_of_its_own() {
         GenerationDefaults::default(),
     )
     .unwrap();
-    let options = manner.options(2, 10, true);
+    let options = generation.options(2, 10, true);
     assert_eq!((options.seed, options.max_tokens), (1, 10));
     assert_eq!(options.stop, ["\n"]);
     assert_eq!(options.policy.sampling, Sampling::Greedy);
     let mut bias = options.policy.constraints.bias;
     bias.sort_by_key(|(id, _)| *id);
     assert_eq!(bias, [(5, 1.5), (97, -100.0)]);
-    assert!(manner.stream.unwrap().include_usage);
+    assert!(generation.stream.unwrap().include_usage);
     let without = || taken(json!({}), GenerationDefaults::default()).unwrap().seed;
     assert_ne!(without(), without());
 }

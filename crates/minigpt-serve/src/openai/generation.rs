@@ -25,24 +25,24 @@ const ALL: RangeInclusive<usize> = 0..=usize::MAX;
 
 /// How texts are written, without their length.
 #[derive(Debug)]
-pub(super) struct Manner {
+pub(super) struct GenerationParameters {
     pub(super) policy: Policy,
     pub(super) stop: Vec<String>,
     /// Of the first text; those after it have the numbers that follow.
     pub(super) seed: u64,
     /// Texts for each prompt.
     pub(super) n: usize,
-    pub(super) stream: Option<Stream>,
+    pub(super) stream: Option<StreamOptions>,
 }
 
 /// The answer comes as it is written.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stream {
+pub(super) struct StreamOptions {
     /// Whether a last chunk has the usage.
     pub(super) include_usage: bool,
 }
 
-impl Manner {
+impl GenerationParameters {
     /// Takes the fields that completions and chats share.
     pub(super) fn take(fields: &mut Fields, app: &App, model: usize) -> Result<Self, ApiError> {
         let card = &app.engine().cards()[model];
@@ -82,7 +82,7 @@ impl Manner {
     }
 }
 
-fn stream(fields: &mut Fields) -> Result<Option<Stream>, ApiError> {
+fn stream(fields: &mut Fields) -> Result<Option<StreamOptions>, ApiError> {
     let is_streamed = fields.flag("stream")?;
     let mut include_usage = false;
     if let Some(mut options) = fields.object("stream_options")? {
@@ -91,7 +91,7 @@ fn stream(fields: &mut Fields) -> Result<Option<Stream>, ApiError> {
         options.flag("include_obfuscation")?;
         options.finish()?;
     }
-    Ok(is_streamed.then_some(Stream { include_usage }))
+    Ok(is_streamed.then_some(StreamOptions { include_usage }))
 }
 
 /// What the request says of a token's choice, or where it says nothing the model's makers, or OpenAI's defaults.

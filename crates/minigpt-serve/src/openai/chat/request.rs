@@ -14,7 +14,7 @@ use crate::engine::request::WriteRequest;
 use crate::error::ApiError;
 use crate::openai::context::{TRUNCATE, check_context, room};
 use crate::openai::fields::{Fields, unsupported, wrong};
-use crate::openai::manner::Manner;
+use crate::openai::generation::GenerationParameters;
 use crate::openai::messages::Messages;
 use crate::openai::passages::{self, Passage, ground};
 
@@ -27,10 +27,10 @@ const ANSWER: usize = 256;
 
 /// What is asked.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct ChatRequest {
     /// The model's place.
     pub(super) model: usize,
-    pub(super) manner: Manner,
+    pub(super) generation: GenerationParameters,
     /// Its tokens.
     pub(super) prompt: Vec<u32>,
     max_tokens: usize,
@@ -44,21 +44,21 @@ pub(super) struct Asked {
     pub(super) calling: Option<Calling>,
 }
 
-impl Asked {
+impl ChatRequest {
     pub(super) fn new(app: &App, mut fields: Fields) -> Result<Self, ApiError> {
         let (model, card) = app.model(&fields.model()?)?;
         let template = card.template.as_ref().ok_or_else(|| no_template(card))?;
         let mut messages = Messages::take(&mut fields)?;
-        let mut manner = Manner::take(&mut fields, app, model)?;
+        let mut generation = GenerationParameters::take(&mut fields, app, model)?;
         let max_tokens = max_tokens(&mut fields)?;
         let top = top(&mut fields)?;
         refuse_other_modalities(&mut fields)?;
         let calling = Calling::take(&mut fields, app, model, template)?;
         if let Some(grammar) = calling.as_ref().and_then(|calling| calling.grammar.clone()) {
-            if manner.policy.filter.is_some() {
+            if generation.policy.filter.is_some() {
                 return Err(unsupported("response_format", "leave it out, or the forced call"));
             }
-            manner.policy.filter = Some(Arc::new(grammar));
+            generation.policy.filter = Some(Arc::new(grammar));
         }
         let options = chat_options(&mut fields, calling.as_ref())?;
         let most = fields.count("passages", 0..=passages::MOST)?;
@@ -92,18 +92,18 @@ impl Asked {
         check_context(card, prompt.len(), 1).map_err(|error| error.at("messages"))?;
         let max_tokens = max_tokens.unwrap_or(context - prompt.len());
         let max_tokens = max_tokens.min(app.settings().max_tokens);
-        Ok(Self { model, manner, prompt, max_tokens, top, passages, left_out, calling })
+        Ok(Self { model, generation, prompt, max_tokens, top, passages, left_out, calling })
     }
 
     pub(super) fn requests(&self, app: &App) -> Vec<WriteRequest> {
         let request = |number: usize| WriteRequest {
             model: self.model,
             prompt: self.prompt.clone(),
-            options: self.manner.options(number, self.max_tokens, self.top.is_some()),
+            options: self.generation.options(number, self.max_tokens, self.top.is_some()),
             top: self.top.unwrap_or(0),
             time_limit: app.settings().time_limit,
         };
-        (0..self.manner.n).map(request).collect()
+        (0..self.generation.n).map(request).collect()
     }
 }
 
