@@ -145,11 +145,14 @@ pub fn token_log_probabilities<'a>(
     Ok(told)
 }
 
+/// Hears of each token: the logits that it was to follow, and its id.
+type EachToken<'a> = dyn FnMut(&[f32], u32) -> Result<(), TextError> + 'a;
+
 /// Reads a text: `each` hears of each token but the first after the logits before it. Returns the logits after the last.
 fn read_tokens(
     model: GptRef<'_>,
     tokens: &[u32],
-    each: &mut dyn FnMut(&[f32], u32) -> Result<(), TextError>,
+    each: &mut EachToken<'_>,
 ) -> Result<Vec<f32>, TextError> {
     check(model, tokens)?;
     let mut trace = model.trace(tokens);

@@ -37,7 +37,7 @@ fn kept(cache_type: CacheType, numbers: &[f32]) -> Vec<f32> {
         CacheType::Bf16 => TensorType::Bf16,
     };
     let (mut bytes, mut kept) = (Vec::new(), fresh(numbers.len()));
-    rounded.quantize(numbers, &mut bytes).unwrap();
+    rounded.quantize(numbers, &mut bytes).expect("numbers fit");
     rounded.dequantize(&bytes, &mut kept);
     kept
 }
