@@ -37,9 +37,8 @@ const STEP_ITEMS: usize = 12_500;
 /// Bytes of the longest token that is offered.
 const TOKEN_BYTES: usize = 512;
 
-/// White space between JSON's tokens: a space, or a line's end and its indentation. Without a bound, a model that is
-/// fond of white space would write nothing else.
-const WHITE_SPACE: &str = r"\x20|\x0A[\x20\x09]{0,40}";
+/// White space between JSON's tokens: a space or nothing. Small models that may indent write little else.
+const WHITE_SPACE: &str = r"\x20";
 
 /// A schema that texts cannot be made to keep to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -128,7 +127,7 @@ impl Grammars {
     }
 
     /// The grammar of the texts that are JSON and valid by `schema` ([JSON Schema](https://json-schema.org), draft
-    /// 2020-12 and those before), and nothing around it. Properties come in the schema's order. What a
+    /// 2020-12 and those before), in one line, and nothing around it. Properties come in the schema's order. What a
     /// schema asks for that is not done is refused, such as `if` or `uniqueItems`; `title`, `description` and other
     /// annotations are for the reader alone, and so are keywords that no draft knows.
     ///
