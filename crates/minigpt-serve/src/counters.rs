@@ -103,7 +103,7 @@ impl Counters {
             let route = escaped(route);
             let _ = writeln!(text, "{name}{{route=\"{route}\",status=\"{status}\"}} {requests}");
         }
-        let columns: [(&str, &str, fn(&TextSums) -> f64); 9] = [
+        let columns: [Column; 9] = [
             ("texts_total", "Texts written to their end.", |texts| texts.complete as f64),
             ("failed_texts_total", "Texts that could not go on.", |texts| texts.failed as f64),
             ("cancelled_texts_total", "Texts whose clients went away.", |texts| {
@@ -143,6 +143,9 @@ fn head(text: &mut String, name: &str, help: &str, kind: &str) {
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
+
+/// A counter of texts: its name, what it counts, and its value.
+type Column = (&'static str, &'static str, fn(&TextSums) -> f64);
 
 #[cfg(test)]
 mod tests;

@@ -181,7 +181,7 @@ impl Engine {
         }
         let (events, received) = unbounded_channel();
         let waiting = Waiting { request, events, asked: Instant::now() };
-        self.ask(Job::Write(waiting), &self.shared.waiting)?;
+        self.ask(Job::Write(Box::new(waiting)), &self.shared.waiting)?;
         Ok(received)
     }
 

@@ -18,7 +18,7 @@ use serde_json::json;
 
 use self::gate::Gate;
 use crate::app::App;
-use crate::engine::Counts;
+use crate::engine::{Counts, Refused};
 use crate::error::ApiError;
 use crate::{openai, pages, playground, runs};
 
@@ -82,6 +82,9 @@ fn router(app: &App, address: SocketAddr) -> Router {
 async fn health(State(app): State<App>) -> Response {
     if app.is_stopping() {
         return ApiError::stopping().into_response();
+    }
+    if !app.engine().is_alive() {
+        return ApiError::from(Refused::Gone).into_response();
     }
     Json(json!({"status": "ok"})).into_response()
 }

@@ -25,6 +25,9 @@ use crate::extract::{InQuery, Posted};
 /// Next tokens that come with their names: more than anybody looks at.
 const NAMED: usize = 200;
 
+/// Tokens of a text at most: it is read between two steps of the texts that are written.
+const READ_TOKENS: usize = 2048;
+
 /// Tokens whose attention is told at most: of more, the weights would be too many for a page.
 const ATTENTION_TOKENS: usize = 256;
 
@@ -80,6 +83,7 @@ async fn read(
 ) -> Result<Json<ReadAnswer>, ApiError> {
     let model = AskedModel::named(&app, &model)?;
     let tokens = model.tokens(text, tokens).await?;
+    check_length(&tokens, READ_TOKENS)?;
     let answer = model.look(move |gpt, card| {
         let read = read_text(gpt, &card.tokenizer, &tokens)?;
         let bytes: Vec<u8> = read.logits.iter().flat_map(|logit| logit.to_le_bytes()).collect();
@@ -121,13 +125,7 @@ async fn attention(
         let message = format!("layer is {layer}: expected 0 to {}", layers - 1);
         return Err(ApiError::bad_request(message).at("layer"));
     }
-    if tokens.len() > ATTENTION_TOKENS {
-        let message = format!(
-            "tokens has {} tokens: the attention of at most {ATTENTION_TOKENS} is told; shorten the text",
-            tokens.len()
-        );
-        return Err(ApiError::bad_request(message).at("tokens"));
-    }
+    check_length(&tokens, ATTENTION_TOKENS)?;
     let maps = model.look(move |gpt, _card| layer_attention(gpt, &tokens, layer)).await?;
     let rows_of = |mut weights: Vec<Vec<f32>>| {
         // What is later has no weight.
@@ -136,6 +134,15 @@ async fn attention(
     };
     let heads = maps.into_iter().map(|map| rows_of(map.weights)).collect();
     Ok(Json(AttentionAnswer { heads }))
+}
+
+/// Refuses a text that is too long to be looked into.
+fn check_length(tokens: &[u32], most: usize) -> Result<(), ApiError> {
+    if tokens.len() <= most {
+        return Ok(());
+    }
+    let message = format!("{} tokens: expected at most {most}; shorten the text", tokens.len());
+    Err(ApiError::bad_request(message).at("tokens"))
 }
 
 /// Of the positions from `from` on, to before `to`.
@@ -167,6 +174,7 @@ async fn lens(
         );
         return Err(ApiError::bad_request(message).at("to"));
     }
+    check_length(&tokens, READ_TOKENS)?;
     let layers = model
         .look(move |gpt, card| logit_lens(gpt, &card.tokenizer, &tokens, from..to, LENS_TOKENS));
     Ok(Json(LensAnswer { layers: layers.await? }))

@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use clap::Args;
 use minigpt_data::ModelSource;
+use minigpt_model::CacheType;
 
-use super::generation::WeightsChoice;
+use super::generation::{WeightsChoice, cache_type};
 use crate::device::{DEVICE_HELP, DeviceChoice};
 
 #[derive(Args, Debug)]
@@ -46,7 +47,7 @@ pub(crate) struct ServeArgs {
     /// A name by which clients may call the server, besides localhost and its own address; may be given several times
     #[arg(long = "allow-host", value_name = "NAME")]
     pub(crate) allowed_hosts: Vec<String>,
-    /// An origin whose pages may ask the server from a browser, as https://chat.example; * for all. May be given
+    /// An origin whose pages may ask the server from a browser, as `https://chat.example`; * for all. May be given
     /// several times
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     pub(crate) allowed_origins: Vec<String>,
@@ -71,6 +72,9 @@ pub(crate) struct ServeArgs {
     /// What weights are kept as on the processor: auto (as they are stored), f32, f16, bf16, q8_0, q4_0 or q4_1
     #[arg(long, value_name = "TYPE", default_value = "auto")]
     pub(crate) weights: WeightsChoice,
+    /// What keys and values of the texts' caches are kept as on the processor: f32, f16 or bf16
+    #[arg(long, value_name = "TYPE", default_value_t, value_parser = cache_type)]
+    pub(crate) cache_type: CacheType,
     #[arg(long, help = DEVICE_HELP, default_value = "auto")]
     pub(crate) device: DeviceChoice,
 }

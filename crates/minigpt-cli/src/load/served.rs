@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, ModelSource};
-use minigpt_model::{AnyGpt, CacheType, GptRef, SavedModel, WeightsError};
+use minigpt_model::{AnyGpt, GptRef, SavedModel, WeightsError};
 use minigpt_serve::{ModelCard, ServedModel};
 use minigpt_text::Pretrained;
 use minigpt_train::RunFolder;
@@ -178,7 +178,7 @@ impl Base {
 
 fn weights_args(args: &ServeArgs, adapter: Option<PathBuf>) -> WeightsArgs {
     let model = ModelArgs { average: false, adapter, device: args.device.clone() };
-    WeightsArgs { model, weights: args.weights, cache_type: CacheType::default() }
+    WeightsArgs { model, weights: args.weights, cache_type: args.cache_type }
 }
 
 /// How the run of an adapter was taught to be asked, where the adapter lies in one.

@@ -23,7 +23,7 @@ type Look = Box<dyn FnOnce(GptRef<'_>) + Send>;
 
 /// What the thread is asked.
 pub(super) enum Job {
-    Write(Waiting),
+    Write(Box<Waiting>),
     Look(usize, Look),
 }
 
@@ -119,7 +119,7 @@ impl<'a> Worker<'a> {
 
     fn take(&mut self, job: Job) {
         match job {
-            Job::Write(waiting) => self.waiting.push_back(waiting),
+            Job::Write(waiting) => self.waiting.push_back(*waiting),
             Job::Look(model, look) => self.looks.push_back((model, look)),
         }
     }

@@ -66,11 +66,11 @@ impl EmbeddingRequest {
             }
         };
         let width = card.config.n_embd;
-        if let Some(dimensions) = fields.count("dimensions", 1..=usize::MAX)? {
-            if dimensions != width {
-                let expected = format!("{width}, the width of {}", card.id);
-                return Err(wrong("dimensions", &dimensions.into(), &expected));
-            }
+        if let Some(dimensions) = fields.count("dimensions", 1..=usize::MAX)?
+            && dimensions != width
+        {
+            let expected = format!("{width}, the width of {}", card.id);
+            return Err(wrong("dimensions", &dimensions.into(), &expected));
         }
         let inputs = inputs(&mut fields, card)?;
         fields.finish()?;

@@ -46,7 +46,9 @@ impl GenerationParameters {
     /// Takes the fields that completions and chats share.
     pub(super) fn take(fields: &mut Fields, app: &App, model: usize) -> Result<Self, ApiError> {
         let card = &app.engine().cards()[model];
-        let n = fields.count("n", 1..=TEXTS)?.unwrap_or(1);
+        // More would never find a place.
+        let limits = app.engine().limits();
+        let n = fields.count("n", 1..=TEXTS.min(limits.batch + limits.waiting))?.unwrap_or(1);
         if fields.count("best_of", ALL)?.is_some_and(|best_of| best_of != n) {
             return Err(unsupported("best_of", "ask for as many texts by `n`"));
         }
@@ -130,6 +132,7 @@ fn policy(
         repetition_penalty: penalty.or(defaults.repetition_penalty).unwrap_or(1.0),
         presence_penalty: fields.number("presence_penalty", -2.0..=2.0)?.unwrap_or(0.0),
         frequency_penalty: fields.number("frequency_penalty", -2.0..=2.0)?.unwrap_or(0.0),
+        spares_prompt: true,
         ..Constraints::default()
     };
     let policy = Policy { constraints, filter: None, sampling };
@@ -170,7 +173,7 @@ fn stop(fields: &mut Fields) -> Result<Vec<String>, ApiError> {
         Value::Array(list) if list.len() <= STOPS => list.iter().map(Value::as_str).collect(),
         _ => None,
     };
-    let strings = strings.filter(|strings: &Vec<&str>| strings.iter().all(|text| is_stop(&text)));
+    let strings = strings.filter(|strings: &Vec<&str>| strings.iter().all(is_stop));
     let strings = strings.map(|strings| strings.into_iter().map(str::to_owned).collect());
     strings.ok_or_else(|| {
         let expected =

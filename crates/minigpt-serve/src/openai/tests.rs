@@ -217,7 +217,7 @@ fn texts_end_before_stop_strings_and_so_do_their_tokens() {
     let is_new = |(place, letter): &(usize, char)| {
         letter.is_ascii_graphic() && whole.find(*letter) == Some(*place)
     };
-    let (place, stop) = whole.char_indices().filter(is_new).last().unwrap();
+    let (place, stop) = whole.char_indices().rfind(is_new).unwrap();
     let ended = asked(json!(["never", stop.to_string()]));
     assert_eq!(ended["finish_reason"], "stop");
     let text = ended["text"].as_str().unwrap();
