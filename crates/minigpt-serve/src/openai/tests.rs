@@ -386,13 +386,16 @@ fn what_is_asked_wrongly_is_told_in_openais_form() {
 fn too_many_are_told_to_come_again() {
     let limits = Limits { batch: 1, waiting: 1, ..Limits::default() };
     let server = Server::with(Settings::default(), limits);
-    let asked = json!({"model": "tiny", "prompt": "Once", "n": 3, "max_tokens": 2000});
+    let asked = json!({"model": "tiny", "prompt": ["Once", "At noon"], "n": 2, "max_tokens": 2000});
     let refused = server.post(COMPLETIONS, &asked);
     assert_eq!(
         (refused.status, &refused.json()["error"]["code"]),
         (429, &json!("rate_limit_exceeded"))
     );
     assert!(refused.head.contains("retry-after: 2"));
+    // So many would never find a place.
+    let never = json!({"model": "tiny", "prompt": "Once", "n": 3});
+    assert_eq!(server.post(COMPLETIONS, &never).status, 400);
     // What was begun of it is cancelled.
     server.wait_until_idle();
     assert!(server.engine.counts().written < 4000);
