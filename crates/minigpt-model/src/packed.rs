@@ -182,7 +182,14 @@ impl PackedGpt {
     /// # Panics
     /// As [`forward`](Self::forward).
     pub fn hidden(&self, tokens: &[u32]) -> Vec<f32> {
-        let cache = &mut self.new_cache();
+        self.hidden_after(tokens, &mut self.new_cache())
+    }
+
+    /// As [`hidden`](Self::hidden), of tokens that follow those of a cache, which they join.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub fn hidden_after(&self, tokens: &[u32], cache: &mut PackedCache) -> Vec<f32> {
         in_pool(|| {
             self.ln_f.forward(&self.read(&mut [TextInput { tokens, cache }], &[tokens.len()]))
         })

@@ -44,7 +44,7 @@ pub struct TracedBlock {
 
 enum Attends {
     /// `[1, n_head, time, time]`.
-    Weights(Tensor<4>),
+    Weights(Box<Tensor<4>>),
     /// Of which weights are made where they are asked for.
     QueriesAndKeys(QueriesAndKeys),
 }
@@ -113,7 +113,7 @@ impl Iterator for Trace<'_> {
         let (attends, residual) = match &mut self.pass {
             Pass::Tensors(pass) => {
                 let (residual, weights) = pass.next()?;
-                (Attends::Weights(weights), Residual::Tensor(Box::new(residual)))
+                (Attends::Weights(Box::new(weights)), Residual::Tensor(Box::new(residual)))
             }
             Pass::Packed(pass) => {
                 let attends = Attends::QueriesAndKeys(pass.next()?);

@@ -26,7 +26,7 @@ use crate::extract::{InQuery, Posted};
 const NAMED: usize = 200;
 
 /// Tokens of a text at most: it is read between two steps of the texts that are written.
-const READ_TOKENS: usize = 2048;
+const READ_TOKENS: usize = 512;
 
 /// Tokens whose attention is told at most: of more, the weights would be too many for a page.
 const ATTENTION_TOKENS: usize = 256;

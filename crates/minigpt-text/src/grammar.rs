@@ -34,6 +34,9 @@ const LEXER_STATES: usize = 10_000;
 const STEP_LEXER_FUEL: u64 = 50_000;
 const STEP_ITEMS: usize = 12_500;
 
+/// The largest whole number below which a 64-bit float has all of them: 2 to the power of 53.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// Bytes of the longest token that is offered.
 const TOKEN_BYTES: usize = 512;
 
@@ -153,6 +156,13 @@ impl Grammars {
     }
 
     fn of_value(&self, schema: Value) -> Result<Grammar, GrammarError> {
+        if let Some(number) = too_large(&schema) {
+            return Err(GrammarError::Unsupported {
+                reason: format!(
+                    "{number} is too large: expected numbers of at most {EXACT:e} in size"
+                ),
+            });
+        }
         let properties = properties(&schema);
         if properties > PROPERTIES {
             return Err(GrammarError::TooManyProperties { properties });
@@ -194,17 +204,34 @@ impl Grammars {
     }
 }
 
-/// How many properties a schema names.
+/// The first number in a schema that a 64-bit float has not exactly: the library would round it, or, at the ends of its
+/// integers, break.
+fn too_large(schema: &Value) -> Option<&Value> {
+    match schema {
+        Value::Number(number) => {
+            let is_exact = number.as_f64().is_some_and(|number| number.abs() <= EXACT);
+            (!is_exact).then_some(schema)
+        }
+        Value::Array(values) => values.iter().find_map(too_large),
+        Value::Object(fields) => fields.values().find_map(too_large),
+        _ => None,
+    }
+}
+
+/// How many properties a schema names, those that are required without being described among them.
 fn properties(schema: &Value) -> usize {
     match schema {
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| match (&name[..], value) {
-                ("properties", Value::Object(named)) => named.len() + properties(value),
-                ("required", Value::Array(named)) => named.len(),
-                (_, value) => properties(value),
-            })
-            .sum(),
+        Value::Object(fields) => {
+            let described = fields.get("properties").and_then(Value::as_object);
+            let required = fields.get("required").and_then(Value::as_array);
+            let is_other = |name: &&Value| {
+                let name = name.as_str().unwrap_or_default();
+                described.is_none_or(|described| !described.contains_key(name))
+            };
+            let others = required.map_or(0, |named| named.iter().filter(is_other).count());
+            let below: usize = fields.values().map(properties).sum();
+            described.map_or(0, serde_json::Map::len) + others + below
+        }
         Value::Array(values) => values.iter().map(properties).sum(),
         _ => 0,
     }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use minigpt_model::GptRef;
 use minigpt_text::Prompt;
 use serde_json::{Map, Value, json};
 
@@ -19,6 +20,9 @@ const TEXTS: usize = 256;
 
 const NAME: &str = "input";
 
+/// Tokens that are read between two steps of the texts that are written.
+const PART: usize = 128;
+
 pub(super) async fn create(
     State(app): State<App>,
     Posted(fields): Posted<Map<String, Value>>,
@@ -30,11 +34,7 @@ pub(super) async fn create(
     let tokens: usize = asked.inputs.iter().map(Vec::len).sum();
     let mut data = Vec::new();
     for (index, input) in asked.inputs.into_iter().enumerate() {
-        // One at a time: between two of them, texts go on.
-        let hidden = move |model: minigpt_model::GptRef<'_>| {
-            mean(&model.hidden(&input), model.config().n_embd)
-        };
-        let vector = app.engine().look(asked.model, hidden).await?;
+        let vector = embedding(&app, asked.model, input).await?;
         let embedding = if asked.in_base64 { in_base64(&vector) } else { json!(vector) };
         data.push(json!({"object": "embedding", "index": index, "embedding": embedding}));
     }
@@ -113,12 +113,38 @@ fn input(value: &Value, card: &ModelCard) -> Result<Option<Vec<u32>>, ApiError> 
     }
 }
 
-/// The mean of rows of that width, scaled to length 1 as OpenAI's are, so that a product is a cosine.
-fn mean(rows: &[f32], width: usize) -> Vec<f32> {
-    let mut sums = vec![0.0f64; width];
-    for row in rows.chunks_exact(width) {
+/// The mean of a text's last hidden states. Of a model whose weights are packed it is read in parts: between two of them
+/// other texts go on, and after the last that its client waited for none is read.
+async fn embedding(app: &App, model: usize, tokens: Vec<u32>) -> Result<Vec<f32>, ApiError> {
+    let mut sums = vec![0.0f64; app.engine().cards()[model].config.n_embd];
+    let (mut cache, mut read) = (None, 0);
+    while read < tokens.len() {
+        let unread = tokens[read..].to_vec();
+        let hidden = move |model: GptRef<'_>| match model {
+            GptRef::Packed(packed) => {
+                let mut cache = cache.unwrap_or_else(|| packed.new_cache());
+                let part = &unread[..unread.len().min(PART)];
+                (packed.hidden_after(part, &mut cache), Some(cache))
+            }
+            GptRef::Tensors(_) => (model.hidden(&unread), None),
+        };
+        let rows;
+        (rows, cache) = app.engine().look(model, hidden).await?;
+        read += rows.len() / sums.len();
+        add(&rows, &mut sums);
+    }
+    Ok(normalised(sums))
+}
+
+/// Adds rows to their sums.
+fn add(rows: &[f32], sums: &mut [f64]) {
+    for row in rows.chunks_exact(sums.len()) {
         sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
     }
+}
+
+/// Sums over tokens, scaled to length 1 as OpenAI's are, so that a product is a cosine.
+fn normalised(sums: Vec<f64>) -> Vec<f32> {
     let length = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();
     let scale = if length > 0.0 { length.recip() } else { 0.0 };
     sums.into_iter().map(|sum| (sum * scale) as f32).collect()

@@ -244,6 +244,13 @@ fn what_cannot_be_kept_is_refused_in_a_line() {
     let required: Vec<String> = (0..1_001).map(|n| format!("\"p{n}\"")).collect();
     let required = refusal(&format!(r#"{{"required": [{}]}}"#, required.join(",")));
     assert!(required.contains("names 1001 properties: expected 1000 at most"), "{required}");
+    // The library's own integers end here: with both bounds at their end it broke.
+    let least =
+        format!(r#"{{"type": "integer", "minimum": {}, "maximum": {}}}"#, i64::MIN, i64::MIN);
+    for schema in [&least[..], r#"{"const": 18446744073709551617}"#, r#"{"maximum": 1e300}"#] {
+        let large = refusal(schema);
+        assert!(large.contains("is too large: expected numbers of at most"), "{large}");
+    }
 }
 
 /// Schemas that ask for more than anybody has: an error or a grammar, soon, and a program that goes on.

@@ -2,8 +2,10 @@ use super::*;
 
 #[test]
 fn a_mean_has_length_one() {
-    assert_eq!(mean(&[3.0, 0.0, 3.0, 8.0], 2), [0.6, 0.8]);
-    assert_eq!(mean(&[0.0, 0.0], 2), [0.0, 0.0]);
+    let mut sums = vec![0.0; 2];
+    add(&[3.0, 0.0, 3.0, 8.0], &mut sums);
+    assert_eq!(normalised(sums), [0.6, 0.8]);
+    assert_eq!(normalised(vec![0.0, 0.0]), [0.0, 0.0]);
 }
 
 #[test]
