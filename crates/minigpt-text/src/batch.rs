@@ -168,7 +168,7 @@ impl Continuation {
 
 /// Continues each of `prompts` in one batch, the text of number `n` with the chances of
 /// `options.seed + n`; `progress` hears of the tokens written so far. The same texts as from a
-/// [`TextGenerator`] each.
+/// [`TextGenerator`](crate::TextGenerator) each.
 ///
 /// ```
 /// use burn::tensor::Device;
@@ -194,7 +194,7 @@ impl Continuation {
 /// ```
 ///
 /// # Errors
-/// As [`TextGenerator`].
+/// As [`TextGenerator`](crate::TextGenerator).
 pub fn write_texts<'a>(
     model: impl Into<GptRef<'a>>,
     tokenizer: &Tokenizer,

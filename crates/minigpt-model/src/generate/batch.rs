@@ -8,7 +8,7 @@ use super::sampling::SamplingError;
 use crate::packed::PackedCache;
 
 /// Continuations that grow together in one batch, each by its own policy and with random draws of its own: the same as from a
-/// [`Generator`] each, and sooner. They join and leave as they like.
+/// [`Generator`](crate::Generator) each, and sooner. They join and leave as they like.
 ///
 /// ```
 /// use burn::tensor::Device;
