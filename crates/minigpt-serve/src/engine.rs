@@ -1,6 +1,6 @@
 //! What is asked of models, and the one thread that owns them.
 
-mod beginnings;
+mod prefix_cache;
 pub(crate) mod request;
 #[cfg(test)]
 mod tests;
@@ -58,14 +58,14 @@ pub struct Limits {
     pub batch: usize,
     /// Requests that wait for a place in the batch; more are refused.
     pub waiting: usize,
-    /// Bytes of what was read of texts that are over, for those that begin as they did.
-    pub beginnings: usize,
+    /// Bytes of keys and values that are kept of texts that are over, for texts that begin alike (the prefix cache).
+    pub prefix_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         // As many as llama.cpp's server in its larger settings; half a gigabyte is 11,000 tokens of SmolLM2-135M.
-        Self { batch: 16, waiting: 64, beginnings: 512 << 20 }
+        Self { batch: 16, waiting: 64, prefix_bytes: 512 << 20 }
     }
 }
 

@@ -67,9 +67,12 @@ fn router(app: &App, address: SocketAddr) -> Router {
     let open = Router::new().route("/health", get(health));
     let open = open.merge(openai::description()).merge(pages::routes());
     told.merge(open)
-        .fallback(async || ApiError::not_found("nothing is here: what there is says /openapi.json"))
+        .fallback(async || {
+            ApiError::not_found("there is no such address: /openapi.json lists those of the API")
+        })
         .method_not_allowed_fallback(async || {
-            let message = "this address has no such method: what there is says /openapi.json";
+            let message =
+                "this address does not take this method: /openapi.json lists those that it takes";
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message)
         })
         .layer(middleware::from_fn_with_state(gate, gate::check_place))

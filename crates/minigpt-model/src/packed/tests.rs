@@ -12,7 +12,7 @@ use crate::{CacheType, Generator, GptRef, Sampling, WeightType};
 
 const TOKENS: [u32; 9] = [3, 1, 4, 1, 5, 9, 2, 6, 5];
 
-fn llama() -> GptConfig {
+pub(super) fn llama() -> GptConfig {
     GptConfig {
         n_kv_head: Some(2),
         n_inner: 96,

@@ -129,7 +129,7 @@ fn what_was_read_before_is_not_read_again() {
 
 #[test]
 fn nothing_is_kept_where_there_is_no_room() {
-    let engine = engine(Limits { beginnings: 0, ..Limits::default() });
+    let engine = engine(Limits { prefix_bytes: 0, ..Limits::default() });
     for _ in 0..2 {
         let (_, written) = received(engine.write(request("Once upon a time", options(4))).unwrap());
         assert_eq!(written.unwrap().cached, 0);

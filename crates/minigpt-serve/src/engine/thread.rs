@@ -11,7 +11,7 @@ use minigpt_text::{TextBatch, TextEnd, TextError, TextToken};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Shared;
-use super::beginnings::{Beginnings, common};
+use super::prefix_cache::{PrefixCache, common};
 use super::request::{Failure, WriteEvent, WriteRequest, Written};
 
 /// Tokens of prompts that are read in a step: while others are written, few enough that nobody notices.
@@ -71,7 +71,7 @@ struct Worker<'a> {
     looks: VecDeque<(usize, Look)>,
     /// Until then texts have their turn.
     next_look: Instant,
-    beginnings: Beginnings,
+    prefixes: PrefixCache,
 }
 
 /// Answers until nobody can ask any more.
@@ -90,7 +90,7 @@ pub(super) fn run(models: &[(AnyGpt, Option<usize>)], shared: &Shared, jobs: &Re
         waiting: VecDeque::new(),
         looks: VecDeque::new(),
         next_look: Instant::now(),
-        beginnings: Beginnings::new(shared.limits.beginnings),
+        prefixes: PrefixCache::new(shared.limits.prefix_bytes),
     };
     while worker.hear(jobs).is_ok() {
         worker.look();
@@ -168,7 +168,7 @@ impl<'a> Worker<'a> {
         let (group, fresh) = (self.group_of(request.model), self.new_cache(request.model));
         let Some(fresh) = fresh else { return false };
         let Group { base, batch, texts } = &self.groups[group];
-        let read = self.beginnings.longest(*base, &request.prompt, &fresh);
+        let read = self.prefixes.longest(*base, &request.prompt, &fresh);
         texts.iter().enumerate().any(|(row, text)| {
             let is_same =
                 batch.has_read(row).is_some_and(|(_, cache)| cache.has_adapter_of(&fresh));
@@ -231,10 +231,10 @@ impl<'a> Worker<'a> {
             cache.has_adapter_of(&fresh).then(|| (common(tokens, prompt), cache))
         });
         let running = running.max_by_key(|(common, _)| *common).filter(|(common, _)| *common > 0);
-        let before = self.beginnings.longest(*base, prompt, &fresh);
+        let before = self.prefixes.longest(*base, prompt, &fresh);
         match running.filter(|(common, _)| *common > before) {
             Some((common, cache)) => cache.beginning(common),
-            None => self.beginnings.take(*base, prompt, &fresh).unwrap_or(fresh),
+            None => self.prefixes.take(*base, prompt, &fresh).unwrap_or(fresh),
         }
     }
 
@@ -257,7 +257,7 @@ impl<'a> Worker<'a> {
                 self.shared.running.fetch_sub(1, Ordering::Relaxed);
                 self.shared.ended.fetch_add(1, Ordering::Relaxed);
                 if let Some(cache) = cache {
-                    self.beginnings.keep(group.base, tokens, cache);
+                    self.prefixes.keep(group.base, tokens, cache);
                 }
             }
         }

@@ -113,8 +113,8 @@ fn input(value: &Value, card: &ModelCard) -> Result<Option<Vec<u32>>, ApiError> 
     }
 }
 
-/// The mean of a text's last hidden states. Of a model whose weights are packed it is read in parts: between two of them
-/// other texts go on, and after the last that its client waited for none is read.
+/// The mean of a text's last hidden states. A model whose weights are packed reads it in parts. Other texts go on between
+/// two parts, and a client that goes away ends the reading.
 async fn embedding(app: &App, model: usize, tokens: Vec<u32>) -> Result<Vec<f32>, ApiError> {
     let mut sums = vec![0.0f64; app.engine().cards()[model].config.n_embd];
     let (mut cache, mut read) = (None, 0);

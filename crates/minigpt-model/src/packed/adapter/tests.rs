@@ -8,28 +8,13 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::lora::Factors;
-use crate::{
-    BiasConfig, Gpt, GptConfig, LoraConfig, MlpKind, NormConfig, NormKind, PackedGpt, Position,
-    RotaryConfig, SavedModel, TextInput, WeightType,
-};
+use crate::packed::tests::llama;
+use crate::{Gpt, GptConfig, LoraConfig, PackedGpt, SavedModel, TextInput, WeightType};
 
 const TOKENS: [u32; 7] = [3, 1, 4, 1, 5, 9, 2];
 
 fn gpt2() -> GptConfig {
     GptConfig::new(48, 32, 2, 4, 64)
-}
-
-fn llama() -> GptConfig {
-    GptConfig {
-        n_kv_head: Some(2),
-        n_inner: 96,
-        norm: NormConfig { kind: NormKind::RmsNorm, epsilon: 1e-5 },
-        position: Position::Rotary(RotaryConfig { base: 100.0, scaling: None }),
-        mlp: MlpKind::Swiglu,
-        bias: BiasConfig::NONE,
-        tied: false,
-        ..gpt2()
-    }
 }
 
 fn base(config: &GptConfig) -> Gpt {

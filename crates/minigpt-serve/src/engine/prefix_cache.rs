@@ -1,4 +1,4 @@
-//! What was read of texts that are over, for those that begin as they did: a system prompt, the turns before.
+//! The prefix cache: keys and values of texts that are over, for texts that begin alike (a system prompt, the turns before).
 
 use std::collections::VecDeque;
 
@@ -8,12 +8,12 @@ use minigpt_model::PackedCache;
 const LEAST: usize = 8;
 
 /// Keeps the newest, up to a number of bytes.
-pub(super) struct Beginnings {
-    kept: VecDeque<Beginning>,
+pub(super) struct PrefixCache {
+    kept: VecDeque<Prefix>,
     limit: usize,
 }
 
-struct Beginning {
+struct Prefix {
     /// The place of the model whose weights read it.
     base: usize,
     /// As many as the cache has.
@@ -21,7 +21,7 @@ struct Beginning {
     cache: PackedCache,
 }
 
-impl Beginnings {
+impl PrefixCache {
     pub(super) fn new(limit: usize) -> Self {
         Self { kept: VecDeque::new(), limit }
     }
@@ -32,9 +32,9 @@ impl Beginnings {
         if tokens.len() < LEAST {
             return;
         }
-        self.kept.push_back(Beginning { base, tokens, cache });
+        self.kept.push_back(Prefix { base, tokens, cache });
         let bytes =
-            |kept: &VecDeque<Beginning>| kept.iter().map(|one| one.cache.bytes()).sum::<usize>();
+            |kept: &VecDeque<Prefix>| kept.iter().map(|one| one.cache.bytes()).sum::<usize>();
         while bytes(&self.kept) > self.limit {
             self.kept.pop_front();
         }
@@ -60,7 +60,7 @@ impl Beginnings {
     }
 
     fn best(&self, base: usize, prompt: &[u32], fresh: &PackedCache) -> Option<(usize, usize)> {
-        let same = |one: &&Beginning| one.base == base && one.cache.has_adapter_of(fresh);
+        let same = |one: &&Prefix| one.base == base && one.cache.has_adapter_of(fresh);
         let kept = self.kept.iter().enumerate().filter(|(_, one)| same(one));
         let commons = kept.map(|(index, one)| (index, common(&one.tokens, prompt)));
         commons.max_by_key(|(_, common)| *common).filter(|(_, common)| *common >= LEAST)
