@@ -75,11 +75,11 @@ pub enum Refused {
     /// Too many wait.
     #[error("too many requests wait: try again in a moment")]
     Busy,
-    /// The model broke while it was asked.
-    #[error("the model broke while it was asked: the server's own output shows where")]
+    /// Computing the answer panicked.
+    #[error("the model failed while it computed the answer: see the server's own output")]
     Broken,
     /// The thread has ended.
-    #[error("the model is not there any more: start the server again")]
+    #[error("the model has ended: start the server again")]
     Gone,
 }
 

@@ -166,7 +166,7 @@ impl Continuation {
     }
 }
 
-/// Continues each of `prompts` in one batch, the text of number `n` with the chances of
+/// Continues each of `prompts` in one batch, number `n` with the seed
 /// `options.seed + n`; `progress` hears of the tokens written so far. The same texts as from a
 /// [`TextGenerator`](crate::TextGenerator) each.
 ///

@@ -15,7 +15,7 @@ pub struct TextOptions {
     pub max_tokens: usize,
     /// Strings before which the text ends.
     pub stop: Vec<String>,
-    /// Seed of the chances.
+    /// Seed of the random draws.
     pub seed: u64,
     /// Whether each token comes with its log-probability.
     pub log_probabilities: bool,

@@ -133,7 +133,7 @@ pub(crate) struct WriteArgs {
     /// answers that quote their prompt come sooner. On the processor, one text at a time
     #[arg(long, conflicts_with = "beams")]
     pub(crate) lookup: bool,
-    /// Write N texts at once, each with chances of its own
+    /// Write N texts at once, each with its own seed
     #[arg(short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) n: u32,
     /// Search for the most probable texts, N at a time, instead of drawing one

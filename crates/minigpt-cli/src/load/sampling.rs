@@ -113,6 +113,16 @@ impl SamplingArgs {
     }
 }
 
+/// `defaults` with ours where they say nothing: a server draws as `generate` does.
+pub(crate) fn or_ours(defaults: GenerationDefaults) -> GenerationDefaults {
+    GenerationDefaults {
+        temperature: defaults.temperature.or(Some(TEMPERATURE)),
+        top_k: defaults.top_k.or(Some(TOP_K)),
+        top_p: defaults.top_p.or(Some(TOP_P)),
+        ..defaults
+    }
+}
+
 /// Says what a model's makers ask for that cannot be done.
 pub(crate) fn say_not_done(defaults: &GenerationDefaults) {
     if !defaults.not_done.is_empty() {

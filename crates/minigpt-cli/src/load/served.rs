@@ -15,7 +15,7 @@ use minigpt_train::RunFolder;
 
 use crate::args::{ModelArgs, NamedAdapter, ServeArgs, WeightsArgs};
 use crate::load::model::{LoadedModel, fetch, newest_run_in};
-use crate::load::sampling::say_not_done;
+use crate::load::sampling::{or_ours, say_not_done};
 use crate::terminal::output::say;
 
 /// A model that is served, and what adapters of it need.
@@ -116,6 +116,7 @@ impl Base {
             AnyGpt::Packed(packed) => packed.weight_type().to_string(),
             AnyGpt::Tensors(_) => "f32".to_owned(),
         };
+        let generation = or_ours(generation);
         let card =
             ModelCard { id, tokenizer, template, generation, config, weights, created, base: None };
         let served = ServedModel { card, model, base: None };

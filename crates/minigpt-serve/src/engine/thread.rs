@@ -279,11 +279,11 @@ impl<'a> Worker<'a> {
 }
 
 impl<'a> Group<'a> {
-    /// Begins anew, without the texts among which the model broke.
+    /// Starts again after a panic, without the texts that were being written.
     fn give_up(&mut self, model: &'a AnyGpt, shared: &Shared) {
         self.batch = TextBatch::new(model);
         for text in std::mem::take(&mut self.texts) {
-            let reason = "the model broke: the server's own output shows where";
+            let reason = "the model failed: see the server's own output";
             text.events.send(WriteEvent::Failed(Failure::Model(reason.to_owned()))).ok();
             shared.running.fetch_sub(1, Ordering::Relaxed);
             shared.ended.fetch_add(1, Ordering::Relaxed);
