@@ -1,32 +1,44 @@
 //! Cross-entropy of a linear head without a matrix of logits.
 //!
-//! A chunk of tokens is taken at a time, and of its logits a tile: some rows of the head against all
-//! tokens of the chunk, `[rows, tokens]`. A tile is turned into exponentials while it is in the cache,
-//! against its own largest logits; when the last tile is there, and with it the sums over the
-//! vocabulary, one pass turns each tile into the gradient of its logits, just before the two products
-//! that use it. Tokens lie side by side, so that a sum over the vocabulary is a sum of vectors.
+//! A tile of logits is taken at a time, some rows of the head against some tokens, `[rows, tokens]`. While it is in the
+//! cache it is turned into exponentials against a reference of each token, near its largest logit, and multiplied with
+//! the head: the gradient of the hidden states, but for its scale. As in
+//! [FlashAttention](https://arxiv.org/abs/2205.14135) the sum over the vocabulary, which is known at the end, scales what
+//! was added up. The exponentials are kept for the gradient of the head, a second product, whose right operand has
+//! the scale: the hidden states of a token divided by its sum. So a tile is made once, the head is read once for it,
+//! and no pass turns a tile into gradients of logits. A target's own gradient, `softmax - 1`, is left out of the
+//! tiles and added by itself, in full precision.
+
+mod tiles;
 
 use rayon::prelude::*;
 
+use self::tiles::{Read, log_sum};
 use crate::Precision;
-use crate::blocks::{ELEMENTS, add_up};
-use crate::matrix::{Matrix, Operand, Output, product_here};
+use crate::blocks::{ROWS, sum_rows};
+use crate::matrix::{Kept, Matrix, Operand, Output, product_of_kept_here};
 use crate::scratch::Scratch;
-use crate::simd::{exp, vectorized};
+use crate::simd::{add, add_scaled, vectorized};
 
-/// Logits that exist at one time with gradients: 64 MiB at most. Fewer, and reading the head and adding
-/// to its gradient once for each chunk of tokens costs more than the products.
-const LOGITS: usize = 1 << 24;
+/// Tokens of a tile.
+const TOKENS: usize = Kept::COLUMNS;
 
-/// The largest chunk of tokens, and the smallest.
-const TOKENS: (usize, usize) = (1024, 64);
+/// Rows of the head in a tile: in bfloat16 logits and operands fit the second cache; in `f32` the products
+/// are slower, and larger ones faster.
+const fn tile_rows(precision: Precision) -> usize {
+    match precision {
+        Precision::F32 => 72 * Kept::ROWS,
+        Precision::Bf16 => 18 * Kept::ROWS,
+    }
+}
 
-/// Rows of the head in the largest tile, and in the smallest.
-const TILE: (usize, usize) = (1024, 64);
+/// Numbers whose memory exponentials are kept in: 64 MiB. In less, adding to the head's gradient once for each block
+/// of tokens costs more.
+const KEPT: usize = 1 << 24;
 
-/// Groups of tiles that add up their gradient of the hidden states on their own: as many threads can
-/// work at a time.
-const GROUPS: usize = 16;
+/// Tasks of a block of tokens, whatever the number of threads, for sums to be the same: as many threads can work at a
+/// time.
+const TASKS: usize = 16;
 
 /// What a batch costs, summed over its targets.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -48,8 +60,8 @@ impl std::ops::AddAssign for CrossEntropy {
 /// `[n]` of ids in `0..v`, or negative where there is nothing to predict.
 ///
 /// `smoothing` is the share of a target that is spread evenly over the vocabulary
-/// ([Szegedy et al., 2016](https://arxiv.org/abs/1512.00567)). Beside the arguments it holds 4 MiB per
-/// thread.
+/// ([Szegedy et al., 2016](https://arxiv.org/abs/1512.00567)). Beside the arguments it holds half a MiB
+/// per thread.
 ///
 /// # Panics
 ///
@@ -65,22 +77,15 @@ pub fn linear_cross_entropy(
         return CrossEntropy::default();
     };
     let mut total = CrossEntropy::default();
-    for chunk in problem.chunks(hidden, targets) {
-        let heads = head.par_chunks(problem.tile * problem.d).enumerate();
-        let hidden = problem.hidden(chunk.hidden, Matrix::transposed);
-        let statistics: Vec<_> = heads
-            .map(|(tile, head)| {
-                let mut logits = Scratch::new(head.len() / problem.d * chunk.targets.len());
-                problem.exponentials(chunk, &hidden, tile, head, &mut logits)
-            })
-            .collect();
-        total += problem.loss(chunk, &statistics).0;
+    for block in problem.blocks(hidden, targets) {
+        let read = problem.read(block, head, None);
+        total += problem.loss(block, &read).0;
     }
     total
 }
 
 /// As [`linear_cross_entropy`], with the gradients of the objective: `d_hidden` `[n, d]` and `d_head`
-/// `[v, d]`, both replaced. Beside the arguments it holds up to 64 MiB of logits, and keeps them for the
+/// `[v, d]`, both replaced. Beside the arguments it holds up to 64 MiB of exponentials, and keeps them for the
 /// next call.
 ///
 /// # Panics
@@ -101,23 +106,17 @@ pub fn linear_cross_entropy_with_gradients(
         d_head.fill(0.0);
         return CrossEntropy::default();
     };
-    let mut logits = Scratch::new(problem.tokens.min(targets.len()) * problem.vocab_size);
+    let mut kept =
+        Scratch::new(targets.len().min(problem.tokens).div_ceil(TOKENS) * problem.room());
     let mut total = CrossEntropy::default();
     let mut output = Output::Replace;
     let d_hidden = d_hidden.chunks_mut(problem.tokens * problem.d);
-    for (chunk, d_hidden) in problem.chunks(hidden, targets).zip(d_hidden) {
-        let logits = &mut logits[..chunk.targets.len() * problem.vocab_size];
-        let tiles = logits.par_chunks_mut(problem.tile * chunk.targets.len());
-        let tiles = tiles.zip(head.par_chunks(problem.tile * problem.d)).enumerate();
-        let hidden = problem.hidden(chunk.hidden, Matrix::transposed);
-        let statistics: Vec<_> = tiles
-            .map(|(tile, (logits, head))| problem.exponentials(chunk, &hidden, tile, head, logits))
-            .collect();
-        let (loss, log_sums) = problem.loss(chunk, &statistics);
+    for (block, d_hidden) in problem.blocks(hidden, targets).zip(d_hidden) {
+        let read = problem.read(block, head, Some(&mut kept));
+        let (loss, softmax) = problem.loss(block, &read);
         total += loss;
-        let softmax =
-            Softmax { exponentials: logits, statistics: &statistics, log_sums: &log_sums };
-        problem.gradients(chunk, head, softmax, d_hidden, d_head, output);
+        problem.d_hidden(block, head, &read, &softmax, d_hidden);
+        problem.d_head(block, &kept, &read, &softmax, d_head, output);
         output = Output::Add;
     }
     total
@@ -125,28 +124,32 @@ pub fn linear_cross_entropy_with_gradients(
 
 /// Some of the tokens.
 #[derive(Clone, Copy)]
-struct Chunk<'a> {
+struct Tokens<'a> {
     hidden: &'a [f32],
     targets: &'a [i32],
 }
 
-/// What is known of each token's logits in one tile, `[tokens]` each.
-struct TileStatistics {
-    largest: Vec<f32>,
-    /// Of `exp(logit - largest)`.
-    sums: Vec<f32>,
-    /// Of the logits themselves.
-    totals: Vec<f32>,
-    /// Tokens whose targets are in this tile, and their logits.
-    targets: Vec<(usize, f32)>,
+impl<'a> Tokens<'a> {
+    /// At most `count` tokens at a time.
+    fn chunks(self, count: usize, d: usize) -> impl Iterator<Item = Self> + use<'a> {
+        let pairs = self.hidden.chunks(count * d).zip(self.targets.chunks(count));
+        pairs.map(|(hidden, targets)| Self { hidden, targets })
+    }
 }
 
-/// All tiles of a chunk.
-struct Softmax<'a> {
-    exponentials: &'a mut [f32],
-    statistics: &'a [TileStatistics],
-    /// Infinite for a token that does not count, whose softmax is then zero.
-    log_sums: &'a [f32],
+/// What is known of a block's tokens when all its tiles are read.
+struct Softmax {
+    /// Logarithms of their sums of exponentials, for those that count.
+    log_sums: Vec<Option<f32>>,
+    /// Gradients of their targets' logits, smoothing left out.
+    d_targets: Vec<f32>,
+}
+
+impl Softmax {
+    /// What an exponential of a token relative to `reference` has to be multiplied with.
+    fn scale(&self, token: usize, reference: f32) -> f32 {
+        self.log_sums[token].map_or(0.0, |log_sum| (reference - log_sum).exp())
+    }
 }
 
 struct Problem {
@@ -154,10 +157,12 @@ struct Problem {
     d: usize,
     vocab_size: usize,
     smoothing: f32,
-    /// Tokens of a chunk.
+    /// Tokens of a block: its tiles are kept at the same time.
     tokens: usize,
     /// Rows of the head in a tile.
     tile: usize,
+    /// Tiles that one task reads.
+    task_tiles: usize,
 }
 
 impl Problem {
@@ -179,181 +184,211 @@ impl Problem {
         let vocab_size = head.len() / d;
         let in_vocabulary = targets.iter().all(|&target| (target as i64) < vocab_size as i64);
         assert!(in_vocabulary, "cross-entropy: a target is not below {vocab_size}");
-        let tokens = (LOGITS / vocab_size.max(1)).clamp(TOKENS.1, TOKENS.0);
-        let tokens = 1 << tokens.ilog2();
-        let tile = (vocab_size / 8).next_multiple_of(TILE.1).clamp(TILE.1, TILE.0);
-        Some(Self { precision, d, vocab_size, smoothing, tokens, tile })
+        let tile = tile_rows(precision);
+        let mut problem =
+            Self { precision, d, vocab_size, smoothing, tokens: 0, tile, task_tiles: 0 };
+        let chunks = (KEPT / problem.room().max(1)).clamp(1, TASKS).min(n.div_ceil(TOKENS));
+        problem.tokens = chunks * TOKENS;
+        problem.task_tiles = vocab_size.div_ceil(tile).div_ceil((TASKS / chunks).max(1)).max(1);
+        Some(problem)
     }
 
-    fn chunks<'a>(
+    /// Numbers that are kept of [`TOKENS`] tokens.
+    fn room(&self) -> usize {
+        self.vocab_size.next_multiple_of(Kept::ROWS) * Kept::row_len(self.precision)
+    }
+
+    fn blocks<'a>(
         &self,
         hidden: &'a [f32],
         targets: &'a [i32],
-    ) -> impl Iterator<Item = Chunk<'a>> + use<'a> {
-        let hidden = hidden.chunks(self.tokens * self.d);
-        let targets = targets.chunks(self.tokens);
-        hidden.zip(targets).map(|(hidden, targets)| Chunk { hidden, targets })
+    ) -> impl Iterator<Item = Tokens<'a>> {
+        Tokens { hidden, targets }.chunks(self.tokens, self.d)
     }
 
-    /// Hidden states `[tokens, d]`, as they are or transposed, for products with all tiles.
-    fn hidden<'a>(&self, hidden: &'a [f32], turn: fn(Matrix<'a>) -> Matrix<'a>) -> Operand<'a> {
-        let hidden = Matrix::new(hidden, hidden.len() / self.d, self.d);
-        Operand::new(self.precision, turn(hidden))
+    /// All tiles of a block: for each chunk of its tokens, what each task found, side by side.
+    fn read(&self, block: Tokens, head: &[f32], kept: Option<&mut [f32]>) -> Vec<Read> {
+        let chunks: Vec<_> = block.chunks(TOKENS, self.d).collect();
+        let hidden: Vec<_> = chunks
+            .par_iter()
+            .map(|chunk| {
+                let hidden = Matrix::new(chunk.hidden, chunk.targets.len(), self.d);
+                Operand::new_here(self.precision, hidden.transposed())
+            })
+            .collect();
+        let task_rows = self.task_tiles * self.tile;
+        let mut rooms: Vec<Option<&mut [f32]>> = match kept {
+            Some(kept) => kept[..chunks.len() * self.room()]
+                .chunks_mut(self.room())
+                .flat_map(|room| room.chunks_mut(task_rows * Kept::row_len(self.precision)))
+                .map(Some)
+                .collect(),
+            None => (0..chunks.len() * self.tasks()).map(|_| None).collect(),
+        };
+        let tasks = rooms.par_iter_mut().enumerate();
+        tasks
+            .map(|(index, room)| {
+                let (chunk, first) = (index / self.tasks(), index % self.tasks() * task_rows);
+                let last = (first + task_rows).min(self.vocab_size);
+                let head = &head[first * self.d..last * self.d];
+                self.read_tiles(chunks[chunk], &hidden[chunk], first, head, room.as_deref_mut())
+            })
+            .collect()
     }
 
-    /// `logits = exp(head · hiddenᵀ - largest)`, `[rows of the head, tokens]`; `hidden` is `hiddenᵀ`.
-    fn exponentials(
-        &self,
-        chunk: Chunk,
-        hidden: &Operand,
-        tile: usize,
-        head: &[f32],
-        logits: &mut [f32],
-    ) -> TileStatistics {
-        let (n, rows) = (chunk.targets.len(), head.len() / self.d);
-        let head = Matrix::new(head, rows, self.d);
-        product_here(head, hidden, logits, Output::Replace);
-        let place = |(token, row): (usize, usize)| (token, logits[row * n + token]);
-        let targets = self.targets_in(chunk, tile, rows).map(place).collect();
-        let mut largest = vec![f32::NEG_INFINITY; n];
-        let (mut sums, mut totals) = (vec![0.0; n], vec![0.0; n]);
-        vectorized!({
-            logits.chunks_exact(n).for_each(|row| keep_largest(row, &mut largest, &mut totals));
-            logits.chunks_exact_mut(n).for_each(|row| exponentials(row, &largest, &mut sums));
-        });
-        TileStatistics { largest, sums, totals, targets }
+    /// Tasks that the tiles of a chunk are divided among.
+    fn tasks(&self) -> usize {
+        self.vocab_size.div_ceil(self.task_tiles * self.tile)
     }
 
-    /// Tokens of the chunk whose targets are in this tile, and the targets' rows there.
-    fn targets_in<'a>(
-        &self,
-        chunk: Chunk<'a>,
-        tile: usize,
-        rows: usize,
-    ) -> impl Iterator<Item = (usize, usize)> + use<'a> {
-        let first = tile * self.tile;
-        let own = first..first + rows;
-        chunk.targets.iter().enumerate().filter_map(move |(token, &target)| {
-            let target = usize::try_from(target).ok().filter(|target| own.contains(target))?;
-            Some((token, target - first))
-        })
-    }
-
-    /// Loss of a chunk, and the logarithms of its tokens' sums of exponentials.
-    fn loss(&self, chunk: Chunk, statistics: &[TileStatistics]) -> (CrossEntropy, Vec<f32>) {
+    /// Loss of a block, and what its gradients need.
+    fn loss(&self, block: Tokens, read: &[Read]) -> (CrossEntropy, Softmax) {
         let mut loss = CrossEntropy::default();
-        let mut log_sums = vec![f32::INFINITY; chunk.targets.len()];
+        let n = block.targets.len();
+        let mut softmax = Softmax { log_sums: vec![None; n], d_targets: vec![0.0; n] };
         let smoothing = f64::from(self.smoothing);
-        for &(token, logit) in statistics.iter().flat_map(|tile| &tile.targets) {
-            let log_sum = log_sum(token, statistics);
-            let total: f64 = statistics.iter().map(|tile| f64::from(tile.totals[token])).sum();
-            let nats = log_sum - f64::from(logit);
-            let even = log_sum - total / self.vocab_size as f64;
-            loss.nats += nats;
-            // Not 0 * even, which is NaN where a logit is infinite and smoothing off.
-            loss.objective +=
-                if smoothing == 0.0 { nats } else { (1.0 - smoothing) * nats + smoothing * even };
-            log_sums[token] = log_sum as f32;
+        for (chunk, read) in read.chunks(self.tasks()).enumerate() {
+            for &(token, _, logit) in read.iter().flat_map(|read| &read.targets) {
+                let log_sum = log_sum(token, read);
+                let total: f64 = read.iter().map(|read| read.totals[token]).sum();
+                let nats = log_sum - f64::from(logit);
+                let even = log_sum - total / self.vocab_size as f64;
+                loss.nats += nats;
+                // Not 0 * even, which is NaN where a logit is infinite and smoothing off.
+                loss.objective += if smoothing == 0.0 {
+                    nats
+                } else {
+                    (1.0 - smoothing) * nats + smoothing * even
+                };
+                let token = chunk * TOKENS + token;
+                softmax.log_sums[token] = Some(log_sum as f32);
+                softmax.d_targets[token] = ((-nats).exp() - 1.0 + smoothing) as f32;
+            }
         }
-        (loss, log_sums)
+        (loss, softmax)
     }
 
-    /// `d_hidden` of a chunk, and its share of `d_head`.
-    fn gradients(
+    /// The part of a logit's gradient that smoothing gives each id.
+    fn even(&self) -> f32 {
+        -self.smoothing / self.vocab_size as f32
+    }
+
+    /// Gradients of a block's hidden states.
+    fn d_hidden(
         &self,
-        chunk: Chunk,
+        block: Tokens,
         head: &[f32],
-        softmax: Softmax,
+        read: &[Read],
+        softmax: &Softmax,
         d_hidden: &mut [f32],
+    ) {
+        let d = self.d;
+        let mut head_sum = vec![0.0; d];
+        if self.smoothing > 0.0 {
+            sum_rows(head, &mut head_sum);
+        }
+        d_hidden.par_chunks_mut(ROWS * d).enumerate().for_each(|(index, rows)| {
+            for (token, row) in rows.chunks_exact_mut(d).enumerate() {
+                let token = index * ROWS + token;
+                row.fill(0.0);
+                let (chunk, place) = (token / TOKENS, token % TOKENS);
+                for read in &read[chunk * self.tasks()..][..self.tasks()] {
+                    let scale = softmax.scale(token, read.last_references()[place]);
+                    vectorized!(add_scaled(row, scale, &read.d_hidden[place * d..][..d]));
+                }
+                if let Ok(target) = usize::try_from(block.targets[token]) {
+                    let target = &head[target * d..][..d];
+                    vectorized!(add_scaled(row, softmax.d_targets[token], target));
+                    vectorized!(add_scaled(row, self.even(), &head_sum));
+                }
+            }
+        });
+    }
+
+    /// A block's share of the head's gradient.
+    fn d_head(
+        &self,
+        block: Tokens,
+        kept: &[f32],
+        read: &[Read],
+        softmax: &Softmax,
         d_head: &mut [f32],
         output: Output,
     ) {
-        let n = chunk.targets.len();
-        let n_tiles = softmax.statistics.len();
-        let per_group = n_tiles.div_ceil(GROUPS);
-        let n_groups = n_tiles.div_ceil(per_group);
-        let mut partials = Scratch::new(n_groups * n * self.d);
-        let group_rows = per_group * self.tile;
-        let heads = head.par_chunks(group_rows * self.d);
-        let gradients = d_head.par_chunks_mut(group_rows * self.d);
-        let tiles = softmax.exponentials.par_chunks_mut(group_rows * n);
-        let groups = partials.par_chunks_mut(n * self.d).zip(heads.zip(gradients).zip(tiles));
-        let hidden = self.hidden(chunk.hidden, |hidden| hidden);
-        groups.enumerate().for_each(|(group, (d_hidden, ((head, d_head), exponentials)))| {
-            let heads = head.chunks(self.tile * self.d);
-            let gradients = d_head.chunks_mut(self.tile * self.d);
-            let tiles = exponentials.chunks_mut(self.tile * n);
-            let mut d_hidden_output = Output::Replace;
-            for (i, (tile, (head, d_head))) in tiles.zip(heads.zip(gradients)).enumerate() {
-                let index = group * per_group + i;
-                let rows = head.len() / self.d;
-                self.d_logits(chunk, index, &softmax.statistics[index], softmax.log_sums, tile);
-                let tile = Matrix::new(tile, rows, n);
-                let head = Matrix::new(head, rows, self.d);
-                let head = Operand::new_here(self.precision, head);
-                product_here(tile.transposed(), &head, d_hidden, d_hidden_output);
-                product_here(tile, &hidden, d_head, output);
-                d_hidden_output = Output::Add;
+        let d = self.d;
+        let chunks: Vec<_> = block.chunks(TOKENS, d).collect();
+        let scaled: Vec<Vec<Scratch>> = read
+            .par_iter()
+            .enumerate()
+            .map(|(index, read)| {
+                let chunk = index / self.tasks();
+                let scaled = |(_, references): &(usize, Vec<f32>)| {
+                    let mut scaled = Scratch::new(chunks[chunk].hidden.len());
+                    let rows = chunks[chunk].hidden.chunks_exact(d).zip(scaled.chunks_exact_mut(d));
+                    for (place, (row, scaled)) in rows.enumerate() {
+                        let scale = softmax.scale(chunk * TOKENS + place, references[place]);
+                        vectorized!(scale_row(row, scale, scaled));
+                    }
+                    scaled
+                };
+                read.references.iter().map(scaled).collect()
+            })
+            .collect();
+        let operands: Vec<Vec<Operand>> = scaled
+            .par_iter()
+            .map(|versions| {
+                let rows = |hidden: &Scratch| hidden.len() / d;
+                versions
+                    .iter()
+                    .map(|hidden| {
+                        Operand::new_here(self.precision, Matrix::new(hidden, rows(hidden), d))
+                    })
+                    .collect()
+            })
+            .collect();
+        let hidden_sum = self.sum_of_counting(block);
+        d_head.par_chunks_mut(self.tile * d).enumerate().for_each(|(tile, d_head)| {
+            let (task, place) = (tile / self.task_tiles, tile % self.task_tiles);
+            let (rows, mut output) = (d_head.len() / d, output);
+            for (chunk, tokens) in chunks.iter().enumerate() {
+                let index = chunk * self.tasks() + task;
+                let version =
+                    read[index].references.partition_point(|(first, _)| *first <= place) - 1;
+                let kept =
+                    &kept[chunk * self.room() + tile * self.tile * Kept::row_len(self.precision)..];
+                let kept = Kept::new(self.precision, kept, rows, tokens.targets.len());
+                product_of_kept_here(kept, &operands[index][version], d_head, output);
+                output = Output::Add;
+                let own = tile * self.tile..tile * self.tile + rows;
+                for (token, id, _) in
+                    read[index].targets.iter().filter(|(_, id, _)| own.contains(id))
+                {
+                    let row = &mut d_head[(id - own.start) * d..][..d];
+                    let d_target = softmax.d_targets[chunk * TOKENS + token];
+                    vectorized!(add_scaled(row, d_target, &tokens.hidden[token * d..][..d]));
+                }
+            }
+            if self.smoothing > 0.0 {
+                d_head
+                    .chunks_exact_mut(d)
+                    .for_each(|row| vectorized!(add_scaled(row, self.even(), &hidden_sum)));
             }
         });
-        d_hidden.par_chunks_mut(ELEMENTS).enumerate().for_each(|(i, d_hidden)| {
-            let own = i * ELEMENTS..i * ELEMENTS + d_hidden.len();
-            add_up(partials.chunks(n * self.d).map(|partial| &partial[own.clone()]), d_hidden);
-        });
     }
 
-    /// Exponentials of a tile to gradients of its logits: the softmax, less the smoothed target.
-    fn d_logits(
-        &self,
-        chunk: Chunk,
-        tile: usize,
-        statistics: &TileStatistics,
-        log_sums: &[f32],
-        exponentials: &mut [f32],
-    ) {
-        let n = log_sums.len();
-        let even = -self.smoothing / self.vocab_size as f32;
-        let counts = |log_sum: &f32| if *log_sum == f32::INFINITY { 0.0 } else { even };
-        let shifts: Vec<f32> = log_sums.iter().map(counts).collect();
-        let pairs = statistics.largest.iter().zip(log_sums);
-        let scales: Vec<f32> = pairs.map(|(largest, log_sum)| (largest - log_sum).exp()).collect();
-        vectorized!(
-            exponentials.chunks_exact_mut(n).for_each(|row| scale_and_shift(row, &scales, &shifts))
-        );
-        for (token, row) in self.targets_in(chunk, tile, exponentials.len() / n) {
-            exponentials[row * n + token] -= 1.0 - self.smoothing;
+    /// The sum of the hidden states of the tokens that count, where smoothing asks for it.
+    fn sum_of_counting(&self, block: Tokens) -> Vec<f32> {
+        let mut sum = vec![0.0; self.d];
+        if self.smoothing > 0.0 {
+            let rows = block.hidden.chunks_exact(self.d).zip(block.targets);
+            rows.filter(|(_, target)| **target >= 0)
+                .for_each(|(row, _)| vectorized!(add(&mut sum, row)));
         }
-    }
-}
-
-/// The logits of one id for each token, into what is known of the tokens.
-#[inline(always)]
-fn keep_largest(logits: &[f32], largest: &mut [f32], totals: &mut [f32]) {
-    for ((&logit, largest), total) in logits.iter().zip(largest).zip(totals) {
-        *largest = if logit > *largest { logit } else { *largest };
-        *total += logit;
+        sum
     }
 }
 
 #[inline(always)]
-fn exponentials(logits: &mut [f32], largest: &[f32], sums: &mut [f32]) {
-    for ((logit, &largest), sum) in logits.iter_mut().zip(largest).zip(sums) {
-        *logit = exp(*logit - largest);
-        *sum += *logit;
-    }
-}
-
-#[inline(always)]
-fn scale_and_shift(x: &mut [f32], scales: &[f32], shifts: &[f32]) {
-    for ((x, &scale), &shift) in x.iter_mut().zip(scales).zip(shifts) {
-        *x = x.mul_add(scale, shift);
-    }
-}
-
-/// Logarithm of the sum of one token's exponentials over all tiles.
-fn log_sum(token: usize, statistics: &[TileStatistics]) -> f64 {
-    let tiles = statistics.iter().map(|tile| (tile.largest[token], tile.sums[token]));
-    let largest = tiles.clone().map(|(largest, _)| largest).fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = tiles.map(|(own, sum)| f64::from(sum) * f64::from(own - largest).exp()).sum();
-    f64::from(largest) + sum.ln()
+fn scale_row(x: &[f32], scale: f32, scaled: &mut [f32]) {
+    x.iter().zip(scaled).for_each(|(x, scaled)| *scaled = x * scale);
 }

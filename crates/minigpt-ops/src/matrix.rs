@@ -187,10 +187,64 @@ impl<'a> Operand<'a> {
     #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "nothing is packed"))]
     fn made(precision: Precision, matrix: Matrix<'a>, parallelism: Parallelism) -> Self {
         #[cfg(target_arch = "x86_64")]
-        if precision == Precision::Bf16 && precision.is_native() {
+        if Kept::is_packed(precision) {
             return Self::Bf16(bf16::Columns::new(matrix, parallelism));
         }
         Self::F32(matrix)
+    }
+}
+
+/// A matrix of up to [`Kept::COLUMNS`] columns that is kept as the left operand of a product to come: as it is, or
+/// rounded and packed.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept<'a> {
+    data: &'a [f32],
+    rows: usize,
+    columns: usize,
+}
+
+impl<'a> Kept<'a> {
+    /// Rows are kept in groups of so many, the last one filled up.
+    pub(crate) const ROWS: usize = 14;
+
+    pub(crate) const COLUMNS: usize = 256;
+
+    /// Numbers whose memory a row takes.
+    pub(crate) fn row_len(precision: Precision) -> usize {
+        if Kept::is_packed(precision) { Self::COLUMNS / 2 } else { Self::COLUMNS }
+    }
+
+    /// Writes `matrix`, rounded and packed, to `room` of [`row_len`](Self::row_len) numbers for each row. Only where
+    /// matrices [are packed](Self::is_packed): others are kept as they are.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "nothing is packed"))]
+    pub(crate) fn pack(matrix: Matrix, room: &mut [f32]) {
+        assert!(matrix.columns <= Self::COLUMNS, "too many columns to be kept");
+        #[cfg(target_arch = "x86_64")]
+        bf16::keep(matrix, room);
+    }
+
+    /// Whether operands are rounded and packed.
+    pub(crate) fn is_packed(precision: Precision) -> bool {
+        cfg!(target_arch = "x86_64") && precision == Precision::Bf16 && precision.is_native()
+    }
+
+    /// What was kept at the beginning of `data`.
+    pub(crate) fn new(precision: Precision, data: &'a [f32], rows: usize, columns: usize) -> Self {
+        let len = if Kept::is_packed(precision) {
+            rows.next_multiple_of(Self::ROWS) * Self::row_len(precision)
+        } else {
+            rows * columns
+        };
+        Self { data: &data[..len], rows, columns }
+    }
+}
+
+/// `c = a · b` or `c += a · b` on the calling thread alone, both of one precision.
+pub(crate) fn product_of_kept_here(a: Kept, b: &Operand, c: &mut [f32], output: Output) {
+    match b {
+        Operand::F32(_) => product_here(Matrix::new(a.data, a.rows, a.columns), b, c, output),
+        #[cfg(target_arch = "x86_64")]
+        Operand::Bf16(b) => bf16::product_of_kept(a.data, a.columns, b, c, output),
     }
 }
 

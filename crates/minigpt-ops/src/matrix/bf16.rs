@@ -15,12 +15,12 @@ use std::arch::x86_64::*;
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::{Matrix, Output};
+use super::{Kept, Matrix, Output};
 use crate::precision::Precision;
 use crate::scratch::Scratch;
 
 /// Rows of a tile of the output: 28 of the 32 registers hold it.
-const ROWS: usize = 14;
+const ROWS: usize = Kept::ROWS;
 
 /// Columns of a tile: two registers of [`LANES`].
 const COLUMNS: usize = 2 * LANES;
@@ -29,7 +29,7 @@ const COLUMNS: usize = 2 * LANES;
 const LANES: usize = 16;
 
 /// Pairs of the inner dimension taken at a time: a panel of each operand then fits the first cache.
-const PAIRS: usize = 128;
+const PAIRS: usize = Kept::COLUMNS / 2;
 
 /// Rows that a thread takes at a time: their panels fit the second cache.
 const BLOCK: usize = 8 * ROWS;
@@ -103,6 +103,40 @@ pub(crate) fn product(
     match parallelism {
         Parallelism::None => c.chunks_mut(block * n).enumerate().for_each(multiply),
         Parallelism::Rayon(_) => c.par_chunks_mut(block * n).enumerate().for_each(multiply),
+    }
+}
+
+/// Rows of `matrix`, of at most two times [`PAIRS`] columns, as a product's left operand.
+pub(crate) fn keep(matrix: Matrix, room: &mut [f32]) {
+    assert!(Precision::Bf16.is_native(), "the processor has no bf16 instructions");
+    for (panel, packed) in room.chunks_exact_mut(ROWS * PAIRS).enumerate() {
+        // SAFETY: the processor has the instructions.
+        unsafe { pack_rows(matrix, panel * ROWS, 0, packed) };
+    }
+}
+
+/// `c = a · b` or `c += a · b` for rows that [`keep`] wrote, of `columns` columns.
+///
+/// # Panics
+///
+/// Where the sizes do not fit together.
+pub(crate) fn product_of_kept(
+    a: &[f32],
+    columns: usize,
+    b: &Columns,
+    c: &mut [f32],
+    output: Output,
+) {
+    assert_eq!(columns, b.rows, "inner dimensions differ");
+    let panels = a.as_chunks::<{ ROWS * PAIRS }>().0;
+    assert_eq!(c.len().div_ceil(b.columns * ROWS), panels.len(), "the product has another size");
+    for (j, columns) in b.packed.chunks_exact(b.rows.div_ceil(2) * COLUMNS).enumerate() {
+        let columns = columns.as_chunks::<COLUMNS>().0;
+        for (a, rows) in panels.iter().zip(c.chunks_mut(ROWS * b.columns)) {
+            let rows = rows.chunks_exact_mut(b.columns).map(|row| &mut row[j * COLUMNS..]);
+            // SAFETY: the processor has the instructions, or there would be no `Columns`.
+            unsafe { tile::<1, PAIRS>(a, columns, rows, output) };
+        }
     }
 }
 

@@ -129,6 +129,48 @@ fn a_loss_in_bf16_is_that_in_f32_to_its_rounding() {
     }
 }
 
+/// Logits that rise from id to id by 200, far more than exponentials in `f32` can differ by, over several tiles.
+#[test]
+fn a_loss_of_logits_that_rise_far_is_exact() {
+    let (n, v) = (2060, 9000);
+    let hidden: Vec<f32> = (0..n).map(|i| if i % 2 == 0 { 1.0 } else { -0.5 }).collect();
+    // Each a bfloat16, so that only exponentials are rounded there.
+    let head = |id: usize| id as f32 * (200.0 / v as f32) - 100.0;
+    let head: Vec<f32> = (0..v).map(|id| f32::from_bits(head(id).to_bits() & !0xffff)).collect();
+    let targets: Vec<i32> = (0..n).map(|i| (i * 37 % v) as i32).collect();
+    let (mut nats, mut d_hidden, mut d_head) = (0.0, vec![0.0; n], vec![0.0; v]);
+    for (token, (&hidden, &target)) in hidden.iter().zip(&targets).enumerate() {
+        let logits: Vec<f64> = head.iter().map(|&x| f64::from(x) * f64::from(hidden)).collect();
+        let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+        nats += largest + sum.ln() - logits[target as usize];
+        for (id, logit) in logits.iter().enumerate() {
+            let one = if id == target as usize { 1.0 } else { 0.0 };
+            let d_logit = (logit - largest).exp() / sum - one;
+            d_hidden[token] += d_logit * f64::from(head[id]);
+            d_head[id] += d_logit * f64::from(hidden);
+        }
+    }
+    for (precision, tolerance) in [(Precision::F32, 1e-4), (Precision::Bf16, 0.02)] {
+        let outputs = on_one_thread_and_two(|| {
+            let (mut d_hidden, mut d_head) = (fresh(n), fresh(v));
+            let loss = linear_cross_entropy_with_gradients(
+                precision,
+                &hidden,
+                &head,
+                &targets,
+                0.0,
+                &mut d_hidden,
+                &mut d_head,
+            );
+            vec![vec![(loss.nats / n as f64) as f32], d_hidden, d_head]
+        });
+        assert_close(&outputs[0], &[nats / n as f64], tolerance);
+        assert_close(&outputs[1], &d_hidden, tolerance);
+        assert_close(&outputs[2], &d_head, tolerance);
+    }
+}
+
 #[test]
 fn a_logit_that_is_not_finite_shows_in_the_loss() {
     for bad in [f32::NAN, f32::INFINITY] {
