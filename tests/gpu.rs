@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, DeviceKind, Gradients, Int, Tensor, TensorData};
@@ -38,13 +37,25 @@ fn has_software_adapter(sandbox: &Sandbox) -> bool {
     found
 }
 
-/// The software adapter, for one test at a time: it starts once in a process. Nothing where it is missing.
-fn gpu() -> Option<MutexGuard<'static, Device>> {
-    static GPU: LazyLock<Mutex<Device>> = LazyLock::new(|| {
-        Mutex::new(Device::wgpu_options().device_kind(DeviceKind::Cpu).init().unwrap())
-    });
-    let is_there = has_software_adapter(&Sandbox::new());
-    is_there.then(|| GPU.lock().unwrap_or_else(PoisonError::into_inner))
+/// One test of six parts: the adapter is one, and tests that waited for it would keep the threads of others idle.
+#[test]
+fn a_gpu_in_software_computes_what_the_processor_does() {
+    if !has_software_adapter(&Sandbox::new()) {
+        return;
+    }
+    let gpu = Device::wgpu_options().device_kind(DeviceKind::Cpu).init().unwrap();
+    let parts: [(&str, fn(&Device)); 6] = [
+        ("logits, loss and gradients", equals_the_processor),
+        ("those of a llama", equals_the_processor_for_a_llama),
+        ("cached logits and attention", equals_uncached_logits_and_the_processor),
+        ("gradients by block", has_the_same_gradients_by_block),
+        ("memory of a hundred and fifty steps", takes_no_more_memory_after_many_steps),
+        ("twenty steps, a generation and moved checkpoints", trains_as_the_processor_does),
+    ];
+    for (name, part) in parts {
+        say(format_args!("GPU in software: {name}"));
+        part(&gpu);
+    }
 }
 
 /// A run of twenty steps, with a checkpoint after ten, and batches that two devices cannot halve.
@@ -73,12 +84,8 @@ fn assert_same_losses(run: &Path, expected: &Path) -> f64 {
     largest
 }
 
-#[test]
-fn twenty_steps_a_generation_and_moved_checkpoints_equal_the_processors() {
+fn trains_as_the_processor_does(_: &Device) {
     let sandbox = Sandbox::new();
-    if !has_software_adapter(&sandbox) {
-        return;
-    }
     sandbox.write("prose.txt", prose());
     let (gpu, cpu) = (sandbox.path("runs/gpu"), sandbox.path("runs/cpu"));
     runs(&sandbox, &format!("{RUN} --name gpu --device gpu:software"));
@@ -135,17 +142,13 @@ fn forward_and_backward(device: &Device, config: &GptConfig) -> (Vec<f32>, f32, 
     (logits, loss.nats.into_scalar::<f32>(), flat.1)
 }
 
-#[test]
-fn logits_loss_and_gradients_equal_the_processors() {
-    let Some(gpu) = gpu() else { return };
-    assert_equals_the_processors(&gpu, &GptConfig::new(300, 32, 2, 4, 64));
+fn equals_the_processor(gpu: &Device) {
+    assert_equals_the_processors(gpu, &GptConfig::new(300, 32, 2, 4, 64));
 }
 
 /// With grouped queries, RMSNorm, rotary positions and SwiGLU.
-#[test]
-fn logits_loss_and_gradients_of_a_llama_equal_the_processors() {
-    let Some(gpu) = gpu() else { return };
-    assert_equals_the_processors(&gpu, &GptConfig::new(300, 32, 1, 4, 16).as_llama());
+fn equals_the_processor_for_a_llama(gpu: &Device) {
+    assert_equals_the_processors(gpu, &GptConfig::new(300, 32, 1, 4, 16).as_llama());
 }
 
 #[track_caller]
@@ -180,12 +183,10 @@ fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) -> f32 {
     worst
 }
 
-#[test]
-fn cached_logits_and_attention_equal_uncached_ones_and_the_processors() {
-    let Some(gpu) = gpu() else { return };
+fn equals_uncached_logits_and_the_processor(gpu: &Device) {
     let config = GptConfig::new(60, 16, 2, 2, 32);
     let model = |device: &Device| Gpt::init(&config, 5, device).unwrap();
-    let (on_gpu, on_cpu) = (model(&gpu), model(&Device::flex()));
+    let (on_gpu, on_cpu) = (model(gpu), model(&Device::flex()));
     let text: Vec<u32> = (0..16).map(|at| (at * at + 7 * at) % 60).collect();
     let uncached = |model: &Gpt, device: &Device, tokens: &[u32]| -> Vec<f32> {
         let ids: Vec<i32> = tokens.iter().map(|id| *id as i32).collect();
@@ -202,7 +203,7 @@ fn cached_logits_and_attention_equal_uncached_ones_and_the_processors() {
     for end in 5..=16 {
         let cached = decoder.logits();
         for (cached, tokens) in cached.iter().zip([&text[..end], &text[3..end]]) {
-            assert_close(cached, &uncached(&on_gpu, &gpu, tokens), 1e-5);
+            assert_close(cached, &uncached(&on_gpu, gpu, tokens), 1e-5);
             assert_close(cached, &uncached(&on_cpu, &Device::flex(), tokens), 1e-4);
         }
         if end < 16 {
@@ -219,9 +220,8 @@ fn cached_logits_and_attention_equal_uncached_ones_and_the_processors() {
     }
 }
 
-#[test]
-fn gradients_by_block_are_those_of_a_pass_that_keeps_everything() {
-    let Some(gpu) = gpu() else { return };
+/// Gradients by block are those of a pass that keeps everything.
+fn has_the_same_gradients_by_block(gpu: &Device) {
     let gpu = gpu.clone().autodiff();
     let config = GptConfig::new(60, 16, 2, 2, 32).with_dropout(0.2);
     let model = Gpt::init(&config, 5, &gpu).unwrap();
@@ -251,9 +251,7 @@ fn gradients_by_block_are_those_of_a_pass_that_keeps_everything() {
     }
 }
 
-#[test]
-fn the_memory_of_a_hundred_and_fifty_steps_does_not_grow() {
-    let Some(gpu) = gpu() else { return };
+fn takes_no_more_memory_after_many_steps(gpu: &Device) {
     let sandbox = Sandbox::new();
     let text = sandbox.write("prose.txt", prose());
     let mut config = RunConfig::tiny();
@@ -292,7 +290,7 @@ fn the_memory_of_a_hundred_and_fifty_steps_does_not_grow() {
     });
     let data = TokenData::from(&store.unwrap());
     let run = sandbox.path("run");
-    let devices = (&*gpu).into();
+    let devices = gpu.into();
     let trainer =
         Trainer { folder: &run, data, devices, interrupter: Interrupter::new(), observer };
     trainer.train(&config, &environment).unwrap();
