@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
+use crate::served::Served;
 use crate::support::{Sandbox, prose, train_losses};
 
 /// A run of twenty steps with sets at 10 and 20.
@@ -13,6 +14,28 @@ fn trained() -> Sandbox {
     let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --max-steps 20 --eval-every 10 --name run";
     sandbox.succeeds(&train.split(' ').collect::<Vec<_>>());
     sandbox
+}
+
+#[test]
+fn each_checkpoint_of_a_run_is_a_model_by_its_folder() {
+    let sandbox = trained();
+    let generate = |model: &str| {
+        let rest = ["--prompt", "In the", "--max-tokens", "20", "--logprobs", "--device", "cpu"];
+        sandbox.succeeds(&[&["generate", model][..], &rest].concat())
+    };
+    let (early, late) = ("runs/run/checkpoints/step-000010", "runs/run/checkpoints/step-000020");
+    assert_ne!(generate(early), generate(late));
+    // The better of the two is the run's.
+    assert_eq!(generate(late), generate("runs/run"));
+
+    let served = Served::start(&sandbox, &[early, late]);
+    let (status, models) = served.get("/v1/models");
+    assert_eq!(status, 200);
+    assert!(models.contains("\"run@10\"") && models.contains("\"run@20\""), "{models}");
+
+    fs_err::remove_file(sandbox.path(early).join("model.bpk")).unwrap();
+    let error = sandbox.fails(&["generate", early, "--prompt", "In", "--device", "cpu"]);
+    assert!(error.contains("step-000010") && error.contains("model.bpk"), "{error}");
 }
 
 /// Changes one file of the newest set, and expects `message` in the warning of whoever reads it:

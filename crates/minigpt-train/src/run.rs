@@ -36,6 +36,9 @@ pub(crate) const SAMPLE_HEADING: &str = "## step ";
 /// Held by the process that trains.
 const LOCK_FILE: &str = "train.lock";
 
+/// The folder of the checkpoints.
+const CHECKPOINTS: &str = "checkpoints";
+
 /// For so long a lock is waited for: whoever looks whether a run trains holds it for a moment.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -156,6 +159,14 @@ impl RunFolder {
         }
     }
 
+    /// The run that `path` is a checkpoint of, as `runs/austen/checkpoints/step-000250`, and its step; nothing where it
+    /// is another folder.
+    pub fn of_checkpoint(path: &Path) -> Option<(Self, usize)> {
+        let checkpoints = path.parent().filter(|parent| parent.ends_with(CHECKPOINTS))?;
+        let step = checkpoint::step_of(path.file_name()?.to_str()?)?;
+        Some((Self::open(checkpoints.parent()?).ok()?, step))
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path
@@ -202,7 +213,7 @@ impl RunFolder {
 
     /// The checkpoints.
     pub fn checkpoints(&self) -> CheckpointFolder {
-        CheckpointFolder::new(self.path.join("checkpoints"))
+        CheckpointFolder::new(self.path.join(CHECKPOINTS))
     }
 
     /// Writes what must be known before the first step.

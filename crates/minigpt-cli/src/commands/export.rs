@@ -36,7 +36,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
     say_widened(trained.model.config(), Some(args.dtype));
     let (name, license) = (trained.name(), args.license.as_deref());
     let (card, plots) = match &trained.origin {
-        Origin::Run { run, manifest } => {
+        Origin::Run { run, manifest, .. } => {
             let weights =
                 if args.model.average { CardWeights::Average } else { CardWeights::Checkpoint };
             let mut damaged =

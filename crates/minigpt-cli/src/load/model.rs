@@ -39,8 +39,8 @@ pub(crate) type LoadedModel = TrainedModel<AnyGpt>;
 
 /// Where a model comes from.
 pub(crate) enum Origin {
-    /// A checkpoint of a run.
-    Run { run: RunFolder, manifest: Box<CheckpointManifest> },
+    /// A checkpoint of a run: the best, or one that was chosen.
+    Run { run: RunFolder, manifest: Box<CheckpointManifest>, is_chosen: bool },
     /// A model folder or a file of llama.cpp's or nanoGPT's, of this machine or of the hub.
     Pretrained { source: ModelSource },
 }
@@ -102,12 +102,10 @@ impl TrainedModel {
     }
 
     fn load_run(path: &Path, average: bool, device: &Device) -> Result<Self> {
-        ensure!(
-            path.join(CONFIG_FILE).is_file(),
-            "{} is not a run folder, nor a model's in Hugging Face's layout or a GGUF file: expected a config.json in it",
-            path.display()
-        );
-        let run = RunFolder::open(path)?;
+        let (run, step) = match RunFolder::of_checkpoint(path) {
+            Some((run, step)) => (run, Some(step)),
+            None => (open_run(path)?, None),
+        };
         let config = run.config()?;
         ensure!(
             !is_classifier(&config),
@@ -118,15 +116,15 @@ impl TrainedModel {
         let tokenizer = run.tokenizer()?;
         let mut damaged =
             |error| say(format_args!("warning: {error}; the checkpoint before it is used"));
-        let (model, manifest) = if average {
-            run.best_average(device, &mut damaged)?
-        } else {
-            run.best_model(device, &mut damaged)?
+        let (model, manifest) = match step {
+            Some(step) => run.model_of_step(step, average, device)?,
+            None if average => run.best_average(device, &mut damaged)?,
+            None => run.best_model(device, &mut damaged)?,
         };
-        say(format_args!("model: {}, checkpoint of step {}", path.display(), manifest.step));
-        let origin = Origin::Run { run, manifest: Box::new(manifest) };
+        say(format_args!("model: {}, checkpoint of step {}", run.path().display(), manifest.step));
         let template = config.finetune.and_then(|finetune| finetune.template);
-        let generation = GenerationDefaults::in_folder(path)?;
+        let generation = GenerationDefaults::in_folder(run.path())?;
+        let origin = Origin::Run { run, manifest: Box::new(manifest), is_chosen: step.is_some() };
         Ok(Self { origin, model, tokenizer, template, generation })
     }
 
@@ -227,9 +225,12 @@ impl<M> TrainedModel<M> {
         TrainedModel { origin, model: make(model), tokenizer, template, generation }
     }
 
-    /// What to call it: the run's name, or the last part of the folder's, the file's or the repository's.
+    /// What to call it: the run's name (`NAME@STEP` of a checkpoint that was chosen), or the last part of the folder's, the file's or the repository's.
     pub(crate) fn name(&self) -> String {
         match &self.origin {
+            Origin::Run { run, manifest, is_chosen: true } => {
+                format!("{}@{}", run.name(), manifest.step)
+            }
             Origin::Run { run, .. } => run.name(),
             Origin::Pretrained { source: ModelSource::Path(path) } => {
                 let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
@@ -276,6 +277,15 @@ fn beside(model: &PackedGpt, folder: &Path, path: &Path) -> Result<PackedGpt, Ad
     let adapted = model.with_adapter(folder, &|| SavedModel::open(path)?.fingerprint())?;
     say(format_args!("adapter: {}", folder.display()));
     Ok(adapted)
+}
+
+fn open_run(path: &Path) -> Result<RunFolder> {
+    ensure!(
+        path.join(CONFIG_FILE).is_file(),
+        "{} is not a run folder, nor a model's in Hugging Face's layout or a GGUF file: expected a config.json in it",
+        path.display()
+    );
+    Ok(RunFolder::open(path)?)
 }
 
 /// An error where the weights do not fit the memory that is free; that of GPUs is not told.

@@ -169,9 +169,12 @@ impl Base {
         let found = if Pretrained::is_at(&path) {
             SavedModel::open(&path)?.fingerprint()?
         } else {
-            let run = RunFolder::open(&path).map_err(|error| failed(error.to_string()))?;
-            let best = run.best_model(&Device::flex(), &mut |_| ());
-            best.map_err(|error| failed(error.to_string()))?.0.fingerprint()?
+            let loaded = match RunFolder::of_checkpoint(&path) {
+                Some((run, step)) => run.model_of_step(step, false, &Device::flex()),
+                None => RunFolder::open(&path)
+                    .and_then(|run| run.best_model(&Device::flex(), &mut |_| ())),
+            };
+            loaded.map_err(|error| failed(error.to_string()))?.0.fingerprint()?
         };
         Ok(self.fingerprint.get_or_init(|| found).clone())
     }

@@ -146,6 +146,16 @@ impl CheckpointFolder {
         Ok(self.first_intact(manifests, damaged))
     }
 
+    /// The set taken at `step`.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] or [`TrainError::Damaged`].
+    pub(crate) fn intact(&self, step: usize) -> Result<CheckpointManifest, TrainError> {
+        let manifest = read_manifest(&self.set(step).join(MANIFEST_FILE), step)?;
+        verify(&self.set(step), &manifest)?;
+        Ok(manifest)
+    }
+
     fn first_intact(
         &self,
         manifests: Vec<CheckpointManifest>,
@@ -249,11 +259,7 @@ impl CheckpointFolder {
 
     /// The steps that complete sets are named for, in order.
     pub(crate) fn steps(&self) -> Result<Vec<usize>, TrainError> {
-        let step = |name: &String| match Entry::of(name) {
-            Entry::Set(step) => Some(step),
-            _ => None,
-        };
-        let mut steps: Vec<usize> = self.names()?.iter().filter_map(step).collect();
+        let mut steps: Vec<usize> = self.names()?.iter().filter_map(|name| step_of(name)).collect();
         steps.sort_unstable();
         Ok(steps)
     }
@@ -312,6 +318,14 @@ impl Entry {
             None if rest.contains(DAMAGED) => Self::Other,
             None => Self::Stray,
         }
+    }
+}
+
+/// The step that the folder `name` of a complete set is named for.
+pub(super) fn step_of(name: &str) -> Option<usize> {
+    match Entry::of(name) {
+        Entry::Set(step) => Some(step),
+        _ => None,
     }
 }
 

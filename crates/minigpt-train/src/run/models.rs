@@ -80,11 +80,31 @@ impl RunFolder {
         device: &Device,
         damaged: OnDamage<'_>,
     ) -> Result<(Gpt, CheckpointManifest), TrainError> {
-        if self.config()?.training.ema_decay.is_none() {
-            return Err(TrainError::NoAverage { path: self.path.clone() });
-        }
-        let (trainee, manifest) = self.load_best(AVERAGE_FILE, device, damaged)?;
+        let (trainee, manifest) = self.load_best(self.average_file()?, device, damaged)?;
         Ok((trainee.materialize().transformer, manifest))
+    }
+
+    /// The model of the checkpoint of `step`, or the average of its weights, and its manifest.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] or [`TrainError::Damaged`], and [`TrainError::NoAverage`] where the run keeps none.
+    pub fn model_of_step(
+        &self,
+        step: usize,
+        average: bool,
+        device: &Device,
+    ) -> Result<(Gpt, CheckpointManifest), TrainError> {
+        let file = if average { self.average_file()? } else { MODEL_FILE };
+        let manifest = self.checkpoints().intact(step)?;
+        let trainee = self.load(file, &manifest, device)?;
+        Ok((trainee.materialize().transformer, manifest))
+    }
+
+    fn average_file(&self) -> Result<&'static str, TrainError> {
+        match self.config()?.training.ema_decay {
+            Some(_) => Ok(AVERAGE_FILE),
+            None => Err(TrainError::NoAverage { path: self.path.clone() }),
+        }
     }
 
     fn load_best(
@@ -93,11 +113,19 @@ impl RunFolder {
         device: &Device,
         damaged: OnDamage<'_>,
     ) -> Result<(Trainee, CheckpointManifest), TrainError> {
-        let checkpoints = self.checkpoints();
-        let Some(manifest) = checkpoints.best(damaged)? else {
+        let Some(manifest) = self.checkpoints().best(damaged)? else {
             return Err(TrainError::NoCheckpoint { path: self.path.clone() });
         };
-        let path = checkpoints.verified_file(&manifest, file)?;
+        Ok((self.load(file, &manifest, device)?, manifest))
+    }
+
+    fn load(
+        &self,
+        file: &str,
+        manifest: &CheckpointManifest,
+        device: &Device,
+    ) -> Result<Trainee, TrainError> {
+        let path = self.checkpoints().verified_file(manifest, file)?;
         let damaged = |reason: String| TrainError::Damaged { path: path.clone(), reason };
         // Before memory is taken for a model: a manifest can claim any.
         let parameters = manifest.model.parameter_counts().total() as u64;
@@ -117,10 +145,7 @@ impl RunFolder {
             return Err(damaged(limit.exceeded(file).to_string()));
         }
         check_finite(&path)?;
-        let trainee = trainee
-            .try_load_record(read_record(&path)?)
-            .map_err(|error| damaged(error.to_string()))?;
-        Ok((trainee, manifest))
+        trainee.try_load_record(read_record(&path)?).map_err(|error| damaged(error.to_string()))
     }
 }
 
