@@ -242,7 +242,7 @@ impl<'a> Kept<'a> {
 /// `c = a · b` or `c += a · b` on the calling thread alone, both of one precision.
 pub(crate) fn product_of_kept_here(a: Kept, b: &Operand, c: &mut [f32], output: Output) {
     match b {
-        Operand::F32(_) => product_here(Matrix::new(a.data, a.rows, a.columns), b, c, output),
+        Operand::F32(_) => product_here(Matrix::new(a.data, a.rows, a.columns), b, c, output, &[]),
         #[cfg(target_arch = "x86_64")]
         Operand::Bf16(b) => bf16::product_of_kept(a.data, a.columns, b, c, output),
     }
@@ -258,18 +258,19 @@ pub(crate) fn product(a: Matrix, b: &Operand, c: &mut [f32], output: Output) {
             gemm(1.0, a, *b, c, output, Parallelism::Rayon(0));
         }
         #[cfg(target_arch = "x86_64")]
-        Operand::Bf16(b) => bf16::product(a, b, c, output, Parallelism::Rayon(0)),
+        Operand::Bf16(b) => bf16::product(a, b, c, output, Parallelism::Rayon(0), &[]),
     }
 }
 
-/// [`product`] on the calling thread alone.
-pub(crate) fn product_here(a: Matrix, b: &Operand, c: &mut [f32], output: Output) {
+/// [`product`] on the calling thread alone, which meanwhile fetches `next` from memory where it is its own kernel: the
+/// numbers that the next product begins with.
+pub(crate) fn product_here(a: Matrix, b: &Operand, c: &mut [f32], output: Output, next: &[f32]) {
     match b {
         Operand::F32(b) => {
             scaled_product_here(1.0, a, *b, MatrixMut::new(c, a.rows, b.columns), output);
         }
         #[cfg(target_arch = "x86_64")]
-        Operand::Bf16(b) => bf16::product(a, b, c, output, Parallelism::None),
+        Operand::Bf16(b) => bf16::product(a, b, c, output, Parallelism::None, next),
     }
 }
 

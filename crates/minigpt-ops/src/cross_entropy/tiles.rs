@@ -47,17 +47,22 @@ impl Problem {
         let is_made_where_kept = kept.is_some() && !Kept::is_packed(self.precision);
         let mut scratch = Scratch::new(if is_made_where_kept { 0 } else { self.tile * n });
         let mut rooms = kept.map(|kept| kept.chunks_mut(self.tile * Kept::row_len(self.precision)));
-        for (index, head) in head.chunks(self.tile * self.d).enumerate() {
+        let mut tiles = head.chunks(self.tile * self.d).enumerate().peekable();
+        while let Some((index, head)) = tiles.next() {
             let rows = head.len() / self.d;
             let head = Matrix::new(head, rows, self.d);
+            let next = tiles.peek().map_or(&[][..], |(_, next)| next);
             let first = first + index * self.tile;
+            let mut read_tile = |tile: &mut [f32]| {
+                self.read_tile(chunk, hidden, first, head, next, tile, &mut read)
+            };
             match rooms.as_mut().and_then(Iterator::next) {
                 Some(room) if is_made_where_kept => {
-                    self.read_tile(chunk, hidden, first, head, &mut room[..rows * n], &mut read);
+                    read_tile(&mut room[..rows * n]);
                 }
                 room => {
                     let tile = &mut scratch[..rows * n];
-                    self.read_tile(chunk, hidden, first, head, tile, &mut read);
+                    read_tile(tile);
                     if let Some(room) = room {
                         Kept::pack(Matrix::new(tile, rows, n), room);
                     }
@@ -68,17 +73,20 @@ impl Problem {
     }
 
     /// One tile: `exp(head · hiddenᵀ - references)`, `[rows of the head, tokens]`, targets left out, and what it adds.
+    /// `next` is the head of the tile after it.
     fn read_tile(
         &self,
         chunk: Tokens,
         hidden: &Operand,
         first: usize,
         head: Matrix,
+        next: &[f32],
         tile: &mut [f32],
         read: &mut Read,
     ) {
         let n = chunk.targets.len();
-        product_here(head, hidden, tile, Output::Replace);
+        let (next, then) = next.split_at(next.len() / 2);
+        product_here(head, hidden, tile, Output::Replace, next);
         let known = read.targets.len();
         for (token, &target) in chunk.targets.iter().enumerate() {
             let row = usize::try_from(target).ok().and_then(|id| id.checked_sub(first));
@@ -96,7 +104,7 @@ impl Problem {
         let tile = Matrix::new(tile, tile.len() / n, n);
         let head = Operand::new_here(self.precision, head);
         let output = if read.tiles == 1 { Output::Replace } else { Output::Add };
-        product_here(tile.transposed(), &head, &mut read.d_hidden, output);
+        product_here(tile.transposed(), &head, &mut read.d_hidden, output, then);
     }
 }
 

@@ -65,7 +65,7 @@ impl Columns {
 }
 
 /// `c = a · b` or `c += a · b`, on all threads of the current rayon pool or on the calling one alone. `c` is
-/// row-major.
+/// row-major. Meanwhile each thread fetches `next` from memory, what its next product begins with.
 ///
 /// # Panics
 ///
@@ -76,6 +76,7 @@ pub(crate) fn product(
     c: &mut [f32],
     output: Output,
     parallelism: Parallelism,
+    next: &[f32],
 ) {
     let (m, n) = (a.row_count(), b.columns);
     assert_eq!(a.column_count(), b.rows, "inner dimensions differ");
@@ -94,9 +95,9 @@ pub(crate) fn product(
         // SAFETY: the processor has the instructions, or there would be no `Columns`.
         unsafe {
             if a.is_row_major() {
-                multiply_rows::<1, PAIRS>(a, b, c, output);
+                multiply_rows::<1, PAIRS>(a, b, c, output, next);
             } else {
-                multiply_rows::<ROWS, 1>(a, b, c, output);
+                multiply_rows::<ROWS, 1>(a, b, c, output, next);
             }
         }
     };
@@ -133,9 +134,8 @@ pub(crate) fn product_of_kept(
     for (j, columns) in b.packed.chunks_exact(b.rows.div_ceil(2) * COLUMNS).enumerate() {
         let columns = columns.as_chunks::<COLUMNS>().0;
         for (a, rows) in panels.iter().zip(c.chunks_mut(ROWS * b.columns)) {
-            let rows = rows.chunks_exact_mut(b.columns).map(|row| &mut row[j * COLUMNS..]);
             // SAFETY: the processor has the instructions, or there would be no `Columns`.
-            unsafe { tile::<1, PAIRS>(a, columns, rows, output) };
+            unsafe { tile::<1, PAIRS>(a, columns, rows, b.columns, j * COLUMNS, output) };
         }
     }
 }
@@ -148,9 +148,12 @@ fn multiply_rows<const PAIR: usize, const ROW: usize>(
     b: &Columns,
     c: &mut [f32],
     output: Output,
+    next: &[f32],
 ) {
     let (m, n, pairs) = (a.row_count(), b.columns, b.rows.div_ceil(2));
     let mut panels = Scratch::new(m.div_ceil(ROWS) * ROWS * PAIRS);
+    let tiles = pairs.div_ceil(PAIRS) * n.div_ceil(COLUMNS) * m.div_ceil(ROWS);
+    let mut next = next.chunks(next.len().div_ceil(tiles.max(1)).max(1));
     for first in (0..pairs).step_by(PAIRS) {
         let count = PAIRS.min(pairs - first);
         for (panel, packed) in panels.chunks_exact_mut(ROWS * PAIRS).enumerate() {
@@ -166,8 +169,8 @@ fn multiply_rows<const PAIR: usize, const ROW: usize>(
             let b = &b.as_chunks::<COLUMNS>().0[first..first + count];
             let panels = panels.as_chunks::<{ ROWS * PAIRS }>().0;
             for (a, rows) in panels.iter().zip(c.chunks_mut(ROWS * n)) {
-                let rows = rows.chunks_exact_mut(n).map(|row| &mut row[j * COLUMNS..]);
-                tile::<PAIR, ROW>(a, b, rows, output);
+                fetch::<_MM_HINT_T1>(next.next().unwrap_or_default());
+                tile::<PAIR, ROW>(a, b, rows, n, j * COLUMNS, output);
             }
         }
     }
@@ -273,25 +276,40 @@ fn interleave(even: __m512, odd: __m512) -> __m512i {
     _mm512_permutexvar_epi16(order, round(even, odd))
 }
 
-/// One tile of the output: the product of a panel of each operand, to the first [`COLUMNS`] of each of `rows`,
-/// as many as there are.
+/// One tile of the output: the product of a panel of each operand, to [`COLUMNS`] columns from `first` on of `rows`,
+/// `n` wide, as many as there are.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn tile<'a, const PAIR: usize, const ROW: usize>(
+fn tile<const PAIR: usize, const ROW: usize>(
     a: &[f32; ROWS * PAIRS],
     b: &[[f32; COLUMNS]],
-    rows: impl Iterator<Item = &'a mut [f32]>,
+    rows: &mut [f32],
+    n: usize,
+    first: usize,
     output: Output,
 ) {
+    let last = (first + COLUMNS).min(n);
+    if output == Output::Add {
+        rows.chunks_exact(n).for_each(|row| fetch::<_MM_HINT_T0>(&row[first..last]));
+    }
     let sums = sums::<PAIR, ROW>(a, b);
     // By reference: they would be moved through memory twice.
-    for (row, sums) in rows.zip(&sums) {
-        for (part, &sum) in row.chunks_mut(LANES).zip(sums) {
+    for (row, sums) in rows.chunks_exact_mut(n).zip(&sums) {
+        for (part, &sum) in row[first..last].chunks_mut(LANES).zip(sums) {
             let sum = match output {
                 Output::Replace => sum,
                 Output::Add => _mm512_add_ps(load(part), sum),
             };
             store(_mm512_castps_si512(sum), part);
         }
+    }
+}
+
+/// Asks memory for what will be read, a line of [`LANES`] at a time: into the cache that `HINT` names.
+#[inline(always)]
+fn fetch<const HINT: i32>(values: &[f32]) {
+    for line in values.chunks(LANES) {
+        // SAFETY: within the slice, and nothing is read.
+        unsafe { _mm_prefetch::<HINT>(line.as_ptr().cast()) };
     }
 }
 
