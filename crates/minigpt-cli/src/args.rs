@@ -96,6 +96,16 @@ pub(crate) enum Command {
     Worker(WorkerArgs),
 }
 
+impl Command {
+    /// Whether it takes training steps.
+    pub(crate) fn trains(&self) -> bool {
+        matches!(
+            self,
+            Self::Train(_) | Self::Plan(_) | Self::Finetune(_) | Self::Bench(_) | Self::Worker(_)
+        )
+    }
+}
+
 #[derive(Args, Debug)]
 #[command(
     args_override_self = true,
