@@ -25,6 +25,16 @@ pub(super) struct Read {
     pub(super) d_hidden: Scratch,
 }
 
+/// The head of one tile.
+#[derive(Clone, Copy)]
+struct TileHead<'a> {
+    /// Of its rows, the first one's place in the whole.
+    first: usize,
+    rows: Matrix<'a>,
+    /// What the tile after it reads.
+    next: &'a [f32],
+}
+
 impl Problem {
     /// Adjacent tiles, those of `head` from row `first` of the whole on; `hidden` is transposed.
     pub(super) fn read_tiles(
@@ -50,12 +60,13 @@ impl Problem {
         let mut tiles = head.chunks(self.tile * self.d).enumerate().peekable();
         while let Some((index, head)) = tiles.next() {
             let rows = head.len() / self.d;
-            let head = Matrix::new(head, rows, self.d);
-            let next = tiles.peek().map_or(&[][..], |(_, next)| next);
-            let first = first + index * self.tile;
-            let mut read_tile = |tile: &mut [f32]| {
-                self.read_tile(chunk, hidden, first, head, next, tile, &mut read)
+            let head = TileHead {
+                first: first + index * self.tile,
+                rows: Matrix::new(head, rows, self.d),
+                next: tiles.peek().map_or(&[][..], |(_, next)| next),
             };
+            let mut read_tile =
+                |tile: &mut [f32]| self.read_tile(chunk, hidden, head, tile, &mut read);
             match rooms.as_mut().and_then(Iterator::next) {
                 Some(room) if is_made_where_kept => {
                     read_tile(&mut room[..rows * n]);
@@ -73,20 +84,17 @@ impl Problem {
     }
 
     /// One tile: `exp(head · hiddenᵀ - references)`, `[rows of the head, tokens]`, targets left out, and what it adds.
-    /// `next` is the head of the tile after it.
     fn read_tile(
         &self,
         chunk: Tokens,
         hidden: &Operand,
-        first: usize,
-        head: Matrix,
-        next: &[f32],
+        head: TileHead,
         tile: &mut [f32],
         read: &mut Read,
     ) {
-        let n = chunk.targets.len();
-        let (next, then) = next.split_at(next.len() / 2);
-        product_here(head, hidden, tile, Output::Replace, next);
+        let (n, first) = (chunk.targets.len(), head.first);
+        let (next, then) = head.next.split_at(head.next.len() / 2);
+        product_here(head.rows, hidden, tile, Output::Replace, next);
         let known = read.targets.len();
         for (token, &target) in chunk.targets.iter().enumerate() {
             let row = usize::try_from(target).ok().and_then(|id| id.checked_sub(first));
@@ -102,7 +110,7 @@ impl Problem {
             tile[(id - first) * n + token] = 0.0;
         }
         let tile = Matrix::new(tile, tile.len() / n, n);
-        let head = Operand::new_here(self.precision, head);
+        let head = Operand::new_here(self.precision, head.rows);
         let output = if read.tiles == 1 { Output::Replace } else { Output::Add };
         product_here(tile.transposed(), &head, &mut read.d_hidden, output, then);
     }
