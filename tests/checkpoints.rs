@@ -31,8 +31,19 @@ fn each_checkpoint_of_a_run_is_a_model_by_its_folder() {
     let served = Served::start(&sandbox, &[early, late]);
     let (status, models) = served.get("/v1/models");
     assert_eq!(status, 200);
-    assert!(models.contains("\"run@10\"") && models.contains("\"run@20\""), "{models}");
+    assert!(models.contains("\"run-step-10\"") && models.contains("\"run-step-20\""), "{models}");
 
+    // What is measured of it does not replace what was measured of the run.
+    let eval = |model: &str| sandbox.succeeds(&["eval", model, "--device", "cpu"]);
+    eval("runs/run");
+    let before = contents(&sandbox.path("runs/run/evaluation"));
+    eval(early);
+    let after = contents(&sandbox.path("runs/run/evaluation/step-10"));
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+    assert_ne!(before, after);
+
+    let error = sandbox.fails(&["generate", "runs/run/checkpoints/step-000015", "--prompt", "In"]);
+    assert!(error.contains("no checkpoint of step 15: expected one of [10, 20]"), "{error}");
     fs_err::remove_file(sandbox.path(early).join("model.bpk")).unwrap();
     let error = sandbox.fails(&["generate", early, "--prompt", "In", "--device", "cpu"]);
     assert!(error.contains("step-000010") && error.contains("model.bpk"), "{error}");
@@ -71,7 +82,8 @@ fn warns(file: &str, damage: impl Fn(Vec<u8>) -> Option<Vec<u8>>, message: &str)
 /// The files of a folder.
 fn contents(folder: &Path) -> BTreeMap<OsString, Vec<u8>> {
     let entries = fs_err::read_dir(folder).unwrap().map(Result::unwrap);
-    entries.map(|entry| (entry.file_name(), fs_err::read(entry.path()).unwrap())).collect()
+    let files = entries.filter(|entry| entry.path().is_file());
+    files.map(|entry| (entry.file_name(), fs_err::read(entry.path()).unwrap())).collect()
 }
 
 /// The manifest with one value changed.
@@ -291,5 +303,6 @@ fn nothing_beside_an_export_or_a_picture_is_touched() {
 /// The names in a folder.
 fn contents_names(folder: &Path) -> Vec<String> {
     let entries = fs_err::read_dir(folder).unwrap().map(Result::unwrap);
-    entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+    let files = entries.filter(|entry| entry.path().is_file());
+    files.map(|entry| entry.file_name().into_string().unwrap()).collect()
 }

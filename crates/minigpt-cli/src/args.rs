@@ -99,10 +99,11 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it takes training steps.
     pub(crate) fn trains(&self) -> bool {
-        matches!(
-            self,
-            Self::Train(_) | Self::Plan(_) | Self::Finetune(_) | Self::Bench(_) | Self::Worker(_)
-        )
+        match self {
+            Self::Train(_) | Self::Plan(_) | Self::Finetune(_) | Self::Worker(_) => true,
+            Self::Bench(args) => !args.decode,
+            _ => false,
+        }
     }
 }
 

@@ -60,8 +60,8 @@ impl std::ops::AddAssign for CrossEntropy {
 /// `[n]` of ids in `0..v`, or negative where there is nothing to predict.
 ///
 /// `smoothing` is the share of a target that is spread evenly over the vocabulary
-/// ([Szegedy et al., 2016](https://arxiv.org/abs/1512.00567)). Beside the arguments it holds half a MiB
-/// per thread.
+/// ([Szegedy et al., 2016](https://arxiv.org/abs/1512.00567)). Beside the arguments it holds a tile of
+/// logits per thread, 1 MiB at most.
 ///
 /// # Panics
 ///
@@ -85,8 +85,9 @@ pub fn linear_cross_entropy(
 }
 
 /// As [`linear_cross_entropy`], with the gradients of the objective: `d_hidden` `[n, d]` and `d_head`
-/// `[v, d]`, both replaced. Beside the arguments it holds up to 64 MiB of exponentials, and keeps them for the
-/// next call.
+/// `[v, d]`, both replaced. Beside the arguments it holds exponentials for the
+/// head's gradient: of as many times 256 tokens as 64 MiB hold, of 256 at least (for each id a kibibyte then, half of it in
+/// bfloat16); and for the hidden states' gradient 16 partial sums of 256 tokens. Both are kept for the next call.
 ///
 /// # Panics
 ///
@@ -140,15 +141,16 @@ impl<'a> Tokens<'a> {
 /// What is known of a block's tokens when all its tiles are read.
 struct Softmax {
     /// Logarithms of their sums of exponentials, for those that count.
-    log_sums: Vec<Option<f32>>,
-    /// Gradients of their targets' logits, smoothing left out.
+    log_sums: Vec<Option<f64>>,
+    /// Gradients of their targets' logits, but for what smoothing gives every id.
     d_targets: Vec<f32>,
 }
 
 impl Softmax {
     /// What an exponential of a token relative to `reference` has to be multiplied with.
     fn scale(&self, token: usize, reference: f32) -> f32 {
-        self.log_sums[token].map_or(0.0, |log_sum| (reference - log_sum).exp())
+        let scale = |log_sum: f64| (f64::from(reference) - log_sum).exp() as f32;
+        self.log_sums[token].map_or(0.0, scale)
     }
 }
 
@@ -181,6 +183,7 @@ impl Problem {
         let d = hidden.len() / n;
         assert!(d > 0 && hidden.len() == n * d, "cross-entropy: hidden is not [n, d]");
         assert_eq!(head.len() % d, 0, "cross-entropy: head is not [v, d]");
+        assert!(!head.is_empty(), "cross-entropy: an empty vocabulary");
         let vocab_size = head.len() / d;
         let in_vocabulary = targets.iter().all(|&target| (target as i64) < vocab_size as i64);
         assert!(in_vocabulary, "cross-entropy: a target is not below {vocab_size}");
@@ -261,8 +264,8 @@ impl Problem {
                     (1.0 - smoothing) * nats + smoothing * even
                 };
                 let token = chunk * TOKENS + token;
-                softmax.log_sums[token] = Some(log_sum as f32);
-                softmax.d_targets[token] = ((-nats).exp() - 1.0 + smoothing) as f32;
+                softmax.log_sums[token] = Some(log_sum);
+                softmax.d_targets[token] = ((-nats).exp_m1() + smoothing) as f32;
             }
         }
         (loss, softmax)

@@ -264,6 +264,7 @@ pub(crate) fn product(a: Matrix, b: &Operand, c: &mut [f32], output: Output) {
 
 /// [`product`] on the calling thread alone, which meanwhile fetches `next` from memory where it is its own kernel: the
 /// numbers that the next product begins with.
+#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "nothing is fetched"))]
 pub(crate) fn product_here(a: Matrix, b: &Operand, c: &mut [f32], output: Output, next: &[f32]) {
     match b {
         Operand::F32(b) => {

@@ -15,6 +15,9 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// The smallest idle buffer of at least `length`, or a new one.
     pub(crate) fn new(length: usize) -> Self {
+        if length == 0 {
+            return Self { buffer: Vec::new(), length };
+        }
         let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
         let fitting = idle.iter().enumerate().filter(|(_, buffer)| buffer.len() >= length);
         let smallest = fitting.min_by_key(|(_, buffer)| buffer.len()).map(|(place, _)| place);
@@ -27,6 +30,9 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let buffer = std::mem::take(&mut self.buffer);
+        if buffer.is_empty() {
+            return;
+        }
         IDLE.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
     }
 }

@@ -142,6 +142,16 @@ pub enum TrainError {
         /// The run folder.
         path: PathBuf,
     },
+    /// The run has no complete checkpoint of a step.
+    #[error("{path} has no checkpoint of step {step}: expected one of {steps:?}")]
+    NoCheckpointOfStep {
+        /// The run folder.
+        path: PathBuf,
+        /// The step that was asked for.
+        step: usize,
+        /// The steps of those that there are.
+        steps: Vec<usize>,
+    },
     /// Examples are read from files alone.
     #[error(
         "{source_name} is not a file: expected one of examples, as .jsonl, .json, .csv or .tsv"

@@ -162,9 +162,16 @@ impl RunFolder {
     /// The run that `path` is a checkpoint of, as `runs/austen/checkpoints/step-000250`, and its step; nothing where it
     /// is another folder.
     pub fn of_checkpoint(path: &Path) -> Option<(Self, usize)> {
-        let checkpoints = path.parent().filter(|parent| parent.ends_with(CHECKPOINTS))?;
-        let step = checkpoint::step_of(path.file_name()?.to_str()?)?;
-        Some((Self::open(checkpoints.parent()?).ok()?, step))
+        let run_and_step = |path: &Path| {
+            let checkpoints = path.parent().filter(|parent| parent.ends_with(CHECKPOINTS))?;
+            let step = checkpoint::step_of(path.file_name()?.to_str()?)?;
+            let run = checkpoints.parent().filter(|run| !run.as_os_str().is_empty())?;
+            Some((Self::open(run).ok()?, step))
+        };
+        // As it is written; then from where we are, as `checkpoints/step-000250`; then where links lead.
+        run_and_step(path)
+            .or_else(|| run_and_step(&std::path::absolute(path).ok()?))
+            .or_else(|| run_and_step(&fs_err::canonicalize(path).ok()?))
     }
 
     /// The folder itself.

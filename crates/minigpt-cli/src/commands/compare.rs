@@ -33,7 +33,10 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
         refuse_classifier(source, NO_PERPLEXITY)?;
     }
     let first = || match &args.models[0] {
-        ModelSource::Path(path) => Ok(RunFolder::open(path)?.config()?),
+        ModelSource::Path(path) => {
+            let run = RunFolder::of_checkpoint(path).map(|(run, _)| run);
+            Ok(run.map_or_else(|| RunFolder::open(path), Ok)?.config()?)
+        }
         ModelSource::Hub(model) => bail!("{model} is no run, which would have a text"),
     };
     let text = EvalText::read(&args.text, first)?;
@@ -48,7 +51,8 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
             token_perplexity: report.token_perplexity,
             word_perplexity: report.word_perplexity,
             bits_per_byte: report.bits_per_byte,
-            training: trained.run().and_then(training),
+            // A run's time is not that of an earlier checkpoint.
+            training: trained.run().filter(|_| !trained.is_of_chosen_step()).and_then(training),
             tokens_per_second: report.tokens_per_second(),
         });
     }

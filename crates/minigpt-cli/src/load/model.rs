@@ -39,8 +39,8 @@ pub(crate) type LoadedModel = TrainedModel<AnyGpt>;
 
 /// Where a model comes from.
 pub(crate) enum Origin {
-    /// A checkpoint of a run: the best, or one that was chosen.
-    Run { run: RunFolder, manifest: Box<CheckpointManifest>, is_chosen: bool },
+    /// A checkpoint of a run: the best, or the one of the step that was chosen.
+    Run { run: RunFolder, manifest: Box<CheckpointManifest>, chosen: Option<usize> },
     /// A model folder or a file of llama.cpp's or nanoGPT's, of this machine or of the hub.
     Pretrained { source: ModelSource },
 }
@@ -102,7 +102,7 @@ impl TrainedModel {
     }
 
     fn load_run(path: &Path, average: bool, device: &Device) -> Result<Self> {
-        let (run, step) = match RunFolder::of_checkpoint(path) {
+        let (run, chosen) = match RunFolder::of_checkpoint(path) {
             Some((run, step)) => (run, Some(step)),
             None => (open_run(path)?, None),
         };
@@ -116,15 +116,16 @@ impl TrainedModel {
         let tokenizer = run.tokenizer()?;
         let mut damaged =
             |error| say(format_args!("warning: {error}; the checkpoint before it is used"));
-        let (model, manifest) = match step {
-            Some(step) => run.model_of_step(step, average, device)?,
+        let (model, manifest) = match chosen {
+            Some(step) if average => run.average_of_step(step, device)?,
+            Some(step) => run.model_of_step(step, device)?,
             None if average => run.best_average(device, &mut damaged)?,
             None => run.best_model(device, &mut damaged)?,
         };
         say(format_args!("model: {}, checkpoint of step {}", run.path().display(), manifest.step));
         let template = config.finetune.and_then(|finetune| finetune.template);
         let generation = GenerationDefaults::in_folder(run.path())?;
-        let origin = Origin::Run { run, manifest: Box::new(manifest), is_chosen: step.is_some() };
+        let origin = Origin::Run { run, manifest: Box::new(manifest), chosen };
         Ok(Self { origin, model, tokenizer, template, generation })
     }
 
@@ -225,12 +226,10 @@ impl<M> TrainedModel<M> {
         TrainedModel { origin, model: make(model), tokenizer, template, generation }
     }
 
-    /// What to call it: the run's name (`NAME@STEP` of a checkpoint that was chosen), or the last part of the folder's, the file's or the repository's.
+    /// What to call it: the run's name (`NAME-step-250` of a checkpoint that was chosen), or the last part of the folder's, the file's or the repository's.
     pub(crate) fn name(&self) -> String {
         match &self.origin {
-            Origin::Run { run, manifest, is_chosen: true } => {
-                format!("{}@{}", run.name(), manifest.step)
-            }
+            Origin::Run { run, chosen: Some(step), .. } => format!("{}-step-{step}", run.name()),
             Origin::Run { run, .. } => run.name(),
             Origin::Pretrained { source: ModelSource::Path(path) } => {
                 let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
@@ -257,10 +256,21 @@ impl<M> TrainedModel<M> {
         self.template.as_ref().is_some_and(|template| template.named().is_none())
     }
 
-    /// Where files of that name about the model go: into its run, and for others' models, whose
-    /// folders are left as they are, here.
+    /// Where files of that name about the model go: into its run, there apart for a checkpoint that was chosen, and for
+    /// others' models, whose folders are left as they are, here.
     pub(crate) fn folder_for(&self, name: &str) -> PathBuf {
-        self.run().map_or_else(|| PathBuf::from(name), |run| run.path().join(name))
+        match &self.origin {
+            Origin::Run { run, chosen: Some(step), .. } => {
+                run.path().join(name).join(format!("step-{step}"))
+            }
+            Origin::Run { run, .. } => run.path().join(name),
+            Origin::Pretrained { .. } => PathBuf::from(name),
+        }
+    }
+
+    /// Whether it is of a checkpoint that was chosen, and not the best of its run.
+    pub(crate) fn is_of_chosen_step(&self) -> bool {
+        matches!(self.origin, Origin::Run { chosen: Some(_), .. })
     }
 
     /// The step of the run's checkpoint.
@@ -282,7 +292,8 @@ fn beside(model: &PackedGpt, folder: &Path, path: &Path) -> Result<PackedGpt, Ad
 fn open_run(path: &Path) -> Result<RunFolder> {
     ensure!(
         path.join(CONFIG_FILE).is_file(),
-        "{} is not a run folder, nor a model's in Hugging Face's layout or a GGUF file: expected a config.json in it",
+        "{} is not a run folder, nor a model's in Hugging Face's layout or a GGUF file: expected a config.json in it, or \
+         a checkpoint's folder as RUN/checkpoints/step-000250",
         path.display()
     );
     Ok(RunFolder::open(path)?)

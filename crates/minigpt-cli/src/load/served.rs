@@ -170,7 +170,7 @@ impl Base {
             SavedModel::open(&path)?.fingerprint()?
         } else {
             let loaded = match RunFolder::of_checkpoint(&path) {
-                Some((run, step)) => run.model_of_step(step, false, &Device::flex()),
+                Some((run, step)) => run.model_of_step(step, &Device::flex()),
                 None => RunFolder::open(&path)
                     .and_then(|run| run.best_model(&Device::flex(), &mut |_| ())),
             };

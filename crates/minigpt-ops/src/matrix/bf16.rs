@@ -65,7 +65,7 @@ impl Columns {
 }
 
 /// `c = a · b` or `c += a · b`, on all threads of the current rayon pool or on the calling one alone. `c` is
-/// row-major. Meanwhile each thread fetches `next` from memory, what its next product begins with.
+/// row-major. Meanwhile `next` is fetched from memory, what the next product begins with.
 ///
 /// # Panics
 ///
@@ -92,6 +92,8 @@ pub(crate) fn product(
     let block = m.div_ceil(blocks).next_multiple_of(ROWS);
     let multiply = |(index, c): (usize, &mut [f32])| {
         let a = a.rows_at(index * block, block);
+        let share = next.len().div_ceil(m.div_ceil(block)).max(1);
+        let next = next.chunks(share).nth(index).unwrap_or_default();
         // SAFETY: the processor has the instructions, or there would be no `Columns`.
         unsafe {
             if a.is_row_major() {

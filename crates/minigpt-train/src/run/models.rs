@@ -84,17 +84,40 @@ impl RunFolder {
         Ok((trainee.materialize().transformer, manifest))
     }
 
-    /// The model of the checkpoint of `step`, or the average of its weights, and its manifest.
+    /// The model of the checkpoint of `step`, and its manifest.
     ///
     /// # Errors
-    /// [`TrainError::Io`] or [`TrainError::Damaged`], and [`TrainError::NoAverage`] where the run keeps none.
+    /// [`TrainError::NoCheckpointOfStep`], [`TrainError::Io`] or [`TrainError::Damaged`].
     pub fn model_of_step(
         &self,
         step: usize,
-        average: bool,
         device: &Device,
     ) -> Result<(Gpt, CheckpointManifest), TrainError> {
-        let file = if average { self.average_file()? } else { MODEL_FILE };
+        self.load_step(MODEL_FILE, step, device)
+    }
+
+    /// The moving average of the weights in the checkpoint of `step`.
+    ///
+    /// # Errors
+    /// As [`model_of_step`](Self::model_of_step), and [`TrainError::NoAverage`] where the run keeps none.
+    pub fn average_of_step(
+        &self,
+        step: usize,
+        device: &Device,
+    ) -> Result<(Gpt, CheckpointManifest), TrainError> {
+        self.load_step(self.average_file()?, step, device)
+    }
+
+    fn load_step(
+        &self,
+        file: &str,
+        step: usize,
+        device: &Device,
+    ) -> Result<(Gpt, CheckpointManifest), TrainError> {
+        let steps = self.checkpoints().steps()?;
+        if !steps.contains(&step) {
+            return Err(TrainError::NoCheckpointOfStep { path: self.path.clone(), step, steps });
+        }
         let manifest = self.checkpoints().intact(step)?;
         let trainee = self.load(file, &manifest, device)?;
         Ok((trainee.materialize().transformer, manifest))
