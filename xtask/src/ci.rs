@@ -239,7 +239,9 @@ fn sanitizer() -> Result<Outcome> {
     let mut command = cargo(["test", "--release", "--package=minigpt-ops", "--lib", "--tests"]);
     command.args(["--target", TARGET, "--target-dir=target/sanitizer"]);
     // It is the reads and writes that matter, not their speed.
-    command.args(["--config", "profile.release.package.minigpt-ops.opt-level=1"]);
+    for package in ["minigpt-ops", "gemm-c32", "gemm-c64", "gemm-f16", "gemm-f32", "gemm-f64"] {
+        command.args(["--config", &format!("profile.release.package.{package}.opt-level=1")]);
+    }
     command.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", "-Zsanitizer=address");
     cargo::run(&mut command)?;
     Ok(Outcome::Passed)
