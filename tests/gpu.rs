@@ -94,8 +94,13 @@ fn trains_as_the_processor_does(_: &Device) {
     let difference = assert_same_losses(&gpu, &cpu);
     eprintln!("GPU beside CPU: losses of 20 steps differ by at most {difference:.1e}");
 
-    // What each wrote at its validations agrees to the letter. A process of its own that writes on the GPU would compile
-    // its kernels again, for half a minute.
+    // The same checkpoint on both devices: greedy text agrees to the letter.
+    let text = |device: &str| {
+        let rest = ["--greedy", "--max-tokens", "12", "--device", device];
+        sandbox.succeeds(&[&["generate", "runs/gpu", "--prompt", "In the"][..], &rest].concat())
+    };
+    assert_eq!(text("gpu:software"), text("cpu"));
+    // So does what each wrote at its validations.
     let samples = |run: &Path| fs_err::read_to_string(run.join("samples.md")).unwrap();
     assert_eq!(samples(&gpu), samples(&cpu));
     assert!(samples(&gpu).contains("step 20"), "{}", samples(&gpu));

@@ -226,7 +226,8 @@ impl<M> TrainedModel<M> {
         TrainedModel { origin, model: make(model), tokenizer, template, generation }
     }
 
-    /// What to call it: the run's name (`NAME-step-250` of a checkpoint that was chosen), or the last part of the folder's, the file's or the repository's.
+    /// What to call it: the run's name (`NAME-step-250` of a checkpoint that was chosen), or the last part of the
+    /// folder's, the file's or the repository's.
     pub(crate) fn name(&self) -> String {
         match &self.origin {
             Origin::Run { run, chosen: Some(step), .. } => format!("{}-step-{step}", run.name()),
