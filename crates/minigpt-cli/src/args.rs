@@ -376,6 +376,9 @@ pub(crate) struct BenchArgs {
     /// Compute the inside of each block again in the backward pass
     #[arg(long, conflicts_with = "decode")]
     pub(crate) gradient_checkpointing: bool,
+    /// Move the matrices inside the blocks by Muon instead of AdamW
+    #[arg(long, conflicts_with = "decode")]
+    pub(crate) muon: bool,
     /// What matrix products are computed in: f32, bf16, f16, or auto: 16 bits where the device has them
     /// [default: f32]
     #[arg(long)]

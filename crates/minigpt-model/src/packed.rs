@@ -17,7 +17,7 @@ pub(crate) mod trace;
 
 use std::sync::Arc;
 
-use minigpt_ops::{CacheType, RotaryPairs};
+use minigpt_ops::{CacheType, RotaryPairs, in_pool};
 use rayon::prelude::*;
 
 use self::adapter::PackedAdapter;
@@ -237,9 +237,4 @@ impl TokenScore {
         let nats = sum.ln() + largest - f64::from(logits[target as usize]);
         Self { nats: nats as f32, is_greedy: greedy == target as usize }
     }
-}
-
-/// Does the work on one of the threads that share it.
-fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    rayon::scope(|_| work())
 }

@@ -275,6 +275,31 @@ mod optimizer {
         run(bencher, plain::adamw);
     }
 
+    /// Of the matrices 128, 256 and 768 wide of a block, the one of the most arithmetic.
+    #[divan::bench(args = [128, 256, 768])]
+    fn muon(bencher: Bencher, width: usize) {
+        let (rows, columns) = (width, 4 * width);
+        let n = rows * columns;
+        let muon = Muon {
+            learning_rate: 1e-3,
+            decay: 1e-4,
+            momentum: 0.95,
+            epsilon: 1e-7,
+            iterations: &[
+                [8.16935, -22.96668, 16.54294],
+                [3.98096, -2.86779, 0.52931],
+                [3.49589, -2.56733, 0.5022],
+            ],
+        };
+        let (parameters, mut gradient) = (values(n, 0.02), values(n, 1e-3));
+        let mut velocity = zeros(n);
+        bencher.counter(flops(3 * 2 * width * width * (2 * columns + width))).bench_local(|| {
+            in_pool(|| {
+                muon.update(columns, &parameters, &mut gradient, &mut velocity);
+            });
+        });
+    }
+
     #[divan::bench]
     fn norm(bencher: Bencher) {
         let gradient = values(PARAMETERS, 1e-3);

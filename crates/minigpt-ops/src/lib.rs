@@ -9,7 +9,7 @@
 //!      ├────────────────────────────────────────────────────────────────────────────┘
 //!      ├─► layer_norm ─► project ─► bias_gelu ─► project ─► residual_dropout ─┐     (n_layer times)
 //!      └──────────────────────────────────────────────────────────────────────┘
-//!  layer_norm ─► linear_cross_entropy_with_gradients                sum_of_squares, AdamW::update
+//!  layer_norm ─► linear_cross_entropy_with_gradients                sum_of_squares, AdamW::update, Muon::update
 //! ```
 //!
 //! Everything is a function on row-major slices, of `f32` but for quantised weights. Sizes follow from the
@@ -33,7 +33,8 @@
 //! | embedding | (a copy) | [`embedding_backward`] |
 //! | head and loss | [`linear_cross_entropy`] | [`linear_cross_entropy_with_gradients`] |
 //! | by a factor known later | | [`scale`] |
-//! | optimiser | [`sum_of_squares`], [`AdamW::update`] | |
+//! | several in a row, with less waiting | [`in_pool`] | |
+//! | optimiser | [`sum_of_squares`], [`AdamW::update`], [`Muon::update`] | |
 //! | a token of a few texts | [`linear_vectors`], [`project_vectors`], [`head_vectors`] | |
 //! | weights as GGUF files have them | [`quantized::linear`], [`quantized::linears`], [`quantized::dequantize_row`] | |
 //! | attention to kept keys and values | [`KeyValues`], [`cached_attention`] | |
@@ -89,6 +90,8 @@ mod half_floats;
 mod layer_norm;
 mod linear;
 mod matrix;
+mod muon;
+mod pool;
 mod precision;
 pub mod quantized;
 mod residual;
@@ -109,6 +112,8 @@ pub use embedding::embedding_backward;
 pub use gelu::{bias_gelu, bias_gelu_backward, exact_gelu, gelu, gelu_backward};
 pub use layer_norm::{RowStatistics, layer_norm, layer_norm_backward};
 pub use linear::{linear, linear_backward, project, project_backward, project_backward_input};
+pub use muon::Muon;
+pub use pool::in_pool;
 pub use precision::Precision;
 pub use residual::{add_branch, residual_dropout};
 pub use rms_norm::{rms_norm, rms_norm_backward};

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use gemm::Parallelism;
+use rayon::prelude::*;
 
 use crate::precision::Precision;
 
@@ -64,8 +65,6 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// What packing needs to know.
-#[cfg(target_arch = "x86_64")]
 impl Matrix<'_> {
     /// Up to `count` rows from `first` on, of a matrix that may be transposed.
     pub(crate) fn rows_at(self, first: usize, count: usize) -> Self {
@@ -78,7 +77,11 @@ impl Matrix<'_> {
         let data = self.data.get(first * self.column_stride..).unwrap_or_default();
         Self { data, columns: count.min(self.columns - first), ..self }
     }
+}
 
+/// What packing needs to know.
+#[cfg(target_arch = "x86_64")]
+impl Matrix<'_> {
     pub(crate) fn row_count(self) -> usize {
         self.rows
     }
@@ -258,7 +261,47 @@ pub(crate) fn product(a: Matrix, b: &Operand, c: &mut [f32], output: Output) {
             gemm(1.0, a, *b, c, output, Parallelism::Rayon(0));
         }
         #[cfg(target_arch = "x86_64")]
-        Operand::Bf16(b) => bf16::product(a, b, c, output, Parallelism::Rayon(0), &[]),
+        Operand::Bf16(b) => {
+            bf16::product(a, b, c, output, Part::Whole, Parallelism::Rayon(0), &[]);
+        }
+    }
+}
+
+/// Which elements of a product are computed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Part {
+    Whole,
+    /// Those on and above the diagonal, and some others.
+    Upper,
+}
+
+/// `c = a · b` on and above the diagonal, for a product that is symmetric, on all threads of the current rayon pool.
+/// What stands below has no meaning.
+pub(crate) fn upper_product(a: Matrix, b: &Operand, c: &mut [f32]) {
+    /// Rows whose part begins at the same column.
+    const ROWS: usize = 64;
+    match b {
+        Operand::F32(b) => {
+            let n = b.columns;
+            assert!(a.rows == n && c.len() == n * n, "the product is not square");
+            c.par_chunks_mut((ROWS * n).max(1)).enumerate().for_each(|(index, c)| {
+                let first = index * ROWS;
+                let (a, b) = (a.rows_at(first, ROWS), b.columns_at(first, n));
+                let start = c[first..].as_mut_ptr();
+                let c = MatrixMut {
+                    start,
+                    rows: a.rows,
+                    columns: b.columns,
+                    row_stride: n,
+                    data: PhantomData,
+                };
+                scaled_product_here(1.0, a, b, c, Output::Replace);
+            });
+        }
+        #[cfg(target_arch = "x86_64")]
+        Operand::Bf16(b) => {
+            bf16::product(a, b, c, Output::Replace, Part::Upper, Parallelism::Rayon(0), &[]);
+        }
     }
 }
 
@@ -271,7 +314,7 @@ pub(crate) fn product_here(a: Matrix, b: &Operand, c: &mut [f32], output: Output
             scaled_product_here(1.0, a, *b, MatrixMut::new(c, a.rows, b.columns), output);
         }
         #[cfg(target_arch = "x86_64")]
-        Operand::Bf16(b) => bf16::product(a, b, c, output, Parallelism::None, next),
+        Operand::Bf16(b) => bf16::product(a, b, c, output, Part::Whole, Parallelism::None, next),
     }
 }
 

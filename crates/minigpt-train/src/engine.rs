@@ -33,7 +33,7 @@ use crate::data::token_set::TokenSet;
 use crate::error::TrainError;
 use crate::optim::clip::clip_global_norm;
 use crate::optim::loss_scale::LossScale;
-use crate::optim::trainee::{StepLoss, Trainee};
+use crate::optim::trainee::{StepLoss, Trainee, move_weights};
 use crate::run::checkpoint::{AVERAGE_FILE, CheckpointManifest, SetWriter, TOKENIZER_FILE};
 use crate::run::curves::{Quantity, draw_run};
 use crate::run::metrics::MetricsWriter;
@@ -183,7 +183,7 @@ impl Engine {
             state.tell(TrainEvent::Skipped { message });
         } else if loss.is_finite() && grad_norm.is_finite() {
             state.loss_scale = loss_scale.map(LossScale::after_a_step);
-            learner.optimizer_step(gradients);
+            move_weights(learner, gradients);
             if let Some(average) = &mut state.average {
                 average.follow(&learner.model().valid(), step);
             }

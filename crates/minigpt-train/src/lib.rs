@@ -24,7 +24,7 @@ pub use engine::trainer::Trainer;
 pub use error::TrainError;
 pub use plan::cost::{MemoryEstimate, Plan};
 pub use plan::device_check::{DeviceTrace, Difference};
-pub use plan::measure::{time_steps, time_tokens};
+pub use plan::measure::{TimedStep, time_steps, time_tokens};
 pub use plan::proposal::{Budget, Proposal, TOKENS_PER_PARAMETER, USEFUL_PASSES};
 pub use plan::workload::Workload;
 pub use run::card::{CardWeights, RunCard, pretrained_card};

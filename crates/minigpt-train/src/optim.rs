@@ -6,6 +6,7 @@ pub(crate) mod average;
 pub(crate) mod clip;
 pub(crate) mod in_memory;
 pub(crate) mod loss_scale;
+pub(crate) mod muon;
 pub(crate) mod optimizer;
 pub(crate) mod schedule;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use anyhow::{Result, bail, ensure};
 use burn::tensor::Device;
 use minigpt_data::ModelSource;
 use minigpt_model::{GptConfig, Precision};
-use minigpt_train::{time_steps, time_tokens};
+use minigpt_train::{OptimizerKind, TimedStep, time_steps, time_tokens};
 use serde::Serialize;
 
 use crate::args::BenchArgs;
@@ -104,13 +104,14 @@ fn refuse(options: &[(&str, bool)], reason: &str) -> Result<()> {
 }
 
 /// Options that a file has no use for, and whether they were given.
-fn shape_options(args: &BenchArgs) -> [(&'static str, bool); 6] {
+fn shape_options(args: &BenchArgs) -> [(&'static str, bool); 7] {
     [
         ("--vocab", args.vocab.is_some()),
         ("--context", args.context.is_some()),
         ("--batch", args.batch.is_some()),
         ("--dropout", args.dropout.is_some()),
         ("--precision", args.precision.is_some()),
+        ("--muon", args.muon),
         ("--steps", args.steps.is_some()),
     ]
 }
@@ -158,7 +159,13 @@ fn train(config: &GptConfig, args: &BenchArgs, device: &Device) -> Result<Report
     let (steps, batch) = (args.steps.unwrap_or(6) + WARM_UP, args.batch.unwrap_or(16));
     let precision =
         args.precision.unwrap_or(PrecisionChoice::Given(Precision::F32)).resolve(device);
-    time_steps(config, batch, args.gradient_checkpointing, steps, precision, device, |seconds| {
+    let step = TimedStep {
+        batch_size: batch,
+        gradient_checkpointing: args.gradient_checkpointing,
+        precision,
+        optimizer: if args.muon { OptimizerKind::Muon } else { OptimizerKind::AdamW },
+    };
+    time_steps(config, step, steps, device, |seconds| {
         watch.step(seconds);
         ControlFlow::Continue(())
     })?;

@@ -1,12 +1,12 @@
 //! A pass through a packed model that keeps what stands between, as [`Gpt`](crate::Gpt)'s does.
 
-use minigpt_ops::Heads;
+use minigpt_ops::{Heads, in_pool};
 use rayon::prelude::*;
 
+use super::PackedGpt;
 use super::adapter::AdaptedRows;
 use super::cache::PackedCache;
 use super::forward::{Angles, Beside};
-use super::{PackedGpt, in_pool};
 
 /// A pass through the model, block by block, over one text.
 pub(crate) struct PackedTrace<'a> {

@@ -15,7 +15,7 @@ use std::arch::x86_64::*;
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::{Kept, Matrix, Output};
+use super::{Kept, Matrix, Output, Part};
 use crate::precision::Precision;
 use crate::scratch::Scratch;
 
@@ -75,6 +75,7 @@ pub(crate) fn product(
     b: &Columns,
     c: &mut [f32],
     output: Output,
+    part: Part,
     parallelism: Parallelism,
     next: &[f32],
 ) {
@@ -96,10 +97,11 @@ pub(crate) fn product(
         let next = next.chunks(share).nth(index).unwrap_or_default();
         // SAFETY: the processor has the instructions, or there would be no `Columns`.
         unsafe {
+            let first = if part == Part::Upper { index * block } else { 0 };
             if a.is_row_major() {
-                multiply_rows::<1, PAIRS>(a, b, c, output, next);
+                multiply_rows::<1, PAIRS>(a, b, c, output, first, next);
             } else {
-                multiply_rows::<ROWS, 1>(a, b, c, output, next);
+                multiply_rows::<ROWS, 1>(a, b, c, output, first, next);
             }
         }
     };
@@ -142,7 +144,7 @@ pub(crate) fn product_of_kept(
     }
 }
 
-/// `c = a · b` or `c += a · b` of all rows of `a`. In a packed panel of these, the next pair is `PAIR` further
+/// `c = a · b` or `c += a · b` of all rows of `a`, but for what stands before column `from`. In a packed panel of these, the next pair is `PAIR` further
 /// on and the next row `ROW`.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn multiply_rows<const PAIR: usize, const ROW: usize>(
@@ -150,6 +152,7 @@ fn multiply_rows<const PAIR: usize, const ROW: usize>(
     b: &Columns,
     c: &mut [f32],
     output: Output,
+    from: usize,
     next: &[f32],
 ) {
     let (m, n, pairs) = (a.row_count(), b.columns, b.rows.div_ceil(2));
@@ -167,7 +170,8 @@ fn multiply_rows<const PAIR: usize, const ROW: usize>(
             }
         }
         let output = if first > 0 { Output::Add } else { output };
-        for (j, b) in b.packed.chunks_exact(pairs * COLUMNS).enumerate() {
+        let columns = b.packed.chunks_exact(pairs * COLUMNS).enumerate();
+        for (j, b) in columns.skip(from / COLUMNS) {
             let b = &b.as_chunks::<COLUMNS>().0[first..first + count];
             let panels = panels.as_chunks::<{ ROWS * PAIRS }>().0;
             for (a, rows) in panels.iter().zip(c.chunks_mut(ROWS * n)) {

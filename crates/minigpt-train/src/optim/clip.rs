@@ -6,7 +6,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use minigpt_model::add_squares;
 
-use crate::optim::in_memory::{is_in_memory, memory};
+use crate::optim::in_memory::{is_in_memory, memory, work_on};
 
 /// Divides all gradients by `scale` and then by one factor more, so that their common norm is at most
 /// `limit`, and returns them with the norm between the two, `[1]`
@@ -14,7 +14,17 @@ use crate::optim::in_memory::{is_in_memory, memory};
 ///
 /// burn's own clipping limits each tensor by itself. The norm stays on the device, so that the
 /// step need not wait for it.
-pub(crate) fn clip_global_norm<M: Module>(
+pub(crate) fn clip_global_norm<M: Module + Sync>(
+    module: &M,
+    gradients: GradientsParams,
+    limit: f32,
+    scale: f64,
+) -> (GradientsParams, Tensor<1>) {
+    let device = module.devices()[0].clone();
+    work_on(device, || clipped(module, gradients, limit, scale))
+}
+
+fn clipped<M: Module + Sync>(
     module: &M,
     gradients: GradientsParams,
     limit: f32,

@@ -1,12 +1,12 @@
 //! Which optimiser moves which weights.
 
 use burn::module::ParamGroup;
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::{AdjustLrFn, ModuleOptimizer, MuonConfig};
+use burn::optim::ModuleOptimizer;
 use minigpt_model::{GptConfig, Role};
 
 use crate::config::{OptimizerConfig, OptimizerKind};
 use crate::optim::adamw::FusedAdamW;
+use crate::optim::muon::Muon;
 
 /// AdamW, with decay on the matrices only. With Muon, the matrices inside the blocks are its.
 pub(crate) fn optimizer(config: &OptimizerConfig, model: &GptConfig) -> ModuleOptimizer {
@@ -19,11 +19,8 @@ pub(crate) fn optimizer(config: &OptimizerConfig, model: &GptConfig) -> ModuleOp
     match config.kind {
         OptimizerKind::AdamW => all,
         OptimizerKind::Muon => {
-            let muon = MuonConfig::new()
-                .with_weight_decay(Some(WeightDecayConfig::new(config.weight_decay)))
-                .with_adjust_lr_fn(AdjustLrFn::MatchRmsAdamW);
             let projections = ParamGroup::from_paths(paths(model, Role::is_projection));
-            all.with_group(projections, muon.build(), None)
+            all.with_group(projections, Muon::new(config.weight_decay), None)
         }
     }
 }

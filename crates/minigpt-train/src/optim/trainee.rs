@@ -2,7 +2,7 @@
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
-use burn::tensor::{ExecutionError, Int, Tensor, TensorData};
+use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
 use burn::train::{InferenceStep, ItemLazy, Learner, TrainOutput, TrainStep};
 use minigpt_model::{Gpt, SmoothedLoss};
 use minigpt_text::Classifier;
@@ -11,6 +11,7 @@ use crate::config::{RunConfig, TrainingConfig};
 use crate::data::batches::TokenBatch;
 use crate::error::TrainError;
 use crate::optim::clip::clip_global_norm;
+use crate::optim::in_memory::work_on;
 
 /// A [`Gpt`] in training. The field's name completes the weights' paths to those of Hugging Face's
 /// `GPT2LMHeadModel`: `transformer.h.0.attn.c_attn.weight`, ….
@@ -157,6 +158,16 @@ impl TrainStep for Trainee {
     type Output = StepLoss;
 
     fn step(&self, batch: TokenBatch) -> TrainOutput<StepLoss> {
+        work_on(self.device(), || self.forward_and_backward(batch))
+    }
+}
+
+impl Trainee {
+    fn device(&self) -> Device {
+        self.transformer.wte.weight.lazy_device()
+    }
+
+    fn forward_and_backward(&self, batch: TokenBatch) -> TrainOutput<StepLoss> {
         let predicted = batch.predicted;
         let mut accumulator = GradientsAccumulator::new();
         let mut nats: Option<Tensor<1>> = None;
@@ -181,9 +192,15 @@ impl InferenceStep for Trainee {
     type Output = StepLoss;
 
     fn step(&self, batch: TokenBatch) -> StepLoss {
-        let nats = self.loss_sum(batch.tokens, batch.targets, 0.0).nats;
-        StepLoss { nats, predicted: batch.predicted }
+        let TokenBatch { tokens, targets, predicted, .. } = batch;
+        let nats = work_on(self.device(), || self.loss_sum(tokens, targets, 0.0).nats);
+        StepLoss { nats, predicted }
     }
+}
+
+/// The optimiser's step.
+pub(crate) fn move_weights(learner: &mut Learner<Trainee>, gradients: GradientsParams) {
+    work_on(learner.model().device(), || learner.optimizer_step(gradients));
 }
 
 /// One step of the weights against the gradient of a batch, whose norm `[1]` is returned with the loss.
@@ -196,6 +213,6 @@ pub(crate) fn take_step(
     let output = learner.train_step(batch);
     let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, grad_clip, scale);
     learner.lr_step();
-    learner.optimizer_step(gradients);
+    move_weights(learner, gradients);
     (output.item, norm)
 }

@@ -14,27 +14,38 @@ use crate::optim::optimizer::optimizer;
 use crate::optim::schedule::Schedule;
 use crate::optim::trainee::{Trainee, take_step};
 
+/// What a training step that is timed does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimedStep {
+    /// Windows of its batch.
+    pub batch_size: usize,
+    /// True where the inside of each block is computed again in the backward pass.
+    pub gradient_checkpointing: bool,
+    /// What matrix products are computed in.
+    pub precision: Precision,
+    /// What moves the matrices inside the blocks.
+    pub optimizer: OptimizerKind,
+}
+
 /// Tells `watch` the seconds of each of `steps` training steps of a fresh model, until it has enough, on
-/// batches of `batch_size` windows of random tokens: everything that a run does in a step, and nothing that it
-/// does between two.
+/// batches of random tokens: everything that a run does in a step, and nothing that it does between two.
 ///
 /// # Errors
 /// [`TrainError`] where the configuration describes no model.
 pub fn time_steps(
     config: &GptConfig,
-    batch_size: usize,
-    gradient_checkpointing: bool,
+    step: TimedStep,
     steps: usize,
-    precision: Precision,
     device: &Device,
     mut watch: impl FnMut(f64) -> ControlFlow<()>,
 ) -> Result<(), TrainError> {
+    let TimedStep { batch_size, gradient_checkpointing, precision, optimizer: kind } = step;
     let device = device.clone().autodiff();
     let model = Gpt::init(config, 0, &device)?.with_precision(precision);
-    let adamw = OptimizerConfig { kind: OptimizerKind::AdamW, ..OptimizerConfig::default() };
+    let recipe = OptimizerConfig { kind, ..OptimizerConfig::default() };
     let schedule = Schedule::new(ScheduleConfig::cosine(3e-4, 1), steps);
     let trainee = Trainee::new(model, 1, 0.0).with_gradient_checkpointing(gradient_checkpointing);
-    let mut learner = Learner::new(trainee, optimizer(&adamw, config), schedule);
+    let mut learner = Learner::new(trainee, optimizer(&recipe, config), schedule);
     learner.fork(&device);
 
     let shape = [batch_size, config.block_size];
@@ -44,7 +55,7 @@ pub fn time_steps(
         let predicted = batch_size * config.block_size;
         let batch = TokenBatch { tokens: random(), targets: random(), predicted, loss_scale: 1.0 };
         let began = Instant::now();
-        let (loss, _) = take_step(&mut learner, batch, adamw.grad_clip);
+        let (loss, _) = take_step(&mut learner, batch, recipe.grad_clip);
         // Waits for the device.
         let _ = loss.nats.into_scalar::<f32>();
         if watch(began.elapsed().as_secs_f64()).is_break() {

@@ -8,9 +8,10 @@ use minigpt_data::DataError;
 use minigpt_model::{GptConfig, Position, Precision};
 use serde::Serialize;
 
+use crate::config::OptimizerKind;
 use crate::error::TrainError;
 use crate::plan::cost::{MemoryEstimate, operations_per_token};
-use crate::plan::measure::time_steps;
+use crate::plan::measure::{TimedStep, time_steps};
 use crate::plan::workload::Workload;
 
 /// Tokens per parameter for which a given amount of work gives the lowest loss ([Hoffmann et al.,
@@ -328,21 +329,19 @@ impl Workload<'_> {
         let (sample, windows) = self.sample(model, micro_batch);
         let began = Instant::now();
         let mut seconds = Vec::new();
-        time_steps(
-            &sample,
-            windows,
-            micro_batch.by_block,
-            12,
-            Precision::F32,
-            self.device,
-            |step| {
-                seconds.push(step);
-                match began.elapsed() < self.measured_for {
-                    true => ControlFlow::Continue(()),
-                    false => ControlFlow::Break(()),
-                }
-            },
-        )?;
+        let step = TimedStep {
+            batch_size: windows,
+            gradient_checkpointing: micro_batch.by_block,
+            precision: Precision::F32,
+            optimizer: OptimizerKind::AdamW,
+        };
+        time_steps(&sample, step, 12, self.device, |step| {
+            seconds.push(step);
+            match began.elapsed() < self.measured_for {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        })?;
         // The first step fetches memory.
         let first = usize::from(seconds.len() > 1);
         seconds[first..].sort_by(f64::total_cmp);

@@ -27,7 +27,15 @@ fn whole_numbers_multiply_as_in_f32() {
                     for (parallelism, c) in
                         [(Parallelism::Rayon(0), &mut parallel), (Parallelism::None, &mut here)]
                     {
-                        product(a, &Columns::new(b, parallelism), c, output, parallelism, &[]);
+                        product(
+                            a,
+                            &Columns::new(b, parallelism),
+                            c,
+                            output,
+                            Part::Whole,
+                            parallelism,
+                            &[],
+                        );
                     }
                     assert_eq!(parallel, expected, "{m} x {k} x {n}");
                     assert_eq!(here, expected, "{m} x {k} x {n}");

@@ -4,19 +4,25 @@ use super::*;
 fn every_step_and_token_has_its_time() {
     let (config, device) = (GptConfig::tiny(50), Device::flex());
     let (mut steps, mut tokens) = (0, 0);
-    let mut count = |most: i32| {
-        time_steps(&config, 2, false, 3, Precision::F32, &device, |_| {
+    let step = TimedStep {
+        batch_size: 2,
+        gradient_checkpointing: false,
+        precision: Precision::F32,
+        optimizer: OptimizerKind::AdamW,
+    };
+    let mut count = |optimizer: OptimizerKind, most: i32| {
+        time_steps(&config, TimedStep { optimizer, ..step }, 3, &device, |_| {
             steps += 1;
             if steps < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })
         .unwrap();
         std::mem::take(&mut steps)
     };
-    assert_eq!([count(9), count(2)], [3, 2]);
+    assert_eq!([count(OptimizerKind::AdamW, 9), count(OptimizerKind::Muon, 2)], [3, 2]);
     // More than the context, so that the cache is filled anew.
     time_tokens(&config, 40, &device, |_| tokens += 1).unwrap();
     assert_eq!(tokens, 40);
     let uneven = GptConfig { n_head: 3, ..config };
     let never = |_| ControlFlow::Break(());
-    assert!(time_steps(&uneven, 2, false, 3, Precision::Bf16, &device, never).is_err());
+    assert!(time_steps(&uneven, step, 3, &device, never).is_err());
 }
