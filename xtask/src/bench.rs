@@ -18,8 +18,8 @@ use serde::Serialize;
 
 use crate::cargo;
 use crate::features::Features;
-use program::{Figures, Program};
-use shapes::Shape;
+use program::{Figures, Form, Program};
+use shapes::{Group, Shape};
 
 /// The program that is measured.
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/minigpt");
@@ -29,9 +29,12 @@ const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/mi
 pub(crate) struct Bench {
     #[command(subcommand)]
     benchmark: Option<Benchmark>,
-    /// The article's model alone, with both vocabularies
-    #[arg(long)]
+    /// The article's model alone, with both vocabularies: as --group article
+    #[arg(long, conflicts_with = "group")]
     quick: bool,
+    /// Which shapes [default: article and sweep]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    group: Vec<Group>,
     /// Time the same shapes in PyTorch with this Python, in turn with ours
     #[arg(long, value_name = "PYTHON")]
     peer: Option<PathBuf>,
@@ -91,17 +94,23 @@ pub(crate) fn run(bench: &Bench, features: &Features) -> Result<()> {
 }
 
 fn all(bench: &Bench) -> Result<()> {
-    let shapes = if bench.quick { shapes::quick() } else { shapes::all() };
+    let groups = match bench.group.as_slice() {
+        [] if bench.quick => &[Group::Article],
+        [] => &[Group::Article, Group::Sweep][..],
+        groups => groups,
+    };
     let mut measured = Vec::new();
     println!("{:44} {:27} {:>9} {:>9} {:>12}", "shape", "program", "ms/step", "MiB", "faults/step");
-    for shape in shapes {
-        let programs = match shapes::quick().contains(&shape) {
-            true => Program::all(bench.peer.is_some()),
-            false => Program::few(bench.peer.is_some()),
+    for group in groups {
+        let programs = match group {
+            Group::Sweep => Program::few(bench.peer.is_some()),
+            _ => Program::all(bench.peer.is_some()),
         };
-        let measure = measure(&shape, &programs, bench)?;
-        measure.print();
-        measured.push(measure);
+        for shape in group.shapes() {
+            let measure = measure(&shape, &programs, bench)?;
+            measure.print();
+            measured.push(measure);
+        }
     }
     let report = Report {
         processor: processor(),
@@ -118,7 +127,7 @@ fn all(bench: &Bench) -> Result<()> {
     let json = bench.out.join("bench.json");
     fs_err::write(&json, serde_json::to_string_pretty(&report)?)?;
     println!("wrote {}", json.display());
-    if !bench.quick {
+    if groups.contains(&Group::Sweep) {
         let picture = bench.out.join("bench.png");
         plot::draw(&report.shapes, &picture)?;
         println!("wrote {}", picture.display());
@@ -153,6 +162,17 @@ impl Measured {
         let f32 = self.ratio(|program| !program.is_bf16, |figures| Some(figures.seconds_per_step));
         let any = self.ratio(|_| true, |figures| Some(figures.seconds_per_step));
         let memory = self.ratio(|_| true, |figures| figures.peak_memory);
+        for is_bf16 in [false, true] {
+            let seconds = |form| {
+                let program = Program { form, is_bf16 };
+                let mut found = self.programs.iter().filter(|(other, _)| *other == program);
+                found.next().map(|(_, figures)| figures.seconds_per_step)
+            };
+            if let (Some(muon), Some(adamw)) = (seconds(Form::MinigptMuon), seconds(Form::Minigpt)) {
+                let precision = if is_bf16 { "bf16" } else { "f32" };
+                println!("{:44} a step by Muon over one by AdamW, {precision}: {:.2}", "", muon / adamw);
+            }
+        }
         if let (Some(f32), Some(any), Some(memory)) = (f32, any, memory) {
             println!(
                 "{:44} PyTorch's best over ours: f32 {f32:.2}, any precision {any:.2}, memory {memory:.2}",
@@ -169,7 +189,10 @@ impl Measured {
     ) -> Option<f64> {
         let least = |is_ours: bool| {
             let programs = self.programs.iter().filter(|(program, _)| among(program));
-            let own = programs.filter(|(program, _)| program.is_ours() == is_ours);
+            let own = programs.filter(|(program, _)| match is_ours {
+                true => program.form == Form::Minigpt,
+                false => program.form.is_peer(),
+            });
             own.filter_map(|(_, figures)| quantity(figures)).reduce(f64::min)
         };
         Some(least(false)? / least(true)?)

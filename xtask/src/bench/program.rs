@@ -30,6 +30,8 @@ pub(crate) struct Program {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum Form {
     Minigpt,
+    /// Matrices inside the blocks move by Muon.
+    MinigptMuon,
     PyTorchEager,
     PyTorchTunedMalloc,
     PyTorchCompiled,
@@ -58,9 +60,10 @@ impl Figures {
 impl Program {
     /// Ours and, with a peer, PyTorch in all its forms; in both precisions.
     pub(crate) fn all(has_peer: bool) -> Vec<Self> {
-        use Form::{Minigpt, PyTorchCompiled, PyTorchEager, PyTorchTunedMalloc};
+        use Form::{Minigpt, MinigptMuon, PyTorchCompiled, PyTorchEager, PyTorchTunedMalloc};
         let peers = [PyTorchEager, PyTorchTunedMalloc, PyTorchCompiled];
-        let forms = [Minigpt].into_iter().chain(peers.into_iter().filter(|_| has_peer));
+        let ours = [Minigpt, MinigptMuon];
+        let forms = ours.into_iter().chain(peers.into_iter().filter(|_| has_peer));
         forms.flat_map(Self::in_both).collect()
     }
 
@@ -74,24 +77,23 @@ impl Program {
         [false, true].map(|is_bf16| Self { form, is_bf16 })
     }
 
-    pub(crate) fn is_ours(self) -> bool {
-        self.form == Form::Minigpt
-    }
-
     /// Times training steps of a shape; `python` runs the peers.
     pub(crate) fn train(self, shape: &Shape, python: Option<&Path>) -> Result<Figures> {
         let mut command = match (self.form, python) {
-            (Form::Minigpt, _) | (_, None) => {
-                let mut command = Command::new(PROGRAM);
-                command.args(["bench", "--json"]);
-                command
-            }
-            (_, Some(python)) => {
+            (form, Some(python)) if form.is_peer() => {
                 let mut command = Command::new(python);
                 command.arg(PEER);
                 command
             }
+            _ => {
+                let mut command = Command::new(PROGRAM);
+                command.args(["bench", "--json"]);
+                command
+            }
         };
+        if self.form == Form::MinigptMuon {
+            command.arg("--muon");
+        }
         if matches!(self.form, Form::PyTorchTunedMalloc | Form::PyTorchCompiled) {
             command.envs(TUNED_MALLOC);
         }
@@ -100,6 +102,13 @@ impl Program {
         }
         command.args(["--precision", if self.is_bf16 { "bf16" } else { "f32" }]);
         figures(command.args(shape.arguments()))
+    }
+}
+
+impl Form {
+    /// True where it is PyTorch's.
+    pub(crate) fn is_peer(self) -> bool {
+        !matches!(self, Self::Minigpt | Self::MinigptMuon)
     }
 }
 
@@ -118,6 +127,7 @@ impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let form = match self.form {
             Form::Minigpt => "minigpt",
+            Form::MinigptMuon => "minigpt, Muon",
             Form::PyTorchEager => "PyTorch",
             Form::PyTorchTunedMalloc => "PyTorch, tuned malloc",
             Form::PyTorchCompiled => "PyTorch, compiled",

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 /// A model and the batches that train it.
@@ -22,14 +23,52 @@ const ARTICLE: Shape =
 /// The same with a vocabulary that suits a small text; the sweeps start from here.
 pub(crate) const SMALL: Shape = Shape { vocab: 4096, ..ARTICLE };
 
-/// Both vocabularies.
-pub(crate) fn quick() -> Vec<Shape> {
-    vec![ARTICLE, SMALL]
+/// Shapes that are measured together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Group {
+    /// The article's model with 50,257 and with 4,096 ids
+    Article,
+    /// 0.8 million parameters, on characters
+    Small,
+    /// The article's model with a context of 1,024
+    Long,
+    /// GPT-2's 124 million parameters, with a context of 512
+    Large,
+    /// The article's model with 4,096 ids, one size at a time
+    Sweep,
 }
 
+impl Group {
+    pub(crate) fn shapes(self) -> Vec<Shape> {
+        match self {
+            Self::Article => vec![ARTICLE, SMALL],
+            Self::Small => vec![Shape {
+                vocab: 66,
+                context: 64,
+                heads: 4,
+                width: 128,
+                batch: 12,
+                ..ARTICLE
+            }],
+            Self::Long => vec![LONG],
+            Self::Large => vec![Shape {
+                context: 512,
+                layers: 12,
+                heads: 12,
+                width: 768,
+                batch: 4,
+                ..ARTICLE
+            }],
+            Self::Sweep => sweep(),
+        }
+    }
+}
+
+const LONG: Shape = Shape { context: 1024, batch: 2, ..SMALL };
+
 /// One quantity at a time, from the small vocabulary.
-pub(crate) fn all() -> Vec<Shape> {
-    let mut shapes = quick();
+fn sweep() -> Vec<Shape> {
+    let mut shapes = Vec::new();
     shapes.extend([1024, 16_384].map(|vocab| Shape { vocab, ..SMALL }));
     shapes.extend([64, 256, 512, 1024].map(|context| Shape { context, ..SMALL }));
     shapes.extend([128, 512, 768].map(|width| Shape { width, ..SMALL }));
