@@ -122,7 +122,7 @@ pub use swiglu::{silu_gate, swiglu, swiglu_backward};
 
 /// Says that a test cannot run here. Not by `eprintln!`, which is kept back where a test passes: `cargo xtask test`
 /// counts these lines.
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(all(test, any(target_arch = "x86_64", target_arch = "aarch64")))]
 #[allow(clippy::disallowed_methods, reason = "the cli's output.rs is not to be had here")]
 fn skipped(reason: &str) {
     use std::io::Write;

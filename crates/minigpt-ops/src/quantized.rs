@@ -28,6 +28,8 @@ mod activations;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod body;
+#[cfg(target_arch = "aarch64")]
+mod dotprod;
 mod format;
 mod panel;
 mod portable;

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 
 use super::activations::{Activations, TILE};
+#[cfg(target_arch = "aarch64")]
+use super::dotprod;
 use super::format::{Format, QuantizedMatrix, VALUES};
 use super::{Task, activations, panel, portable, small_floats};
 #[cfg(target_arch = "x86_64")]
@@ -25,6 +27,9 @@ pub(super) enum Body {
     /// AVX-512 VNNI: four of them.
     #[cfg(target_arch = "x86_64")]
     Vnni,
+    /// NEON with its dot products: four of them.
+    #[cfg(target_arch = "aarch64")]
+    Dotprod,
 }
 
 impl Body {
@@ -36,6 +41,8 @@ impl Body {
             (avx2::is_available(), Self::Avx2),
             #[cfg(target_arch = "x86_64")]
             (vnni::is_available(), Self::Vnni),
+            #[cfg(target_arch = "aarch64")]
+            (dotprod::is_available(), Self::Dotprod),
         ];
         all.into_iter().filter_map(|(is_available, body)| is_available.then_some(body))
     }
@@ -105,6 +112,9 @@ impl Body {
             Self::Avx2 => unsafe { avx2::multiply(has_minimums, panel, tile, sums) },
             #[cfg(target_arch = "x86_64")]
             Self::Vnni => unsafe { vnni::multiply(has_minimums, panel, tile, sums) },
+            // SAFETY: the same.
+            #[cfg(target_arch = "aarch64")]
+            Self::Dotprod => unsafe { dotprod::multiply(has_minimums, panel, tile, sums) },
         }
     }
 }

@@ -149,20 +149,24 @@ fn check(format: Format, n: usize, blocks: usize, m: usize, seed: u64) {
 }
 
 #[test]
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn bodies_that_this_processor_lacks_are_named() {
     let lacking = |body: &str| {
         crate::skipped(&format!("{body}: this processor has no such instructions"));
     };
     assert_eq!(Body::all().next(), Some(Body::Portable));
-    for body in [Body::Avx2, Body::Vnni] {
+    #[cfg(target_arch = "x86_64")]
+    let bodies = [Body::Avx2, Body::Vnni];
+    #[cfg(target_arch = "aarch64")]
+    let bodies = [Body::Dotprod];
+    for body in bodies {
         if !Body::all().any(|available| available == body) {
             lacking(&format!("quantised products with {body:?}"));
         }
     }
-    let of_floats = small_floats::Body::Avx512;
-    if small_floats::Body::best() != of_floats {
-        lacking(&format!("products with floats of 16 bits with {of_floats:?}"));
+    #[cfg(target_arch = "x86_64")]
+    if small_floats::Body::best() != small_floats::Body::Avx512 {
+        lacking("products with floats of 16 bits with Avx512");
     }
 }
 
