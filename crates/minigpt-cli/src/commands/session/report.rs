@@ -85,6 +85,8 @@ pub(crate) fn report(
     writeln!(out, "\nloss curves: {}", folder.plot_path(Quantity::Loss).display())?;
     if matches!(summary.end, End::Interrupted | End::OutOfTime) {
         writeln!(out, "go on: minigpt train --resume {path}")?;
+    } else {
+        writeln!(out, "longer: minigpt train --continue {path} --more-epochs 1")?;
     }
     if folder.is_classifier().is_ok_and(|is_classifier| is_classifier) {
         return writeln!(out, "next: minigpt classify {path} \"...\"");
