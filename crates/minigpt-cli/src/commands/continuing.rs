@@ -151,7 +151,7 @@ fn rates(rates: &Rates, from_step: usize) -> String {
     let ends = match falls_after {
         Some(steps) if *steps <= from_step => format!(", falling {way} to {last:.2e}"),
         Some(steps) => {
-            format!(", from step {} on falling {way} to {last:.2e}", grouped(*steps as u64))
+            format!(", after step {} falling {way} to {last:.2e}", grouped(*steps as u64))
         }
         None => " to the end".to_owned(),
     };

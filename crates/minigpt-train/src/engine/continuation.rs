@@ -11,8 +11,8 @@ use minigpt_files::excerpt;
 use serde::Serialize;
 
 use super::trainer::{Trainer, check_same, checkpoint_to_resume, manifest};
-use crate::config::continued::Origin;
 use crate::config::RunConfig;
+use crate::config::continued::Origin;
 use crate::data::length::Length;
 use crate::data::tokens::TokenData;
 use crate::error::TrainError;

@@ -17,7 +17,7 @@ fn the_rates_are_said_in_words() {
     let stable = Rates { decay: Decay::Stable, falls_after: Some(1200), last: 3e-4, ..RATES };
     assert_eq!(
         rates(&stable, 100),
-        "3.00e-3, from step 1,200 on falling along a line to 3.00e-4: as in a run planned so from its start"
+        "3.00e-3, after step 1,200 falling along a line to 3.00e-4: as in a run planned so from its start"
     );
     let rewarmed = Rates {
         as_planned: false,
@@ -30,6 +30,6 @@ fn the_rates_are_said_in_words() {
     };
     assert_eq!(
         rates(&rewarmed, 200),
-        "rises from 3.00e-4 to 1.50e-3 over 20 steps, from step 221 on falling along a cosine to 1.50e-4"
+        "rises from 3.00e-4 to 1.50e-3 over 20 steps, after step 221 falling along a cosine to 1.50e-4"
     );
 }
