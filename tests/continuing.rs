@@ -120,7 +120,7 @@ fn a_stable_rate_goes_on_from_before_its_fall() {
     assert!(rates.windows(2).all(|pair| pair[1] < pair[0]), "{rates:?}");
 }
 
-/// A cosine that has come down rises to half of its peak and falls again; the seam is no step in the loss.
+/// A cosine that has come down rises to its peak and falls again; the seam is no step in the loss.
 #[test]
 fn a_rate_that_has_fallen_rises_again() {
     let sandbox = sandbox();
@@ -139,15 +139,15 @@ fn a_rate_that_has_fallen_rises_again() {
     assert_eq!(events[1]["steps_taken"], 40);
 
     let said = goes_on(&sandbox, "runs/short --more-steps 40");
-    assert!(said.contains("rises from 3.00e-4 to 1.50e-3 over 4 steps"), "{said}");
+    assert!(said.contains("rises from 3.00e-4 to 3.00e-3 over 4 steps"), "{said}");
     let rates: Vec<f64> =
         steps(&run("short-2")).iter().map(|row| row.learning_rate.unwrap()).collect();
     assert_eq!(rates.len(), 80);
     let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-9, "{found}");
     close(rates[39], 3e-4);
-    close(rates[40], 6e-4);
-    close(rates[43], 1.5e-3);
-    close(rates[79], 1.5e-4);
+    close(rates[40], 9.75e-4);
+    close(rates[43], 3e-3);
+    close(rates[79], 3e-4);
     let losses: Vec<f64> = steps(&run("short-2")).iter().map(|row| row.loss).collect();
     let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
     let (before, after) = (mean(&losses[30..40]), mean(&losses[40..50]));

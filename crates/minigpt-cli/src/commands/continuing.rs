@@ -117,16 +117,16 @@ fn going_on(continuation: &Continuation) -> String {
     let Continuation { run, after, from_step, total_steps, seconds, .. } = continuation;
     let from = match from_step < after {
         true => format!(
-            "after its {} steps, from the checkpoint of step {} before its learning rate fell",
-            grouped(*after as u64),
+            "after its {}, from the checkpoint of step {} before its learning rate fell",
+            in_steps(*after),
             grouped(*from_step as u64)
         ),
         false => format!("from the checkpoint of step {}", grouped(*from_step as u64)),
     };
     let pace = seconds.map(|seconds| format!(", about {} at its pace", duration(seconds)));
     format!(
-        "continuing: {run} {from}: {} steps up to step {}{}",
-        grouped((total_steps - from_step) as u64),
+        "continuing: {run} {from}: {} up to step {}{}",
+        in_steps(total_steps - from_step),
         grouped(*total_steps as u64),
         pace.unwrap_or_default()
     )
@@ -138,10 +138,10 @@ fn rates(rates: &Rates, from_step: usize) -> String {
     let begins = match warmup_steps {
         0 => format!("{peak:.2e}"),
         steps if before <= peak => {
-            format!("rises from {before:.2e} to {peak:.2e} over {} steps", grouped(*steps as u64))
+            format!("rises from {before:.2e} to {peak:.2e} over {}", in_steps(*steps))
         }
         steps => {
-            format!("falls from {before:.2e} to {peak:.2e} over {} steps", grouped(*steps as u64))
+            format!("falls from {before:.2e} to {peak:.2e} over {}", in_steps(*steps))
         }
     };
     let way = match decay {
@@ -157,6 +157,10 @@ fn rates(rates: &Rates, from_step: usize) -> String {
     };
     let planned = if *as_planned { ": as in a run planned so from its start" } else { "" };
     format!("{begins}{ends}{planned}")
+}
+
+fn in_steps(steps: usize) -> String {
+    format!("{} step{}", grouped(steps as u64), if steps == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::run::summary::Summary;
 use crate::run::{Environment, RunFolder};
 
 pub use self::rates::Rates;
+use self::rates::Seam;
 
 /// By how much a run is made longer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,7 +87,8 @@ impl Continuation {
             None => {
                 let after = end_of(&run, &original, data, damaged)?;
                 // Of another kind of schedule, or to another peak, it goes on from its end.
-                let is_same = change::keeps_rates(&original.schedule, &config.schedule);
+                let is_same = original.schedule.decay == config.schedule.decay
+                    && rates::rises_alike(&original.schedule, &config.schedule);
                 let before_fall = old.branch_point().filter(|step| is_same && *step < after);
                 let sets = run.checkpoints();
                 let newest =
@@ -96,7 +98,9 @@ impl Continuation {
         };
         check_same(&set, &manifest(&original, data)?, run.path(), &run.checkpoints())?;
 
-        let pace = pace(&run, set.step);
+        let rows = rows_until(&run, set.step);
+        let pace = pace(&rows);
+        let seam = Seam::new(&old, &rows, set.step);
         let steps = match more {
             More::Steps(steps) => steps,
             More::Epochs(passes) => passes.saturating_mul(length.steps_per_pass),
@@ -108,7 +112,7 @@ impl Continuation {
         let total_steps = after.saturating_add(steps.max(1));
         let mut config = config;
         config.schedule =
-            rates::schedule(&old, &original.schedule, config.schedule, set.step, total_steps);
+            rates::schedule(&old, &original.schedule, config.schedule, seam, total_steps);
         lengthen(&mut config, more, after == length.total_steps, total_steps);
         let name = run.path().display().to_string();
         config.continued.retain(|origin| origin.step < set.step);
@@ -118,7 +122,7 @@ impl Continuation {
             after,
             from_step: set.step,
             total_steps,
-            rates: Rates::new(&old, &config.schedule, set.step, total_steps),
+            rates: Rates::new(&config.schedule, seam, total_steps),
             seconds: pace.map(|pace| pace * (total_steps - set.step) as f64),
             run: name,
             other: run,
@@ -184,10 +188,15 @@ fn end_of(
     }
 }
 
-/// Seconds that a step has taken, validations included, by the rows up to `step`.
-fn pace(run: &RunFolder, step: usize) -> Option<f64> {
-    let (rows, _) = read_rows(&run.metrics_path()).ok()?;
-    let rows: Vec<Row> = rows.into_iter().filter(|row| row.step <= step).collect();
+/// The rows up to `step`, as far as they can be read.
+fn rows_until(run: &RunFolder, step: usize) -> Vec<Row> {
+    let (mut rows, _) = read_rows(&run.metrics_path()).unwrap_or_default();
+    rows.retain(|row| row.step <= step);
+    rows
+}
+
+/// Seconds that a step has taken, validations included.
+fn pace(rows: &[Row]) -> Option<f64> {
     let (first, last) = (rows.first()?, rows.last()?);
     let steps = last.step.checked_sub(first.step).filter(|steps| *steps > 0)?;
     let pace = (last.seconds - first.seconds) / steps as f64;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::config::{RunConfig, ScheduleConfig};
+use crate::config::RunConfig;
 use crate::error::TrainError;
 
 /// What decides neither what was learnt nor in which order.
@@ -37,12 +37,6 @@ pub(super) fn check(original: &RunConfig, wanted: &RunConfig) -> Result<(), Trai
         Some(key) => Err(TrainError::KeptSetting { key, changeable: CHANGEABLE.join(", ") }),
         None => Ok(()),
     }
-}
-
-/// Whether a schedule has the same way up, and the same kind of way down.
-pub(super) fn keeps_rates(original: &ScheduleConfig, wanted: &ScheduleConfig) -> bool {
-    let rising = |schedule: &ScheduleConfig| (schedule.learning_rate, schedule.warmup_steps);
-    rising(original) == rising(wanted) && original.decay == wanted.decay
 }
 
 /// The names of the settings in which the values differ, as `section.key`.

@@ -2,18 +2,14 @@
 //!
 //! A rate that is constant, or has not begun to fall, is the one that a longer run has ([Hägele et al.,
 //! 2024](https://arxiv.org/abs/2405.18392)). One that has fallen rises again from where it is, over a
-//! warm-up, to a part of its peak, and falls as before ([Ibrahim et al.,
-//! 2024](https://arxiv.org/abs/2403.08763)).
+//! warm-up, to its peak, and falls as before ([Ibrahim et al., 2024](https://arxiv.org/abs/2403.08763)).
 
 use serde::Serialize;
 
-use super::change::keeps_rates;
 use crate::config::continued::Restart;
 use crate::config::{Decay, ScheduleConfig};
 use crate::optim::schedule::Schedule;
-
-/// To what part of its peak a rate that has fallen rises again, unless it is told.
-const REWARMED: f64 = 0.5;
+use crate::run::row::{Row, RowSplit};
 
 /// At most the first such part of the steps is a warm-up, unless it is told.
 const WARMUP: usize = 10;
@@ -37,21 +33,33 @@ pub struct Rates {
     pub last: f64,
 }
 
+/// Where a run goes on: after so many steps, the last of them with this rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Seam {
+    pub(super) step: usize,
+    pub(super) rate: f64,
+}
+
+impl Seam {
+    /// After `step` steps of a run with the schedule `old`. Its `rows` know better what was before it went on itself.
+    pub(super) fn new(old: &Schedule, rows: &[Row], step: usize) -> Self {
+        let row = rows.iter().rfind(|row| row.split == RowSplit::Train && row.step == step);
+        let planned = || step.checked_sub(1).map_or(0.0, |last| old.learning_rate(last));
+        let rate = row.and_then(|row| row.learning_rate).unwrap_or_else(planned);
+        Self { step, rate }
+    }
+}
+
 impl Rates {
-    /// Those of `schedule` from `step` on, in a run that had `old`.
-    pub(super) fn new(
-        old: &Schedule,
-        schedule: &ScheduleConfig,
-        step: usize,
-        total_steps: usize,
-    ) -> Self {
+    /// Those of `schedule` after the seam.
+    pub(super) fn new(schedule: &ScheduleConfig, seam: Seam, total_steps: usize) -> Self {
         let new = Schedule::new(schedule.clone(), total_steps);
-        let as_planned = schedule.restart.is_none_or(|restart| restart.step != step);
+        let start = schedule.restart.map_or(0, |restart| restart.step);
         Self {
-            as_planned,
-            before: step.checked_sub(1).map_or(0.0, |last| old.learning_rate(last)),
+            as_planned: schedule.restart.is_none_or(|restart| restart.step != seam.step),
+            before: seam.rate,
             peak: schedule.learning_rate,
-            warmup_steps: if as_planned { 0 } else { schedule.warmup_steps },
+            warmup_steps: start.saturating_add(schedule.warmup_steps).saturating_sub(seam.step),
             decay: schedule.decay,
             falls_after: Some(new.steps_before_fall()).filter(|steps| *steps < total_steps),
             last: new.learning_rate(total_steps.saturating_sub(1)),
@@ -59,35 +67,37 @@ impl Rates {
     }
 }
 
-/// The schedule of a run of `total_steps` that goes on after `step` steps by the schedule `old`, whose
-/// settings are `original`; `wanted` is the same with what shall be changed.
+/// The schedule of a run of `total_steps` that goes on after a run with the schedule `old`, whose settings
+/// are `original`; `wanted` is the same with what shall be changed.
 pub(super) fn schedule(
     old: &Schedule,
     original: &ScheduleConfig,
     wanted: ScheduleConfig,
-    step: usize,
+    seam: Seam,
     total_steps: usize,
 ) -> ScheduleConfig {
+    let Seam { step, rate } = seam;
     let as_planned = falling_after(wanted.clone(), step, total_steps);
     let new = Schedule::new(as_planned.clone(), total_steps);
     let has_fallen = step > old.steps_before_fall() || step > new.steps_before_fall();
-    let is_rising_alike =
-        keeps_rates(original, &ScheduleConfig { decay: original.decay, ..wanted.clone() });
-    if is_rising_alike && !has_fallen {
+    let is_before_restart = original.restart.is_some_and(|restart| step < restart.step);
+    let is_as_planned = !has_fallen && !is_before_restart && rises_alike(original, &wanted);
+    if is_as_planned {
         return as_planned;
     }
-    let before = step.checked_sub(1).map_or(0.0, |last| old.learning_rate(last));
-    let peak = match wanted.learning_rate == original.learning_rate {
-        true => before.max(REWARMED * original.learning_rate),
-        false => wanted.learning_rate,
-    };
     let warmup_steps = match wanted.warmup_steps == original.warmup_steps {
-        true if peak == before => 0,
+        true if wanted.learning_rate == rate => 0,
         true => wanted.warmup_steps.min((total_steps - step) / WARMUP).max(1),
         false => wanted.warmup_steps,
     };
-    let restart = Some(Restart { step, learning_rate: before });
-    ScheduleConfig { learning_rate: peak, warmup_steps, restart, ..wanted }
+    let restart = Some(Restart { step, learning_rate: rate });
+    ScheduleConfig { warmup_steps, restart, ..wanted }
+}
+
+/// Whether two schedules have the same way up.
+pub(super) fn rises_alike(one: &ScheduleConfig, other: &ScheduleConfig) -> bool {
+    let way = |schedule: &ScheduleConfig| (schedule.learning_rate, schedule.warmup_steps);
+    way(one) == way(other)
 }
 
 /// A stable rate does not fall before `step`, up to which it was at its peak: a short branch falls all its way.
