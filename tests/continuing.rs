@@ -150,7 +150,7 @@ fn a_rate_that_has_fallen_rises_again() {
     close(rates[79], 3e-4);
     let losses: Vec<f64> = steps(&run("short-2")).iter().map(|row| row.loss).collect();
     let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
-    let (before, after) = (mean(&losses[30..40]), mean(&losses[40..50]));
+    let (before, after) = (mean(&losses[37..40]), mean(&losses[40..43]));
     assert!((after - before).abs() < 0.15, "{before} before the seam and {after} after it");
     // Where it goes is told.
     let said = goes_on(
@@ -285,7 +285,8 @@ fn a_tuned_model_goes_on() {
     sandbox
         .write("reviews.csv", "text,label\nAnne,yes\nEmma,no\nLondon,yes\nBath,no\nthe sea,yes\n");
     sandbox.succeeds(&words(
-        "finetune runs/base --task classify --data reviews.csv --max-steps 3 --device cpu --name tuned",
+        "finetune runs/base --task classify --data reviews.csv --max-steps 3 \
+            --set training.patience=9 --device cpu --name tuned",
     ));
     let base = summary(&sandbox.path("runs/tuned")).base;
     assert!(base.is_some());

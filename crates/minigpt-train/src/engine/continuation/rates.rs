@@ -21,7 +21,7 @@ pub struct Rates {
     pub as_planned: bool,
     /// The rate of the last step before, 0 where there is none.
     pub before: f64,
-    /// The highest, which a rate that has fallen rises to.
+    /// The rate after the warm-up, or at the end of one that is longer than the rest.
     pub peak: f64,
     /// Steps until it is there.
     pub warmup_steps: usize,
@@ -55,14 +55,17 @@ impl Rates {
     pub(super) fn new(schedule: &ScheduleConfig, seam: Seam, total_steps: usize) -> Self {
         let new = Schedule::new(schedule.clone(), total_steps);
         let start = schedule.restart.map_or(0, |restart| restart.step);
+        let last = new.learning_rate(total_steps.saturating_sub(1));
+        let left = total_steps.saturating_sub(seam.step);
+        let warmup_steps = start.saturating_add(schedule.warmup_steps).saturating_sub(seam.step);
         Self {
             as_planned: schedule.restart.is_none_or(|restart| restart.step != seam.step),
             before: seam.rate,
-            peak: schedule.learning_rate,
-            warmup_steps: start.saturating_add(schedule.warmup_steps).saturating_sub(seam.step),
+            peak: if warmup_steps < left { schedule.learning_rate } else { last },
+            warmup_steps: warmup_steps.min(left),
             decay: schedule.decay,
             falls_after: Some(new.steps_before_fall()).filter(|steps| *steps < total_steps),
-            last: new.learning_rate(total_steps.saturating_sub(1)),
+            last,
         }
     }
 }
