@@ -7,7 +7,6 @@
 mod change;
 mod rates;
 
-use minigpt_files::excerpt;
 use serde::Serialize;
 
 use super::trainer::{Trainer, check_same, checkpoint_to_resume, manifest};
@@ -35,6 +34,17 @@ pub enum More {
     Epochs(usize),
     /// As many steps as it took in so many minutes, its validations included.
     Minutes(f64),
+}
+
+impl More {
+    /// Steps, of which a pass has so many and one takes `pace` seconds; unknown where that is.
+    fn steps(self, steps_per_pass: usize, pace: Option<f64>) -> Option<usize> {
+        match self {
+            Self::Steps(steps) => Some(steps),
+            Self::Epochs(passes) => Some(passes.saturating_mul(steps_per_pass)),
+            Self::Minutes(minutes) => Some((minutes * 60.0 / pace?).ceil() as usize),
+        }
+    }
 }
 
 /// How a run goes on after its end.
@@ -90,10 +100,7 @@ impl Continuation {
                 let is_same = original.schedule.decay == config.schedule.decay
                     && rates::rises_alike(&original.schedule, &config.schedule);
                 let before_fall = old.branch_point().filter(|step| is_same && *step < after);
-                let sets = run.checkpoints();
-                let newest =
-                    before_fall.map(|step| sets.newest_until(step, damaged)).transpose()?;
-                (after, newest.flatten().map_or_else(|| sets.intact(after), Ok)?)
+                (after, last_set(&run, &original, before_fall, after, damaged)?)
             }
         };
         check_same(&set, &manifest(&original, data)?, run.path(), &run.checkpoints())?;
@@ -101,14 +108,8 @@ impl Continuation {
         let rows = rows_until(&run, set.step);
         let pace = pace(&rows);
         let seam = Seam::new(&old, &rows, set.step);
-        let steps = match more {
-            More::Steps(steps) => steps,
-            More::Epochs(passes) => passes.saturating_mul(length.steps_per_pass),
-            More::Minutes(minutes) => {
-                let no_pace = || TrainError::NoPace { path: run.metrics_path() };
-                (minutes * 60.0 / pace.ok_or_else(no_pace)?).ceil() as usize
-            }
-        };
+        let no_pace = || TrainError::NoPace { path: run.metrics_path() };
+        let steps = more.steps(length.steps_per_pass, pace).ok_or_else(no_pace)?;
         let total_steps = after.saturating_add(steps.max(1));
         let mut config = config;
         config.schedule =
@@ -116,7 +117,7 @@ impl Continuation {
         lengthen(&mut config, more, after == length.total_steps, total_steps);
         let name = run.path().display().to_string();
         config.continued.retain(|origin| origin.step < set.step);
-        config.continued.push(Origin { run: excerpt(&name), step: set.step });
+        config.continued.push(Origin { run: name.clone(), step: set.step });
         Length::new(&config, data)?;
         Ok(Self {
             after,
@@ -186,6 +187,21 @@ fn end_of(
             Err(TrainError::NotEnded { path: run.path().to_owned(), steps, total })
         }
     }
+}
+
+/// The newest set up to `before_fall`, if there is one since the run's rate rose, or else that of its end.
+fn last_set(
+    run: &RunFolder,
+    config: &RunConfig,
+    before_fall: Option<usize>,
+    end: usize,
+    damaged: OnDamage<'_>,
+) -> Result<CheckpointManifest, TrainError> {
+    let sets = run.checkpoints();
+    let rise = config.schedule.restart.map_or(0, |restart| restart.step);
+    let newest = before_fall.map(|step| sets.newest_until(step, damaged)).transpose()?;
+    let newest = newest.flatten().filter(|set| set.step >= rise);
+    newest.map_or_else(|| sets.intact(end), Ok)
 }
 
 /// The rows up to `step`, as far as they can be read.
