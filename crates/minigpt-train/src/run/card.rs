@@ -150,7 +150,7 @@ impl RunCard {
             Decay::Stable => "a line at the end",
         };
         let restarted = schedule.restart.map_or(String::new(), |restart| {
-            format!(" from step {} on, where it was {}", restart.step, restart.learning_rate)
+            format!(" from step {} on, where it was {:.2e}", restart.step, restart.learning_rate)
         });
         [
             "## Recipe\n".to_owned(),
