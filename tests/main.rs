@@ -5,6 +5,7 @@ mod bad_input;
 mod browser;
 mod checkpoints;
 mod commands;
+mod continuing;
 mod data;
 mod devices;
 mod evaluation;

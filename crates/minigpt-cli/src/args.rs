@@ -1,5 +1,6 @@
 //! What the command line says, word for word; the commands give it its meaning.
 
+mod continuing;
 mod escapes;
 mod evaluation;
 mod finetuning;
@@ -22,6 +23,7 @@ use self::generation::cache_type;
 use crate::device::precision::PrecisionChoice;
 use crate::device::{DEVICE_HELP, DeviceChoice, LENT_DEVICE_HELP};
 
+pub(crate) use continuing::ContinueArgs;
 pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalTextArgs, ProtocolArgs, TableFormat};
 pub(crate) use finetuning::{ClassifyArgs, FinetuneArgs};
 pub(crate) use generation::{
@@ -124,6 +126,8 @@ impl Command {
   minigpt train --devices gpu,remote:den:7000    and on other machines, see `minigpt worker`
   minigpt train --serve                          with curves in a browser, at http://127.0.0.1:8080/runs
   minigpt train --resume runs/notes              go on where it stopped
+  minigpt train --continue runs/notes --more-epochs 2        go on after its end, as runs/notes-2
+  minigpt train --continue runs/notes --more-steps 500 --from-step 1000 --dry-run
 
 Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM,
 129 by the end of the terminal."
@@ -168,6 +172,8 @@ pub(crate) struct TrainArgs {
         "skip_bad_steps", "config", "set", "prompt", "seed", "precision",
     ])]
     pub(crate) resume: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) continuing: ContinueArgs,
 }
 
 /// How long and how a model learns.
@@ -223,7 +229,8 @@ pub(crate) struct SessionArgs {
     /// [default: the preset's, f32]
     #[arg(long)]
     pub(crate) precision: Option<PrecisionChoice>,
-    /// Say what the run would be and cost, or what is left of one with --resume, and stop
+    /// Say what the run would be and cost, what is left of one with --resume, or how it goes on with
+    /// --continue, and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Show the run on the whole screen, with curves; Ctrl-C stops it with a checkpoint, and so do q and then s

@@ -5,6 +5,7 @@ pub(crate) mod attention;
 pub(crate) mod bench;
 pub(crate) mod classify;
 pub(crate) mod compare;
+mod continuing;
 pub(crate) mod data;
 pub(crate) mod devices;
 pub(crate) mod eval;

@@ -1,5 +1,6 @@
 //! What a run is made of: one struct per concern, and validation.
 
+pub(crate) mod continued;
 pub(crate) mod finetune;
 pub(crate) mod finite;
 mod overrides;
@@ -10,6 +11,7 @@ use minigpt_model::{Draw, GptConfig, LoraConfig, Precision, Sampling};
 use minigpt_text::Prompt;
 use serde::{Deserialize, Serialize};
 
+use self::continued::{Origin, Restart};
 use self::finetune::FinetuneConfig;
 use self::finite::non_finite;
 use self::overrides::not_finite;
@@ -41,6 +43,9 @@ pub struct RunConfig {
     /// What the model is tuned from and for; none of a run that trains from scratch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finetune: Option<FinetuneConfig>,
+    /// The runs that this one goes on after, the oldest first; none of a run that was begun.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub continued: Vec<Origin>,
 }
 
 /// Where the text comes from and how it becomes tokens.
@@ -126,6 +131,9 @@ pub struct ScheduleConfig {
     pub final_ratio: f64,
     /// The part of all steps in which a [`Stable`](Decay::Stable) rate falls.
     pub decay_ratio: f64,
+    /// Where it rises again, in a run that goes on after it had fallen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
 }
 
 /// How long, how often, in what order.
@@ -199,6 +207,11 @@ impl RunConfig {
         })
     }
 
+    /// The steps after which this run goes on from another; nothing of a run that was begun.
+    pub(crate) fn seam(&self) -> Option<usize> {
+        self.continued.last().map(|origin| origin.step)
+    }
+
     /// The adapter that is trained in place of the model's weights.
     pub(crate) fn lora(&self) -> Option<&LoraConfig> {
         self.finetune.as_ref()?.lora.as_ref()
@@ -230,6 +243,11 @@ impl RunConfig {
             ("schedule.learning_rate", positive(schedule.learning_rate), "a number above 0"),
             ("schedule.final_ratio", (0.0..=1.0).contains(&schedule.final_ratio), "0 to 1"),
             ("schedule.decay_ratio", (0.0..=1.0).contains(&schedule.decay_ratio), "0 to 1"),
+            (
+                "schedule.restart.learning_rate",
+                schedule.restart.is_none_or(|restart| restart.learning_rate >= 0.0),
+                "a number of at least 0",
+            ),
             (
                 "training.batch_size",
                 (1..=MAX_BATCH_SIZE).contains(&training.batch_size),
@@ -316,7 +334,7 @@ impl ScheduleConfig {
     /// The article's: linear warm-up, then a cosine down to a tenth of the peak.
     pub(crate) fn cosine(learning_rate: f64, warmup_steps: usize) -> Self {
         let (decay, final_ratio, decay_ratio) = (Decay::Cosine, 0.1, 0.2);
-        Self { learning_rate, warmup_steps, decay, final_ratio, decay_ratio }
+        Self { learning_rate, warmup_steps, decay, final_ratio, decay_ratio, restart: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The loop: burn-train's learner driven step by step, with validation, samples and checkpoints
 //! between.
 
+pub(crate) mod continuation;
 pub(crate) mod devices;
 pub(crate) mod event;
 mod renderer;
@@ -53,6 +54,8 @@ pub(crate) struct Engine {
     /// Batches of a validation.
     pub(crate) valid_batches: usize,
     pub(crate) length: Length,
+    /// The step of the checkpoint that longer runs go on from.
+    pub(crate) branch_point: Option<usize>,
     /// Differentiating.
     pub(crate) devices: Devices,
     pub(crate) sets: Arc<SetWriter>,
@@ -135,7 +138,8 @@ impl Engine {
                 _ if is_due => self.validate(learner, valid, &mut metrics, &stop)?,
                 _ => None,
             };
-            if is_due || end.is_some() || self.length.saves(step) {
+            let saves = self.length.saves(step) || self.branch_point == Some(step);
+            if is_due || end.is_some() || saves {
                 self.begin_set(validation, &metrics)?;
                 save(learner, step)?;
             }
@@ -319,7 +323,7 @@ impl Engine {
 
     /// Why no step follows these validations.
     fn end_of_validations(&self, stop: &impl Fn() -> bool) -> Option<End> {
-        let without = validations_without_a_best(&self.state.borrow().rows);
+        let without = validations_without_a_best(&self.state.borrow().rows, self.config.seam());
         match self.config.training.patience {
             _ if stop() => Some(End::Interrupted),
             Some(patience) if without >= patience => Some(End::Patience),

@@ -181,16 +181,44 @@ pub enum TrainError {
         path: PathBuf,
     },
     /// The run has taken all its steps.
-    #[error("{path} is complete after {steps} steps: there is nothing to resume")]
+    #[error(
+        "{path} is complete after {steps} steps: there is nothing to resume, but it can be continued"
+    )]
     Complete {
         /// The run folder.
         path: PathBuf,
         /// Steps taken.
         steps: usize,
     },
+    /// A run that shall be continued has not come to its end.
+    #[error("{path} has not ended: {steps} of its {total} steps are taken, resume it first")]
+    NotEnded {
+        /// The run folder.
+        path: PathBuf,
+        /// Steps taken.
+        steps: usize,
+        /// Steps of the run.
+        total: usize,
+    },
+    /// A run that goes on keeps this setting.
+    #[error(
+        "{key}: a run that is continued keeps it; expected one of {changeable}, or begin a new run"
+    )]
+    KeptSetting {
+        /// The setting.
+        key: String,
+        /// The settings that may be others.
+        changeable: String,
+    },
+    /// How long the steps of a run take is unknown.
+    #[error("{path} does not say how long a step takes: name the steps or passes to add")]
+    NoPace {
+        /// The run's metrics.
+        path: PathBuf,
+    },
     /// The run has ended by its patience.
     #[error(
-        "{path} ended at step {steps}, after {validations} validations without a new best: raise training.patience in its config.json to go on"
+        "{path} ended at step {steps}, after {validations} validations without a new best: raise training.patience in its config.json to go on, or continue it"
     )]
     OutOfPatience {
         /// The run folder.

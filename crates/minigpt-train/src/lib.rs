@@ -9,6 +9,7 @@ mod plan;
 mod run;
 
 pub use burn::train::Interrupter;
+pub use config::continued::{Origin, Restart};
 pub use config::finetune::{FinetuneConfig, FinetuneTask};
 pub use config::{
     DataConfig, Decay, OptimizerConfig, OptimizerKind, RunConfig, SampleConfig, ScheduleConfig,
@@ -18,6 +19,7 @@ pub use data::examples::{ExampleData, HeldOut};
 pub use data::length::Length;
 pub use data::token_set::TokenSet;
 pub use data::tokens::TokenData;
+pub use engine::continuation::{Continuation, More, Rates};
 pub use engine::devices::{DEVICE_THREAD, Devices};
 pub use engine::event::{Observer, TrainEvent};
 pub use engine::trainer::Trainer;

@@ -1,6 +1,7 @@
 //! The run folder: everything a run leaves behind, and how later commands find it.
 
 mod aside;
+mod branch;
 pub(crate) mod card;
 pub(crate) mod checkpoint;
 pub(crate) mod curves;

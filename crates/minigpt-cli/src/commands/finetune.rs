@@ -98,13 +98,17 @@ pub(crate) fn go_on(
 }
 
 /// What a run learns from, and the held-out examples, where it learns from some.
-struct Material {
-    data: TokenData,
-    held_out: Option<HeldOut>,
+pub(super) struct Material {
+    pub(super) data: TokenData,
+    pub(super) held_out: Option<HeldOut>,
 }
 
 /// Reads what `config` asks for, and completes it by what examples tell.
-fn read(config: &mut RunConfig, tokenizer: &Tokenizer, cache: Option<&Path>) -> Result<Material> {
+pub(super) fn read(
+    config: &mut RunConfig,
+    tokenizer: &Tokenizer,
+    cache: Option<&Path>,
+) -> Result<Material> {
     let task = config.finetune.as_ref().map(|finetune| finetune.task);
     if task == Some(FinetuneTask::Lm) {
         let data = TokenData::from(&tokens::prepare(&config.data, cache)?);
@@ -178,7 +182,7 @@ const SUMMARIES: usize = 100;
 const SHOWN: usize = 3;
 
 /// Measures the best model on what was held out, unless the run was interrupted.
-fn report(
+pub(super) fn report(
     path: &Path,
     config: &RunConfig,
     held_out: Option<HeldOut>,

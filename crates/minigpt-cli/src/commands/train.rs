@@ -3,20 +3,40 @@
 use std::process::ExitCode;
 use std::slice;
 
-use anyhow::{Result, ensure};
-use minigpt_train::{Plan, RunConfig, RunFolder, RunPlace, TokenData, Trainer};
+use anyhow::{Error, Result, anyhow, ensure};
+use minigpt_train::{Plan, RunConfig, RunFolder, RunPlace, TokenData, TrainError, Trainer};
 
 use crate::args::TrainArgs;
-use crate::commands::finetune;
 use crate::commands::session::pages::Pages;
 use crate::commands::session::report::describe;
 use crate::commands::session::{Place, dry_run, environment, launch, with_fitting_prompt};
+use crate::commands::{continuing, finetune};
 use crate::device::{leave_workers, precision, resolve_all};
 use crate::load::{settings, tokens};
 use crate::terminal::format::bytes;
 use crate::terminal::output::say;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
+    let done = match &args.continuing.run {
+        Some(run) => continuing::run(args, run),
+        None => train(args),
+    };
+    done.map_err(with_command)
+}
+
+/// An error with the command that helps, where there is one.
+fn with_command(error: Error) -> Error {
+    let (path, option, rest) = match error.downcast_ref() {
+        Some(TrainError::Complete { path, .. } | TrainError::OutOfPatience { path, .. }) => {
+            (path, "--continue", " --more-epochs 1")
+        }
+        Some(TrainError::NotEnded { path, .. }) => (path, "--resume", ""),
+        _ => return error,
+    };
+    anyhow!("{error}: minigpt train {option} {}{rest}", path.display())
+}
+
+fn train(args: &TrainArgs) -> Result<ExitCode> {
     let session = &args.session;
     let named =
         args.name.as_deref().map(|name| settings::named_run(&args.runs, name)).transpose()?;

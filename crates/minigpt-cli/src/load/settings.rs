@@ -40,6 +40,11 @@ pub(crate) fn of_train(args: &TrainArgs) -> Result<RunConfig> {
     Ok(config)
 }
 
+/// The settings of a run that goes on, with what is said of the rest.
+pub(crate) fn of_continued(config: RunConfig, args: &RecipeArgs) -> Result<RunConfig> {
+    with_recipe(config, args)
+}
+
 /// The ids that the model shall know, where `--set` or `--config` says so.
 pub(crate) fn vocab_size(args: &TrainArgs) -> Result<Option<usize>> {
     const NOT_GIVEN: usize = 0;

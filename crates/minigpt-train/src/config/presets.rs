@@ -61,6 +61,7 @@ impl RunConfig {
             // PyTorch's: a rare token's last gradient is remembered until the next one.
             optimizer: OptimizerConfig { beta_2: 0.999, ..OptimizerConfig::default() },
             finetune: None,
+            continued: Vec::new(),
         }
     }
 
@@ -99,6 +100,7 @@ impl RunConfig {
             },
             sample: SampleConfig { prompt: "\n".to_owned(), ..SampleConfig::default() },
             finetune: None,
+            continued: Vec::new(),
         }
     }
 
@@ -141,6 +143,7 @@ impl RunConfig {
             training: TrainingConfig::default(),
             sample: SampleConfig::default(),
             finetune: None,
+            continued: Vec::new(),
         }
         .with_prompt("The future of artificial intelligence depends on")
     }
@@ -218,6 +221,7 @@ impl RunConfig {
             training: TrainingConfig { epochs: 5, patience: Some(2), ..TrainingConfig::default() },
             sample: SampleConfig { prompt, ..SampleConfig::default() },
             finetune: Some(finetune),
+            continued: Vec::new(),
         }
     }
 }

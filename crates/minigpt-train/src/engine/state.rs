@@ -25,6 +25,8 @@ pub(crate) struct RunState {
     pub(crate) tokens: u64,
     /// Validations by their step.
     pub(crate) evaluations: Vec<(usize, Evaluation)>,
+    /// Steps of those whose checkpoints stayed with the run that this one goes on after.
+    lost: Vec<usize>,
     pub(crate) average: Option<Average>,
     /// Of a run whose gradients pass through 16-bit floats.
     pub(crate) loss_scale: Option<LossScale>,
@@ -44,6 +46,7 @@ impl RunState {
             rows: Vec::new(),
             tokens: 0,
             evaluations: Vec::new(),
+            lost: Vec::new(),
             average,
             loss_scale: None,
             average_evaluation: None,
@@ -72,6 +75,14 @@ impl RunState {
         }
     }
 
+    /// Leaves out of the best what a run before this one, of `seam` steps, validated and has not handed
+    /// on: only the checkpoints of the steps `kept` are here.
+    pub(crate) fn forget_lost(&mut self, seam: Option<usize>, kept: &[usize]) {
+        let steps = self.evaluations.iter().map(|(step, _)| *step);
+        let is_before = |step: &usize| seam.is_some_and(|seam| *step < seam);
+        self.lost = steps.filter(|step| is_before(step) && !kept.contains(step)).collect();
+    }
+
     /// Seconds of training, earlier processes included.
     pub(crate) fn seconds(&self) -> f64 {
         self.seconds_before + self.started.elapsed().as_secs_f64()
@@ -94,7 +105,8 @@ impl RunState {
     /// The summary of a run that ended here.
     pub(crate) fn summary(&self, end: End, samples: Vec<String>) -> Summary {
         let validations = &self.evaluations;
-        let best = validations.iter().min_by(|a, b| a.1.loss().total_cmp(&b.1.loss()));
+        let kept = validations.iter().filter(|(step, _)| !self.lost.contains(step));
+        let best = kept.min_by(|a, b| a.1.loss().total_cmp(&b.1.loss()));
         Summary {
             steps: self.step,
             end,
@@ -112,9 +124,12 @@ impl RunState {
     }
 }
 
-/// Validations since the one with the lowest loss.
-pub(crate) fn validations_without_a_best(rows: &[Row]) -> usize {
-    let losses = || rows.iter().filter(|row| row.split == RowSplit::Valid).map(|row| row.loss);
+/// Validations since the one with the lowest loss, of a run that goes on from `seam` those after it: a rate
+/// that rises again costs some of what was reached before.
+pub(crate) fn validations_without_a_best(rows: &[Row], seam: Option<usize>) -> usize {
+    let is_after = |row: &Row| seam.is_none_or(|seam| row.step > seam);
+    let is_counted = |row: &&Row| row.split == RowSplit::Valid && is_after(row);
+    let losses = || rows.iter().filter(is_counted).map(|row| row.loss);
     let best = losses().fold(f64::INFINITY, f64::min);
     losses().rev().take_while(|loss| *loss > best).count()
 }

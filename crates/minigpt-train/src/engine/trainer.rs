@@ -124,9 +124,14 @@ impl Trainer<'_> {
     /// [`TrainError`]: no run or no intact checkpoint there, other text than the run's, or as
     /// [`train`](Self::train).
     pub fn resume(self) -> Result<Summary, TrainError> {
-        let Self { folder, data, devices, interrupter, mut observer } = self;
-        let run = RunFolder::open(folder)?;
+        let run = RunFolder::open(self.folder)?;
         let _lock = run.lock()?;
+        self.resume_locked(run)
+    }
+
+    /// The same in a folder that nobody else trains in.
+    pub(crate) fn resume_locked(self, run: RunFolder) -> Result<Summary, TrainError> {
+        let Self { folder, data, devices, interrupter, mut observer } = self;
         let config = run.config()?;
         let checkpoints = run.checkpoints();
         checkpoints.finish_written()?;
@@ -161,7 +166,8 @@ impl Trainer<'_> {
         let mut repaired = |message: String| observer(TrainEvent::Repaired { message });
         checkpoints.set_aside_after(step, &mut repaired)?;
         let rows = run.forget_after(step, &mut repaired)?;
-        let state = RunState::resumed(observer, average, step, rows, &data.valid);
+        let mut state = RunState::resumed(observer, average, step, rows, &data.valid);
+        state.forget_lost(config.seam(), &checkpoints.steps()?);
         let checkpoint = has_set.then_some(step);
         let start = Start { run, config, trainee, checkpoint, manifest, tokenizer_file, state };
         start.fit(data, devices, interrupter)
@@ -211,7 +217,7 @@ pub(crate) fn checkpoint_to_resume(
     // Without them, patience begins anew.
     let (mut rows, _) = read_rows(&run.metrics_path()).unwrap_or_default();
     rows.retain(|row| row.step <= steps);
-    let validations = validations_without_a_best(&rows);
+    let validations = validations_without_a_best(&rows, config.seam());
     match config.training.patience {
         Some(patience) if validations >= patience => {
             Err(TrainError::OutOfPatience { path, steps, validations })
@@ -225,13 +231,16 @@ fn average(config: &RunConfig, trainee: &Trainee) -> Option<Average> {
 }
 
 /// What every checkpoint of a run with these data says.
-fn manifest(config: &RunConfig, data: &TokenData) -> Result<CheckpointManifest, TrainError> {
+pub(crate) fn manifest(
+    config: &RunConfig,
+    data: &TokenData,
+) -> Result<CheckpointManifest, TrainError> {
     let model = config.model.clone();
     Ok(CheckpointManifest::new(0, model, data.fingerprint(), data.tokenizer.fingerprint()?))
 }
 
 /// Refuses a checkpoint of another model, and data that are not the checkpoint's.
-fn check_same(
+pub(crate) fn check_same(
     found: &CheckpointManifest,
     expected: &CheckpointManifest,
     path: &Path,
@@ -286,12 +295,13 @@ impl Start {
         let valid_batches = data.valid.valid_loader(block_size, batch_size, &validating)?;
 
         let schedule = Schedule::new(config.schedule.clone(), length.total_steps);
+        let branch_point = schedule.branch_point();
         let optimizer = optimizer(&config.optimizer, &config.model);
         let mut learner = Learner::new(trainee, optimizer, schedule);
         if let Some(step) = checkpoint {
             restore(&mut learner, &run.checkpoints().set(step))?;
         }
-        let sets = SetWriter::new(run.checkpoints(), keep_last);
+        let sets = SetWriter::new(run.checkpoints(), keep_last, branch_point);
         #[expect(
             clippy::arc_with_non_send_sync,
             reason = "burn-train takes a strategy in an Arc and drives it on this thread"
@@ -304,6 +314,7 @@ impl Start {
             valid_batches: data.valid.batches(block_size, batch_size)?,
             valid: data.valid,
             length,
+            branch_point,
             devices,
             sets: sets.clone(),
             manifest: CheckpointManifest { sha256: BTreeMap::new(), ..manifest },

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::config::RunConfig;
 use crate::data::length::Length;
 use crate::data::tokens::TokenData;
+use crate::engine::continuation::Continuation;
 use crate::engine::trainer::checkpoint_to_resume;
 use crate::error::TrainError;
 use crate::run::RunFolder;
@@ -93,10 +94,26 @@ impl Plan {
         run.tokenizer_file()?;
         let set = checkpoint_to_resume(run, &config, data, damaged)?;
         let steps_taken = set.map_or(0, |manifest| manifest.step);
-        let plan = Self::new(&config, data, device)?;
-        let total = plan.length.total_steps;
+        Ok(Self::new(&config, data, device)?.after(steps_taken))
+    }
+
+    /// What a run takes that goes on after another's end, with the same data.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn of_continued(
+        continuation: &Continuation,
+        data: &TokenData,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        Ok(Self::new(continuation.config(), data, device)?.after(continuation.from_step))
+    }
+
+    /// What is left after so many steps.
+    fn after(self, steps_taken: usize) -> Self {
+        let total = self.length.total_steps;
         let left = total.saturating_sub(steps_taken) as f64 / total as f64;
-        Ok(Self { steps_taken, operations: plan.operations * left, ..plan })
+        Self { steps_taken, operations: self.operations * left, ..self }
     }
 }
 

@@ -149,6 +149,9 @@ impl RunCard {
             Decay::Constant => "no decay",
             Decay::Stable => "a line at the end",
         };
+        let restarted = schedule.restart.map_or(String::new(), |restart| {
+            format!(" from step {} on, where it was {:.2e}", restart.step, restart.learning_rate)
+        });
         [
             "## Recipe\n".to_owned(),
             self.these_weights(),
@@ -157,7 +160,7 @@ impl RunCard {
                 optimizer.beta_1, optimizer.beta_2, optimizer.weight_decay, optimizer.grad_clip,
             ),
             format!(
-                "- learning rate: {} after {} warm-up steps, then {decay} to {} of it",
+                "- learning rate: {} after {} warm-up steps{restarted}, then {decay} to {} of it",
                 schedule.learning_rate, schedule.warmup_steps, schedule.final_ratio,
             ),
             format!("- batch: {} windows of {} tokens", training.batch_size, model.block_size),
@@ -180,7 +183,14 @@ impl RunCard {
             format!("; {tokens} tokens in {passes:.2} passes, {minutes:.1} minutes")
         });
         let step = self.manifest.step;
-        format!("- these weights: step {step}{average}{}", seen.unwrap_or_default())
+        let origins: Vec<String> = self
+            .config
+            .continued
+            .iter()
+            .map(|origin| format!("; up to step {} in the run `{}`", origin.step, origin.run))
+            .collect();
+        let (seen, origins) = (seen.unwrap_or_default(), origins.concat());
+        format!("- these weights: step {step}{average}{seen}{origins}")
     }
 
     fn curves(&self) -> String {

@@ -5,6 +5,7 @@
 //! looked at again. Of these folders only files with the names below are ever removed; whatever else
 //! is found in or beside them is set aside or left.
 
+mod copy;
 mod restore;
 mod writer;
 
@@ -264,8 +265,9 @@ impl CheckpointFolder {
         Ok(steps)
     }
 
-    /// Removes all sets but the best and the `keep_last` newest; those it cannot read stay.
-    fn prune(&self, keep_last: usize) -> Result<(), TrainError> {
+    /// Removes all sets but the best, the `keep_last` newest and that of `keep_step`; those it cannot
+    /// read stay.
+    fn prune(&self, keep_last: usize, keep_step: Option<usize>) -> Result<(), TrainError> {
         let manifests = self.manifests(&mut |_| ())?;
         let by_loss = |a: &&CheckpointManifest, b: &&CheckpointManifest| {
             a.validation_loss().total_cmp(&b.validation_loss())
@@ -273,7 +275,8 @@ impl CheckpointFolder {
         let validated = manifests.iter().filter(|manifest| manifest.validation.is_some());
         let best = validated.min_by(by_loss).map(|manifest| manifest.step);
         let old = manifests.len().saturating_sub(keep_last);
-        for manifest in manifests[..old].iter().filter(|manifest| Some(manifest.step) != best) {
+        let kept = [best, keep_step];
+        for manifest in manifests[..old].iter().filter(|set| !kept.contains(&Some(set.step))) {
             remove_set(&self.set(manifest.step))?;
         }
         Ok(())

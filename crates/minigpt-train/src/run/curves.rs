@@ -259,8 +259,13 @@ pub fn plot_title(config: &RunConfig, name: &str) -> String {
         Source::Embedded => "the embedded novels".to_owned(),
         source => source.to_string(),
     };
+    let seams: Vec<String> = config.continued.iter().map(|run| run.step.to_string()).collect();
+    let goes_on = match seams.is_empty() {
+        true => String::new(),
+        false => format!(" (continued at step {})", seams.join(", ")),
+    };
     format!(
-        "{name}: {} layers, {} wide, {} heads, {:.1}M parameters on {}",
+        "{name}{goes_on}: {} layers, {} wide, {} heads, {:.1}M parameters on {}",
         model.n_layer,
         model.n_embd,
         model.n_head,

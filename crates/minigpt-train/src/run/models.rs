@@ -108,17 +108,25 @@ impl RunFolder {
         self.load_step(self.average_file()?, step, device)
     }
 
+    /// The intact checkpoint of `step`.
+    ///
+    /// # Errors
+    /// [`TrainError::NoCheckpointOfStep`], [`TrainError::Io`] or [`TrainError::Damaged`].
+    pub(crate) fn set_of_step(&self, step: usize) -> Result<CheckpointManifest, TrainError> {
+        let steps = self.checkpoints().steps()?;
+        if !steps.contains(&step) {
+            return Err(TrainError::NoCheckpointOfStep { path: self.path.clone(), step, steps });
+        }
+        self.checkpoints().intact(step)
+    }
+
     fn load_step(
         &self,
         file: &str,
         step: usize,
         device: &Device,
     ) -> Result<(Gpt, CheckpointManifest), TrainError> {
-        let steps = self.checkpoints().steps()?;
-        if !steps.contains(&step) {
-            return Err(TrainError::NoCheckpointOfStep { path: self.path.clone(), step, steps });
-        }
-        let manifest = self.checkpoints().intact(step)?;
+        let manifest = self.set_of_step(step)?;
         let trainee = self.load(file, &manifest, device)?;
         Ok((trainee.materialize().transformer, manifest))
     }

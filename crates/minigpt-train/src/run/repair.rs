@@ -12,7 +12,7 @@ use crate::run::metrics::{read_rows, to_csv};
 use crate::run::row::Row;
 
 /// A sample has some hundred bytes, and a run some thousand samples.
-const SAMPLES: Limit = Limit::new(256 << 20, "the samples of a run");
+pub(super) const SAMPLES: Limit = Limit::new(256 << 20, "the samples of a run");
 
 impl RunFolder {
     /// Removes the rows and samples after `step`, which a resumed run will write again, and gives the rows
@@ -80,7 +80,7 @@ impl RunFolder {
 }
 
 /// The part of a `samples.md` up to and with the sample of `step`.
-fn samples_until(samples: &str, step: usize) -> &str {
+pub(super) fn samples_until(samples: &str, step: usize) -> &str {
     let later = samples.match_indices(SAMPLE_HEADING).find(|(at, heading)| {
         let number = samples[at + heading.len()..].split('\n').next().unwrap_or_default();
         number.parse::<usize>().is_ok_and(|number| number > step)

@@ -54,3 +54,43 @@ fn its_record_restores_the_position() {
     restored.load_record(schedule.to_record());
     assert_eq!(restored.step(), schedule.step());
 }
+
+#[test]
+fn before_it_falls_it_is_the_same_however_long_the_run_is() {
+    let of = |decay: Decay, total_steps: usize| {
+        Schedule::new(ScheduleConfig { decay, ..ScheduleConfig::cosine(1.0, 10) }, total_steps)
+    };
+    for (decay, expected) in [
+        (Decay::Cosine, 11),
+        (Decay::Linear, 11),
+        (Decay::Stable, 81),
+        (Decay::Constant, usize::MAX),
+    ] {
+        let (short, long) = (of(decay, 101), of(decay, 150));
+        let same = short.steps_before_fall();
+        assert_eq!(same, expected);
+        assert!(long.steps_before_fall() >= same);
+        for step in 0..same.min(120) {
+            assert_eq!(short.learning_rate(step), long.learning_rate(step), "{decay:?} {step}");
+        }
+        if same < 101 {
+            assert!(short.learning_rate(same) < long.learning_rate(same), "{decay:?}");
+        }
+    }
+}
+
+#[test]
+fn a_restart_rises_from_the_rate_before_it_and_falls_again() {
+    let restart = Some(Restart { step: 100, learning_rate: 0.1 });
+    for decay in [Decay::Cosine, Decay::Linear, Decay::Stable] {
+        let config = ScheduleConfig { decay, restart, ..ScheduleConfig::cosine(0.5, 10) };
+        let schedule = Schedule::new(config, 201);
+        close(schedule.learning_rate(100), 0.14);
+        close(schedule.learning_rate(109), 0.5);
+        close(schedule.learning_rate(110), 0.5);
+        close(schedule.learning_rate(200), 0.05);
+        let same = schedule.steps_before_fall();
+        close(schedule.learning_rate(same - 1), 0.5);
+        assert!(schedule.learning_rate(same) < 0.5);
+    }
+}

@@ -34,7 +34,7 @@ fn manifest() -> CheckpointManifest {
 fn a_part_without_bytes_ends_its_set() {
     let folder = tempfile::tempdir().unwrap();
     let folder = CheckpointFolder::new(folder.path().join("checkpoints"));
-    let sets = SetWriter::new(folder.clone(), 2);
+    let sets = SetWriter::new(folder.clone(), 2, None);
     sets.begin(manifest(), &[]).unwrap();
     let [model, ..] = sets.parts();
     model.save(1, Unwritable).unwrap_err();

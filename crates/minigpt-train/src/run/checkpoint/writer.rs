@@ -19,6 +19,8 @@ use crate::error::TrainError;
 pub(crate) struct SetWriter {
     folder: CheckpointFolder,
     keep_last: usize,
+    /// The step of a set that is never removed.
+    keep_step: Option<usize>,
     state: Mutex<State>,
     done: Condvar,
 }
@@ -30,8 +32,14 @@ struct State {
 }
 
 impl SetWriter {
-    pub(crate) fn new(folder: CheckpointFolder, keep_last: usize) -> Arc<Self> {
-        Arc::new(Self { folder, keep_last, state: Mutex::default(), done: Condvar::new() })
+    /// Keeps the best set, the `keep_last` newest and that of `keep_step`.
+    pub(crate) fn new(
+        folder: CheckpointFolder,
+        keep_last: usize,
+        keep_step: Option<usize>,
+    ) -> Arc<Self> {
+        let (state, done) = (Mutex::default(), Condvar::new());
+        Arc::new(Self { folder, keep_last, keep_step, state, done })
     }
 
     /// Announces the set that the three parts will fill, once the one before is written, and writes
@@ -98,7 +106,7 @@ impl SetWriter {
         sync_folder(&self.folder.path)?;
         state.pending = None;
         self.done.notify_all();
-        self.folder.prune(self.keep_last)
+        self.folder.prune(self.keep_last, self.keep_step)
     }
 
     /// Leaves the set and frees its space, which a full disk needs.

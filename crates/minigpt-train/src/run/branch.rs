@@ -1,0 +1,66 @@
+//! The folder of a run that goes on from a checkpoint of another's, with its history.
+
+use std::io::ErrorKind;
+
+use minigpt_files::{Limit, read};
+
+use super::repair::{SAMPLES, samples_until};
+use super::tensorboard::EventWriter;
+use super::{Environment, RunFolder, write_json};
+use crate::config::RunConfig;
+use crate::error::TrainError;
+use crate::run::checkpoint::CheckpointManifest;
+use crate::run::metrics::{read_rows, to_csv};
+
+/// What a run keeps of its beginning, where it has it.
+const OF_BEGINNING: [&str; 1] = ["generation_config.json"];
+
+/// One has some kilobytes.
+const SMALL: Limit = Limit::new(16 << 20, "a file of a run's beginning");
+
+impl RunFolder {
+    /// Makes this new folder a run that goes on from `set` of `other`: its tokenizer, rows, samples and events
+    /// up to there, the set itself, and the best one before it, so that the best of all is here. `other` stays
+    /// as it is.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] or [`TrainError::Damaged`].
+    pub(crate) fn write_branch(
+        &self,
+        other: &Self,
+        set: &CheckpointManifest,
+        config: &RunConfig,
+        environment: &Environment,
+    ) -> Result<(), TrainError> {
+        self.copy_history(other, set.step)?;
+        let (sets, copies) = (other.checkpoints(), self.checkpoints());
+        copies.copy(&sets, set)?;
+        if let Some(best) = sets.best_until(set.step)?.filter(|best| best.step != set.step) {
+            copies.copy(&sets, &best)?;
+        }
+        write_json(&self.environment_path(), environment)?;
+        // Last, because its presence makes the folder a run.
+        write_json(&self.config_path(), config)
+    }
+
+    /// Files that are missing or damaged are left out as far as they are: they are not what a run goes on from.
+    fn copy_history(&self, other: &Self, step: usize) -> Result<(), TrainError> {
+        minigpt_files::write(&self.tokenizer_path(), other.tokenizer_file()?)?;
+        for file in OF_BEGINNING {
+            match read(&other.path.join(file), SMALL) {
+                Ok(bytes) => minigpt_files::write(&self.path.join(file), bytes)?,
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let (mut rows, _) = read_rows(&other.metrics_path()).unwrap_or_default();
+        rows.retain(|row| row.step <= step);
+        minigpt_files::write(&self.metrics_path(), to_csv(&rows)?)?;
+        let mut events = EventWriter::create(&self.path, 0)?;
+        rows.iter().try_for_each(|row| events.write(row))?;
+        if let Ok(samples) = minigpt_files::read_text(&other.samples_path(), SAMPLES) {
+            minigpt_files::write(&self.samples_path(), samples_until(&samples, step))?;
+        }
+        Ok(())
+    }
+}
