@@ -46,7 +46,7 @@ pub fn draw_losses(
     by_context: &[PositionLoss],
     by_frequency: &[FrequencyClass],
 ) -> Result<(), PlotError> {
-    save(path, SIZE, &Figure { title, mean, by_context, by_frequency })
+    save(path, SIZE, title, &Figure { title, mean, by_context, by_frequency })
 }
 
 struct Figure<'a> {

@@ -1,0 +1,453 @@
+//! From rows to a figure.
+//!
+//! The picture of a run's loss has two charts. The left one says how well it learnt: training and validation loss
+//! over one axis, so that the gap between them is seen, with the best validation. The right one says how it got
+//! there: the gradient's norm, whose peaks are where training was unstable, and the learning rate, whose course
+//! explains the bends at the left. Several runs are compared by one quantity at a time: training losses at the left,
+//! validation losses, which have a range of their own, at the right.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::str::FromStr;
+
+use minigpt_plot::{
+    Axis as ChartAxis, Chart, Figure, Form, LeftOut, Line, Note, Scale, default_window,
+    running_mean,
+};
+
+use super::Curve;
+use super::quantity::{Axis, Quantity};
+use super::seeds::CurveGroup;
+use crate::error::TrainError;
+use crate::run::row::{Row, RowSplit};
+
+/// What a picture of curves shows, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurvePlot {
+    /// What is drawn.
+    pub quantity: Quantity,
+    /// What the horizontal axis counts.
+    pub axis: Axis,
+    /// How many steps a smoothed line is the mean of; 0 and 1 smooth nothing. Without it the length of the longest
+    /// run decides.
+    pub smooth: Option<usize>,
+    /// The scale of the horizontal axis.
+    pub x_scale: Scale,
+    /// The scale of the vertical axis.
+    pub y_scale: Scale,
+    /// Whether an axis at the right of the first chart has the learning rate.
+    pub learning_rate: bool,
+    /// What a band around the mean of several runs shows.
+    pub band: Band,
+}
+
+/// What a band around the mean of several runs shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Band {
+    /// From the least to the greatest value.
+    #[default]
+    MinMax,
+    /// One standard deviation of the runs to either side.
+    Deviation,
+}
+
+impl Band {
+    /// The names that [`FromStr`] takes.
+    pub const NAMES: [&str; 2] = ["min-max", "sd"];
+
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::MinMax => "min to max",
+            Self::Deviation => "± 1 sd",
+        }
+    }
+}
+
+impl FromStr for Band {
+    type Err = TrainError;
+
+    fn from_str(name: &str) -> Result<Self, TrainError> {
+        match name {
+            "min-max" => Ok(Self::MinMax),
+            "sd" => Ok(Self::Deviation),
+            _ => Err(TrainError::UnknownName {
+                kind: "band",
+                name: name.to_owned(),
+                known: Self::NAMES.join(", "),
+            }),
+        }
+    }
+}
+
+/// The number of the line of validations beside that of training, and of the learning rate.
+const VALIDATION: usize = 1;
+const LEARNING_RATE: usize = 3;
+
+/// Most runs whose values before smoothing are drawn: those of more would hide each other.
+const PALE_RUNS: usize = 3;
+
+const NATS: &str = "cross-entropy (nats per token)";
+
+type Value = fn(&Row) -> Option<f64>;
+
+const LOSS: Value = |row| Some(row.loss);
+const PERPLEXITY: Value = |row| Some(row.loss.exp());
+const RATE: Value = |row| row.learning_rate;
+const NORM: Value = |row| row.grad_norm;
+const SPEED: Value = |row| Some(row.tokens_per_second);
+
+impl CurvePlot {
+    /// A picture of that quantity with nothing asked for besides.
+    pub fn new(quantity: Quantity, axis: Axis) -> Self {
+        Self {
+            quantity,
+            axis,
+            smooth: None,
+            x_scale: Scale::Linear,
+            y_scale: Scale::Linear,
+            learning_rate: false,
+            band: Band::default(),
+        }
+    }
+
+    /// The figure of these runs, one colour for each group; `path` is what it is for, for the errors.
+    ///
+    /// # Errors
+    /// [`TrainError::NoMetrics`] where there is nothing to draw, or [`TrainError::Undrawable`] where nothing of it has
+    /// a place.
+    pub fn figure(
+        &self,
+        path: &Path,
+        title: &str,
+        groups: &[CurveGroup],
+    ) -> Result<Figure, TrainError> {
+        let charts = match (self.quantity, groups) {
+            (Quantity::Loss, [group]) if group.curves.len() == 1 => {
+                vec![self.loss_of_one(group), self.course_of_one(group)]
+            }
+            (Quantity::Loss, _) => vec![
+                self.steps_chart("Training loss", NATS, groups, LOSS),
+                self.validations_chart("Validation loss", NATS, groups, LOSS),
+            ],
+            (Quantity::Perplexity, _) => vec![self.validations_chart(
+                "Validation perplexity",
+                "perplexity per token",
+                groups,
+                PERPLEXITY,
+            )],
+            (Quantity::LearningRate, _) => vec![self.rate_chart(groups)],
+            (Quantity::GradNorm, _) => {
+                vec![self.steps_chart("Gradient norm before clipping", "norm", groups, NORM)]
+            }
+            (Quantity::TokensPerSecond, _) => {
+                vec![self.steps_chart("Training speed", "tokens per second", groups, SPEED)]
+            }
+        };
+        let mut figure = Figure { title: title.to_owned(), charts, remark: String::new() };
+        if self.learning_rate && self.quantity != Quantity::LearningRate {
+            self.add_rate(&mut figure.charts[0], groups);
+        }
+        let left_out = figure.left_out();
+        if figure.is_empty() {
+            return Err(self.nothing(path, left_out));
+        }
+        figure.remark = remark(left_out);
+        Ok(figure)
+    }
+
+    fn nothing(&self, path: &Path, left_out: LeftOut) -> TrainError {
+        let (path, quantity) = (path.to_owned(), self.quantity.name());
+        if left_out.not_positive > 0 {
+            let reason = format!(
+                "no {quantity} has a place on a logarithmic axis, which shows what is above 0: draw it on a linear one"
+            );
+            TrainError::Undrawable { path, reason }
+        } else if left_out.not_finite > 0 {
+            let reason = format!(
+                "every {quantity} is NaN or infinite: train again with a lower learning rate"
+            );
+            TrainError::Undrawable { path, reason }
+        } else {
+            TrainError::NoMetrics { path, quantity }
+        }
+    }
+
+    fn chart(&self, caption: impl Into<String>, unit: &str) -> Chart {
+        let x = ChartAxis::new(self.axis.unit()).scale(self.x_scale);
+        let y = ChartAxis::new(unit).scale(self.y_scale);
+        Chart::new(caption, x, y)
+    }
+
+    /// Training and validation loss of one run, with the best validation.
+    fn loss_of_one(&self, group: &CurveGroup) -> Chart {
+        let mut chart = self.chart("Loss", NATS);
+        let window = self.window(std::slice::from_ref(group));
+        self.add_steps(&mut chart, group, "training", LOSS, window);
+        let line = self.line_of(group, RowSplit::Valid, LOSS, 1);
+        let validation = Line::new("validation", VALIDATION, Form::Marks, line.points.clone());
+        chart.lines.push(validation);
+        let average = self.line_of(group, RowSplit::Average, LOSS, 1);
+        if !average.points.is_empty() {
+            let label = "validation of the averaged weights";
+            chart.lines.push(Line::new(label, 2, Form::OpenMarks, average.points));
+        }
+        chart.notes.extend(line.best.map(|best| best.note(VALIDATION)));
+        chart
+    }
+
+    /// How one run got there: gradient norm and learning rate.
+    fn course_of_one(&self, group: &CurveGroup) -> Chart {
+        let caption = if self.learning_rate {
+            "Gradient norm before clipping"
+        } else {
+            "Gradient norm before clipping, and learning rate"
+        };
+        let mut chart = self.chart(caption, "norm");
+        chart.y = chart.y.from_zero();
+        let window = self.window(std::slice::from_ref(group));
+        self.add_steps(&mut chart, group, "gradient norm", NORM, window);
+        if !self.learning_rate {
+            self.add_rate(&mut chart, std::slice::from_ref(group));
+        }
+        chart
+    }
+
+    /// Values of training steps, of all groups.
+    fn steps_chart(&self, caption: &str, unit: &str, groups: &[CurveGroup], value: Value) -> Chart {
+        let window = self.window(groups);
+        let is_many = groups.len() > 1;
+        let caption = match window {
+            2.. if is_many => format!("{caption}, {}", mean_of(window)),
+            _ => caption.to_owned(),
+        };
+        let mut chart = self.chart(caption, unit);
+        if matches!(self.quantity, Quantity::TokensPerSecond | Quantity::GradNorm) {
+            chart.y = chart.y.from_zero();
+        }
+        for (number, group) in groups.iter().enumerate() {
+            let line = self.line_of(group, RowSplit::Train, value, window);
+            let is_pale = group.curves.len() == 1 && window > 1 && groups.len() <= PALE_RUNS;
+            if is_pale {
+                let raw = self.line_of(group, RowSplit::Train, value, 1).points;
+                let label = format!("{}, each step", self.label(group));
+                chart.lines.push(Line::new(label, number, Form::Pale, raw).unlisted());
+            }
+            let mut label = self.label(group);
+            if !is_many && window > 1 {
+                label = format!("{label}, {}", mean_of(window));
+            }
+            let smooth = Line::new(label, number, Form::Line, line.points);
+            chart.lines.push(smooth.with_band(line.band));
+        }
+        chart
+    }
+
+    /// Values of validations, of all groups, with the best of each.
+    fn validations_chart(
+        &self,
+        caption: &str,
+        unit: &str,
+        groups: &[CurveGroup],
+        value: Value,
+    ) -> Chart {
+        let mut chart = self.chart(caption, unit);
+        chart.placeholder = "no validation yet";
+        let is_alone = groups.len() == 1;
+        for (number, group) in groups.iter().enumerate() {
+            let line = self.line_of(group, RowSplit::Valid, value, 1);
+            let marks = Line::new(self.label(group), number, Form::Marks, line.points);
+            chart.lines.push(marks.with_band(line.band));
+            let average = self.line_of(group, RowSplit::Average, value, 1).points;
+            if !average.is_empty() {
+                let label = format!("{}, averaged weights", self.label(group));
+                let marks = Line::new(label, number, Form::OpenMarks, average);
+                chart.lines.push(if is_alone { marks } else { marks.unlisted() });
+            }
+            if let Some(best) = line.best {
+                let note = best.note(number);
+                let text = if is_alone { note.text } else { digits(best.at.1) };
+                chart.notes.push(Note { text, ..note });
+            }
+        }
+        // The values of many would hide each other; the rings stay.
+        if groups.len() > 6 {
+            for note in &mut chart.notes {
+                note.text.clear();
+            }
+        }
+        chart
+    }
+
+    fn rate_chart(&self, groups: &[CurveGroup]) -> Chart {
+        let mut chart = self.chart("Learning rate", "learning rate");
+        chart.y = chart.y.from_zero();
+        for (number, group) in groups.iter().enumerate() {
+            let line = self.line_of(group, RowSplit::Train, RATE, 1);
+            let line = Line::new(self.label(group), number, Form::Line, line.points);
+            chart.lines.push(line);
+        }
+        chart
+    }
+
+    /// A run's values of steps, pale, and their running mean.
+    fn add_steps(
+        &self,
+        chart: &mut Chart,
+        group: &CurveGroup,
+        name: &str,
+        value: Value,
+        window: usize,
+    ) {
+        let raw = self.line_of(group, RowSplit::Train, value, 1).points;
+        if window > 1 {
+            let each = format!("{name}, each step");
+            chart.lines.push(Line::new(each, 0, Form::Pale, raw));
+            let smooth = self.line_of(group, RowSplit::Train, value, window).points;
+            let label = format!("{name}, {}", mean_of(window));
+            chart.lines.push(Line::new(label, 0, Form::Line, smooth));
+        } else {
+            chart.lines.push(Line::new(name, 0, Form::Line, raw));
+        }
+    }
+
+    /// The learning rate, over an axis of its own at the right.
+    fn add_rate(&self, chart: &mut Chart, groups: &[CurveGroup]) {
+        chart.right = Some(ChartAxis::new("learning rate").from_zero());
+        let is_alone = groups.len() == 1;
+        for (number, group) in groups.iter().enumerate() {
+            let rate = self.line_of(group, RowSplit::Train, RATE, 1).points;
+            let line = if is_alone {
+                Line::new("learning rate (right axis)", LEARNING_RATE, Form::Line, rate)
+            } else {
+                let label = format!("{}, learning rate", self.label(group));
+                Line::new(label, number, Form::Pale, rate).unlisted()
+            };
+            chart.lines.push(line.on_right());
+        }
+        if !is_alone {
+            chart.right = Some(ChartAxis::new("learning rate (thin lines)").from_zero());
+        }
+    }
+
+    /// Name of a group, and what its band is.
+    fn label(&self, group: &CurveGroup) -> String {
+        match group.curves.len() {
+            1 => group.name.clone(),
+            seeds => format!("{}, mean of {seeds} seeds, {}", group.name, self.band.in_words()),
+        }
+    }
+
+    fn window(&self, groups: &[CurveGroup]) -> usize {
+        let steps =
+            |curve: &Curve| curve.rows.iter().filter(|row| row.split == RowSplit::Train).count();
+        let longest = groups.iter().flat_map(|group| &group.curves).map(steps).max().unwrap_or(0);
+        // As many before as after each.
+        self.smooth
+            .map_or(default_window(longest), |window| if window < 2 { 1 } else { window | 1 })
+    }
+
+    /// The points of a group's rows: of one run as they are, of several the mean at each step that all have.
+    fn line_of(&self, group: &CurveGroup, split: RowSplit, value: Value, window: usize) -> Points {
+        let mut at_step: BTreeMap<usize, Vec<(f64, f64)>> = BTreeMap::new();
+        for curve in &group.curves {
+            let rows = curve.rows.iter().filter(|row| row.split == split);
+            let found = rows.filter_map(|row| Some((row.step, self.axis.of(row), value(row)?)));
+            let (steps, raw): (Vec<usize>, Vec<(f64, f64)>) =
+                found.map(|(step, x, y)| (step, (x, y))).unzip();
+            let smooth = if window > 1 { finite_mean(&raw, window) } else { raw };
+            for (step, point) in steps.into_iter().zip(smooth) {
+                at_step.entry(step).or_default().push(point);
+            }
+        }
+        let runs = group.curves.len();
+        let mut points = Points::default();
+        for (step, all) in at_step.iter().filter(|(_, all)| all.len() == runs) {
+            let mean = |of: fn(&(f64, f64)) -> f64| all.iter().map(of).sum::<f64>() / runs as f64;
+            let at = (mean(|point| point.0), mean(|point| point.1));
+            points.points.push(at);
+            if runs > 1 {
+                points.band.push(self.ends(all, at.1));
+            }
+            let is_better = points.best.as_ref().is_none_or(|best| at.1 < best.at.1);
+            if at.1.is_finite() && is_better {
+                points.best = Some(Best { step: *step, at });
+            }
+        }
+        points
+    }
+
+    /// The ends of the band at a step.
+    fn ends(&self, points: &[(f64, f64)], mean: f64) -> (f64, f64) {
+        let values = || points.iter().map(|point| point.1);
+        match self.band {
+            Band::MinMax => {
+                (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
+            }
+            Band::Deviation => {
+                let squares: f64 = values().map(|value| (value - mean).powi(2)).sum();
+                let deviation = (squares / (points.len() as f64 - 1.0).max(1.0)).sqrt();
+                (mean - deviation, mean + deviation)
+            }
+        }
+    }
+}
+
+/// What is drawn of a group.
+#[derive(Default)]
+struct Points {
+    points: Vec<(f64, f64)>,
+    /// Of several runs.
+    band: Vec<(f64, f64)>,
+    /// The least.
+    best: Option<Best>,
+}
+
+/// The best validation.
+struct Best {
+    step: usize,
+    at: (f64, f64),
+}
+
+impl Best {
+    fn note(&self, number: usize) -> Note {
+        let text = format!("best {}, step {}", digits(self.at.1), self.step);
+        Note { at: self.at, text, number, on_right: false, ring: true }
+    }
+}
+
+/// A loss or perplexity with as many digits as are worth reading.
+fn digits(value: f64) -> String {
+    match value {
+        ..10.0 => format!("{value:.4}"),
+        ..1000.0 => format!("{value:.2}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+fn mean_of(window: usize) -> String {
+    format!("mean of {window} steps")
+}
+
+/// The running mean of the finite points; the others stay, to be left out and counted.
+fn finite_mean(points: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> {
+    let finite: Vec<(f64, f64)> = points.iter().copied().filter(|(_, y)| y.is_finite()).collect();
+    let mut means = running_mean(&finite, window).into_iter();
+    let mut of = |point: &(f64, f64)| if point.1.is_finite() { means.next() } else { None };
+    points.iter().map(|point| of(point).unwrap_or(*point)).collect()
+}
+
+/// What a reader must know of points that are missing.
+fn remark(left_out: LeftOut) -> String {
+    let mut remarks = Vec::new();
+    if left_out.not_finite > 0 {
+        remarks.push(format!("{} NaN or infinite values left out", left_out.not_finite));
+    }
+    if left_out.not_positive > 0 {
+        let count = left_out.not_positive;
+        remarks.push(format!("{count} values at or below 0 have no place on a logarithmic axis"));
+    }
+    remarks.join("; ")
+}
+
+#[cfg(test)]
+mod tests;
