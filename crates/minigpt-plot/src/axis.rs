@@ -44,9 +44,8 @@ impl Axis {
         value.is_finite() && (self.scale == Scale::Linear || value > 0.0)
     }
 
-    /// From a little before the least of the values to a little after the greatest; `tight` leaves no room at the
-    /// ends.
-    pub(crate) fn span(&self, values: impl Iterator<Item = f64>, tight: bool) -> Span {
+    /// From the least of the values to the greatest, with `room`, a part of that, at both ends.
+    pub(crate) fn span(&self, values: impl Iterator<Item = f64>, room: f64) -> Span {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values {
             (low, high) = (low.min(value), high.max(value));
@@ -55,28 +54,28 @@ impl Axis {
             (low, high) = if self.scale == Scale::Log { (1.0, 10.0) } else { (0.0, 1.0) };
         }
         match self.scale {
-            Scale::Linear => self.linear(low, high, tight),
+            Scale::Linear => self.linear(low, high, room),
             Scale::Log => {
-                let room = if high > low * 1.01 { (high / low).ln() * 0.05 } else { 0.35 };
-                let room = if tight && high > low * 1.01 { 1.0 } else { room.exp() };
-                Span { low: low / room, high: high * room, scale: Scale::Log }
+                let is_flat = high <= low * (1.0 + 1e-9);
+                let factor = if is_flat { 1.4 } else { ((high.ln() - low.ln()) * room).exp() };
+                let (low, high) = ((low / factor).max(f64::MIN_POSITIVE), high * factor);
+                Span { low, high: high.min(f64::MAX), scale: Scale::Log }
             }
         }
     }
 
-    fn linear(&self, low: f64, high: f64, tight: bool) -> Span {
+    fn linear(&self, low: f64, high: f64, room: f64) -> Span {
         let scale = Scale::Linear;
         if self.from_zero && low >= 0.0 {
             let high = if high > 0.0 { high } else { 1.0 };
-            return Span { low: 0.0, high: if tight { high } else { high * 1.06 }, scale };
+            return Span { low: 0.0, high: high * (1.0 + room), scale };
         }
         // A flat line, too, needs some height around it.
         let is_flat = high - low <= high.abs().max(low.abs()) * 1e-9;
-        let room = match (is_flat, tight) {
-            (true, _) if high == 0.0 => 1.0,
-            (true, _) => high.abs() * 0.05,
-            (false, true) => 0.0,
-            (false, false) => (high - low) * 0.06,
+        let room = match is_flat {
+            true if high == 0.0 => 1.0,
+            true => high.abs() * 0.05,
+            false => (high - low) * room,
         };
         // What is never below 0 is not drawn as if it could be.
         let least = if low >= 0.0 { 0.0 } else { f64::NEG_INFINITY };
@@ -104,7 +103,7 @@ impl Span {
     pub(crate) fn part(&self, value: f64) -> f64 {
         match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
-            Scale::Log => (value / self.low).ln() / (self.high / self.low).ln(),
+            Scale::Log => (value.ln() - self.low.ln()) / (self.high.ln() - self.low.ln()),
         }
     }
 
@@ -117,20 +116,21 @@ impl Span {
         };
         let step = values.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
         let greatest = values.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
-        let label = |value: f64| match self.scale {
-            Scale::Linear => on_axis(value, step, greatest),
-            Scale::Log => on_axis(value, value, value),
+        // Over several powers of ten each number has digits of its own.
+        let is_wide = self.scale == Scale::Log && self.high / self.low >= 10.0;
+        let label = |value: f64| {
+            if is_wide { on_axis(value, value, value) } else { on_axis(value, step, greatest) }
         };
         values.into_iter().map(|value| Tick { value, label: label(value) }).collect()
     }
 
     /// Lines between the ticks of a logarithmic axis, at whole multiples of its powers of ten.
     pub(crate) fn between(&self) -> Vec<f64> {
-        let decades = (self.high / self.low).log10();
+        let decades = self.high.log10() - self.low.log10();
         if self.scale == Scale::Linear || !(0.8..=6.0).contains(&decades) {
             return Vec::new();
         }
-        self.multiples(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0])
+        self.multiples(&DIGITS)
     }
 
     fn linear_ticks(&self, most: usize) -> Vec<f64> {
@@ -146,7 +146,7 @@ impl Span {
     }
 
     fn log_ticks(&self, most: usize) -> Vec<f64> {
-        for steps in [&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0][..], &[1.0, 2.0, 5.0], &[1.0, 3.0]] {
+        for steps in [&DIGITS[..], &[1.0, 2.0, 3.0, 5.0], &[1.0, 2.0, 5.0], &[1.0, 3.0]] {
             let ticks = self.multiples(steps);
             if (3..=most).contains(&ticks.len()) {
                 return ticks;
@@ -177,6 +177,8 @@ impl Span {
             .collect()
     }
 }
+
+const DIGITS: [f64; 9] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
 
 /// The least of 1, 2, 2.5 and 5 times a power of ten that is not below `least`.
 fn round_step(least: f64) -> f64 {

@@ -52,7 +52,8 @@ impl Size {
     /// Ems from top to bottom of a chart's axes; a slide has a height of its own instead.
     pub(crate) fn axes_height(self, charts: usize) -> Option<f64> {
         match self {
-            Self::Column => Some(15.0),
+            Self::Column if charts == 1 => Some(15.0),
+            Self::Column => Some(12.5),
             Self::Page if charts == 1 => Some(21.0),
             Self::Page => Some(16.0),
             Self::Slide => None,
@@ -79,11 +80,10 @@ impl Size {
         }
     }
 
-    /// Pixels of the letters: 8 points in a column, 8.5 on a page, 16 on a slide.
+    /// Pixels of the letters: 8 points on paper, 16 on a slide.
     pub(crate) fn em(self) -> f64 {
         let points = match self {
-            Self::Column => 8.0,
-            Self::Page => 8.5,
+            Self::Column | Self::Page => 8.0,
             Self::Slide => 16.0,
         };
         (points * self.dots_per_inch() / 72.0_f64).round()
@@ -150,6 +150,14 @@ impl Theme {
         }
     }
 
+    /// How much is seen of values before they were smoothed.
+    pub(crate) fn pale(self) -> f64 {
+        match self {
+            Self::Light => 0.3,
+            Self::Dark => 0.42,
+        }
+    }
+
     pub(crate) fn grid(self) -> Colour {
         match self {
             Self::Light => Colour(226, 228, 232),
@@ -183,7 +191,7 @@ const COLOURS: usize = 7;
 
 /// What else tells lines apart, by number: together with the colour it comes again after 28 lines.
 fn pattern(number: usize) -> usize {
-    (number + number / COLOURS) % 4
+    number % 4
 }
 
 /// The dashes and gaps of the line of that number, in widths of it; a solid line has none.

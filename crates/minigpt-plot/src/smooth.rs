@@ -1,8 +1,8 @@
 //! Smoothing that can be named in a legend.
 
 /// The mean of the `window` points around each: as many before as after it, so that the line does not lag behind.
-/// At the start there are as many after a point as there are before it, since a loss falls fast there; at the end
-/// the mean is of those that there are.
+/// The windows of the first points reach over a quarter of what is before them, since a loss falls fast there, and a
+/// logarithmic axis shows it; those of the last points end with the line.
 pub fn running_mean(points: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> {
     let half = window / 2;
     let mut sums = vec![0.0];
@@ -12,7 +12,7 @@ pub fn running_mean(points: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> {
         sums.push(sum);
     }
     let mean = |(index, (x, _)): (usize, &(f64, f64))| {
-        let reach = half.min(index);
+        let reach = half.min(index / 4);
         let (from, to) = (index - reach, (index + reach + 1).min(points.len()));
         (*x, (sums[to] - sums[from]) / (to - from) as f64)
     };

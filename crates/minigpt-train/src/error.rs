@@ -260,6 +260,12 @@ pub enum TrainError {
         /// The first setting in which they differ.
         setting: String,
     },
+    /// A single run has no band.
+    #[error("a band needs runs that differ in training.seed: there is one run, {run}")]
+    OneSeed {
+        /// The run.
+        run: String,
+    },
     /// The loss or its gradient is NaN or infinite.
     #[error(
         "loss {loss} at step {step} (learning rate {learning_rate:.3e}, gradient norm {grad_norm}, windows {first} to {last} of the run's order): lower the learning rate, or let such steps be left out by training.skip_bad_steps; {}",

@@ -15,11 +15,12 @@ use crate::terminal::output::{print, say};
 pub(crate) fn run(args: &PlotArgs) -> Result<ExitCode> {
     let runs = args.runs.iter().map(|path| RunFolder::open(path)).collect::<Result<Vec<_>, _>>()?;
     let groups = groups(args, &runs)?;
-    let (title, default_path) = match &runs[..] {
-        [run] => (plot_title(&run.config()?, &run.name()), run.plot_path(args.curve)),
-        _ => (format!("{} runs", runs.len()), PathBuf::from("compared.png")),
+    let default_path = match &runs[..] {
+        [run] => run.plot_path(args.curve),
+        _ => PathBuf::from("compared.png"),
     };
     let path = args.out.clone().unwrap_or(default_path);
+    let title = title(&runs)?;
     let scale = |is_log| if is_log { Scale::Log } else { Scale::Linear };
     let plot = CurvePlot {
         smooth: args.smooth,
@@ -40,6 +41,18 @@ pub(crate) fn run(args: &PlotArgs) -> Result<ExitCode> {
     }
     print(|out| writeln!(out, "{}", path.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The run, its model and its data; of several runs the model and data that they have in common.
+fn title(runs: &[RunFolder]) -> Result<String> {
+    let name = match runs {
+        [run] => run.name(),
+        _ => format!("{} runs", runs.len()),
+    };
+    let titles = runs.iter().map(|run| Ok(plot_title(&run.config()?, &name)));
+    let mut titles = titles.collect::<Result<Vec<_>>>()?;
+    titles.dedup();
+    Ok(if titles.len() == 1 { titles.remove(0) } else { name })
 }
 
 /// The runs under the names of the legend, those of one `--band` together.

@@ -1,7 +1,7 @@
 //! One coordinate system: its axes, and what is drawn in them.
 
 use super::frame::{Cell, Frame};
-use super::marks::{BAND, PALE, THICK, THIN, draw_mark};
+use super::marks::{BAND, THICK, THIN, draw_mark};
 use super::text::{shortened, wrapped};
 use super::{Chart, Form, Line, legend, notes};
 use crate::axis::{Axis, Span, Tick};
@@ -15,7 +15,7 @@ const NUMBER: f64 = 0.9;
 
 /// Pixels of the caption above a chart, with the space below it.
 pub(super) fn caption_height(chart: &Chart, em: f64) -> f64 {
-    if chart.caption.is_empty() { 0.4 * em } else { 1.9 * em }
+    if chart.caption.is_empty() { 0.4 * em } else { 1.7 * em }
 }
 
 /// Pixels below the axes.
@@ -73,8 +73,8 @@ fn draw_axes(sheet: &mut Sheet, chart: &Chart, cell: Cell, heading: f64, look: L
     let (top, height) = (cell.top + heading, cell.height - heading - foot_height(em));
     let height = height.max(3.0 * em);
     let most = (height / (2.4 * em)) as usize;
-    let y = chart.y.span(values(false), false);
-    let right = chart.right.as_ref().map(|axis| (axis, axis.span(values(true), false)));
+    let y = chart.y.span(values(false), 0.06);
+    let right = chart.right.as_ref().map(|axis| (axis, axis.span(values(true), 0.06)));
     let y_ticks = y.ticks(most);
     let right_ticks = right.as_ref().map_or(Vec::new(), |(_, span)| span.ticks(most));
     let widest = |ticks: &[Tick]| {
@@ -147,15 +147,10 @@ fn draw_names(sheet: &mut Sheet, chart: &Chart, cell: Cell, frame: &Frame, look:
     }
 }
 
-/// From 0, or the first value of a logarithmic axis, to the last value.
+/// From 0, or the first value of a logarithmic axis, to the last value, with room for its mark.
 fn x_span(chart: &Chart) -> Span {
     let points = chart.lines.iter().flat_map(|line| &line.points);
-    let values = points.map(|(x, _)| *x);
-    // Room at the end for the last mark.
-    let has_marks =
-        chart.lines.iter().any(|line| matches!(line.form, Form::Marks | Form::OpenMarks));
-    let axis = chart.x.clone().from_zero();
-    axis.span(values, !has_marks)
+    chart.x.clone().from_zero().span(points.map(|(x, _)| *x), 0.03)
 }
 
 /// As many numbers below the axis as have room beside each other.
@@ -194,9 +189,10 @@ fn draw_line(sheet: &mut Sheet, line: &Line, frame: &Frame, look: Look) {
     match line.form {
         Form::Pale => {
             if let Some(at) = alone {
-                sheet.circle(at, 0.1 * em, colour.opacity(PALE));
+                sheet.circle(at, 0.1 * em, colour.opacity(look.theme.pale()));
             }
-            sheet.path(thinned(places), Stroke::solid(colour.opacity(PALE), THIN * em));
+            sheet
+                .path(thinned(places), Stroke::solid(colour.opacity(look.theme.pale()), THIN * em));
         }
         Form::Line => {
             if let Some(at) = alone {

@@ -28,7 +28,8 @@ pub(super) fn sheet(figure: &Figure, look: Look) -> Sheet {
         row.iter().map(own).fold(0.0, f64::max)
     };
     let headings: Vec<f64> = rows.iter().map(|row| heading(row)).collect();
-    let above = margin + title.len() as f64 * LINE * TITLE * em + shared_height;
+    let title_height = title.len() as f64 * LINE * TITLE * em + 0.3 * em;
+    let above = margin + title_height + shared_height;
     let below = remark.len() as f64 * LINE * REMARK * em + 0.6 * em;
     let foot = chart::foot_height(em);
     let height = match look.size.axes_height(figure.charts.len()) {
@@ -50,6 +51,7 @@ pub(super) fn sheet(figure: &Figure, look: Look) -> Sheet {
         sheet.text(line, (margin, top + TITLE * em * 0.85), letters);
         top += LINE * TITLE * em;
     }
+    top = margin + title_height;
     legend::draw(&mut sheet, &shared, (margin, top), inner, look);
     top += shared_height;
     let cell_height = (height - above - below) / rows.len().max(1) as f64;

@@ -1,6 +1,6 @@
 //! The legend, which stands above the axes and so never covers data.
 
-use super::marks::{BAND, PALE, THICK, THIN, draw_mark};
+use super::marks::{BAND, THICK, THIN, draw_mark};
 use super::text::shortened;
 use super::{Chart, Form};
 use crate::look::{Look, dash};
@@ -19,10 +19,10 @@ pub(super) struct Entry {
 }
 
 /// Sizes in ems.
-const KEY: f64 = 2.1;
-const TEXT: f64 = 0.92;
+const KEY: f64 = 1.9;
+const TEXT: f64 = 0.88;
 const ROW: f64 = 1.45;
-const GAP: f64 = 1.5;
+const GAP: f64 = 1.2;
 
 /// Most rows before labels are shortened to make columns.
 const ROWS: usize = 8;
@@ -72,27 +72,34 @@ fn label_room(entries: usize, width: f64, em: f64) -> f64 {
     (width - (columns - 1.0) * GAP * em) / columns - (KEY + 0.4) * em
 }
 
-/// Where entries stand: pixels from the left, and the row. As many as fit in a row, below each other in columns.
+/// Where entries stand: pixels from the left, and the row. A few fill rows one after the other, more stand in
+/// columns.
 fn places(entries: &[Entry], width: f64, em: f64) -> Vec<(f64, usize)> {
     let room = label_room(entries.len(), width, em);
-    let widths: Vec<f64> = entries
-        .iter()
-        .map(|entry| text_width(&entry.label, TEXT * em).min(room) + (KEY + 0.4) * em)
-        .collect();
-    let all = widths.iter().sum::<f64>() + GAP * em * widths.len().saturating_sub(1) as f64;
-    if all <= width {
-        let mut x = 0.0;
-        let next = |width: &f64| {
-            let place = (x, 0);
-            x += width + GAP * em;
-            place
-        };
-        return widths.iter().map(next).collect();
+    let label = |entry: &Entry| text_width(&entry.label, TEXT * em).min(room);
+    let widths: Vec<f64> = entries.iter().map(|entry| label(entry) + (KEY + 0.4) * em).collect();
+    let flow = flow(&widths, width, GAP * em);
+    if flow.iter().all(|(_, row)| *row < 2) {
+        return flow;
     }
     let widest = widths.iter().copied().fold(0.0, f64::max) + GAP * em;
     let columns = (((width + GAP * em) / widest) as usize).max(1);
     let rows = entries.len().div_ceil(columns);
     (0..entries.len()).map(|index| ((index / rows) as f64 * widest, index % rows)).collect()
+}
+
+/// One after the other, in a new row where the width ends.
+fn flow(widths: &[f64], width: f64, gap: f64) -> Vec<(f64, usize)> {
+    let (mut x, mut row) = (0.0, 0);
+    let mut places = Vec::new();
+    for own in widths {
+        if x > 0.0 && x + own > width {
+            (x, row) = (0.0, row + 1);
+        }
+        places.push((x, row));
+        x += own + gap;
+    }
+    places
 }
 
 fn draw_key(sheet: &mut Sheet, entry: &Entry, (left, middle): Place, look: Look) {
@@ -108,7 +115,7 @@ fn draw_key(sheet: &mut Sheet, entry: &Entry, (left, middle): Place, look: Look)
         let stroke = Stroke { dash: dash(entry.number), ..Stroke::solid(colour, THICK * em) };
         sheet.path(line, stroke);
     } else if entry.pale {
-        sheet.path(line, Stroke::solid(colour.opacity(PALE), THIN * em));
+        sheet.path(line, Stroke::solid(colour.opacity(look.theme.pale()), THIN * em));
     } else {
         sheet.path(line, Stroke::solid(colour, THIN * em));
     }

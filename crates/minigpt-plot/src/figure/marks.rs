@@ -6,8 +6,7 @@ use crate::sheet::{Place, Sheet, Stroke};
 /// Widths of lines in ems.
 pub(super) const THICK: f64 = 0.095;
 pub(super) const THIN: f64 = 0.05;
-/// How much is seen of values before they were smoothed, and of a band.
-pub(super) const PALE: f64 = 0.3;
+/// How much is seen of a band.
 pub(super) const BAND: f64 = 0.2;
 
 /// A mark in the form and colour of its line.

@@ -3,7 +3,7 @@
 use super::frame::{Cell, Frame};
 use super::marks::THIN;
 use super::text::shortened;
-use super::{Chart, Form};
+use super::{Chart, Form, Note};
 use crate::look::Look;
 use crate::sheet::{Letters, Place, Sheet, Stroke, text_width};
 
@@ -13,9 +13,14 @@ const TEXT: f64 = 0.92;
 pub(super) fn draw(sheet: &mut Sheet, chart: &Chart, frame: &Frame, look: Look) {
     let em = look.size.em();
     let drawn = drawn_places(chart, frame, em);
-    let mut taken: Vec<Cell> = Vec::new();
-    for note in &chart.notes {
-        let at = frame.place(note.at, note.on_right);
+    let around =
+        |at: Place| grown(Cell { left: at.0, top: at.1, width: 0.0, height: 0.0 }, 0.5 * em);
+    let place = |note: &Note| frame.place(note.at, note.on_right);
+    let is_within = |note: &&Note| contains(grown(frame.area, 1.0), place(note));
+    let noted: Vec<&Note> = chart.notes.iter().filter(is_within).collect();
+    let mut taken: Vec<Cell> = noted.iter().map(|note| around(place(note))).collect();
+    for note in noted {
+        let at = place(note);
         if note.ring {
             draw_ring(sheet, at, look);
         }
@@ -102,7 +107,9 @@ fn best_cell(
                 .sum();
             let crowded = taken.iter().filter(|other| overlap(wide, **other)).count();
             let on_point = f64::from(u8::from(contains(wide, at)));
-            let cost = hidden + 100.0 * (crowded as f64 + on_point) + 0.6 * distance;
+            let crossed = if distance > 1.2 { crossed(at, cell, drawn, em) } else { 0.0 };
+            let cost =
+                3.0 * hidden + 0.5 * crossed + 100.0 * (crowded as f64 + on_point) + distance;
             if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                 best = Some((cost, cell));
             }
@@ -110,6 +117,20 @@ fn best_cell(
     }
     let anywhere = Cell { left: area.left + 0.3 * em, top: area.top, width, height };
     best.map_or(anywhere, |(_, cell)| cell)
+}
+
+/// How much of the lines a leader to that rectangle would cross.
+fn crossed(at: Place, cell: Cell, drawn: &[(Place, f64)], em: f64) -> f64 {
+    let near = (at.0.clamp(cell.left, right(cell)), at.1.clamp(cell.top, bottom(cell)));
+    let is_near = |place: Place| {
+        (1..=8).any(|step| {
+            let part = f64::from(step) / 8.0;
+            let on = (at.0 + (near.0 - at.0) * part, at.1 + (near.1 - at.1) * part);
+            (on.0 - place.0).hypot(on.1 - place.1) < 0.3 * em
+        })
+    };
+    let far = drawn.iter().filter(|(place, _)| (at.0 - place.0).hypot(at.1 - place.1) > 0.8 * em);
+    far.filter(|(place, _)| is_near(*place)).map(|(_, weight)| weight).sum()
 }
 
 /// Above and below first: beside a point its line goes on.

@@ -44,3 +44,6 @@ pub(super) fn shortened(text: &str, size: f64, width: f64) -> String {
     }
     cut(fits)
 }
+
+#[cfg(test)]
+mod tests;

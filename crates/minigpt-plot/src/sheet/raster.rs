@@ -51,15 +51,16 @@ impl Canvas {
                 self.cover(&[disc(*middle, *radius)], *paint);
             }
             Shape::Ring { middle, radius, stroke } => {
-                let mut circle = disc(*middle, *radius);
-                circle.push(circle[0]);
-                self.cover(&stroked(&circle, stroke), stroke.paint);
+                let inner = disc(*middle, (radius - stroke.width / 2.0).max(0.0));
+                let outer = disc(*middle, radius + stroke.width / 2.0);
+                // Turned the other way it is a hole.
+                self.cover(&[outer, inner.into_iter().rev().collect()], stroke.paint);
             }
             Shape::Text { text, at, letters } => self.write(text, *at, letters),
         }
     }
 
-    /// Fills closed outlines, which all turn the same way.
+    /// Fills closed outlines, which all turn the same way but for holes.
     fn cover(&mut self, outlines: &[Vec<Place>], paint: Paint) {
         let places = || outlines.iter().flatten().copied();
         if places().any(|(x, y)| !x.is_finite() || !y.is_finite()) {
@@ -143,28 +144,37 @@ fn disc((x, y): Place, radius: f64) -> Vec<Place> {
     (0..corners).map(corner).collect()
 }
 
-/// The outlines of a line: a rectangle for each part, and discs where they meet.
+/// The outlines of a line: a rectangle for each part, and what is missing between them at the outside of a corner.
 fn stroked(points: &[Place], stroke: &Stroke) -> Vec<Vec<Place>> {
     let half = stroke.width / 2.0;
     let mut outlines = Vec::new();
-    for points in dashes(points, stroke) {
-        for (from, to) in points.iter().zip(&points[1..]) {
+    for mut points in dashes(points, stroke) {
+        points.dedup();
+        let mut last: Option<Place> = None;
+        for (from, to) in points.iter().zip(points.iter().skip(1)) {
             let (along, down) = (to.0 - from.0, to.1 - from.1);
             let length = along.hypot(down);
-            if length > 0.0 {
-                let (right, below) = (-down / length * half, along / length * half);
-                outlines.push(vec![
-                    (from.0 + right, from.1 + below),
-                    (to.0 + right, to.1 + below),
-                    (to.0 - right, to.1 - below),
-                    (from.0 - right, from.1 - below),
-                ]);
-            }
+            // From the middle of the line to its edge.
+            let edge = (-down / length * half, along / length * half);
+            outlines.push(vec![
+                (from.0 + edge.0, from.1 + edge.1),
+                (to.0 + edge.0, to.1 + edge.1),
+                (to.0 - edge.0, to.1 - edge.1),
+                (from.0 - edge.0, from.1 - edge.1),
+            ]);
+            outlines.extend(last.map(|last| corner(*from, last, edge)));
+            last = Some(edge);
         }
-        let inner = points.len().saturating_sub(2);
-        outlines.extend(points.iter().skip(1).take(inner).map(|at| disc(*at, half)));
     }
     outlines
+}
+
+/// The triangle at the outside of a corner between two parts of a line with these edges.
+fn corner((x, y): Place, before: Place, after: Place) -> Vec<Place> {
+    let turns_right = before.0 * after.1 - before.1 * after.0 > 0.0;
+    let (first, second) =
+        if turns_right { ((-after.0, -after.1), (-before.0, -before.1)) } else { (before, after) };
+    vec![(x, y), (x + first.0, y + first.1), (x + second.0, y + second.1)]
 }
 
 /// The parts of a line between its gaps.

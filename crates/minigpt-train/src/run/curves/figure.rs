@@ -205,7 +205,7 @@ impl CurvePlot {
         let mut chart = self.chart(caption, "norm");
         chart.y = chart.y.from_zero();
         let window = self.window(std::slice::from_ref(group));
-        self.add_steps(&mut chart, group, "gradient norm", NORM, window);
+        self.add_steps(&mut chart, group, "norm", NORM, window);
         if !self.learning_rate {
             self.add_rate(&mut chart, std::slice::from_ref(group));
         }
@@ -216,6 +216,7 @@ impl CurvePlot {
     fn steps_chart(&self, caption: &str, unit: &str, groups: &[CurveGroup], value: Value) -> Chart {
         let window = self.window(groups);
         let is_many = groups.len() > 1;
+        let has_band = groups.iter().any(|group| group.curves.len() > 1);
         let caption = match window {
             2.. if is_many => format!("{caption}, {}", mean_of(window)),
             _ => caption.to_owned(),
@@ -224,18 +225,17 @@ impl CurvePlot {
         if matches!(self.quantity, Quantity::TokensPerSecond | Quantity::GradNorm) {
             chart.y = chart.y.from_zero();
         }
-        for (number, group) in groups.iter().enumerate() {
+        for (number, (group, label)) in groups.iter().zip(self.labels(groups)).enumerate() {
             let line = self.line_of(group, RowSplit::Train, value, window);
-            let is_pale = group.curves.len() == 1 && window > 1 && groups.len() <= PALE_RUNS;
+            let is_pale = !has_band && window > 1 && groups.len() <= PALE_RUNS;
             if is_pale {
-                let raw = self.line_of(group, RowSplit::Train, value, 1).points;
                 let label = format!("{}, each step", self.label(group));
-                chart.lines.push(Line::new(label, number, Form::Pale, raw).unlisted());
+                chart.lines.push(self.pale(label, number, group, value).unlisted());
             }
-            let mut label = self.label(group);
-            if !is_many && window > 1 {
-                label = format!("{label}, {}", mean_of(window));
-            }
+            let label = match window {
+                2.. if !is_many => format!("{label}, {}", mean_of(window)),
+                _ => label,
+            };
             let smooth = Line::new(label, number, Form::Line, line.points);
             chart.lines.push(smooth.with_band(line.band));
         }
@@ -253,9 +253,9 @@ impl CurvePlot {
         let mut chart = self.chart(caption, unit);
         chart.placeholder = "no validation yet";
         let is_alone = groups.len() == 1;
-        for (number, group) in groups.iter().enumerate() {
+        for (number, (group, label)) in groups.iter().zip(self.labels(groups)).enumerate() {
             let line = self.line_of(group, RowSplit::Valid, value, 1);
-            let marks = Line::new(self.label(group), number, Form::Marks, line.points);
+            let marks = Line::new(label, number, Form::Marks, line.points);
             chart.lines.push(marks.with_band(line.band));
             let average = self.line_of(group, RowSplit::Average, value, 1).points;
             if !average.is_empty() {
@@ -263,16 +263,11 @@ impl CurvePlot {
                 let marks = Line::new(label, number, Form::OpenMarks, average);
                 chart.lines.push(if is_alone { marks } else { marks.unlisted() });
             }
+            // Of several runs the legend has the values, which would hide each other here.
             if let Some(best) = line.best {
                 let note = best.note(number);
-                let text = if is_alone { note.text } else { digits(best.at.1) };
+                let text = if is_alone { note.text } else { String::new() };
                 chart.notes.push(Note { text, ..note });
-            }
-        }
-        // The values of many would hide each other; the rings stay.
-        if groups.len() > 6 {
-            for note in &mut chart.notes {
-                note.text.clear();
             }
         }
         chart
@@ -298,16 +293,22 @@ impl CurvePlot {
         value: Value,
         window: usize,
     ) {
-        let raw = self.line_of(group, RowSplit::Train, value, 1).points;
         if window > 1 {
-            let each = format!("{name}, each step");
-            chart.lines.push(Line::new(each, 0, Form::Pale, raw));
+            chart.lines.push(self.pale(format!("{name}, each step"), 0, group, value));
             let smooth = self.line_of(group, RowSplit::Train, value, window).points;
             let label = format!("{name}, {}", mean_of(window));
             chart.lines.push(Line::new(label, 0, Form::Line, smooth));
         } else {
+            let raw = self.line_of(group, RowSplit::Train, value, 1).points;
             chart.lines.push(Line::new(name, 0, Form::Line, raw));
         }
+    }
+
+    /// Values of steps before smoothing. What is not finite is counted with the smoothed ones.
+    fn pale(&self, label: String, number: usize, group: &CurveGroup, value: Value) -> Line {
+        let mut points = self.line_of(group, RowSplit::Train, value, 1).points;
+        points.retain(|(_, y)| y.is_finite());
+        Line::new(label, number, Form::Pale, points)
     }
 
     /// The learning rate, over an axis of its own at the right.
@@ -331,10 +332,28 @@ impl CurvePlot {
 
     /// Name of a group, and what its band is.
     fn label(&self, group: &CurveGroup) -> String {
+        let name = &group.name;
         match group.curves.len() {
-            1 => group.name.clone(),
-            seeds => format!("{}, mean of {seeds} seeds, {}", group.name, self.band.in_words()),
+            1 => name.clone(),
+            seeds => format!("{name} (mean of {seeds} seeds, band: {})", self.band.in_words()),
         }
+    }
+
+    /// The labels of all groups; of several with the best validation of each.
+    fn labels(&self, groups: &[CurveGroup]) -> Vec<String> {
+        let best = |group: &CurveGroup| {
+            let value = match self.quantity {
+                Quantity::Loss => LOSS,
+                Quantity::Perplexity => PERPLEXITY,
+                _ => return None,
+            };
+            self.line_of(group, RowSplit::Valid, value, 1).best
+        };
+        let label = |group: &CurveGroup| match best(group).filter(|_| groups.len() > 1) {
+            Some(best) => format!("{}, best {}", self.label(group), digits(best.at.1)),
+            None => self.label(group),
+        };
+        groups.iter().map(label).collect()
     }
 
     fn window(&self, groups: &[CurveGroup]) -> usize {
@@ -439,12 +458,16 @@ fn finite_mean(points: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> {
 /// What a reader must know of points that are missing.
 fn remark(left_out: LeftOut) -> String {
     let mut remarks = Vec::new();
-    if left_out.not_finite > 0 {
-        remarks.push(format!("{} NaN or infinite values left out", left_out.not_finite));
+    match left_out.not_finite {
+        0 => (),
+        1 => remarks.push("1 NaN or infinite value left out".to_owned()),
+        count => remarks.push(format!("{count} NaN or infinite values left out")),
     }
-    if left_out.not_positive > 0 {
-        let count = left_out.not_positive;
-        remarks.push(format!("{count} values at or below 0 have no place on a logarithmic axis"));
+    match left_out.not_positive {
+        0 => (),
+        1 => remarks.push("1 value at or below 0 has no place on a logarithmic axis".to_owned()),
+        count => remarks
+            .push(format!("{count} values at or below 0 have no place on a logarithmic axis")),
     }
     remarks.join("; ")
 }

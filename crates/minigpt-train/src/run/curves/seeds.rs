@@ -26,7 +26,7 @@ impl From<Curve> for CurveGroup {
 /// Groups runs whose settings are the same but for `training.seed`, in the order of their first ones.
 ///
 /// # Errors
-/// [`TrainError::NoSeeds`] where no group has two runs.
+/// [`TrainError::NoSeeds`] or [`TrainError::OneSeed`] where no group has two runs.
 pub fn by_seed(runs: Vec<(Curve, RunConfig)>) -> Result<Vec<CurveGroup>, TrainError> {
     let mut groups: Vec<(BTreeMap<String, Value>, CurveGroup)> = Vec::new();
     for (curve, config) in runs {
@@ -37,12 +37,16 @@ pub fn by_seed(runs: Vec<(Curve, RunConfig)>) -> Result<Vec<CurveGroup>, TrainEr
         }
     }
     if groups.iter().all(|(_, group)| group.curves.len() == 1) {
-        let name = |index: usize| groups.get(index).map_or("", |(_, group)| &group.name).to_owned();
-        let setting = match &groups[..] {
-            [(first, _), (second, _), ..] => first_difference(first, second),
-            _ => "nothing: there is one run".to_owned(),
-        };
-        return Err(TrainError::NoSeeds { first: name(0), second: name(1), setting });
+        return Err(match &groups[..] {
+            [(first, one), (second, other), ..] => TrainError::NoSeeds {
+                first: one.name.clone(),
+                second: other.name.clone(),
+                setting: first_difference(first, second),
+            },
+            _ => TrainError::OneSeed {
+                run: groups.first().map_or_else(String::new, |(_, group)| group.name.clone()),
+            },
+        });
     }
     let named = |(_, group): (_, CurveGroup)| {
         let names: Vec<&str> = group.curves.iter().map(|curve| curve.name.as_str()).collect();
