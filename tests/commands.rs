@@ -162,7 +162,9 @@ fn pictures_for_a_paper_and_a_slide_with_their_data() {
         ["--log-x", "--log-y", "--learning-rate", "--size", "column", "--out", "log.svg"];
     plot(&logarithmic);
     let column = fs_err::read_to_string(sandbox.path("log.svg")).unwrap();
-    assert!(column.contains("learning rate (thin lines)") && column.contains("viewBox=\"0 0 1000 "));
+    assert!(
+        column.contains("learning rate (thin lines)") && column.contains("viewBox=\"0 0 1000 ")
+    );
 }
 
 #[test]

@@ -110,16 +110,14 @@ impl Span {
     /// Round numbers on the axis, about `most` of them.
     pub(crate) fn ticks(&self, most: usize) -> Vec<Tick> {
         let most = most.max(2);
-        let values = match self.scale {
-            Scale::Linear => self.linear_ticks(most),
-            Scale::Log => self.log_ticks(most),
-        };
+        let log = if self.scale == Scale::Log { self.log_ticks(most) } else { None };
+        // Multiples of powers of ten have digits of their own.
+        let is_log = log.is_some();
+        let values = log.unwrap_or_else(|| self.linear_ticks(most));
         let step = values.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
         let greatest = values.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
-        // Over several powers of ten each number has digits of its own.
-        let is_wide = self.scale == Scale::Log && self.high / self.low >= 10.0;
         let label = |value: f64| {
-            if is_wide { on_axis(value, value, value) } else { on_axis(value, step, greatest) }
+            if is_log { on_axis(value, value, value) } else { on_axis(value, step, greatest) }
         };
         values.into_iter().map(|value| Tick { value, label: label(value) }).collect()
     }
@@ -145,21 +143,16 @@ impl Span {
         (0..=count as usize).map(|index| (first + index as f64) * step + 0.0).collect()
     }
 
-    fn log_ticks(&self, most: usize) -> Vec<f64> {
-        for steps in [&DIGITS[..], &[1.0, 2.0, 3.0, 5.0], &[1.0, 2.0, 5.0], &[1.0, 3.0]] {
-            let ticks = self.multiples(steps);
-            if (3..=most).contains(&ticks.len()) {
-                return ticks;
-            }
-        }
-        let decades = self.multiples(&[1.0]);
-        if decades.len() >= 3 {
+    /// Multiples of powers of ten; nothing where so few are on the axis that round numbers as on a linear one say more.
+    fn log_ticks(&self, most: usize) -> Option<Vec<f64>> {
+        let steps = [&DIGITS[..], &[1.0, 2.0, 3.0, 5.0], &[1.0, 2.0, 5.0], &[1.0, 3.0]];
+        let ticks = steps.into_iter().map(|steps| self.multiples(steps));
+        let fitting = ticks.into_iter().find(|ticks| (3..=most).contains(&ticks.len()));
+        fitting.or_else(|| {
+            let decades = self.multiples(&[1.0]);
             let every = decades.len().div_ceil(most);
-            return decades.into_iter().step_by(every).collect();
-        }
-        // Less than two powers of ten: round numbers as on a linear axis.
-        let ticks = Self { scale: Scale::Linear, ..*self }.linear_ticks(most);
-        ticks.into_iter().filter(|tick| *tick > 0.0).collect()
+            (decades.len() >= 3).then(|| decades.into_iter().step_by(every).collect())
+        })
     }
 
     /// The powers of ten on the axis times each of `steps`.

@@ -53,7 +53,7 @@ impl Size {
     pub(crate) fn axes_height(self, charts: usize) -> Option<f64> {
         match self {
             Self::Column if charts == 1 => Some(15.0),
-            Self::Column => Some(12.5),
+            Self::Column => Some(14.0),
             Self::Page if charts == 1 => Some(21.0),
             Self::Page => Some(16.0),
             Self::Slide => None,

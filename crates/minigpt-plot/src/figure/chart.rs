@@ -4,7 +4,7 @@ use super::frame::{Cell, Frame};
 use super::marks::{BAND, THICK, THIN, draw_mark};
 use super::text::{shortened, wrapped};
 use super::{Chart, Form, Line, legend, notes};
-use crate::axis::{Axis, Span, Tick};
+use crate::axis::{Span, Tick};
 use crate::look::{Look, dash};
 use crate::sheet::{Anchor, Letters, MIDDLE, Place, Sheet, Stroke, Turn, text_width};
 
@@ -72,7 +72,7 @@ fn draw_axes(sheet: &mut Sheet, chart: &Chart, cell: Cell, heading: f64, look: L
     };
     let (top, height) = (cell.top + heading, cell.height - heading - foot_height(em));
     let height = height.max(3.0 * em);
-    let most = (height / (2.4 * em)) as usize;
+    let most = (height / (2.1 * em)) as usize;
     let y = chart.y.span(values(false), 0.06);
     let right = chart.right.as_ref().map(|axis| (axis, axis.span(values(true), 0.06)));
     let y_ticks = y.ticks(most);
@@ -137,13 +137,17 @@ fn draw_names(sheet: &mut Sheet, chart: &Chart, cell: Cell, frame: &Frame, look:
     let name = Letters::new(NAME * em, look.theme.ink()).anchored(Anchor::Middle);
     let below = (left + width / 2.0, top + height + 2.75 * em);
     sheet.text(shortened(&chart.x.name, NAME * em, width), below, name);
-    let up = Letters { turn: Turn::Up, ..name };
-    let room = height + 2.0 * em;
-    let beside = (cell.left + 0.9 * em, top + height / 2.0);
-    sheet.text(shortened(&chart.y.name, NAME * em, room), beside, up);
-    if let Some(Axis { name, .. }) = &chart.right {
-        let beside = (cell.left + cell.width - 0.2 * em, top + height / 2.0);
-        sheet.text(shortened(name, NAME * em, room), beside, up);
+    for (axis, x) in [
+        (Some(&chart.y), cell.left + 0.9 * em),
+        (chart.right.as_ref(), cell.left + cell.width - 0.2 * em),
+    ] {
+        let Some(axis) = axis else { continue };
+        // A long name is smaller before it is cut.
+        let room = height + 0.4 * em;
+        let fits = room / text_width(&axis.name, NAME * em).max(1.0);
+        let size = NAME * em * fits.clamp(0.75, 1.0);
+        let up = Letters { turn: Turn::Up, size, ..name };
+        sheet.text(shortened(&axis.name, size, room), (x, top + height / 2.0), up);
     }
 }
 

@@ -109,7 +109,7 @@ fn best_cell(
             let on_point = f64::from(u8::from(contains(wide, at)));
             let crossed = if distance > 1.2 { crossed(at, cell, drawn, em) } else { 0.0 };
             let cost =
-                3.0 * hidden + 0.5 * crossed + 100.0 * (crowded as f64 + on_point) + distance;
+                4.0 * hidden + 0.15 * crossed + 100.0 * (crowded as f64 + on_point) + distance;
             if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                 best = Some((cost, cell));
             }

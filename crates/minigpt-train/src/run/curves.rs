@@ -11,10 +11,12 @@ use crate::error::TrainError;
 use crate::run::row::Row;
 
 mod figure;
+mod points;
 mod quantity;
 mod seeds;
 
-pub use figure::{Band, CurvePlot};
+pub use figure::CurvePlot;
+pub use points::Band;
 pub use quantity::{Axis, Quantity};
 pub use seeds::{CurveGroup, by_seed};
 

@@ -6,16 +6,14 @@
 //! explains the bends at the left. Several runs are compared by one quantity at a time: training losses at the left,
 //! validation losses, which have a range of their own, at the right.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::str::FromStr;
 
 use minigpt_plot::{
     Axis as ChartAxis, Chart, Figure, Form, LeftOut, Line, Note, Scale, default_window,
-    running_mean,
 };
 
 use super::Curve;
+use super::points::{Band, Best, Points};
 use super::quantity::{Axis, Quantity};
 use super::seeds::CurveGroup;
 use crate::error::TrainError;
@@ -41,44 +39,6 @@ pub struct CurvePlot {
     pub band: Band,
 }
 
-/// What a band around the mean of several runs shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Band {
-    /// From the least to the greatest value.
-    #[default]
-    MinMax,
-    /// One standard deviation of the runs to either side.
-    Deviation,
-}
-
-impl Band {
-    /// The names that [`FromStr`] takes.
-    pub const NAMES: [&str; 2] = ["min-max", "sd"];
-
-    fn in_words(self) -> &'static str {
-        match self {
-            Self::MinMax => "min to max",
-            Self::Deviation => "± 1 sd",
-        }
-    }
-}
-
-impl FromStr for Band {
-    type Err = TrainError;
-
-    fn from_str(name: &str) -> Result<Self, TrainError> {
-        match name {
-            "min-max" => Ok(Self::MinMax),
-            "sd" => Ok(Self::Deviation),
-            _ => Err(TrainError::UnknownName {
-                kind: "band",
-                name: name.to_owned(),
-                known: Self::NAMES.join(", "),
-            }),
-        }
-    }
-}
-
 /// The number of the line of validations beside that of training, and of the learning rate.
 const VALIDATION: usize = 1;
 const LEARNING_RATE: usize = 3;
@@ -86,9 +46,10 @@ const LEARNING_RATE: usize = 3;
 /// Most runs whose values before smoothing are drawn: those of more would hide each other.
 const PALE_RUNS: usize = 3;
 
-const NATS: &str = "cross-entropy (nats per token)";
-
+/// What is drawn of a row.
 type Value = fn(&Row) -> Option<f64>;
+
+const NATS: &str = "cross-entropy (nats per token)";
 
 const LOSS: Value = |row| Some(row.loss);
 const PERPLEXITY: Value = |row| Some(row.loss.exp());
@@ -191,7 +152,7 @@ impl CurvePlot {
             let label = "validation of the averaged weights";
             chart.lines.push(Line::new(label, 2, Form::OpenMarks, average.points));
         }
-        chart.notes.extend(line.best.map(|best| best.note(VALIDATION)));
+        chart.notes.extend(line.best.map(|best| note(&best, VALIDATION)));
         chart
     }
 
@@ -265,9 +226,11 @@ impl CurvePlot {
             }
             // Of several runs the legend has the values, which would hide each other here.
             if let Some(best) = line.best {
-                let note = best.note(number);
-                let text = if is_alone { note.text } else { String::new() };
-                chart.notes.push(Note { text, ..note });
+                let mut note = note(&best, number);
+                if !is_alone {
+                    note.text.clear();
+                }
+                chart.notes.push(note);
             }
         }
         chart
@@ -365,73 +328,16 @@ impl CurvePlot {
             .map_or(default_window(longest), |window| if window < 2 { 1 } else { window | 1 })
     }
 
-    /// The points of a group's rows: of one run as they are, of several the mean at each step that all have.
+    /// What is drawn of a group's rows.
     fn line_of(&self, group: &CurveGroup, split: RowSplit, value: Value, window: usize) -> Points {
-        let mut at_step: BTreeMap<usize, Vec<(f64, f64)>> = BTreeMap::new();
-        for curve in &group.curves {
-            let rows = curve.rows.iter().filter(|row| row.split == split);
-            let found = rows.filter_map(|row| Some((row.step, self.axis.of(row), value(row)?)));
-            let (steps, raw): (Vec<usize>, Vec<(f64, f64)>) =
-                found.map(|(step, x, y)| (step, (x, y))).unzip();
-            let smooth = if window > 1 { finite_mean(&raw, window) } else { raw };
-            for (step, point) in steps.into_iter().zip(smooth) {
-                at_step.entry(step).or_default().push(point);
-            }
-        }
-        let runs = group.curves.len();
-        let mut points = Points::default();
-        for (step, all) in at_step.iter().filter(|(_, all)| all.len() == runs) {
-            let mean = |of: fn(&(f64, f64)) -> f64| all.iter().map(of).sum::<f64>() / runs as f64;
-            let at = (mean(|point| point.0), mean(|point| point.1));
-            points.points.push(at);
-            if runs > 1 {
-                points.band.push(self.ends(all, at.1));
-            }
-            let is_better = points.best.as_ref().is_none_or(|best| at.1 < best.at.1);
-            if at.1.is_finite() && is_better {
-                points.best = Some(Best { step: *step, at });
-            }
-        }
-        points
-    }
-
-    /// The ends of the band at a step.
-    fn ends(&self, points: &[(f64, f64)], mean: f64) -> (f64, f64) {
-        let values = || points.iter().map(|point| point.1);
-        match self.band {
-            Band::MinMax => {
-                (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
-            }
-            Band::Deviation => {
-                let squares: f64 = values().map(|value| (value - mean).powi(2)).sum();
-                let deviation = (squares / (points.len() as f64 - 1.0).max(1.0)).sqrt();
-                (mean - deviation, mean + deviation)
-            }
-        }
+        Points::of(group, split, |row| Some((self.axis.of(row), value(row)?)), window, self.band)
     }
 }
 
-/// What is drawn of a group.
-#[derive(Default)]
-struct Points {
-    points: Vec<(f64, f64)>,
-    /// Of several runs.
-    band: Vec<(f64, f64)>,
-    /// The least.
-    best: Option<Best>,
-}
-
-/// The best validation.
-struct Best {
-    step: usize,
-    at: (f64, f64),
-}
-
-impl Best {
-    fn note(&self, number: usize) -> Note {
-        let text = format!("best {}, step {}", digits(self.at.1), self.step);
-        Note { at: self.at, text, number, on_right: false, ring: true }
-    }
+/// Points out the best validation.
+fn note(best: &Best, number: usize) -> Note {
+    let text = format!("best {}, step {}", digits(best.at.1), best.step);
+    Note { at: best.at, text, number, on_right: false, ring: true }
 }
 
 /// A loss or perplexity with as many digits as are worth reading.
@@ -445,14 +351,6 @@ fn digits(value: f64) -> String {
 
 fn mean_of(window: usize) -> String {
     format!("mean of {window} steps")
-}
-
-/// The running mean of the finite points; the others stay, to be left out and counted.
-fn finite_mean(points: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> {
-    let finite: Vec<(f64, f64)> = points.iter().copied().filter(|(_, y)| y.is_finite()).collect();
-    let mut means = running_mean(&finite, window).into_iter();
-    let mut of = |point: &(f64, f64)| if point.1.is_finite() { means.next() } else { None };
-    points.iter().map(|point| of(point).unwrap_or(*point)).collect()
 }
 
 /// What a reader must know of points that are missing.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::run::row::RowSplit;
 
 fn row(split: RowSplit, step: usize, loss: f64) -> Row {
     Row {
