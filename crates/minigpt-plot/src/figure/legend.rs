@@ -24,8 +24,9 @@ const TEXT: f64 = 0.88;
 const ROW: f64 = 1.45;
 const GAP: f64 = 1.2;
 
-/// Most rows before labels are shortened to make columns.
+/// Most rows before labels are shortened to make columns, and ems of a column that leave names to be told apart.
 const ROWS: usize = 8;
+const LEAST: f64 = 14.0;
 
 /// What charts have to say in a legend; lines of one name are one entry.
 pub(super) fn entries(charts: &[&Chart]) -> Vec<Entry> {
@@ -68,7 +69,7 @@ pub(super) fn draw(sheet: &mut Sheet, entries: &[Entry], at: Place, width: f64, 
 
 /// Pixels for a label where so many columns are needed.
 fn label_room(entries: usize, width: f64, em: f64) -> f64 {
-    let columns = entries.div_ceil(ROWS).max(1) as f64;
+    let columns = (entries.div_ceil(ROWS) as f64).min(width / (LEAST * em)).floor().max(1.0);
     (width - (columns - 1.0) * GAP * em) / columns - (KEY + 0.4) * em
 }
 
