@@ -76,7 +76,7 @@ fn draw_axes(sheet: &mut Sheet, chart: &Chart, cell: Cell, heading: f64, look: L
     let y = chart.y.span(values(false), 0.06);
     let right = chart.right.as_ref().map(|axis| (axis, axis.span(values(true), 0.06)));
     let y_ticks = y.ticks(most);
-    let right_ticks = right.as_ref().map_or(Vec::new(), |(_, span)| span.ticks(most));
+    let right_ticks = right.as_ref().map_or(Vec::new(), |(_, span)| span.ticks(most / 2 + 1));
     let widest = |ticks: &[Tick]| {
         ticks.iter().map(|tick| text_width(&tick.label, NUMBER * em)).fold(0.0, f64::max)
     };
