@@ -140,7 +140,7 @@ fn pictures_for_a_paper_and_a_slide_with_their_data() {
     let plot = |more: &[&str]| sandbox.succeeds(&[&runs[..], more].concat());
     plot(&["--band", "--smooth", "3", "--out", "band.svg", "--data-csv", "band.csv"]);
     let svg = fs_err::read_to_string(sandbox.path("band.svg")).unwrap();
-    for part in ["seed (mean of 2 seeds, band: min to max), best", "mean of 3 steps", "<text "] {
+    for part in ["seed (mean of 2 seeds, band: min to max), mean of 3 steps", ">best ", "<text "] {
         assert!(svg.contains(part), "no {part}");
     }
     let table = fs_err::read_to_string(sandbox.path("band.csv")).unwrap();

@@ -30,8 +30,8 @@ pub(crate) struct PlotArgs {
     /// What the horizontal axis counts: steps, tokens, passes or minutes
     #[arg(long, default_value = "steps")]
     pub(crate) x: Axis,
-    /// Steps whose mean is drawn over the values of each step, an odd number or one more; 0 smooths nothing
-    /// [default: a fortieth of the longest run]
+    /// Draw the mean of so many steps over the values of each step; 0 draws these alone [default: a fortieth of
+    /// the longest run]
     #[arg(long, value_name = "STEPS")]
     pub(crate) smooth: Option<usize>,
     /// Make the horizontal axis logarithmic
@@ -40,7 +40,7 @@ pub(crate) struct PlotArgs {
     /// Make the vertical axis logarithmic
     #[arg(long)]
     pub(crate) log_y: bool,
-    /// Draw the learning rate too, over an axis at the right
+    /// Draw the learning rate too, with an axis of its own at the right
     #[arg(long)]
     pub(crate) learning_rate: bool,
     /// Draw runs that differ only in their seed as their mean with a band: min-max, or --band=sd for one standard
@@ -65,7 +65,7 @@ pub(crate) struct PlotArgs {
     /// several runs]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// Write every point that is drawn as a table
+    /// Write every point that is drawn as a table: chart,axis,line,form,x,y,low,high
     #[arg(long, value_name = "FILE")]
     pub(crate) data_csv: Option<PathBuf>,
 }
