@@ -146,7 +146,26 @@ fn curves_that_cannot_be_drawn() {
     sandbox.succeeds(&train.split(' ').collect::<Vec<_>>());
     let error = sandbox.fails(&["plot", "runs/run", "--out", "loss.jpeg"]);
     assert!(error.ends_with("loss.jpeg: expected a name that ends in .png or .svg"), "{error}");
-    for arguments in [["--curve", "lose"], ["--x", "epochs"]] {
+    let error = sandbox.fails(&["plot", "runs/run", "--band"]);
+    assert!(error.ends_with("differ in training.seed: there is one run, run"), "{error}");
+    let metrics = fs_err::read_to_string(sandbox.path("runs/run/metrics.csv")).unwrap();
+    let header = metrics.lines().next().unwrap();
+    sandbox.write("runs/run/metrics.csv", format!("{header}\n"));
+    let error = sandbox.fails(&["plot", "runs/run"]);
+    assert!(error.contains("there is no loss yet, let the run take a step"), "{error}");
+    sandbox.write("runs/run/metrics.csv", format!("{header}\ntrain,1,0.1,64,NaN,0,NaN,9,1\n"));
+    let error = sandbox.fails(&["plot", "runs/run", "--curve", "grad-norm"]);
+    assert!(error.contains("every grad-norm is NaN or infinite"), "{error}");
+    let error = sandbox.fails(&["plot", "runs/run", "--curve", "learning-rate", "--log-y"]);
+    assert!(error.contains("no learning-rate has a place on a logarithmic axis"), "{error}");
+    for arguments in [
+        ["--curve", "lose"],
+        ["--x", "epochs"],
+        ["--size", "poster"],
+        ["--theme", "blue"],
+        ["--smooth", "-3"],
+        ["--band=iqr", "--log-x"],
+    ] {
         let output = sandbox.minigpt(&[&["plot", "runs/run"], &arguments[..]].concat());
         assert_eq!(output.status.code(), Some(2));
     }

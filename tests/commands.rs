@@ -131,6 +131,43 @@ fn a_trained_run_can_be_continued_in_text_and_drawn() {
 }
 
 #[test]
+fn pictures_for_a_paper_and_a_slide_with_their_data() {
+    let sandbox = Sandbox::new();
+    for seed in ["1", "2"] {
+        train(&sandbox, &["--max-steps", "6", "--seed", seed, "--name", &format!("seed-{seed}")]);
+    }
+    let runs = ["plot", "runs/seed-1", "runs/seed-2"];
+    let plot = |more: &[&str]| sandbox.succeeds(&[&runs[..], more].concat());
+    plot(&["--band", "--smooth", "3", "--out", "band.svg", "--data-csv", "band.csv"]);
+    let svg = fs_err::read_to_string(sandbox.path("band.svg")).unwrap();
+    for part in ["seed (mean of 2 seeds, band: min to max), mean of 3 steps", ">best ", "<text "] {
+        assert!(svg.contains(part), "no {part}");
+    }
+    let table = fs_err::read_to_string(sandbox.path("band.csv")).unwrap();
+    let mut rows = table.lines();
+    assert_eq!(rows.next(), Some("chart,axis,line,form,x,y,low,high"));
+    let training = rows.clone().filter(|row| row.contains(",line,"));
+    assert_eq!(training.count(), 6);
+    // The mean lies in its band.
+    for row in rows {
+        let numbers: Vec<f64> =
+            row.rsplit(',').take(3).map(|number| number.parse().unwrap()).collect();
+        assert!(numbers[1] <= numbers[2] && numbers[2] <= numbers[0], "{row}");
+    }
+
+    plot(&["--band=sd", "--size", "slide", "--theme", "dark", "--out", "slide.svg"]);
+    let slide = fs_err::read_to_string(sandbox.path("slide.svg")).unwrap();
+    assert!(slide.contains(r#"viewBox="0 0 1920 1080""#) && slide.contains("± 1 sd"));
+    let logarithmic =
+        ["--log-x", "--log-y", "--learning-rate", "--size", "column", "--out", "log.svg"];
+    plot(&logarithmic);
+    let column = fs_err::read_to_string(sandbox.path("log.svg")).unwrap();
+    assert!(
+        column.contains("learning rate (thin lines)") && column.contains("viewBox=\"0 0 1000 ")
+    );
+}
+
+#[test]
 fn a_name_that_is_taken_is_refused_and_without_one_the_next_is_found() {
     let sandbox = Sandbox::new();
     train(&sandbox, &["--max-steps", "2"]);

@@ -6,6 +6,7 @@ mod evaluation;
 mod finetuning;
 mod generation;
 mod plan;
+mod plot;
 mod quantity;
 mod retrieval;
 mod serving;
@@ -17,7 +18,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use minigpt_data::Source;
 use minigpt_model::{CacheType, GptConfig};
-use minigpt_train::{Axis, Quantity, RunConfig};
+use minigpt_train::RunConfig;
 
 use self::generation::cache_type;
 use crate::device::precision::PrecisionChoice;
@@ -31,6 +32,7 @@ pub(crate) use generation::{
     ReplArgs, SamplingArgs, WeightsArgs, WeightsChoice, WriteArgs,
 };
 pub(crate) use plan::PlanArgs;
+pub(crate) use plot::PlotArgs;
 pub(crate) use retrieval::{AskArgs, IndexArgs};
 pub(crate) use serving::NamedAdapter;
 pub(crate) use serving::ServeArgs;
@@ -286,30 +288,6 @@ pub(crate) struct DataArgs {
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  minigpt plot runs/austen --curve grad-norm
-  minigpt plot runs/slow runs/fast --out compared.png
-  minigpt plot runs/slow runs/fast --curve perplexity --x minutes --out compared.svg")]
-pub(crate) struct PlotArgs {
-    /// Run folders, drawn over each other
-    #[arg(required = true)]
-    pub(crate) runs: Vec<PathBuf>,
-    #[arg(
-        long,
-        help = one_of("What is drawn", &Quantity::ALL.map(Quantity::name)),
-        default_value = "loss"
-    )]
-    pub(crate) curve: Quantity,
-    /// What the horizontal axis counts: steps, tokens, passes or minutes
-    #[arg(long, default_value = "steps")]
-    pub(crate) x: Axis,
-    /// The picture, a .png or .svg [default: plots/CURVE.png in the run folder; compared.png for
-    /// several runs]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -49,7 +49,7 @@ pub struct Bar {
 /// [`PlotError`].
 pub fn draw_bars(path: &Path, title: &str, panels: &[BarPanel]) -> Result<(), PlotError> {
     let rows = panels.iter().map(|panel| panel.bars.len()).max().unwrap_or(0) as u32;
-    save(path, (WIDTH, FRAME + rows * ROW), &Figure { title, panels })
+    save(path, (WIDTH, FRAME + rows * ROW), title, &Figure { title, panels })
 }
 
 struct Figure<'a> {

@@ -33,7 +33,7 @@ pub fn draw_confusion(
     counts: &[Vec<usize>],
 ) -> Result<(), PlotError> {
     let size = (LEFT + SIDE + RIGHT, TOP + SIDE + BELOW);
-    save(path, size, &Figure { title, figures, labels, counts })
+    save(path, size, title, &Figure { title, figures, labels, counts })
 }
 
 struct Figure<'a> {

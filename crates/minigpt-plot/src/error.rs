@@ -11,6 +11,16 @@ pub enum PlotError {
         /// The picture.
         path: PathBuf,
     },
+    /// No size or theme has this name.
+    #[error("unknown {kind} `{name}`: expected one of {known}")]
+    UnknownName {
+        /// What it should be a name of.
+        kind: &'static str,
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
     /// The picture could not be drawn.
     #[error("cannot draw {path}: {reason}")]
     Drawing {

@@ -48,7 +48,7 @@ pub fn draw_heatmaps(
     let rows = maps.len().div_ceil(columns) as u32;
     let width = columns as u32 * (side + LABELS) + SCALE;
     let height = TITLE + rows * (side + LABELS + HEADING);
-    save(path, (width, height), &Figure { title, labels, maps, columns, side })
+    save(path, (width, height), title, &Figure { title, labels, maps, columns, side })
 }
 
 struct Figure<'a> {

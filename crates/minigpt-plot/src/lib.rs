@@ -1,16 +1,25 @@
 #![doc = include_str!("../README.md")]
 
+mod axis;
 mod bars;
 mod confusion;
 mod error;
+mod figure;
 mod heatmap;
 mod lines;
+mod look;
 mod losses;
 mod picture;
+mod sheet;
+mod smooth;
 
+pub use axis::{Axis, Scale};
 pub use bars::{Bar, BarPanel, draw_bars};
 pub use confusion::draw_confusion;
 pub use error::PlotError;
+pub use figure::{Chart, Figure, Form, LeftOut, Line, Note};
 pub use heatmap::{Heatmap, draw_heatmaps};
 pub use lines::{Panel, Series, Style, draw_lines};
+pub use look::{Look, Size, Theme};
 pub use losses::{FrequencyClass, PositionLoss, draw_losses};
+pub use smooth::{default_window, running_mean};

@@ -46,7 +46,7 @@ pub fn draw_losses(
     by_context: &[PositionLoss],
     by_frequency: &[FrequencyClass],
 ) -> Result<(), PlotError> {
-    save(path, SIZE, &Figure { title, mean, by_context, by_frequency })
+    save(path, SIZE, title, &Figure { title, mean, by_context, by_frequency })
 }
 
 struct Figure<'a> {
@@ -72,7 +72,11 @@ fn draw_by_context<DB: DrawingBackend>(
 ) -> Result<(), DrawError<DB>> {
     let drawn = often(positions);
     let points: Vec<(f64, f64)> = drawn.iter().map(log_point).collect();
-    let y = y_range(points.iter().copied());
+    let means = means(drawn);
+    let ends = means
+        .iter()
+        .flat_map(|mean| [mean.loss - mean.error, mean.loss + mean.error].map(|end| (mean.x, end)));
+    let y = y_range(points.iter().copied().chain(ends));
     let y_span = y.end - y.start;
     let x = |point: Option<&(f64, f64)>| point.map_or(0.0, |(x, _)| *x);
     // Twice the context is one step to the right: what little context does is then as wide.
@@ -98,7 +102,6 @@ fn draw_by_context<DB: DrawingBackend>(
     let colour = COLOURS[0];
     let dot = |point| Circle::new(point, 3, colour.mix(0.35).filled());
     chart.draw_series(points.iter().copied().map(dot))?;
-    let means = means(drawn);
     let line = means.iter().map(|mean| (mean.x, mean.loss));
     chart.draw_series(LineSeries::new(line, colour.stroke_width(3)))?;
     let error = |mean: &Mean| {

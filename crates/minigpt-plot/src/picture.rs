@@ -1,7 +1,9 @@
 //! From a picture to a file, and what all pictures share: font, colours, numbers on axes.
 
+use std::cell::RefCell;
 use std::ops::Range;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Once;
 
 use plotters::coord::Shift;
@@ -9,9 +11,12 @@ use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
 use crate::error::PlotError;
+use crate::sheet::{Colour, Sheet};
 
 /// The tutorial's 12 × 5 inches at 150 dots per inch.
 pub(crate) const SIZE: (u32, u32) = (1800, 750);
+
+const DOTS_PER_INCH: f64 = 150.0;
 
 pub(crate) const FONT: &str = "sans-serif";
 
@@ -34,39 +39,19 @@ pub(crate) trait Picture {
 }
 
 /// Draws a picture of that size into a file, whose ending decides the format.
-pub(crate) fn save(path: &Path, size: (u32, u32), picture: &impl Picture) -> Result<(), PlotError> {
-    fn drawn<DB: DrawingBackend>(backend: DB, picture: &impl Picture) -> Result<(), String> {
-        use_embedded_font();
-        let area = backend.into_drawing_area();
-        let painted = area.fill(&WHITE).and_then(|()| picture.paint(&area));
-        painted.and_then(|()| area.present()).map_err(|error| error.to_string())
-    }
-    let failed = |reason: String| PlotError::Drawing { path: path.to_owned(), reason };
-    let bytes = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("png") => {
-            let mut pixels = vec![0; (size.0 * size.1 * 3) as usize];
-            drawn(BitMapBackend::with_buffer(&mut pixels, size), picture).map_err(failed)?;
-            png(&pixels, size)?
-        }
-        Some("svg") => {
-            let mut text = String::new();
-            drawn(SVGBackend::with_string(&mut text, size), picture).map_err(failed)?;
-            text.into_bytes()
-        }
-        _ => return Err(PlotError::Format { path: path.to_owned() }),
-    };
-    Ok(minigpt_files::write(path, bytes)?)
-}
-
-fn png(pixels: &[u8], size: (u32, u32)) -> Result<Vec<u8>, PlotError> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, size.0, size.1);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_compression(png::Compression::High);
-    let mut writer = encoder.write_header().map_err(std::io::Error::other)?;
-    writer.write_image_data(pixels).map_err(std::io::Error::other)?;
-    writer.finish().map_err(std::io::Error::other)?;
-    Ok(bytes)
+pub(crate) fn save(
+    path: &Path,
+    size: (u32, u32),
+    title: &str,
+    picture: &impl Picture,
+) -> Result<(), PlotError> {
+    use_embedded_font();
+    let sheet = Sheet::new(size, DOTS_PER_INCH, Colour(255, 255, 255), title);
+    let sheet = Rc::new(RefCell::new(sheet));
+    let drawn = picture.paint(&Area::from(&sheet));
+    drawn
+        .map_err(|error| PlotError::Drawing { path: path.to_owned(), reason: error.to_string() })?;
+    sheet.borrow().save(path)
 }
 
 /// plotters is built without the system's fonts, so that nothing need be installed.

@@ -268,6 +268,32 @@ pub enum TrainError {
         /// What was to be drawn.
         quantity: &'static str,
     },
+    /// All that there is to draw is NaN or infinite, or has no place on a logarithmic axis.
+    #[error("cannot draw {path}: {reason}")]
+    Undrawable {
+        /// The picture.
+        path: PathBuf,
+        /// What is wrong with the values, and what to do.
+        reason: String,
+    },
+    /// No two runs differ only in their seed.
+    #[error(
+        "no two of the runs differ only in training.seed, so that no band can be drawn: {first} and {second} differ in {setting}"
+    )]
+    NoSeeds {
+        /// A run.
+        first: String,
+        /// Another one.
+        second: String,
+        /// The first setting in which they differ.
+        setting: String,
+    },
+    /// A single run has no band.
+    #[error("a band needs runs that differ in training.seed: there is one run, {run}")]
+    OneSeed {
+        /// The run.
+        run: String,
+    },
     /// The loss or its gradient is NaN or infinite.
     #[error(
         "loss {loss} at step {step} (learning rate {learning_rate:.3e}, gradient norm {grad_norm}, windows {first} to {last} of the run's order): lower the learning rate, or let such steps be left out by training.skip_bad_steps; {}",

@@ -31,7 +31,9 @@ pub use plan::proposal::{Budget, Proposal, TOKENS_PER_PARAMETER, USEFUL_PASSES};
 pub use plan::workload::Workload;
 pub use run::card::{CardWeights, RunCard, pretrained_card};
 pub use run::checkpoint::{CheckpointFolder, CheckpointManifest, OnDamage};
-pub use run::curves::{Axis, Curve, Quantity, draw_curves, plot_title};
+pub use run::curves::{
+    Axis, Band, Curve, CurveGroup, CurvePlot, Quantity, by_seed, draw_curves, plot_title,
+};
 pub use run::metrics::{read_metrics, read_metrics_after};
 pub use run::place::RunPlace;
 pub use run::row::{Row, RowSplit};

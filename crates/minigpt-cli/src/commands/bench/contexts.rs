@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use minigpt_data::ModelSource;
 use minigpt_model::{AnyGpt, PackedCache, PackedGpt, TextInput};
-use minigpt_plot::{Panel, Series, Style, draw_lines};
+use minigpt_plot::{Axis, Chart, Figure, Form, Line, Look, Note};
 use serde::{Deserialize, Serialize};
 
 use super::peer::Peer;
@@ -145,23 +145,23 @@ impl Contexts {
             ("minigpt", |speed| Some(speed.tokens_per_second)),
             ("llama.cpp", |speed| speed.llama_cpp_tokens_per_second),
         ];
-        let series = all.into_iter().enumerate().map(|(colour, (label, of))| Series {
-            label: label.to_owned(),
-            colour,
-            style: Style::Marks,
-            points: self
-                .contexts
-                .iter()
-                .filter_map(|speed| Some((speed.length as f64, of(speed)?)))
-                .collect(),
-        });
-        let panel = Panel {
-            caption: "",
-            x: "tokens of the text",
-            y: "tokens a second",
-            series: series.filter(|series| !series.points.is_empty()).collect(),
-        };
+        // From 0 on: the height of a speed is how fast it is.
+        let y = Axis::new("tokens per second").from_zero();
+        let mut chart = Chart::new("", Axis::new("tokens of the text"), y);
+        for (number, (label, of)) in all.into_iter().enumerate() {
+            let point = |speed: &Speed| Some((speed.length as f64, of(speed)?));
+            let points: Vec<(f64, f64)> = self.contexts.iter().filter_map(point).collect();
+            chart.notes.extend(points.iter().map(|at| Note {
+                at: *at,
+                text: format!("{:.1}", at.1),
+                number,
+                on_right: false,
+                ring: false,
+            }));
+            chart.lines.push(Line::new(label, number, Form::Marks, points));
+        }
         let title = format!("{}: writing one text on {} threads", self.model, self.threads);
-        Ok(draw_lines(path, &title, &[panel])?)
+        let figure = Figure { title, charts: vec![chart], remark: String::new() };
+        Ok(figure.draw(path, Look::default())?)
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::run::row::RowSplit;
 
 fn row(split: RowSplit, step: usize, loss: f64) -> Row {
     Row {
@@ -45,9 +46,15 @@ fn an_svg_holds_both_runs_and_the_axis() {
     let path = folder.path().join("loss.svg");
     draw_curves(&path, "two runs", &curves(), Quantity::Loss, Axis::Tokens).unwrap();
     let text = fs_err::read_to_string(&path).unwrap();
-    for part in
-        ["<svg", "two runs", "one training, smoothed", "two validation", "#0072B2", "tokens"]
-    {
+    for part in [
+        "<svg",
+        "two runs",
+        "one, best 3.3000",
+        "two, best 4.3000",
+        "mean of 5 steps",
+        "#0072B2",
+        "tokens",
+    ] {
         assert!(text.contains(part), "no {part}");
     }
 }

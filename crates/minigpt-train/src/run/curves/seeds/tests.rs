@@ -1,0 +1,38 @@
+use super::*;
+
+fn run(name: &str, seed: u64, decay: f32) -> (Curve, RunConfig) {
+    let mut config = RunConfig::preset("tiny").unwrap();
+    config.training.seed = seed;
+    config.optimizer.weight_decay = decay;
+    (Curve { name: name.to_owned(), rows: Vec::new() }, config)
+}
+
+#[test]
+fn runs_that_differ_only_in_their_seed_are_one_group() {
+    let runs = vec![run("a-1", 1, 0.1), run("b", 1, 0.2), run("a-2", 2, 0.1), run("a-3", 3, 0.1)];
+    let groups = by_seed(runs).unwrap();
+    let found: Vec<_> =
+        groups.iter().map(|group| (group.name.as_str(), group.curves.len())).collect();
+    assert_eq!(found, [("a", 3), ("b", 1)]);
+}
+
+#[test]
+fn runs_that_differ_in_more_are_refused_by_the_setting() {
+    let error = by_seed(vec![run("a", 1, 0.1), run("b", 2, 0.2)]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "no two of the runs differ only in training.seed, so that no band can be drawn: a and b differ in optimizer.weight_decay"
+    );
+    let error = by_seed(vec![run("a", 1, 0.1)]).unwrap_err().to_string();
+    assert_eq!(error, "a band needs runs that differ in training.seed: there is one run, a");
+}
+
+#[test]
+fn a_group_is_named_for_what_its_runs_have_in_common() {
+    assert_eq!(common_name(&["small-s1", "small-s2"]), "small");
+    assert_eq!(common_name(&["tiny-1", "tiny-12"]), "tiny");
+    assert_eq!(common_name(&["muon_seed1", "muon_seed2"]), "muon");
+    assert_eq!(common_name(&["news", "news-2"]), "news");
+    assert_eq!(common_name(&["1", "2"]), "1");
+    assert_eq!(common_name(&["é1", "è2"]), "é1");
+}
