@@ -65,7 +65,8 @@ fn all_emitted() -> Fields {
     let mut emit = |command: &str| emitted(&sandbox, command, &mut found);
 
     emit(&format!("{train} --dry-run --model mini-llama --set model.tied=false"));
-    emit(&format!("{train} --name run --max-steps 10 --eval-every 5 --set training.ema_decay=0.9"));
+    let settings = "--eval-every 5 --set training.ema_decay=0.9 --set model.block_size=64";
+    emit(&format!("{train} --name run --max-steps 10 {settings}"));
     let diverging = "--max-steps 20 --learning-rate 1e36 --set schedule.warmup_steps=1";
     emit(&format!("{train} --name diverging --skip-bad-steps 1 {diverging}"));
     // The last checkpoint and a line of the metrics are damaged.

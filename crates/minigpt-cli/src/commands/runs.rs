@@ -159,7 +159,8 @@ pub(crate) fn in_a_word(state: RunState) -> &'static str {
 /// As `1.1M 4x128`, and of a tuned one what for.
 fn model(overview: &Overview) -> String {
     let parameters = overview.parameters.map(|parameters| count(parameters as u64));
-    let shape = overview.shape.map(|(layers, width)| format!("{layers}x{width}"));
+    let shape = overview.layers.zip(overview.width);
+    let shape = shape.map(|(layers, width)| format!("{layers}x{width}"));
     let task = overview.task.clone();
     [parameters, shape, task].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

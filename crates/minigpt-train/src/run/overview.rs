@@ -35,8 +35,10 @@ pub struct Overview {
     pub seconds: Option<f64>,
     /// Of the model.
     pub parameters: Option<usize>,
-    /// Layers and width of the model.
-    pub shape: Option<(usize, usize)>,
+    /// Blocks of the model.
+    pub layers: Option<usize>,
+    /// Width of its residual stream.
+    pub width: Option<usize>,
     /// What it learns from.
     pub data: Option<String>,
     /// What for, of a run that tunes a model.
@@ -72,7 +74,14 @@ impl Overview {
 
     /// Reads file after file, what matters most first: what cannot be read leaves what was read before.
     fn read(&mut self, run: &FoundRun) -> Result<(), TrainError> {
-        let folder = run.folder()?;
+        let folder = match run.folder() {
+            // It begins: its lock is held, and its settings are written with the next lines.
+            Err(TrainError::NotARun { .. }) if RunFolder::trains_in(run.path()) => {
+                self.state = RunState::Training;
+                return Ok(());
+            }
+            folder => folder?,
+        };
         let config = folder.config();
         self.state = state(&folder, config.is_ok());
         let config = config?;
@@ -89,7 +98,8 @@ impl Overview {
 
     fn describe(&mut self, config: &RunConfig) {
         self.parameters = Some(config.model.parameter_counts().total());
-        self.shape = Some((config.model.n_layer, config.model.n_embd));
+        self.layers = Some(config.model.n_layer);
+        self.width = Some(config.model.n_embd);
         self.data = Some(config.data.source.to_string());
         self.task = config.finetune.as_ref().map(|finetune| finetune.task.to_string());
         self.base = config.finetune.as_ref().map(|finetune| finetune.base.clone());

@@ -2,6 +2,7 @@
 
 use std::fs::TryLockError;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use minigpt_files::Limit;
 use serde::Serialize;
@@ -72,6 +73,11 @@ impl RunFolder {
             Ok(Some(summary)) if summary.end != End::Interrupted => RunState::Finished,
             _ => RunState::Interrupted,
         }
+    }
+
+    /// Whether a process trains in a folder, be it a run yet or not.
+    pub(crate) fn trains_in(path: &Path) -> bool {
+        Self { path: path.to_owned() }.is_locked()
     }
 
     /// Whether a process holds the run's lock. A shared lock is taken for that, so that two who look at once do not

@@ -43,6 +43,9 @@ pub(super) fn checks() -> Vec<Check> {
 fn of_cache(name: &'static str, folder: PathBuf, elsewhere: &str) -> Check {
     let there = folder.exists();
     let shown = folder.display().to_string();
+    if there && !folder.is_dir() {
+        return Check::problem(name, format!("{shown} is no folder"), elsewhere);
+    }
     // One that is not there yet is made in what is.
     let nearest = folder.ancestors().find(|folder| folder.is_dir()).map(Path::to_owned);
     let writable = within(COUNT, move || {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use minigpt_data::{Hub, HubAnswer};
+use minigpt_data::{DataError, Hub, HubAnswer};
 
 use super::Check;
 use super::limited::{Unfinished, within};
@@ -29,7 +29,14 @@ pub(super) fn check(hub: Hub, is_offline: bool) -> Check {
         return Check::ok(NAME, format!("{found}; not asked (--offline)"));
     }
     let quick = Hub { timeout: ANSWER, retries: 0, ..hub };
-    match within(ALL, move || quick.ask().map_err(|error| error.to_string())) {
+    let ask = move || {
+        quick.ask().map_err(|error| match error {
+            // What was asked, and of whom, is told already.
+            DataError::Hub { reason, .. } => reason,
+            other => other.to_string(),
+        })
+    };
+    match within(ALL, ask) {
         Ok(Ok(HubAnswer::There)) => Check::ok(NAME, format!("{found}; it answers")),
         Ok(Ok(HubAnswer::TokenTaken)) => Check::ok(NAME, format!("{found}, which it takes")),
         Ok(Ok(HubAnswer::TokenRefused)) => {

@@ -10,7 +10,8 @@ fn listed(name: &str, bits: Option<f64>, bytes: u64) -> Listed {
         step: 1456,
         steps: Some(1456),
         parameters: Some(1_118_720),
-        shape: Some((4, 128)),
+        layers: Some(4),
+        width: Some(128),
         data: Some("a/long/path/to/some/books/of/many/authors.txt".to_owned()),
         best,
         ..Overview::default()

@@ -25,4 +25,12 @@ fn a_run_is_known_wherever_it_lies_and_the_newest_comes_first() {
     assert!(FoundRun::at(folder.path()).is_none(), "the folder of runs is none");
     fs_err::write(folder.path().join("old/config.json"), "{").unwrap();
     assert_eq!(Overview::of(&run).state, RunState::Damaged);
+
+    // As a run is while it begins.
+    fs_err::remove_file(folder.path().join("old/config.json")).unwrap();
+    assert_eq!(Overview::of(&run).state, RunState::Damaged);
+    let lock = fs_err::File::open(folder.path().join("old/train.lock")).unwrap();
+    lock.lock().unwrap();
+    let overview = Overview::of(&run);
+    assert_eq!((overview.state, overview.problem), (RunState::Training, None));
 }
