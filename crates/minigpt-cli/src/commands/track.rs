@@ -1,7 +1,7 @@
 //! `minigpt track`: runs for the programs that follow and compare experiments.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -30,7 +30,7 @@ struct Table {
 
 pub(crate) fn run(args: &TrackArgs) -> Result<ExitCode> {
     // All of them, before the first is written.
-    let runs: Vec<FoundRun> = args.runs.iter().map(found).collect::<Result<_>>()?;
+    let runs: Vec<FoundRun> = args.runs.iter().map(|path| found(path)).collect::<Result<_>>()?;
     if args.csv.is_some() && runs.len() > 1 {
         bail!("--csv holds one run: expected one run folder, found {}", runs.len());
     }
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &TrackArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn found(path: &PathBuf) -> Result<FoundRun> {
+fn found(path: &Path) -> Result<FoundRun> {
     FoundRun::at(path).with_context(|| {
         format!(
             "{} is not a run folder: expected the folder of a run, with its config.json",

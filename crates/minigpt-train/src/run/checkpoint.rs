@@ -7,6 +7,7 @@
 
 mod restore;
 mod spare;
+mod unfinished;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -217,32 +218,6 @@ impl CheckpointFolder {
             }
         }
         Ok(())
-    }
-
-    /// Gives its name to a set that is whole but for that: its run ended between two lines.
-    pub(crate) fn finish_written(&self) -> Result<(), TrainError> {
-        for (partial, is_whole) in self.half_written()? {
-            if is_whole {
-                fs_err::rename(&partial, partial.with_extension(""))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The sets without their names yet, and of each whether it is whole and its name free.
-    fn half_written(&self) -> Result<Vec<(PathBuf, bool)>, TrainError> {
-        let names = self.names()?.into_iter();
-        let sets = names.filter(|name| Entry::of(name) == Entry::HalfWritten).map(|name| {
-            let partial = self.path.join(&name);
-            let step = name.trim_start_matches(STEP).trim_end_matches(PARTIAL).parse();
-            let is_whole = step.is_ok_and(|step| {
-                read_manifest(&partial.join(MANIFEST_FILE), step)
-                    .is_ok_and(|manifest| verify(&partial, &manifest).is_ok())
-            });
-            let is_free = !partial.with_extension("").exists();
-            (partial, is_whole && is_free)
-        });
-        Ok(sets.collect())
     }
 
     /// The names in the folder that could be ours, in order.

@@ -86,7 +86,9 @@ fn left(folder: &Path) -> Check {
         ..NEARLY_NONE => {
             Check::problem(NAME, found, "a run's checkpoints will not fit: `minigpt runs --prune`")
         }
-        ..LITTLE => Check::note(NAME, found, "little: `minigpt runs --prune` frees some"),
+        NEARLY_NONE..LITTLE => {
+            Check::note(NAME, found, "little: `minigpt runs --prune` frees some")
+        }
         _ => Check::ok(NAME, found),
     }
 }

@@ -1,6 +1,6 @@
 //! What the checkpoints of a run that has ended can do without.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use minigpt_files::sync_folder;
 
@@ -64,17 +64,6 @@ impl CheckpointFolder {
                 Ok(sync_folder(&self.set(step))?)
             }
         }
-    }
-
-    /// Sets that were being written when their process ended, and can never be whole.
-    pub(crate) fn broken_off(&self) -> Result<Vec<PathBuf>, TrainError> {
-        let sets = self.half_written()?.into_iter();
-        Ok(sets.filter_map(|(path, is_whole)| (!is_whole).then_some(path)).collect())
-    }
-
-    /// Removes a set that was broken off; whatever else lies in it is set aside.
-    pub(crate) fn remove_broken_off(&self, path: &Path) -> Result<(), TrainError> {
-        remove_set(path).map(drop)
     }
 }
 
