@@ -245,6 +245,11 @@ fn trackio_imports_the_table_of_a_run() {
     let (table, folder) = (sandbox.path("fast.csv"), sandbox.path("trackio"));
     let found = script(&python, "with_trackio.py", &[&table, &folder]);
     assert_eq!(found["runs"], json!(["first"]));
+    // It keeps ten letters of a name: ours are no longer.
+    let mut names =
+        "train/loss train/rate train/norm train/tps valid/loss valid/ppl valid/tps".split(' ');
+    let last = found["rows"].as_array().unwrap().last().unwrap();
+    assert!(names.all(|name| last[name].is_number()), "{last}");
     for (split, name) in [(RowSplit::Train, "train/loss"), (RowSplit::Valid, "valid/loss")] {
         let rows = found["rows"].as_array().unwrap().iter();
         let found = rows.filter_map(|row| Some((row["step"].as_u64()?, row[name].as_f64()?)));

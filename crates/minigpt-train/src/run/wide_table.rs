@@ -9,8 +9,17 @@ use super::overview::began;
 use super::tensorboard;
 use crate::error::TrainError;
 
-/// Writes `step`, `timestamp` (in UTC), and a column for each quantity by TensorBoard's name of it, as `train/loss`.
-/// A cell is empty where the step has no such figure. Gives back how many rows that are.
+/// Short names of quantities: trackio's import keeps ten letters of a column's name.
+const SHORT: [(&str, &str); 4] = [
+    ("perplexity", "ppl"),
+    ("learning_rate", "rate"),
+    ("grad_norm", "norm"),
+    ("tokens_per_second", "tps"),
+];
+
+/// Writes `step`, `timestamp` (in UTC), and a column for each quantity, as `train/loss`, `train/rate`, `train/norm`,
+/// `train/tps`, `valid/ppl` or `avg/loss`. A cell is empty where the step has no such figure. Gives back how many rows
+/// that are.
 ///
 /// # Errors
 /// [`TrainError::Io`], or [`TrainError::Damaged`] where the run's metrics are.
@@ -23,6 +32,7 @@ pub fn write_wide_table(run: &FoundRun, path: &Path) -> Result<usize, TrainError
         let (seconds, figures) = steps.entry(row.step).or_default();
         *seconds = seconds.max(row.seconds);
         for (name, value) in tensorboard::scalars(row) {
+            let name = short(&name);
             if !names.contains(&name) {
                 names.push(name.clone());
             }
@@ -43,6 +53,14 @@ pub fn write_wide_table(run: &FoundRun, path: &Path) -> Result<usize, TrainError
     let bytes = table.into_inner().map_err(|error| std::io::Error::other(error.to_string()))?;
     minigpt_files::write(path, bytes)?;
     Ok(steps.len())
+}
+
+/// A quantity's name in at most ten letters.
+fn short(name: &str) -> String {
+    let (split, quantity) = name.split_once('/').unwrap_or(("", name));
+    let split = if split == "average" { "avg" } else { split };
+    let known = SHORT.iter().find(|(long, _)| *long == quantity);
+    format!("{split}/{}", known.map_or(quantity, |(_, short)| short))
 }
 
 /// Seconds since 1970 as `2026-11-30T00:08:20.125+00:00`.

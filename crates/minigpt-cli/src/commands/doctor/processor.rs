@@ -74,8 +74,7 @@ fn kernels() -> Check {
         bf16.map_or("as f32".to_owned(), |set| format!("with {set}")),
     );
     if bf16.is_none() {
-        let means =
-            "no AVX512-BF16: `--precision auto` trains in f32; with it a step takes half the time";
+        let means = "no AVX512-BF16: `--precision auto` trains in f32; with it a step takes little more than half the time";
         return Check::note("kernels", found, means);
     }
     #[cfg(target_arch = "x86_64")]

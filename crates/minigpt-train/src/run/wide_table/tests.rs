@@ -23,14 +23,16 @@ fn a_step_is_one_row_with_the_figures_of_all_splits() {
         "step",
         "timestamp",
         "train/loss",
-        "train/learning_rate",
-        "train/grad_norm",
-        "train/tokens_per_second",
+        "train/rate",
+        "train/norm",
+        "train/tps",
         "valid/loss",
-        "valid/perplexity",
-        "valid/tokens_per_second",
+        "valid/ppl",
+        "valid/tps",
     ];
     assert_eq!(lines[0], head);
+    assert!(lines[0].iter().all(|name| name.len() <= 10));
+    assert_eq!(short("average/loss"), "avg/loss");
     assert_eq!((lines[1][0], &lines[1][2..]), ("1", &["5", "0.001", "1.5", "100", "", "", ""][..]));
     assert_eq!((lines[2][0], lines[2][6], lines[2][8]), ("2", "3", "50"));
     assert!(lines[1][1] < lines[2][1], "time goes on");
