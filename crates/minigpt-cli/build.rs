@@ -18,7 +18,18 @@ fn main() {
             String::from_utf8_lossy(&output.stdout).trim()
         );
     }
+    if let Some(rust) = rust_version() {
+        println!("cargo::rustc-env=MINIGPT_RUST_VERSION={rust}");
+    }
     println!("cargo::rustc-env=MINIGPT_BURN_VERSION={}", burn_version().unwrap_or_default());
+}
+
+/// As `rustc 1.97.0`.
+fn rust_version() -> Option<String> {
+    let output = Command::new(std::env::var_os("RUSTC")?).arg("--version").output().ok()?;
+    let version = String::from_utf8(output.stdout).ok()?;
+    let words: Vec<&str> = version.split_whitespace().take(2).collect();
+    (words.len() == 2).then(|| words.join(" "))
 }
 
 /// The version of burn in the lock file.

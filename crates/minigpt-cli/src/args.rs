@@ -8,6 +8,7 @@ mod generation;
 mod plan;
 mod plot;
 mod quantity;
+mod records;
 mod retrieval;
 mod serving;
 mod text;
@@ -33,6 +34,7 @@ pub(crate) use generation::{
 };
 pub(crate) use plan::PlanArgs;
 pub(crate) use plot::PlotArgs;
+pub(crate) use records::{DoctorArgs, RunOrder, RunsArgs, TrackArgs};
 pub(crate) use retrieval::{AskArgs, IndexArgs};
 pub(crate) use serving::NamedAdapter;
 pub(crate) use serving::ServeArgs;
@@ -94,8 +96,14 @@ pub(crate) enum Command {
     Plot(PlotArgs),
     /// Time training steps or written tokens of a model of any shape, on random tokens
     Bench(BenchArgs),
+    /// List runs, and free space
+    Runs(RunsArgs),
+    /// Write runs as MLflow and trackio read them
+    Track(TrackArgs),
     /// List the devices that can train
     Devices(DevicesArgs),
+    /// Look at this machine and this program: what they have, and what is wrong or would change something
+    Doctor(DoctorArgs),
     /// Lend a device to runs that other machines start
     Worker(WorkerArgs),
 }

@@ -88,7 +88,10 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Data(command) => commands::data::run(&command),
         Command::Plot(args) => commands::plot::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Runs(args) => commands::runs::run(&args),
+        Command::Track(args) => commands::track::run(&args),
         Command::Devices(args) => commands::devices::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
         Command::Worker(args) => commands::worker::run(&args),
     }
 }

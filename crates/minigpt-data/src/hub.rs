@@ -14,6 +14,7 @@ use std::time::Duration;
 use minigpt_files::{Limit, is_file_name};
 
 pub use self::cached::CachedModel;
+pub use self::client::HubAnswer;
 use self::client::{Client, Failure, PartialFile};
 pub(crate) use self::repo::{Repo, is_gguf, is_repository, is_revision};
 use crate::DataError;
@@ -97,6 +98,18 @@ impl Hub {
             pause: Duration::from_secs(1),
             timeout: Duration::from_secs(timeout.filter(|seconds| *seconds > 0).unwrap_or(10)),
         }
+    }
+
+    /// Asks once whether the hub answers, and where there is a token, whether it takes it.
+    ///
+    /// # Errors
+    /// [`DataError::Hub`] where it does not, within the [timeout](Self::timeout) of each step, or answers that it
+    /// failed.
+    pub fn ask(&self) -> Result<HubAnswer, DataError> {
+        let path = if self.token.is_some() { "api/whoami-v2" } else { "api/models?limit=1" };
+        let address = format!("{}/{path}", self.endpoint);
+        let answer = Client::new(self).ask(&address);
+        answer.map_err(|failure| unreachable("the hub", &address, failure.reason))
     }
 
     /// Looks at a repository: asks the hub which commit its revision is and which files that has,

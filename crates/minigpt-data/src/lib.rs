@@ -113,7 +113,7 @@ pub use documents::Documents;
 pub use error::DataError;
 pub use examples::{Dialogue, LabelledText, Turn, last_tenth, similar_labels};
 pub use gguf::GgufVocabulary;
-pub use hub::{CachedModel, Download, Hub};
+pub use hub::{CachedModel, Download, Hub, HubAnswer};
 pub use manifest::{ShardManifest, SplitManifest, StoreManifest};
 pub use models::{HubModel, ModelSource};
 pub use order::{Passes, Place};

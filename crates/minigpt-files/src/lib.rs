@@ -8,7 +8,7 @@
 //!
 //! The order to read in: [`Limit`] and [`read()`] (whole files), [`Bounded`] (streams), [`caught`]
 //! (libraries that panic), [`excerpt()`] (foreign text in our messages), [`write()`] and [`NewFolder`]
-//! (what we write), [`sha256`].
+//! (what we write), [`sha256`], [`size_below`].
 //!
 //! Errors are [`std::io::Error`]s whose one line names the path, what was found and what was expected.
 //! Deliberately absent: formats, printing, and anything that a caller would have to configure.
@@ -17,13 +17,15 @@ mod caught;
 mod checksum;
 mod excerpt;
 mod read;
+mod size;
 mod write;
 
 pub use caught::{caught, is_caught};
 pub use checksum::{Checksum, sha256, sha256_file};
 pub use excerpt::excerpt;
 pub use read::{Bounded, Limit, is_file_name, map, open, read, read_text};
-pub use write::{NewFolder, open_lock, sync_folder, write, write_with};
+pub use size::{FolderSize, size_below};
+pub use write::{NewFolder, is_temporary, open_lock, sync_folder, write, write_with};
 
 /// Compiles and runs the example of the README.
 #[cfg(doctest)]

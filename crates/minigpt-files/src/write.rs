@@ -9,6 +9,12 @@ use tempfile::{NamedTempFile, TempDir};
 /// What temporary names begin with, for who finds one after a crash.
 const PREFIX: &str = ".minigpt-";
 
+/// Whether a name is of those under which files and folders are written before they are whole.
+#[must_use]
+pub fn is_temporary(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
 /// Writes a whole file: whoever opens `path`, now or after a crash, finds the old one or the new one.
 ///
 /// It is written beside `path` under a temporary name that is new, synced, renamed, and the folder

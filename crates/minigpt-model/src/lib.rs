@@ -20,7 +20,7 @@ pub use generate::{
     log_probability, most_probable,
 };
 pub use lora::{AdapterError, LoraConfig};
-pub use minigpt_ops::CacheType;
+pub use minigpt_ops::{CacheType, Instructions};
 pub use model::attention::CausalSelfAttention;
 pub use model::block::Block;
 pub use model::cache::KvCache;

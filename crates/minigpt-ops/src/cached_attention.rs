@@ -28,6 +28,17 @@ const SMALL: usize = 1 << 14;
 /// Tasks for each thread from which on their blocks need not be divided.
 const TASKS: usize = 4;
 
+/// The instructions that kept keys and values are read with here.
+pub(crate) fn instructions() -> &'static str {
+    match Body::best() {
+        Body::Portable => crate::simd::instructions(),
+        #[cfg(target_arch = "x86_64")]
+        Body::Avx2 => "AVX2",
+        #[cfg(target_arch = "x86_64")]
+        Body::Avx512 => "AVX-512",
+    }
+}
+
 /// The heads of a layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Heads {

@@ -53,6 +53,17 @@ const STRIPE: usize = 2 * panel::ROWS;
 /// for each chunk costs little.
 const CHUNK: usize = 21 * activations::TILE;
 
+/// The instructions that matrices of blocks are multiplied with here.
+pub(crate) fn instructions() -> &'static str {
+    match Body::best() {
+        Body::Portable => crate::simd::instructions(),
+        #[cfg(target_arch = "x86_64")]
+        Body::Avx2 => "AVX2",
+        #[cfg(target_arch = "x86_64")]
+        Body::Vnni => "AVX-512 VNNI",
+    }
+}
+
 /// One of several products of the same rows, for [`linears`].
 #[derive(Debug)]
 pub struct Product<'a> {

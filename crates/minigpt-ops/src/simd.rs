@@ -46,6 +46,20 @@ pub(crate) fn dispatch<R>(f: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(f)
 }
 
+/// The instruction set that [`dispatch`] takes.
+pub(crate) fn instructions() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if pulp::x86::V4::try_new().is_some() {
+            return "AVX-512";
+        }
+        if pulp::x86::V3::try_new().is_some() {
+            return "AVX2";
+        }
+    }
+    if cfg!(target_arch = "aarch64") { "NEON" } else { "baseline" }
+}
+
 /// eˣ, relative error below 2e-7 where the result is a normal number; smaller results become 1.2e-38,
 /// larger ones 3.4e38. NaN stays NaN, so that a NaN loss shows.
 #[inline(always)]

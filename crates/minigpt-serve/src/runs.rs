@@ -13,41 +13,47 @@ mod cache;
 mod details;
 mod error;
 mod evaluation;
-mod folder;
 mod metrics;
-mod overview;
+mod overviews;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Extension, Json, Router};
-use minigpt_train::Sample;
+use minigpt_train::{FoundRun, Runs, Sample};
 use serde::Deserialize;
 
 use self::cache::OverviewCache;
 use self::details::Details;
 use self::error::RunError;
 use self::metrics::Metrics;
-use self::overview::Overviews;
+use self::overviews::Overviews;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::extract::{InPath, InQuery};
 
-/// The folder whose runs are shown.
+/// The runs that are shown.
 #[derive(Clone, Debug)]
-pub(crate) struct Runs {
-    /// The folder that holds runs; there need be none yet.
-    folder: PathBuf,
+pub(crate) struct Shown {
+    /// Those of a folder, which need not be there yet.
+    runs: Runs,
     /// The name of the run that trains in this process, which the page shows first.
     current: Option<String>,
 }
 
-impl Runs {
+impl Shown {
     fn of(app: &App) -> Self {
         let settings = app.settings();
-        Self { folder: settings.runs.clone(), current: settings.run.clone() }
+        Self { runs: Runs::new(settings.runs.clone()), current: settings.run.clone() }
+    }
+
+    /// The run of this name.
+    ///
+    /// # Errors
+    /// [`RunError::Unknown`], also of a name that leads out of the folder.
+    fn open(&self, name: &str) -> Result<FoundRun, RunError> {
+        self.runs.open(name).ok_or_else(|| RunError::Unknown(minigpt_files::excerpt(name)))
     }
 }
 
@@ -66,12 +72,12 @@ async fn list(
     State(app): State<App>,
     Extension(cache): Extension<Arc<OverviewCache>>,
 ) -> JsonAnswer<Overviews> {
-    let list = move |app: &App| Ok(Json(Runs::of(app).overviews(|run| cache.of(run))?));
+    let list = move |app: &App| Ok(Json(Shown::of(app).overviews(|run| cache.of(run))?));
     app.work(list).await
 }
 
 async fn details(State(app): State<App>, InPath(name): InPath<String>) -> JsonAnswer<Details> {
-    app.work(move |app| Ok(Json(Details::of(&Runs::of(app).open(&name)?)))).await
+    app.work(move |app| Ok(Json(Details::of(&Shown::of(app).open(&name)?)))).await
 }
 
 /// What is asked of a run's metrics.
@@ -88,12 +94,13 @@ async fn metrics(
     InPath(name): InPath<String>,
     InQuery(MetricsQuery { after }): InQuery<MetricsQuery>,
 ) -> JsonAnswer<Metrics> {
-    app.work(move |app| Ok(Json(Metrics::after(&Runs::of(app).open(&name)?, after)?))).await
+    app.work(move |app| Ok(Json(Metrics::after(&Shown::of(app).open(&name)?, after)?))).await
 }
 
 async fn samples(State(app): State<App>, InPath(name): InPath<String>) -> JsonAnswer<Vec<Sample>> {
     let read = move |app: &App| {
-        let samples = Runs::of(app).open(&name)?.folder()?.samples().map_err(RunError::from)?;
+        let samples = Shown::of(app).open(&name)?.folder().map_err(RunError::from)?;
+        let samples = samples.samples().map_err(RunError::from)?;
         Ok(Json(samples))
     };
     app.work(read).await

@@ -126,6 +126,20 @@ pub enum TrainError {
         /// The folder.
         path: PathBuf,
     },
+    /// A part of a run folder is a link, which may lead to anybody's file.
+    #[error("{path} is a symbolic link: expected a part of the run itself; links are not followed")]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// A checkpoint has no optimiser state any more.
+    #[error(
+        "{path} has no optimiser state, which `minigpt runs --prune` removed: it can write and be measured, not be trained on from; take the run's last checkpoint"
+    )]
+    Pruned {
+        /// The checkpoint.
+        path: PathBuf,
+    },
     /// A file of the run folder is not what it should be.
     #[error("{path} is damaged: {reason}")]
     Damaged {

@@ -34,9 +34,14 @@ pub use run::checkpoint::{CheckpointFolder, CheckpointManifest, OnDamage};
 pub use run::curves::{
     Axis, Band, Curve, CurveGroup, CurvePlot, Quantity, by_seed, draw_curves, plot_title,
 };
+pub use run::found::{FoundRun, Runs};
 pub use run::metrics::{read_metrics, read_metrics_after};
+pub use run::mlflow::{MlflowRun, MlflowStore};
+pub use run::overview::{Overview, newest_first};
 pub use run::place::RunPlace;
+pub use run::prune::{Prunable, PrunablePart};
 pub use run::row::{Row, RowSplit};
 pub use run::summary::{End, Summary, ValidationFigures};
-pub use run::watch::{Progress, RunState, Sample};
+pub use run::watch::{Best, Progress, RunState, Sample};
+pub use run::wide_table::write_wide_table;
 pub use run::{Environment, RunFolder, write_json};

@@ -14,8 +14,13 @@ const KERNELS: Limit = Limit::new(1 << 16, "a file of the kernel's");
 pub(crate) fn of_machine() -> Option<u64> {
     let read = |path: &str| read_text(Path::new(path), KERNELS).ok();
     let machine = read("/proc/meminfo").and_then(|text| total(&text));
-    let container = read("/sys/fs/cgroup/memory.max").and_then(|text| text.trim().parse().ok());
-    machine.into_iter().chain(container).min()
+    machine.into_iter().chain(of_container()).min()
+}
+
+/// Bytes of memory that a container is given, where this is one with a limit.
+pub(crate) fn of_container() -> Option<u64> {
+    let text = read_text(Path::new("/sys/fs/cgroup/memory.max"), KERNELS).ok()?;
+    text.trim().parse().ok()
 }
 
 /// Bytes of memory that are free here, where the system tells: the machine's, or what is left of those that a

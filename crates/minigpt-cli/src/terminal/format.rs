@@ -1,5 +1,7 @@
 //! Numbers as people read them.
 
+use std::time::Duration;
+
 /// `1234567` as `1,234,567`.
 pub(crate) fn grouped(number: impl Into<u128>) -> String {
     let digits = number.into().to_string();
@@ -41,6 +43,31 @@ pub(crate) fn bytes(bytes: u64) -> String {
         ..1000.0 => format!("{kib:.0} KiB"),
         ..1_024_000.0 => format!("{:.0} MiB", kib / 1024.0),
         _ => format!("{:.1} GiB", kib / 1024.0 / 1024.0),
+    }
+}
+
+/// A large number with three digits, as `1.12M` or `124M`.
+pub(crate) fn count(number: u64) -> String {
+    let units = [(1e9, "B"), (1e6, "M"), (1e3, "k")];
+    let number = number as f64;
+    // What would be rounded to a thousand of a unit is one of the next.
+    let unit = units.into_iter().find(|(unit, _)| number >= unit * 0.9995);
+    let Some((unit, name)) = unit else { return number.to_string() };
+    match number / unit {
+        value if value < 9.995 => format!("{value:.2}{name}"),
+        value if value < 99.95 => format!("{value:.1}{name}"),
+        value => format!("{value:.0}{name}"),
+    }
+}
+
+/// How long something is past, as `3 min ago`.
+pub(crate) fn ago(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 86_400, seconds / 3600, seconds / 60) {
+        (0, 0, 0) => format!("{seconds} s ago"),
+        (0, 0, minutes) => format!("{minutes} min ago"),
+        (0, hours, _) => format!("{hours} h ago"),
+        (days, ..) => format!("{days} d ago"),
     }
 }
 

@@ -81,6 +81,23 @@ pub(crate) fn stdout_is_terminal() -> bool {
     stdout().is_terminal()
 }
 
+/// Columns of the terminal that standard output is; none where it is no terminal, or does not tell.
+pub(crate) fn terminal_width() -> Option<usize> {
+    if !stdout_is_terminal() {
+        return None;
+    }
+    #[cfg(unix)]
+    {
+        let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+        // SAFETY: the system writes one such struct, which lives.
+        let told = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+        if told == 0 && size.ws_col > 0 {
+            return Some(size.ws_col.into());
+        }
+    }
+    std::env::var("COLUMNS").ok()?.parse().ok()
+}
+
 /// Whether somebody may be watching standard error.
 pub(crate) fn stderr_is_terminal() -> bool {
     stderr().is_terminal()

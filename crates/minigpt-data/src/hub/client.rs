@@ -32,6 +32,17 @@ pub(super) struct PartialFile {
     pub(super) checksum: Checksum,
 }
 
+/// What a hub says to somebody who asks for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HubAnswer {
+    /// It is there; nothing is known of a token.
+    There,
+    /// It takes the token.
+    TokenTaken,
+    /// It is there and refuses the token.
+    TokenRefused,
+}
+
 /// A hub that is spoken to.
 pub(super) struct Client<'h> {
     hub: &'h Hub,
@@ -70,6 +81,18 @@ impl<'h> Client<'h> {
         match &self.hub.token {
             Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
             None => request,
+        }
+    }
+
+    /// Asks for something small.
+    pub(super) fn ask(&self, address: &str) -> Result<HubAnswer, Failure> {
+        let request = self.get(address).config().http_status_as_error(false).build();
+        let status = request.call().map_err(|error| self.failure(error))?.status().as_u16();
+        match (status, &self.hub.token) {
+            (500.., _) => Err(Failure::status(status)),
+            (401 | 403, Some(_)) => Ok(HubAnswer::TokenRefused),
+            (200..300, Some(_)) => Ok(HubAnswer::TokenTaken),
+            _ => Ok(HubAnswer::There),
         }
     }
 

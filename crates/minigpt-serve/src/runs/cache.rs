@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use minigpt_train::RunState;
+use minigpt_train::{FoundRun, Overview, RunState};
 
-use super::folder::FoundRun;
-use super::overview::{LISTED, Overview, modified};
+use super::overviews::LISTED;
 
 /// What an overview is read from.
 const FILES: [&str; 5] =
@@ -56,8 +55,8 @@ impl Stamp {
     fn of(run: &FoundRun) -> Option<Self> {
         let state = run.folder().ok()?.state();
         let file = |name: &str| {
-            let path = run.path().join(name);
-            Some((modified(&path)?, path.symlink_metadata().ok()?.len()))
+            let found = run.path().join(name).symlink_metadata().ok()?;
+            Some((found.modified().ok()?, found.len()))
         };
         (state != RunState::Training).then(|| Self { state, files: FILES.map(file) })
     }

@@ -1,11 +1,9 @@
 //! One run with all that its files say.
 
-use minigpt_train::{Environment, RunConfig, Summary, TrainError};
+use minigpt_train::{Environment, FoundRun, Overview, RunConfig, Summary, TrainError};
 use serde::Serialize;
 
 use super::evaluation::{Evaluated, evaluations};
-use super::folder::FoundRun;
-use super::overview::Overview;
 
 /// One run with all that its files say. What cannot be read is missing, and `problems` says why.
 #[derive(Debug, Serialize)]

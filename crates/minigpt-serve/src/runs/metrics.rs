@@ -2,11 +2,10 @@
 
 use std::io::ErrorKind;
 
-use minigpt_train::{Row, RowSplit, TrainError, read_metrics_after};
+use minigpt_train::{FoundRun, Row, RowSplit, TrainError, read_metrics_after};
 use serde::Serialize;
 
 use super::error::RunError;
-use super::folder::FoundRun;
 
 /// Lines of one answer: half a megabyte.
 const LINES: usize = 5_000;

@@ -1,9 +1,10 @@
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 
-use minigpt_train::{End, Environment, RunConfig, Summary, ValidationFigures, write_json};
+use minigpt_train::{
+    End, Environment, Overview, RunConfig, RunState, Summary, ValidationFigures, write_json,
+};
 use serde_json::{Value, json};
 
-use super::overview::{Overview, State as RunState};
 use super::*;
 use crate::app::Settings;
 use crate::engine::Limits;
@@ -22,8 +23,8 @@ impl Fixture {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    fn runs(&self) -> Runs {
-        Runs { folder: self.folder.path().to_owned(), current: None }
+    fn runs(&self) -> Shown {
+        Shown { runs: Runs::new(self.folder.path().to_owned()), current: None }
     }
 
     /// A run of four steps and two validations that came to its end.

@@ -7,6 +7,8 @@
 
 mod copy;
 mod restore;
+mod spare;
+mod unfinished;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -23,6 +25,7 @@ use crate::optim::loss_scale::LossScale;
 use crate::run::aside::{OnRepair, set_aside};
 
 pub(crate) use restore::restore;
+pub(crate) use spare::Spare;
 pub(crate) use writer::{AlwaysSave, SetWriter};
 
 /// File of the model's weights in a set.
@@ -30,11 +33,14 @@ pub(crate) const MODEL_FILE: &str = "model.bpk";
 /// File of the weights' moving average in a set, where the run keeps one.
 pub(crate) const AVERAGE_FILE: &str = "average.bpk";
 pub(crate) const TOKENIZER_FILE: &str = "tokenizer.json";
-const PARTS: [&str; 3] = [MODEL_FILE, "optimizer.bpk", "schedule.bpk"];
+/// The optimiser's moments, which a set that is only written with may lack.
+const OPTIMIZER_FILE: &str = "optimizer.bpk";
+const SCHEDULE_FILE: &str = "schedule.bpk";
+const PARTS: [&str; 3] = [MODEL_FILE, OPTIMIZER_FILE, SCHEDULE_FILE];
 const MANIFEST_FILE: &str = "manifest.json";
 /// All that a set holds.
 const FILES: [&str; 6] =
-    [MODEL_FILE, "optimizer.bpk", "schedule.bpk", AVERAGE_FILE, TOKENIZER_FILE, MANIFEST_FILE];
+    [MODEL_FILE, OPTIMIZER_FILE, SCHEDULE_FILE, AVERAGE_FILE, TOKENIZER_FILE, MANIFEST_FILE];
 
 /// One has some kilobytes.
 const MANIFEST: Limit = Limit::new(1 << 20, "the manifest of a checkpoint");
@@ -83,6 +89,11 @@ impl CheckpointManifest {
             tokenizer_sha256,
             sha256: BTreeMap::new(),
         }
+    }
+
+    /// Whether a run can go on from it.
+    fn has_optimizer(&self) -> bool {
+        self.sha256.contains_key(OPTIMIZER_FILE)
     }
 
     fn validation_loss(&self) -> f64 {
@@ -137,12 +148,13 @@ impl CheckpointFolder {
         Ok(self.first_intact(manifests, damaged))
     }
 
-    /// The newest intact set.
+    /// The newest intact set from which a run can go on.
     ///
     /// # Errors
     /// [`TrainError::Io`] where the folder cannot be listed.
     pub fn last(&self, damaged: OnDamage<'_>) -> Result<Option<CheckpointManifest>, TrainError> {
         let mut manifests = self.manifests(damaged)?;
+        manifests.retain(CheckpointManifest::has_optimizer);
         manifests.reverse();
         Ok(self.first_intact(manifests, damaged))
     }
@@ -204,22 +216,6 @@ impl CheckpointFolder {
                         path.display()
                     ));
                 }
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives its name to a set that is whole but for that: its run ended between two lines.
-    pub(crate) fn finish_written(&self) -> Result<(), TrainError> {
-        for name in self.names()?.iter().filter(|name| Entry::of(name) == Entry::HalfWritten) {
-            let partial = self.path.join(name);
-            let set = partial.with_extension("");
-            let step = name.trim_start_matches(STEP).trim_end_matches(PARTIAL);
-            let Ok(step) = step.parse::<usize>() else { continue };
-            let is_whole = read_manifest(&partial.join(MANIFEST_FILE), step)
-                .is_ok_and(|manifest| verify(&partial, &manifest).is_ok());
-            if is_whole && !set.exists() {
-                fs_err::rename(partial, set)?;
             }
         }
         Ok(())
@@ -393,7 +389,8 @@ fn read_manifest(path: &Path, step: usize) -> Result<CheckpointManifest, TrainEr
     if let Some(name) = manifest.sha256.keys().find(|name| !is_file_name(name)) {
         return Err(damaged(format!("it lists {name:?}; expected the name of a file beside it")));
     }
-    match PARTS.iter().find(|part| !manifest.sha256.contains_key(**part)) {
+    let needed = [MODEL_FILE, SCHEDULE_FILE];
+    match needed.iter().find(|part| !manifest.sha256.contains_key(**part)) {
         Some(part) => Err(damaged(format!("it does not list {part}"))),
         None => Ok(manifest),
     }

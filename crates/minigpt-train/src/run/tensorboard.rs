@@ -104,25 +104,28 @@ struct Scalar {
 
 impl Summary {
     fn of(row: &Row) -> Self {
-        let split = match row.split {
-            RowSplit::Train => "train",
-            RowSplit::Valid => "valid",
-            RowSplit::Average => "average",
-        };
-        let perplexity = (row.split != RowSplit::Train).then(|| row.loss.exp());
-        let values = [
-            ("loss", Some(row.loss)),
-            ("perplexity", perplexity),
-            ("learning_rate", row.learning_rate),
-            ("grad_norm", row.grad_norm),
-            ("tokens_per_second", Some(row.tokens_per_second)),
-        ];
-        let scalar = |(name, value): (&str, Option<f64>)| {
-            let tag = format!("{split}/{name}");
-            value.map(|value| Scalar { tag, simple_value: Some(value as f32) })
-        };
-        Self { value: values.into_iter().filter_map(scalar).collect() }
+        let scalar = |(tag, value)| Scalar { tag, simple_value: Some(value as f32) };
+        Self { value: scalars(row).map(scalar).collect() }
     }
+}
+
+/// What a row says, by the names that trackers know it by, as `train/loss`.
+pub(crate) fn scalars(row: &Row) -> impl Iterator<Item = (String, f64)> {
+    let split = match row.split {
+        RowSplit::Train => "train",
+        RowSplit::Valid => "valid",
+        RowSplit::Average => "average",
+    };
+    let perplexity = (row.split != RowSplit::Train).then(|| row.loss.exp());
+    let values = [
+        ("loss", Some(row.loss)),
+        ("perplexity", perplexity),
+        ("learning_rate", row.learning_rate),
+        ("grad_norm", row.grad_norm),
+        ("tokens_per_second", Some(row.tokens_per_second)),
+    ];
+    let named = move |(name, value): (&str, Option<f64>)| Some((format!("{split}/{name}"), value?));
+    values.into_iter().filter_map(named)
 }
 
 #[cfg(test)]

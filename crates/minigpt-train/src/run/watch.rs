@@ -2,6 +2,7 @@
 
 use std::fs::TryLockError;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use minigpt_files::Limit;
 use serde::Serialize;
@@ -11,21 +12,35 @@ use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::run::metrics::read_last_rows;
 use crate::run::row::{Row, RowSplit};
-use crate::run::summary::End;
+use crate::run::summary::{End, ValidationFigures};
 
 /// A run of some thousand samples has a few megabytes.
 const SAMPLES: Limit = Limit::new(32 << 20, "samples that are looked at");
 
 /// Whether a run goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
     /// A process trains in the folder now.
     Training,
     /// It came to its end: all steps, its time, or its patience.
     Finished,
-    /// It was stopped, or its process ended, before that.
+    /// It was stopped, or its process ended, before that: it can be resumed.
     Interrupted,
+    /// It cannot be read, and nobody trains in it.
+    #[default]
+    Damaged,
+}
+
+/// The best validation of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Best {
+    /// Steps taken before it.
+    pub step: usize,
+    /// Nats per token.
+    pub loss: f64,
+    /// Bits per byte, which compares runs with different tokenizers.
+    pub bits_per_byte: f64,
 }
 
 /// What the model wrote at a validation.
@@ -47,15 +62,22 @@ pub struct Progress {
 }
 
 impl RunFolder {
-    /// Whether the run goes on, as its lock and its summary say.
+    /// Whether the run goes on, as its lock and its summary say; never [`RunState::Damaged`].
     pub fn state(&self) -> RunState {
-        if self.is_locked() {
-            return RunState::Training;
-        }
+        if self.is_locked() { RunState::Training } else { self.state_of_end() }
+    }
+
+    /// Whether a run in which nobody trains has come to its end.
+    pub(crate) fn state_of_end(&self) -> RunState {
         match self.summary() {
             Ok(Some(summary)) if summary.end != End::Interrupted => RunState::Finished,
             _ => RunState::Interrupted,
         }
+    }
+
+    /// Whether a process trains in a folder, be it a run yet or not.
+    pub(crate) fn trains_in(path: &Path) -> bool {
+        Self { path: path.to_owned() }.is_locked()
     }
 
     /// Whether a process holds the run's lock. A shared lock is taken for that, so that two who look at once do not
@@ -79,13 +101,21 @@ impl RunFolder {
         Ok(Progress { train: last(RowSplit::Train), valid: last(RowSplit::Valid) })
     }
 
-    /// Step and loss of the best validation that a checkpoint or the summary knows of.
-    pub fn best_validation(&self) -> Option<(usize, f64)> {
+    /// The best validation that a checkpoint or the summary knows of.
+    pub fn best_validation(&self) -> Option<Best> {
         let manifests = self.checkpoints().manifests(&mut |_| ()).unwrap_or_default();
-        let kept = manifests.iter().filter_map(|set| Some((set.step, set.validation?.loss())));
-        let summary = self.summary().ok().flatten().and_then(|summary| summary.best);
-        let told = summary.map(|best| (best.step, best.loss));
-        kept.chain(told).min_by(|(_, one), (_, other)| one.total_cmp(other))
+        let kept = manifests.iter().filter_map(|set| {
+            let validation = set.validation?;
+            let (loss, bits_per_byte) = (validation.loss(), validation.bits_per_byte());
+            Some(Best { step: set.step, loss, bits_per_byte })
+        });
+        let told = self.summary().ok().flatten().and_then(|summary| summary.best);
+        let told = told.map(|ValidationFigures { step, loss, bits_per_byte, .. }| Best {
+            step,
+            loss,
+            bits_per_byte,
+        });
+        kept.chain(told).min_by(|one, other| one.loss.total_cmp(&other.loss))
     }
 
     /// What the model wrote at each validation, in order; nothing before the first.

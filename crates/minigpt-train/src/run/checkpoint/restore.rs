@@ -13,9 +13,13 @@ use crate::optim::trainee::Trainee;
 /// Loads the parts in the folder `set`, whose checksums were found right.
 ///
 /// # Errors
-/// [`TrainError::Damaged`] where a part is not what burn writes, or not of this model: burn panics there.
+/// [`TrainError::Damaged`] where a part is not what burn writes, or not of this model: burn panics there;
+/// [`TrainError::Pruned`] where the set is only for writing.
 pub(crate) fn restore(learner: &mut Learner<Trainee>, set: &Path) -> Result<(), TrainError> {
     let [model, optimizer, schedule] = PARTS.map(|file| set.join(file));
+    if !optimizer.exists() {
+        return Err(TrainError::Pruned { path: set.to_owned() });
+    }
     restore_part(model, |path| Checkpoint::load(path).map(|record| learner.load_model(record)))?;
     restore_part(optimizer, |path| {
         Checkpoint::load(path).map(|record| learner.load_optim(record))

@@ -60,7 +60,7 @@ fn sets_that_could_not_be_read_are_kept_under_other_names() {
 }
 
 /// What is in a folder, but for folders in it.
-fn names(folder: &Path) -> Vec<String> {
+pub(super) fn names(folder: &Path) -> Vec<String> {
     let entries = fs_err::read_dir(folder).unwrap().map(Result::unwrap);
     let mut names: Vec<_> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
     names.sort();
@@ -115,7 +115,7 @@ fn only_what_a_run_wrote_is_removed() {
 }
 
 /// A set with all its files, under its own name or another.
-fn write_set(path: &Path, step: usize) {
+pub(super) fn write_set(path: &Path, step: usize) {
     fs_err::create_dir(path).unwrap();
     let mut manifest = CheckpointManifest { step, ..manifest() };
     for part in PARTS {

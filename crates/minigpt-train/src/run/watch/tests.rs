@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use super::*;
 use crate::run::metrics::to_csv;
 use crate::run::summary::Summary;

@@ -1,0 +1,91 @@
+//! What the commands about runs that are there, and about this machine, are told.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, ValueEnum};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt runs                        those in runs/, the newest first
+  minigpt runs --sort best            the best first, by bits per byte, which compares tokenizers
+  minigpt runs elsewhere --json
+  minigpt runs --prune                what could be removed, and what that would free
+  minigpt runs --prune --yes          remove it
+  minigpt runs runs/austen --prune    of one run
+
+--prune removes, of runs that are complete, checkpoints other than the best and the last, and the optimiser's state of
+the best where it is not the last; of all runs in which nobody trains, checkpoints that were broken off and temporary
+files. What a run needs to be resumed, or to write, stays.")]
+pub(crate) struct RunsArgs {
+    /// Folder that holds runs, or one run [default: runs]
+    pub(crate) folder: Option<PathBuf>,
+    /// What comes first
+    #[arg(long, value_enum, default_value_t = RunOrder::Date)]
+    pub(crate) sort: RunOrder,
+    /// Say what can be removed, and how many bytes that frees; nothing is removed without --yes
+    #[arg(long, conflicts_with = "sort")]
+    pub(crate) prune: bool,
+    /// Remove it
+    #[arg(long, requires = "prune")]
+    pub(crate) yes: bool,
+    /// Print a JSON array of the runs; with --prune an object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// By what runs are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RunOrder {
+    /// By name
+    Name,
+    /// The newest
+    Date,
+    /// The lowest bits per byte of a validation
+    Best,
+    /// The largest on the disk
+    Size,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    group = ArgGroup::new("written").required(true).multiple(true).args(["mlflow", "csv"]),
+    after_help = "Examples:
+  minigpt track runs/austen --mlflow mlruns
+  minigpt track runs/* --mlflow mlruns --experiment novels     several; again while they train
+  minigpt track runs/austen --csv austen.csv                   for trackio.import_csv and others
+
+TensorBoard needs none of it: tensorboard --logdir runs. docs/trackers.md says how each tracker reads what is written."
+)]
+pub(crate) struct TrackArgs {
+    /// Run folders, also of runs that train
+    #[arg(required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Write them into this folder as MLflow's file store: parameters, metrics, tags, pictures and samples. A run that
+    /// is there already is brought up to date
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) mlflow: Option<PathBuf>,
+    /// The experiment in MLflow; made where it is missing
+    #[arg(long, value_name = "NAME", default_value = "minigpt", requires = "mlflow")]
+    pub(crate) experiment: String,
+    /// Write the figures of one run as a table with a row for each step, as trackio imports it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Print a JSON array of what was written
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt doctor
+  minigpt doctor --offline --json
+
+Exit codes: 0 nothing is wrong, 1 there is a problem. A note is no problem: it says what would be different otherwise.")]
+pub(crate) struct DoctorArgs {
+    /// Do not ask the Hugging Face hub whether it answers
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
