@@ -73,7 +73,9 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode> {
             trainer.resume()
         } else {
             say(format_args!("run: {}\n", path.display()));
-            trainer.train(&config, &environment(&chosen.description))
+            let preset = RunConfig::preset(&args.preset)?;
+            let preset = (args.preset.as_str(), &preset);
+            trainer.train(&config, &environment(&chosen.description, preset, &config))
         };
         leave_workers();
         outcome
