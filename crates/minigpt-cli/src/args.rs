@@ -6,6 +6,7 @@ mod finetuning;
 mod generation;
 mod plan;
 mod quantity;
+mod report;
 mod retrieval;
 mod serving;
 mod text;
@@ -29,6 +30,7 @@ pub(crate) use generation::{
     ReplArgs, SamplingArgs, WeightsArgs, WeightsChoice, WriteArgs,
 };
 pub(crate) use plan::PlanArgs;
+pub(crate) use report::ReportArgs;
 pub(crate) use retrieval::{AskArgs, IndexArgs};
 pub(crate) use serving::NamedAdapter;
 pub(crate) use serving::ServeArgs;
@@ -88,6 +90,8 @@ pub(crate) enum Command {
     Data(DataCommand),
     /// Draw the loss curves of one run, or of several overlaid
     Plot(PlotArgs),
+    /// Write the report of a run, or of several compared: HTML, Markdown, LaTeX tables
+    Report(ReportArgs),
     /// Time training steps or written tokens of a model of any shape, on random tokens
     Bench(BenchArgs),
     /// List the devices that can train

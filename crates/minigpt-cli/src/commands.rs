@@ -16,6 +16,7 @@ pub(crate) mod models;
 pub(crate) mod plan;
 pub(crate) mod plot;
 pub(crate) mod repl;
+pub(crate) mod report;
 pub(crate) mod serve;
 mod session;
 pub(crate) mod train;

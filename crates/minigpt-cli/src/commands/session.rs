@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use burn::tensor::Device;
 use minigpt_train::{
-    End, Environment, Interrupter, Observer, Plan, Preset, RunConfig, RunFolder, RunPlace, SampleConfig,
-    Summary, TokenData, TrainError,
+    End, Environment, Interrupter, Observer, Plan, Preset, RunConfig, RunFolder, RunPlace,
+    SampleConfig, Summary, TokenData, TrainError,
 };
 
 use self::display::{Display, observer, print_event};
