@@ -68,6 +68,7 @@ fn escaped(text: &str) -> String {
                 escaped.extend(['$', c, '$']);
             }
             '–' => escaped += "--",
+            '\u{a0}' => escaped.push('~'),
             '{' | '}' | '$' | '&' | '#' | '%' | '_' => {
                 escaped.push('\\');
                 escaped.push(c);

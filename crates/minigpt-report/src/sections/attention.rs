@@ -2,6 +2,7 @@
 
 use minigpt_text::{Habit, HeadHabits};
 
+use super::words::shortened;
 use crate::document::{Document, Text};
 use crate::error::ReportError;
 use crate::format::grouped;
@@ -45,15 +46,14 @@ fn of_run(
     };
     // The longest text shows most.
     if let Some(picture) = saved.pictures.last() {
+        let after = shortened(&picture.after, 200);
         let alt = format!(
             "Heat maps of the attention weights of all heads that were drawn, while the model chose {:?} after {:?}: a row for \
              each token that attends, a column for each that is attended to.",
-            picture.chosen, picture.after
+            picture.chosen, after
         );
-        let caption = format!(
-            "Attention while the model chose {:?} after {:?}",
-            picture.chosen, picture.after
-        );
+        let caption =
+            format!("Attention while the model chose {:?} after {:?}", picture.chosen, after);
         if let Some(picture) = pictures.copy(run, ATTENTION_FOLDER, &picture.file, alt, caption)? {
             document.picture(picture);
         }

@@ -35,7 +35,12 @@ pub(super) fn add(
     }
     document.heading("Where the loss comes from");
     for run in &runs {
-        let Some(saved) = run.evaluations.first() else { continue };
+        let is_disjoint = |saved: &&SavedEvaluation| {
+            saved.report.protocol.stride == saved.report.protocol.context
+        };
+        // Where windows overlap, few tokens have little context.
+        let disjoint = run.evaluations.iter().find(is_disjoint);
+        let Some(saved) = disjoint.or(run.evaluations.first()) else { continue };
         if runs.len() > 1 {
             document.subheading(&run.name);
         }
@@ -85,10 +90,18 @@ fn measured(measured: Measured, places: usize) -> String {
     let value = decimals(measured.value, places);
     match measured.low.zip(measured.high) {
         Some((low, high)) => {
-            format!("{value} ({} – {})", decimals(low, places), decimals(high, places))
+            // The interval stays in one line, for which its spaces are no-break spaces.
+            format!("{value} ({}\u{a0}–\u{a0}{})", decimals(low, places), decimals(high, places))
         }
         None => value,
     }
+}
+
+/// The positions that enough tokens were predicted at to be compared, as the picture has them.
+fn often(positions: &[ContextLoss]) -> &[ContextLoss] {
+    let most = positions.iter().map(|at| at.tokens).max().unwrap_or(0);
+    let first = positions.iter().position(|at| at.tokens.saturating_mul(10) >= most).unwrap_or(0);
+    &positions[first..]
 }
 
 fn where_the_loss_is(
@@ -98,7 +111,7 @@ fn where_the_loss_is(
     pictures: &mut Pictures<'_>,
 ) -> Result<(), ReportError> {
     let report = &saved.report;
-    let (positions, classes) = (&report.by_context, &report.by_frequency);
+    let (positions, classes) = (often(&report.by_context), &report.by_frequency);
     if positions.is_empty() || classes.is_empty() {
         return Ok(());
     }
@@ -113,7 +126,7 @@ fn where_the_loss_is(
         saved.data, saved.split, saved.description
     );
     document.picture(pictures.losses(run, saved, alt, caption)?);
-    let row = |at: &&ContextLoss| {
+    let row = |at: &ContextLoss| {
         vec![
             grouped(at.seen as u64).into(),
             grouped(at.tokens as u64).into(),
@@ -121,7 +134,9 @@ fn where_the_loss_is(
         ]
     };
     let head = ["tokens read before", "tokens predicted", "nats per token"].map(str::to_owned);
-    let rows = positions.iter().filter(|at| at.seen.is_power_of_two()).map(|at| row(&at)).collect();
+    let last = last.seen;
+    let is_shown = |at: &&ContextLoss| at.seen.is_power_of_two() || at.seen == last;
+    let rows = positions.iter().filter(is_shown).map(row).collect();
     document.table("Loss by position in the context", head.to_vec(), rows);
     let row = |class: &FrequencyLoss| {
         let range = match class.from == class.to {

@@ -26,21 +26,21 @@ fn one(document: &mut Document, run: &RunRecord) {
 }
 
 fn question(run: &RunRecord) -> Text {
-    let text = Text::default().strong("Question. ");
+    let text = Text::default().strong("Question.");
     let parameters = grouped(run.parameters() as u64);
     let Some(finetune) = &run.config.finetune else {
         let text = text.plain(format!(
-            "How well does a model of {parameters} parameters, trained from scratch on "
+            " How well does a model of {parameters} parameters, trained from scratch on "
         ));
         return words::with_data(text, &run.config)
             .plain(", predict text that was held out of its training?");
     };
     let text = match finetune.fresh {
         true => text.plain(format!(
-            "How well does a fresh model of {parameters} parameters in the shape of "
+            " How well does a fresh model of {parameters} parameters in the shape of "
         )),
         false => {
-            text.plain(format!("How well does a model of {parameters} parameters, tuned from "))
+            text.plain(format!(" How well does a model of {parameters} parameters, tuned from "))
         }
     };
     let text = words::with_data(text.code(&finetune.base).plain(" on "), &run.config);
@@ -53,14 +53,14 @@ fn question(run: &RunRecord) -> Text {
 }
 
 fn verdict(run: &RunRecord) -> Text {
-    let text = Text::default().strong("Verdict. ");
+    let text = Text::default().strong("Verdict.");
     let Some(best) = run.best() else {
         return match run.best_loss() {
             Some((step, loss)) => text.plain(format!(
-                "So far the best validation loss is {loss:.4} nats per {}, after step {step}.",
+                " So far the best validation loss is {loss:.4} nats per {}, after step {step}.",
                 unit(run)
             )),
-            None => text.plain("None yet: the run has no validation."),
+            None => text.plain(" None yet: the run has no validation."),
         };
     };
     let text = match (&run.task, run.task_kind()) {
@@ -70,14 +70,14 @@ fn verdict(run: &RunRecord) -> Text {
                 false => "It has learnt no more than which label is frequent",
             };
             text.plain(format!(
-                "It finds the right one of {} labels for a part of {accuracy:.4} of the texts, with a \
+                " It finds the right one of {} labels for a part of {accuracy:.4} of the texts, with a \
                  macro-F1 of {macro_f1:.4}. {beyond}: the most frequent label alone would be right for \
                  {majority:.4}.",
                 confusion.labels.len(),
             ))
         }
         (_, Some(FinetuneTask::Classify)) => text.plain(format!(
-            "After step {} its cross-entropy on the held-out texts is {:.4} nats per label.",
+            " After step {} its cross-entropy on the held-out texts is {:.4} nats per label.",
             best.step, best.loss
         )),
         (_, kind) => {
@@ -85,7 +85,7 @@ fn verdict(run: &RunRecord) -> Text {
                 None | Some(FinetuneTask::Lm) => "the held-out text",
                 Some(_) => "the held-out answers",
             };
-            of_text(text, what, &best)
+            of_text(text, what, run, &best)
         }
     };
     let text = against(text, run, &best);
@@ -99,17 +99,27 @@ fn verdict(run: &RunRecord) -> Text {
     }
 }
 
-fn of_text(text: Text, what: &str, best: &ValidationFigures) -> Text {
+fn of_text(text: Text, what: &str, run: &RunRecord, best: &ValidationFigures) -> Text {
     let of_words = best
         .word_perplexity
         .map(|perplexity| format!(", {} per word", decimals(perplexity, 2)))
         .unwrap_or_default();
     text.plain(format!(
-        "After step {} its perplexity on {what} is {} per token{of_words}, or {:.4} bits per byte.",
+        " After step {} its perplexity on {what} is {} per token{}{of_words}, or {:.4} bits per byte.",
         best.step,
         decimals(best.token_perplexity, 2),
+        interval(run, best).unwrap_or_default(),
         best.bits_per_byte,
     ))
+}
+
+/// The interval of the perplexity, where `minigpt eval` measured the same.
+fn interval(run: &RunRecord, best: &ValidationFigures) -> Option<String> {
+    let is_same = |value: f64| (value / best.token_perplexity - 1.0).abs() < 1e-4;
+    let mut measured = run.evaluations.iter().map(|saved| saved.report.token_perplexity);
+    let measured = measured.find(|measured| is_same(measured.value))?;
+    let [low, high] = [measured.low?, measured.high?].map(|value| decimals(value, 2));
+    Some(format!(" ({low} – {high} in 95 of 100 resamples)"))
 }
 
 /// What the best validation is better than.
@@ -136,7 +146,7 @@ fn against(text: Text, run: &RunRecord, best: &ValidationFigures) -> Text {
     match run.unigram_perplexity() {
         Some(unigram) if best.token_perplexity < unigram => text.plain(format!(
             " That is better than what the frequencies of the training tokens alone predict, {} per token, \
-             which is what a model without any context can reach; {guess} is worse than both.",
+             which is what a model without any context can reach; {guess} has a perplexity of as many.",
             decimals(unigram, 2)
         )),
         Some(unigram) => text.plain(format!(
@@ -229,10 +239,10 @@ fn several(document: &mut Document, runs: &[RunRecord]) {
     let names = words::listed(&names);
     document.paragraph(
         Text::default()
-            .strong("Question. ")
-            .plain(format!("Which of the runs {names} predicts best what was held out?")),
+            .strong("Question.")
+            .plain(format!(" Which of the runs {names} predicts best what was held out?")),
     );
-    document.paragraph(Text::default().strong("Verdict. ").plain(ranking(runs)));
+    document.paragraph(Text::default().strong("Verdict.").plain(format!(" {}", ranking(runs))));
     let best = |value: fn(&ValidationFigures) -> Option<String>| {
         move |run: &RunRecord| Some(value(&run.best()?)?.into())
     };
@@ -272,7 +282,7 @@ fn several(document: &mut Document, runs: &[RunRecord]) {
     );
     for run in runs {
         if let Some(note) = state(run) {
-            let mut named = Text::default().strong(format!("{}. ", run.name));
+            let mut named = Text::default().strong(format!("{}.", run.name)).plain(" ");
             named.spans.extend(note.spans);
             document.note(named);
         }
