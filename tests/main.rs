@@ -23,6 +23,7 @@ mod lora;
 mod plan;
 mod playground;
 mod readme;
+mod report;
 mod retrieval;
 mod serve;
 mod served;

@@ -21,8 +21,11 @@ pub(crate) enum Block {
     List(Vec<Text>),
     Table(Table),
     Picture(Picture),
-    /// What a model wrote, or a command: as it is, line by line.
-    Verbatim(String),
+    /// What a model wrote, or a command: as it is, line by line, below what it is.
+    Verbatim {
+        label: String,
+        text: String,
+    },
 }
 
 /// A paragraph, or a cell of a table.
@@ -149,7 +152,7 @@ impl Document {
         self.blocks.push(Block::Picture(picture));
     }
 
-    pub(crate) fn verbatim(&mut self, text: impl Into<String>) {
-        self.blocks.push(Block::Verbatim(text.into()));
+    pub(crate) fn verbatim(&mut self, label: impl Into<String>, text: impl Into<String>) {
+        self.blocks.push(Block::Verbatim { label: label.into(), text: text.into() });
     }
 }

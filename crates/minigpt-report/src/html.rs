@@ -36,7 +36,11 @@ pub(crate) fn html(document: &Document, folder: &Path) -> Result<String> {
             Block::List(items) => list(items),
             Block::Table(table) => of_table(table),
             Block::Picture(picture) => figure(picture, folder)?,
-            Block::Verbatim(text) => format!("<pre>{}</pre>\n", escaped(text)),
+            Block::Verbatim { label, text } => format!(
+                "<div class=\"together\">\n<p><strong>{}</strong></p>\n<pre>{}</pre>\n</div>\n",
+                escaped(label),
+                escaped(text)
+            ),
         };
     }
     page += "</main>\n</body>\n</html>\n";

@@ -21,7 +21,7 @@ fn block(block: &Block) -> String {
         }
         Block::Table(table) => of_table(table),
         Block::Picture(picture) => figure(picture),
-        Block::Verbatim(text) => fenced(text),
+        Block::Verbatim { label, text } => format!("**{}**\n\n{}", escaped(label), fenced(text)),
     }
 }
 

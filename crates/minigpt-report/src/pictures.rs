@@ -51,7 +51,10 @@ impl<'a> Pictures<'a> {
         let curves: Vec<Curve> = runs.iter().map(curve).collect();
         let title = match runs {
             [run] => plot_title(&run.config, &run.name),
-            _ => quantity_in_words(quantity).to_owned(),
+            _ => {
+                let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+                names.join(", ")
+            }
         };
         let picture = Picture { name, is_vector: true, alt, caption };
         let drawn =
@@ -148,16 +151,6 @@ impl<'a> Pictures<'a> {
             self.files.push(path);
         }
         Ok(())
-    }
-}
-
-pub(crate) fn quantity_in_words(quantity: Quantity) -> &'static str {
-    match quantity {
-        Quantity::Loss => "Loss",
-        Quantity::Perplexity => "Validation perplexity",
-        Quantity::LearningRate => "Learning rate",
-        Quantity::GradNorm => "Gradient norm",
-        Quantity::TokensPerSecond => "Training speed",
     }
 }
 

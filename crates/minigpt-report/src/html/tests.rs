@@ -15,7 +15,7 @@ fn everywhere(text: &str) -> Document {
     document.note(text);
     document.list(vec![text.into()]);
     document.table(text, vec![text.to_owned()], vec![vec![text.into()]]);
-    document.verbatim(text);
+    document.verbatim(text, text);
     document
 }
 

@@ -4,7 +4,7 @@ use super::*;
 fn text_of_any_origin_is_no_markup() {
     let mut document = Document { title: "# a\n# b".to_owned(), ..Document::default() };
     document.paragraph(Text::from("<script>*x* [y](z) `q` a|b").code("a`b|c"));
-    document.verbatim("```\n<b>\n````x");
+    document.verbatim("As it is:", "```\n<b>\n````x");
     document.table("C", vec!["h|1".to_owned()], vec![vec![Text::default().code("a|b")]]);
     let markdown = markdown(&document);
     assert!(markdown.starts_with("# \\# a \\# b\n\n"), "{markdown}");

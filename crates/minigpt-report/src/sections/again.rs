@@ -24,7 +24,7 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
     let paths: Vec<String> =
         runs.iter().map(|run| shell_word(&run.path.display().to_string())).collect();
     commands.push(format!("minigpt report {}", paths.join(" ")));
-    document.verbatim(commands.join("\n"));
+    document.verbatim("The commands:", commands.join("\n"));
     if runs.iter().any(|run| run.environment.is_none()) {
         document.note(
             Text::from("The command of a run stands in its ")

@@ -17,13 +17,21 @@ pub(super) fn add(
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     let names = listed(&names);
     let losses: String = runs.iter().map(losses).collect();
+    let caption = match runs.iter().all(RunRecord::is_classifier) {
+        true => {
+            "Cross-entropy in nats per label: of each training step, pale, with its running mean; and of the validations"
+        }
+        false => {
+            "Cross-entropy in nats per token: of each training step, pale, with its running mean; and of the validations"
+        }
+    };
     let drawn = [
         (
             Quantity::Loss,
             format!(
                 "Training and validation loss of {names} against steps, falling where a run learns.{losses}"
             ),
-            "Cross-entropy in nats per token: of each training step, pale, with its running mean; and of the validations",
+            caption,
         ),
         (
             Quantity::LearningRate,

@@ -49,8 +49,10 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
     );
     let examples = |split: &SplitFigures| split.examples.map(|number| number as u64);
     let tokens = |split: &SplitFigures| Some(split.tokens as u64);
-    let bytes = |split: &SplitFigures| Some(split.bytes);
-    let words = |split: &SplitFigures| Some(split.words);
+    // Those of examples are of their answers alone.
+    let is_text = |split: &&SplitFigures| split.examples.is_none();
+    let bytes = |split: &SplitFigures| Some(split).filter(is_text).map(|split| split.bytes);
+    let words = |split: &SplitFigures| Some(split).filter(is_text).map(|split| split.words);
     table_by_run(
         document,
         "The text",

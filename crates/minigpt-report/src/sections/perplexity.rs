@@ -1,6 +1,7 @@
 //! What `minigpt eval` measured: perplexities by protocol with their intervals, and where the loss comes from.
 
 use minigpt_eval::{ContextLoss, FrequencyLoss, Measured, SavedEvaluation};
+use minigpt_train::FinetuneTask;
 
 use crate::document::{Document, Text};
 use crate::error::ReportError;
@@ -22,9 +23,12 @@ pub(super) fn add(
     protocols(document, &runs);
     for run in runs.iter().filter(|run| run.evaluations.is_empty()) {
         let name = if runs.len() > 1 { format!(" of {}", run.name) } else { String::new() };
+        // Examples are no text that could be read in windows.
+        let is_of_text = run.task_kind().is_none_or(|kind| kind == FinetuneTask::Lm);
+        let data = if is_of_text { "" } else { "--data embedded" };
         document.note(
             Text::from(format!("There is no evaluation{name} in its folder. "))
-                .code(run.command("eval", ""))
+                .code(run.command("eval", data))
                 .plain(" makes one with intervals, and with ")
                 .code("--stride")
                 .plain(" another by windows that overlap."),

@@ -14,7 +14,11 @@ use crate::record::RunRecord;
 const LENGTH: usize = 80;
 
 /// What a recipe is made of; the rest of a configuration is told elsewhere.
-const SECTIONS: [&str; 4] = ["optimizer.", "schedule.", "training.", "sample."];
+const SECTIONS: [&str; 4] = ["optimizer.", "schedule.", "training.", SAMPLE];
+const SAMPLE: &str = "sample.";
+
+/// The name of fine-tuning's recipe where a preset's would stand.
+const FINETUNE: &str = "finetune";
 
 pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
     document.heading("Recipe");
@@ -61,8 +65,9 @@ fn from_preset(document: &mut Document, run: &RunRecord) {
             vec![Text::default().code(key), cell(settings.get(key)), cell(Some(value))]
         })
         .collect();
+    let origin = if preset.name == FINETUNE { "the recipe" } else { "the preset" };
     let of_recipe = match preset.name.as_str() {
-        "finetune" => Text::from("The settings start from the recipe of ").code("minigpt finetune"),
+        FINETUNE => Text::from("The settings start from the recipe of ").code("minigpt finetune"),
         _ => {
             let mut text = Text::from("The settings start from the preset ");
             text.spans.extend(name.spans);
@@ -77,8 +82,8 @@ fn from_preset(document: &mut Document, run: &RunRecord) {
              versions do not record them.",
         ),
     });
-    let head = ["setting", "this run", "the preset"].map(str::to_owned).to_vec();
-    document.table("What differs from the preset", head, rows);
+    let head = ["setting", "this run", origin].map(str::to_owned).to_vec();
+    document.table(&format!("What differs from {origin}"), head, rows);
 }
 
 /// What the runs have not in common.
@@ -106,7 +111,10 @@ fn recipe(document: &mut Document, runs: &[RunRecord]) {
     let is_shared = |key: &&String| {
         runs.iter().all(|run| run.config.settings().get(*key) == settings.get(*key))
     };
-    let is_of_recipe = |key: &&String| SECTIONS.iter().any(|section| key.starts_with(section));
+    // A classifier writes no samples.
+    let writes = !runs.iter().all(RunRecord::is_classifier);
+    let sections = SECTIONS.iter().filter(|section| writes || **section != SAMPLE);
+    let is_of_recipe = |key: &&String| sections.clone().any(|section| key.starts_with(section));
     let row = |key: &String| {
         Some(vec![Text::default().code(key), Text::from(shown(settings.get(key)?)?)])
     };

@@ -42,19 +42,16 @@ fn of_run(document: &mut Document, run: &RunRecord, most: usize) {
             .plain(", chosen by nobody."),
     );
     for sample in spread(&run.samples, most) {
-        document.paragraph(Text::default().strong(format!("After step {}:", sample.step)));
-        document.verbatim(shortened(sample.text.trim_matches('\n'), LENGTH));
+        let label = format!("After step {}:", sample.step);
+        document.verbatim(label, shortened(sample.text.trim_matches('\n'), LENGTH));
     }
     let is_shown = |text: &&String| {
         let shown = run.samples.last().map(|sample| sample.text.trim_matches('\n'));
         shown != Some(text.trim_matches('\n'))
     };
     let last: Vec<&String> = last.filter(is_shown).collect();
-    if !last.is_empty() {
-        document.paragraph(Text::default().strong("At the end of the run:"));
-        for sample in last.into_iter().take(if most == 1 { 1 } else { usize::MAX }) {
-            document.verbatim(shortened(sample.trim_matches('\n'), LENGTH));
-        }
+    for sample in last.into_iter().take(if most == 1 { 1 } else { usize::MAX }) {
+        document.verbatim("At the end:", shortened(sample.trim_matches('\n'), LENGTH));
     }
 }
 

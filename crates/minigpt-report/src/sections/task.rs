@@ -87,14 +87,12 @@ fn of_answers(
             let text = shortened(text.trim(), LENGTH).replace('\n', "\n          ");
             format!("{name:<10}{text}")
         };
-        document.verbatim(
-            [
-                part("asked:", &answer.prompt),
-                part("expected:", &answer.expected),
-                part("written:", &answer.written),
-            ]
-            .join("\n"),
-        );
+        let texts = [
+            part("asked:", &answer.prompt),
+            part("expected:", &answer.expected),
+            part("written:", &answer.written),
+        ];
+        document.verbatim(format!("Line {} of the file:", answer.line), texts.join("\n"));
     }
 }
 

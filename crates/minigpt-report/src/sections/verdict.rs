@@ -217,7 +217,11 @@ fn figures(document: &mut Document, run: &RunRecord) {
         }
     };
     let head = head.into_iter().map(str::to_owned).collect();
-    document.table("Validation on all that was held out, each token predicted once", head, rows);
+    let caption = match run.is_classifier() {
+        true => "Validation on all texts that were held out",
+        false => "Validation on all that was held out, each token predicted once",
+    };
+    document.table(caption, head, rows);
 }
 
 fn row(name: &str, figures: &ValidationFigures, is_classifier: bool) -> Vec<Text> {
