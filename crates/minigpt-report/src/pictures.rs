@@ -159,7 +159,7 @@ fn curve(run: &RunRecord) -> Curve {
     let steps = run.rows.iter().filter(|row| row.split == RowSplit::Train).count();
     let every = steps.div_ceil(POINTS).max(1);
     let is_drawn = |row: &&minigpt_train::Row| {
-        row.split != RowSplit::Train || (row.step - 1).is_multiple_of(every)
+        row.split != RowSplit::Train || row.step.saturating_sub(1).is_multiple_of(every)
     };
     Curve { name: run.name.clone(), rows: run.rows.iter().filter(is_drawn).cloned().collect() }
 }

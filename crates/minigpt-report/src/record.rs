@@ -176,7 +176,31 @@ fn evaluations(
         failed(&format_args!("{}: its first {EVALUATIONS} files are reported", folder.display()));
         paths.truncate(EVALUATIONS);
     }
-    paths.iter().filter_map(|path| read_json(path, failed)).collect()
+    let mut evaluations: Vec<SavedEvaluation> = Vec::new();
+    for path in paths {
+        match read_json(&path, failed) {
+            Some(saved) if is_sound(&saved) => evaluations.push(saved),
+            Some(_) => failed(&format_args!(
+                "{} is damaged: expected losses by rising positions, each of some tokens",
+                path.display()
+            )),
+            None => {}
+        }
+    }
+    evaluations
+}
+
+/// Whether its losses can be drawn: the file may be anybody's.
+fn is_sound(saved: &SavedEvaluation) -> bool {
+    const MOST: usize = 1 << 48;
+    let is_count = |count: usize| (1..=MOST).contains(&count);
+    let is_loss = |loss: f64| (0.0..1e6).contains(&loss);
+    let (positions, classes) = (&saved.report.by_context, &saved.report.by_frequency);
+    positions.is_sorted_by(|one, next| one.seen < next.seen)
+        && positions.iter().all(|at| {
+            is_count(at.seen) && is_count(at.tokens) && is_loss(at.loss) && is_loss(at.deviation)
+        })
+        && classes.iter().all(|class| is_count(class.tokens) && is_loss(class.loss))
 }
 
 /// Where `minigpt finetune` leaves what the best model makes of what was held out.
