@@ -82,12 +82,16 @@ fn list(items: &[Text]) -> String {
 
 fn of_table(table: &Table) -> String {
     let class = |column| if table.is_numeric(column) { " class=\"number\"" } else { "" };
-    let mut text = match table.rows.len() {
-        ..=ROWS_TOGETHER => "<table class=\"together\">\n".to_owned(),
-        _ => "<table>\n".to_owned(),
-    };
+    let caption = escaped(&table.caption);
+    // On a narrow screen it is moved by itself, with the keyboard too.
+    let mut text = format!(
+        "<div class=\"wide\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\n<table"
+    );
+    if table.rows.len() <= ROWS_TOGETHER {
+        text += " class=\"together\"";
+    }
     // Writing into a string cannot fail.
-    let _ = write!(text, "<caption>{}</caption>\n<thead>\n<tr>", escaped(&table.caption));
+    let _ = write!(text, ">\n<caption>{caption}</caption>\n<thead>\n<tr>");
     for (column, name) in table.head.iter().enumerate() {
         let _ = write!(text, "<th scope=\"col\"{}>{}</th>", class(column), escaped(name));
     }
@@ -103,7 +107,7 @@ fn of_table(table: &Table) -> String {
         }
         text += "</tr>\n";
     }
-    text + "</tbody>\n</table>\n"
+    text + "</tbody>\n</table>\n</div>\n"
 }
 
 fn figure(picture: &Picture, folder: &Path) -> Result<String> {
