@@ -14,7 +14,7 @@ use crate::record::RunRecord;
 const LENGTH: usize = 80;
 
 /// What a recipe is made of; the rest of a configuration is told elsewhere.
-const SECTIONS: [&str; 4] = ["optimizer.", "schedule.", "training.", SAMPLE];
+const SECTIONS: [&str; 5] = ["finetune.lora.", "optimizer.", "schedule.", "training.", SAMPLE];
 const SAMPLE: &str = "sample.";
 
 /// The name of fine-tuning's recipe where a preset's would stand.
