@@ -13,8 +13,8 @@ use crate::pictures::Pictures;
 use crate::record::RunRecord;
 use crate::sections;
 
-/// Runs in one report: a table has a column for each.
-const RUNS: usize = 12;
+/// Runs in one report: a table has a column for each, and a page of paper is as wide.
+const RUNS: usize = 8;
 
 /// The report of one run, or of several compared.
 #[derive(Debug)]

@@ -46,5 +46,5 @@ fn no_run_and_too_many_are_refused() {
     let json = serde_json::to_string(&RunConfig::tiny()).unwrap();
     fs_err::write(path.join("config.json"), json).unwrap();
     let run = RunFolder::open(&path).unwrap();
-    assert!(error(&vec![run; RUNS + 1]).contains("at most 12"));
+    assert!(error(&vec![run; RUNS + 1]).contains("at most 8"));
 }

@@ -59,8 +59,7 @@ fn from_preset(document: &mut Document, run: &RunRecord) {
     let rows: Vec<Vec<Text>> = preset
         .changed
         .iter()
-        // A tuned run's template and labels are its data's.
-        .filter(|(key, _)| !key.starts_with("finetune."))
+        .filter(|(key, _)| !is_of_data(key))
         .map(|(key, value)| {
             vec![Text::default().code(key), cell(settings.get(key)), cell(Some(value))]
         })
@@ -86,6 +85,11 @@ fn from_preset(document: &mut Document, run: &RunRecord) {
     document.table(&format!("What differs from {origin}"), head, rows);
 }
 
+/// A tuned run's template and labels, which are its base's and its data's.
+fn is_of_data(key: &str) -> bool {
+    ["finetune.template", "finetune.labels"].iter().any(|start| key.starts_with(start))
+}
+
 /// What the runs have not in common.
 fn between(document: &mut Document, runs: &[RunRecord]) {
     let settings: Vec<BTreeMap<String, Value>> =
@@ -97,7 +101,8 @@ fn between(document: &mut Document, runs: &[RunRecord]) {
         let cells = settings.iter().map(|of_run| Text::from(of_run.get(key).and_then(shown)));
         std::iter::once(Text::default().code(key)).chain(cells).collect()
     };
-    let rows: Vec<Vec<Text>> = keys.into_iter().filter(differs).map(row).collect();
+    let keys = keys.into_iter().filter(|key| !is_of_data(key)).filter(differs);
+    let rows: Vec<Vec<Text>> = keys.map(row).collect();
     if rows.is_empty() {
         document.paragraph("All settings of the runs are the same.");
     }
