@@ -56,21 +56,30 @@ impl Browser {
     /// Runs a script of `tests/python/browser` on the pages of a server.
     #[track_caller]
     pub(crate) fn run(&self, script: &str, served: &mut Served, args: &[&str]) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python/browser");
-        let mut command = Command::new(&self.python);
-        command
-            .arg(folder.join(script))
-            .arg(&served.address)
-            .args(args)
-            .env(CHROMIUM, &self.chromium);
-        // No compiled modules beside the sources.
-        let output = command.env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+        let output = self.script(script).arg(&served.address).args(args).output().unwrap();
         let failures = String::from_utf8_lossy(&output.stderr);
         assert!(
             output.status.success(),
             "{script}:\n{failures}\nthe server said:\n{}",
             served.said()
         );
+    }
+
+    /// Runs a script of `tests/python/browser` on a page that is a file.
+    #[track_caller]
+    pub(crate) fn open(&self, script: &str, page: &Path) {
+        let output = self.script(script).arg(page).output().unwrap();
+        let failures = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{script}:\n{failures}");
+    }
+
+    fn script(&self, name: &str) -> Command {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python/browser");
+        let mut command = Command::new(&self.python);
+        command.arg(folder.join(name)).env(CHROMIUM, &self.chromium);
+        // No compiled modules beside the sources.
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        command
     }
 }
 

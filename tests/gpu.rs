@@ -280,7 +280,7 @@ fn takes_no_more_memory_after_many_steps(gpu: &Device) {
         git_revision: None,
         device: DRIVER.to_owned(),
         platform: String::new(),
-        command: Vec::new(),
+        ..Environment::default()
     };
 
     let usages = Rc::new(RefCell::new(Vec::new()));

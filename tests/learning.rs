@@ -13,7 +13,7 @@ fn environment() -> Environment {
         git_revision: None,
         device: "cpu".to_owned(),
         platform: String::new(),
-        command: Vec::new(),
+        ..Environment::default()
     }
 }
 

@@ -26,6 +26,7 @@ mod plan;
 mod playground;
 mod readme;
 mod records;
+mod report;
 mod retrieval;
 mod serve;
 mod served;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use crate::cargo::{self, cargo};
 
 /// The crates that others may build on, in the order of their dependencies.
-const LIBRARIES: [&str; 11] = [
+const LIBRARIES: [&str; 12] = [
     "minigpt-files",
     "minigpt-gguf",
     "minigpt-ops",
@@ -23,6 +23,7 @@ const LIBRARIES: [&str; 11] = [
     "minigpt-text",
     "minigpt-eval",
     "minigpt-train",
+    "minigpt-report",
     "minigpt-serve",
 ];
 

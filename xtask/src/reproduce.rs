@@ -1,8 +1,8 @@
-//! `cargo xtask reproduce`: the article's experiment run honestly, and a report that says beside each
-//! of the article's figures what was measured.
+//! `cargo xtask reproduce`: the article's experiment run honestly, the report of the run, and a page that says beside
+//! each of the article's figures what was measured.
 
 mod article;
-mod report;
+mod comparison;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -35,17 +35,17 @@ pub(crate) struct Reproduce {
     device: String,
 }
 
-/// Everything that the report says, in the order of measuring.
+/// Everything that the page says, in the order of measuring.
 struct Findings {
     config: Config,
     environment: Environment,
     summary: Summary,
     rows: Vec<Row>,
-    evaluations: Vec<Evaluation>,
+    /// By disjoint windows, as the article's validation.
+    disjoint: Evaluation,
     /// The table of `minigpt compare`, in Markdown.
     comparison: String,
     texts: Vec<Text>,
-    habits: Vec<Habits>,
 }
 
 /// What matters here of the run's `config.json`.
@@ -72,11 +72,7 @@ struct Training {
 
 #[derive(Deserialize)]
 struct Environment {
-    minigpt: String,
-    burn: String,
-    git_revision: Option<String>,
     device: String,
-    platform: String,
 }
 
 #[derive(Deserialize)]
@@ -106,27 +102,12 @@ struct Row {
 #[derive(Deserialize)]
 struct Evaluation {
     parameters: usize,
-    description: String,
-    detokenizer: Option<String>,
     evaluation: Sums,
-    token_perplexity: Measured,
-    word_perplexity: Measured,
-    bits_per_byte: Measured,
-    bits_per_character: Measured,
-    seconds: f64,
-    files: Vec<PathBuf>,
 }
 
 #[derive(Deserialize)]
 struct Sums {
     tokens: usize,
-}
-
-#[derive(Deserialize)]
-struct Measured {
-    value: f64,
-    low: Option<f64>,
-    high: Option<f64>,
 }
 
 /// What `minigpt generate --json` says of a text, and how fast it was written.
@@ -141,22 +122,6 @@ struct Text {
     tokens_per_second: Option<f64>,
 }
 
-/// What `minigpt attention --json` says.
-#[derive(Deserialize)]
-struct Attention {
-    habits: Vec<Habits>,
-}
-
-#[derive(Deserialize)]
-struct Habits {
-    layer: usize,
-    head: usize,
-    previous: f64,
-    itself: f64,
-    first: f64,
-    habit: String,
-}
-
 pub(crate) fn run(args: &Reproduce, features: &Features) -> Result<()> {
     for file in ["train.txt", "valid.txt"] {
         let path = args.data.join(file);
@@ -168,19 +133,23 @@ pub(crate) fn run(args: &Reproduce, features: &Features) -> Result<()> {
     let run = out.join("run");
     train(args, &out, &run)?;
 
+    let disjoint = evaluate(args, &run)?;
     let findings = Findings {
         config: read_json(&run.join("config.json"))?,
         environment: read_json(&run.join("environment.json"))?,
         summary: read_json(&run.join("summary.json"))?,
         rows: read_rows(&run.join("metrics.csv"))?,
-        evaluations: evaluate(args, &out, &run)?,
+        disjoint,
         comparison: compare(args, &out, &run)?,
         texts: write_texts(args, &run)?,
-        habits: look_at_attention(args, &out, &run)?,
     };
-    let path = out.join("report.md");
-    fs_err::write(&path, report::markdown(&findings, &out))?;
+    look_at_attention(args, &run)?;
+    let path = out.join("article.md");
+    fs_err::write(&path, comparison::markdown(&findings))?;
     println!("{}", path.display());
+    let mut command = minigpt();
+    command.arg("report").arg(&run).arg("--out").arg(out.join("report")).arg("--latex");
+    shown(&mut command, Stdio::inherit(), Stdio::inherit())?;
     Ok(())
 }
 
@@ -210,8 +179,9 @@ fn is_interrupted(run: &Path) -> Result<bool> {
     Ok(summary["end"] == "interrupted")
 }
 
-/// By protocol: what training reports, windows that slide, and the text as people write it.
-fn evaluate(args: &Reproduce, out: &Path, run: &Path) -> Result<Vec<Evaluation>> {
+/// By protocol: what training reports, windows that slide, and the text as people write it. All stay in the run's
+/// folder for its report; the first is the article's.
+fn evaluate(args: &Reproduce, run: &Path) -> Result<Evaluation> {
     let protocols: [&[&str]; 4] = [
         &[],
         &["--stride", "64"],
@@ -221,11 +191,11 @@ fn evaluate(args: &Reproduce, out: &Path, run: &Path) -> Result<Vec<Evaluation>>
     let evaluate = |protocol: &&[&str]| {
         let mut command = minigpt();
         command.arg("eval").arg(run).arg("--data").arg(&args.data).args(*protocol);
-        command.args(["--split", "valid", "--device", &args.device, "--json", "--out"]);
-        command.arg(out.join("evaluation"));
+        command.args(["--split", "valid", "--device", &args.device, "--json"]);
         Ok(serde_json::from_str(&output(&mut command)?.0)?)
     };
-    protocols.iter().map(evaluate).collect()
+    let mut evaluations = protocols.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
+    Ok(evaluations.swap_remove(0))
 }
 
 fn compare(args: &Reproduce, out: &Path, run: &Path) -> Result<String> {
@@ -263,13 +233,13 @@ fn text(command: &mut Command, args: &Reproduce, title: String) -> Result<Text> 
     Ok(Text { title, tokens_per_second: speed, ..serde_json::from_str(&line)? })
 }
 
-fn look_at_attention(args: &Reproduce, out: &Path, run: &Path) -> Result<Vec<Habits>> {
+/// Leaves pictures and habits in the run's folder for its report.
+fn look_at_attention(args: &Reproduce, run: &Path) -> Result<()> {
     let mut command = minigpt();
     command.arg("attention").arg(run).arg(article::ATTENTION_PROMPT);
-    command.args(["--tokens", "5", "--json", "--device", &args.device, "--out"]);
-    command.arg(out.join("attention"));
-    let attention: Attention = serde_json::from_str(&output(&mut command)?.0)?;
-    Ok(attention.habits)
+    command.args(["--tokens", "5", "--device", &args.device]);
+    output(&mut command)?;
+    Ok(())
 }
 
 fn minigpt() -> Command {

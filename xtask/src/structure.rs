@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::cargo::{self, cargo};
 
 /// What each crate of the workspace may need of the others, as ARCHITECTURE.md draws it.
-const DIRECTIONS: [(&str, &[&str]); 13] = [
+const DIRECTIONS: [(&str, &[&str]); 14] = [
     ("minigpt-files", &[]),
     ("minigpt-gguf", &["files"]),
     // For its tests alone, which hold its formats against those of files.
@@ -24,10 +24,23 @@ const DIRECTIONS: [(&str, &[&str]); 13] = [
     ("minigpt-text", &["files", "gguf", "data", "model"]),
     ("minigpt-eval", &["files", "data", "model", "text"]),
     ("minigpt-train", &["files", "ops", "plot", "data", "model", "text", "eval"]),
+    ("minigpt-report", &["files", "plot", "data", "model", "text", "eval", "train"]),
     ("minigpt-serve", &["files", "data", "retrieval", "model", "text", "train"]),
     (
         "minigpt-cli",
-        &["files", "gguf", "plot", "data", "retrieval", "model", "text", "eval", "train", "serve"],
+        &[
+            "files",
+            "gguf",
+            "plot",
+            "data",
+            "retrieval",
+            "model",
+            "text",
+            "eval",
+            "train",
+            "report",
+            "serve",
+        ],
     ),
     ("xtask", &["files"]),
 ];

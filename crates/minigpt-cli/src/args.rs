@@ -9,6 +9,7 @@ mod plan;
 mod plot;
 mod quantity;
 mod records;
+mod report;
 mod retrieval;
 mod serving;
 mod text;
@@ -35,6 +36,7 @@ pub(crate) use generation::{
 pub(crate) use plan::PlanArgs;
 pub(crate) use plot::PlotArgs;
 pub(crate) use records::{DoctorArgs, RunOrder, RunsArgs, TrackArgs};
+pub(crate) use report::ReportArgs;
 pub(crate) use retrieval::{AskArgs, IndexArgs};
 pub(crate) use serving::NamedAdapter;
 pub(crate) use serving::ServeArgs;
@@ -94,6 +96,8 @@ pub(crate) enum Command {
     Data(DataCommand),
     /// Draw the loss curves of one run, or of several overlaid
     Plot(PlotArgs),
+    /// Write the report of a run, or of several compared: HTML, Markdown, LaTeX tables
+    Report(ReportArgs),
     /// Time training steps or written tokens of a model of any shape, on random tokens
     Bench(BenchArgs),
     /// List runs, and free space

@@ -18,6 +18,7 @@ pub(crate) mod models;
 pub(crate) mod plan;
 pub(crate) mod plot;
 pub(crate) mod repl;
+pub(crate) mod report;
 pub(crate) mod runs;
 pub(crate) mod serve;
 mod session;

@@ -4,6 +4,7 @@
 mod gate;
 #[cfg_attr(not(feature = "gpu"), path = "device/no_gpu.rs")]
 mod gpu;
+pub(crate) mod machine;
 pub(crate) mod memory;
 pub(crate) mod precision;
 #[cfg(any(feature = "remote", test))]

@@ -87,6 +87,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Compare(args) => commands::compare::run(&args),
         Command::Data(command) => commands::data::run(&command),
         Command::Plot(args) => commands::plot::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Track(args) => commands::track::run(&args),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::EvalError;
 
@@ -14,7 +14,7 @@ use crate::error::EvalError;
 ///
 /// Parts that lie next to each other are alike, and are drawn as if they were not: the narrower the
 /// parts, the more too narrow the interval.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bootstrap {
     /// How often all is drawn; 0 computes no intervals.
     pub resamples: usize,
@@ -25,7 +25,7 @@ pub struct Bootstrap {
 }
 
 /// What a text is drawn from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
     /// Stretches as long as the context, whatever the stride.
@@ -62,7 +62,7 @@ impl std::str::FromStr for Unit {
 }
 
 /// A figure and the interval that holds it in 95 of 100 resamples.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// The figure on the whole text.
     pub value: f64,

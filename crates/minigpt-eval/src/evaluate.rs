@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use minigpt_data::{CountedTokens, TextCounts};
 use minigpt_model::GptRef;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{Bootstrap, Measured, Unit};
 use crate::error::EvalError;
@@ -24,7 +24,7 @@ pub struct EvalConfig {
 }
 
 /// What a model comes to on a text.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvalReport {
     /// How the text was read. Its context is the text's length where that is shorter than asked for.
     pub protocol: Protocol,
@@ -57,7 +57,7 @@ pub struct EvalReport {
 }
 
 /// The tokens that were predicted after so many others.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ContextLoss {
     /// Tokens read before.
     pub seen: usize,
@@ -70,7 +70,7 @@ pub struct ContextLoss {
 }
 
 /// The tokens that occur so often in the text.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FrequencyLoss {
     /// Least occurrences.
     pub from: usize,

@@ -3,14 +3,14 @@
 use minigpt_data::{ChatTemplate, Dialogue, LabelledText, Tokenizer};
 use minigpt_model::{Gpt, Sampling};
 use minigpt_text::{Classifier, Prompt, TextOptions, write_texts};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::confusion::Confusion;
 use crate::error::EvalError;
 use crate::rouge::rouge_l;
 
 /// An answer of a model's beside the one that was given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenAnswer {
     /// Where in the file the example begins.
     pub line: u64,

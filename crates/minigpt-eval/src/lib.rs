@@ -11,6 +11,7 @@ mod finetuned;
 mod grounding;
 mod protocol;
 mod rouge;
+mod saved;
 mod tasks;
 mod token_losses;
 
@@ -27,4 +28,5 @@ pub use grounding::{
 };
 pub use protocol::Protocol;
 pub use rouge::rouge_l;
+pub use saved::{SavedEvaluation, TaskFigures};
 pub use tasks::{Cloze, MultipleChoice, Questions, Task};

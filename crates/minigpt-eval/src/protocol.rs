@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::EvalError;
 
@@ -16,7 +16,7 @@ use crate::error::EvalError;
 /// holds the tokens that it predicts: the same protocol is `context = max_length - 1` here, where the
 /// last token need not be read to be predicted. The last window ends with the text, and so has more
 /// context rather than less.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Protocol {
     /// Most tokens read before one is predicted.
     pub context: usize,

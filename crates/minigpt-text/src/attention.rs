@@ -2,7 +2,7 @@
 
 use minigpt_data::{Corpus, TokenSplit, Tokenizer, Windows};
 use minigpt_model::{Decoder, GptRef, Sampling};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::TextError;
 
@@ -107,7 +107,7 @@ fn maps_of(
 }
 
 /// What a head is found to do most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Habit {
     /// Attends to the token before.
@@ -124,7 +124,7 @@ pub enum Habit {
 }
 
 /// The habits of one head: mean attention on each target, over all tokens that have such a target.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HeadHabits {
     /// Number of the block, from 0.
     pub layer: usize,

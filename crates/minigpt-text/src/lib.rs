@@ -2,6 +2,7 @@
 
 mod application;
 mod attention;
+mod attention_file;
 mod attention_page;
 mod batch;
 mod classifier;
@@ -22,6 +23,7 @@ pub use attention::{
     AttentionMap, AttentionStep, Habit, HeadHabits, embedded_windows, head_habits, layer_attention,
     record_attention,
 };
+pub use attention_file::{AttentionPicture, SavedAttention};
 pub use attention_page::write_attention_page;
 pub use batch::{Continuation, TextBatch, write_texts};
 pub use classifier::{Classifier, Verdict};

@@ -5,6 +5,7 @@ pub(crate) mod finetune;
 pub(crate) mod finite;
 mod overrides;
 mod presets;
+mod settings;
 
 use minigpt_data::{Documents, Download, ReadOptions, Separator, Source, Tokenizer, TokenizerSpec};
 use minigpt_model::{Draw, GptConfig, LoraConfig, Precision, Sampling};

@@ -35,12 +35,14 @@ pub use run::curves::{
     Axis, Band, Curve, CurveGroup, CurvePlot, Quantity, by_seed, draw_curves, plot_title,
 };
 pub use run::found::{FoundRun, Runs};
+pub use run::memory::peak_memory;
 pub use run::metrics::{read_metrics, read_metrics_after};
 pub use run::mlflow::{MlflowRun, MlflowStore};
 pub use run::overview::{Overview, newest_first};
 pub use run::place::RunPlace;
 pub use run::prune::{Prunable, PrunablePart};
 pub use run::row::{Row, RowSplit};
+pub use run::start::{Machine, Preset, SplitFigures, StartFigures};
 pub use run::summary::{End, Summary, ValidationFigures};
 pub use run::watch::{Best, Progress, RunState, Sample};
 pub use run::wide_table::write_wide_table;

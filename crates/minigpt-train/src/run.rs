@@ -6,6 +6,7 @@ pub(crate) mod card;
 pub(crate) mod checkpoint;
 pub(crate) mod curves;
 pub(crate) mod found;
+pub(crate) mod memory;
 pub(crate) mod metrics;
 pub(crate) mod mlflow;
 pub(crate) mod models;
@@ -14,6 +15,7 @@ pub(crate) mod place;
 pub(crate) mod prune;
 mod repair;
 pub(crate) mod row;
+pub(crate) mod start;
 pub(crate) mod summary;
 mod tensorboard;
 pub(crate) mod watch;
@@ -31,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 use self::checkpoint::{CheckpointFolder, TOKENIZER_FILE};
 use self::curves::Quantity;
+use self::start::{Machine, Preset, StartFigures};
 use self::summary::Summary;
 use crate::config::RunConfig;
 use crate::config::finetune::FinetuneTask;
@@ -55,7 +58,7 @@ const JSON: Limit = Limit::new(16 << 20, "a JSON file of a run");
 const TOKENIZER: Limit = Limit::new(64 << 20, "a tokenizer");
 
 /// Where and with what a run was made, saved as `environment.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
     /// Version of minigpt.
@@ -70,6 +73,12 @@ pub struct Environment {
     pub platform: String,
     /// The command line.
     pub command: Vec<String>,
+    /// The machine; unknown of runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
+    /// What the settings started from; unknown of runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
 }
 
 /// The folder `runs/<name>` of one run.
@@ -77,7 +86,8 @@ pub struct Environment {
 /// ```text
 /// train.lock         held by the process that trains here
 /// config.json        the resolved RunConfig, written before the first step
-/// environment.json   versions, git revision, device, command line
+/// environment.json   versions, git revision, device, machine, command line, preset
+/// start.json         parameters, sizes of the splits, perplexity of their frequencies alone
 /// tokenizer.json     Hugging Face's format
 /// generation_config.json   how a tuned model's base has texts drawn, where it says so
 /// metrics.csv        a row per step and per validation
@@ -199,6 +209,10 @@ impl RunFolder {
         self.path.join("environment.json")
     }
 
+    fn start_path(&self) -> PathBuf {
+        self.path.join("start.json")
+    }
+
     /// `tokenizer.json`.
     pub(crate) fn tokenizer_path(&self) -> PathBuf {
         self.path.join("tokenizer.json")
@@ -237,10 +251,12 @@ impl RunFolder {
         &self,
         config: &RunConfig,
         environment: &Environment,
+        figures: &StartFigures,
         tokenizer: &Tokenizer,
     ) -> Result<(), TrainError> {
         tokenizer.save(&self.tokenizer_path())?;
         write_json(&self.environment_path(), environment)?;
+        write_json(&self.start_path(), figures)?;
         // Last, because its presence makes the folder a run.
         write_json(&self.config_path(), config)
     }
@@ -259,6 +275,14 @@ impl RunFolder {
     /// [`TrainError::Io`] or [`TrainError::Damaged`].
     pub fn environment(&self) -> Result<Environment, TrainError> {
         read_json(self.environment_path())
+    }
+
+    /// Sizes of the model and of its text; unknown of runs of earlier versions.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] or [`TrainError::Damaged`].
+    pub fn start_figures(&self) -> Result<Option<StartFigures>, TrainError> {
+        self.start_path().exists().then(|| read_json(self.start_path())).transpose()
     }
 
     /// The figures of the run's end, once it has one.

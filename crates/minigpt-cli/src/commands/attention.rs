@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use minigpt_plot::{Heatmap, draw_heatmaps};
 use minigpt_text::{
-    AttentionMap, AttentionStep, HeadHabits, Prompt, embedded_windows, head_habits,
-    record_attention, write_attention_page,
+    AttentionMap, AttentionPicture, AttentionStep, HeadHabits, Prompt, SavedAttention,
+    embedded_windows, head_habits, record_attention, write_attention_page,
 };
 use serde::Serialize;
 
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
         args.layer.is_none_or(|layer| map.layer == layer)
             && args.head.is_none_or(|head| map.head == head)
     };
-    let mut files = Vec::new();
+    let (mut files, mut pictures) = (Vec::new(), Vec::new());
     for (number, step) in steps.iter().enumerate() {
         let labels: Vec<String> = step.tokens.iter().map(|id| label(*id)).collect();
         let maps: Vec<Heatmap<'_>> =
@@ -62,16 +62,26 @@ pub(crate) fn run(args: &AttentionArgs) -> Result<ExitCode> {
             label(step.chosen),
             labels.concat(),
         );
-        let path = folder.join(picture_name(number + 1, args));
+        let file = picture_name(number + 1, args);
+        let path = folder.join(&file);
         draw_heatmaps(&path, &title, &labels, &maps, columns)?;
         files.push(path);
+        let (chosen, after) = (label(step.chosen), labels.concat());
+        pictures.push(AttentionPicture { file, chosen, after });
     }
     let path = folder.join("attention.html");
     let title = format!("{}: {}", trained.name(), args.prompt);
     write_attention_page(&path, &title, &steps, label)?;
     files.push(path);
 
-    let habits = habits(&trained, args)?;
+    let saved = SavedAttention {
+        command: std::env::args().collect(),
+        prompt: args.prompt.clone(),
+        pictures,
+        habits: habits(&trained, args)?,
+    };
+    saved.save(&folder)?;
+    let habits = saved.habits;
     if args.json {
         let mut steps = steps;
         steps.iter_mut().for_each(|step| step.maps.retain(is_drawn));

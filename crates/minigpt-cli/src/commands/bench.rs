@@ -208,12 +208,9 @@ impl Report {
     }
 }
 
-/// The most memory that this process has had, in MiB, where Linux's `/proc` tells it.
+/// The most memory that this process has had, in MiB, where the system tells.
 fn peak_memory() -> Option<f64> {
-    let status = fs_err::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kibibytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kibibytes / 1024.0)
+    minigpt_train::peak_memory().map(|bytes| bytes as f64 / f64::from(1 << 20))
 }
 
 /// Pages that this process has fetched without a disk, where Linux's `/proc` tells it.

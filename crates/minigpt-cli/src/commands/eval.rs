@@ -1,13 +1,13 @@
 //! `minigpt eval`.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use minigpt_eval::{
-    Accuracy, ContextLoss, EvalReport, FrequencyLoss, Measured, Task, TaskReport, TaskScores,
-    answer,
+    Accuracy, ContextLoss, EvalReport, FrequencyLoss, Measured, SavedEvaluation, Task, TaskReport,
+    TaskScores, answer,
 };
 use minigpt_plot::{FrequencyClass, PositionLoss, draw_losses};
 use serde::Serialize;
@@ -31,24 +31,6 @@ pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What `--json` prints, and what the file beside the picture holds.
-#[derive(Serialize)]
-struct Output<'a> {
-    model: String,
-    step: Option<usize>,
-    parameters: usize,
-    data: &'a str,
-    split: String,
-    detokenizer: Option<String>,
-    documents: usize,
-    /// The protocol in words.
-    description: String,
-    tokens_per_second: f64,
-    files: [PathBuf; 2],
-    #[serde(flatten)]
-    report: &'a EvalReport,
-}
-
 fn read_text(args: &EvalArgs) -> Result<()> {
     let trained = LoadedModel::open(&args.source, &args.model)?;
     let text = EvalText::read(&args.text, || {
@@ -65,26 +47,28 @@ fn read_text(args: &EvalArgs) -> Result<()> {
     let files = ["png", "json"].map(|extension| folder.join(format!("{name}.{extension}")));
     let title = format!("{} on {}: {protocol}", trained.name(), text.description());
     draw(&files[0], &title, &report)?;
-    let output = Output {
+    // What `--json` prints, and what the file beside the picture holds.
+    let saved = SavedEvaluation {
         model: args.source.to_string(),
         step: trained.checkpoint_step(),
         parameters: trained.config().parameter_counts().total(),
-        data: &text.source,
+        data: text.source.clone(),
         split: text.portion.to_string(),
         detokenizer: text.detokenizer.map(|detokenizer| detokenizer.to_string()),
         documents: text.documents.len(),
         description: format!("{protocol}, each token predicted once"),
         tokens_per_second: report.tokens_per_second(),
         files: files.clone(),
-        report: &report,
+        command: std::env::args().collect(),
+        report,
     };
-    let json = serde_json::to_string_pretty(&output)?;
+    let json = serde_json::to_string_pretty(&saved)?;
     minigpt_files::write(&files[1], &json)?;
     if args.json {
         return print(|out| writeln!(out, "{json}"));
     }
     print(|out| {
-        write!(out, "{}", in_words(&text, &report))?;
+        write!(out, "{}", in_words(&text, &saved.report))?;
         files.iter().try_for_each(|file| writeln!(out, "{}", file.display()))
     })
 }

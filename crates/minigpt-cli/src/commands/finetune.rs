@@ -7,13 +7,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use minigpt_data::{ModelSource, Tokenizer, TokenizerSpec, similar_labels};
-use minigpt_eval::{Confusion, WrittenAnswer, confusion, rouge_l_of_answers, write_answers};
+use minigpt_eval::{TaskFigures, WrittenAnswer, confusion, rouge_l_of_answers, write_answers};
 use minigpt_plot::draw_confusion;
 use minigpt_train::{
     End, ExampleData, FinetuneTask, HeldOut, Plan, RunConfig, RunFolder, RunPlace, SampleConfig,
     Summary, TokenData, Trainer, write_json,
 };
-use serde::Serialize;
 
 use crate::args::{FinetuneArgs, SessionArgs};
 use crate::cache::cache_folder;
@@ -57,7 +56,8 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let path = place.path();
     let (summary, code) = launch(path, &plan, session, pages, |interrupter, observer| {
         say(format_args!("run: {}\n", path.display()));
-        let environment = environment(&chosen.description);
+        let recipe = recipe(&config);
+        let environment = environment(&chosen.description, ("finetune", &recipe), &config);
         let trainer = Trainer { folder: path, data, devices: device.into(), interrupter, observer };
         if args.fresh {
             return trainer.train(&config, &environment);
@@ -66,6 +66,15 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     })?;
     report(path, &config, held_out, &summary, device, session)?;
     Ok(code)
+}
+
+/// What the settings of a run that tunes a model start from.
+fn recipe(config: &RunConfig) -> RunConfig {
+    let RunConfig { model, data, finetune, .. } = config.clone();
+    match finetune {
+        Some(finetune) => RunConfig::finetuning(model, data, finetune),
+        None => config.clone(),
+    }
 }
 
 /// Continues the run of a tuned model in the folder `path`.
@@ -154,27 +163,6 @@ fn tokenizer_spec(
     Ok(TokenizerSpec::File { path })
 }
 
-/// What the best model makes of what was held out; a file in the run's `evaluation` too.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum TaskFigures {
-    Answers {
-        /// Perplexity per token of the held-out answers, before and after.
-        base_perplexity: Option<f64>,
-        perplexity: Option<f64>,
-        /// In percent, of summaries.
-        rouge_l: Option<f64>,
-        answers: Vec<WrittenAnswer>,
-    },
-    Labels {
-        accuracy: f64,
-        macro_f1: f64,
-        majority: f64,
-        confusion: Confusion,
-        picture: PathBuf,
-    },
-}
-
 /// Answers that are written to be looked at, and summaries that are written to be measured.
 const ANSWERS: usize = 8;
 const SUMMARIES: usize = 100;
@@ -242,6 +230,7 @@ pub(super) fn report(
             }
         }
     };
+    // For `minigpt report` too.
     write_json(&folder.join(format!("{task}.json")), &figures)?;
     if session.json {
         return print_event("task", &figures);

@@ -10,14 +10,15 @@ use std::process::ExitCode;
 use anyhow::Result;
 use burn::tensor::Device;
 use minigpt_train::{
-    End, Environment, Interrupter, Observer, Plan, RunConfig, RunFolder, RunPlace, SampleConfig,
-    Summary, TokenData, TrainError,
+    End, Environment, Interrupter, Observer, Plan, Preset, RunConfig, RunFolder, RunPlace,
+    SampleConfig, Summary, TokenData, TrainError,
 };
 
 use self::display::{Display, observer, print_event};
 use self::pages::Pages;
 use self::report::{describe, report};
 use crate::args::SessionArgs;
+use crate::device::machine::machine;
 use crate::terminal::ending::before_ending;
 use crate::terminal::output::{print, say};
 use crate::terminal::screen::Saved;
@@ -148,7 +149,12 @@ pub(crate) fn with_fitting_prompt(
     Ok(config)
 }
 
-pub(crate) fn environment(device: &str) -> Environment {
+/// What a run says of where and with what it was made, with the recipe that `config` started from.
+pub(crate) fn environment(
+    device: &str,
+    (name, preset): (&str, &RunConfig),
+    config: &RunConfig,
+) -> Environment {
     Environment {
         minigpt: env!("CARGO_PKG_VERSION").to_owned(),
         burn: env!("MINIGPT_BURN_VERSION").to_owned(),
@@ -156,5 +162,7 @@ pub(crate) fn environment(device: &str) -> Environment {
         device: device.to_owned(),
         platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         command: std::env::args().collect(),
+        machine: Some(machine()),
+        preset: Some(Preset::new(name, preset, config)),
     }
 }

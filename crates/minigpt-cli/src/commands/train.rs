@@ -93,7 +93,9 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
             trainer.resume()
         } else {
             say(format_args!("run: {}\n", path.display()));
-            trainer.train(&config, &environment(&chosen.description))
+            let preset = RunConfig::preset(&args.preset)?;
+            let preset = (args.preset.as_str(), &preset);
+            trainer.train(&config, &environment(&chosen.description, preset, &config))
         };
         leave_workers();
         outcome

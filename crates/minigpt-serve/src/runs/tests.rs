@@ -65,6 +65,7 @@ fn environment() -> Environment {
         device: "a processor".to_owned(),
         platform: "linux".to_owned(),
         command: vec!["minigpt".to_owned(), "train".to_owned()],
+        ..Environment::default()
     }
 }
 
@@ -78,7 +79,8 @@ fn summary() -> Summary {
     };
     let (best, last) = (Some(figures), Some(figures));
     let (base, average, samples) = (None, None, vec!["It was".to_owned()]);
-    Summary { steps: 4, end: End::Complete, seconds: 2.0, best, last, base, average, samples }
+    let (end, seconds, peak_memory) = (End::Complete, 2.0, None);
+    Summary { steps: 4, end, seconds, peak_memory, best, last, base, average, samples }
 }
 
 fn append(path: &FilePath, text: &str) {

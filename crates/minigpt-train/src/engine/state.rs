@@ -9,6 +9,7 @@ use crate::data::token_set::TokenSet;
 use crate::error::TrainError;
 use crate::optim::average::Average;
 use crate::optim::loss_scale::LossScale;
+use crate::run::memory::peak_memory;
 use crate::run::row::{Row, RowSplit};
 use crate::run::summary::{End, Summary, ValidationFigures};
 
@@ -111,6 +112,7 @@ impl RunState {
             steps: self.step,
             end,
             seconds: self.seconds(),
+            peak_memory: peak_memory(),
             best: best.map(ValidationFigures::new),
             last: validations.last().map(ValidationFigures::new),
             base: validations.first().filter(|(step, _)| *step == 0).map(ValidationFigures::new),

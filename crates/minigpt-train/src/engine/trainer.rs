@@ -31,6 +31,7 @@ use crate::run::checkpoint::{
 use crate::run::curves::{Quantity, draw_run};
 use crate::run::metrics::read_rows;
 use crate::run::models::read_record;
+use crate::run::start::StartFigures;
 use crate::run::summary::{End, Summary};
 use crate::run::{Environment, RunFolder, write_json};
 
@@ -101,7 +102,8 @@ impl Trainer<'_> {
         check_sample_prompt(&trainee.transformer, config, &self.data.tokenizer)?;
         let (run, _lock) = RunFolder::create(self.folder)?;
         generation.write(run.path())?;
-        run.write_start(config, environment, &self.data.tokenizer)?;
+        let figures = StartFigures::new(config, &self.data);
+        run.write_start(config, environment, &figures, &self.data.tokenizer)?;
         let start = Start {
             manifest: manifest(config, &self.data)?,
             tokenizer_file: run.tokenizer_file()?,

@@ -14,6 +14,9 @@ pub struct Summary {
     pub end: End,
     /// Wall time of training, validations included, in seconds.
     pub seconds: f64,
+    /// The most bytes of memory that the process had which ended the run, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
     /// The best validation, whose checkpoint is kept.
     pub best: Option<ValidationFigures>,
     /// The last validation.

@@ -5,7 +5,17 @@ use crate::run::write_json;
 
 fn summary(end: End) -> Summary {
     let (best, last, base, average) = (None, None, None, None);
-    Summary { steps: 4, end, seconds: 1.0, best, last, base, average, samples: Vec::new() }
+    Summary {
+        steps: 4,
+        end,
+        seconds: 1.0,
+        peak_memory: None,
+        best,
+        last,
+        base,
+        average,
+        samples: Vec::new(),
+    }
 }
 
 #[test]

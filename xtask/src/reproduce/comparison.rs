@@ -1,36 +1,27 @@
-//! The report in Markdown.
+//! What was measured beside what the article says, in Markdown.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use super::article;
-use super::{Evaluation, Findings, Measured, Row, Text};
+use super::{Findings, Row, Text};
 
-/// The report; pictures are named from `out`, where it will stand.
-pub(super) fn markdown(findings: &Findings, out: &Path) -> String {
+/// The page, whose pictures stand beside it.
+pub(super) fn markdown(findings: &Findings) -> String {
     let parts = [
         introduction(findings),
         beside_the_article(findings),
         passes(findings),
-        protocols(findings, out),
         findings.comparison.trim().to_owned(),
         "![Perplexities of the model measured here and of those quoted](comparison.png)".to_owned(),
-        curves(),
         texts(&findings.texts),
-        attention(findings),
-        machine(findings),
     ];
     let headings = [
         "# The article's experiment, run by minigpt",
         "## Beside the article's figures",
         "## Pass by pass",
-        "## Perplexity by protocol",
         "## Beside other models",
         "",
-        "## Curves",
         "## Texts",
-        "## Attention",
-        "## Machine and versions",
     ];
     let sections = headings.iter().zip(parts).map(|(heading, part)| match *heading {
         "" => part,
@@ -54,7 +45,8 @@ fn introduction(findings: &Findings) -> String {
     format!(
         "WikiText-2 with `<unk>`, GPT-2's tokenizer, preset `wikitext2`: {} steps, {:.2} passes, in \
          {}. Every figure below was computed by this run, unless it says that it is the article's or \
-         quoted.{warning}",
+         quoted. [The report of the run](report/report.md) has its recipe, its curves, perplexities by protocol, what \
+         its heads attend to, the machine and the versions.{warning}",
         summary.steps,
         passes,
         duration(summary.seconds),
@@ -69,7 +61,7 @@ fn beside_the_article(findings: &Findings) -> String {
     let steps_per_pass = last.map_or(0.0, |row| row.step as f64 / row.passes);
     let speed = last.map_or(0.0, |row| row.tokens as f64) / summary.seconds;
     let window_tokens = (training.batch_size * model.block_size) as f64;
-    let disjoint = &findings.evaluations[0];
+    let disjoint = &findings.disjoint;
     let validation = disjoint.evaluation.tokens as f64 / window_tokens;
     let generated = findings.texts.iter().filter_map(|text| text.tokens_per_second);
     let generated: Vec<f64> = generated.collect();
@@ -181,58 +173,6 @@ fn passes(findings: &Findings) -> String {
     )
 }
 
-fn protocols(findings: &Findings, out: &Path) -> String {
-    let row = |evaluation: &Evaluation| {
-        let text = match evaluation.detokenizer {
-            Some(_) => "detokenized as lm-evaluation-harness does",
-            None => "as it is, `<unk>` a word",
-        };
-        [
-            evaluation.description.clone(),
-            text.to_owned(),
-            measured(&evaluation.token_perplexity, 2),
-            measured(&evaluation.word_perplexity, 2),
-            measured(&evaluation.bits_per_byte, 4),
-            measured(&evaluation.bits_per_character, 4),
-            duration(evaluation.seconds),
-        ]
-    };
-    let rows: Vec<_> = findings.evaluations.iter().map(row).collect();
-    let head = [
-        "protocol",
-        "text",
-        "token perplexity",
-        "word perplexity",
-        "bits per byte",
-        "bits per character",
-        "took",
-    ];
-    let picture = findings.evaluations[0].files.first();
-    let picture = picture.map(|path| path.strip_prefix(out).unwrap_or(path).display().to_string());
-    format!(
-        "{}\nWords and bytes are those of the dataset, also where its text was detokenized. In \
-         parentheses: 95 % intervals by the bootstrap, over windows.\n\n![Loss by position in the \
-         context and by frequency of the token]({})",
-        table(head, &rows),
-        picture.unwrap_or_default()
-    )
-}
-
-fn measured(measured: &Measured, places: usize) -> String {
-    let value = format!("{:.places$}", measured.value);
-    match measured.low.zip(measured.high) {
-        Some((low, high)) => format!("{value} ({low:.places$} – {high:.places$})"),
-        None => value,
-    }
-}
-
-fn curves() -> String {
-    "![Training loss against steps, validation loss beside it](run/plots/loss.png)\n\n\
-     ![Validation perplexity](run/plots/perplexity.png)\n\n\
-     ![Learning rate](run/plots/learning-rate.png)"
-        .to_owned()
-}
-
 fn texts(texts: &[Text]) -> String {
     let mut written = "As the model wrote them, with seed 42, chosen by nobody.".to_owned();
     for text in texts {
@@ -250,51 +190,6 @@ fn texts(texts: &[Text]) -> String {
         );
     }
     written
-}
-
-fn attention(findings: &Findings) -> String {
-    let rows: Vec<_> = findings
-        .habits
-        .iter()
-        .map(|head| {
-            [
-                head.layer.to_string(),
-                head.head.to_string(),
-                format!("{:.3}", head.previous),
-                format!("{:.3}", head.itself),
-                format!("{:.3}", head.first),
-                head.habit.clone(),
-            ]
-        })
-        .collect();
-    let head = ["layer", "head", "to the previous token", "to itself", "to the first", "habit"];
-    let pictures: Vec<String> = (1..=5)
-        .map(|token| format!("![All heads before token {token}](attention/token-{token}.png)"))
-        .collect();
-    format!(
-        "The article sees heads that look at adjacent words, at related words further away, at \
-         grammar and at key words. Measured on the validation text:\n\n{}\n{}",
-        table(head, &rows),
-        pictures.join("\n\n")
-    )
-}
-
-fn machine(findings: &Findings) -> String {
-    let environment = &findings.environment;
-    let processors = fs_err::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = processors.lines().find_map(|line| line.strip_prefix("model name"));
-    let name = name.map(|name| name.trim_start_matches([' ', '\t', ':']).to_owned());
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    format!(
-        "- device: {}\n- machine: {}, {} cores, {}\n- minigpt {}, burn {}, revision {}",
-        environment.device,
-        environment.platform,
-        cores,
-        name.as_deref().unwrap_or("processor unknown"),
-        environment.minigpt,
-        environment.burn,
-        environment.git_revision.as_deref().unwrap_or("unknown"),
-    )
 }
 
 fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {

@@ -1,0 +1,28 @@
+//! What `minigpt report` is told.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt report runs/austen                     into runs/austen/report: report.html, report.md, pictures
+  minigpt report runs/austen --latex             and tables.tex
+  minigpt report runs/austen runs/muon --out compared
+
+Figures that a run's folder does not have are named in the report with the command that makes them: before it, run
+`minigpt eval RUN` for intervals and `minigpt attention RUN` for what heads do.")]
+pub(crate) struct ReportArgs {
+    /// Run folders; several are compared
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Folder for the report [default: report in the run's folder, or here for several runs]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write the tables in LaTeX too, as tables.tex
+    #[arg(long)]
+    pub(crate) latex: bool,
+    /// Print a JSON object with the names of the files
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,42 @@
+//! The commands that make everything again.
+
+use crate::document::{Document, Text};
+use crate::record::{RunRecord, shell_word};
+
+pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
+    document.heading("Make it again");
+    document.paragraph(
+        "With the program of the revision above; the same seed on the same device gives the same losses. Relative paths \
+         are from where the commands were given.",
+    );
+    let mut commands: Vec<String> = Vec::new();
+    for run in runs {
+        let training = run.environment.as_ref().map(|environment| &environment.command);
+        let evaluations = run.evaluations.iter().map(|saved| &saved.command);
+        let attention = run.attention.as_ref().map(|saved| &saved.command);
+        let all = training.into_iter().chain(evaluations).chain(attention);
+        for command in all.filter_map(|words| command(words)) {
+            if !commands.contains(&command) {
+                commands.push(command);
+            }
+        }
+    }
+    let paths: Vec<String> =
+        runs.iter().map(|run| shell_word(&run.path.display().to_string())).collect();
+    commands.push(format!("minigpt report {}", paths.join(" ")));
+    document.verbatim("The commands:", commands.join("\n"));
+    if runs.iter().any(|run| run.environment.is_none()) {
+        document.note(
+            Text::from("The command of a run stands in its ")
+                .code("environment.json")
+                .plain(", which is missing or damaged."),
+        );
+    }
+}
+
+/// A command line as a shell takes it, with the program's name in place of where it was.
+fn command(words: &[String]) -> Option<String> {
+    let (_, words) = words.split_first().filter(|(_, words)| !words.is_empty())?;
+    let words: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
+    Some(format!("minigpt {}", words.join(" ")))
+}

@@ -1,0 +1,55 @@
+//! What the figures do not say.
+
+use minigpt_train::FinetuneTask;
+
+use crate::document::{Document, Text};
+use crate::record::RunRecord;
+
+pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
+    document.heading("Limits");
+    let has = |what: &dyn Fn(&RunRecord) -> bool| runs.iter().any(what);
+    let mut limits: Vec<Text> = vec![
+        "The best validation was chosen by the same held-out text that its figures are of, which makes them a little too \
+         good. A text that nobody looked at before is measured with minigpt eval and its option --data."
+            .into(),
+        "Each run has one seed. How much another seed changes the figures is not measured here: differences between runs \
+         may be smaller than that."
+            .into(),
+    ];
+    if has(&|run| !run.is_classifier()) {
+        limits.push(
+            "Perplexity per token and nats per token depend on the tokenizer, and can be compared between models of one \
+             tokenizer alone; bits per byte can be compared between all, on the same text and by the same protocol."
+                .into(),
+        );
+    }
+    if has(&|run| !run.evaluations.is_empty()) {
+        limits.push(
+            "The intervals come from resampling parts of the text as if they were independent. Parts that lie next to each \
+             other are alike, so that the intervals are rather too narrow; they say nothing of other kinds of text."
+                .into(),
+        );
+    }
+    if has(&|run| run.task_kind().is_some_and(|kind| kind != FinetuneTask::Lm)) {
+        limits.push(
+            "The figures of the task are of held-out examples from the same source as those that were learnt, and say \
+             nothing of questions or texts of other kinds."
+                .into(),
+        );
+    }
+    let contexts: Vec<usize> = runs.iter().map(|run| run.config.model.block_size).collect();
+    if let Some(context) =
+        contexts.first().filter(|first| contexts.iter().all(|other| other == *first))
+    {
+        limits.push(
+            format!("The model sees {context} tokens at most: what stands further back it does not know.").into(),
+        );
+    }
+    limits.push(
+        "Nobody made the model safe: what it writes is not to be relied on, and may repeat what its text has.".into(),
+    );
+    if has(&|run| run.best().is_none()) {
+        limits.push("A run that has not come to its end has no figures of its end.".into());
+    }
+    document.list(limits);
+}

@@ -1,0 +1,72 @@
+//! What the model wrote, from its first validation to its end.
+
+use minigpt_train::Sample;
+
+use super::words::shortened;
+use crate::document::{Document, Text};
+use crate::record::RunRecord;
+
+/// Samples of the way that are shown of one run, and characters of each.
+const SAMPLES: usize = 6;
+const LENGTH: usize = 700;
+
+pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
+    let writing: Vec<&RunRecord> = runs.iter().filter(|run| !run.is_classifier()).collect();
+    if writing.is_empty() {
+        return;
+    }
+    document.heading("Samples as the model learnt");
+    for run in &writing {
+        if runs.len() > 1 {
+            document.subheading(&run.name);
+        }
+        // Of several runs the last is enough to compare.
+        let most = if runs.len() > 1 { 1 } else { SAMPLES };
+        of_run(document, run, most);
+    }
+}
+
+fn of_run(document: &mut Document, run: &RunRecord, most: usize) {
+    let last = run.summary.iter().flat_map(|summary| &summary.samples);
+    if run.samples.is_empty() && last.clone().next().is_none() {
+        document.note(
+            Text::from("None yet: the run has no validation. ")
+                .code(run.command("generate", "--prompt \"…\""))
+                .plain(" writes with a run that has a checkpoint."),
+        );
+        return;
+    }
+    document.paragraph(
+        Text::from("Continuations of ")
+            .code(shortened(run.config.sample.prompt.trim(), 80))
+            .plain(", chosen by nobody."),
+    );
+    for sample in spread(&run.samples, most) {
+        let label = format!("After step {}:", sample.step);
+        document.verbatim(label, shortened(sample.text.trim_matches('\n'), LENGTH));
+    }
+    let is_shown = |text: &&String| {
+        let shown = run.samples.last().map(|sample| sample.text.trim_matches('\n'));
+        shown != Some(text.trim_matches('\n'))
+    };
+    let last: Vec<&String> = last.filter(is_shown).collect();
+    for sample in last.into_iter().take(if most == 1 { 1 } else { usize::MAX }) {
+        document.verbatim("At the end:", shortened(sample.trim_matches('\n'), LENGTH));
+    }
+}
+
+/// At most so many of the samples, the first and the last among them, and the others as far apart as can be.
+fn spread(samples: &[Sample], most: usize) -> Vec<&Sample> {
+    if samples.len() <= most {
+        return samples.iter().collect();
+    }
+    let last = samples.len() - 1;
+    match most {
+        0 => Vec::new(),
+        1 => vec![&samples[last]],
+        _ => (0..most).map(|place| &samples[place * last / (most - 1)]).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
