@@ -168,9 +168,14 @@ impl Measured {
                 let mut found = self.programs.iter().filter(|(other, _)| *other == program);
                 found.next().map(|(_, figures)| figures.seconds_per_step)
             };
-            if let (Some(muon), Some(adamw)) = (seconds(Form::MinigptMuon), seconds(Form::Minigpt)) {
+            if let (Some(muon), Some(adamw)) = (seconds(Form::MinigptMuon), seconds(Form::Minigpt))
+            {
                 let precision = if is_bf16 { "bf16" } else { "f32" };
-                println!("{:44} a step by Muon over one by AdamW, {precision}: {:.2}", "", muon / adamw);
+                println!(
+                    "{:44} a step by Muon over one by AdamW, {precision}: {:.2}",
+                    "",
+                    muon / adamw
+                );
             }
         }
         if let (Some(f32), Some(any), Some(memory)) = (f32, any, memory) {

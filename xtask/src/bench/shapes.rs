@@ -42,23 +42,13 @@ impl Group {
     pub(crate) fn shapes(self) -> Vec<Shape> {
         match self {
             Self::Article => vec![ARTICLE, SMALL],
-            Self::Small => vec![Shape {
-                vocab: 66,
-                context: 64,
-                heads: 4,
-                width: 128,
-                batch: 12,
-                ..ARTICLE
-            }],
+            Self::Small => {
+                vec![Shape { vocab: 66, context: 64, heads: 4, width: 128, batch: 12, ..ARTICLE }]
+            }
             Self::Long => vec![LONG],
-            Self::Large => vec![Shape {
-                context: 512,
-                layers: 12,
-                heads: 12,
-                width: 768,
-                batch: 4,
-                ..ARTICLE
-            }],
+            Self::Large => {
+                vec![Shape { context: 512, layers: 12, heads: 12, width: 768, batch: 4, ..ARTICLE }]
+            }
             Self::Sweep => sweep(),
         }
     }
