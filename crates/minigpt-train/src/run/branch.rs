@@ -13,7 +13,7 @@ use crate::run::checkpoint::CheckpointManifest;
 use crate::run::metrics::{read_rows, to_csv};
 
 /// What a run keeps of its beginning, where it has it.
-const OF_BEGINNING: [&str; 1] = ["generation_config.json"];
+const OF_BEGINNING: [&str; 2] = ["generation_config.json", "start.json"];
 
 /// One has some kilobytes.
 const SMALL: Limit = Limit::new(16 << 20, "a file of a run's beginning");
