@@ -14,6 +14,7 @@ use std::thread;
 use anyhow::Result;
 use clap::Parser;
 use minigpt_files::is_caught;
+use minigpt_ops::is_pool_thread;
 use minigpt_text::Application;
 use minigpt_train::{DEVICE_THREAD, TrainError};
 
@@ -116,7 +117,8 @@ fn report_panics_as_errors() {
         let thread = thread::current();
         let name = thread.name().unwrap_or_default();
         let is_library = REPORTING_THREADS.iter().any(|start| name.starts_with(start));
-        let is_reported = thread.id() == main || name == DEVICE_THREAD || is_library;
+        let is_own = thread.id() == main || is_pool_thread();
+        let is_reported = is_own || name == DEVICE_THREAD || is_library;
         if !is_reported || std::env::var_os("RUST_BACKTRACE").is_some() {
             print(info);
         }

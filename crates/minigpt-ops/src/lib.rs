@@ -115,7 +115,7 @@ pub use instructions::Instructions;
 pub use layer_norm::{RowStatistics, layer_norm, layer_norm_backward};
 pub use linear::{linear, linear_backward, project, project_backward, project_backward_input};
 pub use muon::Muon;
-pub use pool::in_pool;
+pub use pool::{in_pool, is_pool_thread};
 pub use precision::Precision;
 pub use residual::{add_branch, residual_dropout};
 pub use rms_norm::{rms_norm, rms_norm_backward};

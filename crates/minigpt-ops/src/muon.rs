@@ -124,7 +124,7 @@ impl Muon {
             upper_product(matrix, &Operand::new(precision, matrix), &mut half);
             mirrored(&half, width, &mut factor);
             let most = match iteration {
-                0 => (sum_of_squares(&factor).sqrt().sqrt().sqrt() as f32).max(self.epsilon),
+                0 => (sum_of_squares(&factor).sqrt().sqrt().sqrt() as f32).max(LEAST),
                 _ => 1.0,
             };
             let [a, b, c] = [a / most, b / most.powi(3), c / most.powi(5)];
@@ -136,6 +136,10 @@ impl Muon {
         x
     }
 }
+
+/// Least bound of the singular values. Those of a matrix of norm 1 have a larger one; that of a smaller matrix, whose
+/// norm was below epsilon, may have vanished in rounding, and beyond their bound the iterations diverge.
+const LEAST: f32 = 1e-3;
 
 /// Rows of an output that is read along columns: so many elements of a column's row are adjacent.
 const STRIP: usize = 16;

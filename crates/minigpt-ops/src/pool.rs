@@ -1,7 +1,12 @@
 //! The threads that share the work of an operation.
 
-/// Does `work` on one of the threads of the current rayon pool. What the operations in it divide then begins at once,
-/// where another thread would first have to wake these, and to be woken at the end: at each operation.
+/// Runs `work` on a thread of the current rayon pool. Parallel operations inside it start at once. From any other thread,
+/// each operation would first have to wake the pool, and then wait to be woken when it ends.
 pub fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| work())
+}
+
+/// True on a thread that [`in_pool`] runs work on.
+pub fn is_pool_thread() -> bool {
+    rayon::current_thread_index().is_some()
 }

@@ -61,6 +61,8 @@ pub(crate) fn instructions() -> &'static str {
         Body::Avx2 => "AVX2",
         #[cfg(target_arch = "x86_64")]
         Body::Vnni => "AVX-512 VNNI",
+        #[cfg(target_arch = "aarch64")]
+        Body::Dotprod => "dot products of NEON",
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn run(args: &TrainArgs, named: &Path) -> Result<ExitCode> {
         say(format_args!("run: {}\n", path.display()));
         let devices = chosen.devices.clone();
         let trainer = Trainer { folder: path, data, devices, interrupter, observer };
-        let outcome = trainer.go_on(&continuation, &environment(&chosen.description));
+        let outcome = trainer.go_on(&continuation, &environment(&chosen.description, None));
         leave_workers();
         outcome
     })?;

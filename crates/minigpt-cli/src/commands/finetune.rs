@@ -57,7 +57,8 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let (summary, code) = launch(path, &plan, session, pages, |interrupter, observer| {
         say(format_args!("run: {}\n", path.display()));
         let recipe = recipe(&config);
-        let environment = environment(&chosen.description, ("finetune", &recipe), &config);
+        let environment =
+            environment(&chosen.description, Some(Preset::new("finetune", &recipe, &config)));
         let trainer = Trainer { folder: path, data, devices: device.into(), interrupter, observer };
         if args.fresh {
             return trainer.train(&config, &environment);

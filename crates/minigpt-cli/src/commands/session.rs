@@ -149,12 +149,8 @@ pub(crate) fn with_fitting_prompt(
     Ok(config)
 }
 
-/// What a run says of where and with what it was made, with the recipe that `config` started from.
-pub(crate) fn environment(
-    device: &str,
-    (name, preset): (&str, &RunConfig),
-    config: &RunConfig,
-) -> Environment {
+/// What a run says of where and with what it was made, with the recipe that it started from.
+pub(crate) fn environment(device: &str, preset: Option<Preset>) -> Environment {
     Environment {
         minigpt: env!("CARGO_PKG_VERSION").to_owned(),
         burn: env!("MINIGPT_BURN_VERSION").to_owned(),
@@ -163,6 +159,6 @@ pub(crate) fn environment(
         platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         command: std::env::args().collect(),
         machine: Some(machine()),
-        preset: Some(Preset::new(name, preset, config)),
+        preset,
     }
 }

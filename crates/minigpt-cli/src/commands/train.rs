@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::slice;
 
 use anyhow::{Error, Result, anyhow, ensure};
-use minigpt_train::{Plan, RunConfig, RunFolder, RunPlace, TokenData, TrainError, Trainer};
+use minigpt_train::{Plan, Preset, RunConfig, RunFolder, RunPlace, TokenData, TrainError, Trainer};
 
 use crate::args::TrainArgs;
 use crate::commands::session::pages::Pages;
@@ -94,8 +94,8 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
         } else {
             say(format_args!("run: {}\n", path.display()));
             let preset = RunConfig::preset(&args.preset)?;
-            let preset = (args.preset.as_str(), &preset);
-            trainer.train(&config, &environment(&chosen.description, preset, &config))
+            let preset = Preset::new(&args.preset, &preset, &config);
+            trainer.train(&config, &environment(&chosen.description, Some(preset)))
         };
         leave_workers();
         outcome

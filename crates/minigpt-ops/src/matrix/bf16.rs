@@ -144,8 +144,8 @@ pub(crate) fn product_of_kept(
     }
 }
 
-/// `c = a · b` or `c += a · b` of all rows of `a`, but for what stands before column `from`. In a packed panel of these, the next pair is `PAIR` further
-/// on and the next row `ROW`.
+/// `c = a · b` or `c += a · b` for all rows of `a`, from the panel of column `from` on. In a packed panel of rows, the
+/// next pair is `PAIR` further on and the next row `ROW`.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn multiply_rows<const PAIR: usize, const ROW: usize>(
     a: Matrix,

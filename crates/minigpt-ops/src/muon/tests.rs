@@ -6,9 +6,9 @@ const MUON: Muon = Muon {
     momentum: 0.95,
     epsilon: 1e-7,
     iterations: &[
-        [8.16935, -22.96668, 16.54294],
-        [3.98096, -2.86779, 0.52931],
-        [3.49589, -2.56733, 0.5022],
+        [7.940_14, -22.322_3, 16.078_79],
+        [3.610_56, -2.648_94, 0.511_29],
+        [2.685_03, -1.996_56, 0.454_77],
     ],
 };
 
@@ -136,4 +136,18 @@ fn without_a_gradient_only_the_decay_moves() {
     MUON.update(20, &parameters, &mut update, &mut velocity);
     let decayed: Vec<f32> = parameters.iter().map(|p| p * (1.0 - MUON.decay)).collect();
     assert_eq!(update, decayed);
+}
+
+#[test]
+fn momentum_of_any_size_gives_a_finite_step() {
+    for exponent in 0..22 {
+        for shape in SHAPES {
+            let n = shape[0] * shape[1];
+            let mut update: Vec<f32> =
+                values(n, 5).iter().map(|x| x * 0.1f32.powi(exponent)).collect();
+            MUON.update(shape[1], &vec![0.0; n], &mut update, &mut vec![0.0; n]);
+            let most = update.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+            assert!(most <= 1.4 * MUON.learning_rate, "{shape:?}, 1e-{exponent}: {most}");
+        }
+    }
 }

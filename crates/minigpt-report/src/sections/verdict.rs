@@ -170,7 +170,7 @@ fn state(run: &RunRecord) -> Option<Text> {
         (RunState::Training, _) => {
             Some(format!("The run is still training: this is what it has come to at {at}.").into())
         }
-        (RunState::Interrupted, _) => Some(
+        (RunState::Interrupted | RunState::Damaged, _) => Some(
             Text::from(format!("The run was stopped at {at}, before its end. "))
                 .code(run.command("train --resume", ""))
                 .plain(" goes on."),

@@ -34,6 +34,7 @@ pub(super) fn state(run: &RunRecord) -> &'static str {
         RunState::Training => "training",
         RunState::Finished => "finished",
         RunState::Interrupted => "interrupted",
+        RunState::Damaged => "damaged",
     }
 }
 

@@ -64,6 +64,17 @@ fn orthogonalized_has_singular_values_near_1() {
     assert!(off < 0.64, "off by {off}");
 }
 
+#[test]
+fn singular_values_from_a_hundredth_on_end_near_1() {
+    let step = |x: f64, [a, b, c]: [f32; 3]| {
+        f64::from(a) * x + f64::from(b) * x.powi(3) + f64::from(c) * x.powi(5)
+    };
+    for index in 10..=1000 {
+        let end = ITERATIONS.into_iter().fold(f64::from(index) / 1000.0, step);
+        assert!((0.72..1.28).contains(&end), "{index} thousandths end at {end}");
+    }
+}
+
 /// Runs that were made with burn's own go on.
 #[test]
 fn a_checkpoint_of_burns_own_is_read() {

@@ -9,8 +9,9 @@ fn run(path: &Path, end: End) -> RunFolder {
     let (run, lock) = RunFolder::create(path).unwrap();
     drop(lock);
     let (best, last, base, average) = (None, None, None, None);
+    let (seconds, samples, peak_memory) = (1.0, Vec::new(), None);
     let summary =
-        Summary { steps: 4, end, seconds: 1.0, best, last, base, average, samples: Vec::new() };
+        Summary { steps: 4, end, seconds, best, last, base, average, samples, peak_memory };
     write_json(&run.summary_path(), &summary).unwrap();
     for name in ["plots/.minigpt-old", "plots/.minigpt-new", "plots/mine.tmp"] {
         fs_err::write(path.join(name), "12345").unwrap();
