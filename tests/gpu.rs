@@ -37,6 +37,9 @@ fn has_software_adapter(sandbox: &Sandbox) -> bool {
     found
 }
 
+/// What is compared, and how.
+type Part = (&'static str, fn(&Device));
+
 /// One test of six parts: the adapter is one, and tests that waited for it would keep the threads of others idle.
 #[test]
 fn a_gpu_in_software_computes_what_the_processor_does() {
@@ -44,7 +47,7 @@ fn a_gpu_in_software_computes_what_the_processor_does() {
         return;
     }
     let gpu = Device::wgpu_options().device_kind(DeviceKind::Cpu).init().unwrap();
-    let parts: [(&str, fn(&Device)); 6] = [
+    let parts: [Part; 6] = [
         ("logits, loss and gradients", equals_the_processor),
         ("those of a llama", equals_the_processor_for_a_llama),
         ("cached logits and attention", equals_uncached_logits_and_the_processor),
@@ -92,7 +95,7 @@ fn trains_as_the_processor_does(_: &Device) {
     runs(&sandbox, &format!("{RUN} --name cpu --device cpu"));
     assert_eq!(train_losses(&gpu).len(), 20);
     let difference = assert_same_losses(&gpu, &cpu);
-    eprintln!("GPU beside CPU: losses of 20 steps differ by at most {difference:.1e}");
+    say(format_args!("GPU beside CPU: losses of 20 steps differ by at most {difference:.1e}"));
 
     // The same checkpoint on both devices: greedy text agrees to the letter.
     let text = |device: &str| {
@@ -304,7 +307,9 @@ fn takes_no_more_memory_after_many_steps(gpu: &Device) {
     for (what, at) in [("in use", 0), ("reserved", 1)] {
         let largest = |steps: &[[u64; 2]]| steps.iter().map(|usage| usage[at]).max().unwrap();
         let (early, late) = (largest(&usages[..50]), largest(&usages[100..]));
-        eprintln!("memory {what}: {early} bytes in steps 1 to 50, {late} in steps 101 to 150");
+        say(format_args!(
+            "memory {what}: {early} bytes in steps 1 to 50, {late} in steps 101 to 150"
+        ));
         // Where in a step it is read varies by a buffer or two, and with it what the pool takes ahead.
         let slack = early / 100;
         assert!(early > 0 && late <= early + slack, "memory {what} grew from {early} to {late}");

@@ -14,9 +14,8 @@ use std::thread;
 use anyhow::Result;
 use clap::Parser;
 use minigpt_files::is_caught;
-use minigpt_ops::is_pool_thread;
 use minigpt_text::Application;
-use minigpt_train::{DEVICE_THREAD, TrainError};
+use minigpt_train::{DEVICE_THREAD, TrainError, is_pool_thread};
 
 use crate::args::{Cli, Command};
 use crate::commands::generate;

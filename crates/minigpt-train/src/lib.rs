@@ -24,6 +24,7 @@ pub use engine::devices::{DEVICE_THREAD, Devices};
 pub use engine::event::{Observer, TrainEvent};
 pub use engine::trainer::Trainer;
 pub use error::TrainError;
+pub use minigpt_ops::is_pool_thread;
 pub use plan::cost::{MemoryEstimate, Plan};
 pub use plan::device_check::{DeviceTrace, Difference};
 pub use plan::measure::{TimedStep, time_steps, time_tokens};
