@@ -48,13 +48,11 @@ pub(crate) fn document(
     Ok(document)
 }
 
+/// What a row of facts is called, and what it says of a run.
+type FactRow<'a> = (&'a str, &'a dyn Fn(&RunRecord) -> Option<Text>);
+
 /// A table with a column for each run. A row in which no run has anything is left out.
-fn table_by_run(
-    document: &mut Document,
-    caption: &str,
-    runs: &[RunRecord],
-    rows: &[(&str, &dyn Fn(&RunRecord) -> Option<Text>)],
-) {
+fn table_by_run(document: &mut Document, caption: &str, runs: &[RunRecord], rows: &[FactRow<'_>]) {
     let value = if runs.len() == 1 { vec!["value".to_owned()] } else { names(runs) };
     let head = [vec!["quantity".to_owned()], value].concat();
     let mut filled = Vec::new();

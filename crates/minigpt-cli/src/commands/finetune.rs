@@ -10,8 +10,8 @@ use minigpt_data::{ModelSource, Tokenizer, TokenizerSpec, similar_labels};
 use minigpt_eval::{TaskFigures, WrittenAnswer, confusion, rouge_l_of_answers, write_answers};
 use minigpt_plot::draw_confusion;
 use minigpt_train::{
-    End, ExampleData, FinetuneTask, HeldOut, Plan, RunConfig, RunFolder, RunPlace, SampleConfig,
-    Summary, TokenData, Trainer, write_json,
+    End, ExampleData, FinetuneTask, HeldOut, Plan, Preset, RunConfig, RunFolder, RunPlace,
+    SampleConfig, Summary, TokenData, Trainer, write_json,
 };
 
 use crate::args::{FinetuneArgs, SessionArgs};
