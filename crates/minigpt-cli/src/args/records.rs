@@ -15,7 +15,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 
 --prune removes, of runs that are complete, checkpoints other than the best and the last, and the optimiser's state of
 the best where it is not the last; of all runs in which nobody trains, checkpoints that were broken off and temporary
-files. What a run needs to be resumed, or to write, stays.")]
+files. Everything that resuming, generating and measuring need is kept.")]
 pub(crate) struct RunsArgs {
     /// Folder that holds runs, or one run [default: runs]
     pub(crate) folder: Option<PathBuf>,
