@@ -96,6 +96,7 @@ fn a_constant_rate_goes_on_as_if_planned_so() {
         "It goes on from step 20 of run `runs/short`.",
         "It goes on from step 40 of run `runs/short-2`.",
         "Run `runs/short-2` must be made first; its commands are in its own report.",
+        "`schedule.decay` | constant | cosine",
     ] {
         assert!(report.contains(part), "{part}:\n{report}");
     }
@@ -104,6 +105,13 @@ fn a_constant_rate_goes_on_as_if_planned_so() {
     let environment: Value = serde_json::from_slice(&environment).unwrap();
     assert_eq!(environment["preset"]["name"], "tiny");
     assert_eq!(environment["preset"]["changed"]["schedule.decay"], "cosine");
+    // Where an earlier version recorded none, its command does not name it either.
+    let mut unknown = environment;
+    unknown.as_object_mut().unwrap().remove("preset");
+    fs_err::write(run("short-3/environment.json"), unknown.to_string()).unwrap();
+    sandbox.succeeds(&["report", "runs/short-3"]);
+    let report = fs_err::read_to_string(run("short-3/report/report.md")).unwrap();
+    assert!(!report.contains("start from the preset"), "{report}");
     // The first run is as it was.
     assert_eq!(fs_err::read(run("short/metrics.csv")).unwrap(), before);
     assert_eq!(summary(&run("short")).steps, 20);

@@ -40,7 +40,7 @@ pub struct Prunable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "part", rename_all = "snake_case")]
 pub enum PrunablePart {
-    /// A checkpoint that is neither the best nor the last.
+    /// A checkpoint that is neither the best nor one to go on from.
     Checkpoint {
         /// Steps taken before it.
         step: usize,

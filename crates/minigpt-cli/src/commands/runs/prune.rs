@@ -115,7 +115,7 @@ fn in_words(pruned: &Pruned, width: Option<usize>) -> String {
 
 fn reason(part: PrunablePart) -> &'static str {
     match part {
-        PrunablePart::Checkpoint { .. } => "neither the best checkpoint nor the last",
+        PrunablePart::Checkpoint { .. } => "not needed: not the best, nor one to go on from",
         PrunablePart::OptimizerState { .. } => {
             "generating from the best checkpoint does not need it"
         }
