@@ -338,9 +338,12 @@ fn what_makes_no_sense_is_refused_by_name() {
         ),
         ("runs/run/checkpoints/step-000010 --more-steps 2 --from-step 7", &["--from-step 7: "]),
         ("runs/run --more-steps 2 --name run", &["runs/run already holds a run"]),
-        ("runs/run --more-steps 2 --set optimizer.kind=adamw", &["optimizer.kind: "]),
-        ("runs/run --more-steps 2 --set model.n_layer=3", &["model.n_layer: "]),
-        ("runs/run --more-steps 2 --set training.seed=7", &["training.seed: ", "schedule.decay"]),
+        ("runs/run --more-steps 2 --set optimizer.kind=adamw", &["optimizer.kind cannot change"]),
+        ("runs/run --more-steps 2 --set model.n_layer=3", &["model.n_layer cannot change"]),
+        (
+            "runs/run --more-steps 2 --set training.seed=7",
+            &["training.seed cannot change", "schedule.decay"],
+        ),
         ("runs/run --more-steps 4294967295", &["training.max_steps is out of range"]),
     ] {
         let error = is_refused(&sandbox, more);
