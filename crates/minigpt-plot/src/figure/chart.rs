@@ -220,7 +220,7 @@ fn draw_line(sheet: &mut Sheet, line: &Line, frame: &Frame, look: Look) {
 
 /// A line with no more points than can be seen: of those in one column of pixels the first, the least, the
 /// greatest and the last.
-fn thinned(places: Vec<Place>) -> Vec<Place> {
+pub(super) fn thinned(places: Vec<Place>) -> Vec<Place> {
     let mut kept: Vec<Place> = Vec::new();
     for column in places.chunk_by(|a, b| a.0.floor() == b.0.floor()) {
         if column.len() <= 4 {
