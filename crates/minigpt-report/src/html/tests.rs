@@ -117,10 +117,3 @@ fn every_colour_of_text_can_be_read_on_every_background() {
         }
     }
 }
-
-#[test]
-fn nothing_of_a_page_is_cut_in_print() {
-    for rule in ["@page { size: A4;", "tr, figure, .together { break-inside: avoid; }"] {
-        assert!(STYLE.contains(rule), "{rule}");
-    }
-}
