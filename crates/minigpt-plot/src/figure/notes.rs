@@ -1,7 +1,6 @@
 //! Words beside points, where they hide as little as possible.
 
-use super::chart::thinned;
-use super::frame::{Cell, Frame};
+use super::frame::{Cell, Frame, thinned};
 use super::marks::THIN;
 use super::text::shortened;
 use super::{Chart, Form, Note};
