@@ -50,3 +50,11 @@ fn one_problem_is_one() {
         ["0 problems", "1 problem", "2 problems"]
     );
 }
+
+#[test]
+fn a_disk_that_did_not_answer_is_a_problem() {
+    let checks = disk::checks(None);
+    let hub_cache = checks.iter().find(|check| check.name == "hub cache").unwrap();
+    assert_eq!(hub_cache.state, State::Problem, "{hub_cache:?}");
+    assert!(hub_cache.found.contains("no answer from the disk"), "{hub_cache:?}");
+}
