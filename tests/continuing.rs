@@ -88,6 +88,30 @@ fn a_constant_rate_goes_on_as_if_planned_so() {
     assert_eq!(origins, [("runs/short", 20), ("runs/short-2", 40)]);
     assert_eq!(summary(&run("straight")).best.unwrap().step, 60);
     assert_eq!(summary(&run("short-3")).best, summary(&run("straight")).best);
+    // The report names the preset of the first run, and where this one comes from.
+    sandbox.succeeds(&["report", "runs/short-3"]);
+    let report = fs_err::read_to_string(run("short-3/report/report.md")).unwrap();
+    for part in [
+        "The settings start from the preset `tiny`",
+        "It goes on from step 20 of run `runs/short`.",
+        "It goes on from step 40 of run `runs/short-2`.",
+        "Run `runs/short-2` must be made first; its commands are in its own report.",
+        "`schedule.decay` | constant | cosine",
+    ] {
+        assert!(report.contains(part), "{part}:\n{report}");
+    }
+    assert!(!report.contains("Run `runs/short` must"), "{report}");
+    let environment = fs_err::read(run("short-3/environment.json")).unwrap();
+    let environment: Value = serde_json::from_slice(&environment).unwrap();
+    assert_eq!(environment["preset"]["name"], "tiny");
+    assert_eq!(environment["preset"]["changed"]["schedule.decay"], "cosine");
+    // Where an earlier version recorded none, its command does not name it either.
+    let mut unknown = environment;
+    unknown.as_object_mut().unwrap().remove("preset");
+    fs_err::write(run("short-3/environment.json"), unknown.to_string()).unwrap();
+    sandbox.succeeds(&["report", "runs/short-3"]);
+    let report = fs_err::read_to_string(run("short-3/report/report.md")).unwrap();
+    assert!(!report.contains("start from the preset"), "{report}");
     // The first run is as it was.
     assert_eq!(fs_err::read(run("short/metrics.csv")).unwrap(), before);
     assert_eq!(summary(&run("short")).steps, 20);
@@ -118,6 +142,105 @@ fn a_stable_rate_goes_on_from_before_its_fall() {
     assert_eq!(rates[0], 3e-3);
     assert!((rates[4] - 3e-4).abs() < 1e-12, "{rates:?}");
     assert!(rates.windows(2).all(|pair| pair[1] < pair[0]), "{rates:?}");
+}
+
+/// Pruning leaves what a longer run goes on from.
+#[test]
+fn a_pruned_run_goes_on_from_before_its_fall() {
+    let sandbox = sandbox();
+    let run = |name: &str| sandbox.path("runs").join(name);
+    let stable = "--set schedule.decay=stable --set training.keep_last=5 --name";
+    train(&sandbox, &format!("--max-steps 50 {stable} straight"));
+    train(&sandbox, &format!("--max-steps 30 {stable} short"));
+    assert!(run("short/checkpoints/step-000010").is_dir());
+    sandbox.succeeds(&words("runs runs/short --prune --yes"));
+    assert!(!run("short/checkpoints/step-000010").exists());
+    assert!(run("short/checkpoints/step-000024/optimizer.bpk").is_file());
+    let said = goes_on(&sandbox, "runs/short --more-steps 20 --name longer");
+    assert!(
+        said.contains("from the checkpoint of step 24 before its learning rate fell"),
+        "{said}"
+    );
+    assert_eq!(steps(&run("straight")), steps(&run("longer")));
+    assert_eq!(checksums(&run("straight"), 50), checksums(&run("longer"), 50));
+}
+
+/// A checkpoint that has no moments any more is refused before anything is written.
+#[test]
+fn a_pruned_checkpoint_is_refused() {
+    let sandbox = sandbox();
+    train(&sandbox, "--max-steps 20 --set training.keep_last=5 --name run");
+    // As if the loss had risen again: the best is not the last.
+    let path = sandbox.path("runs/run/checkpoints/step-000010/manifest.json");
+    let mut set: Value = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
+    set["validation"]["nats"] = 1.0.into();
+    fs_err::write(&path, set.to_string()).unwrap();
+    sandbox.succeeds(&words("runs runs/run --prune --yes"));
+    assert!(!path.with_file_name("optimizer.bpk").exists());
+    for name in ["", "--name other"] {
+        let more = format!("runs/run --more-steps 2 --from-step 10 {name}");
+        let error = is_refused(&sandbox, &more);
+        assert!(error.contains("step-000010 has no optimiser state"), "{error}");
+    }
+    let runs = fs_err::read_dir(sandbox.path("runs")).unwrap();
+    assert_eq!(runs.count(), 1, "a refused run leaves no folder");
+}
+
+/// What a process left there that ended before the folder was a run is not taken for the run's own.
+#[test]
+fn a_folder_that_is_no_run_yet_gives_nothing_to_the_run() {
+    let sandbox = sandbox();
+    let run = |name: &str| sandbox.path("runs").join(name);
+    let constant = "--set schedule.decay=constant --name";
+    train(&sandbox, &format!("--max-steps 20 {constant} short"));
+    train(&sandbox, &format!("--max-steps 100 {constant} foreign"));
+    let sets = run("longer/checkpoints");
+    fs_err::create_dir_all(&sets).unwrap();
+    let foreign = run("foreign/checkpoints/step-000100");
+    fs_err::rename(&foreign, sets.join("step-000100")).unwrap();
+    fs_err::write(run("longer/events.out.tfevents.1.1"), "rubbish").unwrap();
+    fs_err::write(run("longer/notes.txt"), "mine").unwrap();
+
+    goes_on(&sandbox, "runs/short --more-steps 10 --name longer");
+    assert_eq!(summary(&run("longer")).steps, 30);
+    assert!(!sets.join("step-000100").exists());
+    assert!(!run("longer/events.out.tfevents.1.1").exists());
+    assert!(run("longer/notes.txt").exists());
+    assert_eq!(steps(&run("longer"))[..], steps(&run("foreign"))[..30]);
+}
+
+/// A branch that cannot be written leaves no folder.
+#[test]
+fn a_branch_that_fails_leaves_nothing() {
+    let sandbox = sandbox();
+    train(&sandbox, "--max-steps 10 --name short");
+    let start = sandbox.path("runs/short/start.json");
+    fs_err::remove_file(&start).unwrap();
+    fs_err::create_dir(&start).unwrap();
+    for name in ["", "--name other"] {
+        let error = is_refused(&sandbox, &format!("runs/short --more-steps 2 {name}"));
+        assert!(error.contains("start.json"), "{error}");
+    }
+    assert_eq!(fs_err::read_dir(sandbox.path("runs")).unwrap().count(), 1);
+}
+
+/// The figures of an end that is no end any more are told of no run.
+#[test]
+fn a_resumed_run_that_is_killed_has_not_ended() {
+    let sandbox = sandbox();
+    train(&sandbox, "--max-steps 20 --set schedule.decay=constant --name run");
+    let run = sandbox.path("runs/run");
+    let longer = config(&run).with_setting("training.max_steps", "100000").unwrap();
+    fs_err::write(run.join("config.json"), serde_json::to_vec(&longer).unwrap()).unwrap();
+    let mut command = sandbox.command(&words("train --resume runs/run --device cpu"));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    assert!(wait_for(&mut child, || steps_written(&run) >= 24), "the run ended");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!run.join("summary.json").exists());
+    let listed: Value =
+        serde_json::from_str(&sandbox.succeeds(&words("runs runs/run --json"))).unwrap();
+    assert_eq!(listed[0]["state"], "interrupted");
 }
 
 /// A cosine that has come down rises to its peak and falls again; the seam is no step in the loss.
@@ -215,9 +338,12 @@ fn what_makes_no_sense_is_refused_by_name() {
         ),
         ("runs/run/checkpoints/step-000010 --more-steps 2 --from-step 7", &["--from-step 7: "]),
         ("runs/run --more-steps 2 --name run", &["runs/run already holds a run"]),
-        ("runs/run --more-steps 2 --set optimizer.kind=adamw", &["optimizer.kind: "]),
-        ("runs/run --more-steps 2 --set model.n_layer=3", &["model.n_layer: "]),
-        ("runs/run --more-steps 2 --set training.seed=7", &["training.seed: ", "schedule.decay"]),
+        ("runs/run --more-steps 2 --set optimizer.kind=adamw", &["optimizer.kind cannot change"]),
+        ("runs/run --more-steps 2 --set model.n_layer=3", &["model.n_layer cannot change"]),
+        (
+            "runs/run --more-steps 2 --set training.seed=7",
+            &["training.seed cannot change", "schedule.decay"],
+        ),
         ("runs/run --more-steps 4294967295", &["training.max_steps is out of range"]),
     ] {
         let error = is_refused(&sandbox, more);

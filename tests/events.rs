@@ -75,6 +75,7 @@ fn all_emitted() -> Fields {
     let metrics = fs_err::read_to_string(run.join("metrics.csv")).unwrap();
     fs_err::write(run.join("metrics.csv"), metrics.replacen("train,2,", "rubbish,", 1)).unwrap();
     emit("train --resume runs/run --device cpu --json");
+    emit("train --continue runs/run --more-steps 2 --dry-run --json --device cpu");
     let tune = "finetune runs/run --device cpu --json --epochs 1";
     emit(&format!("{tune} --task instruct --data answers.jsonl --name answers"));
     emit(&format!("{tune} --task classify --data labels.jsonl --name labels"));

@@ -157,12 +157,75 @@ fn a_run_that_can_be_resumed_keeps_its_checkpoints() {
     sandbox.write("prose.txt", prose());
     sandbox
         .succeeds(&[&train("run", "40", "0.001")[..], &["--set", "training.keep_last=5"]].concat());
-    fs_err::remove_file(sandbox.path("runs/run/summary.json")).unwrap();
+    // Its time is over, and it can be given more.
+    let path = sandbox.path("runs/run/summary.json");
+    let mut summary = json_of(&fs_err::read_to_string(&path).unwrap());
+    summary["end"] = json!("out-of-time");
+    fs_err::write(&path, summary.to_string()).unwrap();
+    let before = contents(&sandbox.path("runs/run"));
+    let plain = sandbox.succeeds(&["runs", "--prune", "--yes"]);
+    assert!(plain.contains("runs/run: can be resumed") && plain.contains("nothing to"), "{plain}");
+    assert_eq!(contents(&sandbox.path("runs/run")), before);
+
+    fs_err::remove_file(&path).unwrap();
     assert_eq!(listed(&sandbox, &[])[0]["state"], "interrupted");
     let before = contents(&sandbox.path("runs/run"));
     let plain = sandbox.succeeds(&["runs", "--prune", "--yes"]);
     assert!(plain.contains("runs/run: can be resumed") && plain.contains("nothing to"), "{plain}");
     assert_eq!(contents(&sandbox.path("runs/run")), before);
+}
+
+/// What was freed is told, and what could not be is an error.
+#[test]
+fn a_run_that_cannot_be_pruned_is_an_error() {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    let more = ["--set", "training.keep_last=5"];
+    for name in ["one", "two"] {
+        sandbox.succeeds(&[&train(name, "30", "0.001")[..], &more].concat());
+    }
+    let lock = sandbox.path("runs/one/train.lock");
+    fs_err::remove_file(&lock).unwrap();
+    fs_err::create_dir(&lock).unwrap();
+    let output = sandbox.minigpt(&["runs", "--prune", "--yes", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let pruned = json_of(&String::from_utf8(output.stdout).unwrap());
+    assert_eq!(pruned["left_alone"][0]["run"], "runs/one");
+    let parts = pruned["parts"].as_array().unwrap();
+    assert!(!parts.is_empty() && pruned["bytes"].as_u64().unwrap() > 0, "{pruned}");
+    for part in parts {
+        let path = part["path"].as_str().unwrap();
+        assert!(path.contains("two") && !sandbox.path(path).exists(), "{path}");
+    }
+    let error = String::from_utf8(output.stderr).unwrap();
+    let last = error.lines().last().unwrap();
+    assert!(last.starts_with("error: ") && last.contains("train.lock"), "{error}");
+}
+
+/// A link that is named is followed, one that lies in a run is not; and what is told can be typed.
+#[cfg(unix)]
+#[test]
+fn links_are_followed_where_they_are_named() {
+    use std::os::unix::fs::symlink;
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose());
+    sandbox.succeeds(&train("run", "10", "0.001"));
+    fs_err::rename(sandbox.path("runs"), sandbox.path("my runs")).unwrap();
+    symlink(sandbox.path("my runs"), sandbox.path("all")).unwrap();
+    symlink(sandbox.path("my runs/run"), sandbox.path("one")).unwrap();
+    for named in ["my runs", "all", "one"] {
+        assert_eq!(names(&listed(&sandbox, &[named])), ["run"], "{named}");
+    }
+    fs_err::remove_file(sandbox.path("my runs/run/summary.json")).unwrap();
+    let said = String::from_utf8(sandbox.minigpt(&["runs", "my runs"]).stderr).unwrap();
+    assert!(said.contains("go on: minigpt train --resume 'my runs/run'\n"), "{said}");
+    assert!(said.contains("free space: minigpt runs 'my runs' --prune\n"), "{said}");
+
+    let plots = sandbox.path("my runs/run/plots");
+    fs_err::rename(&plots, sandbox.path("elsewhere")).unwrap();
+    symlink(sandbox.path("elsewhere"), &plots).unwrap();
+    let problem = listed(&sandbox, &["my runs"])[0]["problem"].as_str().unwrap().to_owned();
+    assert!(problem.contains("plots is a symbolic link"), "{problem}");
 }
 
 /// The losses of a split by step, as the run has them.

@@ -12,4 +12,5 @@ mod report;
 mod sections;
 
 pub use error::ReportError;
+pub use record::shell_word;
 pub use report::Report;

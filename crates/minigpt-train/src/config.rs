@@ -44,7 +44,7 @@ pub struct RunConfig {
     /// What the model is tuned from and for; none of a run that trains from scratch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finetune: Option<FinetuneConfig>,
-    /// The runs that this one goes on after, the oldest first; none of a run that was begun.
+    /// The runs that this one continues, oldest first; empty for a run that started from scratch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub continued: Vec<Origin>,
 }
@@ -208,7 +208,7 @@ impl RunConfig {
         })
     }
 
-    /// The steps after which this run goes on from another; nothing of a run that was begun.
+    /// The step at which this run branched off another; `None` for one that started from scratch.
     pub(crate) fn seam(&self) -> Option<usize> {
         self.continued.last().map(|origin| origin.step)
     }

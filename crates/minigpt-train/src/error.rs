@@ -120,6 +120,14 @@ pub enum TrainError {
         /// The folder.
         path: PathBuf,
     },
+    /// Whether somebody trains there cannot be known.
+    #[error(
+        "the file system of {path} has no locks, so that nobody knows whether a process trains there: nothing is removed"
+    )]
+    NoLocks {
+        /// The folder.
+        path: PathBuf,
+    },
     /// No run is there.
     #[error("{path} is not a run folder: expected the folder of a run, with its config.json")]
     NotARun {
@@ -216,7 +224,7 @@ pub enum TrainError {
     },
     /// A run that goes on keeps this setting.
     #[error(
-        "{key}: a run that is continued keeps it; expected one of {changeable}, or begin a new run"
+        "{key} cannot change when a run is continued; these can: {changeable}. For another value, begin a new run"
     )]
     KeptSetting {
         /// The setting.

@@ -46,6 +46,9 @@ pub(crate) const SAMPLE_HEADING: &str = "## step ";
 /// Held by the process that trains.
 const LOCK_FILE: &str = "train.lock";
 
+/// Begins the names of the files for TensorBoard.
+const EVENTS: &str = "events.out.";
+
 /// The folder of the checkpoints.
 const CHECKPOINTS: &str = "checkpoints";
 
@@ -112,6 +115,8 @@ pub struct RunFolder {
 #[derive(Debug)]
 pub(crate) struct RunLock {
     _file: fs_err::File,
+    /// Whether it is held: some file systems of clusters have no locks.
+    keeps_others_out: bool,
 }
 
 impl RunFolder {
@@ -127,7 +132,21 @@ impl RunFolder {
         let lock = run.lock()?;
         // Another process may have made its run between the two lines before.
         run.refuse_taken()?;
+        run.clear_beginning()?;
         Ok((run, lock))
+    }
+
+    /// Removes what a process left that ended before the folder was a run, and that would be taken for the run's own.
+    fn clear_beginning(&self) -> Result<(), TrainError> {
+        self.checkpoints().clear()?;
+        for entry in fs_err::read_dir(&self.path)? {
+            let entry = entry?;
+            let is_of_events = entry.file_name().to_string_lossy().starts_with(EVENTS);
+            if is_of_events && !entry.file_type()?.is_dir() {
+                fs_err::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     fn refuse_taken(&self) -> Result<(), TrainError> {
@@ -147,16 +166,16 @@ impl RunFolder {
         let began = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(RunLock { _file: file }),
+                Ok(()) => return Ok(RunLock { _file: file, keeps_others_out: true }),
                 Err(TryLockError::WouldBlock) if began.elapsed() < LOOK => {
                     std::thread::sleep(LOOK / 20);
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(TrainError::InUse { path: self.path.clone() });
                 }
-                // Some file systems of clusters have no locks, and are no worse than before.
+                // Training there is no worse than without a lock.
                 Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
-                    return Ok(RunLock { _file: file });
+                    return Ok(RunLock { _file: file, keeps_others_out: false });
                 }
                 Err(TryLockError::Error(error)) => return Err(error.into()),
             }

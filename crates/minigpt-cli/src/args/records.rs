@@ -13,9 +13,10 @@ use clap::{ArgGroup, Args, ValueEnum};
   minigpt runs --prune --yes          remove it
   minigpt runs runs/austen --prune    of one run
 
---prune removes, of runs that are complete, checkpoints other than the best and the last, and the optimiser's state of
-the best where it is not the last; of all runs in which nobody trains, checkpoints that were broken off and temporary
-files. What a run needs to be resumed, or to write, stays.")]
+--prune removes, of runs that are complete, checkpoints other than the best, the last, and the one before a stable
+learning rate fell, from which --continue goes on, and the optimiser's state of the best where it is none of the others;
+of all runs in which nobody trains, checkpoints that were broken off and temporary files, an hour after the last byte.
+Everything that resuming, generating and measuring need is kept.")]
 pub(crate) struct RunsArgs {
     /// Folder that holds runs, or one run [default: runs]
     pub(crate) folder: Option<PathBuf>,

@@ -6,7 +6,8 @@ use std::slice;
 
 use anyhow::{Result, ensure};
 use minigpt_train::{
-    Continuation, Decay, More, Plan, Rates, RunFolder, RunPlace, TokenData, Trainer,
+    Continuation, Decay, More, Plan, Preset, Rates, RunConfig, RunFolder, RunPlace, TokenData,
+    Trainer,
 };
 
 use crate::args::{ContinueArgs, TrainArgs};
@@ -27,6 +28,7 @@ pub(crate) fn run(args: &TrainArgs, named: &Path) -> Result<ExitCode> {
     let runs = run.path().parent().unwrap_or(Path::new("")).to_owned();
     let new = args.name.as_deref().map(|name| settings::named_run(&runs, name)).transpose()?;
     let config = settings::of_continued(run.config()?, &args.recipe)?;
+    let begun_from = run.environment().ok().and_then(|environment| environment.preset);
     let is_tuned = config.finetune.is_some();
     ensure!(
         args.devices.is_empty() || !is_tuned,
@@ -74,7 +76,8 @@ pub(crate) fn run(args: &TrainArgs, named: &Path) -> Result<ExitCode> {
         say(format_args!("run: {}\n", path.display()));
         let devices = chosen.devices.clone();
         let trainer = Trainer { folder: path, data, devices, interrupter, observer };
-        let outcome = trainer.go_on(&continuation, &environment(&chosen.description, None));
+        let preset = begun_from.and_then(|preset| of_continued(&preset.name, config));
+        let outcome = trainer.go_on(&continuation, &environment(&chosen.description, preset));
         leave_workers();
         outcome
     })?;
@@ -82,6 +85,15 @@ pub(crate) fn run(args: &TrainArgs, named: &Path) -> Result<ExitCode> {
         finetune::report(path, config, held_out, &summary, device, session)?;
     }
     Ok(code)
+}
+
+/// What the preset of the first run says otherwise than `config`; nothing where this minigpt does not know it.
+fn of_continued(name: &str, config: &RunConfig) -> Option<Preset> {
+    let preset = match name {
+        finetune::RECIPE => finetune::recipe(config),
+        name => RunConfig::preset(name).ok()?,
+    };
+    Some(Preset::new(name, &preset, config))
 }
 
 /// The run, and the step of the checkpoint where one is named.

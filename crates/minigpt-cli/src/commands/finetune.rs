@@ -58,7 +58,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
         say(format_args!("run: {}\n", path.display()));
         let recipe = recipe(&config);
         let environment =
-            environment(&chosen.description, Some(Preset::new("finetune", &recipe, &config)));
+            environment(&chosen.description, Some(Preset::new(RECIPE, &recipe, &config)));
         let trainer = Trainer { folder: path, data, devices: device.into(), interrupter, observer };
         if args.fresh {
             return trainer.train(&config, &environment);
@@ -69,8 +69,11 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     Ok(code)
 }
 
+/// The name under which the recipe is recorded.
+pub(super) const RECIPE: &str = "finetune";
+
 /// What the settings of a run that tunes a model start from.
-fn recipe(config: &RunConfig) -> RunConfig {
+pub(super) fn recipe(config: &RunConfig) -> RunConfig {
     let RunConfig { model, data, finetune, .. } = config.clone();
     match finetune {
         Some(finetune) => RunConfig::finetuning(model, data, finetune),

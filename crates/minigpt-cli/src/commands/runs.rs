@@ -10,12 +10,13 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, bail};
 use minigpt_files::size_below;
+use minigpt_report::shell_word;
 use minigpt_train::{FoundRun, Overview, RunState, Runs, newest_first};
 use serde::Serialize;
 
 use crate::args::{RunOrder, RunsArgs};
 use crate::terminal::format::{ago, bytes, count, grouped};
-use crate::terminal::output::{print, say, terminal_width};
+use crate::terminal::output::{print, printable, say, terminal_width};
 use crate::terminal::table::{Column, fitted};
 
 /// Where runs are if nobody says.
@@ -45,7 +46,13 @@ pub(crate) fn run(args: &RunsArgs) -> Result<ExitCode> {
 /// The runs of the folder, or the one that it is.
 fn find(args: &RunsArgs) -> Result<Vec<FoundRun>> {
     let folder = args.folder.clone().unwrap_or_else(|| PathBuf::from(FOLDER));
-    if let Some(run) = FoundRun::at(&folder) {
+    // Of what is named a link is followed; of what lies in it none is.
+    let is_link = folder.symlink_metadata().is_ok_and(|found| found.is_symlink());
+    let named = match is_link {
+        true => fs_err::canonicalize(&folder)?,
+        false => folder.clone(),
+    };
+    if let Some(run) = FoundRun::at(&named) {
         return Ok(vec![run]);
     }
     if args.folder.is_some() && !folder.exists() {
@@ -113,7 +120,7 @@ fn in_words(listed: &[Listed], width: Option<usize>) -> String {
     let mut text = fitted(&columns, &rows, width);
     for run in listed {
         if let Some(problem) = &run.overview.problem {
-            text += &format!("{}: {problem}\n", run.overview.name);
+            text += &(on_a_line(&format!("{}: {problem}", run.overview.name)) + "\n");
         }
     }
     let total = listed.iter().map(|run| run.bytes).sum();
@@ -135,7 +142,7 @@ fn row(Listed { overview, bytes: size, .. }: &Listed, now: SystemTime) -> Vec<St
     });
     let figure = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
     vec![
-        overview.name.clone(),
+        on_a_line(&overview.name),
         in_a_word(overview.state).to_owned(),
         steps,
         figure(best.map(|best| best.loss)),
@@ -143,8 +150,13 @@ fn row(Listed { overview, bytes: size, .. }: &Listed, now: SystemTime) -> Vec<St
         bytes(*size),
         when.unwrap_or_default(),
         model(overview),
-        overview.data.clone().unwrap_or_default(),
+        on_a_line(overview.data.as_deref().unwrap_or_default()),
     ]
+}
+
+/// What a folder's name or a file says, in a line of a table.
+fn on_a_line(text: &str) -> String {
+    printable(text).replace(['\n', '\t'], " ")
 }
 
 pub(crate) fn in_a_word(state: RunState) -> &'static str {
@@ -169,10 +181,12 @@ fn model(overview: &Overview) -> String {
 fn what_next(listed: &[Listed], args: &RunsArgs) {
     let stopped = listed.iter().find(|run| run.overview.state == RunState::Interrupted);
     if let Some(run) = stopped {
-        say(format_args!("go on: minigpt train --resume {}", run.path.display()));
+        let path = shell_word(&run.path.display().to_string());
+        say(format_args!("go on: minigpt train --resume {path}"));
     }
     if !listed.is_empty() {
-        let folder = args.folder.as_ref().map(|folder| format!(" {}", folder.display()));
+        let folder = args.folder.as_ref();
+        let folder = folder.map(|folder| format!(" {}", shell_word(&folder.display().to_string())));
         say(format_args!("free space: minigpt runs{} --prune", folder.unwrap_or_default()));
     }
 }

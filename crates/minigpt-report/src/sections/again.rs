@@ -25,6 +25,16 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
         runs.iter().map(|run| shell_word(&run.path.display().to_string())).collect();
     commands.push(format!("minigpt report {}", paths.join(" ")));
     document.verbatim("The commands:", commands.join("\n"));
+    for origin in runs.iter().filter_map(|run| run.config.continued.last()) {
+        // Unless its commands stand above.
+        if !runs.iter().any(|run| run.path.display().to_string() == origin.run) {
+            document.note(
+                Text::from("Run ")
+                    .code(&origin.run)
+                    .plain(" must be made first; its commands are in its own report."),
+            );
+        }
+    }
     if runs.iter().any(|run| run.environment.is_none()) {
         document.note(
             Text::from("The command of a run stands in its ")

@@ -36,7 +36,10 @@ fn preset(run: &RunRecord) -> Option<(Preset, bool)> {
         return Some((preset.clone(), true));
     }
     let words = &environment.command;
-    if words.get(1).map(String::as_str) != Some("train") {
+    // Of a run that is continued, the command names no preset: it is the first run's.
+    let is_continued =
+        words.iter().any(|word| word == "--continue" || word.starts_with("--continue="));
+    if words.get(1).map(String::as_str) != Some("train") || is_continued {
         return None;
     }
     let joined = words.iter().rev().find_map(|word| word.strip_prefix("--preset="));
@@ -59,7 +62,7 @@ fn from_preset(document: &mut Document, run: &RunRecord) {
     let rows: Vec<Vec<Text>> = preset
         .changed
         .iter()
-        .filter(|(key, _)| !is_of_data(key))
+        .filter(|(key, _)| !is_told_elsewhere(key))
         .map(|(key, value)| {
             vec![Text::default().code(key), cell(settings.get(key)), cell(Some(value))]
         })
@@ -85,9 +88,9 @@ fn from_preset(document: &mut Document, run: &RunRecord) {
     document.table(&format!("What differs from {origin}"), head, rows);
 }
 
-/// A tuned run's template and labels, which are its base's and its data's.
-fn is_of_data(key: &str) -> bool {
-    ["finetune.template", "finetune.labels"].iter().any(|start| key.starts_with(start))
+/// A tuned run's template and labels, which are its base's and its data's, and the runs that it continues.
+fn is_told_elsewhere(key: &str) -> bool {
+    ["finetune.template", "finetune.labels", "continued"].iter().any(|start| key.starts_with(start))
 }
 
 /// What the runs have not in common.
@@ -101,7 +104,7 @@ fn between(document: &mut Document, runs: &[RunRecord]) {
         let cells = settings.iter().map(|of_run| Text::from(of_run.get(key).and_then(shown)));
         std::iter::once(Text::default().code(key)).chain(cells).collect()
     };
-    let keys = keys.into_iter().filter(|key| !is_of_data(key)).filter(differs);
+    let keys = keys.into_iter().filter(|key| !is_told_elsewhere(key)).filter(differs);
     let rows: Vec<Vec<Text>> = keys.map(row).collect();
     if rows.is_empty() {
         document.paragraph("All settings of the runs are the same.");

@@ -1,7 +1,7 @@
 //! The question that a run answers, and the answer: what was trained, how good it is, and against what.
 
 use minigpt_eval::TaskFigures;
-use minigpt_train::{End, FinetuneTask, RunState, SplitFigures, ValidationFigures};
+use minigpt_train::{End, FinetuneTask, Origin, RunState, SplitFigures, ValidationFigures};
 
 use super::{table_by_run, words};
 use crate::document::{Document, Text};
@@ -18,6 +18,9 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
 
 fn one(document: &mut Document, run: &RunRecord) {
     document.paragraph(question(run));
+    for line in origins(run) {
+        document.paragraph(line);
+    }
     document.paragraph(verdict(run));
     if let Some(note) = state(run) {
         document.note(note);
@@ -50,6 +53,15 @@ fn question(run: &RunRecord) -> Text {
         FinetuneTask::Summarize => ", summarise documents that were held out?",
         FinetuneTask::Classify => ", tell the labels of texts that were held out?",
     })
+}
+
+/// A line for each run that this one continues, the oldest first.
+fn origins(run: &RunRecord) -> Vec<Text> {
+    let line = |origin: &Origin| {
+        let start = format!("It goes on from step {} of run ", grouped(origin.step as u64));
+        Text::default().plain(start).code(&origin.run).plain(".")
+    };
+    run.config.continued.iter().map(line).collect()
 }
 
 fn verdict(run: &RunRecord) -> Text {
@@ -285,7 +297,7 @@ fn several(document: &mut Document, runs: &[RunRecord]) {
         ],
     );
     for run in runs {
-        if let Some(note) = state(run) {
+        for note in origins(run).into_iter().chain(state(run)) {
             let mut named = Text::default().strong(format!("{}.", run.name)).plain(" ");
             named.spans.extend(note.spans);
             document.note(named);

@@ -78,7 +78,8 @@ impl Continuation {
     /// # Errors
     /// [`TrainError::NotEnded`] of a run that can be resumed, [`TrainError::KeptSetting`] where `config`
     /// differs in what must stay, [`TrainError::OtherData`] or [`TrainError::OtherTokenizer`] where `data` are
-    /// not the run's, [`TrainError::NoCheckpointOfStep`], [`TrainError::NoPace`], or as [`RunConfig::validate`].
+    /// not the run's, [`TrainError::NoCheckpointOfStep`], [`TrainError::Pruned`] of a checkpoint without moments,
+    /// [`TrainError::NoPace`], or as [`RunConfig::validate`].
     pub fn new(
         run: RunFolder,
         config: RunConfig,
@@ -103,6 +104,9 @@ impl Continuation {
                 (after, last_set(&run, &original, before_fall, after, damaged)?)
             }
         };
+        if !set.has_optimizer() {
+            return Err(TrainError::Pruned { path: run.checkpoints().set(set.step) });
+        }
         check_same(&set, &manifest(&original, data)?, run.path(), &run.checkpoints())?;
 
         let rows = rows_until(&run, set.step);
@@ -112,8 +116,9 @@ impl Continuation {
         let steps = more.steps(length.steps_per_pass, pace).ok_or_else(no_pace)?;
         let total_steps = after.saturating_add(steps.max(1));
         let mut config = config;
-        config.schedule =
+        let (schedule, as_planned) =
             rates::schedule(&old, &original.schedule, config.schedule, seam, total_steps);
+        config.schedule = schedule;
         lengthen(&mut config, more, after == length.total_steps, total_steps);
         let name = run.path().display().to_string();
         config.continued.retain(|origin| origin.step < set.step);
@@ -123,7 +128,7 @@ impl Continuation {
             after,
             from_step: set.step,
             total_steps,
-            rates: Rates::new(&config.schedule, seam, total_steps),
+            rates: Rates::new(&config.schedule, as_planned, seam, total_steps),
             seconds: pace.map(|pace| pace * (total_steps - set.step) as f64),
             run: name,
             other: run,
@@ -164,7 +169,7 @@ impl Trainer<'_> {
     ) -> Result<Summary, TrainError> {
         let (run, _lock) = RunFolder::create(self.folder)?;
         let Continuation { other, config, set, .. } = continuation;
-        run.write_branch(other, set, config, environment)?;
+        run.write_branch(other, set, config, environment).inspect_err(|_| run.forget_branch())?;
         self.resume_locked(run)
     }
 }

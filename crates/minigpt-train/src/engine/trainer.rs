@@ -167,6 +167,8 @@ impl Trainer<'_> {
         }
         let mut repaired = |message: String| observer(TrainEvent::Repaired { message });
         checkpoints.set_aside_after(step, &mut repaired)?;
+        // It tells of an earlier end; killed from here on, the run has none.
+        run.forget_end()?;
         let rows = run.forget_after(step, &mut repaired)?;
         let mut state = RunState::resumed(observer, average, step, rows, &data.valid);
         state.forget_lost(config.seam(), &checkpoints.steps()?);

@@ -6,7 +6,7 @@ use minigpt_files::{Limit, read};
 
 use super::repair::{SAMPLES, samples_until};
 use super::tensorboard::EventWriter;
-use super::{Environment, RunFolder, write_json};
+use super::{CHECKPOINTS, Environment, LOCK_FILE, RunFolder, write_json};
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::run::checkpoint::CheckpointManifest;
@@ -14,6 +14,18 @@ use crate::run::metrics::{read_rows, to_csv};
 
 /// What a run keeps of its beginning, where it has it.
 const OF_BEGINNING: [&str; 2] = ["generation_config.json", "start.json"];
+
+/// All that stands in the folder of a branch before it is a run, but for its checkpoints and events.
+const OF_BRANCH: [&str; 8] = [
+    "config.json",
+    "environment.json",
+    "generation_config.json",
+    "metrics.csv",
+    "samples.md",
+    "start.json",
+    "tokenizer.json",
+    LOCK_FILE,
+];
 
 /// One has some kilobytes.
 const SMALL: Limit = Limit::new(16 << 20, "a file of a run's beginning");
@@ -41,6 +53,18 @@ impl RunFolder {
         write_json(&self.environment_path(), environment)?;
         // Last, because its presence makes the folder a run.
         write_json(&self.config_path(), config)
+    }
+
+    /// Removes what [`write_branch`](Self::write_branch) wrote before it failed, as on a full disk, and the folder
+    /// where nothing else is in it. What cannot be removed stays: why the run did not begin is told already.
+    pub(crate) fn forget_branch(&self) {
+        let _ = self.clear_beginning();
+        for file in OF_BRANCH {
+            let _ = fs_err::remove_file(self.path.join(file));
+        }
+        for folder in [CHECKPOINTS, "plots", ""] {
+            let _ = fs_err::remove_dir(self.path.join(folder));
+        }
     }
 
     /// Files that are missing or damaged are left out as far as they are: they are not what a run goes on from.

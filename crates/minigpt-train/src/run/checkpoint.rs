@@ -92,7 +92,7 @@ impl CheckpointManifest {
     }
 
     /// Whether a run can go on from it.
-    fn has_optimizer(&self) -> bool {
+    pub(crate) fn has_optimizer(&self) -> bool {
         self.sha256.contains_key(OPTIMIZER_FILE)
     }
 

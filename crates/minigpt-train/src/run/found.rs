@@ -12,7 +12,7 @@ use crate::error::TrainError;
 const MARKS: [&str; 3] = [LOCK_FILE, "metrics.csv", "environment.json"];
 
 /// All that is read of a run.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     LOCK_FILE,
     "config.json",
     "environment.json",
@@ -20,6 +20,7 @@ const PARTS: [&str; 8] = [
     "samples.md",
     "summary.json",
     "evaluation",
+    "plots",
     CHECKPOINTS,
 ];
 

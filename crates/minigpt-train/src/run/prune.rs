@@ -1,7 +1,8 @@
 //! What of a run's folder can go without anybody missing it, and taking it away.
 //!
 //! A run that trains, or that can be resumed, keeps all its checkpoints; one that has ended keeps the best, to write
-//! with, and the last, to go on from. What was set aside as damaged stays.
+//! with, the last, to go on from, and the one before its learning rate fell where a longer run goes on from that.
+//! What was set aside as damaged stays.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -10,9 +11,12 @@ use minigpt_files::{is_temporary, size_below};
 use serde::Serialize;
 
 use super::checkpoint::Spare;
+use super::summary::End;
 use super::watch::RunState;
 use super::{CHECKPOINTS, RunFolder};
+use crate::config::Decay;
 use crate::error::TrainError;
+use crate::optim::schedule::Schedule;
 
 /// A temporary file that is younger may be somebody's who writes just now.
 const OLD: Duration = Duration::from_secs(3600);
@@ -36,7 +40,7 @@ pub struct Prunable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "part", rename_all = "snake_case")]
 pub enum PrunablePart {
-    /// A checkpoint that is neither the best nor the last.
+    /// A checkpoint that is neither the best nor one to go on from.
     Checkpoint {
         /// Steps taken before it.
         step: usize,
@@ -61,23 +65,46 @@ impl RunFolder {
     pub fn prunable(&self) -> Result<Vec<Prunable>, TrainError> {
         match self.state() {
             RunState::Training => Ok(Vec::new()),
-            state => self.look_for_prunable(state),
+            _ => self.look_for_prunable(),
         }
     }
 
-    fn look_for_prunable(&self, state: RunState) -> Result<Vec<Prunable>, TrainError> {
+    /// Whether all steps are taken, or patience is at its end: there is nothing to resume then.
+    pub fn is_over(&self) -> bool {
+        let end = self.summary().ok().flatten().map(|summary| summary.end);
+        matches!(end, Some(End::Complete | End::Patience))
+    }
+
+    /// The checkpoints that the run can do without.
+    fn spare(&self) -> Result<Vec<Spare>, TrainError> {
+        let (Ok(config), Ok(Some(summary)), true) = (self.config(), self.summary(), self.is_over())
+        else {
+            return Ok(Vec::new());
+        };
+        let total_steps = match summary.end {
+            End::Complete => Some(summary.steps),
+            _ => config.training.max_steps,
+        };
+        let branch_point = match total_steps {
+            Some(steps) => Schedule::new(config.schedule, steps).branch_point(),
+            // How many steps its passes have is not known here, nor where its rate would have fallen.
+            None if config.schedule.decay == Decay::Stable => return Ok(Vec::new()),
+            None => None,
+        };
+        self.checkpoints().spare(branch_point)
+    }
+
+    fn look_for_prunable(&self) -> Result<Vec<Prunable>, TrainError> {
         let checkpoints = self.checkpoints();
         let mut found = Vec::new();
         let mut add = |path: PathBuf, part: PrunablePart| {
             let bytes = size_below(&path, ENTRIES).map_or(0, |size| size.bytes);
             found.push(Prunable { path, part, bytes });
         };
-        if state == RunState::Finished {
-            for spare in checkpoints.spare()? {
-                add(checkpoints.path_of(spare), spare.into());
-            }
+        for spare in self.spare()? {
+            add(checkpoints.path_of(spare), spare.into());
         }
-        for path in checkpoints.broken_off()? {
+        for path in checkpoints.broken_off()?.into_iter().filter(|path| is_old(path)) {
             add(path, PrunablePart::BrokenOff);
         }
         for folder in ["", "plots", "evaluation", CHECKPOINTS] {
@@ -88,26 +115,33 @@ impl RunFolder {
         Ok(found)
     }
 
-    /// Removes what can go, and tells what it was. Nobody can train in the folder meanwhile.
+    /// Removes what can go, and adds each part to `removed` once it is gone. Nobody can train in the folder meanwhile.
     ///
     /// # Errors
-    /// [`TrainError::InUse`] where somebody trains there, [`TrainError::Io`]; what was removed before stays so.
-    pub fn prune(&self) -> Result<Vec<Prunable>, TrainError> {
-        let _lock = self.lock()?;
-        let found = self.look_for_prunable(self.state_of_end())?;
+    /// [`TrainError::InUse`] where somebody trains there, [`TrainError::NoLocks`] where that cannot be known,
+    /// [`TrainError::Io`]; what was removed before stays so.
+    pub fn prune(&self, removed: &mut Vec<Prunable>) -> Result<(), TrainError> {
+        let lock = self.lock()?;
+        if !lock.keeps_others_out {
+            return Err(TrainError::NoLocks { path: self.path.clone() });
+        }
         let checkpoints = self.checkpoints();
-        for Prunable { path, part, .. } in &found {
-            match *part {
+        for found in self.look_for_prunable()? {
+            let path = &found.path;
+            match found.part {
                 PrunablePart::Checkpoint { step } => checkpoints.remove(Spare::Set(step))?,
                 PrunablePart::OptimizerState { step } => {
                     checkpoints.remove(Spare::Optimizer(step))?;
                 }
                 PrunablePart::BrokenOff => checkpoints.remove_broken_off(path)?,
-                PrunablePart::Temporary if path.is_dir() => fs_err::remove_dir_all(path)?,
+                PrunablePart::Temporary if path.symlink_metadata()?.is_dir() => {
+                    fs_err::remove_dir_all(path)?;
+                }
                 PrunablePart::Temporary => fs_err::remove_file(path)?,
             }
+            removed.push(found);
         }
-        Ok(found)
+        Ok(())
     }
 }
 
@@ -120,15 +154,28 @@ impl From<Spare> for PrunablePart {
     }
 }
 
-/// Files and folders of a folder that were left under a temporary name.
+/// Files and folders of a folder that were left under a temporary name; a link to a folder is not followed.
 fn old_temporaries(folder: &Path) -> Vec<PathBuf> {
+    if !folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        return Vec::new();
+    }
     let Ok(entries) = fs_err::read_dir(folder) else { return Vec::new() };
-    let is_old = |entry: &fs_err::DirEntry| {
-        let modified = entry.metadata().and_then(|found| found.modified());
-        let age = modified.ok().and_then(|time| SystemTime::now().duration_since(time).ok());
-        is_temporary(&entry.file_name().to_string_lossy()) && age.is_some_and(|age| age >= OLD)
+    let is_left = |entry: &fs_err::DirEntry| {
+        is_temporary(&entry.file_name().to_string_lossy()) && is_old(&entry.path())
     };
-    entries.flatten().filter(is_old).map(|entry| entry.path()).collect()
+    entries.flatten().filter(is_left).map(|entry| entry.path()).collect()
+}
+
+/// Whether nothing was written there for long: into a file, or into those of a folder.
+fn is_old(path: &Path) -> bool {
+    let modified = |path: &Path| path.symlink_metadata().and_then(|found| found.modified()).ok();
+    let is_folder = path.symlink_metadata().is_ok_and(|found| found.is_dir());
+    let entries = is_folder.then(|| fs_err::read_dir(path).ok()).flatten();
+    let newest = entries
+        .and_then(|entries| entries.flatten().filter_map(|entry| modified(&entry.path())).max());
+    let age = newest.or_else(|| modified(path));
+    let age = age.and_then(|time| SystemTime::now().duration_since(time).ok());
+    age.is_some_and(|age| age >= OLD)
 }
 
 #[cfg(test)]

@@ -31,6 +31,14 @@ impl RunFolder {
         Ok(rows)
     }
 
+    /// Removes the figures of an end from which the run goes on.
+    pub(crate) fn forget_end(&self) -> Result<(), TrainError> {
+        match fs_err::remove_file(self.summary_path()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     fn rows_or_what_is_left(
         &self,
         step: usize,

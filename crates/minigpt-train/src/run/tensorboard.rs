@@ -13,6 +13,7 @@ use fs_err::File;
 use prost::Message;
 
 use crate::error::TrainError;
+use crate::run::EVENTS;
 use crate::run::row::{Row, RowSplit};
 
 /// Appends the scalars of rows to an event file.
@@ -24,7 +25,7 @@ impl EventWriter {
     pub(crate) fn create(folder: &Path, step: usize) -> Result<Self, TrainError> {
         let now = since_epoch();
         // TensorBoard reads a folder's files in the order of their names.
-        let name = format!("events.out.tfevents.{:010}.{:09}", now.as_secs(), now.subsec_nanos());
+        let name = format!("{EVENTS}tfevents.{:010}.{:09}", now.as_secs(), now.subsec_nanos());
         let mut writer = Self(File::create(folder.join(name))?);
         let version = "brain.Event:2".to_owned();
         writer.write_event(Event { file_version: Some(version), ..Event::now(0) })?;

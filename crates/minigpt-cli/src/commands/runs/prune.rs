@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use minigpt_train::{FoundRun, Prunable, PrunablePart, RunState, TrainError};
+use minigpt_train::{FoundRun, Prunable, PrunablePart, RunFolder, RunState, TrainError};
 use serde::Serialize;
 
-use super::in_a_word;
+use super::{in_a_word, on_a_line};
 use crate::args::RunsArgs;
 use crate::terminal::format::bytes;
 use crate::terminal::output::{print, say, terminal_width};
@@ -33,21 +33,27 @@ struct LeftAlone {
 
 pub(super) fn run(runs: &[FoundRun], args: &RunsArgs) -> Result<ExitCode> {
     let mut pruned = Pruned { removed: args.yes, ..Pruned::default() };
+    let mut failed = None;
     for run in runs {
         // Checksums of large checkpoints take seconds.
         say(format_args!("checking: {}", run.path().display()));
-        match look(run, args.yes) {
-            Ok((parts, state)) => {
-                pruned.parts.extend(parts);
-                if state != RunState::Finished {
-                    let why = in_a_word(state).to_owned();
-                    pruned.left_alone.push(LeftAlone { run: run.path().to_owned(), why });
-                }
-            }
+        let mut leave = |why| pruned.left_alone.push(LeftAlone { run: run.path().to_owned(), why });
+        let folder = match readable(run) {
+            Ok(folder) => folder,
             Err(error) => {
-                let why = error.to_string();
-                pruned.left_alone.push(LeftAlone { run: run.path().to_owned(), why });
+                leave(error.to_string());
+                continue;
             }
+        };
+        match folder.state() {
+            RunState::Finished if folder.is_over() => {}
+            // Its time is over, and it can have more.
+            RunState::Finished => leave(in_a_word(RunState::Interrupted).to_owned()),
+            state => leave(in_a_word(state).to_owned()),
+        }
+        if let Err(error) = prune(&folder, args.yes, &mut pruned.parts) {
+            leave(error.to_string());
+            failed.get_or_insert(error);
         }
     }
     pruned.bytes = pruned.parts.iter().map(|part| part.bytes).sum();
@@ -57,26 +63,36 @@ pub(super) fn run(runs: &[FoundRun], args: &RunsArgs) -> Result<ExitCode> {
     } else {
         print(|out| write!(out, "{}", in_words(&pruned, terminal_width())))?;
     }
-    Ok(ExitCode::SUCCESS)
+    match failed {
+        None => Ok(ExitCode::SUCCESS),
+        Some(error) => Err(error.into()),
+    }
 }
 
-/// What of a run can go, gone where `yes` says so, and the state that it is in.
-fn look(run: &FoundRun, yes: bool) -> Result<(Vec<Prunable>, RunState), TrainError> {
+/// The run's folder; nothing is done to one whose settings cannot be read.
+fn readable(run: &FoundRun) -> Result<RunFolder, TrainError> {
     let folder = run.folder()?;
-    // Nothing is done to a run whose settings cannot be read.
     folder.config()?;
-    let state = folder.state();
-    if state == RunState::Training {
-        return Ok((Vec::new(), state));
+    Ok(folder)
+}
+
+/// Adds to `parts` what of a run can go, gone where `yes` says so; nothing of one that trains.
+fn prune(folder: &RunFolder, yes: bool, parts: &mut Vec<Prunable>) -> Result<(), TrainError> {
+    if yes && folder.state() != RunState::Training {
+        return folder.prune(parts);
     }
-    let parts = if yes { folder.prune()? } else { folder.prunable()? };
-    Ok((parts, state))
+    parts.extend(folder.prunable()?);
+    Ok(())
 }
 
 fn in_words(pruned: &Pruned, width: Option<usize>) -> String {
     let columns = [Column::left("what"), Column::right("size"), Column::left("why it can go")];
     let row = |part: &Prunable| {
-        vec![part.path.display().to_string(), bytes(part.bytes), reason(part.part).to_owned()]
+        vec![
+            on_a_line(&part.path.display().to_string()),
+            bytes(part.bytes),
+            reason(part.part).to_owned(),
+        ]
     };
     let mut text = String::new();
     if !pruned.parts.is_empty() {
@@ -84,7 +100,8 @@ fn in_words(pruned: &Pruned, width: Option<usize>) -> String {
         text += &fitted(&columns, &rows, width);
     }
     for LeftAlone { run, why } in &pruned.left_alone {
-        text += &format!("kept: the checkpoints of {}: {why}\n", run.display());
+        let line = format!("kept: the checkpoints of {}: {why}", run.display());
+        text += &(on_a_line(&line) + "\n");
     }
     let sum = bytes(pruned.bytes);
     text + &match (pruned.parts.is_empty(), pruned.removed) {
@@ -98,8 +115,10 @@ fn in_words(pruned: &Pruned, width: Option<usize>) -> String {
 
 fn reason(part: PrunablePart) -> &'static str {
     match part {
-        PrunablePart::Checkpoint { .. } => "neither the best checkpoint nor the last",
-        PrunablePart::OptimizerState { .. } => "the best checkpoint writes without it",
+        PrunablePart::Checkpoint { .. } => "not needed: not the best, nor one to go on from",
+        PrunablePart::OptimizerState { .. } => {
+            "generating from the best checkpoint does not need it"
+        }
         PrunablePart::BrokenOff => "a checkpoint broken off as it was written",
         PrunablePart::Temporary => "left by a process that ended",
     }

@@ -38,6 +38,19 @@ fn runs_are_sorted_as_asked_and_those_without_a_figure_come_last() {
     }
 }
 
+/// A folder's name, a file's text and an error may be anybody's.
+#[test]
+fn a_run_has_one_line_without_control_characters() {
+    let mut run = listed("a\u{1b}[31m\nb", None, 5);
+    run.overview.data = Some("x\ty\u{7}.txt".to_owned());
+    run.overview.problem = Some("first\nsecond".to_owned());
+    let told = in_words(&[run], None);
+    assert_eq!(told.lines().count(), 4, "{told}");
+    for part in ["a\u{fffd}[31m b", "x y\u{fffd}.txt", "first second"] {
+        assert!(told.contains(part), "{told}");
+    }
+}
+
 #[test]
 fn the_table_fits_and_says_all_where_nobody_watches() {
     let whole = in_words(&runs(), None);

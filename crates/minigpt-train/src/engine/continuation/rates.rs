@@ -52,14 +52,19 @@ impl Seam {
 
 impl Rates {
     /// Those of `schedule` after the seam.
-    pub(super) fn new(schedule: &ScheduleConfig, seam: Seam, total_steps: usize) -> Self {
+    pub(super) fn new(
+        schedule: &ScheduleConfig,
+        as_planned: bool,
+        seam: Seam,
+        total_steps: usize,
+    ) -> Self {
         let new = Schedule::new(schedule.clone(), total_steps);
         let start = schedule.restart.map_or(0, |restart| restart.step);
         let last = new.learning_rate(total_steps.saturating_sub(1));
         let left = total_steps.saturating_sub(seam.step);
         let warmup_steps = start.saturating_add(schedule.warmup_steps).saturating_sub(seam.step);
         Self {
-            as_planned: schedule.restart.is_none_or(|restart| restart.step != seam.step),
+            as_planned,
             before: seam.rate,
             peak: if warmup_steps < left { schedule.learning_rate } else { last },
             warmup_steps: warmup_steps.min(left),
@@ -71,14 +76,15 @@ impl Rates {
 }
 
 /// The schedule of a run of `total_steps` that goes on after a run with the schedule `old`, whose settings
-/// are `original`; `wanted` is the same with what shall be changed.
+/// are `original`; `wanted` is the same with what shall be changed. With it, whether its rates are those of a run
+/// that was planned so from the start.
 pub(super) fn schedule(
     old: &Schedule,
     original: &ScheduleConfig,
     wanted: ScheduleConfig,
     seam: Seam,
     total_steps: usize,
-) -> ScheduleConfig {
+) -> (ScheduleConfig, bool) {
     let Seam { step, rate } = seam;
     let as_planned = falling_after(wanted.clone(), step, total_steps);
     let new = Schedule::new(as_planned.clone(), total_steps);
@@ -86,7 +92,7 @@ pub(super) fn schedule(
     let is_before_restart = original.restart.is_some_and(|restart| step < restart.step);
     let is_as_planned = !has_fallen && !is_before_restart && rises_alike(original, &wanted);
     if is_as_planned {
-        return as_planned;
+        return (as_planned, true);
     }
     let warmup_steps = match wanted.warmup_steps == original.warmup_steps {
         true if wanted.learning_rate == rate => 0,
@@ -94,7 +100,7 @@ pub(super) fn schedule(
         false => wanted.warmup_steps,
     };
     let restart = Some(Restart { step, learning_rate: rate });
-    ScheduleConfig { warmup_steps, restart, ..wanted }
+    (ScheduleConfig { warmup_steps, restart, ..wanted }, false)
 }
 
 /// Whether two schedules have the same way up.

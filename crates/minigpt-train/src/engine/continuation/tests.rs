@@ -15,7 +15,7 @@ fn continued(
     total: usize,
 ) -> ScheduleConfig {
     let old = Schedule::new(original.clone(), 100);
-    rates::schedule(&old, original, wanted, Seam::new(&old, &[], step), total)
+    rates::schedule(&old, original, wanted, Seam::new(&old, &[], step), total).0
 }
 
 #[test]
@@ -72,9 +72,22 @@ fn before_a_restart_the_rows_say_the_rate() {
     let original = ScheduleConfig { restart, ..config(Decay::Cosine) };
     let old = Schedule::new(original.clone(), 100);
     let seam = Seam { step: 30, rate: 0.7 };
-    let new = rates::schedule(&old, &original, original.clone(), seam, 60);
+    let (new, as_planned) = rates::schedule(&old, &original, original.clone(), seam, 60);
+    assert!(!as_planned);
     assert_eq!(new.restart, Some(Restart { step: 30, learning_rate: 0.7 }));
     assert_eq!((new.learning_rate, new.warmup_steps), (1.0, 3));
+}
+
+/// A branch from the very step after which the run itself went on: nothing has moved since.
+#[test]
+fn at_a_restart_the_rates_are_as_planned() {
+    let restart = Some(Restart { step: 50, learning_rate: 0.2 });
+    let original = ScheduleConfig { restart, ..config(Decay::Cosine) };
+    let old = Schedule::new(original.clone(), 100);
+    let seam = Seam { step: 50, rate: 0.2 };
+    let (new, as_planned) = rates::schedule(&old, &original, original.clone(), seam, 160);
+    assert_eq!((&new, as_planned), (&original, true));
+    assert!(Rates::new(&new, as_planned, seam, 160).as_planned);
 }
 
 #[test]
@@ -110,6 +123,7 @@ fn only_what_decides_the_rest_may_change() {
         ("sample.prompt", "Emma"),
     ] {
         let error = changed(key, value).unwrap_err();
-        assert!(error.starts_with(&format!("{key}: a run that is continued keeps it")), "{error}");
+        let expected = format!("{key} cannot change when a run is continued; these can: ");
+        assert!(error.starts_with(&expected), "{error}");
     }
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use minigpt_files::NewFolder;
 
-use super::{CheckpointFolder, CheckpointManifest, MANIFEST_FILE, OnDamage, remove_set, verify};
+use super::{CheckpointFolder, CheckpointManifest, MANIFEST_FILE, OnDamage, verify};
 use crate::error::TrainError;
 
 impl CheckpointFolder {
-    /// Copies a set of `other` into this folder, where it is whole or not there, and checks the copy.
+    /// Copies a set of `other` into this folder, which has none of that step; it is whole there or not there. Checks the copy.
     ///
     /// # Errors
     /// [`TrainError::Io`] or [`TrainError::Damaged`].
@@ -18,17 +18,13 @@ impl CheckpointFolder {
         manifest: &CheckpointManifest,
     ) -> Result<(), TrainError> {
         let (from, to) = (other.set(manifest.step), self.set(manifest.step));
-        if to.exists() {
-            // Left by a process that ended before the folder was a run.
-            remove_set(&to)?;
-        }
         let new = NewFolder::begin(&to)?;
         let copied = copy_files(&from, new.path(), manifest);
         copied.map_err(|error| new.named(error))?;
         Ok(new.finish()?)
     }
 
-    /// The newest intact set of those up to `step`, where there is one.
+    /// The newest intact set of those up to `step` from which a run can go on, where there is one.
     ///
     /// # Errors
     /// [`TrainError::Io`] where the folder cannot be listed.
@@ -38,7 +34,7 @@ impl CheckpointFolder {
         damaged: OnDamage<'_>,
     ) -> Result<Option<CheckpointManifest>, TrainError> {
         let mut manifests = self.manifests(damaged)?;
-        manifests.retain(|set| set.step <= step);
+        manifests.retain(|set| set.step <= step && set.has_optimizer());
         manifests.reverse();
         Ok(self.first_intact(manifests, damaged))
     }

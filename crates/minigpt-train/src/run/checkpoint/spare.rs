@@ -1,6 +1,6 @@
 //! What the checkpoints of a run that has ended can do without.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use minigpt_files::sync_folder;
 
@@ -12,24 +12,39 @@ use crate::error::TrainError;
 /// What can be spared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spare {
-    /// A whole set that is neither the best nor the last.
+    /// A whole set that is neither the best nor the last, nor the one that a longer run goes on from.
     Set(usize),
     /// The moments of the best set, where a later one is there to go on from.
     Optimizer(usize),
 }
 
 impl CheckpointFolder {
-    /// What a run that has ended needs neither to write with its best weights nor to go on from its last: both are
-    /// checked against their checksums first. Sets that cannot be read are none of it, nor are damaged ones that
-    /// would be needed.
-    pub(crate) fn spare(&self) -> Result<Vec<Spare>, TrainError> {
+    /// What a run that has ended needs neither to write with its best weights nor to go on, from its last set or from
+    /// the newest up to `branch_point`, where it has one: all are checked against their checksums first. Sets that
+    /// cannot be read are none of it, nor are damaged ones that would be needed, nor links.
+    pub(crate) fn spare(&self, branch_point: Option<usize>) -> Result<Vec<Spare>, TrainError> {
+        if !is_folder(&self.path) {
+            return Ok(Vec::new());
+        }
         let (Some(best), Some(last)) = (self.best(&mut |_| ())?, self.last(&mut |_| ())?) else {
             return Ok(Vec::new());
+        };
+        let branch = match branch_point {
+            Some(step) => self.newest_until(step, &mut |_| ())?.map(|set| set.step),
+            None => None,
         };
         let of_set = |set: CheckpointManifest| {
             // Later than the last that is intact, or better than the best: damaged, and perhaps mended one day.
             let is_damaged = set.step > last.step || set.validation_loss() < best.validation_loss();
-            if set.step == last.step || is_damaged {
+            // So are those between the one that a longer run goes on from and the place where it should be.
+            let is_of_branch = branch_point.is_some_and(|step| {
+                set.step <= step && branch.is_none_or(|branch| set.step >= branch)
+            });
+            if set.step == last.step
+                || is_damaged
+                || is_of_branch
+                || !is_folder(&self.set(set.step))
+            {
                 None
             } else if set.step != best.step {
                 Some(Spare::Set(set.step))
@@ -65,6 +80,11 @@ impl CheckpointFolder {
             }
         }
     }
+}
+
+/// Whether a folder itself is there, and no link to one.
+fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_dir())
 }
 
 #[cfg(test)]

@@ -40,6 +40,20 @@ impl CheckpointFolder {
         Ok(sets.filter_map(|(path, is_whole)| (!is_whole).then_some(path)).collect())
     }
 
+    /// Removes all sets, whole or not, of a folder that is no run yet; whatever else lies in them is set aside. A
+    /// link is not followed.
+    pub(crate) fn clear(&self) -> Result<(), TrainError> {
+        if !self.path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+            return Ok(());
+        }
+        for name in self.names()? {
+            if matches!(Entry::of(&name), Entry::Set(_) | Entry::HalfWritten) {
+                remove_set(&self.path.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes a set that was broken off; whatever else lies in it is set aside.
     pub(crate) fn remove_broken_off(&self, path: &Path) -> Result<(), TrainError> {
         remove_set(path).map(drop)

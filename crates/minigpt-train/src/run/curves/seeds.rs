@@ -30,7 +30,11 @@ impl From<Curve> for CurveGroup {
 pub fn by_seed(runs: Vec<(Curve, RunConfig)>) -> Result<Vec<CurveGroup>, TrainError> {
     let mut groups: Vec<(BTreeMap<String, Value>, CurveGroup)> = Vec::new();
     for (curve, config) in runs {
-        let settings = settings_but_seed(&config);
+        let mut settings = config.settings();
+        // Runs that are continued have the names of those that they continue.
+        for key in ["training.seed", "continued"] {
+            settings.remove(key);
+        }
         match groups.iter_mut().find(|(known, _)| *known == settings) {
             Some((_, group)) => group.curves.push(curve),
             None => groups.push((settings, curve.into())),
@@ -53,24 +57,6 @@ pub fn by_seed(runs: Vec<(Curve, RunConfig)>) -> Result<Vec<CurveGroup>, TrainEr
         CurveGroup { name: common_name(&names), ..group }
     };
     Ok(groups.into_iter().map(named).collect())
-}
-
-/// Every setting by its name with dots.
-fn settings_but_seed(config: &RunConfig) -> BTreeMap<String, Value> {
-    fn flatten(name: &str, value: Value, into: &mut BTreeMap<String, Value>) {
-        if let Value::Object(fields) = value {
-            for (key, value) in fields {
-                let name = if name.is_empty() { key } else { format!("{name}.{key}") };
-                flatten(&name, value, into);
-            }
-        } else {
-            into.insert(name.to_owned(), value);
-        }
-    }
-    let mut settings = BTreeMap::new();
-    flatten("", serde_json::to_value(config).unwrap_or_default(), &mut settings);
-    settings.remove("training.seed");
-    settings
 }
 
 /// The name of the first setting that one has and the other has not, or has otherwise.

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::config::RunConfig;
 use crate::run::summary::{End, Summary};
 use crate::run::write_json;
 
@@ -13,15 +14,29 @@ fn run(path: &Path, end: End) -> RunFolder {
     let summary =
         Summary { steps: 4, end, seconds, best, last, base, average, samples, peak_memory };
     write_json(&run.summary_path(), &summary).unwrap();
+    write_json(&run.config_path(), &RunConfig::preset("tiny").unwrap()).unwrap();
     for name in ["plots/.minigpt-old", "plots/.minigpt-new", "plots/mine.tmp"] {
         fs_err::write(path.join(name), "12345").unwrap();
     }
-    let old = fs_err::OpenOptions::new().append(true).open(path.join("plots/.minigpt-old"));
-    old.unwrap().set_modified(SystemTime::now() - 2 * OLD).unwrap();
-    let partial = path.join("checkpoints/step-000004.partial");
-    fs_err::create_dir_all(&partial).unwrap();
-    fs_err::write(partial.join("model.bpk"), "half").unwrap();
+    for step in ["step-000004", "step-000005"] {
+        let partial = path.join("checkpoints").join(format!("{step}.partial"));
+        fs_err::create_dir_all(&partial).unwrap();
+        fs_err::write(partial.join("model.bpk"), "half").unwrap();
+    }
+    make_old(&path.join("plots/.minigpt-old"));
+    make_old(&path.join("checkpoints/step-000004.partial/model.bpk"));
     run
+}
+
+fn make_old(file: &Path) {
+    let file = fs_err::OpenOptions::new().append(true).open(file).unwrap();
+    file.set_modified(SystemTime::now() - 2 * OLD).unwrap();
+}
+
+fn pruned(run: &RunFolder) -> Vec<Prunable> {
+    let mut removed = Vec::new();
+    run.prune(&mut removed).unwrap();
+    removed
 }
 
 #[test]
@@ -34,12 +49,14 @@ fn what_a_process_left_behind_goes_and_what_is_someone_elses_stays() {
         assert_eq!(found, [(PrunablePart::BrokenOff, 4), (PrunablePart::Temporary, 5)]);
         assert!(preview.iter().all(|found| found.path.exists()), "a preview removes nothing");
 
-        assert_eq!(run.prune().unwrap(), preview);
+        assert_eq!(pruned(&run), preview);
         assert!(preview.iter().all(|found| !found.path.exists()));
-        for name in ["plots/.minigpt-new", "plots/mine.tmp", "summary.json"] {
+        // What is young may be somebody's who writes just now.
+        let young = "checkpoints/step-000005.partial/model.bpk";
+        for name in ["plots/.minigpt-new", "plots/mine.tmp", "summary.json", young] {
             assert!(run.path().join(name).exists(), "{name}");
         }
-        assert_eq!(run.prune().unwrap(), []);
+        assert_eq!(pruned(&run), []);
     }
 }
 
@@ -49,8 +66,34 @@ fn a_run_that_trains_is_left_alone() {
     let run = run(&folder.path().join("run"), End::Complete);
     let lock = run.lock().unwrap();
     assert_eq!(run.prunable().unwrap(), []);
-    assert!(matches!(run.prune(), Err(TrainError::InUse { .. })));
+    assert!(matches!(run.prune(&mut Vec::new()), Err(TrainError::InUse { .. })));
     assert!(run.path().join("plots/.minigpt-old").exists());
     drop(lock);
-    assert_eq!(run.prune().unwrap().len(), 2);
+    assert_eq!(pruned(&run).len(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_leads_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(&folder.path().join("run"), End::Complete);
+    let elsewhere = folder.path().join("elsewhere");
+    fs_err::rename(run.path().join("plots"), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, run.path().join("plots")).unwrap();
+    assert_eq!(pruned(&run).len(), 1);
+    assert!(elsewhere.join(".minigpt-old").exists());
+}
+
+#[test]
+fn only_a_run_that_is_over_has_checkpoints_to_spare() {
+    for (end, is_over) in [
+        (End::Complete, true),
+        (End::Patience, true),
+        (End::OutOfTime, false),
+        (End::Interrupted, false),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let run = run(&folder.path().join("run"), end);
+        assert_eq!(run.is_over(), is_over, "{end:?}");
+    }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::continued::Origin;
 
 fn run(name: &str, seed: u64, decay: f32) -> (Curve, RunConfig) {
     let mut config = RunConfig::preset("tiny").unwrap();
@@ -14,6 +15,16 @@ fn runs_that_differ_only_in_their_seed_are_one_group() {
     let found: Vec<_> =
         groups.iter().map(|group| (group.name.as_str(), group.curves.len())).collect();
     assert_eq!(found, [("a", 3), ("b", 1)]);
+}
+
+#[test]
+fn continued_runs_of_several_seeds_are_one_group() {
+    let mut runs = vec![run("a-1", 1, 0.1), run("a-2", 2, 0.1)];
+    for (curve, config) in &mut runs {
+        config.continued.push(Origin { run: format!("runs/short-{}", curve.name), step: 20 });
+    }
+    let groups = by_seed(runs).unwrap();
+    assert_eq!((groups.len(), groups[0].curves.len()), (1, 2));
 }
 
 #[test]
