@@ -138,7 +138,9 @@ fn values(run: &Path) -> Vec<f64> {
 /// Those numbers of a report that no file of the run has.
 fn invented(text: &str, values: &[f64]) -> Vec<String> {
     // What an interval is, which is said in words everywhere.
-    let text = text.replace("95 of 100 resamples", "");
+    let text = ["95 of 100 resamples", "95 % bootstrap interval"]
+        .iter()
+        .fold(text.to_owned(), |text, words| text.replace(words, ""));
     let unknown = numbers(&text).into_iter().filter(|number| !number.is_one_of(values));
     unknown.map(|number| number.written).collect()
 }
@@ -205,7 +207,7 @@ fn every_number_of_a_report_is_in_the_runs_folder_and_everybody_can_read_it() {
         "windows of 32 tokens, stride 8",
         "**After step 10:**",
         "| layer 0, head 0 |",
-        "memory at its peak",
+        "main memory of the last process at its peak",
         "git revision",
         "minigpt eval runs/first --device cpu --stride 8 --split all",
     ] {

@@ -68,7 +68,7 @@ impl Axis {
         let scale = Scale::Linear;
         if self.from_zero && low >= 0.0 {
             let high = if high > 0.0 { high } else { 1.0 };
-            return Span { low: 0.0, high: high * (1.0 + room), scale };
+            return Span { low: 0.0, high: (high * (1.0 + room)).min(f64::MAX), scale };
         }
         // A flat line, too, needs some height around it.
         let is_flat = high - low <= high.abs().max(low.abs()) * 1e-9;
@@ -166,8 +166,9 @@ impl Span {
             })
         });
         let near = 1e-9;
-        all.filter(|value| (self.low * (1.0 - near)..=self.high * (1.0 + near)).contains(value))
-            .collect()
+        let on_axis = self.low * (1.0 - near)..=self.high * (1.0 + near);
+        // Near the largest number some multiples are beyond it.
+        all.filter(|value| value.is_finite() && on_axis.contains(value)).collect()
     }
 }
 

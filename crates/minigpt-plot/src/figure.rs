@@ -56,7 +56,8 @@ pub struct Line {
     pub number: usize,
     /// How it is drawn.
     pub form: Form,
-    /// Points by rising x. Those that are not finite, or not above 0 on a logarithmic axis, are left out.
+    /// Points by rising x. Those that are not finite, or not above 0 on a logarithmic axis, are left out, as are those
+    /// whose band is.
     pub points: Vec<(f64, f64)>,
     /// For each point the lower and the upper end of a band around it; empty for none.
     pub band: Vec<(f64, f64)>,
@@ -120,22 +121,19 @@ impl Chart {
         self.right.as_ref().filter(|_| on_right).unwrap_or(&self.y)
     }
 
-    /// Whether a point of a line has a place.
-    fn holds(&self, line: &Line, (x, y): (f64, f64)) -> bool {
-        self.x.holds(x) && self.axis_of(line.on_right).holds(y)
+    /// Whether a point of a line has a place, with its band.
+    fn has_place(&self, line: &Line, index: usize) -> bool {
+        let axis = self.axis_of(line.on_right);
+        let (x, y) = line.points[index];
+        let (low, high) = line.band.get(index).copied().unwrap_or((y, y));
+        self.x.holds(x) && [y, low, high].into_iter().all(|value| axis.holds(value))
     }
 
     /// What can be drawn of it.
     fn drawable(&self) -> Self {
         let line = |line: &Line| {
-            let axis = self.axis_of(line.on_right);
-            let is_whole = |index: usize| {
-                let ends = line.band.get(index);
-                ends.is_none_or(|(low, high)| axis.holds(*low) && axis.holds(*high))
-            };
-            let kept: Vec<usize> = (0..line.points.len())
-                .filter(|index| self.holds(line, line.points[*index]) && is_whole(*index))
-                .collect();
+            let kept: Vec<usize> =
+                (0..line.points.len()).filter(|index| self.has_place(line, *index)).collect();
             let points = kept.iter().map(|index| line.points[*index]).collect();
             let band = kept.iter().filter_map(|index| line.band.get(*index).copied()).collect();
             Line { points, band, ..line.clone() }
@@ -209,8 +207,11 @@ impl Figure {
         let mut left_out = LeftOut::default();
         for chart in &self.charts {
             for line in &chart.lines {
-                for point in line.points.iter().filter(|point| !chart.holds(line, **point)) {
-                    if point.0.is_finite() && point.1.is_finite() {
+                let indices = 0..line.points.len();
+                for index in indices.filter(|index| !chart.has_place(line, *index)) {
+                    let (x, y) = line.points[index];
+                    let (low, high) = line.band.get(index).copied().unwrap_or((y, y));
+                    if [x, y, low, high].into_iter().all(f64::is_finite) {
                         left_out.not_positive += 1;
                     } else {
                         left_out.not_finite += 1;

@@ -46,12 +46,15 @@ pub fn draw_losses(
     by_context: &[PositionLoss],
     by_frequency: &[FrequencyClass],
 ) -> Result<(), PlotError> {
-    save(path, SIZE, title, &Figure { title, mean, by_context, by_frequency })
+    let mut by_context = by_context.to_vec();
+    by_context.sort_by_key(|at| at.seen);
+    save(path, SIZE, title, &Figure { title, mean, by_context: &by_context, by_frequency })
 }
 
 struct Figure<'a> {
     title: &'a str,
     mean: f64,
+    /// By rising positions.
     by_context: &'a [PositionLoss],
     by_frequency: &'a [FrequencyClass],
 }
@@ -119,7 +122,7 @@ fn draw_by_context<DB: DrawingBackend>(
 /// first window alone has the early ones.
 fn often(positions: &[PositionLoss]) -> &[PositionLoss] {
     let most = positions.iter().map(|at| at.tokens).max().unwrap_or(0);
-    let first = positions.iter().position(|at| at.tokens * 10 >= most).unwrap_or(0);
+    let first = positions.iter().position(|at| at.tokens.saturating_mul(10) >= most).unwrap_or(0);
     &positions[first..]
 }
 
@@ -140,8 +143,10 @@ fn means(positions: &[PositionLoss]) -> Vec<Mean> {
     let mut means = Vec::new();
     let mut rest = positions;
     while let Some(first) = rest.first() {
-        let is_alike = |at: &PositionLoss| at.seen * 3 <= first.seen * 4;
-        let (stretch, later) = rest.split_at(rest.partition_point(is_alike));
+        let is_alike =
+            |at: &PositionLoss| at.seen.saturating_mul(3) <= first.seen.saturating_mul(4);
+        // The first is always like itself, also where they do not rise.
+        let (stretch, later) = rest.split_at(rest.partition_point(is_alike).max(1));
         let sum = |value: fn(&PositionLoss) -> f64| -> f64 {
             stretch.iter().map(|at| at.tokens as f64 * value(at)).sum()
         };

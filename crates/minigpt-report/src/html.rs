@@ -1,7 +1,7 @@
 //! A report as one page of HTML that needs nothing beside it.
 
 use std::fmt::Write;
-use std::io::Result;
+use std::io::{ErrorKind, Result};
 use std::path::Path;
 
 use base64::Engine;
@@ -111,12 +111,14 @@ fn of_table(table: &Table) -> String {
 }
 
 fn figure(picture: &Picture, folder: &Path) -> Result<String> {
-    let (ending, kind) = match picture.is_vector {
-        true => ("svg", "image/svg+xml"),
-        false => ("png", "image/png"),
+    let read = |ending| minigpt_files::read(&folder.join(picture_file(picture, ending)), PICTURE);
+    let (kind, bytes) = match picture.is_vector.then(|| read("svg")) {
+        // Of very many points the pixels have fewer bytes.
+        Some(Err(error)) if error.kind() == ErrorKind::FileTooLarge => ("image/png", read("png")?),
+        Some(bytes) => ("image/svg+xml", bytes?),
+        None => ("image/png", read("png")?),
     };
-    let file = folder.join(picture_file(picture, ending));
-    let bytes = STANDARD.encode(minigpt_files::read(&file, PICTURE)?);
+    let bytes = STANDARD.encode(bytes);
     let (alt, caption) = (escaped(&picture.alt), escaped(&picture.caption));
     Ok(format!(
         "<figure>\n<img alt=\"{alt}\" src=\"data:{kind};base64,{bytes}\">\n\

@@ -69,6 +69,8 @@ fn escaped(text: &str) -> String {
             }
             '–' => escaped += "--",
             '\u{a0}' => escaped.push('~'),
+            // A row that begins with one would be an argument of the end of the row before it.
+            '[' | '*' => escaped.extend(['{', c, '}']),
             '{' | '}' | '$' | '&' | '#' | '%' | '_' => {
                 escaped.push('\\');
                 escaped.push(c);

@@ -18,6 +18,11 @@ const FOLDER: &str = "pictures";
 /// Twenty times what the largest has.
 pub(crate) const PICTURE: Limit = Limit::new(32 << 20, "a picture");
 
+/// Labels of which a confusion matrix is drawn as SVG too, which has some hundred bytes for each pair; and is drawn at
+/// all: a cell of more would have hardly a pixel.
+const VECTOR_LABELS: usize = 100;
+const LABELS: usize = 360;
+
 /// Training steps of a run that are drawn: a picture has no more columns of pixels.
 const POINTS: usize = 4000;
 
@@ -30,16 +35,18 @@ pub(crate) fn picture_file(picture: &Picture, ending: &str) -> String {
 pub(crate) struct Pictures<'a> {
     report: &'a Path,
     pub(crate) files: Vec<PathBuf>,
+    /// What could not be drawn or copied, in words.
+    pub(crate) problems: Vec<String>,
 }
 
 impl<'a> Pictures<'a> {
     /// Begins with the folder.
     pub(crate) fn new(report: &'a Path) -> Result<Self, ReportError> {
         fs_err::create_dir_all(report.join(FOLDER))?;
-        Ok(Self { report, files: Vec::new() })
+        Ok(Self { report, files: Vec::new(), problems: Vec::new() })
     }
 
-    /// A curve of the runs, or nothing where no run has it.
+    /// A curve of the runs, or nothing where no run has it, or none that can be drawn.
     pub(crate) fn curves(
         &mut self,
         runs: &[RunRecord],
@@ -49,12 +56,10 @@ impl<'a> Pictures<'a> {
     ) -> Result<Option<Picture>, ReportError> {
         let name = quantity.name().to_owned();
         let curves: Vec<Curve> = runs.iter().map(curve).collect();
+        let names = runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>().join(", ");
         let title = match runs {
             [run] => plot_title(&run.config, &run.name),
-            _ => {
-                let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
-                names.join(", ")
-            }
+            _ => names.clone(),
         };
         let picture = Picture { name, is_vector: true, alt, caption };
         let drawn =
@@ -62,6 +67,10 @@ impl<'a> Pictures<'a> {
         match drawn {
             Ok(()) => Ok(Some(picture)),
             Err(TrainError::NoMetrics { .. }) => Ok(None),
+            Err(TrainError::Undrawable { reason, .. }) => {
+                self.problems.push(format!("{names}: {reason}"));
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -97,25 +106,30 @@ impl<'a> Pictures<'a> {
         Ok(picture)
     }
 
-    /// What a classifier takes for what.
+    /// What a classifier takes for what; nothing where there are too many labels to see it.
     pub(crate) fn confusion(
         &mut self,
         run: &RunRecord,
         confusion: &Confusion,
         alt: String,
         caption: String,
-    ) -> Result<Picture, ReportError> {
+    ) -> Result<Option<Picture>, ReportError> {
+        let labels = confusion.labels.len();
+        if labels > LABELS {
+            return Ok(None);
+        }
         let title = format!("{}: {} held out", run.name, run.config.data.source);
-        let picture =
-            Picture { name: format!("confusion-{}", run.key), is_vector: true, alt, caption };
+        let (name, is_vector) = (format!("confusion-{}", run.key), labels <= VECTOR_LABELS);
+        let picture = Picture { name, is_vector, alt, caption };
         let figures = confusion.to_string();
         self.draw(&picture, |path| {
             draw_confusion(path, &title, &figures, &confusion.labels, &confusion.counts)
         })?;
-        Ok(picture)
+        Ok(Some(picture))
     }
 
-    /// A copy of a picture of pixels that another command left in a run's folder; nothing where it is not there.
+    /// A copy of a picture of pixels that another command left in a run's folder, which is named by the folder and the
+    /// run; nothing where it is not there or cannot be read.
     pub(crate) fn copy(
         &mut self,
         run: &RunRecord,
@@ -125,14 +139,18 @@ impl<'a> Pictures<'a> {
         caption: String,
     ) -> Result<Option<Picture>, ReportError> {
         // The name comes from a file, which may be anybody's.
-        let Some(stem) = file.strip_suffix(".png").filter(|_| is_file_name(file)) else {
+        if !is_file_name(file) || !file.ends_with(".png") {
             return Ok(None);
-        };
+        }
         let bytes = match minigpt_files::read(&run.path.join(folder).join(file), PICTURE) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            bytes => bytes?,
+            Err(error) => {
+                self.problems.push(error.to_string());
+                return Ok(None);
+            }
+            Ok(bytes) => bytes,
         };
-        let name = format!("{folder}-{}-{stem}", run.key);
+        let name = format!("{folder}-{}", run.key);
         let picture = Picture { name, is_vector: false, alt, caption };
         let path = self.report.join(picture_file(&picture, "png"));
         minigpt_files::write(&path, bytes)?;
@@ -145,7 +163,8 @@ impl<'a> Pictures<'a> {
         picture: &Picture,
         draw: impl Fn(&Path) -> Result<(), E>,
     ) -> Result<(), E> {
-        for ending in ["png", "svg"] {
+        let endings: &[&str] = if picture.is_vector { &["png", "svg"] } else { &["png"] };
+        for ending in endings {
             let path = self.report.join(picture_file(picture, ending));
             draw(&path)?;
             self.files.push(path);
@@ -154,7 +173,7 @@ impl<'a> Pictures<'a> {
     }
 }
 
-/// All validations, and of very many training steps each so-manieth.
+/// All validations, and of very many training steps every n-th.
 fn curve(run: &RunRecord) -> Curve {
     let steps = run.rows.iter().filter(|row| row.split == RowSplit::Train).count();
     let every = steps.div_ceil(POINTS).max(1);

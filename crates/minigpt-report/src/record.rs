@@ -190,9 +190,17 @@ fn evaluations(
     evaluations
 }
 
+/// More than anybody counts, and few enough to be multiplied.
+const MOST: usize = 1 << 48;
+
+/// Whether all of them together are at most [`MOST`].
+fn can_be_summed(mut counts: impl Iterator<Item = usize>) -> bool {
+    let sum = counts.try_fold(0, |sum: usize, count| sum.checked_add(count));
+    sum.is_some_and(|sum| sum <= MOST)
+}
+
 /// Whether its losses can be drawn: the file may be anybody's.
 fn is_sound(saved: &SavedEvaluation) -> bool {
-    const MOST: usize = 1 << 48;
     let is_count = |count: usize| (1..=MOST).contains(&count);
     let is_loss = |loss: f64| (0.0..1e6).contains(&loss);
     let (positions, classes) = (&saved.report.by_context, &saved.report.by_frequency);
@@ -201,6 +209,8 @@ fn is_sound(saved: &SavedEvaluation) -> bool {
             is_count(at.seen) && is_count(at.tokens) && is_loss(at.loss) && is_loss(at.deviation)
         })
         && classes.iter().all(|class| is_count(class.tokens) && is_loss(class.loss))
+        && can_be_summed(positions.iter().map(|at| at.tokens))
+        && can_be_summed(classes.iter().map(|class| class.tokens))
 }
 
 /// Where `minigpt finetune` leaves what the best model makes of what was held out.
@@ -222,9 +232,10 @@ fn task(
             let labels = confusion.labels.len();
             let is_square = confusion.counts.len() == labels
                 && confusion.counts.iter().all(|row| row.len() == labels);
-            if labels == 0 || !is_square {
+            let can_be_summed = can_be_summed(confusion.counts.iter().flatten().copied());
+            if labels == 0 || !is_square || !can_be_summed {
                 failed(&format_args!(
-                    "{}: expected a count for each pair of labels",
+                    "{}: expected a count of texts for each pair of labels",
                     path.display()
                 ));
                 return None;

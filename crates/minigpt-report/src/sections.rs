@@ -44,7 +44,7 @@ pub(crate) fn document(
     machine::add(&mut document, runs);
     again::add(&mut document, runs);
     limits::add(&mut document, runs);
-    problems(&mut document, runs);
+    problems(&mut document, runs, pictures);
     Ok(document)
 }
 
@@ -70,12 +70,12 @@ fn names(runs: &[RunRecord]) -> Vec<String> {
     runs.iter().map(|run| run.name.clone()).collect()
 }
 
-/// What of the runs' folders could not be read, if there is any.
-fn problems(document: &mut Document, runs: &[RunRecord]) {
-    let problems: Vec<Text> =
-        runs.iter().flat_map(|run| &run.problems).map(|problem| problem.as_str().into()).collect();
+/// What of the runs' folders could not be read or drawn, if there is any.
+fn problems(document: &mut Document, runs: &[RunRecord], pictures: &Pictures<'_>) {
+    let problems = runs.iter().flat_map(|run| &run.problems).chain(&pictures.problems);
+    let problems: Vec<Text> = problems.map(|problem| problem.as_str().into()).collect();
     if !problems.is_empty() {
-        document.heading("Files that could not be read");
+        document.heading("What could not be read or drawn");
         document.list(problems);
     }
 }

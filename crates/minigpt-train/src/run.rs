@@ -18,6 +18,7 @@ pub(crate) mod row;
 pub(crate) mod start;
 pub(crate) mod summary;
 mod tensorboard;
+mod timed;
 pub(crate) mod watch;
 pub(crate) mod wide_table;
 

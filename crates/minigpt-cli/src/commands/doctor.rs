@@ -13,7 +13,6 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use minigpt_data::Hub;
 use serde::Serialize;
 
 use crate::args::DoctorArgs;
@@ -76,8 +75,9 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode> {
     add(program::checks())?;
     add(processor::checks())?;
     add(devices::checks(&mut |what| say(format_args!("checking: {what}"))))?;
-    add(disk::checks())?;
-    add(vec![hub::check(Hub::from_env(), args.offline)])?;
+    let hub = hub::from_env();
+    add(disk::checks(hub.as_ref()))?;
+    add(vec![hub::check(hub, args.offline)])?;
 
     let count = |state| report.checks.iter().filter(|check| check.state == state).count();
     (report.problems, report.notes) = (count(State::Problem), count(State::Note));
@@ -85,10 +85,15 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode> {
         let json = serde_json::to_string_pretty(&report)?;
         print(|out| writeln!(out, "{json}"))?;
     } else {
-        let Report { problems, notes, .. } = report;
-        print(|out| writeln!(out, "\n{problems} problems, {notes} notes"))?;
+        let [problems, notes] =
+            [counted(report.problems, "problem"), counted(report.notes, "note")];
+        print(|out| writeln!(out, "\n{problems}, {notes}"))?;
     }
     Ok(if report.problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn in_words(check: &Check) -> String {

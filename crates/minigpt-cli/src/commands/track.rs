@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::args::TrackArgs;
 use crate::terminal::format::grouped;
-use crate::terminal::output::{print, say};
+use crate::terminal::output::{print, printable, say};
 
 /// What was written of a run.
 #[derive(Serialize)]
@@ -68,12 +68,13 @@ fn found(path: &Path) -> Result<FoundRun> {
 }
 
 fn in_words(tracked: &Tracked, out: &mut impl Write) -> std::io::Result<()> {
-    let run = tracked.run.display();
+    let shown = |path: &Path| printable(&path.display().to_string());
+    let run = shown(&tracked.run);
     if let Some(mlflow) = &tracked.mlflow {
-        writeln!(out, "{run}: {}", mlflow.path.display())?;
+        writeln!(out, "{run}: {}", shown(&mlflow.path))?;
     }
     if let Some(Table { path, rows }) = &tracked.csv {
-        writeln!(out, "{run}: {} rows in {}", grouped(*rows as u64), path.display())?;
+        writeln!(out, "{run}: {} rows in {}", grouped(*rows as u64), shown(path))?;
     }
     Ok(())
 }
@@ -94,3 +95,6 @@ fn what_next(args: &TrackArgs, runs: &[FoundRun]) {
         ));
     }
 }
+
+#[cfg(test)]
+mod tests;

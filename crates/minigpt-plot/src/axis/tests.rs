@@ -68,6 +68,7 @@ fn every_axis_has_ticks_within() {
                 }
                 let ticks = span.ticks(6);
                 assert!(ticks.len() <= 14, "{axis:?} {values:?}: {ticks:?}");
+                assert!(ticks.iter().all(|tick| tick.value.is_finite()), "{values:?}: {ticks:?}");
             }
         }
     }
@@ -81,4 +82,14 @@ fn an_axis_without_values_and_with_one() {
     // What is never below 0 is not drawn below it.
     assert_eq!(linear().span([0.1, 9.0].into_iter(), 0.06).low, 0.0);
     assert!(linear().span([-0.1, 9.0].into_iter(), 0.06).low < -0.1);
+}
+
+#[test]
+fn a_logarithmic_axis_to_the_largest_number_has_no_infinite_ticks() {
+    for low in [1.0, 1e300, 1e307, f64::MAX] {
+        let span = log().span([low, f64::MAX].into_iter(), 0.06);
+        let ticks = span.ticks(6);
+        let mut values = ticks.iter().map(|tick| tick.value).chain(span.between());
+        assert!(values.all(f64::is_finite), "{low}: {ticks:?}");
+    }
 }

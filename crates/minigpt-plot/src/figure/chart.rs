@@ -1,6 +1,6 @@
 //! One coordinate system: its axes, and what is drawn in them.
 
-use super::frame::{Cell, Frame};
+use super::frame::{Cell, Frame, thinned};
 use super::marks::{BAND, THICK, THIN, draw_mark};
 use super::text::{shortened, wrapped};
 use super::{Chart, Form, Line, legend, notes};
@@ -216,23 +216,4 @@ fn draw_line(sheet: &mut Sheet, line: &Line, frame: &Frame, look: Look) {
             }
         }
     }
-}
-
-/// A line with no more points than can be seen: of those in one column of pixels the first, the least, the
-/// greatest and the last.
-fn thinned(places: Vec<Place>) -> Vec<Place> {
-    let mut kept: Vec<Place> = Vec::new();
-    for column in places.chunk_by(|a, b| a.0.floor() == b.0.floor()) {
-        if column.len() <= 4 {
-            kept.extend(column);
-            continue;
-        }
-        let by_height = |a: &usize, b: &usize| column[*a].1.total_cmp(&column[*b].1);
-        let least = (0..column.len()).min_by(by_height).unwrap_or(0);
-        let most = (0..column.len()).max_by(by_height).unwrap_or(0);
-        let mut indices = [0, least.min(most), least.max(most), column.len() - 1].to_vec();
-        indices.dedup();
-        kept.extend(indices.iter().map(|index| column[*index]));
-    }
-    kept
 }

@@ -1,6 +1,6 @@
 //! Words beside points, where they hide as little as possible.
 
-use super::frame::{Cell, Frame};
+use super::frame::{Cell, Frame, thinned};
 use super::marks::THIN;
 use super::text::shortened;
 use super::{Chart, Form, Note};
@@ -63,8 +63,8 @@ fn drawn_places(chart: &Chart, frame: &Frame, em: f64) -> Vec<(Place, f64)> {
     let mut drawn = Vec::new();
     for line in &chart.lines {
         let weight = if line.form == Form::Pale { 0.25 } else { 1.0 };
-        let places: Vec<Place> =
-            line.points.iter().map(|point| frame.place(*point, line.on_right)).collect();
+        let places = line.points.iter().map(|point| frame.place(*point, line.on_right));
+        let places = thinned(places.collect());
         drawn.extend(places.first().map(|at| (*at, weight)));
         for (from, to) in places.iter().zip(places.iter().skip(1)) {
             let (along, down) = (to.0 - from.0, to.1 - from.1);
@@ -93,7 +93,8 @@ fn best_cell(
             // From the point to the middle of the nearest edge or to the nearest corner.
             let left = at.0 + across * distance * em + (across - 1.0) / 2.0 * width;
             let top = at.1 + down * distance * em + (down - 1.0) / 2.0 * height;
-            let inside = left.clamp(area.left + 0.3 * em, right(area) - width - 0.3 * em);
+            // Of axes narrower than the words it is their left end.
+            let inside = left.min(right(area) - width - 0.3 * em).max(area.left + 0.3 * em);
             let cell = Cell { left: inside, top, width, height };
             let fits = top >= area.top && bottom(cell) <= bottom(area);
             if !fits {
@@ -169,3 +170,6 @@ fn contains(cell: Cell, (x, y): Place) -> bool {
 fn overlap(a: Cell, b: Cell) -> bool {
     a.left < right(b) && b.left < right(a) && a.top < bottom(b) && b.top < bottom(a)
 }
+
+#[cfg(test)]
+mod tests;

@@ -194,3 +194,14 @@ fn what_a_logarithmic_axis_cannot_show_is_counted() {
     assert!(!figure.is_empty());
     assert!(figure.to_csv().ends_with(",line,2,3,,\n"));
 }
+
+#[test]
+fn a_point_whose_band_has_no_place_is_left_out_and_counted() {
+    let points = vec![(1.0, 3.0), (2.0, 2.0), (3.0, 2.0)];
+    let band = vec![(2.0, 4.0), (-1.0, 5.0), (1.0, f64::INFINITY)];
+    let mut chart = chart(vec![Line::new("a", 0, Form::Line, points).with_band(band)]);
+    chart.y.scale = Scale::Log;
+    let figure = figure(vec![chart]);
+    assert_eq!(figure.left_out(), LeftOut { not_finite: 1, not_positive: 1 });
+    assert!(figure.to_csv().ends_with("high\na caption,nats,a,line,1,3,2,4\n"));
+}

@@ -20,3 +20,18 @@ fn positions_of_the_first_window_alone_are_left_out() {
     assert_eq!(often(&positions), &positions[2..]);
     assert_eq!(often(&positions[..2]).len(), 2);
 }
+
+#[test]
+fn positions_in_any_order_are_drawn_as_if_they_rose() {
+    let rising: Vec<_> = (1..=40).map(|seen| at(seen, 9, 9.0 / seen as f64)).collect();
+    let falling: Vec<_> = rising.iter().rev().copied().collect();
+    assert!(means(&falling).len() <= falling.len(), "it ends");
+    let classes = [FrequencyClass { from: 1, to: 1, tokens: 5, loss: 2.0 }];
+    let folder = tempfile::tempdir().unwrap();
+    let drawn = |name: &str, positions: &[PositionLoss]| {
+        let path = folder.path().join(name);
+        draw_losses(&path, "a title", 1.0, positions, &classes).unwrap();
+        fs_err::read_to_string(path).unwrap()
+    };
+    assert_eq!(drawn("rising.svg", &rising), drawn("falling.svg", &falling));
+}

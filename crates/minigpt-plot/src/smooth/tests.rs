@@ -35,3 +35,28 @@ fn a_window_of_one_or_none_changes_nothing_and_one_too_wide_is_a_mean() {
 fn default_windows_are_odd_and_short_lines_have_none() {
     assert_eq!([0, 40, 79, 80, 800, 1456].map(default_window), [1, 1, 1, 3, 21, 37]);
 }
+
+#[test]
+fn a_spike_is_in_the_means_around_it_alone() {
+    for (spike, window) in [(1e17, 11), (1e300, 11), (f64::NAN, 37)] {
+        let mut points: Vec<_> = (0..1000).map(|x| (f64::from(x), 0.5)).collect();
+        points[100].1 = spike;
+        for (index, (_, y)) in running_mean(&points, window).into_iter().enumerate() {
+            let is_near = index.abs_diff(100) <= window / 2;
+            assert_eq!(y == 0.5, !is_near, "{spike}, {window}, {index}: {y}");
+        }
+    }
+}
+
+#[test]
+fn every_mean_is_that_of_its_window() {
+    let points: Vec<_> = (0..700u32).map(|x| (f64::from(x), f64::from(x * x % 97))).collect();
+    for window in [1, 3, 8, 101, 5000] {
+        for (index, (_, y)) in running_mean(&points, window).into_iter().enumerate() {
+            let reach = (window / 2).min(index / 4);
+            let around = &points[index - reach..(index + reach + 1).min(points.len())];
+            let sum: f64 = around.iter().map(|(_, y)| y).sum();
+            assert!((y - sum / around.len() as f64).abs() < 1e-9, "{window}, {index}");
+        }
+    }
+}

@@ -23,3 +23,12 @@ name & 50 \% \\
 ";
     assert_eq!(tables(&document), expected);
 }
+
+#[test]
+fn no_row_is_an_argument_of_the_end_of_the_row_before_it() {
+    let mut document = Document::default();
+    let rows = ["a", "[x]", "*"].map(|label| vec![label.into(), "1".into()]).to_vec();
+    document.table("C", ["label", "count"].map(str::to_owned).to_vec(), rows);
+    let tables = tables(&document);
+    assert!(tables.contains("a & 1 \\\\\n{[}x] & 1 \\\\\n{*} & 1 \\\\\n"), "{tables}");
+}

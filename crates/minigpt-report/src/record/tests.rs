@@ -1,3 +1,4 @@
+use minigpt_train::FinetuneConfig;
 use serde_json::{Value, json};
 
 use super::*;
@@ -78,4 +79,28 @@ fn losses_that_cannot_be_drawn_are_refused() {
     assert!(!is_read(json!([position(0, 4, 2.0)])));
     assert!(!is_read(json!([position(1, 0, 2.0)])));
     assert!(!is_read(json!([position(1, 4, 1e300)])));
+    let much = 1 << 47;
+    assert!(is_read(json!([position(1, much, 2.0), position(2, much, 2.0)])));
+    assert!(!is_read(json!([1, 2, 3].map(|seen| position(seen, much, 2.0)))));
+}
+
+#[test]
+fn texts_that_cannot_be_counted_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(folder.path());
+    let mut config = RunConfig::tiny();
+    config.finetune = Some(FinetuneConfig::new("base".to_owned(), FinetuneTask::Classify, None));
+    fs_err::create_dir(folder.path().join("evaluation")).unwrap();
+    let is_read = |count: u64| {
+        let confusion = json!({"labels": ["a", "b"], "counts": [[1, count], [count, 1]]});
+        let file = json!({
+            "accuracy": 0.5, "macro_f1": 0.5, "majority": 0.5, "confusion": confusion, "picture": "a.png",
+        });
+        fs_err::write(task_path(&run, &config).unwrap(), file.to_string()).unwrap();
+        let mut problems = 0;
+        let figures = task(&run, &config, &mut |_| problems += 1);
+        assert_eq!(figures.is_some(), problems == 0);
+        figures.is_some()
+    };
+    assert_eq!([3, 1 << 40, 1 << 48, u64::MAX].map(is_read), [true, true, false, false]);
 }

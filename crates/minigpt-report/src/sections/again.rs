@@ -4,7 +4,7 @@ use crate::document::{Document, Text};
 use crate::record::{RunRecord, shell_word};
 
 pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
-    document.heading("Make it again");
+    document.heading("Reproduce");
     document.paragraph(
         "With the program of the revision above; the same seed on the same device gives the same losses. Relative paths \
          are from where the commands were given.",

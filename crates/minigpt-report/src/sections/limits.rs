@@ -46,7 +46,7 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
         );
     }
     limits.push(
-        "Nobody made the model safe: what it writes is not to be relied on, and may repeat what its text has.".into(),
+        "The model has had no safety training: what it writes is not to be relied on, and may repeat what its text has.".into(),
     );
     if has(&|run| run.best().is_none()) {
         limits.push("A run that has not come to its end has no figures of its end.".into());

@@ -29,9 +29,9 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
             }),
             ("layers", &|run| number(run.config.model.n_layer)),
             ("width", &|run| number(run.config.model.n_embd)),
-            ("width of the perceptrons", &|run| number(run.config.model.n_inner)),
+            ("MLP width", &|run| number(run.config.model.n_inner)),
             ("heads", &|run| number(run.config.model.n_head)),
-            ("heads of keys and values", &|run| {
+            ("key/value heads", &|run| {
                 let model = &run.config.model;
                 number(model.n_kv_head()).filter(|_| model.n_kv_head() != model.n_head)
             }),

@@ -85,8 +85,7 @@ fn protocols(document: &mut Document, runs: &[&RunRecord]) {
     };
     let saved = runs.iter().flat_map(|run| run.evaluations.iter().map(|saved| (*run, saved)));
     let rows = saved.map(row).collect();
-    let caption =
-        "Each figure with the interval that holds it in 95 of 100 resamples of the text's parts";
+    let caption = "Each figure with its 95 % bootstrap interval";
     document.table(caption, head.map(str::to_owned).to_vec(), rows);
 }
 

@@ -50,7 +50,9 @@ pub(super) fn add(
                     confusion.labels.len()
                 );
                 let caption = "What the classifier takes the held-out texts for".to_owned();
-                document.picture(pictures.confusion(run, confusion, alt, caption)?);
+                if let Some(picture) = pictures.confusion(run, confusion, alt, caption)? {
+                    document.picture(picture);
+                }
                 counts(document, confusion);
             }
         }

@@ -1,7 +1,7 @@
 //! The question that a run answers, and the answer: what was trained, how good it is, and against what.
 
 use minigpt_eval::TaskFigures;
-use minigpt_train::{End, FinetuneTask, Origin, RunState, ValidationFigures};
+use minigpt_train::{End, FinetuneTask, Origin, RunState, SplitFigures, ValidationFigures};
 
 use super::{table_by_run, words};
 use crate::document::{Document, Text};
@@ -82,7 +82,7 @@ fn verdict(run: &RunRecord) -> Text {
                 false => "It has learnt no more than which label is frequent",
             };
             text.plain(format!(
-                " It finds the right one of {} labels for a part of {accuracy:.4} of the texts, with a \
+                " It labels a share of {accuracy:.4} of the texts correctly, by one of {} labels, with a \
                  macro-F1 of {macro_f1:.4}. {beyond}: the most frequent label alone would be right for \
                  {majority:.4}.",
                 confusion.labels.len(),
@@ -154,11 +154,11 @@ fn against(text: Text, run: &RunRecord, best: &ValidationFigures) -> Text {
         return text;
     }
     let vocabulary = run.config.model.vocab_size;
-    let guess = format!("guessing among all {} tokens", grouped(vocabulary as u64));
+    let guess = format!("a uniform guess has perplexity {}", grouped(vocabulary as u64));
     match run.unigram_perplexity() {
         Some(unigram) if best.token_perplexity < unigram => text.plain(format!(
             " That is better than what the frequencies of the training tokens alone predict, {} per token, \
-             which is what a model without any context can reach; {guess} has a perplexity of as many.",
+             which is what a model without any context can reach; {guess}.",
             decimals(unigram, 2)
         )),
         Some(unigram) => text.plain(format!(
@@ -166,7 +166,7 @@ fn against(text: Text, run: &RunRecord, best: &ValidationFigures) -> Text {
              the model has not learnt to use its context.",
             decimals(unigram, 2)
         )),
-        None => text.plain(format!(" To compare: {guess} has a perplexity of as many.")),
+        None => text.plain(format!(" To compare: {guess}.")),
     }
 }
 
@@ -309,11 +309,19 @@ fn several(document: &mut Document, runs: &[RunRecord]) {
 fn ranking(runs: &[RunRecord]) -> String {
     let all = |same: &dyn Fn(&RunRecord) -> bool| runs.iter().all(same);
     let first = &runs[0];
+    // Of one name may be different texts, in which case their sizes mostly differ; how many tokens a text has is the
+    // tokenizer's.
+    let size = |run: &RunRecord| {
+        let SplitFigures { examples, bytes, words, characters, .. } = run.start.as_ref()?.valid;
+        Some((examples, bytes, words, characters))
+    };
+    let sizes: Vec<_> = runs.iter().filter_map(size).collect();
+    let has_one_size = sizes.windows(2).all(|pair| pair[0] == pair[1]);
     let text = |run: &RunRecord| {
         let data = &run.config.data;
         (data.source.clone(), data.valid.clone(), data.lines, run.task_kind())
     };
-    if !all(&|run| text(run) == text(first)) {
+    if !has_one_size || !all(&|run| text(run) == text(first)) {
         return "The runs were validated on different texts or tasks: their figures do not rank them.".to_owned();
     }
     if !all(&|run| run.best().is_some()) {
@@ -338,3 +346,6 @@ fn ranking(runs: &[RunRecord]) -> String {
     let ranked: Vec<&str> = ranked.iter().map(String::as_str).collect();
     format!("By {what} of the best validation, from the best: {}.", words::listed(&ranked))
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,8 +32,8 @@ pub(super) fn with_source(text: Text, source: &Source) -> Text {
 pub(super) fn state(run: &RunRecord) -> &'static str {
     match run.state {
         RunState::Training => "training",
-        RunState::Finished => "finished",
-        RunState::Interrupted => "interrupted",
+        RunState::Finished => "complete",
+        RunState::Interrupted => "interrupted (can be resumed)",
         RunState::Damaged => "damaged",
     }
 }

@@ -17,17 +17,17 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use minigpt_files::{Limit, read, read_text, sha256, size_below};
 use serde_json::Value;
 
 use super::found::FoundRun;
-use super::metrics::read_rows;
 use super::overview::{began, changed};
-use super::row::Row;
+use super::timed::{TimedRows, milliseconds};
 use super::watch::RunState;
 use super::{RunFolder, tensorboard};
+use crate::config::RunConfig;
 use crate::error::TrainError;
 
 /// Characters of a parameter's value that MLflow takes.
@@ -81,20 +81,15 @@ impl MlflowStore {
     /// [`TrainError::Io`], and what reading the run gives: its configuration must be whole.
     pub fn write(&self, run: &FoundRun, experiment: &str) -> Result<MlflowRun, TrainError> {
         let folder = run.folder()?;
-        let config = serde_json::to_value(folder.config()?).map_err(std::io::Error::other)?;
-        let rows = match read_rows(&folder.metrics_path()) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            rows => rows?.0,
-        };
+        let config = folder.config()?;
+        let rows = TimedRows::read(run, &folder, &config)?;
         let began = milliseconds(began(run));
         let experiment_id = self.experiment(experiment, began)?;
         let run_id = run_id(run)?;
         let path = self.path.join(&experiment_id).join(&run_id);
 
-        let mut params = BTreeMap::new();
-        flatten("", &config, &mut params);
-        write_all(&path.join("params"), &params)?;
-        write_all(&path.join("metrics"), &metrics(&rows, began))?;
+        write_all(&path.join("params"), &params(&config))?;
+        write_all(&path.join("metrics"), &metrics(&rows))?;
         write_all(&path.join("tags"), &tags(run, &folder))?;
         copy_files(run.path(), &path.join("artifacts"))?;
         // Last: with it MLflow sees the run.
@@ -198,10 +193,10 @@ fn tags(run: &FoundRun, folder: &RunFolder) -> BTreeMap<String, String> {
 }
 
 /// Lines of milliseconds since 1970, value and step for each quantity.
-fn metrics(rows: &[Row], began: u64) -> BTreeMap<String, String> {
+fn metrics(timed: &TimedRows) -> BTreeMap<String, String> {
     let mut metrics = BTreeMap::<String, String>::new();
-    for row in rows {
-        let time = began + (row.seconds.max(0.0) * 1000.0) as u64;
+    for row in &timed.rows {
+        let time = timed.time(row);
         for (name, value) in tensorboard::scalars(row) {
             let lines = metrics.entry(name).or_default();
             // Python's words for what is no number.
@@ -216,17 +211,12 @@ fn metrics(rows: &[Row], began: u64) -> BTreeMap<String, String> {
 }
 
 /// Each setting by its path, as `model.n_layer`; a list is one value.
-fn flatten(path: &str, value: &Value, params: &mut BTreeMap<String, String>) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                flatten(&path, value, params);
-            }
-        }
-        Value::String(text) => drop(params.insert(path.to_owned(), shortened(text))),
-        other => drop(params.insert(path.to_owned(), shortened(&other.to_string()))),
-    }
+fn params(config: &RunConfig) -> BTreeMap<String, String> {
+    let in_words = |value: Value| match value {
+        Value::String(text) => shortened(&text),
+        other => shortened(&other.to_string()),
+    };
+    config.settings().into_iter().map(|(name, value)| (name, in_words(value))).collect()
 }
 
 fn shortened(value: &str) -> String {
@@ -277,11 +267,6 @@ fn copy_files(run: &Path, artifacts: &Path) -> Result<(), TrainError> {
         minigpt_files::write(&to, read(&path, ARTIFACT)?)?;
     }
     Ok(())
-}
-
-fn milliseconds(time: Option<SystemTime>) -> u64 {
-    let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A path as a `file:` address.

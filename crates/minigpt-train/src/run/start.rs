@@ -28,7 +28,7 @@ pub struct Machine {
 pub struct Preset {
     /// Its name.
     pub name: String,
-    /// What it says of each setting that the run has otherwise, by the setting's name in `config.json`.
+    /// The preset's value of each setting that the run changed.
     pub changed: BTreeMap<String, Value>,
 }
 
@@ -58,7 +58,7 @@ pub struct StartFigures {
     /// What is held out.
     pub valid: SplitFigures,
     /// Perplexity per token of the held-out text under the frequencies of the training tokens alone: a model that
-    /// is no better has learnt nothing else. None of examples.
+    /// is no better has learnt token frequencies only. Missing for examples.
     pub unigram_perplexity: Option<f64>,
 }
 

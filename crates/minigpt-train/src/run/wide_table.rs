@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::found::FoundRun;
-use super::metrics::read_metrics;
-use super::overview::began;
 use super::tensorboard;
+use super::timed::TimedRows;
 use crate::error::TrainError;
 
 /// Short names of quantities: trackio's import keeps ten letters of a column's name.
@@ -22,15 +21,16 @@ const SHORT: [(&str, &str); 4] = [
 /// that are.
 ///
 /// # Errors
-/// [`TrainError::Io`], or [`TrainError::Damaged`] where the run's metrics are.
+/// [`TrainError::Io`], and what reading the run gives: its configuration must be whole. Rows that are damaged are left
+/// out, and a run that has none yet has a table of names.
 pub fn write_wide_table(run: &FoundRun, path: &Path) -> Result<usize, TrainError> {
     let folder = run.folder()?;
-    let rows = read_metrics(&folder.metrics_path())?;
-    let mut steps = BTreeMap::<usize, (f64, BTreeMap<String, f64>)>::new();
+    let timed = TimedRows::read(run, &folder, &folder.config()?)?;
+    let mut steps = BTreeMap::<usize, (u64, BTreeMap<String, f64>)>::new();
     let mut names = Vec::new();
-    for row in &rows {
-        let (seconds, figures) = steps.entry(row.step).or_default();
-        *seconds = seconds.max(row.seconds);
+    for row in &timed.rows {
+        let (time, figures) = steps.entry(row.step).or_default();
+        *time = timed.time(row).max(*time);
         for (name, value) in tensorboard::scalars(row) {
             let name = short(&name);
             if !names.contains(&name) {
@@ -39,14 +39,12 @@ pub fn write_wide_table(run: &FoundRun, path: &Path) -> Result<usize, TrainError
             figures.insert(name, value);
         }
     }
-    let began = began(run).and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-    let began = began.unwrap_or_default().as_secs_f64();
     let mut table = csv::Writer::from_writer(Vec::new());
     let head = ["step", "timestamp"].into_iter().chain(names.iter().map(String::as_str));
     table.write_record(head).map_err(std::io::Error::other)?;
-    for (step, (seconds, figures)) in &steps {
+    for (step, (time, figures)) in &steps {
         let cell = |name: &String| figures.get(name).map_or_else(String::new, f64::to_string);
-        let first = [step.to_string(), utc(began + seconds)];
+        let first = [step.to_string(), utc(*time)];
         let record = first.into_iter().chain(names.iter().map(cell));
         table.write_record(record).map_err(std::io::Error::other)?;
     }
@@ -63,9 +61,8 @@ fn short(name: &str) -> String {
     format!("{split}/{}", known.map_or(quantity, |(_, short)| short))
 }
 
-/// Seconds since 1970 as `2026-11-30T00:08:20.125+00:00`.
-fn utc(seconds: f64) -> String {
-    let milliseconds = (seconds.max(0.0) * 1000.0) as u64;
+/// Milliseconds since 1970 as `2026-11-30T00:08:20.125+00:00`.
+fn utc(milliseconds: u64) -> String {
     let (days, of_day) = (milliseconds / 86_400_000, milliseconds % 86_400_000);
     let (year, month, day) = date(days);
     let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);

@@ -39,7 +39,7 @@ fn no_gpu(found: &[Adapter]) -> Check {
             format!("{}; --device auto takes the cpu", program::why_no_gpu()),
         );
     }
-    let means = "no GPU but in software: --device auto takes the cpu, which is faster";
+    let means = "only a software GPU was found: --device auto takes the cpu, which is faster";
     Check::note("devices", format!("cpu, {}", names(found)), means)
 }
 

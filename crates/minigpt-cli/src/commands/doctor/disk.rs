@@ -19,7 +19,8 @@ const COUNT: Duration = Duration::from_secs(5);
 const LITTLE: u64 = 5 << 30;
 const NEARLY_NONE: u64 = 200 << 20;
 
-pub(super) fn checks() -> Vec<Check> {
+/// Of the hub nothing is known where even the environment's files did not answer.
+pub(super) fn checks(hub: Option<&Hub>) -> Vec<Check> {
     let given = std::env::var_os("MINIGPT_CACHE");
     let cache = match cache_folder(given.as_deref().map(Path::new)) {
         Ok(folder) => {
@@ -28,39 +29,26 @@ pub(super) fn checks() -> Vec<Check> {
         }
         Err(error) => Check::problem("cache", format!("{error:#}"), "set MINIGPT_CACHE"),
     };
-    let hub = match Hub::from_env().cache {
-        Some(folder) => of_cache(
-            "hub cache",
-            folder,
-            "HF_HOME or HF_HUB_CACHE names another for the hub's models",
-        ),
-        None => Check::problem("hub cache", "there is no folder for it", "set HF_HOME"),
+    let elsewhere = "HF_HOME or HF_HUB_CACHE names another for the hub's models";
+    let hub = match hub.map(|hub| hub.cache.clone()) {
+        Some(Some(folder)) => of_cache("hub cache", folder, elsewhere),
+        Some(None) => Check::problem("hub cache", "there is no folder for it", "set HF_HOME"),
+        None => Check::problem("hub cache", "unknown: no answer from the disk", elsewhere),
     };
     vec![cache, hub, left(Path::new("."))]
 }
 
 /// A folder, what is in it, and whether it can be written to.
 fn of_cache(name: &'static str, folder: PathBuf, elsewhere: &str) -> Check {
-    let there = folder.exists();
     let shown = folder.display().to_string();
-    if there && !folder.is_dir() {
-        return Check::problem(name, format!("{shown} is no folder"), elsewhere);
-    }
-    // One that is not there yet is made in what is.
-    let nearest = folder.ancestors().find(|folder| folder.is_dir()).map(Path::to_owned);
-    let writable = within(COUNT, move || {
-        let nearest = nearest.unwrap_or_default();
-        NewFolder::begin(&nearest.join("doctor")).map(drop).map_err(|error| error.to_string())
-    });
-    if !matches!(writable, Ok(Ok(()))) {
-        let reason = match writable {
-            Ok(Err(reason)) => reason,
-            _ => format!("{shown}: no answer from the disk"),
-        };
-        return Check::problem(name, format!("cannot be written to: {reason}"), elsewhere);
-    }
-    if !there {
-        return Check::ok(name, format!("{shown}, not there yet"));
+    let path = folder.clone();
+    match within(COUNT, move || is_there(&path)) {
+        Ok(Ok(true)) => {}
+        Ok(Ok(false)) => return Check::ok(name, format!("{shown}, not there yet")),
+        Ok(Err(reason)) => return Check::problem(name, reason, elsewhere),
+        Err(_) => {
+            return Check::problem(name, format!("{shown}: no answer from the disk"), elsewhere);
+        }
     }
     match within(COUNT, move || size_below(&folder, ENTRIES)) {
         Ok(Ok(FolderSize { bytes: size, has_more: false, .. })) => {
@@ -71,6 +59,20 @@ fn of_cache(name: &'static str, folder: PathBuf, elsewhere: &str) -> Check {
         }
         Ok(Err(error)) => Check::problem(name, format!("cannot be read: {error}"), elsewhere),
         Err(_) => Check::note(name, format!("{shown}, too slow to be counted"), elsewhere),
+    }
+}
+
+/// Whether a folder that can be written to is there, or will be made where one can be; otherwise why not.
+fn is_there(folder: &Path) -> Result<bool, String> {
+    let is_there = folder.exists();
+    if is_there && !folder.is_dir() {
+        return Err(format!("{} is no folder", folder.display()));
+    }
+    // One that is not there yet is made in what is.
+    let nearest = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new(""));
+    match NewFolder::begin(&nearest.join("doctor")) {
+        Ok(_) => Ok(is_there),
+        Err(error) => Err(format!("cannot be written to: {error}")),
     }
 }
 

@@ -6,32 +6,27 @@ use minigpt_files::{Limit, read_text};
 use minigpt_model::Instructions;
 
 use super::Check;
+use crate::device::machine::machine;
 use crate::device::memory;
 use crate::terminal::format::bytes;
 
-const KERNELS: Limit = Limit::new(4 << 20, "a file of the kernel's");
+const KERNELS: Limit = Limit::new(16 << 20, "a file of the kernel's");
 
 /// Less memory is short for GPT-2's smallest.
 const LITTLE_MEMORY: u64 = 2 << 30;
 
 pub(super) fn checks() -> Vec<Check> {
-    vec![processor(), kernels(), cores(), memory()]
+    let machine = machine();
+    let usable = machine.cores;
+    vec![processor(machine.processor), kernels(), cores(usable), memory(machine.memory)]
 }
 
-fn processor() -> Check {
-    let name = read_text(Path::new("/proc/cpuinfo"), KERNELS).ok().and_then(|text| model(&text));
+fn processor(name: Option<String>) -> Check {
     let platform = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
     let sets = instruction_sets().join(", ");
     let sets = if sets.is_empty() { String::new() } else { format!(": {sets}") };
     let name = name.map_or(platform.clone(), |name| format!("{name} ({platform})"));
     Check::ok("processor", name + &sets)
-}
-
-/// The processor's name in Linux's `/proc/cpuinfo`.
-fn model(cpuinfo: &str) -> Option<String> {
-    let of_line =
-        |line: &str| Some(line.strip_prefix("model name")?.split_once(':')?.1.trim().to_owned());
-    cpuinfo.lines().find_map(of_line).filter(|name| !name.is_empty())
 }
 
 /// Those of the processor that a kernel uses or could use.
@@ -84,8 +79,7 @@ fn kernels() -> Check {
     Check::ok("kernels", found)
 }
 
-fn cores() -> Check {
-    let usable = std::thread::available_parallelism().map_or(1, usize::from);
+fn cores(usable: usize) -> Check {
     let read = |path: &str| read_text(Path::new(path), KERNELS).ok();
     let online = read("/proc/cpuinfo").map(|text| count_of_cores(&text)).filter(|count| *count > 0);
     let quota = read("/sys/fs/cgroup/cpu.max").and_then(|text| quota(&text));
@@ -122,8 +116,8 @@ fn quota(text: &str) -> Option<f64> {
     (period > 0.0).then_some(time / period)
 }
 
-fn memory() -> Check {
-    let (Some(there), Some(free)) = (memory::of_machine(), memory::free()) else {
+fn memory(there: Option<u64>) -> Check {
+    let (Some(there), Some(free)) = (there, memory::free()) else {
         return Check::note(
             "memory",
             "unknown",

@@ -1,5 +1,7 @@
 use std::time::{Duration, Instant};
 
+use minigpt_data::Hub;
+
 use super::limited::{Unfinished, within};
 use super::*;
 
@@ -32,10 +34,27 @@ fn a_hub_that_never_answers_is_a_note_and_the_token_is_never_told() {
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let hub = Hub { endpoint, token: Some("hf_secret".to_owned()), ..Hub::from_env() };
     let began = Instant::now();
-    let check = hub::check(Hub { offline: false, ..hub.clone() }, false);
+    let check = hub::check(Some(Hub { offline: false, ..hub.clone() }), false);
     assert!(began.elapsed() < Duration::from_secs(10), "it hangs");
     assert_eq!(check.state, State::Note, "{check:?}");
     assert!(check.found.contains("a token") && !format!("{check:?}").contains("hf_secret"));
-    assert_eq!(hub::check(Hub { offline: false, ..hub.clone() }, true).state, State::Ok);
-    assert_eq!(hub::check(Hub { offline: true, ..hub }, false).state, State::Note);
+    let check =
+        |offline, is_offline| hub::check(Some(Hub { offline, ..hub.clone() }), is_offline).state;
+    assert_eq!((check(false, true), check(true, false)), (State::Ok, State::Note));
+}
+
+#[test]
+fn one_problem_is_one() {
+    assert_eq!(
+        [0, 1, 2].map(|count| counted(count, "problem")),
+        ["0 problems", "1 problem", "2 problems"]
+    );
+}
+
+#[test]
+fn a_disk_that_did_not_answer_is_a_problem() {
+    let checks = disk::checks(None);
+    let hub_cache = checks.iter().find(|check| check.name == "hub cache").unwrap();
+    assert_eq!(hub_cache.state, State::Problem, "{hub_cache:?}");
+    assert!(hub_cache.found.contains("no answer from the disk"), "{hub_cache:?}");
 }

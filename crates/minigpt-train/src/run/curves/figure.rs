@@ -218,10 +218,11 @@ impl CurvePlot {
             let line = self.line_of(group, RowSplit::Valid, value, 1);
             let marks = Line::new(label, number, Form::Marks, line.points);
             chart.lines.push(marks.with_band(line.band));
-            let average = self.line_of(group, RowSplit::Average, value, 1).points;
-            if !average.is_empty() {
+            let average = self.line_of(group, RowSplit::Average, value, 1);
+            if !average.points.is_empty() {
                 let label = format!("{}, averaged weights", self.label(group));
-                let marks = Line::new(label, number, Form::OpenMarks, average);
+                let marks = Line::new(label, number, Form::OpenMarks, average.points);
+                let marks = marks.with_band(average.band);
                 chart.lines.push(if is_alone { marks } else { marks.unlisted() });
             }
             // Of several runs the legend has the values, which would hide each other here.
@@ -241,8 +242,8 @@ impl CurvePlot {
         chart.y = chart.y.from_zero();
         for (number, group) in groups.iter().enumerate() {
             let line = self.line_of(group, RowSplit::Train, RATE, 1);
-            let line = Line::new(self.label(group), number, Form::Line, line.points);
-            chart.lines.push(line);
+            let rate = Line::new(self.label(group), number, Form::Line, line.points);
+            chart.lines.push(rate.with_band(line.band));
         }
         chart
     }

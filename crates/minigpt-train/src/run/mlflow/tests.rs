@@ -1,21 +1,13 @@
-use serde_json::json;
-
 use super::*;
 
 #[test]
 fn settings_become_parameters_by_their_path() {
-    let mut params = BTreeMap::new();
-    let config =
-        json!({"model": {"n_layer": 4, "labels": ["a", "b"], "name": "x y", "none": null}});
-    flatten("", &config, &mut params);
-    let expected = [
-        ("model.labels", r#"["a","b"]"#),
-        ("model.n_layer", "4"),
-        ("model.name", "x y"),
-        ("model.none", "null"),
-    ];
-    let found: Vec<(&str, &str)> = params.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-    assert_eq!(found, expected);
+    let mut config = RunConfig::tiny();
+    config.sample.prompt = "x\ny".to_owned();
+    let params = params(&config);
+    assert_eq!(params.keys().collect::<Vec<_>>(), config.settings().keys().collect::<Vec<_>>());
+    assert_eq!(params["model.n_layer"], config.model.n_layer.to_string());
+    assert_eq!(params["sample.prompt"], "x\ny");
 }
 
 #[test]

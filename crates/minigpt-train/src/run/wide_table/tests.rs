@@ -40,13 +40,29 @@ fn a_step_is_one_row_with_the_figures_of_all_splits() {
 
 #[test]
 fn times_are_those_of_the_calendar() {
-    for (seconds, expected) in [
-        (0.0, "1970-01-01T00:00:00.000+00:00"),
-        (951_782_399.5, "2000-02-28T23:59:59.500+00:00"),
-        (951_782_400.0, "2000-02-29T00:00:00.000+00:00"),
-        (1_795_997_300.125, "2026-11-30T00:08:20.125+00:00"),
-        (4_107_542_400.0, "2100-03-01T00:00:00.000+00:00"),
+    for (milliseconds, expected) in [
+        (0, "1970-01-01T00:00:00.000+00:00"),
+        (951_782_399_500, "2000-02-28T23:59:59.500+00:00"),
+        (951_782_400_000, "2000-02-29T00:00:00.000+00:00"),
+        (1_795_997_300_125, "2026-11-30T00:08:20.125+00:00"),
+        (4_107_542_400_000, "2100-03-01T00:00:00.000+00:00"),
     ] {
-        assert_eq!(utc(seconds), expected);
+        assert_eq!(utc(milliseconds), expected);
     }
+}
+
+#[test]
+fn a_run_without_rows_has_a_table_of_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    fs_err::create_dir(&path).unwrap();
+    write_json(&path.join("config.json"), &RunConfig::tiny()).unwrap();
+    fs_err::write(path.join("environment.json"), "{}").unwrap();
+    let (run, out) = (FoundRun::at(&path).unwrap(), folder.path().join("wide.csv"));
+    assert_eq!(write_wide_table(&run, &out).unwrap(), 0);
+    assert_eq!(fs_err::read_to_string(&out).unwrap(), "step,timestamp\n");
+    fs_err::write(path.join("metrics.csv"), "rubbish\n").unwrap();
+    assert_eq!(write_wide_table(&run, &out).unwrap(), 0);
+    // Whatever the table says, its times are written.
+    assert!(utc(u64::MAX).ends_with("+00:00"));
 }

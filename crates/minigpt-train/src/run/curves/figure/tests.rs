@@ -150,3 +150,28 @@ fn names_of_bands_are_read_back() {
     );
     assert!("iqr".parse::<Band>().unwrap_err().to_string().contains("min-max, sd"));
 }
+
+#[test]
+fn what_a_legend_calls_a_band_is_drawn() {
+    let averaged = |name: &str, above: f64| {
+        let mut curve = curve(name, above);
+        curve.rows.push(row(RowSplit::Average, 200, 3.0 + above));
+        curve.rows.iter_mut().filter_map(|row| row.learning_rate.as_mut()).for_each(|rate| {
+            *rate *= 1.0 + above;
+        });
+        curve
+    };
+    let seeds = group("all", vec![averaged("a", 0.0), averaged("b", 1.0)]);
+    for quantity in Quantity::ALL {
+        let plot = CurvePlot { smooth: Some(0), ..CurvePlot::new(quantity, Axis::Steps) };
+        for chart in drawn(&plot, std::slice::from_ref(&seeds)).charts {
+            for line in chart.lines.iter().filter(|line| line.label.contains("band: ")) {
+                assert_eq!(line.band.len(), line.points.len(), "{}", line.label);
+            }
+        }
+    }
+    let rate = CurvePlot::new(Quantity::LearningRate, Axis::Steps);
+    let figure = drawn(&rate, &[seeds]);
+    let (low, high) = figure.charts[0].lines[0].band[0];
+    assert!((low - 1e-3).abs() < 1e-12 && (high - 2e-3).abs() < 1e-12, "{low} {high}");
+}

@@ -1,0 +1,11 @@
+use super::*;
+
+#[test]
+fn a_path_does_nothing_to_a_terminal() {
+    let path = PathBuf::from("a\u{1b}[31m");
+    let csv = Some(Table { path: path.clone(), rows: 2 });
+    let mut out = Vec::new();
+    in_words(&Tracked { run: path, mlflow: None, csv }, &mut out).unwrap();
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!(out, "a\u{fffd}[31m: 2 rows in a\u{fffd}[31m\n");
+}
