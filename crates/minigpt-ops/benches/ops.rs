@@ -290,6 +290,7 @@ mod optimizer {
                 [3.610_56, -2.648_94, 0.511_29],
                 [2.685_03, -1.996_56, 0.454_77],
             ],
+            has_closer_bound: true,
         };
         let (parameters, mut gradient) = (values(n, 0.02), values(n, 1e-3));
         let mut velocity = zeros(n);

@@ -22,6 +22,9 @@ pub struct Muon {
     pub epsilon: f32,
     /// `[a, b, c]` of each iteration `x ← x · (a + b · xᵀx + c · (xᵀx)²)`.
     pub iterations: &'static [[f32; 3]],
+    /// Whether the first iteration divides by a closer bound of the singular values than the norm, which is the
+    /// published one.
+    pub has_closer_bound: bool,
 }
 
 impl Muon {
@@ -110,8 +113,8 @@ impl Muon {
     }
 
     /// The nearest matrix to `x` `[_, width]` with orthogonal columns, nearly: by Newton and Schulz's iteration, which
-    /// brings all singular values near 1, from `x` divided by what none of them exceeds, `√√|(xᵀx)²|`. That is
-    /// closer than the norm `|x|` of the matrix, and the first iteration has it at hand.
+    /// brings all singular values near 1, from `x` divided by what none of them exceeds. `√√|(xᵀx)²|` is closer to the
+    /// largest than the norm `|x|` of the matrix, and the first iteration has it at hand.
     fn orthogonalized(self, precision: Precision, mut x: Scratch, width: usize) -> Scratch {
         let height = x.len() / width;
         let mut next = Scratch::new(x.len());
@@ -124,7 +127,9 @@ impl Muon {
             upper_product(matrix, &Operand::new(precision, matrix), &mut half);
             mirrored(&half, width, &mut factor);
             let most = match iteration {
-                0 => (sum_of_squares(&factor).sqrt().sqrt().sqrt() as f32).max(LEAST),
+                0 if self.has_closer_bound => {
+                    (sum_of_squares(&factor).sqrt().sqrt().sqrt() as f32).max(LEAST)
+                }
                 _ => 1.0,
             };
             let [a, b, c] = [a / most, b / most.powi(3), c / most.powi(5)];

@@ -10,6 +10,7 @@ const MUON: Muon = Muon {
         [3.610_56, -2.648_94, 0.511_29],
         [2.685_03, -1.996_56, 0.454_77],
     ],
+    has_closer_bound: true,
 };
 
 /// Like noise, the same each time.

@@ -9,7 +9,7 @@ use crate::optim::in_memory::{is_in_memory, memory};
 /// `[a, b, c]` of each iteration, by the method of [Amsel et al., 2025](https://arxiv.org/abs/2505.16932) for three
 /// iterations from singular values of 0.01 on: these end between 0.72 and 1.28, as the published five iterations of one
 /// polynomial bring those from 0.002 on, of a matrix divided by its whole norm, between 0.68 and 1.2.
-const ITERATIONS: [[f32; 3]; 3] = [
+static ITERATIONS: [[f32; 3]; 3] = [
     [7.940_14, -22.322_3, 16.078_79],
     [3.610_56, -2.648_94, 0.511_29],
     [2.685_03, -1.996_56, 0.454_77],
@@ -29,11 +29,20 @@ const LEAST: f32 = 1e-3;
 #[derive(Clone)]
 pub(crate) struct Muon {
     weight_decay: f32,
+    iterations: &'static [[f32; 3]],
+    has_closer_bound: bool,
 }
 
 impl Muon {
     pub(crate) fn new(weight_decay: f32) -> Self {
-        Self { weight_decay }
+        Self { weight_decay, iterations: &ITERATIONS, has_closer_bound: true }
+    }
+
+    /// As it was published and as PyTorch has it: five iterations of one polynomial, from the norm.
+    #[cfg(test)]
+    pub(crate) fn as_published(weight_decay: f32) -> Self {
+        let iterations = &[[3.4445, -4.7750, 2.0315]; 5];
+        Self { weight_decay, iterations, has_closer_bound: false }
     }
 
     /// How far a matrix moves along its update, and what it loses of itself.
@@ -52,7 +61,7 @@ impl Muon {
     ) -> [Tensor<2>; 2] {
         let (rate, decay) = self.rates(learning_rate, matrix.dims());
         let velocity = velocity * MOMENTUM + gradient.clone();
-        let update = orthogonalized(gradient + velocity.clone() * MOMENTUM);
+        let update = self.orthogonalized(gradient + velocity.clone() * MOMENTUM);
         [matrix * (1.0 - decay) - update * rate, velocity]
     }
 
@@ -70,13 +79,33 @@ impl Muon {
             decay: decay as f32,
             momentum: MOMENTUM,
             epsilon: EPSILON,
-            iterations: &ITERATIONS,
+            iterations: self.iterations,
+            has_closer_bound: self.has_closer_bound,
         };
         let [_, columns] = matrix.dims();
         let [parameters, mut gradient, mut velocity] = [matrix, gradient, velocity].map(memory);
         let (moved, followed) = (gradient.storage_mut(), velocity.storage_mut());
         muon.update(columns, parameters.storage(), moved, followed);
         [gradient, velocity].map(Tensor::from_primitive::<Flex>)
+    }
+
+    /// Near the closest matrix with orthogonal rows, or columns where these are fewer.
+    fn orthogonalized(&self, x: Tensor<2>) -> Tensor<2> {
+        let [rows, columns] = x.dims();
+        let x = if rows > columns { x.transpose() } else { x };
+        let norm = |x: Tensor<2>| x.square().sum().sqrt();
+        let mut x = x.clone() / norm(x).clamp_min(EPSILON).unsqueeze();
+        for (iteration, [a, b, c]) in self.iterations.iter().enumerate() {
+            if iteration == 0 && self.has_closer_bound {
+                let square = x.clone().matmul(x.clone().transpose());
+                let most = norm(square.clone().matmul(square)).sqrt().sqrt().clamp_min(LEAST);
+                x = x / most.unsqueeze();
+            }
+            let square = x.clone().matmul(x.clone().transpose());
+            let fourth = square.clone().matmul(square.clone());
+            x = x.clone() * *a + (square * *b + fourth * *c).matmul(x);
+        }
+        if rows > columns { x.transpose() } else { x }
     }
 }
 
@@ -125,25 +154,6 @@ impl<const D: usize> RecordState for Velocity<D> {
         let data = source.take_tensor(prefix, VELOCITY)?;
         Some(Self(Tensor::from_data(data, device)))
     }
-}
-
-/// Near the closest matrix with orthogonal rows, or columns where these are fewer.
-fn orthogonalized(x: Tensor<2>) -> Tensor<2> {
-    let [rows, columns] = x.dims();
-    let x = if rows > columns { x.transpose() } else { x };
-    let norm = |x: Tensor<2>| x.square().sum().sqrt();
-    let mut x = x.clone() / norm(x).clamp_min(EPSILON).unsqueeze();
-    for (iteration, [a, b, c]) in ITERATIONS.into_iter().enumerate() {
-        if iteration == 0 {
-            let square = x.clone().matmul(x.clone().transpose());
-            let most = norm(square.clone().matmul(square)).sqrt().sqrt().clamp_min(LEAST);
-            x = x / most.unsqueeze();
-        }
-        let square = x.clone().matmul(x.clone().transpose());
-        let fourth = square.clone().matmul(square.clone());
-        x = x.clone() * a + (square * b + fourth * c).matmul(x);
-    }
-    if rows > columns { x.transpose() } else { x }
 }
 
 #[cfg(test)]

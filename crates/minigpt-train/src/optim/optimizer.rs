@@ -10,6 +10,15 @@ use crate::optim::muon::Muon;
 
 /// AdamW, with decay on the matrices only. With Muon, the matrices inside the blocks are its.
 pub(crate) fn optimizer(config: &OptimizerConfig, model: &GptConfig) -> ModuleOptimizer {
+    with_muon(config, model, Muon::new(config.weight_decay))
+}
+
+/// The same with a Muon that is given.
+pub(crate) fn with_muon(
+    config: &OptimizerConfig,
+    model: &GptConfig,
+    muon: Muon,
+) -> ModuleOptimizer {
     let adamw = |weight_decay: f32| FusedAdamW::new(config, weight_decay);
     let all = ModuleOptimizer::from(adamw(0.0));
     let mut decayed = paths(model, Role::decays);
@@ -20,7 +29,7 @@ pub(crate) fn optimizer(config: &OptimizerConfig, model: &GptConfig) -> ModuleOp
         OptimizerKind::AdamW => all,
         OptimizerKind::Muon => {
             let projections = ParamGroup::from_paths(paths(model, Role::is_projection));
-            all.with_group(projections, Muon::new(config.weight_decay), None)
+            all.with_group(projections, muon, None)
         }
     }
 }

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::config::{OptimizerConfig, OptimizerKind, ScheduleConfig};
 use crate::data::batches::TokenBatch;
-use crate::optim::optimizer::optimizer;
+use crate::optim::muon::Muon;
+use crate::optim::optimizer::with_muon;
 use crate::optim::schedule::Schedule;
 use crate::optim::trainee::{Trainee, take_step};
 
@@ -24,7 +25,9 @@ fn train(kind: OptimizerKind, batches: &Value) -> Vec<[f64; 3]> {
     let batches: Vec<Vec<Vec<i32>>> = serde_json::from_value(batches.clone()).unwrap();
     let schedule = Schedule::new(ScheduleConfig::cosine(3e-3, 4), batches.len());
     let (shape, trainee) = (model.config().clone(), Trainee::new(model, 1, 0.0));
-    let mut learner = Learner::new(trainee, optimizer(&config, &shape), schedule);
+    // PyTorch's, which is the published one.
+    let muon = Muon::as_published(config.weight_decay);
+    let mut learner = Learner::new(trainee, with_muon(&config, &shape, muon), schedule);
     learner.fork(&device);
     let step = |rows: Vec<Vec<i32>>| {
         let time = rows[0].len() - 1;

@@ -58,7 +58,7 @@ fn kernel_and_tensors_give_one_step() {
 /// Its rows are orthogonal, of a length near 1.
 #[test]
 fn orthogonalized_has_singular_values_near_1() {
-    let wide = orthogonalized(random([16, 50]));
+    let wide = Muon::new(0.0).orthogonalized(random([16, 50]));
     let square = wide.clone().matmul(wide.transpose());
     let off = (square - Tensor::eye(16, &Device::flex())).abs().max().into_scalar::<f32>();
     assert!(off < 0.64, "off by {off}");
