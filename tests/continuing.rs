@@ -1,13 +1,11 @@
 //! `minigpt train --continue`: a run goes on after its end.
 
 use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::Duration;
 
 use minigpt_train::{Row, RowSplit, RunConfig, Summary, read_metrics};
 use serde_json::Value;
 
-use crate::support::{Sandbox, checksums, prose};
+use crate::support::{Sandbox, checksums, prose, start, steps_written, wait_for};
 
 /// A run with all the state that there is: dropout, an average of the weights, two optimisers.
 const EVERYTHING: &str = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu \
@@ -232,8 +230,7 @@ fn a_resumed_run_that_is_killed_has_not_ended() {
     let run = sandbox.path("runs/run");
     let longer = config(&run).with_setting("training.max_steps", "100000").unwrap();
     fs_err::write(run.join("config.json"), serde_json::to_vec(&longer).unwrap()).unwrap();
-    let mut command = sandbox.command(&words("train --resume runs/run --device cpu"));
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = start(&sandbox, &words("train --resume runs/run --device cpu"));
     assert!(wait_for(&mut child, || steps_written(&run) >= 24), "the run ended");
     child.kill().unwrap();
     child.wait().unwrap();
@@ -290,15 +287,13 @@ fn a_continuation_that_is_killed_is_resumed() {
     train(&sandbox, "--max-steps 20 --save-every 4 --set schedule.decay=stable --name short");
     let longer = "train --device cpu --continue runs/short --more-steps 100 --name";
     sandbox.succeeds(&[&words(longer)[..], &["straight"]].concat());
-    let mut command = sandbox.command(&[&words(longer)[..], &["broken"]].concat());
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = start(&sandbox, &[&words(longer)[..], &["broken"]].concat());
     for killed_after in [18, 40, 75] {
         let began = wait_for(&mut child, || steps_written(&run("broken")) >= killed_after);
         assert!(began, "the run ended before step {killed_after}");
         child.kill().unwrap();
         child.wait().unwrap();
-        let mut command = sandbox.command(&words("train --resume runs/broken --device cpu"));
-        child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        child = start(&sandbox, &words("train --resume runs/broken --device cpu"));
     }
     assert!(child.wait().unwrap().success());
     assert_eq!(steps(&run("straight")), steps(&run("broken")));
@@ -306,23 +301,6 @@ fn a_continuation_that_is_killed_is_resumed() {
     let without_seconds =
         |name: &str| Summary { seconds: 0.0, peak_memory: None, ..summary(&run(name)) };
     assert_eq!(without_seconds("straight"), without_seconds("broken"));
-}
-
-/// Waits until `condition` holds, as long as the child runs; false where it ended before.
-fn wait_for(child: &mut Child, mut condition: impl FnMut() -> bool) -> bool {
-    while !condition() {
-        if child.try_wait().unwrap().is_some() {
-            return false;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    true
-}
-
-fn steps_written(run: &Path) -> usize {
-    let is_run = run.join("config.json").exists();
-    let rows = is_run.then(|| read_metrics(&run.join("metrics.csv")).ok()).flatten();
-    rows.and_then(|rows| Some(rows.last()?.step)).unwrap_or_default()
 }
 
 /// What a run was, with which text, is not to be changed; each refusal says what to do.

@@ -8,7 +8,7 @@ use minigpt_train::{End, Row, Summary, read_metrics};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::support::{Sandbox, checksums, prose, train_losses};
+use crate::support::{Sandbox, checksums, prose, start, steps_written, train_losses, wait_for};
 
 /// A run with all the state that there is: dropout, an average of the weights, two optimisers.
 const EVERYTHING: &str = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu \
@@ -23,27 +23,6 @@ fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("prose.txt", prose());
     sandbox
-}
-
-/// The command under way, silent.
-fn start(sandbox: &Sandbox, args: &[&str]) -> Child {
-    let mut command = sandbox.command(args);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-}
-
-/// Waits until `condition` holds, as long as the child runs; false where it ended before.
-fn wait_for(child: &mut Child, mut condition: impl FnMut() -> bool) -> bool {
-    while !condition() {
-        if child.try_wait().unwrap().is_some() {
-            return false;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    true
-}
-
-fn steps_written(run: &Path) -> usize {
-    read_metrics(&run.join("metrics.csv")).map_or(0, |rows| rows.last().map_or(0, |row| row.step))
 }
 
 /// The rows without what the clock says.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use minigpt_train::{CheckpointManifest, Row, RowSplit, read_metrics};
 
@@ -86,6 +87,30 @@ pub(crate) fn skipped(reason: &str) {
 #[allow(clippy::disallowed_methods, reason = "the cli's output.rs is not to be had here")]
 pub(crate) fn say(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// The command under way, silent.
+pub(crate) fn start(sandbox: &Sandbox, args: &[&str]) -> Child {
+    let mut command = sandbox.command(args);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Waits until `condition` holds, as long as the child runs; false where it ended before.
+pub(crate) fn wait_for(child: &mut Child, mut condition: impl FnMut() -> bool) -> bool {
+    while !condition() {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    true
+}
+
+/// The last step in the metrics of a run that has its configuration.
+pub(crate) fn steps_written(run: &Path) -> usize {
+    let is_run = run.join("config.json").exists();
+    let rows = is_run.then(|| read_metrics(&run.join("metrics.csv")).ok()).flatten();
+    rows.and_then(|rows| Some(rows.last()?.step)).unwrap_or_default()
 }
 
 /// Training losses of a run, step by step.

@@ -285,11 +285,7 @@ mod optimizer {
             decay: 1e-4,
             momentum: 0.95,
             epsilon: 1e-7,
-            iterations: &[
-                [7.940_14, -22.322_3, 16.078_79],
-                [3.610_56, -2.648_94, 0.511_29],
-                [2.685_03, -1.996_56, 0.454_77],
-            ],
+            iterations: &Muon::ITERATIONS,
             has_closer_bound: true,
         };
         let (parameters, mut gradient) = (values(n, 0.02), values(n, 1e-3));

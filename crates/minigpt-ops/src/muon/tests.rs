@@ -5,11 +5,7 @@ const MUON: Muon = Muon {
     decay: 0.01,
     momentum: 0.95,
     epsilon: 1e-7,
-    iterations: &[
-        [7.940_14, -22.322_3, 16.078_79],
-        [3.610_56, -2.648_94, 0.511_29],
-        [2.685_03, -1.996_56, 0.454_77],
-    ],
+    iterations: &Muon::ITERATIONS,
     has_closer_bound: true,
 };
 

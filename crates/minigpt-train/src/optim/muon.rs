@@ -6,20 +6,9 @@ use burn::tensor::{Device, Tensor};
 
 use crate::optim::in_memory::{is_in_memory, memory};
 
-/// `[a, b, c]` of each iteration, by the method of [Amsel et al., 2025](https://arxiv.org/abs/2505.16932) for three
-/// iterations from singular values of 0.01 on: these end between 0.72 and 1.28, as the published five iterations of one
-/// polynomial bring those from 0.002 on, of a matrix divided by its whole norm, between 0.68 and 1.2.
-static ITERATIONS: [[f32; 3]; 3] = [
-    [7.940_14, -22.322_3, 16.078_79],
-    [3.610_56, -2.648_94, 0.511_29],
-    [2.685_03, -1.996_56, 0.454_77],
-];
-
 /// Decay of the momentum, as published.
 const MOMENTUM: f32 = 0.95;
 const EPSILON: f32 = 1e-7;
-/// Least bound of the singular values of a matrix: what is smaller may have vanished in rounding.
-const LEAST: f32 = 1e-3;
 
 /// Muon ([Jordan et al., 2024](https://kellerjordan.github.io/posts/muon/)) at AdamW's learning rates ([Liu et al.,
 /// 2025](https://arxiv.org/abs/2502.16982)). The momentum, Nesterov's, of a matrix of m by n is brought near the closest
@@ -35,7 +24,7 @@ pub(crate) struct Muon {
 
 impl Muon {
     pub(crate) fn new(weight_decay: f32) -> Self {
-        Self { weight_decay, iterations: &ITERATIONS, has_closer_bound: true }
+        Self { weight_decay, iterations: &minigpt_ops::Muon::ITERATIONS, has_closer_bound: true }
     }
 
     /// As it was published and as PyTorch has it: five iterations of one polynomial, from the norm.
@@ -98,7 +87,10 @@ impl Muon {
         for (iteration, [a, b, c]) in self.iterations.iter().enumerate() {
             if iteration == 0 && self.has_closer_bound {
                 let square = x.clone().matmul(x.clone().transpose());
-                let most = norm(square.clone().matmul(square)).sqrt().sqrt().clamp_min(LEAST);
+                let most = norm(square.clone().matmul(square))
+                    .sqrt()
+                    .sqrt()
+                    .clamp_min(minigpt_ops::Muon::LEAST_BOUND);
                 x = x / most.unsqueeze();
             }
             let square = x.clone().matmul(x.clone().transpose());

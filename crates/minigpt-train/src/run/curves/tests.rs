@@ -1,15 +1,15 @@
 use super::*;
 use crate::run::row::RowSplit;
 
-fn row(split: RowSplit, step: usize, loss: f64) -> Row {
+pub(super) fn row(split: RowSplit, step: usize, loss: f64) -> Row {
     Row {
         split,
         step,
         passes: step as f64 / 100.0,
         tokens: 2048 * step as u64,
         loss,
-        learning_rate: Some(1e-3 / step as f64),
-        grad_norm: Some(2.0),
+        learning_rate: (split == RowSplit::Train).then_some(1e-3 / step.max(1) as f64),
+        grad_norm: (split == RowSplit::Train).then_some(2.0),
         tokens_per_second: 5000.0,
         seconds: 0.5 * step as f64,
     }

@@ -1,19 +1,6 @@
 use super::*;
 use crate::run::curves::Curve;
-
-fn row(split: RowSplit, step: usize, loss: f64) -> Row {
-    Row {
-        split,
-        step,
-        passes: step as f64 / 100.0,
-        tokens: 2048 * step as u64,
-        loss,
-        learning_rate: (split == RowSplit::Train).then_some(1e-3 / step.max(1) as f64),
-        grad_norm: (split == RowSplit::Train).then_some(2.0),
-        tokens_per_second: 5000.0,
-        seconds: 0.5 * step as f64,
-    }
-}
+use crate::run::curves::tests::row;
 
 /// 200 steps, and two validations of which the first is better.
 fn curve(name: &str, above: f64) -> Curve {
