@@ -91,8 +91,8 @@ fn a_constant_rate_goes_on_as_if_planned_so() {
     let report = fs_err::read_to_string(run("short-3/report/report.md")).unwrap();
     for part in [
         "The settings start from the preset `tiny`",
-        "It goes on from step 20 of run `runs/short`.",
-        "It goes on from step 40 of run `runs/short-2`.",
+        "It continues from step 20 of run `runs/short`.",
+        "It continues from step 40 of run `runs/short-2`.",
         "Run `runs/short-2` must be made first; its commands are in its own report.",
         "`schedule.decay` | constant | cosine",
     ] {

@@ -218,7 +218,7 @@ fn links_are_followed_where_they_are_named() {
     }
     fs_err::remove_file(sandbox.path("my runs/run/summary.json")).unwrap();
     let said = String::from_utf8(sandbox.minigpt(&["runs", "my runs"]).stderr).unwrap();
-    assert!(said.contains("go on: minigpt train --resume 'my runs/run'\n"), "{said}");
+    assert!(said.contains("resume: minigpt train --resume 'my runs/run'\n"), "{said}");
     assert!(said.contains("free space: minigpt runs 'my runs' --prune\n"), "{said}");
 
     let plots = sandbox.path("my runs/run/plots");

@@ -207,7 +207,7 @@ fn every_number_of_a_report_is_in_the_runs_folder_and_everybody_can_read_it() {
         "windows of 32 tokens, stride 8",
         "**After step 10:**",
         "| layer 0, head 0 |",
-        "main memory of the last process at its peak",
+        "peak main memory of the last process",
         "git revision",
         "minigpt eval runs/first --device cpu --stride 8 --split all",
     ] {
@@ -238,7 +238,7 @@ fn what_a_run_lacks_is_named_with_the_command_that_makes_it() {
     sandbox.write("runs/old/environment.json", environment.to_string());
     let [markdown, html] = reported(&sandbox, "runs/old");
     for part in [
-        "`minigpt train --resume runs/old` goes on",
+        "`minigpt train --resume runs/old` resumes it",
         "`minigpt eval runs/old`",
         "`minigpt attention runs/old",
         "not recorded in runs of earlier versions",
@@ -319,7 +319,7 @@ fn tuned_models_are_reported_with_their_before_and_after() {
                 markdown.contains("macro-F1") && !markdown.contains("## Samples"),
                 "{markdown}"
             );
-            assert!(html.contains("taken for &lt;b&gt;no&lt;/b&gt;"), "{html}");
+            assert!(html.contains("predicted &lt;b&gt;no&lt;/b&gt;"), "{html}");
         } else {
             assert!(markdown.contains("expected: At sea."), "{markdown}");
         }

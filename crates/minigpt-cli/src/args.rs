@@ -102,11 +102,11 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// List runs, and free space
     Runs(RunsArgs),
-    /// Write runs as MLflow and trackio read them
+    /// Export runs to MLflow and trackio
     Track(TrackArgs),
     /// List the devices that can train
     Devices(DevicesArgs),
-    /// Look at this machine and this program: what they have, and what is wrong or would change something
+    /// Check this machine and this program: processor, memory, devices, caches, disk and hub
     Doctor(DoctorArgs),
     /// Lend a device to runs that other machines start
     Worker(WorkerArgs),
@@ -140,7 +140,7 @@ impl Command {
   minigpt train --devices gpu,remote:den:7000    and on other machines, see `minigpt worker`
   minigpt train --serve                          with curves in a browser, at http://127.0.0.1:8080/runs
   minigpt train --resume runs/notes              go on where it stopped
-  minigpt train --continue runs/notes --more-epochs 2        go on after its end, as runs/notes-2
+  minigpt train --continue runs/notes --more-epochs 2        continue a complete run, as runs/notes-2
   minigpt train --continue runs/notes --more-steps 500 --from-step 1000 --dry-run
 
 Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM,
@@ -243,8 +243,8 @@ pub(crate) struct SessionArgs {
     /// [default: the preset's, f32]
     #[arg(long)]
     pub(crate) precision: Option<PrecisionChoice>,
-    /// Say what the run would be and cost, what is left of one with --resume, or how it goes on with
-    /// --continue, and stop
+    /// Print what the run would be and cost, and stop; with --resume what is left, with --continue what is
+    /// added
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Show the run on the whole screen, with curves; Ctrl-C stops it with a checkpoint, and so do q and then s
@@ -373,7 +373,7 @@ pub(crate) struct BenchArgs {
     /// Compute the inside of each block again in the backward pass
     #[arg(long, conflicts_with = "decode")]
     pub(crate) gradient_checkpointing: bool,
-    /// Move the matrices inside the blocks by Muon instead of AdamW
+    /// Optimise the matrices inside the blocks with Muon instead of AdamW
     #[arg(long, conflicts_with = "decode")]
     pub(crate) muon: bool,
     /// What matrix products are computed in: f32, bf16, f16, or auto: 16 bits where the device has them

@@ -14,7 +14,7 @@ use crate::simd::{sum_of, vectorized};
 pub struct Muon {
     /// Learning rate of this step, by the shape of the matrix.
     pub learning_rate: f32,
-    /// What the matrix loses of itself: weight decay by the learning rate of all shapes.
+    /// Share of the matrix that a step removes: weight decay times the learning rate before scaling by shape.
     pub decay: f32,
     /// Decay of the momentum, which is Nesterov's.
     pub momentum: f32,
@@ -22,8 +22,7 @@ pub struct Muon {
     pub epsilon: f32,
     /// `[a, b, c]` of each iteration `x ← x · (a + b · xᵀx + c · (xᵀx)²)`.
     pub iterations: &'static [[f32; 3]],
-    /// Whether the first iteration divides by a closer bound of the singular values than the norm, which is the
-    /// published one.
+    /// Whether the first iteration divides by a tighter bound on the singular values than the published one, the norm.
     pub has_closer_bound: bool,
 }
 
@@ -70,9 +69,12 @@ impl Muon {
         velocity: &mut [f32],
     ) {
         let n = parameters.len();
-        assert!(gradient.len() == n && velocity.len() == n, "Muon: all three have one length");
+        assert!(
+            gradient.len() == n && velocity.len() == n,
+            "Muon: parameters, gradient and velocity differ in length"
+        );
         let rows = n / columns.max(1);
-        assert_eq!(rows * columns, n, "Muon: no whole rows of {columns}");
+        assert_eq!(rows * columns, n, "Muon: {n} elements are not whole rows of {columns}");
         if n == 0 {
             return;
         }

@@ -122,7 +122,7 @@ pub enum TrainError {
     },
     /// Whether somebody trains there cannot be known.
     #[error(
-        "the file system of {path} has no locks, so that nobody knows whether a process trains there: nothing is removed"
+        "cannot lock {path}, so a process may be training there: nothing was removed; expected a file system with locks"
     )]
     NoLocks {
         /// The folder.
@@ -142,7 +142,7 @@ pub enum TrainError {
     },
     /// A checkpoint has no optimiser state any more.
     #[error(
-        "{path} has no optimiser state, which `minigpt runs --prune` removed: it can write and be measured, not be trained on from; take the run's last checkpoint"
+        "{path} has no optimiser state, since `minigpt runs --prune` removed it: training cannot continue from it; take the run's last checkpoint"
     )]
     Pruned {
         /// The checkpoint.

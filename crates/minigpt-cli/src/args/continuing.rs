@@ -7,21 +7,21 @@ use clap::Args;
 /// How a run goes on after its end.
 #[derive(Args, Debug)]
 pub(crate) struct ContinueArgs {
-    /// Go on after the end of this run, in a new run folder with its history; with --name, --from-step, and what
-    /// says how the rest is trained: --learning-rate, --set schedule.decay=..., --eval-every, --save-every,
+    /// Continue this complete run in a new run folder, which starts with its history. Other options that it takes:
+    /// --name, --from-step, --learning-rate, --set schedule.decay=..., --eval-every, --save-every,
     /// --max-minutes, --skip-bad-steps
     #[arg(long = "continue", id = "continue", value_name = "RUN", requires = "more", conflicts_with_all = [
         "preset", "data", "valid", "text_field", "lossy", "separator", "lines", "tokenizer", "model", "runs", "epochs",
         "max_steps", "batch_size", "dropout", "config", "prompt", "seed", "precision", "resume",
     ])]
     pub(crate) run: Option<PathBuf>,
-    /// With --continue: so many passes over the training text more
+    /// With --continue: passes over the training text to add
     #[arg(long, value_name = "PASSES", requires = "continue", group = "more", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) more_epochs: Option<u32>,
-    /// With --continue: so many steps more
+    /// With --continue: steps to add
     #[arg(long, value_name = "STEPS", requires = "continue", group = "more", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) more_steps: Option<u32>,
-    /// With --continue: as many steps more as the run took in so many minutes, with its validations
+    /// With --continue: minutes to add, as steps at the pace of the run with its validations
     #[arg(long, value_name = "MINUTES", requires = "continue", group = "more", value_parser = minutes)]
     pub(crate) more_minutes: Option<f64>,
     /// With --continue: from the checkpoint of this step instead of the run's end

@@ -30,8 +30,8 @@ pub(crate) struct PlotArgs {
     /// What the horizontal axis counts: steps, tokens, passes or minutes
     #[arg(long, default_value = "steps")]
     pub(crate) x: Axis,
-    /// Draw the mean of so many steps over the values of each step; 0 draws these alone [default: a fortieth of
-    /// the longest run]
+    /// Smooth over this many steps, with the unsmoothed values pale below; 0 draws unsmoothed values alone
+    /// [default: a fortieth of the longest run]
     #[arg(long, value_name = "STEPS")]
     pub(crate) smooth: Option<usize>,
     /// Make the horizontal axis logarithmic
@@ -55,11 +55,11 @@ pub(crate) struct PlotArgs {
     pub(crate) band: Option<Band>,
     #[arg(
         long,
-        help = one_of("Where the picture will stand, with letters that can be read there", &Size::NAMES),
+        help = one_of("Size of the picture and its letters", &Size::NAMES),
         default_value = "page"
     )]
     pub(crate) size: Size,
-    #[arg(long, help = one_of("What it stands on", &Theme::NAMES), default_value = "light")]
+    #[arg(long, help = one_of("Background", &Theme::NAMES), default_value = "light")]
     pub(crate) theme: Theme,
     /// The picture, a .png or .svg [default: plots/CURVE.png in the run folder; compared.png for
     /// several runs]

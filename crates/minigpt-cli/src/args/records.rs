@@ -13,10 +13,10 @@ use clap::{ArgGroup, Args, ValueEnum};
   minigpt runs --prune --yes          remove it
   minigpt runs runs/austen --prune    of one run
 
---prune removes, of runs that are complete, checkpoints other than the best, the last, and the one before a stable
-learning rate fell, from which --continue goes on, and the optimiser's state of the best where it is none of the others;
-of all runs in which nobody trains, checkpoints that were broken off and temporary files, an hour after the last byte.
-Everything that resuming, generating and measuring need is kept.")]
+Of complete runs --prune removes all checkpoints but the best, the last, and the one before a stable learning rate fell,
+from which --continue starts. If the best is neither of the other two, its optimiser state is removed too.
+Of all runs that are not training, --prune removes unfinished checkpoints and temporary files an hour after the last write.
+Whatever resuming, generating and measuring need is kept.")]
 pub(crate) struct RunsArgs {
     /// Folder that holds runs, or one run [default: runs]
     pub(crate) folder: Option<PathBuf>,
@@ -55,7 +55,7 @@ pub(crate) enum RunOrder {
   minigpt track runs/* --mlflow mlruns --experiment novels     several; again while they train
   minigpt track runs/austen --csv austen.csv                   for trackio.import_csv and others
 
-TensorBoard needs none of it: tensorboard --logdir runs. docs/trackers.md says how each tracker reads what is written."
+TensorBoard reads run folders directly: tensorboard --logdir runs. docs/trackers.md says how each tracker reads what is written."
 )]
 pub(crate) struct TrackArgs {
     /// Run folders, also of runs that train
@@ -65,7 +65,7 @@ pub(crate) struct TrackArgs {
     /// is there already is brought up to date
     #[arg(long, value_name = "FOLDER")]
     pub(crate) mlflow: Option<PathBuf>,
-    /// The experiment in MLflow; made where it is missing
+    /// Name of the experiment in MLflow; created if missing
     #[arg(long, value_name = "NAME", default_value = "minigpt", requires = "mlflow")]
     pub(crate) experiment: String,
     /// Write the figures of one run as a table with a row for each step, as trackio imports it
@@ -81,7 +81,7 @@ pub(crate) struct TrackArgs {
   minigpt doctor
   minigpt doctor --offline --json
 
-Exit codes: 0 nothing is wrong, 1 there is a problem. A note is no problem: it says what would be different otherwise.")]
+Exit codes: 0 no problem, 1 a problem. Notes are not problems: they say what limits speed or features.")]
 pub(crate) struct DoctorArgs {
     /// Do not ask the Hugging Face hub whether it answers
     #[arg(long)]

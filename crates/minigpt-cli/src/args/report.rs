@@ -10,8 +10,8 @@ use clap::Args;
   minigpt report runs/austen --latex             and tables.tex
   minigpt report runs/austen runs/muon --out compared
 
-Figures that a run's folder does not have are named in the report with the command that makes them: before it, run
-`minigpt eval RUN` for intervals and `minigpt attention RUN` for what heads do.")]
+The report names missing figures and the command that makes each. Run `minigpt eval RUN` first for intervals, and
+`minigpt attention RUN` for the attention heads.")]
 pub(crate) struct ReportArgs {
     /// Run folders; several are compared
     #[arg(required = true, value_name = "RUN")]

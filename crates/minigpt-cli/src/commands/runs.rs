@@ -182,7 +182,7 @@ fn what_next(listed: &[Listed], args: &RunsArgs) {
     let stopped = listed.iter().find(|run| run.overview.state == RunState::Interrupted);
     if let Some(run) = stopped {
         let path = shell_word(&run.path.display().to_string());
-        say(format_args!("go on: minigpt train --resume {path}"));
+        say(format_args!("resume: minigpt train --resume {path}"));
     }
     if !listed.is_empty() {
         let folder = args.folder.as_ref();

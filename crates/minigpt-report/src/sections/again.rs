@@ -7,7 +7,7 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
     document.heading("Reproduce");
     document.paragraph(
         "With the program of the revision above; the same seed on the same device gives the same losses. Relative paths \
-         are from where the commands were given.",
+         start in the folder where the commands were run.",
     );
     let mut commands: Vec<String> = Vec::new();
     for run in runs {

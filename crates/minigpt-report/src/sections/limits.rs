@@ -9,8 +9,8 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
     document.heading("Limits");
     let has = |what: &dyn Fn(&RunRecord) -> bool| runs.iter().any(what);
     let mut limits: Vec<Text> = vec![
-        "The best validation was chosen by the same held-out text that its figures are of, which makes them a little too \
-         good. A text that nobody looked at before is measured with minigpt eval and its option --data."
+        "The best checkpoint was selected on the same held-out text that its figures are of, so they are slightly optimistic. \
+         Measure an unseen text with minigpt eval and its option --data."
             .into(),
         "Each run has one seed. How much another seed changes the figures is not measured here: differences between runs \
          may be smaller than that."
@@ -42,11 +42,12 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
         contexts.first().filter(|first| contexts.iter().all(|other| other == *first))
     {
         limits.push(
-            format!("The model sees {context} tokens at most: what stands further back it does not know.").into(),
+            format!("The model sees {context} tokens at most and ignores what is further back.")
+                .into(),
         );
     }
     limits.push(
-        "The model has had no safety training: what it writes is not to be relied on, and may repeat what its text has.".into(),
+        "The model has had no safety training: its output is unreliable and may repeat its training text.".into(),
     );
     if has(&|run| run.best().is_none()) {
         limits.push("A run that has not come to its end has no figures of its end.".into());

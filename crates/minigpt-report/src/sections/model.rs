@@ -74,7 +74,7 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
             ("held-out tokens", &of_split(tokens, valid)),
             ("held-out bytes", &of_split(bytes, valid)),
             ("held-out words", &of_split(words, valid)),
-            ("token perplexity of frequencies alone", &|run| {
+            ("token perplexity of a unigram model", &|run| {
                 Some(decimals(run.unigram_perplexity()?, 2).into())
             }),
         ],

@@ -15,7 +15,7 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
     if writing.is_empty() {
         return;
     }
-    document.heading("Samples as the model learnt");
+    document.heading("Samples during training");
     for run in &writing {
         if runs.len() > 1 {
             document.subheading(&run.name);
@@ -32,14 +32,14 @@ fn of_run(document: &mut Document, run: &RunRecord, most: usize) {
         document.note(
             Text::from("None yet: the run has no validation. ")
                 .code(run.command("generate", "--prompt \"…\""))
-                .plain(" writes with a run that has a checkpoint."),
+                .plain(" generates text once the run has a checkpoint."),
         );
         return;
     }
     document.paragraph(
         Text::from("Continuations of ")
             .code(shortened(run.config.sample.prompt.trim(), 80))
-            .plain(", chosen by nobody."),
+            .plain(", not selected."),
     );
     for sample in spread(&run.samples, most) {
         let label = format!("After step {}:", sample.step);

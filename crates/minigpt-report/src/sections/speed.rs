@@ -36,7 +36,7 @@ pub(super) fn add(
             ("tokens per second of an evaluation", &|run| {
                 Some(decimals(run.evaluations.first()?.tokens_per_second, 1).into())
             }),
-            ("main memory of the last process at its peak", &|run| {
+            ("peak main memory of the last process", &|run| {
                 Some(bytes(run.summary.as_ref()?.peak_memory?).into())
             }),
         ],

@@ -45,11 +45,11 @@ pub(super) fn add(
             Some(TaskFigures::Labels { confusion, accuracy, macro_f1, majority, .. }) => {
                 of_labels(document, [*accuracy, *macro_f1, *majority], confusion);
                 let alt = format!(
-                    "Confusion matrix of {} labels: a row for what a text is, a column for what it is taken for. \
+                    "Confusion matrix of {} labels: a row for each true label, a column for each predicted one. \
                      The table below has its counts, or the folder's file.",
                     confusion.labels.len()
                 );
-                let caption = "What the classifier takes the held-out texts for".to_owned();
+                let caption = "Confusion matrix of the held-out texts".to_owned();
                 if let Some(picture) = pictures.confusion(run, confusion, alt, caption)? {
                     document.picture(picture);
                 }
@@ -115,16 +115,12 @@ fn counts(document: &mut Document, confusion: &Confusion) {
         return;
     }
     let taken_for =
-        confusion.labels.iter().map(|label| format!("taken for {}", shortened(label, 40)));
-    let head = std::iter::once("texts that are".to_owned()).chain(taken_for).collect();
+        confusion.labels.iter().map(|label| format!("predicted {}", shortened(label, 40)));
+    let head = std::iter::once("true label".to_owned()).chain(taken_for).collect();
     let row = |(label, counts): (&String, &Vec<usize>)| {
         let counts = counts.iter().map(|count| grouped(*count as u64).into());
         std::iter::once(Text::from(shortened(label, 40))).chain(counts).collect()
     };
     let rows = confusion.labels.iter().zip(&confusion.counts).map(row).collect();
-    document.table(
-        "Number of held-out texts by what they are and what they are taken for",
-        head,
-        rows,
-    );
+    document.table("Held-out texts by true and predicted label", head, rows);
 }

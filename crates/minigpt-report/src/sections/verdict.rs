@@ -58,7 +58,7 @@ fn question(run: &RunRecord) -> Text {
 /// A line for each run that this one continues, the oldest first.
 fn origins(run: &RunRecord) -> Vec<Text> {
     let line = |origin: &Origin| {
-        let start = format!("It goes on from step {} of run ", grouped(origin.step as u64));
+        let start = format!("It continues from step {} of run ", grouped(origin.step as u64));
         Text::default().plain(start).code(&origin.run).plain(".")
     };
     run.config.continued.iter().map(line).collect()
@@ -82,8 +82,8 @@ fn verdict(run: &RunRecord) -> Text {
                 false => "It has learnt no more than which label is frequent",
             };
             text.plain(format!(
-                " It labels a share of {accuracy:.4} of the texts correctly, by one of {} labels, with a \
-                 macro-F1 of {macro_f1:.4}. {beyond}: the most frequent label alone would be right for \
+                " Its accuracy on the held-out texts is {accuracy:.4} over {} labels, its macro-F1 \
+                 {macro_f1:.4}. {beyond}: the most frequent label alone would be right for \
                  {majority:.4}.",
                 confusion.labels.len(),
             ))
@@ -103,8 +103,8 @@ fn verdict(run: &RunRecord) -> Text {
     let text = against(text, run, &best);
     match run.summary.as_ref().and_then(|summary| summary.last) {
         Some(last) if last.step != best.step => text.plain(format!(
-            " The last validation, after step {}, was worse ({:.4}): the weights of step {} are kept, and other \
-             commands take them.",
+            " The last validation, after step {}, was worse ({:.4}): other commands use the weights of step {}, \
+             which are kept.",
             last.step, last.loss, best.step
         )),
         _ => text,
@@ -185,14 +185,14 @@ fn state(run: &RunRecord) -> Option<Text> {
         (RunState::Interrupted | RunState::Damaged, _) => Some(
             Text::from(format!("The run was stopped at {at}, before its end. "))
                 .code(run.command("train --resume", ""))
-                .plain(" goes on."),
+                .plain(" resumes it."),
         ),
         (RunState::Finished, Some(End::OutOfTime)) => Some(
             Text::from(format!(
                 "The run ended at {at} because its time was over, before its planned end. "
             ))
             .code(run.command("train --resume", ""))
-            .plain(" goes on."),
+            .plain(" resumes it."),
         ),
         (RunState::Finished, Some(End::Patience)) => Some(
             format!("The run ended at {at}, because its validation loss no longer fell.").into(),
@@ -286,7 +286,7 @@ fn several(document: &mut Document, runs: &[RunRecord]) {
                 let base = run.summary.as_ref()?.base.filter(|_| !run.is_classifier())?;
                 Some(decimals(base.token_perplexity, 2).into())
             }),
-            ("token perplexity of frequencies alone", &|run| {
+            ("token perplexity of a unigram model", &|run| {
                 Some(decimals(run.unigram_perplexity()?, 2).into())
             }),
             ("word perplexity", &best(|best| Some(decimals(best.word_perplexity?, 2)))),

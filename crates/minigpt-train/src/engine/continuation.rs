@@ -71,9 +71,9 @@ pub struct Continuation {
 }
 
 impl Continuation {
-    /// How `run` goes on, for `more` after its end: from its last checkpoint, or, of a run whose rate falls at
-    /// the end alone, from the last one before it fell; with `from_step`, from that one, for `more` after it.
-    /// `config` is the run's own with what shall be changed; `damaged` hears of checkpoints that cannot be used.
+    /// Plans how `run` continues for `more` after its end. It starts from the last checkpoint; under a stable schedule
+    /// from the last one before the decay. With `from_step` it starts from that checkpoint, for `more` after it.
+    /// `config` is the run's own with changes; `damaged` is called for checkpoints that cannot be used.
     ///
     /// # Errors
     /// [`TrainError::NotEnded`] of a run that can be resumed, [`TrainError::KeptSetting`] where `config`

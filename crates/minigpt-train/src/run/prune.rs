@@ -58,7 +58,7 @@ pub enum PrunablePart {
 }
 
 impl RunFolder {
-    /// What of the run can go; nothing of one that trains. Checkpoints of a run that has not ended are none of it.
+    /// What can be removed from the run; nothing while it trains. Checkpoints of a run that can be resumed are not listed.
     ///
     /// # Errors
     /// [`TrainError::Io`].
@@ -69,7 +69,7 @@ impl RunFolder {
         }
     }
 
-    /// Whether all steps are taken, or patience is at its end: there is nothing to resume then.
+    /// Whether the run ended by its length or by early stopping, so that nothing is left to resume.
     pub fn is_over(&self) -> bool {
         let end = self.summary().ok().flatten().map(|summary| summary.end);
         matches!(end, Some(End::Complete | End::Patience))

@@ -33,7 +33,7 @@ pub struct Preset {
 }
 
 impl Preset {
-    /// What `preset`, of that name, says otherwise than `config`.
+    /// The settings in which `config` differs from `preset`, which is called `name`.
     pub fn new(name: &str, preset: &RunConfig, config: &RunConfig) -> Self {
         let (of_run, of_preset) = (config.settings(), preset.settings());
         let names: BTreeSet<&String> = of_run.keys().chain(of_preset.keys()).collect();

@@ -22,7 +22,11 @@ pub(super) fn checks(progress: &mut dyn FnMut(&str)) -> Vec<Check> {
                 Unfinished::Late => format!("the graphics drivers did not answer in {LIST:?}"),
                 Unfinished::Broken(reason) => format!("the graphics drivers broke: {reason}"),
             };
-            return vec![Check::problem("devices", found, "use --device cpu, or mend the driver")];
+            return vec![Check::problem(
+                "devices",
+                found,
+                "use --device cpu, or reinstall the driver",
+            )];
         }
     };
     let Some(adapter) = best(&found) else { return vec![no_gpu(&found)] };
@@ -69,11 +73,9 @@ fn compared(number: usize) -> Check {
         Ok(Ok(differences)) if differences.iter().all(Difference::is_within) => {
             Check::ok(NAME, format!("{flag} computes what the processor does"))
         }
-        Ok(Ok(_)) => Check::problem(
-            NAME,
-            format!("{flag} computes something else than the processor"),
-            again,
-        ),
+        Ok(Ok(_)) => {
+            Check::problem(NAME, format!("{flag} gives other results than the processor"), again)
+        }
         Ok(Err(reason)) | Err(Unfinished::Broken(reason)) => {
             Check::problem(NAME, format!("{flag}: {reason}"), again)
         }

@@ -25,7 +25,7 @@ fn version() -> Check {
 fn features() -> Check {
     let features = [
         ("gpu", cfg!(feature = "gpu"), "no GPU is used"),
-        ("tune-cache", cfg!(feature = "tune-cache"), "a GPU tries out its kernels at each start"),
+        ("tune-cache", cfg!(feature = "tune-cache"), "GPU kernels are tuned again at each start"),
         ("remote", cfg!(feature = "remote"), "no other machine's devices are used"),
     ];
     let there = features.iter().filter(|(_, is_there, _)| *is_there).map(|(name, ..)| *name);

@@ -115,11 +115,11 @@ fn in_words(pruned: &Pruned, width: Option<usize>) -> String {
 
 fn reason(part: PrunablePart) -> &'static str {
     match part {
-        PrunablePart::Checkpoint { .. } => "not needed: not the best, nor one to go on from",
+        PrunablePart::Checkpoint { .. } => "neither the best nor needed to continue",
         PrunablePart::OptimizerState { .. } => {
             "generating from the best checkpoint does not need it"
         }
-        PrunablePart::BrokenOff => "a checkpoint broken off as it was written",
+        PrunablePart::BrokenOff => "an unfinished checkpoint",
         PrunablePart::Temporary => "left by a process that ended",
     }
 }

@@ -84,12 +84,12 @@ pub(crate) fn report(
     let path = folder.path().display();
     writeln!(out, "\nloss curves: {}", folder.plot_path(Quantity::Loss).display())?;
     if matches!(summary.end, End::Interrupted | End::OutOfTime) {
-        writeln!(out, "go on: minigpt train --resume {path}")?;
+        writeln!(out, "resume: minigpt train --resume {path}")?;
     } else {
         let in_steps = folder.config().is_ok_and(|config| config.training.max_steps.is_some());
         let more =
             if in_steps { format!("steps {}", summary.steps) } else { "epochs 1".to_owned() };
-        writeln!(out, "longer: minigpt train --continue {path} --more-{more}")?;
+        writeln!(out, "train longer: minigpt train --continue {path} --more-{more}")?;
     }
     if folder.is_classifier().is_ok_and(|is_classifier| is_classifier) {
         return writeln!(out, "next: minigpt classify {path} \"...\"");
