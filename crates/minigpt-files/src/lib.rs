@@ -23,7 +23,7 @@ mod write;
 pub use caught::{caught, is_caught};
 pub use checksum::{Checksum, sha256, sha256_file};
 pub use excerpt::excerpt;
-pub use read::{Bounded, Limit, is_file_name, map, open, read, read_text};
+pub use read::{Bounded, Limit, is_file_name, is_folder, map, open, read, read_text};
 pub use size::{FolderSize, size_below};
 pub use write::{NewFolder, is_temporary, open_lock, sync_folder, write, write_with};
 

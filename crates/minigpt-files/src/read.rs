@@ -128,6 +128,12 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
+/// Whether a folder itself is at `path`, and no link to one.
+#[must_use]
+pub fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_dir())
+}
+
 /// Whether `name`, read from a file, names a file in a folder and nothing outside it.
 #[must_use]
 pub fn is_file_name(name: &str) -> bool {

@@ -73,7 +73,7 @@ fn draw_by_context<DB: DrawingBackend>(
     mean: f64,
     positions: &[PositionLoss],
 ) -> Result<(), DrawError<DB>> {
-    let drawn = often(positions);
+    let drawn = often(positions, |at| at.tokens);
     let points: Vec<(f64, f64)> = drawn.iter().map(log_point).collect();
     let means = means(drawn);
     let ends = means
@@ -118,11 +118,11 @@ fn draw_by_context<DB: DrawingBackend>(
     Ok(())
 }
 
-/// The positions that enough tokens were predicted at to be compared: where windows overlap, the
+/// The positions that enough tokens were predicted at to be compared, with `tokens` of each: where windows overlap, the
 /// first window alone has the early ones.
-fn often(positions: &[PositionLoss]) -> &[PositionLoss] {
-    let most = positions.iter().map(|at| at.tokens).max().unwrap_or(0);
-    let first = positions.iter().position(|at| at.tokens.saturating_mul(10) >= most).unwrap_or(0);
+pub fn often<T>(positions: &[T], tokens: impl Fn(&T) -> usize) -> &[T] {
+    let most = positions.iter().map(&tokens).max().unwrap_or(0);
+    let first = positions.iter().position(|at| tokens(at).saturating_mul(10) >= most).unwrap_or(0);
     &positions[first..]
 }
 

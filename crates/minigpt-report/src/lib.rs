@@ -5,6 +5,7 @@ mod error;
 pub mod format;
 mod html;
 mod latex;
+mod loss_sources;
 mod markdown;
 mod pictures;
 mod record;
@@ -12,5 +13,5 @@ mod report;
 mod sections;
 
 pub use error::ReportError;
-pub use record::shell_word;
+pub use loss_sources::draw_loss_sources;
 pub use report::Report;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use minigpt_eval::{Confusion, SavedEvaluation};
 use minigpt_files::{Limit, is_file_name};
-use minigpt_plot::{FrequencyClass, PositionLoss, draw_confusion, draw_losses};
+use minigpt_plot::draw_confusion;
 use minigpt_train::{Axis, Curve, Quantity, RowSplit, TrainError, draw_curves, plot_title};
 
 use crate::document::Picture;
 use crate::error::ReportError;
+use crate::loss_sources::draw_loss_sources;
 use crate::record::RunRecord;
 
 /// The folder of the pictures, in that of the report.
@@ -84,25 +85,10 @@ impl<'a> Pictures<'a> {
         caption: String,
     ) -> Result<Picture, ReportError> {
         let report = &saved.report;
-        let position = |at: &minigpt_eval::ContextLoss| PositionLoss {
-            seen: at.seen,
-            tokens: at.tokens,
-            loss: at.loss,
-            deviation: at.deviation,
-        };
-        let class = |class: &minigpt_eval::FrequencyLoss| FrequencyClass {
-            from: class.from,
-            to: class.to,
-            tokens: class.tokens,
-            loss: class.loss,
-        };
-        let positions: Vec<_> = report.by_context.iter().map(position).collect();
-        let classes: Vec<_> = report.by_frequency.iter().map(class).collect();
         let title = format!("{} on {}, {}: {}", run.name, saved.data, saved.split, report.protocol);
         let name = format!("where-the-loss-is-{}", run.key);
         let picture = Picture { name, is_vector: true, alt, caption };
-        let mean = report.evaluation.loss();
-        self.draw(&picture, |path| draw_losses(path, &title, mean, &positions, &classes))?;
+        self.draw(&picture, |path| draw_loss_sources(path, &title, report))?;
         Ok(picture)
     }
 

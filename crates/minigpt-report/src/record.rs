@@ -7,7 +7,7 @@ use minigpt_files::{Limit, excerpt};
 use minigpt_text::SavedAttention;
 use minigpt_train::{
     Environment, FinetuneTask, Row, RowSplit, RunConfig, RunFolder, RunState, Sample, StartFigures,
-    Summary, TrainError, ValidationFigures, read_metrics_after,
+    Summary, TrainError, ValidationFigures, read_metrics_after, shell_word,
 };
 use serde_json::from_slice;
 
@@ -122,15 +122,6 @@ impl RunRecord {
         let space = if more.is_empty() { "" } else { " " };
         format!("minigpt {name} {}{space}{more}", shell_word(&self.path.display().to_string()))
     }
-}
-
-/// A word of a command line as a shell takes it.
-pub fn shell_word(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 fn rows(run: &RunFolder, failed: &mut dyn FnMut(&dyn std::fmt::Display)) -> Vec<Row> {

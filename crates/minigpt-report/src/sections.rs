@@ -1,6 +1,5 @@
 //! What a report says, section by section; each is of one run or of several.
 
-mod again;
 mod attention;
 mod curves;
 mod limits;
@@ -8,6 +7,7 @@ mod machine;
 mod model;
 mod perplexity;
 mod recipe;
+mod reproduce;
 mod samples;
 mod speed;
 mod task;
@@ -42,7 +42,7 @@ pub(crate) fn document(
     attention::add(&mut document, runs, pictures)?;
     speed::add(&mut document, runs, pictures)?;
     machine::add(&mut document, runs);
-    again::add(&mut document, runs);
+    reproduce::add(&mut document, runs);
     limits::add(&mut document, runs);
     problems(&mut document, runs, pictures);
     Ok(document)

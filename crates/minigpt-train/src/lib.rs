@@ -32,6 +32,7 @@ pub use plan::proposal::{Budget, Proposal, TOKENS_PER_PARAMETER, USEFUL_PASSES};
 pub use plan::workload::Workload;
 pub use run::card::{CardWeights, RunCard, pretrained_card};
 pub use run::checkpoint::{CheckpointFolder, CheckpointManifest, OnDamage};
+pub use run::command::{command_line, shell_word};
 pub use run::curves::{
     Axis, Band, Curve, CurveGroup, CurvePlot, Quantity, by_seed, draw_curves, plot_title,
 };

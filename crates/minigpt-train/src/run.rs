@@ -4,6 +4,7 @@ mod aside;
 mod branch;
 pub(crate) mod card;
 pub(crate) mod checkpoint;
+pub(crate) mod command;
 pub(crate) mod curves;
 pub(crate) mod found;
 pub(crate) mod memory;

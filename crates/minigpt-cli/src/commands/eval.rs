@@ -6,10 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use minigpt_eval::{
-    Accuracy, ContextLoss, EvalReport, FrequencyLoss, Measured, SavedEvaluation, Task, TaskReport,
-    TaskScores, answer,
+    Accuracy, EvalReport, Measured, SavedEvaluation, Task, TaskReport, TaskScores, answer,
 };
-use minigpt_plot::{FrequencyClass, PositionLoss, draw_losses};
+use minigpt_report::draw_loss_sources;
 use serde::Serialize;
 
 use crate::args::EvalArgs;
@@ -46,7 +45,7 @@ fn read_text(args: &EvalArgs) -> Result<()> {
     // Not `with_extension`, which would take the end of a name for one.
     let files = ["png", "json"].map(|extension| folder.join(format!("{name}.{extension}")));
     let title = format!("{} on {}: {protocol}", trained.name(), text.description());
-    draw(&files[0], &title, &report)?;
+    draw_loss_sources(&files[0], &title, &report)?;
     // What `--json` prints, and what the file beside the picture holds.
     let saved = SavedEvaluation {
         model: args.source.to_string(),
@@ -71,20 +70,6 @@ fn read_text(args: &EvalArgs) -> Result<()> {
         write!(out, "{}", in_words(&text, &saved.report))?;
         files.iter().try_for_each(|file| writeln!(out, "{}", file.display()))
     })
-}
-
-fn draw(path: &Path, title: &str, report: &EvalReport) -> Result<()> {
-    let position = |at: &ContextLoss| {
-        let ContextLoss { seen, tokens, loss, deviation } = *at;
-        PositionLoss { seen, tokens, loss, deviation }
-    };
-    let class = |class: &FrequencyLoss| {
-        let FrequencyLoss { from, to, tokens, loss, .. } = *class;
-        FrequencyClass { from, to, tokens, loss }
-    };
-    let positions: Vec<PositionLoss> = report.by_context.iter().map(position).collect();
-    let classes: Vec<FrequencyClass> = report.by_frequency.iter().map(class).collect();
-    Ok(draw_losses(path, title, report.evaluation.loss(), &positions, &classes)?)
 }
 
 fn in_words(text: &EvalText, report: &EvalReport) -> String {

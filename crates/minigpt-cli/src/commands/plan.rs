@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::{Error, Result, ensure};
 use minigpt_data::TokenStore;
 use minigpt_model::{GptConfig, Kernels};
-use minigpt_train::{Budget, Proposal, TOKENS_PER_PARAMETER, TrainError, USEFUL_PASSES, Workload};
+use minigpt_train::{
+    Budget, Proposal, TOKENS_PER_PARAMETER, TrainError, USEFUL_PASSES, Workload, shell_word,
+};
 use serde::Serialize;
 
 use crate::args::PlanArgs;
@@ -138,7 +140,7 @@ fn describe(
 fn command(args: &PlanArgs, proposal: &Proposal) -> String {
     let mut words = vec!["minigpt".to_owned(), "train".to_owned()];
     let mut option = |name: &str, value: &dyn std::fmt::Display| {
-        words.extend([format!("--{name}"), quoted(&value.to_string())]);
+        words.extend([format!("--{name}"), shell_word(&value.to_string())]);
     };
     option("preset", &args.preset);
     if let Some(source) = &args.data {
@@ -190,15 +192,3 @@ fn command(args: &PlanArgs, proposal: &Proposal) -> String {
     words.extend(flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag.to_owned()));
     words.join(" ")
 }
-
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_=./:,@+".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
-#[cfg(test)]
-mod tests;

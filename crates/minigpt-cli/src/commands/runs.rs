@@ -10,8 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, bail};
 use minigpt_files::size_below;
-use minigpt_report::shell_word;
-use minigpt_train::{FoundRun, Overview, RunState, Runs, newest_first};
+use minigpt_train::{FoundRun, Overview, RunState, Runs, newest_first, shell_word};
 use serde::Serialize;
 
 use crate::args::{RunOrder, RunsArgs};
@@ -143,7 +142,7 @@ fn row(Listed { overview, bytes: size, .. }: &Listed, now: SystemTime) -> Vec<St
     let figure = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
     vec![
         on_a_line(&overview.name),
-        in_a_word(overview.state).to_owned(),
+        overview.state.to_string(),
         steps,
         figure(best.map(|best| best.loss)),
         figure(best.map(|best| best.bits_per_byte)),
@@ -157,15 +156,6 @@ fn row(Listed { overview, bytes: size, .. }: &Listed, now: SystemTime) -> Vec<St
 /// What a folder's name or a file says, in a line of a table.
 fn on_a_line(text: &str) -> String {
     printable(text).replace(['\n', '\t'], " ")
-}
-
-pub(crate) fn in_a_word(state: RunState) -> &'static str {
-    match state {
-        RunState::Training => "running",
-        RunState::Finished => "complete",
-        RunState::Interrupted => "can be resumed",
-        RunState::Damaged => "damaged",
-    }
 }
 
 /// As `1.1M 4x128`, and of a tuned one what for.

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 use std::slice;
 
 use anyhow::{Error, Result, anyhow, ensure};
-use minigpt_train::{Plan, Preset, RunConfig, RunFolder, RunPlace, TokenData, TrainError, Trainer};
+use minigpt_train::{
+    Plan, Preset, RunConfig, RunFolder, RunPlace, TokenData, TrainError, Trainer, shell_word,
+};
 
 use crate::args::TrainArgs;
 use crate::commands::session::pages::Pages;
@@ -33,7 +35,8 @@ fn with_command(error: Error) -> Error {
         Some(TrainError::NotEnded { path, .. }) => (path, "--resume", ""),
         _ => return error,
     };
-    anyhow!("{error}: minigpt train {option} {}{rest}", path.display())
+    let path = shell_word(&path.display().to_string());
+    anyhow!("{error}: minigpt train {option} {path}{rest}")
 }
 
 fn train(args: &TrainArgs) -> Result<ExitCode> {

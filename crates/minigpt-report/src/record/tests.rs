@@ -45,14 +45,6 @@ fn files_that_are_too_large_are_not_read() {
 }
 
 #[test]
-fn words_are_quoted_for_a_shell_where_they_must_be() {
-    assert_eq!(shell_word("runs/tiny-2"), "runs/tiny-2");
-    assert_eq!(shell_word("a b"), "'a b'");
-    assert_eq!(shell_word("it's;rm"), "'it'\\''s;rm'");
-    assert_eq!(shell_word(""), "''");
-}
-
-#[test]
 fn losses_that_cannot_be_drawn_are_refused() {
     let measured = json!({"value": 2.5, "low": null, "high": null});
     let position = |seen: u64, tokens: u64, loss: f64| json!({"seen": seen, "tokens": tokens, "loss": loss, "deviation": 1.0});

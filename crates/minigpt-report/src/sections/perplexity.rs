@@ -1,6 +1,7 @@
 //! What `minigpt eval` measured: perplexities by protocol with their intervals, and where the loss comes from.
 
 use minigpt_eval::{ContextLoss, FrequencyLoss, Measured, SavedEvaluation};
+use minigpt_plot::often;
 use minigpt_train::FinetuneTask;
 
 use crate::document::{Document, Text};
@@ -100,13 +101,6 @@ fn measured(measured: Measured, places: usize) -> String {
     }
 }
 
-/// The positions that enough tokens were predicted at to be compared, as the picture has them.
-fn often(positions: &[ContextLoss]) -> &[ContextLoss] {
-    let most = positions.iter().map(|at| at.tokens).max().unwrap_or(0);
-    let first = positions.iter().position(|at| at.tokens.saturating_mul(10) >= most).unwrap_or(0);
-    &positions[first..]
-}
-
 fn where_the_loss_is(
     document: &mut Document,
     run: &RunRecord,
@@ -114,7 +108,7 @@ fn where_the_loss_is(
     pictures: &mut Pictures<'_>,
 ) -> Result<(), ReportError> {
     let report = &saved.report;
-    let (positions, classes) = (often(&report.by_context), &report.by_frequency);
+    let (positions, classes) = (often(&report.by_context, |at| at.tokens), &report.by_frequency);
     if positions.is_empty() || classes.is_empty() {
         return Ok(());
     }

@@ -267,7 +267,7 @@ fn several(document: &mut Document, runs: &[RunRecord]) {
         "The best validation of each run, on all that it held out",
         runs,
         &[
-            ("state", &|run| Some(words::state(run).into())),
+            ("state", &|run| Some(run.state.to_string().into())),
             ("parameters", &|run| Some(grouped(run.parameters() as u64).into())),
             ("step", &|run| Some(grouped(run.best_loss()?.0 as u64).into())),
             ("nats per token", &|run| {

@@ -1,10 +1,9 @@
 //! Words for what a run's settings name.
 
 use minigpt_data::Source;
-use minigpt_train::{RunConfig, RunState};
+use minigpt_train::RunConfig;
 
 use crate::document::Text;
-use crate::record::RunRecord;
 
 /// `a, b and c`.
 pub(super) fn listed(names: &[&str]) -> String {
@@ -25,16 +24,6 @@ pub(super) fn with_source(text: Text, source: &Source) -> Text {
         Source::Embedded => text.plain("the four novels by Jane Austen that come with minigpt"),
         Source::Stdin => text.plain("a text from standard input"),
         source => text.code(source.to_string()),
-    }
-}
-
-/// Whether a run goes on, in a word.
-pub(super) fn state(run: &RunRecord) -> &'static str {
-    match run.state {
-        RunState::Training => "training",
-        RunState::Finished => "complete",
-        RunState::Interrupted => "interrupted (can be resumed)",
-        RunState::Damaged => "damaged",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use minigpt_files::is_file_name;
+use minigpt_files::{is_file_name, is_folder};
 
 use super::{CHECKPOINTS, LOCK_FILE, RunFolder};
 use crate::error::TrainError;
@@ -108,9 +108,4 @@ impl FoundRun {
         }
         RunFolder::open(&self.path)
     }
-}
-
-/// Whether a folder itself is there, and no link to one.
-fn is_folder(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|found| found.is_dir())
 }

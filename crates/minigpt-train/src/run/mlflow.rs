@@ -22,6 +22,7 @@ use std::time::UNIX_EPOCH;
 use minigpt_files::{Limit, read, read_text, sha256, size_below};
 use serde_json::Value;
 
+use super::command::command_line;
 use super::found::FoundRun;
 use super::overview::{began, changed};
 use super::timed::{TimedRows, milliseconds};
@@ -181,7 +182,7 @@ fn tags(run: &FoundRun, folder: &RunFolder) -> BTreeMap<String, String> {
     let state = serde_json::to_value(folder.state()).unwrap_or_default();
     add("minigpt.state", state.as_str().unwrap_or_default().to_owned());
     if let Ok(environment) = folder.environment() {
-        add("mlflow.source.name", environment.command.join(" "));
+        add("mlflow.source.name", command_line(&environment.command).unwrap_or_default());
         add("minigpt.version", environment.minigpt);
         add("minigpt.device", environment.device);
         add("minigpt.platform", environment.platform);

@@ -1,5 +1,6 @@
 //! A run as others see it, while it trains and afterwards. Nothing here changes a file.
 
+use std::fmt;
 use std::fs::TryLockError;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -30,6 +31,17 @@ pub enum RunState {
     /// It cannot be read, and nobody trains in it.
     #[default]
     Damaged,
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Training => "running",
+            Self::Finished => "complete",
+            Self::Interrupted => "can be resumed",
+            Self::Damaged => "damaged",
+        })
+    }
 }
 
 /// The best validation of a run.

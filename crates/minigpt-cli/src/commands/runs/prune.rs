@@ -8,7 +8,7 @@ use anyhow::Result;
 use minigpt_train::{FoundRun, Prunable, PrunablePart, RunFolder, RunState, TrainError};
 use serde::Serialize;
 
-use super::{in_a_word, on_a_line};
+use super::on_a_line;
 use crate::args::RunsArgs;
 use crate::terminal::format::bytes;
 use crate::terminal::output::{print, say, terminal_width};
@@ -48,8 +48,8 @@ pub(super) fn run(runs: &[FoundRun], args: &RunsArgs) -> Result<ExitCode> {
         match folder.state() {
             RunState::Finished if folder.is_over() => {}
             // Its time is over, and it can have more.
-            RunState::Finished => leave(in_a_word(RunState::Interrupted).to_owned()),
-            state => leave(in_a_word(state).to_owned()),
+            RunState::Finished => leave(RunState::Interrupted.to_string()),
+            state => leave(state.to_string()),
         }
         if let Err(error) = prune(&folder, args.yes, &mut pruned.parts) {
             leave(error.to_string());

@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use minigpt_train::{End, Plan, Quantity, RunConfig, RunFolder, Summary, ValidationFigures};
+use minigpt_train::{
+    End, Plan, Quantity, RunConfig, RunFolder, Summary, ValidationFigures, shell_word,
+};
 
 use crate::terminal::format::{bytes, duration, grouped, operations, word_perplexity};
 use crate::terminal::output::say;
@@ -81,7 +83,7 @@ pub(crate) fn report(
     for (index, sample) in summary.samples.iter().enumerate() {
         writeln!(out, "\nsample {}:\n  {}", index + 1, sample.replace('\n', "\n  "))?;
     }
-    let path = folder.path().display();
+    let path = shell_word(&folder.path().display().to_string());
     writeln!(out, "\nloss curves: {}", folder.plot_path(Quantity::Loss).display())?;
     if matches!(summary.end, End::Interrupted | End::OutOfTime) {
         writeln!(out, "resume: minigpt train --resume {path}")?;

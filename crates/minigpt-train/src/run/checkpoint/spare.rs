@@ -1,8 +1,8 @@
 //! What the checkpoints of a run that has ended can do without.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use minigpt_files::sync_folder;
+use minigpt_files::{is_folder, sync_folder};
 
 use super::{
     CheckpointFolder, CheckpointManifest, MANIFEST_FILE, OPTIMIZER_FILE, read_manifest, remove_set,
@@ -80,11 +80,6 @@ impl CheckpointFolder {
             }
         }
     }
-}
-
-/// Whether a folder itself is there, and no link to one.
-fn is_folder(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|found| found.is_dir())
 }
 
 #[cfg(test)]

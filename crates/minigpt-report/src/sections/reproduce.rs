@@ -1,7 +1,9 @@
 //! The commands that make everything again.
 
+use minigpt_train::{command_line, shell_word};
+
 use crate::document::{Document, Text};
-use crate::record::{RunRecord, shell_word};
+use crate::record::RunRecord;
 
 pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
     document.heading("Reproduce");
@@ -15,7 +17,7 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
         let evaluations = run.evaluations.iter().map(|saved| &saved.command);
         let attention = run.attention.as_ref().map(|saved| &saved.command);
         let all = training.into_iter().chain(evaluations).chain(attention);
-        for command in all.filter_map(|words| command(words)) {
+        for command in all.filter_map(|words| command_line(words)) {
             if !commands.contains(&command) {
                 commands.push(command);
             }
@@ -42,11 +44,4 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
                 .plain(", which is missing or damaged."),
         );
     }
-}
-
-/// A command line as a shell takes it, with the program's name in place of where it was.
-fn command(words: &[String]) -> Option<String> {
-    let (_, words) = words.split_first().filter(|(_, words)| !words.is_empty())?;
-    let words: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
-    Some(format!("minigpt {}", words.join(" ")))
 }
