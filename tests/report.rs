@@ -138,7 +138,7 @@ fn values(run: &Path) -> Vec<f64> {
 /// Those numbers of a report that no file of the run has.
 fn invented(text: &str, values: &[f64]) -> Vec<String> {
     // What an interval is, which is said in words everywhere.
-    let text = ["95 of 100 resamples", "95 % bootstrap interval"]
+    let text = ["95 % bootstrap interval"]
         .iter()
         .fold(text.to_owned(), |text, words| text.replace(words, ""));
     let unknown = numbers(&text).into_iter().filter(|number| !number.is_one_of(values));

@@ -40,7 +40,11 @@ fn kind(table: &Table, column: usize) -> String {
     let length = |cell: &Text| spans(cell).chars().count();
     let longest = table.rows.iter().filter_map(|row| row.get(column)).map(length).max();
     match longest {
-        Some(longest) if longest > LINE => "p{0.4\\textwidth}".to_owned(),
+        Some(longest) if longest > LINE => {
+            // All columns together stay within the text's width.
+            let hundredths = (90.0 / table.head.len() as f64).floor().min(40.0);
+            format!("p{{{}\\textwidth}}", hundredths / 100.0)
+        }
         _ => "l".to_owned(),
     }
 }

@@ -316,6 +316,18 @@ pub enum TrainError {
         /// The run.
         run: String,
     },
+    /// Two runs of one seed say nothing of how much seeds differ.
+    #[error(
+        "{first} and {second} have the same settings and training.seed {seed}: a band is over runs of different seeds"
+    )]
+    SameSeed {
+        /// A run.
+        first: String,
+        /// Another one.
+        second: String,
+        /// The seed of both.
+        seed: u64,
+    },
     /// The loss or its gradient is NaN or infinite.
     #[error(
         "loss {loss} at step {step} (learning rate {learning_rate:.3e}, gradient norm {grad_norm}, windows {first} to {last} of the run's order): lower the learning rate, or let such steps be left out by training.skip_bad_steps; {}",

@@ -32,3 +32,18 @@ fn no_row_is_an_argument_of_the_end_of_the_row_before_it() {
     let tables = tables(&document);
     assert!(tables.contains("a & 1 \\\\\n{[}x] & 1 \\\\\n{*} & 1 \\\\\n"), "{tables}");
 }
+
+#[test]
+fn columns_of_sentences_fit_the_page_together() {
+    let cells =
+        |count: usize| vec![Text::from("a sentence of more than thirty-two characters"); count];
+    for columns in 1..=9 {
+        let head = (0..columns).map(|column| format!("column {column}")).collect();
+        let mut document = Document::default();
+        document.table("a caption", head, vec![cells(columns)]);
+        let tables = tables(&document);
+        let widths = tables.split("p{").skip(1).map(|rest| rest.split('\\').next().unwrap());
+        let sum: f64 = widths.map(|width| width.parse::<f64>().unwrap()).sum();
+        assert!(sum > 0.35 && sum <= 0.901, "{columns} columns take {sum} of the width");
+    }
+}

@@ -131,7 +131,7 @@ fn interval(run: &RunRecord, best: &ValidationFigures) -> Option<String> {
     let mut measured = run.evaluations.iter().map(|saved| saved.report.token_perplexity);
     let measured = measured.find(|measured| is_same(measured.value))?;
     let [low, high] = [measured.low?, measured.high?].map(|value| decimals(value, 2));
-    Some(format!(" ({low} – {high} in 95 of 100 resamples)"))
+    Some(format!(" (95 % bootstrap interval {low} – {high})"))
 }
 
 /// What the best validation is better than.

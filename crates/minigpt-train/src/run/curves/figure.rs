@@ -211,9 +211,15 @@ impl CurvePlot {
         groups: &[CurveGroup],
         value: Value,
     ) -> Chart {
-        let mut chart = self.chart(caption, unit);
-        chart.placeholder = "no validation yet";
         let is_alone = groups.len() == 1;
+        let has_average =
+            |group| !self.line_of(group, RowSplit::Average, value, 1).points.is_empty();
+        let caption = match !is_alone && groups.iter().any(has_average) {
+            true => format!("{caption}; hollow: averaged weights"),
+            false => caption.to_owned(),
+        };
+        let mut chart = self.chart(&caption, unit);
+        chart.placeholder = "no validation yet";
         for (number, (group, label)) in groups.iter().zip(self.labels(groups)).enumerate() {
             let line = self.line_of(group, RowSplit::Valid, value, 1);
             let marks = Line::new(label, number, Form::Marks, line.points);
@@ -230,6 +236,8 @@ impl CurvePlot {
                 let mut note = note(&best, number);
                 if !is_alone {
                     note.text.clear();
+                } else if group.curves.len() > 1 {
+                    note.text = format!("best mean {}, step {}", digits(best.at.1), best.step);
                 }
                 chart.notes.push(note);
             }
@@ -314,6 +322,9 @@ impl CurvePlot {
             self.line_of(group, RowSplit::Valid, value, 1).best
         };
         let label = |group: &CurveGroup| match best(group).filter(|_| groups.len() > 1) {
+            Some(best) if group.curves.len() > 1 => {
+                format!("{}, best mean {}", self.label(group), digits(best.at.1))
+            }
             Some(best) => format!("{}, best {}", self.label(group), digits(best.at.1)),
             None => self.label(group),
         };

@@ -26,18 +26,32 @@ impl From<Curve> for CurveGroup {
 /// Groups runs whose settings are the same but for `training.seed`, in the order of their first ones.
 ///
 /// # Errors
-/// [`TrainError::NoSeeds`] or [`TrainError::OneSeed`] where no group has two runs.
+/// [`TrainError::SameSeed`] where two runs of a group have one seed, [`TrainError::NoSeeds`] or [`TrainError::OneSeed`]
+/// where no group has two runs.
 pub fn by_seed(runs: Vec<(Curve, RunConfig)>) -> Result<Vec<CurveGroup>, TrainError> {
     let mut groups: Vec<(BTreeMap<String, Value>, CurveGroup)> = Vec::new();
+    let mut seeds: Vec<Vec<u64>> = Vec::new();
     for (curve, config) in runs {
+        let seed = config.training.seed;
         let mut settings = config.settings();
         // Runs that are continued have the names of those that they continue.
         for key in ["training.seed", "continued"] {
             settings.remove(key);
         }
-        match groups.iter_mut().find(|(known, _)| *known == settings) {
-            Some((_, group)) => group.curves.push(curve),
-            None => groups.push((settings, curve.into())),
+        match groups.iter().position(|(known, _)| *known == settings) {
+            Some(number) => {
+                let group = &mut groups[number].1;
+                if let Some(same) = seeds[number].iter().position(|known| *known == seed) {
+                    let first = group.curves[same].name.clone();
+                    return Err(TrainError::SameSeed { first, second: curve.name, seed });
+                }
+                group.curves.push(curve);
+                seeds[number].push(seed);
+            }
+            None => {
+                groups.push((settings, curve.into()));
+                seeds.push(vec![seed]);
+            }
         }
     }
     if groups.iter().all(|(_, group)| group.curves.len() == 1) {
@@ -53,6 +67,9 @@ pub fn by_seed(runs: Vec<(Curve, RunConfig)>) -> Result<Vec<CurveGroup>, TrainEr
         });
     }
     let named = |(_, group): (_, CurveGroup)| {
+        if group.curves.len() == 1 {
+            return group;
+        }
         let names: Vec<&str> = group.curves.iter().map(|curve| curve.name.as_str()).collect();
         CurveGroup { name: common_name(&names), ..group }
     };

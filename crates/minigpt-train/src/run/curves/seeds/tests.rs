@@ -39,6 +39,22 @@ fn runs_that_differ_in_more_are_refused_by_the_setting() {
 }
 
 #[test]
+fn runs_of_one_seed_make_no_band() {
+    let runs = vec![run("a", 1, 0.1), run("other", 2, 0.1), run("again", 1, 0.1)];
+    assert_eq!(
+        by_seed(runs).unwrap_err().to_string(),
+        "a and again have the same settings and training.seed 1: a band is over runs of different seeds"
+    );
+}
+
+#[test]
+fn a_run_without_others_keeps_its_name() {
+    let runs = vec![run("a-1", 1, 0.1), run("a-2", 2, 0.1), run("b-2", 1, 0.2)];
+    let names: Vec<_> = by_seed(runs).unwrap().into_iter().map(|group| group.name).collect();
+    assert_eq!(names, ["a", "b-2"]);
+}
+
+#[test]
 fn a_group_is_named_for_what_its_runs_have_in_common() {
     assert_eq!(common_name(&["small-s1", "small-s2"]), "small");
     assert_eq!(common_name(&["tiny-1", "tiny-12"]), "tiny");
