@@ -285,9 +285,17 @@ impl RunFolder {
     /// The resolved configuration.
     ///
     /// # Errors
-    /// [`TrainError::Io`] or [`TrainError::Damaged`].
+    /// [`TrainError::Io`], or [`TrainError::Damaged`], also of one that describes no run.
     pub fn config(&self) -> Result<RunConfig, TrainError> {
-        read_json(self.config_path())
+        let path = self.config_path();
+        let config: RunConfig = read_json(path.clone())?;
+        match config.validate() {
+            Ok(()) => Ok(config),
+            Err(TrainError::Model(error)) => {
+                Err(TrainError::Damaged { path, reason: format!("model.{error}") })
+            }
+            Err(error) => Err(TrainError::Damaged { path, reason: error.to_string() }),
+        }
     }
 
     /// Where and with what the run was made.

@@ -193,7 +193,7 @@ impl GptConfig {
             n_layer,
             n_head,
             n_embd,
-            n_inner: 4 * n_embd,
+            n_inner: n_embd.saturating_mul(4),
             embd_pdrop: 0.0,
             attn_pdrop: 0.0,
             resid_pdrop: 0.0,
@@ -215,9 +215,9 @@ impl GptConfig {
         Self { embd_pdrop: rate, attn_pdrop: rate, resid_pdrop: rate, ..self }
     }
 
-    /// Width of one attention head.
+    /// Width of one attention head; 0 of a configuration without heads, which is invalid.
     pub fn head_size(&self) -> usize {
-        self.head_size.unwrap_or(self.n_embd / self.n_head)
+        self.head_size.unwrap_or(self.n_embd.checked_div(self.n_head).unwrap_or(0))
     }
 
     /// Number of heads of keys and values.

@@ -159,6 +159,7 @@ impl RunFolder {
         let path = self.checkpoints().verified_file(manifest, file)?;
         let damaged = |reason: String| TrainError::Damaged { path: path.clone(), reason };
         // Before memory is taken for a model: a manifest can claim any.
+        manifest.model.validate().map_err(|error| damaged(format!("its manifest: {error}")))?;
         let parameters = manifest.model.parameter_counts().total() as u64;
         let bytes = fs_err::metadata(&path)?.len();
         if bytes < parameters * size_of::<f32>() as u64 {
