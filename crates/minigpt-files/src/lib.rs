@@ -4,11 +4,12 @@
 //! ```text
 //!  a file of somebody's ──► read, read_text, map, open ──► Bounded ──► a library, in caught()
 //!  bytes of ours ─────────► write, write_with, NewFolder ──► temporary name, sync, rename, sync
+//!  to a user's path ──────► write_named, named_file ────────► the same; devices and pipes are written into
 //! ```
 //!
 //! The order to read in: [`Limit`] and [`read()`] (whole files), [`Bounded`] (streams), [`caught`]
 //! (libraries that panic), [`excerpt()`] (foreign text in our messages), [`write()`] and [`NewFolder`]
-//! (what we write), [`sha256`], [`size_below`].
+//! (what we write), [`write_named`] (where a user says), [`sha256`], [`size_below`].
 //!
 //! Errors are [`std::io::Error`]s whose one line names the path, what was found and what was expected.
 //! Deliberately absent: formats, printing, and anything that a caller would have to configure.
@@ -16,6 +17,7 @@
 mod caught;
 mod checksum;
 mod excerpt;
+mod named;
 mod read;
 mod size;
 mod write;
@@ -23,6 +25,7 @@ mod write;
 pub use caught::{caught, is_caught};
 pub use checksum::{Checksum, sha256, sha256_file};
 pub use excerpt::excerpt;
+pub use named::{check_named, named_file, write_named};
 pub use read::{Bounded, Limit, is_file_name, is_folder, map, open, read, read_text};
 pub use size::{FolderSize, size_below};
 pub use write::{NewFolder, is_temporary, open_lock, sync_folder, write, write_with};
