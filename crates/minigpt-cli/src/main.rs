@@ -5,6 +5,7 @@ mod cache;
 mod commands;
 mod device;
 mod load;
+mod outputs;
 mod terminal;
 
 use std::panic::{self, AssertUnwindSafe, catch_unwind};

@@ -36,7 +36,7 @@ pub use run::command::{command_line, shell_word};
 pub use run::curves::{
     Axis, Band, Curve, CurveGroup, CurvePlot, Quantity, by_seed, draw_curves, plot_title,
 };
-pub use run::found::{FoundRun, Runs};
+pub use run::found::{FoundRun, Runs, is_part_of_run};
 pub use run::memory::peak_memory;
 pub use run::metrics::{read_metrics, read_metrics_after};
 pub use run::mlflow::{MlflowRun, MlflowStore};

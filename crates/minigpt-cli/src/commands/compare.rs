@@ -16,6 +16,7 @@ use crate::args::{CompareArgs, TableFormat};
 use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
 use crate::load::eval_text::EvalText;
 use crate::load::model::LoadedModel;
+use crate::outputs;
 use crate::terminal::format::{decimals, duration, grouped};
 use crate::terminal::output::{print, say};
 use crate::terminal::table;
@@ -29,6 +30,7 @@ struct Output<'a> {
 }
 
 pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
+    let picture = outputs::picture("--out", &args.out)?;
     for source in &args.models {
         refuse_classifier(source, NO_PERPLEXITY)?;
     }
@@ -58,7 +60,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
     }
     let quoted: &[Quoted] = if args.quoted { &QUOTED } else { &[] };
     let title = format!("Perplexity on {}", text.description());
-    draw_bars(&args.out, &title, &picture::panels(&models, quoted))?;
+    draw_bars(&picture, &title, &picture::panels(&models, quoted))?;
     let description = text.description();
     let rows = || [head(), measured_rows(&models), quoted_rows(quoted)].concat();
     if args.json {

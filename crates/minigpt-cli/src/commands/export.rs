@@ -13,6 +13,7 @@ use minigpt_train::{CardWeights, RunCard, pretrained_card};
 use crate::args::ExportArgs;
 use crate::commands::classify::refuse_classifier;
 use crate::load::model::{Origin, TrainedModel, say_widened};
+use crate::outputs;
 use crate::terminal::output::{print, say};
 
 pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
@@ -29,8 +30,13 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
         // Before the model is loaded.
         return Err(TextError::ExportExists { path }.into());
     }
-    if let Some(file) = args.gguf.as_ref().filter(|file| file.exists()) {
+    // Where a link leads.
+    let gguf = args.gguf.as_ref().map(|path| outputs::file("--gguf", path)).transpose()?;
+    if let Some(file) = gguf.as_ref().filter(|file| file.exists()) {
         check_replaced(file, &args.source)?;
+    }
+    if let (Some(folder), Some(file)) = (&args.out, &gguf) {
+        outputs::check_apart(("--out", folder), ("--gguf", file))?;
     }
     let trained = TrainedModel::load(&args.source, &args.model)?;
     say_widened(trained.model.config(), Some(args.dtype));
@@ -63,7 +69,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
         export.write_folder(folder)?;
         print(|out| writeln!(out, "{}", folder.display()))?;
     }
-    if let Some(file) = &args.gguf {
+    if let Some(file) = &gguf {
         let modelfile = export.write_gguf(file)?;
         print(|out| writeln!(out, "{}", file.display()))?;
         if let Modelfile::Kept { path } = modelfile {

@@ -5,21 +5,35 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use minigpt_plot::{Look, Scale};
-use minigpt_train::{Curve, CurveGroup, CurvePlot, RunFolder, by_seed, plot_title, read_metrics};
+use minigpt_train::{
+    Curve, CurveGroup, CurvePlot, Quantity, RunFolder, by_seed, plot_title, read_metrics,
+};
 
 use crate::args::PlotArgs;
+use crate::outputs;
 use crate::terminal::output::{print, say};
 
 pub(crate) fn run(args: &PlotArgs) -> Result<ExitCode> {
+    ensure!(
+        !(args.learning_rate && args.curve == Quantity::LearningRate),
+        "--learning-rate: --curve learning-rate draws it already: leave one of them out"
+    );
     let runs = args.runs.iter().map(|path| RunFolder::open(path)).collect::<Result<Vec<_>, _>>()?;
     let groups = groups(args, &runs)?;
     let default_path = match &runs[..] {
         [run] => run.plot_path(args.curve),
         _ => PathBuf::from("compared.png"),
     };
-    let path = args.out.clone().unwrap_or(default_path);
+    let path = match &args.out {
+        Some(named) => outputs::picture("--out", named)?,
+        None => default_path,
+    };
+    if let Some(table) = &args.data_csv {
+        outputs::check_table("--data-csv", table)?;
+        outputs::check_apart(("--out", &path), ("--data-csv", table))?;
+    }
     let title = title(&runs)?;
     let scale = |is_log| if is_log { Scale::Log } else { Scale::Linear };
     let plot = CurvePlot {
@@ -36,7 +50,7 @@ pub(crate) fn run(args: &PlotArgs) -> Result<ExitCode> {
         say(format_args!("{}", figure.remark));
     }
     if let Some(table) = &args.data_csv {
-        minigpt_files::write(table, figure.to_csv())?;
+        minigpt_files::write_named(table, figure.to_csv())?;
         say(format_args!("data: {}", table.display()));
     }
     print(|out| writeln!(out, "{}", path.display()))?;

@@ -9,6 +9,7 @@ use minigpt_train::{FoundRun, MlflowRun, MlflowStore, write_wide_table};
 use serde::Serialize;
 
 use crate::args::TrackArgs;
+use crate::outputs;
 use crate::terminal::format::grouped;
 use crate::terminal::output::{print, printable, say};
 
@@ -37,9 +38,15 @@ pub(crate) fn run(args: &TrackArgs) -> Result<ExitCode> {
     if args.experiment.trim().is_empty() || args.experiment.chars().count() > 500 {
         bail!("--experiment {:?}: expected a name of 1 to 500 characters", args.experiment);
     }
+    if let Some(path) = &args.csv {
+        outputs::check_table("--csv", path)?;
+    }
     let store = args.mlflow.as_deref().map(MlflowStore::open).transpose()?;
     let mut tracked = Vec::new();
     for run in &runs {
+        if let Some(error) = run.folder().ok().and_then(|folder| folder.unreadable_rows()) {
+            say(format_args!("warning: {error}"));
+        }
         let write = |store: &MlflowStore| store.write(run, &args.experiment);
         let mlflow = store.as_ref().map(write).transpose()?;
         let table = |path: &PathBuf| -> Result<Table> {
@@ -59,7 +66,7 @@ pub(crate) fn run(args: &TrackArgs) -> Result<ExitCode> {
 }
 
 fn found(path: &Path) -> Result<FoundRun> {
-    FoundRun::at(path).with_context(|| {
+    FoundRun::named(path).with_context(|| {
         format!(
             "{} is not a run folder: expected the folder of a run, with its config.json",
             path.display()
@@ -89,11 +96,16 @@ fn what_next(args: &TrackArgs, runs: &[FoundRun]) {
     }
     if let (Some(path), Some(run)) = (&args.csv, runs.first()) {
         say(format_args!(
-            "import: trackio.import_csv({:?}, project={:?})",
-            path.display().to_string(),
-            run.name()
+            "import: trackio.import_csv({}, project={})",
+            python_text(&path.display().to_string()),
+            python_text(run.name())
         ));
     }
+}
+
+/// A text as Python writes it; JSON's is one of its own ways.
+fn python_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use minigpt_files::{is_file_name, is_folder};
 
-use super::{CHECKPOINTS, LOCK_FILE, RunFolder};
+use super::{CHECKPOINTS, EVENTS, LOCK_FILE, RunFolder};
 use crate::error::TrainError;
 
 /// Of a folder that has one of these, somebody began a run in it.
@@ -22,6 +22,19 @@ const PARTS: [&str; 9] = [
     "evaluation",
     "plots",
     CHECKPOINTS,
+];
+
+/// Files of a run that are read again, by it or of it, besides those of its folders.
+const FILES: [&str; 9] = [
+    LOCK_FILE,
+    "config.json",
+    "environment.json",
+    "generation_config.json",
+    "metrics.csv",
+    "samples.md",
+    "start.json",
+    "summary.json",
+    "tokenizer.json",
 ];
 
 /// Entries of the folder of runs that are looked at.
@@ -71,6 +84,28 @@ impl Runs {
     }
 }
 
+/// Whether a path, of a file that need not be there, is that of a file which a run reads: its settings, figures,
+/// tokenizer, checkpoints, adapter or evaluations. Pictures and reports are drawn again.
+pub fn is_part_of_run(path: &Path) -> bool {
+    // As links lead: of a file that is there its own, else its folder's.
+    let whole = fs_err::canonicalize(path).ok().or_else(|| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = fs_err::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
+        Some(folder.join(path.file_name()?))
+    });
+    let Some(whole) = whole else { return false };
+    whole.ancestors().skip(1).filter(|folder| FoundRun::at(folder).is_some()).any(|run| {
+        let Ok(inside) = whole.strip_prefix(run) else { return false };
+        let mut parts = inside.iter().map(|part| part.to_string_lossy());
+        match (parts.next().as_deref(), parts.next()) {
+            (Some(file), None) => FILES.contains(&file) || file.starts_with(EVENTS),
+            (Some(CHECKPOINTS | "adapter"), _) => true,
+            (Some("evaluation"), _) => inside.extension().is_some_and(|ending| ending == "json"),
+            _ => false,
+        }
+    })
+}
+
 impl FoundRun {
     /// The run in `path`, if somebody began one there.
     pub fn at(path: &Path) -> Option<Self> {
@@ -78,6 +113,12 @@ impl FoundRun {
         let name = whole.file_name()?.to_string_lossy().into_owned();
         let run = Self { name, path: path.to_owned() };
         (is_folder(path) && run.is_run()).then_some(run)
+    }
+
+    /// As [`at`](Self::at), of a path that somebody names: a link to a run's folder is followed.
+    pub fn named(path: &Path) -> Option<Self> {
+        let whole = path.is_symlink().then(|| fs_err::canonicalize(path).ok()).flatten();
+        Self::at(&whole.unwrap_or_else(|| path.to_owned()))
     }
 
     /// The folder's name.
@@ -109,3 +150,6 @@ impl FoundRun {
         RunFolder::open(&self.path)
     }
 }
+
+#[cfg(test)]
+mod tests;

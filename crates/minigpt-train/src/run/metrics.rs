@@ -1,7 +1,7 @@
 //! `metrics.csv`: one row per step and one per validation, for people and for plots; the same as
 //! TensorBoard's events.
 
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use csv::StringRecord;
@@ -9,6 +9,7 @@ use fs_err::{File, OpenOptions};
 use minigpt_files::excerpt;
 
 use crate::error::TrainError;
+use crate::run::RunFolder;
 use crate::run::row::Row;
 use crate::run::tensorboard::EventWriter;
 
@@ -118,6 +119,42 @@ pub(crate) fn read_rows(path: &Path) -> std::io::Result<(Vec<Row>, Option<String
         }
     }
     Ok((rows, damage))
+}
+
+impl RunFolder {
+    /// What of `metrics.csv` those leave out who read what can be read: an error that says how many lines, or that the
+    /// file is missing though the run has come to a checkpoint. Nothing of a table that is whole.
+    pub fn unreadable_rows(&self) -> Option<TrainError> {
+        let path = self.metrics_path();
+        match damaged_lines(&path) {
+            Ok((0, _)) => None,
+            Ok((lines, first)) => {
+                let lines =
+                    if lines == 1 { "a line is".to_owned() } else { format!("{lines} lines are") };
+                let reason = format!("{lines} left out; {first}");
+                Some(TrainError::Damaged { path, reason })
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let has_begun = !self.checkpoints().is_empty().unwrap_or(true);
+                has_begun.then(|| error.into())
+            }
+            Err(error) => Some(error.into()),
+        }
+    }
+}
+
+/// How many lines of a table are no rows, and what is wrong with the first.
+fn damaged_lines(path: &Path) -> std::io::Result<(usize, String)> {
+    let (mut lines, mut first) = (0, String::new());
+    for row in Table::new(BufReader::new(minigpt_files::open(path)?)) {
+        if let Err(reason) = row? {
+            if lines == 0 {
+                first = reason;
+            }
+            lines += 1;
+        }
+    }
+    Ok((lines, first))
 }
 
 /// The lines of a table in order: rows, or what is wrong with a line.

@@ -22,7 +22,8 @@ const SHORT: [(&str, &str); 4] = [
 ///
 /// # Errors
 /// [`TrainError::Io`], and what reading the run gives: its configuration must be whole. Rows that are damaged are left
-/// out, and a run that has none yet has a table of names.
+/// out, and a run that has none yet has a table of names. What is at `path` is written as
+/// [`minigpt_files::write_named`] says.
 pub fn write_wide_table(run: &FoundRun, path: &Path) -> Result<usize, TrainError> {
     let folder = run.folder()?;
     let timed = TimedRows::read(run, &folder, &folder.config()?)?;
@@ -49,7 +50,7 @@ pub fn write_wide_table(run: &FoundRun, path: &Path) -> Result<usize, TrainError
         table.write_record(record).map_err(std::io::Error::other)?;
     }
     let bytes = table.into_inner().map_err(|error| std::io::Error::other(error.to_string()))?;
-    minigpt_files::write(path, bytes)?;
+    minigpt_files::write_named(path, bytes)?;
     Ok(steps.len())
 }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::peer::Peer;
 use super::writing::{ids, median, most_probable, open};
 use crate::args::BenchArgs;
+use crate::outputs;
 use crate::terminal::format::bytes;
 use crate::terminal::output::say;
 
@@ -54,6 +55,7 @@ struct TimedPeer {
 }
 
 pub(super) fn run(args: &BenchArgs, source: &ModelSource) -> Result<Contexts> {
+    let picture = args.out.as_ref().map(|path| outputs::picture("--out", path)).transpose()?;
     let peer = Peer::of(args, source)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let model = open(args, source)?;
@@ -89,7 +91,7 @@ pub(super) fn run(args: &BenchArgs, source: &ModelSource) -> Result<Contexts> {
         llama_cpp: theirs.map(|theirs| theirs.system),
         contexts,
     };
-    if let Some(path) = &args.out {
+    if let Some(path) = &picture {
         found.draw(path)?;
         say(format_args!("written: {}", path.display()));
     }

@@ -92,3 +92,23 @@ fn a_line_without_end_is_not_read_to_its_end() {
     #[cfg(unix)]
     assert!(read_rows(Path::new("/dev/zero")).is_err());
 }
+
+#[test]
+fn what_is_left_out_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunFolder { path: folder.path().to_owned() };
+    assert!(run.unreadable_rows().is_none(), "a run that has just begun");
+    let text = String::from_utf8(to_csv(&rows(1..5)).unwrap()).unwrap();
+    fs_err::write(run.metrics_path(), &text).unwrap();
+    assert!(run.unreadable_rows().is_none());
+    for (name, lines) in [("train,2", "a line is"), ("train,", "4 lines are")] {
+        fs_err::write(run.metrics_path(), text.replace(name, "rubbish")).unwrap();
+        let error = run.unreadable_rows().unwrap().to_string();
+        let expected = format!("metrics.csv is damaged: {lines} left out; line ");
+        assert!(error.contains(&expected), "{error}");
+    }
+    fs_err::remove_file(run.metrics_path()).unwrap();
+    fs_err::create_dir_all(folder.path().join("checkpoints/step-000010")).unwrap();
+    let error = run.unreadable_rows().unwrap().to_string();
+    assert!(error.contains("metrics.csv does not exist"), "{error}");
+}

@@ -1,0 +1,38 @@
+use super::*;
+
+#[test]
+fn what_a_run_reads_is_a_part_of_it_and_pictures_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("runs/one");
+    for part in ["checkpoints/step-000010", "evaluation", "plots", "report"] {
+        fs_err::create_dir_all(run.join(part)).unwrap();
+    }
+    fs_err::write(run.join("metrics.csv"), "").unwrap();
+    for (name, is_part) in [
+        ("metrics.csv", true),
+        ("config.json", true),
+        ("events.out.tfevents.1", true),
+        ("checkpoints/step-000010/model.bpk", true),
+        ("evaluation/classify.json", true),
+        ("evaluation/loss.svg", false),
+        ("plots/loss.png", false),
+        ("report/config.json", false),
+        ("table.csv", false),
+        ("nowhere/metrics.csv", false),
+    ] {
+        assert_eq!(is_part_of_run(&run.join(name)), is_part, "{name}");
+    }
+    assert!(is_part_of_run(&run.join("plots/../metrics.csv")));
+    assert!(!is_part_of_run(&folder.path().join("metrics.csv")), "of no run");
+    #[cfg(unix)]
+    {
+        let link = folder.path().join("table.csv");
+        std::os::unix::fs::symlink(run.join("metrics.csv"), &link).unwrap();
+        assert!(is_part_of_run(&link));
+        let other = folder.path().join("other");
+        std::os::unix::fs::symlink(&run, &other).unwrap();
+        assert!(is_part_of_run(&other.join("config.json")));
+        assert!(FoundRun::at(&other).is_none());
+        assert_eq!(FoundRun::named(&other).unwrap().name(), "one");
+    }
+}
