@@ -24,8 +24,13 @@ pub fn decimals(value: f64, places: usize) -> String {
     }
 }
 
-/// Seconds as `3 s`, `4 min 05 s` or `2 h 07 min`.
+/// Seconds as `3 s`, `4 min 05 s` or `2 h 07 min`; what is NaN or longer than anybody waits is unknown.
 pub fn duration(seconds: f64) -> String {
+    /// Three thousand years.
+    const MOST: f64 = 1e11;
+    if seconds.is_nan() || seconds >= MOST {
+        return "an unknown time".to_owned();
+    }
     let seconds = seconds.max(0.0).round() as u64;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),

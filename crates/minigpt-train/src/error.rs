@@ -238,6 +238,14 @@ pub enum TrainError {
         /// The run's metrics.
         path: PathBuf,
     },
+    /// With what is added, a run would have more steps than a run can have.
+    #[error("that is too much after {after} steps: a run has at most {most} in all")]
+    TooManySteps {
+        /// Steps that there are.
+        after: usize,
+        /// Most steps of a run.
+        most: usize,
+    },
     /// The run has ended by its patience.
     #[error(
         "{path} ended at step {steps}, after {validations} validations without a new best: raise training.patience in its config.json to go on, or continue it"

@@ -150,6 +150,14 @@ impl RunFolder {
         Ok(())
     }
 
+    /// Makes sure that a new run can be made in `path`.
+    ///
+    /// # Errors
+    /// [`TrainError::RunExists`] where a run is there already.
+    pub fn check_free(path: &Path) -> Result<(), TrainError> {
+        Self { path: path.to_owned() }.refuse_taken()
+    }
+
     fn refuse_taken(&self) -> Result<(), TrainError> {
         if self.config_path().exists() {
             return Err(TrainError::RunExists { path: self.path.clone() });

@@ -30,7 +30,8 @@ pub(crate) struct PlotArgs {
     /// What the horizontal axis counts: steps, tokens, passes or minutes
     #[arg(long, default_value = "steps")]
     pub(crate) x: Axis,
-    /// Smooth over this many steps, with the unsmoothed values pale below; 0 draws unsmoothed values alone
+    /// Smooth over this many steps, an odd number (an even one counts as the next), with the unsmoothed values pale
+    /// below; 0 draws unsmoothed values alone
     /// [default: a fortieth of the longest run]
     #[arg(long, value_name = "STEPS")]
     pub(crate) smooth: Option<usize>,

@@ -41,7 +41,7 @@ pub(crate) enum RunOrder {
     Name,
     /// The newest
     Date,
-    /// The lowest bits per byte of a validation
+    /// The lowest bits per byte of a validation; classifiers after them, by nats per label
     Best,
     /// The largest on the disk
     Size,

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::slice;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use minigpt_train::{
     Continuation, Decay, More, Plan, Preset, Rates, RunConfig, RunFolder, RunPlace, TokenData,
-    Trainer,
+    TrainError, Trainer,
 };
 
 use crate::args::{ContinueArgs, TrainArgs};
@@ -54,7 +54,11 @@ pub(crate) fn run(args: &TrainArgs, named: &Path) -> Result<ExitCode> {
     };
     let mut damaged = |error| say(format_args!("warning: {error}"));
     let more = more(&args.continuing);
-    let continuation = Continuation::new(run, config, &data, more, from_step, &mut damaged)?;
+    let continuation = Continuation::new(run, config, &data, more, from_step, &mut damaged)
+        .map_err(|error| match error {
+            TrainError::TooManySteps { .. } => anyhow!("{}: {error}", as_typed(&args.continuing)),
+            error => error.into(),
+        })?;
     let config = continuation.config();
     let plan = Plan::of_continued(&continuation, &data, device)?;
     describe(config, &plan);
@@ -121,6 +125,15 @@ fn more(args: &ContinueArgs) -> More {
         ContinueArgs { more_epochs: Some(passes), .. } => More::Epochs(*passes as usize),
         ContinueArgs { more_minutes: Some(minutes), .. } => More::Minutes(*minutes),
         ContinueArgs { more_steps, .. } => More::Steps(more_steps.unwrap_or(1) as usize),
+    }
+}
+
+/// The option that says by how much.
+fn as_typed(args: &ContinueArgs) -> String {
+    match args {
+        ContinueArgs { more_epochs: Some(passes), .. } => format!("--more-epochs {passes}"),
+        ContinueArgs { more_minutes: Some(minutes), .. } => format!("--more-minutes {minutes}"),
+        ContinueArgs { more_steps, .. } => format!("--more-steps {}", more_steps.unwrap_or(1)),
     }
 }
 

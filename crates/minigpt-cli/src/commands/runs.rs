@@ -14,7 +14,7 @@ use minigpt_train::{FoundRun, Overview, RunState, Runs, newest_first, shell_word
 use serde::Serialize;
 
 use crate::args::{RunOrder, RunsArgs};
-use crate::terminal::format::{ago, bytes, count, grouped};
+use crate::terminal::format::{ago, bytes, count, decimals, grouped};
 use crate::terminal::output::{print, printable, say, terminal_width};
 use crate::terminal::table::{Column, fitted};
 
@@ -87,15 +87,22 @@ fn sort(listed: &mut [Listed], order: RunOrder) {
         RunOrder::Name => listed.sort_by(|a, b| a.overview.name.cmp(&b.overview.name)),
         RunOrder::Size => listed.sort_by_key(|run| Reverse(run.bytes)),
         RunOrder::Best => {
-            let figure = |run: &Listed| {
-                run.overview.best.map_or(f64::INFINITY, |best| match best.bits_per_byte {
-                    bits if bits.is_finite() => bits,
-                    _ => f64::MAX,
-                })
+            // Classifiers after those that predict text: their figure is nats per label. Last those without one.
+            let figure = |run: &Listed| match run.overview.best {
+                None => (2, 0.0),
+                Some(best) if run.overview.is_classifier => (1, finite_or_most(best.loss)),
+                Some(best) => (0, finite_or_most(best.bits_per_byte)),
             };
-            listed.sort_by(|a, b| figure(a).total_cmp(&figure(b)));
+            listed.sort_by(|a, b| {
+                let ((group, value), (other_group, other)) = (figure(a), figure(b));
+                group.cmp(&other_group).then(value.total_cmp(&other))
+            });
         }
     }
+}
+
+fn finite_or_most(value: f64) -> f64 {
+    if value.is_finite() { value } else { f64::MAX }
 }
 
 /// The table, its sum, and what is wrong with runs that are damaged.
@@ -119,7 +126,7 @@ fn in_words(listed: &[Listed], width: Option<usize>) -> String {
     let mut text = fitted(&columns, &rows, width);
     for run in listed {
         if let Some(problem) = &run.overview.problem {
-            text += &(on_a_line(&format!("{}: {problem}", run.overview.name)) + "\n");
+            text += &format!("{}: {}\n", escaped(&run.overview.name), on_a_line(problem));
         }
     }
     let total = listed.iter().map(|run| run.bytes).sum();
@@ -139,13 +146,13 @@ fn row(Listed { overview, bytes: size, .. }: &Listed, now: SystemTime) -> Vec<St
         let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
         Some(ago(now.duration_since(time).unwrap_or_default()))
     });
-    let figure = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
+    let figure = |value: Option<f64>| value.map_or_else(String::new, |value| decimals(value, 3));
     vec![
-        on_a_line(&overview.name),
+        escaped(&overview.name),
         overview.state.to_string(),
         steps,
         figure(best.map(|best| best.loss)),
-        figure(best.map(|best| best.bits_per_byte)),
+        figure(best.filter(|_| !overview.is_classifier).map(|best| best.bits_per_byte)),
         bytes(*size),
         when.unwrap_or_default(),
         model(overview),
@@ -153,7 +160,16 @@ fn row(Listed { overview, bytes: size, .. }: &Listed, now: SystemTime) -> Vec<St
     ]
 }
 
-/// What a folder's name or a file says, in a line of a table.
+/// A folder's name as it can be told from any other: its control characters as Rust and Python write them.
+fn escaped(name: &str) -> String {
+    let shown = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    name.chars().map(shown).collect()
+}
+
+/// What a file says, in a line of a table.
 fn on_a_line(text: &str) -> String {
     printable(text).replace(['\n', '\t'], " ")
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use minigpt_data::{ChatTemplate, Source, TokenizerSpec};
 use minigpt_files::{Limit, is_file_name, read_text};
 use minigpt_model::{GptConfig, LoraConfig};
-use minigpt_train::{DataConfig, FinetuneConfig, RunConfig};
+use minigpt_train::{DataConfig, FinetuneConfig, RunConfig, RunFolder};
 
 use crate::args::{DataArgs, FileArgs, FinetuneArgs, PlanArgs, RecipeArgs, TextArgs, TrainArgs};
 
@@ -16,15 +16,19 @@ const SETTINGS: Limit = Limit::new(1 << 20, "a file of settings");
 /// Bytes of a run's name: file systems take 255, and a run's pictures and exports have it in theirs.
 const NAME: usize = 200;
 
-/// The folder of a run that was given a name.
+/// The folder of a run that was given a name, in which no run may be yet.
 pub(crate) fn named_run(runs: &Path, name: &str) -> Result<PathBuf> {
     let is_plain = is_file_name(name) && !name.chars().any(char::is_control);
     ensure!(
         is_plain && name.len() <= NAME,
-        "--name {:?}: expected the name of one folder, of 1 to {NAME} bytes, without / and \\, and not . or ..",
+        "--name {:?}: expected the name of one folder, of 1 to {NAME} bytes, without /, \\ and control \
+         characters, and not . or ..",
         name.chars().take(NAME).collect::<String>()
     );
-    Ok(runs.join(name))
+    let path = runs.join(name);
+    // Before the text is read, and in a dry run too.
+    RunFolder::check_free(&path)?;
+    Ok(path)
 }
 
 /// What `minigpt train` shall do.
@@ -41,7 +45,10 @@ pub(crate) fn of_train(args: &TrainArgs) -> Result<RunConfig> {
 }
 
 /// The settings of a run that goes on, with what is said of the rest.
-pub(crate) fn of_continued(config: RunConfig, args: &RecipeArgs) -> Result<RunConfig> {
+///
+/// The minutes after which it would have ended are those of the run before: more steps are asked for now.
+pub(crate) fn of_continued(mut config: RunConfig, args: &RecipeArgs) -> Result<RunConfig> {
+    config.training.max_minutes = None;
     with_recipe(config, args)
 }
 

@@ -12,6 +12,9 @@ fn numbers_read_well() {
     assert_eq!(duration(3.4), "3 s");
     assert_eq!(duration(245.0), "4 min 05 s");
     assert_eq!(duration(7620.0), "2 h 07 min");
+    for unknown in [f64::NAN, f64::INFINITY, 1e299] {
+        assert_eq!(duration(unknown), "an unknown time");
+    }
     assert_eq!(bytes(12_345), "12 KiB");
     assert_eq!(bytes(840 << 20), "840 MiB");
     assert_eq!(bytes(1_825_361_101), "1.7 GiB");

@@ -182,17 +182,17 @@ fn state(run: &RunRecord) -> Option<Text> {
         (RunState::Training, _) => {
             Some(format!("The run is still training: this is what it has come to at {at}.").into())
         }
-        (RunState::Interrupted | RunState::Damaged, _) => Some(
-            Text::from(format!("The run was stopped at {at}, before its end. "))
-                .code(run.command("train --resume", ""))
-                .plain(" resumes it."),
-        ),
-        (RunState::Finished, Some(End::OutOfTime)) => Some(
+        (RunState::Interrupted, Some(End::OutOfTime)) => Some(
             Text::from(format!(
                 "The run ended at {at} because its time was over, before its planned end. "
             ))
             .code(run.command("train --resume", ""))
             .plain(" resumes it."),
+        ),
+        (RunState::Interrupted | RunState::Damaged, _) => Some(
+            Text::from(format!("The run was stopped at {at}, before its end. "))
+                .code(run.command("train --resume", ""))
+                .plain(" resumes it."),
         ),
         (RunState::Finished, Some(End::Patience)) => Some(
             format!("The run ended at {at}, because its validation loss no longer fell.").into(),
@@ -259,9 +259,6 @@ fn several(document: &mut Document, runs: &[RunRecord]) {
             .plain(format!(" Which of the runs {names} predicts best what was held out?")),
     );
     document.paragraph(Text::default().strong("Verdict.").plain(format!(" {}", ranking(runs))));
-    let best = |value: fn(&ValidationFigures) -> Option<String>| {
-        move |run: &RunRecord| Some(value(&run.best()?)?.into())
-    };
     table_by_run(
         document,
         "The best validation of each run, on all that it held out",
@@ -289,7 +286,10 @@ fn several(document: &mut Document, runs: &[RunRecord]) {
             ("token perplexity of a unigram model", &|run| {
                 Some(decimals(run.unigram_perplexity()?, 2).into())
             }),
-            ("word perplexity", &best(|best| Some(decimals(best.word_perplexity?, 2)))),
+            ("word perplexity", &|run| {
+                let best = run.best().filter(|_| !run.is_classifier())?;
+                Some(decimals(best.word_perplexity?, 2).into())
+            }),
             ("bits per byte", &|run| {
                 let best = run.best().filter(|_| !run.is_classifier())?;
                 Some(format!("{:.4}", best.bits_per_byte).into())

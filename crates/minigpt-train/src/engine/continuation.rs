@@ -10,8 +10,8 @@ mod rates;
 use serde::Serialize;
 
 use super::trainer::{Trainer, check_same, checkpoint_to_resume, manifest};
-use crate::config::RunConfig;
 use crate::config::continued::Origin;
+use crate::config::{MAX_STEPS, RunConfig};
 use crate::data::length::Length;
 use crate::data::tokens::TokenData;
 use crate::error::TrainError;
@@ -73,13 +73,13 @@ pub struct Continuation {
 impl Continuation {
     /// Plans how `run` continues for `more` after its end. It starts from the last checkpoint; under a stable schedule
     /// from the last one before the decay. With `from_step` it starts from that checkpoint, for `more` after it.
-    /// `config` is the run's own with changes; `damaged` is called for checkpoints that cannot be used.
+    /// `config` is the run's own with changes; `damaged` is called for checkpoints and rows that cannot be used.
     ///
     /// # Errors
     /// [`TrainError::NotEnded`] of a run that can be resumed, [`TrainError::KeptSetting`] where `config`
     /// differs in what must stay, [`TrainError::OtherData`] or [`TrainError::OtherTokenizer`] where `data` are
     /// not the run's, [`TrainError::NoCheckpointOfStep`], [`TrainError::Pruned`] of a checkpoint without moments,
-    /// [`TrainError::NoPace`], or as [`RunConfig::validate`].
+    /// [`TrainError::NoPace`], [`TrainError::TooManySteps`], or as [`RunConfig::validate`].
     pub fn new(
         run: RunFolder,
         config: RunConfig,
@@ -109,12 +109,18 @@ impl Continuation {
         }
         check_same(&set, &manifest(&original, data)?, run.path(), &run.checkpoints())?;
 
+        if let Some(error) = run.unreadable_rows() {
+            damaged(error);
+        }
         let rows = rows_until(&run, set.step);
         let pace = pace(&rows);
         let seam = Seam::new(&old, &rows, set.step);
         let no_pace = || TrainError::NoPace { path: run.metrics_path() };
         let steps = more.steps(length.steps_per_pass, pace).ok_or_else(no_pace)?;
         let total_steps = after.saturating_add(steps.max(1));
+        if total_steps > MAX_STEPS {
+            return Err(TrainError::TooManySteps { after, most: MAX_STEPS });
+        }
         let mut config = config;
         let (schedule, as_planned) =
             rates::schedule(&old, &original.schedule, config.schedule, seam, total_steps);
@@ -216,12 +222,16 @@ fn rows_until(run: &RunFolder, step: usize) -> Vec<Row> {
     rows
 }
 
+/// Seconds of a year.
+const YEAR: f64 = 365.0 * 86_400.0;
+
 /// Seconds that a step has taken, validations included.
 fn pace(rows: &[Row]) -> Option<f64> {
     let (first, last) = (rows.first()?, rows.last()?);
     let steps = last.step.checked_sub(first.step).filter(|steps| *steps > 0)?;
     let pace = (last.seconds - first.seconds) / steps as f64;
-    Some(pace).filter(|pace| *pace > 0.0 && pace.is_finite())
+    // More than a year for a step is no pace, but what a damaged row says.
+    Some(pace).filter(|pace| *pace > 0.0 && *pace < YEAR)
 }
 
 /// Makes the run as long as it shall be: in passes where it was in passes, in steps elsewhere.

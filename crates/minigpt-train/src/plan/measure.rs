@@ -13,6 +13,7 @@ use crate::error::TrainError;
 use crate::optim::optimizer::optimizer;
 use crate::optim::schedule::Schedule;
 use crate::optim::trainee::{Trainee, take_step};
+use crate::plan::cost::MemoryEstimate;
 
 /// What a training step that is timed does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,6 +26,17 @@ pub struct TimedStep {
     pub precision: Precision,
     /// What moves the matrices inside the blocks.
     pub optimizer: OptimizerKind,
+}
+
+impl TimedStep {
+    /// Bytes that such a step of a model takes on `device`: weights, optimiser and activations.
+    pub fn memory(&self, config: &GptConfig, device: &Device) -> u64 {
+        let estimate = match self.gradient_checkpointing {
+            true => MemoryEstimate::by_block(config, self.batch_size, device),
+            false => MemoryEstimate::new(config, self.batch_size, device),
+        };
+        estimate.on_device()
+    }
 }
 
 /// Tells `watch` the seconds of each of `steps` training steps of a fresh model, until it has enough, on

@@ -25,6 +25,7 @@ use serde_json::Value;
 use super::command::command_line;
 use super::found::FoundRun;
 use super::overview::{began, changed};
+use super::summary::End;
 use super::timed::{TimedRows, milliseconds};
 use super::watch::RunState;
 use super::{RunFolder, tensorboard};
@@ -152,6 +153,8 @@ fn run_meta(
     let (status, has_ended) = match folder.state() {
         RunState::Training => (1, false),
         RunState::Finished => (3, true),
+        // It ended as it was asked to, and was not killed.
+        RunState::Interrupted if ran_out_of_time(folder) => (3, true),
         RunState::Interrupted | RunState::Damaged => (5, true),
     };
     let end = has_ended.then(|| milliseconds(changed(run)).to_string());
@@ -171,6 +174,11 @@ fn run_meta(
         ("tags", "[]".to_owned()),
         ("user_id", text("minigpt")),
     ])
+}
+
+fn ran_out_of_time(folder: &RunFolder) -> bool {
+    let summary = folder.summary().ok().flatten();
+    summary.is_some_and(|summary| summary.end == End::OutOfTime)
 }
 
 fn tags(run: &FoundRun, folder: &RunFolder) -> BTreeMap<String, String> {

@@ -10,6 +10,7 @@ use super::RunFolder;
 use super::found::FoundRun;
 use super::watch::{Best, Progress, RunState};
 use crate::config::RunConfig;
+use crate::config::finetune::FinetuneTask;
 use crate::error::TrainError;
 
 /// What one run is and where it stands.
@@ -43,6 +44,9 @@ pub struct Overview {
     pub data: Option<String>,
     /// What for, of a run that tunes a model.
     pub task: Option<String>,
+    /// Whether it learns to tell classes apart: its losses are nats per label, and there are no bits per byte.
+    #[serde(skip)]
+    pub is_classifier: bool,
     /// The model that it tunes.
     pub base: Option<String>,
     /// The device that computed.
@@ -102,6 +106,8 @@ impl Overview {
         self.width = Some(config.model.n_embd);
         self.data = Some(config.data.source.to_string());
         self.task = config.finetune.as_ref().map(|finetune| finetune.task.to_string());
+        self.is_classifier =
+            config.finetune.as_ref().is_some_and(|tuned| tuned.task == FinetuneTask::Classify);
         self.base = config.finetune.as_ref().map(|finetune| finetune.base.clone());
     }
 

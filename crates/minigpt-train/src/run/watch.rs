@@ -13,7 +13,7 @@ use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::run::metrics::read_last_rows;
 use crate::run::row::{Row, RowSplit};
-use crate::run::summary::{End, ValidationFigures};
+use crate::run::summary::ValidationFigures;
 
 /// A run of some thousand samples has a few megabytes.
 const SAMPLES: Limit = Limit::new(32 << 20, "samples that are looked at");
@@ -24,9 +24,9 @@ const SAMPLES: Limit = Limit::new(32 << 20, "samples that are looked at");
 pub enum RunState {
     /// A process trains in the folder now.
     Training,
-    /// It came to its end: all steps, its time, or its patience.
+    /// It came to its end: all steps, or its patience. Nothing is left to resume.
     Finished,
-    /// It was stopped, or its process ended, before that: it can be resumed.
+    /// It was stopped, its process ended, or its time was over before that: it can be resumed.
     Interrupted,
     /// It cannot be read, and nobody trains in it.
     #[default]
@@ -81,10 +81,7 @@ impl RunFolder {
 
     /// Whether a run in which nobody trains has come to its end.
     pub(crate) fn state_of_end(&self) -> RunState {
-        match self.summary() {
-            Ok(Some(summary)) if summary.end != End::Interrupted => RunState::Finished,
-            _ => RunState::Interrupted,
-        }
+        if self.is_over() { RunState::Finished } else { RunState::Interrupted }
     }
 
     /// Whether a process trains in a folder, be it a run yet or not.

@@ -46,9 +46,7 @@ pub(super) fn run(runs: &[FoundRun], args: &RunsArgs) -> Result<ExitCode> {
             }
         };
         match folder.state() {
-            RunState::Finished if folder.is_over() => {}
-            // Its time is over, and it can have more.
-            RunState::Finished => leave(RunState::Interrupted.to_string()),
+            RunState::Finished => {}
             state => leave(state.to_string()),
         }
         if let Err(error) = prune(&folder, args.yes, &mut pruned.parts) {

@@ -38,6 +38,23 @@ fn runs_are_sorted_as_asked_and_those_without_a_figure_come_last() {
     }
 }
 
+/// Nats per label are no bits per byte, however few they are.
+#[test]
+fn classifiers_are_ranked_apart() {
+    let mut listed = runs();
+    for (name, bits, loss) in [("labels", 0.1, 0.7), ("more-labels", 0.05, 0.2)] {
+        let mut run = self::listed(name, Some(bits), 7);
+        run.overview.is_classifier = true;
+        run.overview.best.as_mut().unwrap().loss = loss;
+        listed.insert(0, run);
+    }
+    sort(&mut listed, RunOrder::Best);
+    let names: Vec<&str> = listed.iter().map(|run| run.overview.name.as_str()).collect();
+    assert_eq!(names, ["good", "bad", "more-labels", "labels", "new"]);
+    let table = in_words(&listed[2..3], None);
+    assert!(table.contains("0.200") && !table.contains("0.050"), "{table}");
+}
+
 /// A folder's name, a file's text and an error may be anybody's.
 #[test]
 fn a_run_has_one_line_without_control_characters() {
@@ -46,7 +63,7 @@ fn a_run_has_one_line_without_control_characters() {
     run.overview.problem = Some("first\nsecond".to_owned());
     let told = in_words(&[run], None);
     assert_eq!(told.lines().count(), 4, "{told}");
-    for part in ["a\u{fffd}[31m b", "x y\u{fffd}.txt", "first second"] {
+    for part in ["a\\u{1b}[31m\\nb", "x y\u{fffd}.txt", "first second"] {
         assert!(told.contains(part), "{told}");
     }
 }

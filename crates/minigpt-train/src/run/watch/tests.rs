@@ -1,6 +1,6 @@
 use super::*;
 use crate::run::metrics::to_csv;
-use crate::run::summary::Summary;
+use crate::run::summary::{End, Summary};
 use crate::run::write_json;
 
 fn summary(end: End) -> Summary {
@@ -29,7 +29,7 @@ fn a_lock_tells_that_a_run_trains_and_a_look_keeps_nobody_from_it() {
     for (end, state) in [
         (End::Complete, RunState::Finished),
         (End::Patience, RunState::Finished),
-        (End::OutOfTime, RunState::Finished),
+        (End::OutOfTime, RunState::Interrupted),
         (End::Interrupted, RunState::Interrupted),
     ] {
         write_json(&run.summary_path(), &summary(end)).unwrap();
