@@ -171,6 +171,39 @@ fn curves_that_cannot_be_drawn() {
     }
 }
 
+/// None of these takes the time or the memory that it names.
+#[test]
+fn benchmarks_beyond_any_machine() {
+    let sandbox = Sandbox::new();
+    let most = u64::MAX.to_string();
+    for (options, message) in [
+        (&["--steps", &most][..], "expected 1 to 1000000"),
+        (&["--steps", "0"], "--steps is 0: expected 1 to 1000000"),
+        (&["--batch", &most], "expected 1 to 1048576"),
+        (&["--batch", "1048576", "--context", "1024"], "of memory, and"),
+        (&["--width", &most, "--heads", "1"], "n_embd 18446744073709551615 is too large"),
+        (
+            &[
+                "--decode",
+                "--width",
+                "8",
+                "--heads",
+                "1",
+                "--vocab",
+                "300",
+                "--layers",
+                "9000",
+                "--context",
+                "900000000",
+            ],
+            "of memory, and",
+        ),
+    ] {
+        let error = sandbox.fails(&[&["bench", "--device", "cpu"], options].concat());
+        assert!(error.contains(message), "{options:?}: {error}");
+    }
+}
+
 #[test]
 fn a_prompt_longer_than_the_context() {
     let long = "word ".repeat(200);

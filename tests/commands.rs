@@ -187,7 +187,8 @@ fn devices_lists_the_processor() {
     assert!(sandbox.succeeds(&["devices"]).starts_with("cpu "));
     let json: serde_json::Value =
         serde_json::from_str(&sandbox.succeeds(&["devices", "--json"])).unwrap();
-    assert!(json.is_array());
+    assert_eq!(json[0]["device"], "cpu");
+    assert!(json[0]["name"].as_str().unwrap().starts_with("CPU, "), "{json}");
 }
 
 #[test]

@@ -316,13 +316,19 @@ fn what_makes_no_sense_is_refused_by_name() {
         ),
         ("runs/run/checkpoints/step-000010 --more-steps 2 --from-step 7", &["--from-step 7: "]),
         ("runs/run --more-steps 2 --name run", &["runs/run already holds a run"]),
+        ("runs/run --more-steps 2 --name run --dry-run", &["runs/run already holds a run"]),
         ("runs/run --more-steps 2 --set optimizer.kind=adamw", &["optimizer.kind cannot change"]),
         ("runs/run --more-steps 2 --set model.n_layer=3", &["model.n_layer cannot change"]),
         (
             "runs/run --more-steps 2 --set training.seed=7",
             &["training.seed cannot change", "schedule.decay"],
         ),
-        ("runs/run --more-steps 4294967295", &["training.max_steps is out of range"]),
+        (
+            "runs/run --more-steps 4294967295",
+            &["--more-steps 4294967295: that is too much after 10 steps: a run has at most"],
+        ),
+        ("runs/run --more-epochs 4294967295", &["--more-epochs 4294967295: that is too much"]),
+        ("runs/run --more-minutes 1e300", &["--more-minutes 1", ": that is too much"]),
     ] {
         let error = is_refused(&sandbox, more);
         assert!(parts.iter().all(|part| error.contains(part)), "{more}: {error}");
@@ -401,4 +407,15 @@ fn a_tuned_model_goes_on() {
     assert_eq!(summary(&run).base, base);
     assert!(run.join("evaluation/classify.json").is_file());
     sandbox.succeeds(&words("classify runs/tuned-2 Anne --device cpu"));
+}
+
+/// The minutes of the run before would end the steps that are asked for now.
+#[test]
+fn minutes_are_those_that_are_given_now() {
+    let sandbox = sandbox();
+    train(&sandbox, "--max-steps 4 --max-minutes 5 --name run");
+    goes_on(&sandbox, "runs/run --more-steps 2 --name without");
+    assert_eq!(config(&sandbox.path("runs/without")).training.max_minutes, None);
+    goes_on(&sandbox, "runs/run --more-steps 2 --max-minutes 7 --name with");
+    assert_eq!(config(&sandbox.path("runs/with")).training.max_minutes, Some(7.0));
 }

@@ -288,3 +288,36 @@ fn tables_with_another_separator_and_bad_bytes_are_read_where_it_is_asked_for() 
     let documents = |split: usize| figures["splits"][split]["documents"].as_u64().unwrap();
     assert_eq!(documents(0) + documents(1), 20);
 }
+
+/// A file that is sorted by label holds out one label alone; and a run of few steps has no warm-up of twenty.
+#[test]
+fn a_classifier_that_learnt_nothing_says_so() {
+    let sandbox = sandbox();
+    let said = |args: &[&str]| {
+        let output = sandbox.minigpt(args);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{errors}");
+        errors
+    };
+    let sorted = (0..40).map(|n| json!({"text": format!("Place {n}."), "label": n / 20}));
+    sandbox.write("sorted.jsonl", lines(sorted));
+    let once = "--name sorted --max-steps 6 --set sample.max_tokens=4";
+    let errors = said(&finetune("classify", "sorted.jsonl", once));
+    assert!(errors.contains("warm-up: 1 steps instead of 20, for the run has 6"), "{errors}");
+    assert!(errors.contains("warning: all held-out texts have the same label"), "{errors}");
+    assert!(errors.contains("if it is sorted by label, shuffle it"), "{errors}");
+    let run = RunFolder::open(&sandbox.path("runs/sorted")).unwrap();
+    assert_eq!(run.config().unwrap().schedule.warmup_steps, 1);
+
+    // A rate at which nothing is learnt; and a warm-up that was asked for stays.
+    sandbox.write("opinions.jsonl", opinions());
+    let still = "--name still --max-steps 2 --learning-rate 1e-9 --set schedule.warmup_steps=9 \
+        --valid opinions.jsonl";
+    let errors = said(&finetune("classify", "opinions.jsonl", still));
+    assert!(
+        errors.contains("warning: the learning rate rises over 9 steps, and the run has 2"),
+        "{errors}"
+    );
+    assert!(errors.contains("no better than always giving the most frequent label"), "{errors}");
+    assert!(!errors.contains("shuffle"), "{errors}");
+}

@@ -162,6 +162,8 @@ fn a_run_that_can_be_resumed_keeps_its_checkpoints() {
     let mut summary = json_of(&fs_err::read_to_string(&path).unwrap());
     summary["end"] = json!("out-of-time");
     fs_err::write(&path, summary.to_string()).unwrap();
+    assert_eq!(listed(&sandbox, &[])[0]["state"], "interrupted");
+    assert!(sandbox.succeeds(&["runs"]).contains("can be resumed"));
     let before = contents(&sandbox.path("runs/run"));
     let plain = sandbox.succeeds(&["runs", "--prune", "--yes"]);
     assert!(plain.contains("runs/run: can be resumed") && plain.contains("nothing to"), "{plain}");
@@ -402,4 +404,90 @@ fn names_of_problems(report: &Value) -> Vec<String> {
     let problems = checks.filter(|check| check["state"] == "problem");
     let names = problems.map(|check| check["name"].as_str().unwrap().to_owned());
     names.filter(|name| !["disk", "device check"].contains(&name.as_str())).collect()
+}
+
+/// One folder whose settings describe no model hides no other, and breaks nothing.
+#[test]
+fn a_run_that_describes_no_model_is_damaged_and_named() {
+    let sandbox = slow_and_fast();
+    let path = sandbox.path("runs/slow/config.json");
+    let mut config = json_of(&fs_err::read_to_string(&path).unwrap());
+    config["model"]["n_head"] = json!(0);
+    fs_err::write(&path, config.to_string()).unwrap();
+    let runs = listed(&sandbox, &["--sort", "name"]);
+    assert_eq!(names(&runs), ["fast", "slow"]);
+    assert_eq!((&runs[0]["state"], &runs[1]["state"]), (&json!("finished"), &json!("damaged")));
+    for command in ["report", "plot", "track --mlflow mlruns", "generate --prompt In"] {
+        let words: Vec<&str> = command.split(' ').collect();
+        let error = sandbox.fails(&[&words[..1], &["runs/slow"], &words[1..]].concat());
+        assert!(error.contains("config.json is damaged: model.n_head is 0"), "{command}: {error}");
+    }
+}
+
+/// Nothing that a user names as an output takes the place of a device or of a run's own file.
+#[cfg(unix)]
+#[test]
+fn outputs_leave_devices_links_and_the_files_of_runs_as_they_are() {
+    use std::os::unix::fs::symlink;
+    let sandbox = slow_and_fast();
+    let history = || fs_err::read(sandbox.path("runs/fast/metrics.csv")).unwrap();
+    let before = history();
+    for (command, message) in [
+        (
+            "track runs/fast --csv runs/fast/metrics.csv",
+            "--csv runs/fast/metrics.csv: that is a part of a run",
+        ),
+        ("track runs/slow --csv runs/fast/metrics.csv", "that is a part of a run"),
+        ("track runs/fast --csv runs/slow/checkpoints/x.csv", "that is a part of a run"),
+        ("track runs/fast --csv runs", "--csv: runs: a folder"),
+        ("plot runs/fast --data-csv runs/fast/config.json", "that is a part of a run"),
+        (
+            "plot runs/fast --out x.svg --data-csv ./x.svg",
+            "--out and --data-csv name the same file",
+        ),
+        ("plot runs/fast --out /dev/null", "a device or a pipe"),
+        ("plot runs/fast --curve learning-rate --learning-rate", "--learning-rate: "),
+        ("export runs/fast --gguf runs/fast/metrics.csv", "that is a part of a run"),
+        ("export runs/fast --out new --gguf new", "--out and --gguf name the same file"),
+    ] {
+        let error = sandbox.fails(&command.split(' ').collect::<Vec<_>>());
+        assert!(error.contains(message), "{command}: {error}");
+    }
+    assert_eq!(history(), before);
+    assert!(!sandbox.path("x.svg").exists() && !sandbox.path("new").exists());
+
+    sandbox.succeeds(&["track", "runs/fast", "--csv", "/dev/null"]);
+    let table = sandbox.succeeds(&["track", "runs/fast", "--csv", "/dev/stdout"]);
+    assert!(table.starts_with("step,timestamp,") && table.lines().count() > 20, "{table}");
+    let data = sandbox.succeeds(&["plot", "runs/fast", "--data-csv", "/dev/stdout"]);
+    assert!(data.starts_with("chart,axis,line,form,x,y,low,high"), "{data}");
+    assert!(!fs_err::symlink_metadata("/dev/null").unwrap().is_file());
+
+    // A link to a run is followed, and one to a table or a picture stays.
+    symlink("fast", sandbox.path("runs/latest")).unwrap();
+    sandbox.write("table.csv", "old");
+    symlink("table.csv", sandbox.path("link.csv")).unwrap();
+    sandbox.succeeds(&["track", "runs/latest", "--csv", "link.csv"]);
+    assert!(sandbox.path("link.csv").is_symlink());
+    assert!(fs_err::read_to_string(sandbox.path("table.csv")).unwrap().starts_with("step,"));
+}
+
+/// What of a history cannot be read is counted where it is left out.
+#[test]
+fn rows_that_are_left_out_are_counted() {
+    let sandbox = slow_and_fast();
+    let path = sandbox.path("runs/fast/metrics.csv");
+    let text = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(&path, text.replace("train,3,", "train,x,").replace("train,4,", "train,"))
+        .unwrap();
+    for command in [
+        "track runs/fast --csv fast.csv",
+        "train --continue runs/fast --more-steps 5 --device cpu --dry-run",
+    ] {
+        let output = sandbox.minigpt(&command.split(' ').collect::<Vec<_>>());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        let expected = "warning: runs/fast/metrics.csv is damaged: 2 lines are left out; line ";
+        assert_eq!(said.matches(expected).count(), 1, "{command}: {said}");
+    }
 }

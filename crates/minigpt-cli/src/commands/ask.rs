@@ -217,6 +217,12 @@ fn stream(
     }
     say_drafts(generator.draft_counts());
     say_unfinished(&options.policy, generator.end());
+    if text.trim().is_empty() {
+        say(
+            "warning: the model ended its answer before the first word: read the passages, ask in other words, or take a \
+             larger model",
+        );
+    }
     Ok(text.trim().to_owned())
 }
 

@@ -11,16 +11,23 @@ use std::process::ExitCode;
 use anyhow::{Result, bail, ensure};
 use burn::tensor::Device;
 use minigpt_data::ModelSource;
-use minigpt_model::{GptConfig, Precision};
+use minigpt_model::{GptConfig, Kernels, Precision};
 use minigpt_train::{OptimizerKind, TimedStep, time_steps, time_tokens};
 use serde::Serialize;
 
 use crate::args::BenchArgs;
+use crate::device::memory;
 use crate::device::precision::PrecisionChoice;
 use crate::terminal::output::print;
 
 /// Steps or tokens before the clock counts: memory is fetched and caches are filled.
 const WARM_UP: usize = 2;
+
+/// Windows of a step, as many as a run's may have.
+const MOST_WINDOWS: usize = 1 << 20;
+
+/// Steps that are timed: their times are kept.
+const MOST_STEPS: usize = 1_000_000;
 
 /// What a benchmark found.
 #[derive(Serialize)]
@@ -36,8 +43,8 @@ struct Report {
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
-    ensure!(args.batch != Some(0), "--batch is 0: expected at least 1");
-    ensure!(args.steps != Some(0), "--steps is 0: expected at least 1");
+    check_range("--batch", args.batch, MOST_WINDOWS)?;
+    check_range("--steps", args.steps, MOST_STEPS)?;
     if let Some(source) = file(args)? {
         ensure!(args.decode, "--model {source}: a file is timed with --decode");
         refuse(&shape_options(args), "the shape is the file's")?;
@@ -94,6 +101,24 @@ fn file(args: &BenchArgs) -> Result<Option<ModelSource>> {
 /// The article's.
 const VOCAB_SIZE: usize = 50_257;
 const CONTEXT: usize = 128;
+
+/// An error where an option's number is out of its range.
+fn check_range(option: &str, number: Option<usize>, most: usize) -> Result<()> {
+    match number {
+        Some(number) if !(1..=most).contains(&number) => {
+            bail!("{option} is {number}: expected 1 to {most}")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An error where the memory that is free is too little; that of GPUs is not told.
+fn check_memory(what: &str, needed: u64, instead: &str, device: &Device) -> Result<()> {
+    match Kernels::of(device) {
+        Kernels::Cpu => memory::check_work(what, needed, instead),
+        Kernels::Gpu | Kernels::Plain => Ok(()),
+    }
+}
 
 /// An error where one of these options was given.
 fn refuse(options: &[(&str, bool)], reason: &str) -> Result<()> {
@@ -165,6 +190,9 @@ fn train(config: &GptConfig, args: &BenchArgs, device: &Device) -> Result<Report
         precision,
         optimizer: if args.muon { OptimizerKind::Muon } else { OptimizerKind::AdamW },
     };
+    let what = format!("a step of {batch} windows of {}", config.block_size);
+    let instead = "choose a smaller --batch, --context or model, or --gradient-checkpointing";
+    check_memory(&what, step.memory(config, device), instead, device)?;
     time_steps(config, step, steps, device, |seconds| {
         watch.step(seconds);
         ControlFlow::Continue(())
@@ -174,6 +202,12 @@ fn train(config: &GptConfig, args: &BenchArgs, device: &Device) -> Result<Report
 
 fn decode(config: &GptConfig, device: &Device) -> Result<Report> {
     let mut watch = Watch::default();
+    let parameters = config.parameter_counts().total() as u64;
+    let cached = (config.n_layer * config.n_kv_head() * config.head_size()) as u64;
+    let values = cached.saturating_mul(2 * config.block_size as u64).saturating_add(parameters);
+    let what = format!("a text of {} tokens with its model", config.block_size);
+    let instead = "choose a smaller --context or model";
+    check_memory(&what, values.saturating_mul(size_of::<f32>() as u64), instead, device)?;
     time_tokens(config, config.block_size.max(WARM_UP + 1), device, |seconds| watch.step(seconds))?;
     Ok(Report::new(config, &watch, 1))
 }

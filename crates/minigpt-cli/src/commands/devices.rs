@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use minigpt_train::{DeviceTrace, Difference};
+use serde::Serialize;
 
 use crate::args::DevicesArgs;
 use crate::device::{Adapter, DeviceChoice, WHY_NONE, adapters, best, cpu_description};
@@ -18,12 +19,35 @@ pub(crate) fn run(args: &DevicesArgs) -> Result<ExitCode> {
     }
     let adapters = adapters();
     if args.json {
-        let json = serde_json::to_string_pretty(&adapters)?;
+        let json = serde_json::to_string_pretty(&listed(&adapters))?;
         print(|out| writeln!(out, "{json}"))?;
     } else {
         print(|out| list(&adapters, out))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A device as `--json` lists it.
+#[derive(Serialize)]
+struct Listed<'a> {
+    /// What `--device` calls it.
+    device: String,
+    /// Its name, where it is no adapter, which has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(flatten)]
+    adapter: Option<&'a Adapter>,
+}
+
+/// The processor, and the adapters in the order of their numbers.
+fn listed(adapters: &[Adapter]) -> Vec<Listed<'_>> {
+    let cpu = Listed { device: "cpu".to_owned(), name: Some(cpu_description()), adapter: None };
+    let adapters = adapters.iter().map(|adapter| Listed {
+        device: format!("gpu:{}", adapter.number),
+        name: None,
+        adapter: Some(adapter),
+    });
+    std::iter::once(cpu).chain(adapters).collect()
 }
 
 /// Compares a device with the processor.

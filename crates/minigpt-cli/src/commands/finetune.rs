@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use minigpt_data::{ModelSource, Tokenizer, TokenizerSpec, similar_labels};
-use minigpt_eval::{TaskFigures, WrittenAnswer, confusion, rouge_l_of_answers, write_answers};
+use minigpt_eval::{
+    Confusion, TaskFigures, WrittenAnswer, confusion, rouge_l_of_answers, write_answers,
+};
 use minigpt_plot::draw_confusion;
 use minigpt_train::{
     End, ExampleData, FinetuneTask, HeldOut, Plan, Preset, RunConfig, RunFolder, RunPlace,
@@ -43,6 +45,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     precision::apply(session.precision, &mut config, device);
     let Material { data, held_out } = read(&mut config, &base.tokenizer, args.cache.as_deref())?;
     let config = with_fitting_prompt(config, &SampleConfig::default(), &data)?;
+    let config = with_fitting_warmup(config, &data, device)?;
     if session.dry_run {
         dry_run(None, &config, &data, device, session)?;
         return Ok(ExitCode::SUCCESS);
@@ -67,6 +70,25 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     })?;
     report(path, &config, held_out, &summary, device, session)?;
     Ok(code)
+}
+
+/// The recipe's warm-up, but no longer than a tenth of a run that would otherwise be over before it. One that was
+/// asked for stays.
+fn with_fitting_warmup(
+    mut config: RunConfig,
+    data: &TokenData,
+    device: &Device,
+) -> Result<RunConfig> {
+    let steps = Plan::new(&config, data, device)?.length.total_steps;
+    let warmup = config.schedule.warmup_steps;
+    if warmup == recipe(&config).schedule.warmup_steps && warmup >= steps {
+        config.schedule.warmup_steps = (steps / 10).max(1);
+        say(format_args!(
+            "warm-up: {} steps instead of {warmup}, for the run has {steps}",
+            config.schedule.warmup_steps
+        ));
+    }
+    Ok(config)
 }
 
 /// The name under which the recipe is recorded.
@@ -234,12 +256,36 @@ pub(super) fn report(
             }
         }
     };
+    if let TaskFigures::Labels { confusion, .. } = &figures {
+        say_if_nothing_was_learnt(confusion, config.data.valid.is_none());
+    }
     // For `minigpt report` too.
     write_json(&folder.join(format!("{task}.json")), &figures)?;
     if session.json {
         return print_event("task", &figures);
     }
     print(|out| show(&figures, out))
+}
+
+/// Says that a classifier is no better than always giving the most frequent label, and why that may be.
+fn say_if_nothing_was_learnt(confusion: &Confusion, is_tail: bool) {
+    let (accuracy, majority) = (confusion.accuracy(), confusion.majority());
+    if accuracy > majority {
+        return;
+    }
+    let found = match majority {
+        1.0.. => "all held-out texts have the same label, so that their accuracy says nothing",
+        _ => "the classifier is no better than always giving the most frequent label",
+    };
+    let why = match is_tail {
+        true => {
+            "The last tenth of the file was held out: if it is sorted by label, shuffle it, or give --valid. Else"
+        }
+        false => "Perhaps",
+    };
+    say(format_args!(
+        "warning: {found}. {why} train longer, by more --epochs, or raise --learning-rate"
+    ));
 }
 
 fn show(figures: &TaskFigures, out: &mut impl Write) -> std::io::Result<()> {

@@ -42,6 +42,22 @@ pub(crate) fn check(name: &str, parameters: usize, needed: u64) -> Result<()> {
     check_within(name, parameters, needed, free())
 }
 
+/// An error where work, `what` it is, takes more bytes than are free; `instead` is what would take fewer.
+pub(crate) fn check_work(what: &str, needed: u64, instead: &str) -> Result<()> {
+    check_work_within(what, needed, free(), instead)
+}
+
+fn check_work_within(what: &str, needed: u64, free: Option<u64>, instead: &str) -> Result<()> {
+    match free {
+        Some(free) if free < needed => bail!(
+            "{what} takes about {} of memory, and {} are free: {instead}",
+            bytes(needed),
+            bytes(free),
+        ),
+        _ => Ok(()),
+    }
+}
+
 fn check_within(name: &str, parameters: usize, needed: u64, free: Option<u64>) -> Result<()> {
     match free {
         Some(free) if free < needed => bail!(

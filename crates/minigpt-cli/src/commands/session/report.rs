@@ -51,6 +51,16 @@ pub(crate) fn describe(config: &RunConfig, plan: &Plan) {
         bytes(plan.memory.state),
         operations(plan.operations),
     ));
+    let (warmup, steps) = (config.schedule.warmup_steps, plan.length.total_steps);
+    if config.schedule.restart.is_none() && warmup > steps {
+        say(format_args!(
+            "warning: the learning rate rises over {} steps, and the run has {}: it never reaches its peak; \
+             --set schedule.warmup_steps={} shortens that",
+            grouped(warmup as u64),
+            grouped(steps as u64),
+            (steps / 10).max(1),
+        ));
+    }
     if plan.steps_taken > 0 {
         let left = plan.length.total_steps.saturating_sub(plan.steps_taken);
         let taken = grouped(plan.steps_taken as u64);

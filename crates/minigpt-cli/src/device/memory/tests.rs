@@ -26,3 +26,14 @@ fn a_model_that_does_not_fit_is_refused_with_what_it_needs() {
     #[cfg(target_os = "linux")]
     assert!(free().unwrap() <= of_machine().unwrap());
 }
+
+#[test]
+fn work_that_does_not_fit_is_refused_with_what_would() {
+    let check = |free| check_work_within("a step", 3 << 30, free, "choose a smaller --batch");
+    let error = check(Some(1 << 30)).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "a step takes about 3.0 GiB of memory, and 1.0 GiB are free: choose a smaller --batch"
+    );
+    assert!(check(Some(3 << 30)).is_ok() && check(None).is_ok());
+}

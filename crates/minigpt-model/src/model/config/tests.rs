@@ -197,3 +197,13 @@ fn choices_that_do_not_fit_together_are_refused() {
     // A head's width need not divide the stream's.
     GptConfig { head_size: Some(10), n_head: 3, ..good }.validate().unwrap();
 }
+
+/// Whoever shows a configuration that was read may ask for its figures before it is refused.
+#[test]
+fn a_configuration_without_heads_divides_nothing() {
+    let config = GptConfig { n_head: 0, ..GptConfig::new(64, 32, 2, 4, 64) };
+    assert_eq!(config.head_size(), 0);
+    let _ = config.parameter_counts();
+    assert_eq!(config.validate(), Err(ConfigError::Zero { field: "n_head" }));
+    assert!(GptConfig::new(64, 32, 2, 1, usize::MAX).validate().is_err());
+}
