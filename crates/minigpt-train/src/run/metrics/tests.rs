@@ -101,7 +101,7 @@ fn what_is_left_out_is_counted() {
     let text = String::from_utf8(to_csv(&rows(1..5)).unwrap()).unwrap();
     fs_err::write(run.metrics_path(), &text).unwrap();
     assert!(run.unreadable_rows().is_none());
-    for (name, lines) in [("train,2", "a line is"), ("train,", "4 lines are")] {
+    for (name, lines) in [("train,2", "a line is"), (",512,", "4 lines are")] {
         fs_err::write(run.metrics_path(), text.replace(name, "rubbish")).unwrap();
         let error = run.unreadable_rows().unwrap().to_string();
         let expected = format!("metrics.csv is damaged: {lines} left out; line ");
