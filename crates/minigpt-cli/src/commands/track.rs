@@ -94,7 +94,8 @@ fn what_next(args: &TrackArgs, runs: &[FoundRun]) {
             folder.display()
         ));
     }
-    if let (Some(path), Some(run)) = (&args.csv, runs.first()) {
+    if let (Some(path), Some(run)) = (args.csv.as_ref().filter(|path| path.is_file()), runs.first())
+    {
         say(format_args!(
             "import: trackio.import_csv({}, project={})",
             python_text(&path.display().to_string()),
