@@ -94,7 +94,7 @@ pub fn is_part_of_run(path: &Path) -> bool {
         Some(folder.join(path.file_name()?))
     });
     let Some(whole) = whole else { return false };
-    whole.ancestors().skip(1).filter(|folder| FoundRun::at(folder).is_some()).any(|run| {
+    whole.ancestors().skip(1).filter(|folder| is_surely_run(folder)).any(|run| {
         let Ok(inside) = whole.strip_prefix(run) else { return false };
         let mut parts = inside.iter().map(|part| part.to_string_lossy());
         match (parts.next().as_deref(), parts.next()) {
@@ -104,6 +104,12 @@ pub fn is_part_of_run(path: &Path) -> bool {
             _ => false,
         }
     })
+}
+
+/// Whether a folder is a run's beyond doubt: a table of somebody's may be called `metrics.csv` too.
+fn is_surely_run(folder: &Path) -> bool {
+    let has = |name: &str| folder.join(name).symlink_metadata().is_ok();
+    has(LOCK_FILE) || (has("config.json") && (has("metrics.csv") || has("environment.json")))
 }
 
 impl FoundRun {

@@ -8,7 +8,7 @@ use anyhow::Result;
 use minigpt_train::{FoundRun, Prunable, PrunablePart, RunFolder, RunState, TrainError};
 use serde::Serialize;
 
-use super::on_a_line;
+use super::{escaped, on_a_line};
 use crate::args::RunsArgs;
 use crate::terminal::format::bytes;
 use crate::terminal::output::{print, say, terminal_width};
@@ -87,7 +87,7 @@ fn in_words(pruned: &Pruned, width: Option<usize>) -> String {
     let columns = [Column::left("what"), Column::right("size"), Column::left("why it can go")];
     let row = |part: &Prunable| {
         vec![
-            on_a_line(&part.path.display().to_string()),
+            escaped(&part.path.display().to_string()),
             bytes(part.bytes),
             reason(part.part).to_owned(),
         ]
@@ -98,8 +98,8 @@ fn in_words(pruned: &Pruned, width: Option<usize>) -> String {
         text += &fitted(&columns, &rows, width);
     }
     for LeftAlone { run, why } in &pruned.left_alone {
-        let line = format!("kept: the checkpoints of {}: {why}", run.display());
-        text += &(on_a_line(&line) + "\n");
+        let run = escaped(&run.display().to_string());
+        text += &format!("kept: the checkpoints of {run}: {}\n", on_a_line(why));
     }
     let sum = bytes(pruned.bytes);
     text + &match (pruned.parts.is_empty(), pruned.removed) {

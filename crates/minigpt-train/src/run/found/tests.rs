@@ -7,7 +7,9 @@ fn what_a_run_reads_is_a_part_of_it_and_pictures_are_not() {
     for part in ["checkpoints/step-000010", "evaluation", "plots", "report"] {
         fs_err::create_dir_all(run.join(part)).unwrap();
     }
-    fs_err::write(run.join("metrics.csv"), "").unwrap();
+    for file in ["metrics.csv", "train.lock"] {
+        fs_err::write(run.join(file), "").unwrap();
+    }
     for (name, is_part) in [
         ("metrics.csv", true),
         ("config.json", true),
@@ -23,7 +25,13 @@ fn what_a_run_reads_is_a_part_of_it_and_pictures_are_not() {
         assert_eq!(is_part_of_run(&run.join(name)), is_part, "{name}");
     }
     assert!(is_part_of_run(&run.join("plots/../metrics.csv")));
-    assert!(!is_part_of_run(&folder.path().join("metrics.csv")), "of no run");
+    let table = folder.path().join("metrics.csv");
+    fs_err::write(&table, "").unwrap();
+    assert!(!is_part_of_run(&table), "of no run");
+    // A copy without its lock.
+    fs_err::write(run.join("config.json"), "").unwrap();
+    fs_err::remove_file(run.join("train.lock")).unwrap();
+    assert!(is_part_of_run(&run.join("metrics.csv")));
     #[cfg(unix)]
     {
         let link = folder.path().join("table.csv");
