@@ -87,6 +87,9 @@ fn a_model_answers_within_its_context_and_says_what_to_trust() {
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{errors}");
     assert!(errors.contains("warning: the question leaves no room for a passage"), "{errors}");
+    let output = sandbox.minigpt(&[&ASK[..], &["--max-tokens", "0", "--device", "cpu"]].concat());
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("warning: the model ended its answer before the first"), "{errors}");
     let error = sandbox.fails(&[&ASK[..], &["--max-tokens", "64", "--device", "cpu"]].concat());
     assert!(error.contains("--max-tokens 64 leaves no room"), "{error}");
 }
