@@ -1,7 +1,7 @@
 """The training step that `cargo xtask bench --peer PYTHON` compares minigpt's with, in PyTorch on the CPU.
 
-A GPT-2 of the given shape as PyTorch's users would write it (fused attention, tanh GELU, tied head, fused AdamW
-with decay on matrices, global-norm limit), on random tokens. Prints one JSON object: median seconds of a step,
+A GPT-2 of the given shape, or with --model a Llama, as PyTorch's users would write it (fused attention, tanh GELU
+or SwiGLU, tied head, fused AdamW with decay on matrices, global-norm limit), on random tokens. Prints one JSON object: median seconds of a step,
 tokens a second, the process's highest memory in MiB, and page faults a step.
 
     python3 -m venv peers && peers/bin/pip install torch numpy
@@ -19,15 +19,25 @@ from torch import nn
 from torch.nn import functional as F
 
 
+# Of the Llama family: their own sizes, inner the width inside a block.
+PUBLISHED = {
+    "smollm2-135m": dict(vocab=49152, layers=30, heads=9, kv_heads=3, width=576, inner=1536, rotary_base=100000.0),
+}
+
+
 def arguments():
     parser = argparse.ArgumentParser()
     for name, default in dict(vocab=50257, context=128, layers=4, heads=8, width=256, batch=16, steps=6).items():
         parser.add_argument("--" + name, type=int, default=default)
+    parser.add_argument("--model", choices=PUBLISHED)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    for name, size in PUBLISHED.get(arguments.model, {}).items():
+        setattr(arguments, name, size)
+    return arguments
 
 
 class Attention(nn.Module):
@@ -77,11 +87,69 @@ class Gpt(nn.Module):
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
 
+class LlamaAttention(nn.Module):
+    def __init__(self, a):
+        super().__init__()
+        self.heads, self.kv_heads, self.size = a.heads, a.kv_heads, a.width // a.heads
+        self.q_proj = nn.Linear(a.width, a.width, bias=False)
+        self.k_proj = nn.Linear(a.width, self.kv_heads * self.size, bias=False)
+        self.v_proj = nn.Linear(a.width, self.kv_heads * self.size, bias=False)
+        self.o_proj = nn.Linear(a.width, a.width, bias=False)
+        self.dropout = a.dropout
+
+    def forward(self, x, cos, sin):
+        batch, time, width = x.shape
+        of_heads = lambda t, heads: t.view(batch, time, heads, self.size).transpose(1, 2)
+        q = of_heads(self.q_proj(x), self.heads)
+        k, v = (of_heads(proj(x), self.kv_heads) for proj in (self.k_proj, self.v_proj))
+        q, k = (t * cos + torch.cat((-t[..., self.size // 2 :], t[..., : self.size // 2]), -1) * sin for t in (q, k))
+        # As transformers repeats them; enable_gqa falls back to a slower body on a CPU.
+        k, v = (t.repeat_interleave(self.heads // self.kv_heads, 1) for t in (k, v))
+        mixed = F.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v, dropout_p=self.dropout, is_causal=True)
+        return self.o_proj(mixed.transpose(1, 2).reshape(batch, time, width))
+
+
+class LlamaBlock(nn.Module):
+    def __init__(self, a):
+        super().__init__()
+        self.input_layernorm, self.post_attention_layernorm = nn.RMSNorm(a.width, 1e-5), nn.RMSNorm(a.width, 1e-5)
+        self.self_attn = LlamaAttention(a)
+        self.gate_proj, self.up_proj = (nn.Linear(a.width, a.inner, bias=False) for _ in range(2))
+        self.down_proj = nn.Linear(a.inner, a.width, bias=False)
+
+    def forward(self, x, cos, sin):
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+        x_norm = self.post_attention_layernorm(x)
+        return x + self.down_proj(F.silu(self.gate_proj(x_norm)) * self.up_proj(x_norm))
+
+
+class Llama(nn.Module):
+    def __init__(self, a):
+        super().__init__()
+        self.embed_tokens = nn.Embedding(a.vocab, a.width)
+        self.layers = nn.ModuleList(LlamaBlock(a) for _ in range(a.layers))
+        self.norm = nn.RMSNorm(a.width, 1e-5)
+        size = a.width // a.heads
+        rates = a.rotary_base ** (-torch.arange(0, size, 2) / size)
+        angles = torch.arange(a.context)[:, None] * torch.cat((rates, rates))
+        self.register_buffer("cos", angles.cos()), self.register_buffer("sin", angles.sin())
+        for weight in self.parameters():
+            if weight.dim() == 2:
+                nn.init.normal_(weight, std=0.02)
+
+    def forward(self, tokens, targets):
+        x = self.embed_tokens(tokens)
+        for layer in self.layers:
+            x = layer(x, self.cos, self.sin)
+        logits = F.linear(self.norm(x), self.embed_tokens.weight)
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+
 def main():
     a = arguments()
     torch.manual_seed(0)
     torch.set_num_threads(a.threads)
-    model = Gpt(a)
+    model = Llama(a) if a.model else Gpt(a)
     groups = [[p for p in model.parameters() if (p.dim() == 2) == decays] for decays in (True, False)]
     optimizer = torch.optim.AdamW(
         [{"params": group, "weight_decay": decay} for group, decay in zip(groups, (0.1, 0.0))], lr=3e-4, fused=True

@@ -14,11 +14,13 @@ pub(crate) struct Shape {
     pub(crate) heads: usize,
     pub(crate) width: usize,
     pub(crate) batch: usize,
+    /// The published model that has this shape, where it is not GPT-2's kind.
+    pub(crate) published: Option<&'static str>,
 }
 
 /// The article's model with GPT-2's vocabulary.
 const ARTICLE: Shape =
-    Shape { vocab: 50257, context: 128, layers: 4, heads: 8, width: 256, batch: 16 };
+    Shape { vocab: 50257, context: 128, layers: 4, heads: 8, width: 256, batch: 16, published: None };
 
 /// The same with a vocabulary that suits a small text; the sweeps start from here.
 pub(crate) const SMALL: Shape = Shape { vocab: 4096, ..ARTICLE };
@@ -34,6 +36,8 @@ pub(crate) enum Group {
     Long,
     /// GPT-2's 124 million parameters, with a context of 512
     Large,
+    /// SmolLM2's 135 million parameters, in the Llama family's shape, with a context of 512
+    Llama,
     /// The article's model with 4,096 ids, one size at a time
     Sweep,
 }
@@ -49,12 +53,23 @@ impl Group {
             Self::Large => {
                 vec![Shape { context: 512, layers: 12, heads: 12, width: 768, batch: 4, ..ARTICLE }]
             }
+            Self::Llama => vec![SMOLLM2],
             Self::Sweep => sweep(),
         }
     }
 }
 
 const LONG: Shape = Shape { context: 1024, batch: 2, ..SMALL };
+
+const SMOLLM2: Shape = Shape {
+    vocab: 49_152,
+    context: 512,
+    layers: 30,
+    heads: 9,
+    width: 576,
+    batch: 4,
+    published: Some("smollm2-135m"),
+};
 
 /// One quantity at a time, from the small vocabulary.
 fn sweep() -> Vec<Shape> {
@@ -68,27 +83,33 @@ fn sweep() -> Vec<Shape> {
 }
 
 impl Shape {
-    /// As `minigpt bench` and the peers take it.
+    /// As `minigpt bench` and the peers take it. The Llama family trains without dropout.
     pub(crate) fn arguments(&self) -> Vec<String> {
-        let Self { vocab, context, layers, heads, width, batch } = self;
-        let named = [
-            ("vocab", vocab),
-            ("context", context),
-            ("layers", layers),
-            ("heads", heads),
-            ("width", width),
-            ("batch", batch),
-        ];
-        named.into_iter().flat_map(|(name, size)| [format!("--{name}"), size.to_string()]).collect()
+        let Self { vocab, context, layers, heads, width, batch, published } = self;
+        let of_model = match published {
+            Some(name) => vec![("model", (*name).to_owned()), ("dropout", "0".to_owned())],
+            None => [("vocab", vocab), ("layers", layers), ("heads", heads), ("width", width)]
+                .map(|(name, size)| (name, size.to_string()))
+                .into(),
+        };
+        let of_batch = [("context", context), ("batch", batch)];
+        let of_batch = of_batch.map(|(name, size)| (name, size.to_string()));
+        of_model
+            .into_iter()
+            .chain(of_batch)
+            .flat_map(|(name, value)| [format!("--{name}"), value])
+            .collect()
     }
 }
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { vocab, context, layers, heads, width, batch } = self;
-        let text =
-            format!("{vocab} ids, {layers}x{width}, {heads} heads, {context} long, batch {batch}");
-        f.pad(&text)
+        let Self { vocab, context, layers, heads, width, batch, published } = self;
+        let model = match published {
+            Some(name) => (*name).to_owned(),
+            None => format!("{vocab} ids, {layers}x{width}, {heads} heads"),
+        };
+        f.pad(&format!("{model}, {context} long, batch {batch}"))
     }
 }
 

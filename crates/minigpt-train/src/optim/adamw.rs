@@ -2,7 +2,7 @@
 
 use burn::backend::Flex;
 use burn::optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::config::OptimizerConfig;
 use crate::optim::in_memory::{is_in_memory, memory};
@@ -57,7 +57,7 @@ impl Optimizer for FusedAdamW {
             return self.plain.step(learning_rate, tensor, gradient, state);
         }
         let state = state.map(|state| state.momentum).unwrap_or_else(|| {
-            AdaptiveMomentumState::new(0, tensor.zeros_like(), tensor.zeros_like())
+            AdaptiveMomentumState::new(0, zeros_of_shape(&tensor), zeros_of_shape(&tensor))
         });
         let time = state.time + 1;
         let [parameters, mut gradient, mut moment_1, mut moment_2] =
@@ -78,6 +78,13 @@ impl Optimizer for FusedAdamW {
     fn to_device<const D: usize>(state: AdamWState<D>, device: &Device) -> AdamWState<D> {
         burn::optim::AdamW::to_device(state, device)
     }
+}
+
+/// As `zeros_like`, which holds them twice for a moment.
+fn zeros_of_shape<const D: usize>(tensor: &Tensor<D>) -> Tensor<D> {
+    let shape = tensor.shape();
+    let zeros = vec![0.0_f32; shape.num_elements()];
+    Tensor::from_data(TensorData::new(zeros, shape), &tensor.device())
 }
 
 /// Parameters that move at a time: half a megabyte, which stays in the cache.

@@ -25,10 +25,10 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         dropout: Dropout,
     ) -> FloatTensor<Self> {
         let tokens = Ids::new(tokens);
+        let tables = [wte.clone(), wpe.clone()];
         let ([wte, wpe], nodes) = split([wte, wpe]);
         let y = fused::embed(&tokens, &wte, &wpe, dropout);
-        let rows = [&wte, &wpe].map(|table| values(table).len() / last_dim(table));
-        record::<Flex, _, C, _>(Embed, nodes, y, (tokens, rows, dropout))
+        record::<Flex, _, C, _>(Embed, nodes, y, EmbedState { tokens, tables, dropout })
     }
 
     fn layer_norm(
@@ -186,25 +186,36 @@ fn split<const N: usize>(
 #[derive(Debug)]
 struct Embed;
 
-impl Backward<Flex, 2> for Embed {
-    /// Tokens `[batch, time]`, rows of the two tables, dropout.
-    type State = (Ids, [usize; 2], Dropout);
+#[derive(Clone, Debug)]
+struct EmbedState {
+    /// `[batch, time]`.
+    tokens: Ids,
+    tables: [FloatTensor<Autodiff<Flex>>; 2],
+    dropout: Dropout,
+}
 
+impl Backward<Flex, 2> for Embed {
+    type State = EmbedState;
+
+    /// A table of a vocabulary is most of a small model, and a tied one has the head's gradient by now: the rows of
+    /// the tokens are added to it, where another table of zeros would be one more to hold and to add.
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
-        let (tokens, rows, dropout) = &ops.state;
+        let EmbedState { tokens, tables, dropout } = &ops.state;
         let dy = dropped(dy, *dropout);
-        let (time, n_embd) = (tokens.row_len() as i32, last_dim(&dy));
+        let time = tokens.row_len() as i32;
         let positions: Vec<i32> = (0..tokens.values().len() as i32).map(|i| i % time).collect();
-        let gradients = [tokens.values(), &positions].into_iter().zip(rows).map(|(ids, rows)| {
-            let mut table = buffer(rows * n_embd);
-            table.fill(0.0);
-            minigpt_ops::embedding_backward(ids, values(&dy), &mut table);
-            tensor(table, [*rows, n_embd])
-        });
-        let gradients: Vec<FlexTensor> = gradients.collect();
-        if let Ok(gradients) = gradients.try_into() {
-            register::<Flex, _>(parents(&ops), grads, gradients);
+        let rows = [tokens.values(), &positions];
+        for ((parent, table), rows) in parents(&ops).into_iter().zip(tables).zip(rows) {
+            let Some(parent) = parent else { continue };
+            let known = grads.remove::<Flex>(table).map(contiguous);
+            let mut gradient = known.unwrap_or_else(|| {
+                let mut zeros = buffer(values(table.primitive()).len());
+                zeros.fill(0.0);
+                tensor(zeros, table.primitive().shape())
+            });
+            minigpt_ops::embedding_backward(rows, values(&dy), gradient.storage_mut());
+            grads.register::<Flex>(parent, gradient);
         }
     }
 }

@@ -15,33 +15,82 @@ use burn_std::{AccessError, AccessPolicy, AllocationController};
 /// Smaller ones are the allocator's.
 const SMALLEST: usize = 1 << 14;
 
-static KEPT: Mutex<Kept> = Mutex::new(Kept { by_len: BTreeMap::new() });
+/// Lengths that are remembered without a piece.
+const LENGTHS: usize = 256;
 
-/// What is free, by its length.
+static KEPT: Mutex<Kept> = Mutex::new(Kept::new());
+
+/// What is free, by its length, and how much is not.
 struct Kept {
-    by_len: BTreeMap<usize, Vec<Vec<f32>>>,
+    by_len: BTreeMap<usize, Free>,
+    /// Numbers in all that are free.
+    free: usize,
+    /// Numbers that tensors have, and the most that they had at one time.
+    lent: usize,
+    most: usize,
+    /// Pieces that were taken so far.
+    taken: u64,
+}
+
+/// Free pieces of one length.
+#[derive(Default)]
+struct Free {
+    pieces: Vec<Vec<f32>>,
+    /// When one was taken last, of all that were.
+    used: u64,
 }
 
 impl Kept {
-    fn take(&mut self, len: usize) -> Option<Vec<f32>> {
-        let found = self.by_len.get_mut(&len).and_then(Vec::pop);
-        if found.is_none() {
-            self.forget(len);
-        }
-        found
+    const fn new() -> Self {
+        Self { by_len: BTreeMap::new(), free: 0, lent: 0, most: 0, taken: 0 }
     }
 
-    /// Gives free memory of other sizes back for a new piece of `len`, largest first: so no more is held
-    /// than was in use at one time.
-    fn forget(&mut self, len: usize) {
-        let mut forgotten = 0;
-        while forgotten < len {
-            let Some(mut largest) = self.by_len.last_entry() else { return };
-            match largest.get_mut().pop() {
-                Some(free) => forgotten += free.len(),
-                None => drop(largest.remove()),
+    fn take(&mut self, len: usize) -> Option<Vec<f32>> {
+        self.taken += 1;
+        let free = self.by_len.entry(len).or_default();
+        free.used = self.taken;
+        match free.pieces.pop() {
+            Some(piece) => {
+                self.free -= len;
+                Some(piece)
+            }
+            None => {
+                self.make_room(len);
+                None
             }
         }
+    }
+
+    /// Gives free memory back, what was not used for longest first, until no more is held with a new piece of `len`
+    /// than an eighth more than was in use at one time. The eighth is for sizes that are not needed at the same
+    /// time: without it each step of a training gives back what the next one asks for again, and zeroes it.
+    fn make_room(&mut self, len: usize) {
+        self.most = self.most.max(self.lent + len);
+        let limit = self.most + self.most / 8;
+        while self.free > 0 && self.free + self.lent + len > limit {
+            let with_pieces = self.by_len.values_mut().filter(|free| !free.pieces.is_empty());
+            let Some(piece) =
+                with_pieces.min_by_key(|free| free.used).and_then(|free| free.pieces.pop())
+            else {
+                return;
+            };
+            self.free -= piece.len();
+        }
+        // Lengths that came once, as those of prompts, are forgotten too.
+        if self.by_len.len() > LENGTHS {
+            self.by_len.retain(|_, free| !free.pieces.is_empty());
+        }
+    }
+
+    fn lend(&mut self, len: usize) {
+        self.lent += len;
+        self.most = self.most.max(self.lent);
+    }
+
+    fn give_back(&mut self, piece: Vec<f32>) {
+        self.lent -= piece.len();
+        self.free += piece.len();
+        self.by_len.entry(piece.len()).or_default().pieces.push(piece);
     }
 }
 
@@ -60,6 +109,7 @@ pub(super) fn bytes(values: Vec<f32>) -> Bytes {
     if values.len() < SMALLEST {
         return Bytes::from_elems(values);
     }
+    kept().lend(values.len());
     let len = size_of_val(values.as_slice());
     // SAFETY: all of the controller's memory are initialised numbers.
     unsafe { Bytes::from_controller(Box::new(Lent(values)), len) }
@@ -70,8 +120,7 @@ struct Lent(Vec<f32>);
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        let values = std::mem::take(&mut self.0);
-        kept().by_len.entry(values.len()).or_default().push(values);
+        kept().give_back(std::mem::take(&mut self.0));
     }
 }
 

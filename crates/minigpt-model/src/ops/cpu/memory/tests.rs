@@ -15,14 +15,56 @@ fn a_tensors_memory_serves_the_next_one_of_its_size() {
     assert_eq!((again.as_ptr(), again[len - 1]), (place, 3.0));
 }
 
+/// A pool that lends a piece of `len`.
+fn lent(kept: &mut Kept, len: usize) -> Vec<f32> {
+    let piece = kept.take(len).unwrap_or_else(|| vec![0.0; len]);
+    kept.lend(len);
+    piece
+}
+
+fn free(kept: &Kept) -> Vec<usize> {
+    kept.by_len.values().flat_map(|free| &free.pieces).map(Vec::len).collect()
+}
+
 #[test]
-fn new_memory_replaces_free_memory() {
-    let mut kept = Kept { by_len: BTreeMap::new() };
-    for len in [5, 9, 9] {
-        kept.by_len.entry(len).or_default().push(vec![0.0; len]);
-    }
-    assert!(kept.take(10).is_none());
-    let left: Vec<usize> = kept.by_len.values().flatten().map(Vec::len).collect();
-    assert_eq!(left, [5]);
-    assert_eq!(kept.take(5).map(|free| free.len()), Some(5));
+fn what_was_not_used_for_longest_is_replaced_by_new_memory() {
+    let mut kept = Kept::new();
+    let pieces = [50, 90, 90].map(|len| lent(&mut kept, len));
+    pieces.map(|piece| kept.give_back(piece));
+    assert_eq!((kept.lent, kept.free, kept.most), (0, 230, 230));
+    // An eighth of 230 is free to hold more.
+    drop(lent(&mut kept, 28));
+    assert_eq!(free(&kept), [50, 90, 90]);
+    drop(lent(&mut kept, 50));
+    assert_eq!(free(&kept), [90, 90]);
+    drop(lent(&mut kept, 10));
+    assert_eq!(free(&kept), [90]);
+}
+
+#[test]
+fn a_step_that_is_repeated_asks_for_no_new_memory() {
+    let mut kept = Kept::new();
+    let mut step = || {
+        // Forward, results of 10 and of 40 are kept; backward, two more of 40 at a time, and they are given back.
+        let mut missed = 0;
+        let mut take = |kept: &mut Kept, len| {
+            let before = kept.free;
+            let piece = lent(kept, len);
+            missed += usize::from(kept.free + len != before);
+            piece
+        };
+        let mut saved: Vec<_> =
+            [10, 40, 10, 40, 10, 40, 10, 40].map(|len| take(&mut kept, len)).into();
+        while let Some(large) = saved.pop() {
+            let two = [take(&mut kept, 40), take(&mut kept, 40)];
+            kept.give_back(large);
+            two.map(|piece| kept.give_back(piece));
+            if let Some(small) = saved.pop() {
+                kept.give_back(small);
+            }
+        }
+        missed
+    };
+    assert_eq!(step(), 10);
+    assert_eq!((step(), step()), (0, 0));
 }
