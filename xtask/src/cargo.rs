@@ -98,9 +98,18 @@ pub(crate) fn replace_process(mut command: Command) -> Result<ExitCode> {
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// A command as one would type it.
+/// A command of cargo's as one would type it.
 pub(crate) fn show(command: &Command) -> String {
-    let mut words = vec!["cargo".to_owned()];
+    shown("cargo", command)
+}
+
+/// A command as one would type it.
+pub(crate) fn show_any(command: &Command) -> String {
+    shown(&command.get_program().to_string_lossy(), command)
+}
+
+fn shown(program: &str, command: &Command) -> String {
+    let mut words = vec![program.to_owned()];
     words.extend(command.get_args().map(|arg| arg.to_string_lossy().into_owned()));
     words.join(" ")
 }

@@ -1,5 +1,6 @@
 //! What the command line says, word for word; the commands give it its meaning.
 
+mod about;
 mod continuing;
 mod escapes;
 mod evaluation;
@@ -26,6 +27,7 @@ use self::generation::cache_type;
 use crate::device::precision::PrecisionChoice;
 use crate::device::{DEVICE_HELP, DeviceChoice, LENT_DEVICE_HELP};
 
+pub(crate) use about::{CompletionsArgs, ManualArgs, Topic, TopicsArgs};
 pub(crate) use continuing::ContinueArgs;
 pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalTextArgs, ProtocolArgs, TableFormat};
 pub(crate) use finetuning::{ClassifyArgs, FinetuneArgs};
@@ -42,12 +44,13 @@ pub(crate) use serving::NamedAdapter;
 pub(crate) use serving::ServeArgs;
 pub(crate) use text::{FileArgs, TextArgs};
 
-/// Train a small GPT, look at it, and let it write.
+/// Train small language models, see how they work, and run them.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "minigpt", version)]
 pub(crate) struct Cli {
+    /// Without one, three things to do next are shown.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -56,9 +59,9 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     /// Propose a model and a recipe for a budget of parameters, memory or time
     Plan(PlanArgs),
-    /// Train a model further: on other text, instructions, summaries, or labels
+    /// Fine-tune a model on text, instructions, summaries or labels
     Finetune(Box<FinetuneArgs>),
-    /// Tell what texts are, with a model tuned to
+    /// Classify texts with a fine-tuned model
     Classify(ClassifyArgs),
     /// Continue prompts with a trained model
     Generate(GenerateArgs),
@@ -67,38 +70,38 @@ pub(crate) enum Command {
   minigpt complete \"The key to success is \" --run runs/austen
   minigpt complete \"It was\" -n 3 --temperature 0.8")]
     Complete(ApplicationArgs),
-    /// Tell a story about a theme, 200 tokens
+    /// Write a story about a theme, 200 tokens
     #[command(after_help = "Examples:
   minigpt story \"a magical forest\" --run runs/austen
   minigpt story \"a lost letter\" --no-repeat-ngram 4")]
     Story(ApplicationArgs),
     /// Answer a question, 100 tokens, from an index of your texts if there is one
     Ask(AskArgs),
-    /// Keep the passages of your texts in an index for `minigpt ask`
+    /// Index your texts for `minigpt ask`
     Index(IndexArgs),
-    /// Write with the model in turns; it remembers what was said
+    /// Talk with a model in turns, in the terminal
     Repl(ReplArgs),
-    /// Answer over HTTP: OpenAI's API, a chat page, a playground, and runs while they train
+    /// Serve models over HTTP: OpenAI's API, a chat page, a playground, and the runs
     Serve(ServeArgs),
-    /// Draw what each head attends to, and name its habit
+    /// Draw what each attention head looks at, and measure its habit
     Attention(AttentionArgs),
-    /// Write a model as transformers or llama.cpp read it
+    /// Export a model for transformers, llama.cpp or Ollama
     #[command(group = ArgGroup::new("written").required(true).multiple(true).args(["out", "gguf"]))]
     Export(ExportArgs),
-    /// List the models in the cache of the Hugging Face hub, fetch some, remove some
+    /// List, download and remove models of the Hugging Face hub
     Models(ModelsArgs),
-    /// Measure a trained model on a text, or put questions to it
+    /// Measure a model on a text or on questions
     Eval(EvalArgs),
     /// Measure several models on one text, as a table and a picture
     Compare(CompareArgs),
-    /// Look at a text as a model will see it, or tokenize it ahead
+    /// Describe a text as a model will see it, or tokenize it ahead
     #[command(subcommand)]
     Data(DataCommand),
     /// Draw the loss curves of one run, or of several overlaid
     Plot(PlotArgs),
     /// Write the report of a run, or of several compared: HTML, Markdown, LaTeX tables
     Report(ReportArgs),
-    /// Time training steps or written tokens of a model of any shape, on random tokens
+    /// Measure the speed of training steps or of generation
     Bench(BenchArgs),
     /// List runs, and free space
     Runs(RunsArgs),
@@ -108,8 +111,15 @@ pub(crate) enum Command {
     Devices(DevicesArgs),
     /// Check this machine and this program: processor, memory, devices, caches, disk and hub
     Doctor(DoctorArgs),
-    /// Lend a device to runs that other machines start
+    /// Lend this machine's device to runs on other machines
     Worker(WorkerArgs),
+    /// Explain sampling, data, devices or protocols
+    Topics(TopicsArgs),
+    /// Print a script that completes commands in a shell
+    Completions(CompletionsArgs),
+    /// Write the manual's pages, for packages
+    #[command(hide = true)]
+    Manual(ManualArgs),
 }
 
 impl Command {
@@ -131,7 +141,7 @@ impl Command {
   minigpt train --preset tiny                    seconds, to see that everything works
   minigpt train --data notes.txt --name notes    your own text
   minigpt train --data \"books/*.txt.gz\" --tokenizer char
-  minigpt train --preset wikitext2               the article's experiment, from the hub
+  minigpt train --preset wikitext2               the tutorial's experiment, from the hub
   minigpt train --preset wikitext2-hour --data wikitext-2
   minigpt train --set optimizer.kind=muon --set training.ema_decay=0.999
   minigpt train --precision auto                 faster where the processor has bf16
@@ -139,7 +149,7 @@ impl Command {
   minigpt train --devices gpu:0,gpu:1            half of each batch on each
   minigpt train --devices gpu,remote:den:7000    and on other machines, see `minigpt worker`
   minigpt train --serve                          with curves in a browser, at http://127.0.0.1:8080/runs
-  minigpt train --resume runs/notes              go on where it stopped
+  minigpt train --resume runs/notes              resume from the last checkpoint
   minigpt train --continue runs/notes --more-epochs 2        continue a complete run, as runs/notes-2
   minigpt train --continue runs/notes --more-steps 500 --from-step 1000 --dry-run
 
@@ -149,7 +159,7 @@ Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-
 pub(crate) struct TrainArgs {
     #[arg(
         long,
-        help = one_of("Where every setting starts from", &RunConfig::PRESETS),
+        help = one_of("Data, model and recipe to start from", &RunConfig::PRESETS),
         default_value = "austen"
     )]
     pub(crate) preset: String,
@@ -192,6 +202,7 @@ pub(crate) struct TrainArgs {
 
 /// How long and how a model learns.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Recipe")]
 pub(crate) struct RecipeArgs {
     /// Passes over the training text
     #[arg(long)]
@@ -199,10 +210,10 @@ pub(crate) struct RecipeArgs {
     /// Take this many steps instead of whole passes
     #[arg(long)]
     pub(crate) max_steps: Option<usize>,
-    /// End the run after this many minutes; one that is resumed has them again
+    /// End after this many minutes; a resumed run gets as many again
     #[arg(long, value_name = "MINUTES")]
     pub(crate) max_minutes: Option<f64>,
-    /// Windows in a step
+    /// Windows in a training step
     #[arg(long)]
     pub(crate) batch_size: Option<usize>,
     /// Peak learning rate
@@ -217,7 +228,7 @@ pub(crate) struct RecipeArgs {
     /// Steps between checkpoints besides those of the validations
     #[arg(long)]
     pub(crate) save_every: Option<usize>,
-    /// Steps that may be left out because their loss or gradient is NaN or infinite
+    /// Skip up to this many steps whose loss or gradient is NaN or infinite
     #[arg(long, value_name = "STEPS")]
     pub(crate) skip_bad_steps: Option<usize>,
     /// A file of settings in TOML, with the sections and names of a run's config.json
@@ -226,7 +237,7 @@ pub(crate) struct RecipeArgs {
     /// Any setting by its name in config.json, as optimizer.kind=muon; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// What the samples continue
+    /// Prompt of the samples
     #[arg(long)]
     pub(crate) prompt: Option<String>,
     /// Seed of weights, order and dropout
@@ -236,15 +247,16 @@ pub(crate) struct RecipeArgs {
 
 /// Where a run computes, and how it is shown.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Device and display")]
 pub(crate) struct SessionArgs {
     #[arg(long, help = DEVICE_HELP, default_value = "auto")]
     pub(crate) device: DeviceChoice,
-    /// What matrix products are computed in: f32, bf16, f16, or auto: 16 bits where the device has them
+    /// Number format of matrix products: f32, bf16, f16, or auto (16 bits where the device has them)
     /// [default: the preset's, f32]
     #[arg(long)]
     pub(crate) precision: Option<PrecisionChoice>,
-    /// Print what the run would be and cost, and stop; with --resume what is left, with --continue what is
-    /// added
+    /// Print the model, the length and the cost of the run, and stop; with --resume what is left, with --continue
+    /// what is added
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Show the run on the whole screen, with curves; Ctrl-C stops it with a checkpoint, and so do q and then s
@@ -255,7 +267,7 @@ pub(crate) struct SessionArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Show the run in a browser while it trains, with its curves and samples: at this address, or without one at
-    /// 127.0.0.1:8080. With MINIGPT_API_KEY set, who asks must know it
+    /// 127.0.0.1:8080. With MINIGPT_API_KEY set, clients must send that key
     #[arg(
         long,
         value_name = "HOST:PORT",
@@ -290,7 +302,7 @@ pub(crate) enum DataCommand {
 pub(crate) struct DataArgs {
     /// The text, as `minigpt train --data` takes it [default: the preset's]
     pub(crate) source: Option<Source>,
-    /// Where tokenizer and model come from if nothing else is said
+    /// Preset of tokenizer and model, where no option sets them
     #[arg(long, default_value = "austen")]
     pub(crate) preset: String,
     #[command(flatten)]
@@ -339,7 +351,7 @@ pub(crate) struct WorkerArgs {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  minigpt bench                                  the article's model, 50257 ids
+  minigpt bench                                  the tutorial's model, 50257 ids
   minigpt bench --vocab 4096 --context 256 --batch 8
   minigpt bench --model mini-llama --vocab 4096  the same size in today's shape
   minigpt bench --model smollm2-135m --decode    tokens a second, one text
@@ -364,7 +376,7 @@ pub(crate) struct BenchArgs {
     /// Width of the residual stream
     #[arg(long, default_value_t = 256)]
     pub(crate) width: usize,
-    /// Windows in a step [default: 16]
+    /// Windows in a training step [default: 16]
     #[arg(long)]
     pub(crate) batch: Option<usize>,
     /// Probability that a value is dropped while training [default: 0.1]
@@ -376,7 +388,7 @@ pub(crate) struct BenchArgs {
     /// Optimise the matrices inside the blocks with Muon instead of AdamW
     #[arg(long, conflicts_with = "decode")]
     pub(crate) muon: bool,
-    /// What matrix products are computed in: f32, bf16, f16, or auto: 16 bits where the device has them
+    /// Number format of matrix products: f32, bf16, f16, or auto (16 bits where the device has them)
     /// [default: f32]
     #[arg(long)]
     pub(crate) precision: Option<PrecisionChoice>,

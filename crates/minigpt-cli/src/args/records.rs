@@ -20,13 +20,13 @@ Whatever resuming, generating and measuring need is kept.")]
 pub(crate) struct RunsArgs {
     /// Folder that holds runs, or one run [default: runs]
     pub(crate) folder: Option<PathBuf>,
-    /// What comes first
+    /// Order of the list
     #[arg(long, value_enum, default_value_t = RunOrder::Date)]
     pub(crate) sort: RunOrder,
-    /// Say what can be removed, and how many bytes that frees; nothing is removed without --yes
+    /// List what can be removed and the bytes that it frees; nothing is removed without --yes
     #[arg(long, conflicts_with = "sort")]
     pub(crate) prune: bool,
-    /// Remove it
+    /// Remove what --prune lists
     #[arg(long, requires = "prune")]
     pub(crate) yes: bool,
     /// Print a JSON array of the runs; with --prune an object

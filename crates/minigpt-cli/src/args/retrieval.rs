@@ -19,10 +19,10 @@ pub(crate) struct IndexArgs {
     /// Text files, folders of them, or `embedded` for the novels that come with minigpt
     #[arg(required = true, value_name = "TEXT")]
     pub(crate) texts: Vec<PathBuf>,
-    /// Folder of the index, made where there is none
+    /// Folder of the index; created if missing
     #[arg(long, value_name = "INDEX", default_value = "minigpt.index")]
     pub(crate) out: PathBuf,
-    /// Words of a passage at most [default: those of the index; 100 for a new one]
+    /// Most words of a passage [default: those of the index; 100 for a new one]
     #[arg(long, value_name = "N")]
     pub(crate) words: Option<usize>,
     /// Print a JSON object
@@ -48,13 +48,13 @@ pub(crate) struct AskArgs {
     /// Answer from this index, which `minigpt index` made
     #[arg(long, value_name = "INDEX", conflicts_with_all = ["n", "beams", "logprobs"])]
     pub(crate) index: Option<PathBuf>,
-    /// Passages to find at most
+    /// Most passages to find
     #[arg(long, value_name = "N", requires = "index", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) passages: u32,
-    /// Show the passages whole instead of a line of each
+    /// Show whole passages instead of one line of each
     #[arg(long, requires = "index", conflicts_with = "questions")]
     pub(crate) show_passages: bool,
-    /// Find passages and let no model answer
+    /// Find passages only, without a model's answer
     #[arg(long, requires = "index", conflicts_with = "run")]
     pub(crate) no_model: bool,
     /// Measure on the questions of this file how well passages are found, and what they are worth to
