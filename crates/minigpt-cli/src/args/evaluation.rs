@@ -26,10 +26,6 @@ pub(crate) struct EvalArgs {
     /// hf:OWNER/MODEL[/FILE.gguf]
     #[arg(value_name = "MODEL")]
     pub(crate) source: ModelSource,
-    #[command(flatten)]
-    pub(crate) text: EvalTextArgs,
-    #[command(flatten)]
-    pub(crate) protocol: ProtocolArgs,
     /// Ask the questions of this file instead of reading a text; may be given several times
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "data", "split", "text_field", "lossy", "separator", "lines", "detokenize", "context",
@@ -40,11 +36,15 @@ pub(crate) struct EvalArgs {
     /// others' models]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) model: WeightsArgs,
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) text: EvalTextArgs,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArgs,
+    #[command(flatten)]
+    pub(crate) model: WeightsArgs,
 }
 
 #[derive(Args, Debug)]
@@ -57,10 +57,6 @@ pub(crate) struct CompareArgs {
     /// hf:OWNER/MODEL[/FILE.gguf], a row each
     #[arg(required = true, value_name = "MODEL")]
     pub(crate) models: Vec<ModelSource>,
-    #[command(flatten)]
-    pub(crate) text: EvalTextArgs,
-    #[command(flatten)]
-    pub(crate) protocol: ProtocolArgs,
     /// Add what others published for GPT-2 on WikiText-2, and the tutorial's figures, marked as quoted
     #[arg(long)]
     pub(crate) quoted: bool,
@@ -70,11 +66,15 @@ pub(crate) struct CompareArgs {
     /// The picture, a .png or .svg
     #[arg(long, value_name = "FILE", default_value = "comparison.png")]
     pub(crate) out: PathBuf,
-    #[command(flatten)]
-    pub(crate) model: WeightsArgs,
     /// Print a JSON object instead of a table
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) text: EvalTextArgs,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArgs,
+    #[command(flatten)]
+    pub(crate) model: WeightsArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -47,8 +47,6 @@ pub(crate) struct FinetuneArgs {
     /// Held-out examples or text [default: its own, or its last tenth]
     #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) valid: Option<Source>,
-    #[command(flatten)]
-    pub(crate) file: FileArgs,
     /// Leave examples out that are longer than the context instead of refusing the file
     #[arg(long)]
     pub(crate) skip_long: bool,
@@ -78,11 +76,13 @@ pub(crate) struct FinetuneArgs {
     /// Folder that holds the runs
     #[arg(long, default_value = "runs")]
     pub(crate) runs: PathBuf,
-    #[command(flatten)]
-    pub(crate) recipe: RecipeArgs,
     /// Folder of the token cache, as for `minigpt train`
     #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+    #[command(flatten)]
+    pub(crate) recipe: RecipeArgs,
     #[command(flatten)]
     pub(crate) session: SessionArgs,
 }

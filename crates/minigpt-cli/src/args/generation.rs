@@ -121,10 +121,6 @@ pub(crate) struct SamplingArgs {
 /// How texts are written.
 #[derive(Args, Debug)]
 pub(crate) struct WriteArgs {
-    #[command(flatten)]
-    pub(crate) model: WeightsArgs,
-    #[command(flatten)]
-    pub(crate) sampling: SamplingArgs,
     /// End the text before this string, in which \n, \t, \r and \\ are escapes; may be given several times
     #[arg(long, value_name = "TEXT", value_parser = unescaped, allow_hyphen_values = true)]
     pub(crate) stop: Vec<String>,
@@ -148,6 +144,10 @@ pub(crate) struct WriteArgs {
     /// Print a JSON object per text instead of the text
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) model: WeightsArgs,
+    #[command(flatten)]
+    pub(crate) sampling: SamplingArgs,
 }
 
 #[derive(Args, Debug)]
@@ -267,11 +267,11 @@ pub(crate) struct AttentionArgs {
     /// Folder that keeps tokens, as for `minigpt train`
     #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) model: WeightsArgs,
     /// Print the heads' habits, the drawn heads' weights and the names of the files as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) model: WeightsArgs,
 }
 
 #[derive(Args, Debug)]

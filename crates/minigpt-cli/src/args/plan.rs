@@ -39,8 +39,6 @@ pub(crate) struct PlanArgs {
     /// The text, as for `minigpt train` [default: the preset's]
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) data: Option<Source>,
-    #[command(flatten)]
-    pub(crate) text: TextArgs,
     /// Positions of the model [default: as many as it is wide, up to 1024 and to what the text has]
     #[arg(long)]
     pub(crate) context: Option<usize>,
@@ -52,4 +50,6 @@ pub(crate) struct PlanArgs {
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) text: TextArgs,
 }

@@ -43,8 +43,6 @@ the model's context, and are quoted below the answer. A file of questions has a 
   {\"question\": \"Who walked to the sea?\", \"source\": \"sea.txt:12\", \"answer\": \"Anne\"}
 with the line that has the answer, in that line's words.")]
 pub(crate) struct AskArgs {
-    #[command(flatten)]
-    pub(crate) application: ApplicationArgs,
     /// Answer from this index, which `minigpt index` made
     #[arg(long, value_name = "INDEX", conflicts_with_all = ["n", "beams", "logprobs"])]
     pub(crate) index: Option<PathBuf>,
@@ -61,4 +59,6 @@ pub(crate) struct AskArgs {
     /// the model
     #[arg(long, value_name = "FILE", requires = "index", conflicts_with = "text")]
     pub(crate) questions: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) application: ApplicationArgs,
 }

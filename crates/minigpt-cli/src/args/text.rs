@@ -18,8 +18,6 @@ pub(crate) struct TextArgs {
     /// text [default: text]
     #[arg(long, value_name = "FIELD")]
     pub(crate) text_field: Option<String>,
-    #[command(flatten)]
-    pub(crate) file: FileArgs,
     /// Treat records (of .jsonl or .parquet files) as lines of one text, as WikiText has them, instead of as
     /// documents
     #[arg(long)]
@@ -32,6 +30,8 @@ pub(crate) struct TextArgs {
     /// cache folder]
     #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
 }
 
 /// How the bytes of files are read.
