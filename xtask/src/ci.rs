@@ -44,7 +44,7 @@ pub(crate) enum Step {
     Features,
     /// Documentation without warnings, for the CPU alone
     Doc,
-    /// The library crates compile from what would be published
+    /// The crates compile from what would be published
     Package,
     /// The kernels' unsafe code under AddressSanitizer, on x86-64 Linux
     Sanitizer,

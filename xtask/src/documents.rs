@@ -1,6 +1,8 @@
 //! What readers see: links that lead somewhere, headings in order, lines that fit, pictures with their commands, and
 //! no phrase that a reader would have to guess at.
 
+mod spelling;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -60,6 +62,7 @@ pub(crate) fn check() -> Result<()> {
     }
     faults.extend(contents(&documents)?);
     faults.extend(pictures(&documents)?);
+    faults.extend(spelling::check(&documents)?);
     ensure!(faults.is_empty(), "{}", faults.join("\n"));
     println!(
         "{} documents: links, headings, lines and pictures are as they should be",
