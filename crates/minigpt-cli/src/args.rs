@@ -149,13 +149,13 @@ impl Command {
   minigpt train --dry-run --model gpt2           what it would cost
   minigpt train --devices gpu:0,gpu:1            half of each batch on each
   minigpt train --devices gpu,remote:den:7000    and on other machines, see `minigpt worker`
-  minigpt train --serve                          with curves in a browser, at http://127.0.0.1:8080/runs
+  minigpt train --serve                          with curves in a browser, at 127.0.0.1:8080/runs
   minigpt train --resume runs/notes              resume from the last checkpoint
-  minigpt train --continue runs/notes --more-epochs 2        continue a complete run, as runs/notes-2
+  minigpt train --continue runs/notes --more-epochs 2     continue a complete run as runs/notes-2
   minigpt train --continue runs/notes --more-steps 500 --from-step 1000 --dry-run
 
-Exit codes: 0 done, 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by SIGTERM,
-129 by the end of the terminal."
+Exit codes: 0 done, 1 an error, 2 a wrong command line; of a run that was saved: 130 after Ctrl-C,
+143 after SIGTERM, 129 after the end of the terminal."
 )]
 pub(crate) struct TrainArgs {
     #[arg(
@@ -325,7 +325,7 @@ pub(crate) struct DataArgs {
 #[command(after_help = "Examples:
   minigpt devices
   minigpt devices --json
-  minigpt devices --check gpu          twice, since a second start uses the kernels that the first one chose
+  minigpt devices --check gpu          run it twice: a second start uses the first one's kernels
   MINIGPT_PLAIN_GPU=1 minigpt devices --check gpu     without fusion and kept autotune results")]
 pub(crate) struct DevicesArgs {
     /// Compare what a device computes with the processor: logits, cached and not, and training steps; exit code
@@ -343,7 +343,7 @@ pub(crate) struct DevicesArgs {
   MINIGPT_TOKEN=secret minigpt worker --listen 0.0.0.0:7000
   MINIGPT_TOKEN=secret minigpt train --devices gpu,remote:den:7000     there, to use it
 
-Nothing is encrypted: across a network that is not yours, through a tunnel only. A run gives a worker up that
+Nothing is encrypted: use a tunnel across a network that is not yours. A run gives up a worker that
 does not answer for two minutes, or for MINIGPT_WORKER_TIMEOUT seconds, set where the run is.")]
 pub(crate) struct WorkerArgs {
     /// Address to listen at; with port 0, at a free one

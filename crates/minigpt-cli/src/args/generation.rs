@@ -159,7 +159,7 @@ pub(crate) struct WriteArgs {
   minigpt generate runs/austen --prompt \"It was\" --beams 4
   minigpt generate hf:openai-community/gpt2 --prompt \"It was\"
   minigpt generate SmolLM2-135M-Instruct.Q8_0.gguf --chat --prompt \"Why is the sky blue?\"
-  minigpt generate SmolLM2-135M-Instruct.Q8_0.gguf --chat --prompt \"Invent a person.\" --json-schema person.json")]
+  minigpt generate SmolLM2.gguf --chat --prompt \"Invent a person.\" --json-schema person.json")]
 pub(crate) struct GenerateArgs {
     /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]
@@ -314,7 +314,7 @@ pub(crate) enum ModelsCommand {
 #[command(after_help = "Examples:
   minigpt export runs/austen --out austen-gpt2
   minigpt export runs/austen --gguf austen.gguf
-  minigpt export runs/austen --gguf austen.gguf --dtype q8_0     then: ollama create austen -f Modelfile
+  minigpt export runs/austen --gguf austen.gguf --dtype q8_0   then ollama create austen -f Modelfile
   minigpt export runs/austen --adapter runs/letters/adapter --out merged
   minigpt export hf:openai-community/gpt2 --gguf gpt2.gguf")]
 pub(crate) struct ExportArgs {

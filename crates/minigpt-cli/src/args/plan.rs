@@ -12,8 +12,8 @@ use crate::device::{DEVICE_HELP, DeviceChoice};
 #[derive(Args, Debug)]
 #[command(
     group = ArgGroup::new("budget").required(true).multiple(true).args(["params", "memory", "time", "model"]),
-    after_help = "Prints the `minigpt train` command that does it. Several budgets hold at once: the model has the parameters
-asked for, or the most that memory and time allow.
+    after_help = "Prints the `minigpt train` command that does it. Several budgets hold at once: the model has the
+parameters asked for, or the most that memory and time allow.
 
 Examples:
   minigpt plan --time 30min                              the embedded novels

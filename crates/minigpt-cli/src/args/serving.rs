@@ -24,10 +24,10 @@ Then a browser at the address shows the pages, and programs speak OpenAI's API w
     -d '{\"model\": \"austen\", \"prompt\": \"It was\", \"max_tokens\": 50}'
 What there is besides tells /openapi.json, and /metrics what was done.
 
-Nothing is encrypted: across a network that is not yours, through a tunnel or a proxy only.
+Nothing is encrypted: use a tunnel or a proxy across a network that is not yours.
 
-Exit codes: 1 an error, 2 a wrong command line, 130 ended by Ctrl-C, 143 by SIGTERM, 129 by the end of the terminal;
-answers that are being written have ten seconds then.")]
+Exit codes: 1 an error, 2 a wrong command line, 130 after Ctrl-C, 143 after SIGTERM, 129 after the end
+of the terminal. Answers that are being written then have ten seconds.")]
 pub(crate) struct ServeArgs {
     /// Run folders, models' folders in Hugging Face's layout, their GGUF files or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]; each is asked by its name without folder and ending

@@ -86,7 +86,7 @@ pub enum SamplingError {
     },
     /// The model is broken.
     #[error(
-        "the model's logits are not numbers: its weights are damaged, or its training diverged"
+        "the model's logits are NaN or infinite: its weights are damaged, or its training diverged"
     )]
     NotANumber,
     /// Every token is forbidden.
