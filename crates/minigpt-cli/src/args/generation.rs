@@ -314,7 +314,7 @@ pub(crate) enum ModelsCommand {
 #[command(after_help = "Examples:
   minigpt export runs/austen --out austen-gpt2
   minigpt export runs/austen --gguf austen.gguf
-  minigpt export runs/austen --gguf austen.gguf --dtype q8_0   then ollama create austen -f Modelfile
+  minigpt export runs/austen --gguf austen.gguf --dtype q8_0  then ollama create austen -f Modelfile
   minigpt export runs/austen --adapter runs/letters/adapter --out merged
   minigpt export hf:openai-community/gpt2 --gguf gpt2.gguf")]
 pub(crate) struct ExportArgs {

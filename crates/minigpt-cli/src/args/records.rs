@@ -16,8 +16,8 @@ use clap::{ArgGroup, Args, ValueEnum};
 Of complete runs --prune removes all checkpoints but the best, the last, and the one before a stable
 learning rate fell, from which --continue starts. If the best is neither of the other two, its
 optimiser state is removed too. Of all runs that are not training, --prune removes unfinished
-checkpoints and temporary files an hour after the last write. What resuming, generating and measuring
-need is kept.")]
+checkpoints and temporary files an hour after the last write. What resuming, generating and
+measuring need is kept.")]
 pub(crate) struct RunsArgs {
     /// Folder that holds runs, or one run [default: runs]
     pub(crate) folder: Option<PathBuf>,

@@ -6,8 +6,8 @@ use clap::Args;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  minigpt report runs/austen                     report.html, report.md, pictures in runs/austen/report
-  minigpt report runs/austen --latex             and tables.tex
+  minigpt report runs/austen             report.html, report.md, pictures in runs/austen/report
+  minigpt report runs/austen --latex     and tables.tex
   minigpt report runs/austen runs/muon --out compared
 
 The report names missing figures and the command that makes each. Run `minigpt eval RUN` first for

@@ -13,8 +13,8 @@ use super::ApplicationArgs;
   minigpt index README.md docs/ --out docs.index
   minigpt index embedded --out austen.index          the four novels, and the start of a fifth
 
-Afterwards the index has exactly the texts that are named. Hidden files are left out, and so are files
-of a folder with invalid UTF-8 or a NUL byte.")]
+Afterwards the index has exactly the texts that are named. Hidden files are left out, and so are
+files of a folder with invalid UTF-8 or a NUL byte.")]
 pub(crate) struct IndexArgs {
     /// Text files, folders of them, or `embedded` for the novels that come with minigpt
     #[arg(required = true, value_name = "TEXT")]

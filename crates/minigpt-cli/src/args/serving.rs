@@ -26,8 +26,8 @@ What there is besides tells /openapi.json, and /metrics what was done.
 
 Nothing is encrypted: use a tunnel or a proxy across a network that is not yours.
 
-Exit codes: 1 an error, 2 a wrong command line, 130 after Ctrl-C, 143 after SIGTERM, 129 after the end
-of the terminal. Answers that are being written then have ten seconds.")]
+Exit codes: 1 an error, 2 a wrong command line, 130 after Ctrl-C, 143 after SIGTERM, 129 after the
+end of the terminal. Answers that are being written then have ten seconds.")]
 pub(crate) struct ServeArgs {
     /// Run folders, models' folders in Hugging Face's layout, their GGUF files or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]; each is asked by its name without folder and ending
