@@ -109,13 +109,39 @@ fn fill(folder: &Path, program: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The folder as one file beside it. Every system has a `tar`; that of Windows writes zip files too.
+/// The folder as one file beside it: a zip file on Windows, whose shells may have a `tar` that writes none.
 fn archive(dist: &Path, name: &str) -> Result<PathBuf> {
-    let ending = if cfg!(windows) { "zip" } else { "tar.gz" };
-    let file = format!("{name}.{ending}");
-    let flags = if cfg!(windows) { "-acf" } else { "-czf" };
-    output(Command::new("tar").current_dir(dist).args([flags, &file, name]))?;
+    if cfg!(windows) {
+        return zipped(dist, name);
+    }
+    let file = format!("{name}.tar.gz");
+    output(Command::new("tar").current_dir(dist).args(["-czf", &file, name]))?;
     Ok(dist.join(file))
+}
+
+fn zipped(dist: &Path, name: &str) -> Result<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![dist.join(name)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let inside = path.strip_prefix(dist)?.to_string_lossy().replace('\\', "/");
+                files.push((inside, fs_err::read(&path)?));
+            }
+        }
+    }
+    files.sort();
+    let entries = files.iter().map(|(inside, bytes)| zip::Entry {
+        name: inside.clone(),
+        bytes,
+        is_executable: inside.contains("/minigpt") && inside.matches('/').count() == 1,
+    });
+    let file = dist.join(format!("{name}.zip"));
+    minigpt_files::write(&file, zip::archive(&entries.collect::<Vec<_>>())?)?;
+    Ok(file)
 }
 
 /// Installs the wheel into an empty environment without a network, and asks the program for its version.

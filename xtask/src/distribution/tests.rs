@@ -29,3 +29,20 @@ fn the_same_files_give_the_same_archive() {
     assert_eq!(archive, zip::archive(&entries()).unwrap());
     assert!(archive.starts_with(b"PK\x03\x04"));
 }
+
+/// Read by somebody else's code.
+#[test]
+fn a_zipped_folder_is_read_by_python() {
+    let folder = std::env::temp_dir().join(format!("minigpt-zip-{}", std::process::id()));
+    fs_err::create_dir_all(folder.join("minigpt-x/man")).unwrap();
+    fs_err::write(folder.join("minigpt-x/minigpt"), b"program").unwrap();
+    fs_err::write(folder.join("minigpt-x/man/minigpt.1"), "page\n".repeat(100)).unwrap();
+    let file = zipped(&folder, "minigpt-x").unwrap();
+    let list = Command::new("python3").args(["-m", "zipfile", "--list"]).arg(&file).output();
+    fs_err::remove_dir_all(&folder).unwrap();
+    // Not every machine has a Python.
+    if let Ok(list) = list {
+        let list = String::from_utf8(list.stdout).unwrap();
+        assert!(list.contains("minigpt-x/man/minigpt.1") && list.contains(" 500"), "{list}");
+    }
+}
