@@ -229,7 +229,7 @@ fn links(document: &Document, documents: &BTreeMap<String, Document>) -> Vec<Str
             }
             let (path, heading) = target.split_once('#').unwrap_or((&target, ""));
             let found = if path.is_empty() { name.clone() } else { beside(name, path) };
-            if !Path::new(&found).exists() {
+            if !documents.contains_key(&found) && !Path::new(&found).exists() {
                 faults.push(format!("{name}:{number}: no file {found}"));
             } else if let Some(linked) = documents.get(&found)
                 && !heading.is_empty()

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use anyhow::{Context, Result};
-use flate2::Compression;
-use flate2::write::{CrcWriter, DeflateEncoder};
+use flate2::write::DeflateEncoder;
+use flate2::{Compression, CrcWriter};
 
 /// A file in the archive.
 pub(super) struct Entry<'a> {
