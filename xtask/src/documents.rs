@@ -21,7 +21,7 @@ const CONTENTS: &str = "docs/SUMMARY.md";
 
 /// Phrases that CONTRIBUTING's style replaces, and with what.
 const PHRASES: [(&str, &str); 12] = [
-    ("the tutorial", "the tutorial"),
+    ("the article", "the tutorial"),
     ("hears of", "learns that"),
     ("what tuning finds", "autotune results"),
     ("is no number", "is NaN"),

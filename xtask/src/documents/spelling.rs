@@ -53,12 +53,8 @@ fn unknown(words: &str, language: &str) -> Result<BTreeSet<String>> {
 
 /// The words of a line: code, addresses and what has digits or other letters are none.
 fn words(line: &str) -> Vec<String> {
-    let prose: String = line
-        .split('`')
-        .enumerate()
-        .filter(|(index, _)| index % 2 == 0)
-        .map(|(_, part)| part)
-        .collect();
+    let parts = line.split('`').enumerate().filter(|(index, _)| index % 2 == 0);
+    let prose = parts.map(|(_, part)| part).collect::<Vec<_>>().join(" ");
     let mut text = String::new();
     let mut rest = prose.as_str();
     // A link's target is an address.

@@ -45,7 +45,7 @@ fn long_lines_long_sentences_and_riddles_are_named() {
     let sentence = "word \n".repeat(WORDS + 1);
     assert!(faults_of("docs/guide/a.md", &format!("# One\n\n{sentence}"))[0].contains("sentence"));
     assert!(faults_of("a.md", &format!("# One\n\n{sentence}")).is_empty());
-    assert!(faults_of("a.md", "# One\n\nas the tutorial says\n")[0].contains("the tutorial"));
+    assert!(faults_of("a.md", "# One\n\nas the article says\n")[0].contains("the tutorial"));
 }
 
 #[test]
