@@ -17,7 +17,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::cargo::{self, show_any};
+use crate::cargo;
 use crate::features::Features;
 
 /// The shells for which completions are packed.
@@ -165,7 +165,7 @@ fn try_wheel(wheel: &Path, environment: &Path) -> Result<()> {
 
 /// What a program prints; anything but success is an error.
 fn output(command: &mut Command) -> Result<Vec<u8>> {
-    let shown = show_any(command);
+    let shown = cargo::show(command);
     println!("$ {shown}");
     let output = command.output().with_context(|| format!("could not start `{shown}`"))?;
     let errors = String::from_utf8_lossy(&output.stderr);
