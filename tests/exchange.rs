@@ -213,7 +213,7 @@ fn what_cannot_be_exported_or_imported_is_said_in_one_line() {
         .output()
         .unwrap();
     let error = String::from_utf8_lossy(&hub.stderr);
-    assert!(error.contains("error: owner/model cannot be had from "), "{error}");
+    assert!(error.contains("error: owner/model cannot be fetched from "), "{error}");
 }
 
 /// The model of a folder with another vocabulary, and as many weights again.

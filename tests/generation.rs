@@ -167,7 +167,7 @@ fn constraints_and_beams_change_what_is_written() {
 
 #[test]
 fn the_applications_have_the_articles_prompts_and_find_the_newest_run() {
-    // The article's prompts have more than 32 of this tokenizer's tokens.
+    // The tutorial's prompts have more than 32 of this tokenizer's tokens.
     let sandbox = trained_with("--set model.block_size=96");
     for (command, prompt, most) in [
         ("complete", "The key to success is ", 50),

@@ -62,7 +62,7 @@ fn an_adapter_that_is_none_is_refused_in_one_line() {
         sandbox.fails(&command.split(' ').collect::<Vec<_>>())
     };
     assert!(with("--lora 4", "--lora 0").contains("lora.rank is out of range: expected 1 to 64"));
-    assert!(with("c_fc", "q_proj").contains("no matrix is called `q_proj`"));
+    assert!(with("c_fc", "q_proj").contains("unknown matrix `q_proj`"));
     assert!(with("0.1", "1.5").contains("lora.dropout is out of range: expected 0 <= dropout < 1"));
     let args = ["generate", "runs/base", "--prompt", "Dear", "--device", "cpu", "--adapter", "no"];
     assert!(sandbox.fails(&args).contains("adapter_config.json"));

@@ -1,6 +1,7 @@
 //! The workspace's integration tests, one binary because burn links slowly; a module per concern.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")]
 
+mod about;
 mod bad_input;
 mod browser;
 mod checkpoints;

@@ -31,7 +31,7 @@ fn a_plan_says_what_the_command_that_it_prints_will_be() {
     let seconds = plan("--time 5s")["seconds"].as_f64().unwrap();
     assert!(seconds <= 5.0, "{seconds}");
     let small = ["plan", "--memory", "1MiB", "--data", "prose.txt", "--device", "cpu"];
-    assert!(sandbox.fails(&small).contains("no model trains in 1 MiB of memory: expected"));
+    assert!(sandbox.fails(&small).contains("no model can be trained in 1 MiB of memory: expected"));
 }
 
 #[test]
@@ -66,7 +66,10 @@ fn memory_is_looked_at_before_anything_is_measured() {
     let output = sandbox.minigpt(&plan("--params 9B --memory 8GiB"));
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert!(errors.contains("error: no model trains in 8192 MiB of memory: expected"), "{errors}");
+    assert!(
+        errors.contains("error: no model can be trained in 8192 MiB of memory: expected"),
+        "{errors}"
+    );
     assert!(!errors.contains("measuring"), "{errors}");
 
     // More than any machine has: a part of the model is measured, and this one is said to be too small.

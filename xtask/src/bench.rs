@@ -29,7 +29,7 @@ const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/mi
 pub(crate) struct Bench {
     #[command(subcommand)]
     benchmark: Option<Benchmark>,
-    /// The article's model alone, with both vocabularies: as --group article
+    /// The tutorial's model alone, with both vocabularies: as --group article
     #[arg(long, conflicts_with = "group")]
     quick: bool,
     /// Which shapes [default: article and sweep]
@@ -64,7 +64,7 @@ struct Report {
     processor: String,
     threads: usize,
     shapes: Vec<Measured>,
-    /// The article's model, one text, tokens a second.
+    /// The tutorial's model, one text, tokens a second.
     decode: Figures,
     /// GPT-2's tokenizer on the embedded novels, MB a second.
     tokenize_megabytes_per_second: f64,

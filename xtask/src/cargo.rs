@@ -98,9 +98,12 @@ pub(crate) fn replace_process(mut command: Command) -> Result<ExitCode> {
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// A command as one would type it.
+/// A command as one would type it: cargo without its folder.
 pub(crate) fn show(command: &Command) -> String {
-    let mut words = vec!["cargo".to_owned()];
+    let program = command.get_program();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let program = if program == cargo { OsStr::new("cargo") } else { program };
+    let mut words = vec![program.to_string_lossy().into_owned()];
     words.extend(command.get_args().map(|arg| arg.to_string_lossy().into_owned()));
     words.join(" ")
 }

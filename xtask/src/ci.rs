@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cargo::{self, cargo};
 use crate::features::{Features, OF_PACKAGES, OF_THE_PROGRAM};
-use crate::{packages, structure, test};
+use crate::{documents, packages, structure, test};
 
 /// What a crate must never need. The model is for people who bring their own program, pictures build in seconds,
 /// and whoever writes or measures texts does not train.
@@ -28,6 +28,8 @@ pub(crate) enum Step {
     Fmt,
     /// Crates need each other one way, and the modules of a crate in no circle
     Structure,
+    /// Links, headings, lines and pictures of the documents
+    Documents,
     /// The dependency trees of the model and of what stands on it stay lean
     Lean,
     /// The program and the tests build every dependency with the same features, hence once
@@ -42,7 +44,7 @@ pub(crate) enum Step {
     Features,
     /// Documentation without warnings, for the CPU alone
     Doc,
-    /// The library crates compile from what would be published
+    /// The crates compile from what would be published
     Package,
     /// The kernels' unsafe code under AddressSanitizer, on x86-64 Linux
     Sanitizer,
@@ -115,6 +117,7 @@ fn run_step(step: Step, features: &Features) -> Result<Outcome> {
     match step {
         Step::Fmt => cargo::run(&mut cargo(["fmt", "--all", "--check"]))?,
         Step::Structure => structure::check()?,
+        Step::Documents => documents::check()?,
         Step::Lean => LEAN.iter().try_for_each(|(package, banned)| lean(package, banned))?,
         Step::OneBuild => one_build(features)?,
         Step::Deny => return deny(&["licenses", "bans", "sources"]),

@@ -1,5 +1,5 @@
-//! The project's chores: `cargo xtask train`, `test`, `bench`, `attack`, `reproduce` and
-//! `ci`.
+//! The project's chores: `cargo xtask train`, `test`, `bench`, `attack`, `reproduce`, `package`
+//! and `ci`.
 //!
 //! Every chore is a cargo command line that you could type yourself; this program only knows which
 //! ones, and in which order. All of them build with the release profile, and on one machine with the
@@ -11,6 +11,8 @@ mod attack;
 mod bench;
 mod cargo;
 mod ci;
+mod distribution;
+mod documents;
 mod features;
 mod packages;
 mod reproduce;
@@ -39,7 +41,8 @@ Examples:
   cargo xtask bench engine --steps 100 --preset austen
   cargo xtask attack                         damaged files of every format, to the program
   cargo xtask attack --only parquet --mutants 5000
-  cargo xtask reproduce --data wikitext-2    the article's experiment, with a report
+  cargo xtask reproduce --data wikitext-2    the tutorial's experiment, with a report
+  cargo xtask package --wheel                an archive and a Python wheel in target/dist
   cargo xtask ci                             all that CI checks, cheapest first
   cargo xtask ci --only fmt --only clippy    some of it
   cargo xtask ci --skip package";
@@ -75,8 +78,10 @@ enum Chore {
     Bench(bench::Bench),
     /// Give the program damaged files of every format it reads: none may break it
     Attack(attack::Attack),
-    /// Run the article's experiment and write a report of it
+    /// Run the tutorial's experiment and write a report of it
     Reproduce(reproduce::Reproduce),
+    /// Pack the program for those who have no compiler: archive, checksums, bill of materials, wheel
+    Package(distribution::Package),
     /// Run all checks of CI, cheapest first, and stop at the first failure
     Ci(ci::Selection),
 }
@@ -90,6 +95,9 @@ fn main() -> Result<ExitCode> {
         Chore::Bench(bench) => bench::run(&bench, &features()).map(|()| ExitCode::SUCCESS),
         Chore::Attack(attack) => attack::run(&attack, features),
         Chore::Reproduce(args) => reproduce::run(&args, &features()).map(|()| ExitCode::SUCCESS),
+        Chore::Package(package) => {
+            distribution::run(&package, &features()).map(|()| ExitCode::SUCCESS)
+        }
         Chore::Ci(selection) => ci::run(&selection, &cli.features.unwrap_or_else(Features::all)),
     }
 }

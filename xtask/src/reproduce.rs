@@ -1,5 +1,5 @@
-//! `cargo xtask reproduce`: the article's experiment run honestly, the report of the run, and a page that says beside
-//! each of the article's figures what was measured.
+//! `cargo xtask reproduce`: the tutorial's experiment run honestly, the report of the run, and a page that says beside
+//! each of the tutorial's figures what was measured.
 
 mod article;
 mod comparison;
@@ -24,7 +24,7 @@ pub(crate) struct Reproduce {
     /// Folder for the run and the report; a run that is there is continued, or reported again
     #[arg(long, default_value = "reproduction", value_name = "FOLDER")]
     out: PathBuf,
-    /// Take this many steps instead of the article's three passes
+    /// Take this many steps instead of the tutorial's three passes
     #[arg(long)]
     max_steps: Option<usize>,
     /// What matrix products are computed in: f32, bf16 or auto
@@ -41,7 +41,7 @@ struct Findings {
     environment: Environment,
     summary: Summary,
     rows: Vec<Row>,
-    /// By disjoint windows, as the article's validation.
+    /// By disjoint windows, as the tutorial's validation.
     disjoint: Evaluation,
     /// The table of `minigpt compare`, in Markdown.
     comparison: String,
@@ -144,7 +144,7 @@ pub(crate) fn run(args: &Reproduce, features: &Features) -> Result<()> {
         texts: write_texts(args, &run)?,
     };
     look_at_attention(args, &run)?;
-    let path = out.join("article.md");
+    let path = out.join("tutorial.md");
     fs_err::write(&path, comparison::markdown(&findings))?;
     println!("{}", path.display());
     let mut command = minigpt();
@@ -180,7 +180,7 @@ fn is_interrupted(run: &Path) -> Result<bool> {
 }
 
 /// By protocol: what training reports, windows that slide, and the text as people write it. All stay in the run's
-/// folder for its report; the first is the article's.
+/// folder for its report; the first is the tutorial's.
 fn evaluate(args: &Reproduce, run: &Path) -> Result<Evaluation> {
     let protocols: [&[&str]; 4] = [
         &[],
@@ -206,7 +206,7 @@ fn compare(args: &Reproduce, out: &Path, run: &Path) -> Result<String> {
     Ok(output(&mut command)?.0)
 }
 
-/// The article's prompts, with its settings of sampling, which are the defaults.
+/// The tutorial's prompts, with its settings of sampling, which are the defaults.
 fn write_texts(args: &Reproduce, run: &Path) -> Result<Vec<Text>> {
     let mut texts = Vec::new();
     for sampling in [&["--temperature", "1"][..], &["--temperature", "0.8"], &["--greedy"]] {

@@ -10,7 +10,11 @@ fn passed_through(line: &str) -> String {
         Chore::Train { args } | Chore::Test { args } => {
             args.join(" ".as_ref()).into_string().unwrap()
         }
-        Chore::Bench(_) | Chore::Attack(_) | Chore::Reproduce(_) | Chore::Ci(_) => {
+        Chore::Bench(_)
+        | Chore::Attack(_)
+        | Chore::Reproduce(_)
+        | Chore::Package(_)
+        | Chore::Ci(_) => {
             panic!("`{line}` is not train or test")
         }
     }
@@ -56,9 +60,26 @@ fn attack_knows_its_formats() {
 }
 
 #[test]
+fn package_makes_a_wheel_where_it_is_asked_for() {
+    assert!(parse("xtask package").is_ok());
+    assert!(parse("xtask package --wheel --platform manylinux_2_35_x86_64").is_ok());
+    assert!(parse("xtask package --platform win_amd64").is_err());
+}
+
+#[test]
 fn ci_knows_its_steps() {
     assert!(parse("xtask ci --only fmt --only clippy").is_ok());
     assert!(parse("xtask ci --skip package").is_ok());
     assert!(parse("xtask ci --only nonsense").is_err());
     assert!(parse("xtask ci --only fmt --skip fmt").is_err());
+}
+
+#[test]
+fn every_chore_in_the_documents_is_known() {
+    let chores = documents::chores().unwrap();
+    assert!(chores.len() > 10, "{chores:?}");
+    for chore in chores {
+        let line = chore.replacen("cargo xtask", "xtask", 1);
+        assert!(parse(&line).is_ok(), "{chore}");
+    }
 }

@@ -65,7 +65,8 @@ fn is_of_device(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref::<TrainError>(), Some(TrainError::Device { .. }))
 }
 
-fn run(command: Command) -> Result<ExitCode> {
+fn run(command: Option<Command>) -> Result<ExitCode> {
+    let Some(command) = command else { return commands::topics::introduce() };
     if command.trains() {
         keep_freed_memory();
     }
@@ -95,6 +96,9 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Devices(args) => commands::devices::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Worker(args) => commands::worker::run(&args),
+        Command::Topics(args) => commands::topics::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
+        Command::Manual(args) => commands::completions::run_manual(&args),
     }
 }
 

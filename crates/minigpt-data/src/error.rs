@@ -87,7 +87,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// Too few examples to hold some out.
-    #[error("{path} holds {number} examples, of which none can be held out: give more, or others for validation", path = path.display())]
+    #[error("{path} holds {number} examples, too few to hold one out: give more, or validation examples", path = path.display())]
     TooFewExamples {
         /// The file.
         path: PathBuf,
@@ -117,7 +117,7 @@ pub enum DataError {
         reason: String,
     },
     /// Some of the numbered parts of a split are missing.
-    #[error("{path} is one of {expected} parts, of which only {found} are there: expected all of them; get the others or rename this one", path = path.display())]
+    #[error("{path} is one of {expected} parts, but only {found} exist: expected all of them; get the others or rename this one", path = path.display())]
     MissingParts {
         /// The first part that is there.
         path: PathBuf,
@@ -275,7 +275,7 @@ pub enum DataError {
     },
     /// The hub does not give a file, and the cache does not have it.
     #[error(
-        "{file} cannot be had from {address}: {reason}; offline, give a folder with the files instead"
+        "{file} cannot be fetched from {address}: {reason}; offline, give a folder with the files instead"
     )]
     Hub {
         /// The file, or the dataset or model as a whole.
@@ -286,7 +286,7 @@ pub enum DataError {
         reason: String,
     },
     /// A token store that was changed by hand, or written by another version.
-    #[error("{path} is no usable token store: {reason}; remove the store's folder, and it is made again", path = path.display(), reason = shortened(reason))]
+    #[error("{path} is not a usable token store: {reason}; remove the store's folder, and it is made again", path = path.display(), reason = shortened(reason))]
     BadStore {
         /// The file or folder.
         path: PathBuf,

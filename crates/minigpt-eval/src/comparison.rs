@@ -74,7 +74,7 @@ const PAPER: &str =
     "Radford et al., 2019, “Language Models are Unsupervised Multitask Learners”, table 3";
 const ZERO_SHOT: &str = "WikiText-2, no training on it, per word of the dataset, detokenized by rules that were not published";
 const PAGE: &str = "Hugging Face, “Perplexity of fixed-length models”";
-const ARTICLE: &str =
+const TUTORIAL: &str =
     "“LLM Training and Generation: Bringing Mini-GPT to Life”, its table of models";
 
 const DISJOINT: &str =
@@ -92,10 +92,10 @@ pub const QUOTED: [Quoted; 10] = [
     of_the_paper("GPT-2 XL", 1_557_611_200, 18.34),
     of_the_page(19.44, DISJOINT, "Hugging Face, disjoint"),
     of_the_page(16.44, SLIDING, "Hugging Face, stride 512"),
-    of_the_article("mini-GPT", 22_000_000, 35.0, 45.0, "2–4 hours on a consumer GPU"),
-    of_the_article("GPT-2 small", 124_000_000, 29.0, 29.0, "days on many GPUs"),
-    of_the_article("GPT-2 medium", 355_000_000, 22.0, 22.0, "weeks"),
-    of_the_article("GPT-3", 175_000_000_000, 14.0, 14.0, "months on hundreds of GPUs"),
+    of_the_tutorial("mini-GPT", 22_000_000, 35.0, 45.0, "2–4 hours on a consumer GPU"),
+    of_the_tutorial("GPT-2 small", 124_000_000, 29.0, 29.0, "days on many GPUs"),
+    of_the_tutorial("GPT-2 medium", 355_000_000, 22.0, 22.0, "weeks"),
+    of_the_tutorial("GPT-3", 175_000_000_000, 14.0, 14.0, "months on hundreds of GPUs"),
 ];
 
 /// The paper calls its models 117M, 345M, 762M and 1542M; the parameters are those of the weights.
@@ -127,13 +127,13 @@ const fn of_the_page(perplexity: f64, protocol: &'static str, by: &'static str) 
     }
 }
 
-const fn of_the_article(
+const fn of_the_tutorial(
     model: &'static str,
     parameters: u64,
     low: f64,
     high: f64,
     training: &'static str,
 ) -> Quoted {
-    let (metric, protocol, source, by) = (Metric::Token, UNKNOWN, ARTICLE, "article");
+    let (metric, protocol, source, by) = (Metric::Token, UNKNOWN, TUTORIAL, "tutorial");
     Quoted { model, parameters, metric, low, high, training, protocol, source, by }
 }

@@ -58,7 +58,7 @@ pub fn open_lock(path: &Path) -> Result<fs_err::File> {
         Ok(found) if !found.is_file() => {
             let kind = if found.is_symlink() { "a symbolic link" } else { "no file" };
             let message = format!(
-                "{}: {kind}; expected a file to lock: move it away, and it is made anew",
+                "{}: {kind}; expected a file to lock: move it away, and it is created again",
                 path.display()
             );
             Err(Error::new(ErrorKind::InvalidInput, message))

@@ -68,7 +68,7 @@ fn router(app: &App, address: SocketAddr) -> Router {
     let open = open.merge(openai::description()).merge(pages::routes());
     told.merge(open)
         .fallback(async || {
-            ApiError::not_found("there is no such address: /openapi.json lists those of the API")
+            ApiError::not_found("unknown address: /openapi.json lists those of the API")
         })
         .method_not_allowed_fallback(async || {
             let message =

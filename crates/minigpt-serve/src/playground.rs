@@ -168,7 +168,7 @@ async fn lens(
     let model = AskedModel::named(&app, &model)?;
     if from >= to || to > tokens.len() || to - from > LENS_POSITIONS {
         let message = format!(
-            "from {from} to {to} is no stretch of {} tokens: expected from < to <= {} and at most {LENS_POSITIONS} positions",
+            "from {from} to {to} is not a range of {} tokens: expected from < to <= {} and at most {LENS_POSITIONS} positions",
             tokens.len(),
             tokens.len()
         );

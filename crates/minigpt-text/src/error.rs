@@ -43,7 +43,7 @@ pub enum TextError {
         found: String,
     },
     /// A generation configuration is damaged, or asks for what cannot be.
-    #[error("{path} does not say how texts are drawn: {reason}")]
+    #[error("{path} is not a usable generation configuration: {reason}")]
     GenerationConfig {
         /// The file.
         path: PathBuf,

@@ -318,7 +318,7 @@ impl DataConfig {
 }
 
 impl Default for OptimizerConfig {
-    /// nanoGPT's: betas 0.9 and 0.95, decay 0.1, and the article's limit of 1.0.
+    /// nanoGPT's: betas 0.9 and 0.95, decay 0.1, and the tutorial's limit of 1.0.
     fn default() -> Self {
         Self {
             kind: OptimizerKind::AdamW,
@@ -332,7 +332,7 @@ impl Default for OptimizerConfig {
 }
 
 impl ScheduleConfig {
-    /// The article's: linear warm-up, then a cosine down to a tenth of the peak.
+    /// The tutorial's: linear warm-up, then a cosine down to a tenth of the peak.
     pub(crate) fn cosine(learning_rate: f64, warmup_steps: usize) -> Self {
         let (decay, final_ratio, decay_ratio) = (Decay::Cosine, 0.1, 0.2);
         Self { learning_rate, warmup_steps, decay, final_ratio, decay_ratio, restart: None }
@@ -340,7 +340,7 @@ impl ScheduleConfig {
 }
 
 impl Default for TrainingConfig {
-    /// The article's: batches of 16, three passes, validation after each.
+    /// The tutorial's: batches of 16, three passes, validation after each.
     fn default() -> Self {
         Self {
             batch_size: 16,

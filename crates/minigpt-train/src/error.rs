@@ -52,7 +52,7 @@ pub enum TrainError {
     #[error("not valid TOML: {0}")]
     BadToml(String),
     /// No model is as small or as large as asked for.
-    #[error("no model trains in {what}: expected {expected}")]
+    #[error("no model can be trained in {what}: expected {expected}")]
     Budget {
         /// What there is.
         what: String,
@@ -61,7 +61,7 @@ pub enum TrainError {
     },
     /// No model is as small as the memory asks for.
     #[error(
-        "no model trains in {limit} MiB of memory: expected at least {least} MiB, for {parameters} parameters"
+        "no model can be trained in {limit} MiB of memory: expected at least {least} MiB, for {parameters} parameters"
     )]
     TooLittleMemory {
         /// MiB that there are.

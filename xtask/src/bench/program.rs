@@ -112,7 +112,7 @@ impl Form {
     }
 }
 
-/// The article's model writing one text.
+/// The tutorial's model writing one text.
 pub(crate) fn decode() -> Result<Figures> {
     figures(Command::new(PROGRAM).args(["bench", "--json", "--decode"]))
 }

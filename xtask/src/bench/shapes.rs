@@ -18,9 +18,16 @@ pub(crate) struct Shape {
     pub(crate) published: Option<&'static str>,
 }
 
-/// The article's model with GPT-2's vocabulary.
-const ARTICLE: Shape =
-    Shape { vocab: 50257, context: 128, layers: 4, heads: 8, width: 256, batch: 16, published: None };
+/// The tutorial's model with GPT-2's vocabulary.
+const ARTICLE: Shape = Shape {
+    vocab: 50257,
+    context: 128,
+    layers: 4,
+    heads: 8,
+    width: 256,
+    batch: 16,
+    published: None,
+};
 
 /// The same with a vocabulary that suits a small text; the sweeps start from here.
 pub(crate) const SMALL: Shape = Shape { vocab: 4096, ..ARTICLE };
@@ -28,17 +35,17 @@ pub(crate) const SMALL: Shape = Shape { vocab: 4096, ..ARTICLE };
 /// Shapes that are measured together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Group {
-    /// The article's model with 50,257 and with 4,096 ids
+    /// The tutorial's model with 50,257 and with 4,096 ids
     Article,
     /// 0.8 million parameters, on characters
     Small,
-    /// The article's model with a context of 1,024
+    /// The tutorial's model with a context of 1,024
     Long,
     /// GPT-2's 124 million parameters, with a context of 512
     Large,
     /// SmolLM2's 135 million parameters, in the Llama family's shape, with a context of 512
     Llama,
-    /// The article's model with 4,096 ids, one size at a time
+    /// The tutorial's model with 4,096 ids, one size at a time
     Sweep,
 }
 

@@ -1,4 +1,4 @@
-//! What the article does and claims: part 4 of a tutorial series, “LLM Training and Generation:
+//! What the tutorial does and claims: part 4 of a tutorial series, “LLM Training and Generation:
 //! Bringing Mini-GPT to Life”.
 
 /// Prompts that it continues, 100 tokens each.

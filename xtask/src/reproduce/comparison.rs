@@ -1,4 +1,4 @@
-//! What was measured beside what the article says, in Markdown.
+//! What was measured beside what the tutorial says, in Markdown.
 
 use std::fmt::Write;
 
@@ -16,8 +16,8 @@ pub(super) fn markdown(findings: &Findings) -> String {
         texts(&findings.texts),
     ];
     let headings = [
-        "# The article's experiment, run by minigpt",
-        "## Beside the article's figures",
+        "# The tutorial's experiment, run by minigpt",
+        "## Beside the tutorial's figures",
         "## Pass by pass",
         "## Beside other models",
         "",
@@ -44,7 +44,7 @@ fn introduction(findings: &Findings) -> String {
     };
     format!(
         "WikiText-2 with `<unk>`, GPT-2's tokenizer, preset `wikitext2`: {} steps, {:.2} passes, in \
-         {}. Every figure below was computed by this run, unless it says that it is the article's or \
+         {}. Every figure below was computed by this run, unless it says that it is the tutorial's or \
          quoted. [The report of the run](report/report.md) has its recipe, its curves, perplexities by protocol, what \
          its heads attend to, the machine and the versions.{warning}",
         summary.steps,
@@ -53,7 +53,7 @@ fn introduction(findings: &Findings) -> String {
     )
 }
 
-/// The article's figures, one by one.
+/// The tutorial's figures, one by one.
 fn beside_the_article(findings: &Findings) -> String {
     let (model, training) = (&findings.config.model, &findings.config.training);
     let (summary, rows) = (&findings.summary, &findings.rows);
@@ -105,7 +105,7 @@ fn beside_the_article(findings: &Findings) -> String {
                 .as_ref()
                 .map_or("–".to_owned(), |last| format!("{:.2}", last.token_perplexity)),
             format!(
-                "per token. The article's own validation loss after pass 2, {loss}, would be {:.2}",
+                "per token. The tutorial's own validation loss after pass 2, {loss}, would be {:.2}",
                 loss.exp()
             ),
         ],
@@ -114,7 +114,7 @@ fn beside_the_article(findings: &Findings) -> String {
             batches.to_string(),
             format!("{validation:.0}"),
             format!(
-                "{} tokens here, {:.0} there: the article does not say which text it leaves out",
+                "{} tokens here, {:.0} there: the tutorial does not say which text it leaves out",
                 disjoint.evaluation.tokens,
                 batches as f64 * window_tokens
             ),
@@ -132,7 +132,7 @@ fn beside_the_article(findings: &Findings) -> String {
             findings.environment.device.clone(),
         ],
     ];
-    table(["", "the article's", "measured", "remarks"], &rows)
+    table(["", "the tutorial's", "measured", "remarks"], &rows)
 }
 
 /// Average training loss of each pass, and the validation at its end.
@@ -160,9 +160,9 @@ fn passes(findings: &Findings) -> String {
     }
     let head = [
         "passes",
-        "training loss, the article's",
+        "training loss, the tutorial's",
         "measured",
-        "validation loss (perplexity), the article's",
+        "validation loss (perplexity), the tutorial's",
         "measured",
         "after",
     ];

@@ -6,6 +6,7 @@ use clap::Args;
 
 /// How a run goes on after its end.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Continue a run")]
 pub(crate) struct ContinueArgs {
     /// Continue this complete run in a new run folder, which starts with its history. Other options that it takes:
     /// --name, --from-step, --learning-rate, --set schedule.decay=..., --eval-every, --save-every,

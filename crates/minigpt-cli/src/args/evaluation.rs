@@ -26,12 +26,7 @@ pub(crate) struct EvalArgs {
     /// hf:OWNER/MODEL[/FILE.gguf]
     #[arg(value_name = "MODEL")]
     pub(crate) source: ModelSource,
-    #[command(flatten)]
-    pub(crate) text: EvalTextArgs,
-    #[command(flatten)]
-    pub(crate) protocol: ProtocolArgs,
-    /// Put the questions of this file to the model instead of reading a text; may be given several
-    /// times
+    /// Ask the questions of this file instead of reading a text; may be given several times
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "data", "split", "text_field", "lossy", "separator", "lines", "detokenize", "context",
         "stride", "resamples", "resample", "seed", "out",
@@ -41,11 +36,15 @@ pub(crate) struct EvalArgs {
     /// others' models]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) model: WeightsArgs,
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) text: EvalTextArgs,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArgs,
+    #[command(flatten)]
+    pub(crate) model: WeightsArgs,
 }
 
 #[derive(Args, Debug)]
@@ -58,11 +57,7 @@ pub(crate) struct CompareArgs {
     /// hf:OWNER/MODEL[/FILE.gguf], a row each
     #[arg(required = true, value_name = "MODEL")]
     pub(crate) models: Vec<ModelSource>,
-    #[command(flatten)]
-    pub(crate) text: EvalTextArgs,
-    #[command(flatten)]
-    pub(crate) protocol: ProtocolArgs,
-    /// Add what others published for GPT-2 on WikiText-2, and the article's figures, marked as quoted
+    /// Add what others published for GPT-2 on WikiText-2, and the tutorial's figures, marked as quoted
     #[arg(long)]
     pub(crate) quoted: bool,
     /// How the table is written
@@ -71,11 +66,15 @@ pub(crate) struct CompareArgs {
     /// The picture, a .png or .svg
     #[arg(long, value_name = "FILE", default_value = "comparison.png")]
     pub(crate) out: PathBuf,
-    #[command(flatten)]
-    pub(crate) model: WeightsArgs,
     /// Print a JSON object instead of a table
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) text: EvalTextArgs,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArgs,
+    #[command(flatten)]
+    pub(crate) model: WeightsArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -87,6 +86,7 @@ pub(crate) enum TableFormat {
 
 /// Which text a model is measured on.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Text")]
 pub(crate) struct EvalTextArgs {
     /// The text, as `minigpt train --data` takes it [default: the run's own]
     #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
@@ -115,6 +115,7 @@ pub(crate) struct EvalTextArgs {
 
 /// How a text is read, and how far the figures can be trusted.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Protocol")]
 pub(crate) struct ProtocolArgs {
     /// Most tokens read before one is predicted [default: the model's context]
     #[arg(long, value_name = "TOKENS")]
@@ -126,13 +127,13 @@ pub(crate) struct ProtocolArgs {
     /// Windows that go through the model at once; decides about time and memory alone
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch_size: u32,
-    /// Times that the text is drawn anew for the intervals; 0 leaves them out
+    /// Bootstrap resamples for the intervals; 0 leaves them out
     #[arg(long, value_name = "N", default_value_t = Bootstrap::default().resamples)]
     pub(crate) resamples: usize,
-    /// What is drawn: windows or documents
+    /// Unit of the resamples: windows or documents
     #[arg(long, value_name = "UNIT", default_value = "windows")]
     pub(crate) resample: Unit,
-    /// Seed of the draws
+    /// Random seed of the resamples
     #[arg(long, default_value_t = Bootstrap::default().seed)]
     pub(crate) seed: u64,
 }

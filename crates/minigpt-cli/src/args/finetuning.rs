@@ -21,7 +21,7 @@ use crate::device::{DEVICE_HELP, DeviceChoice};
   minigpt finetune runs/wiki --task classify --data exported.csv --separator \";\" --lossy
   minigpt finetune runs/wiki --task instruct --data instructions.json --lora 8 --name adapted
   minigpt generate runs/wiki --adapter runs/adapted/adapter --prompt \"It was\"
-  minigpt train --resume runs/tuned              go on where it stopped
+  minigpt train --resume runs/tuned              resume from the last checkpoint
 
 Examples are JSON lines, a JSON list, or with .csv and .tsv a table with names in its first line:
   instruct   instruction, input (may be missing), output; or messages, a list of role and content
@@ -35,11 +35,11 @@ nothing better on what is held out (training.patience).
 Exit codes: as those of `minigpt train`."
 )]
 pub(crate) struct FinetuneArgs {
-    /// What is tuned: a run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
+    /// The base: a run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]
     #[arg(value_name = "MODEL")]
     pub(crate) base: ModelSource,
-    #[arg(long, help = one_of("What for", &FinetuneTask::ALL.map(FinetuneTask::name)))]
+    #[arg(long, help = one_of("Task", &FinetuneTask::ALL.map(FinetuneTask::name)))]
     pub(crate) task: FinetuneTask,
     /// Examples of the task; for lm a text, as `minigpt train --data` takes it
     #[arg(long, allow_hyphen_values = true)]
@@ -47,19 +47,17 @@ pub(crate) struct FinetuneArgs {
     /// Held-out examples or text [default: its own, or its last tenth]
     #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) valid: Option<Source>,
-    #[command(flatten)]
-    pub(crate) file: FileArgs,
     /// Leave examples out that are longer than the context instead of refusing the file
     #[arg(long)]
     pub(crate) skip_long: bool,
-    /// Start from fresh weights of the model's shape: what its training is worth
+    /// Start from new random weights of the same shape, to see what the base is worth
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Leave the model's weights as they are and train an adapter of this rank beside its matrices,
-    /// which lies in the run's folder `adapter` afterwards
+    /// Freeze the model's weights and train a LoRA adapter of this rank, which is saved in the run's folder
+    /// `adapter`
     #[arg(long, value_name = "RANK", conflicts_with = "fresh")]
     pub(crate) lora: Option<usize>,
-    /// What the adapter adds is multiplied by this over the rank [default: twice the rank]
+    /// Scale of the adapter: what it adds is multiplied by ALPHA / RANK [default: twice the rank]
     #[arg(long, value_name = "ALPHA", requires = "lora")]
     pub(crate) lora_alpha: Option<f64>,
     /// Probability that an input of the adapter is dropped while training [default: 0]
@@ -78,11 +76,13 @@ pub(crate) struct FinetuneArgs {
     /// Folder that holds the runs
     #[arg(long, default_value = "runs")]
     pub(crate) runs: PathBuf,
-    #[command(flatten)]
-    pub(crate) recipe: RecipeArgs,
-    /// Folder that keeps tokens, as for `minigpt train`
+    /// Folder of the token cache, as for `minigpt train`
     #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+    #[command(flatten)]
+    pub(crate) recipe: RecipeArgs,
     #[command(flatten)]
     pub(crate) session: SessionArgs,
 }

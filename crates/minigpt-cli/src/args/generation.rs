@@ -14,6 +14,7 @@ use crate::device::{DEVICE_HELP, DeviceChoice};
 
 /// Which weights, where.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Model and device")]
 pub(crate) struct ModelArgs {
     /// Use the moving average of the weights, where the run keeps one (training.ema_decay)
     #[arg(long)]
@@ -27,14 +28,15 @@ pub(crate) struct ModelArgs {
 
 /// Which weights, where, and as what numbers, for a model that writes or is measured.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Model and device")]
 pub(crate) struct WeightsArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// What weights are kept as on the processor: auto (as they are stored; GGUF's other types, as Q4_K or Q6_K, as
-    /// q8_0), f32, f16, bf16, q8_0, q4_0 or q4_1
+    /// Type of the weights on a processor: auto (as they are stored; GGUF's other types, as Q4_K or Q6_K, as q8_0),
+    /// f32, f16, bf16, q8_0, q4_0 or q4_1
     #[arg(long, value_name = "TYPE", default_value = "auto")]
     pub(crate) weights: WeightsChoice,
-    /// What keys and values of the tokens before are kept as on the processor: f32, or f16 or bf16 in half the memory
+    /// Type of the key-value cache on a processor: f32, or f16 or bf16 in half the memory
     #[arg(long, value_name = "TYPE", default_value_t, value_parser = cache_type)]
     pub(crate) cache_type: CacheType,
 }
@@ -74,43 +76,44 @@ impl FromStr for WeightsChoice {
 /// How tokens are chosen; the options take effect in this order. What a model's own configuration says of them
 /// is the default where it says something.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Sampling, in this order")]
 pub(crate) struct SamplingArgs {
-    /// Only these token ids may follow, as 12,40,7 (--logprobs --json shows ids)
+    /// Allow only these token ids, as 12,40,7 (--logprobs --json shows ids)
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     pub(crate) allow: Option<Vec<u32>>,
-    /// These token ids may not follow
+    /// Forbid these token ids
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     pub(crate) ban: Vec<u32>,
-    /// No sequence of N tokens comes twice; 0 allows all [default: the model's, or 0]
+    /// Never repeat a sequence of N tokens; 0 allows it [default: the model's, or 0]
     #[arg(long, value_name = "N")]
     pub(crate) no_repeat_ngram: Option<usize>,
-    /// Above 1 makes tokens that were there less probable
+    /// Make tokens that already occurred less probable (above 1)
     /// [default: the model's, or 1]
     #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
     pub(crate) repetition_penalty: Option<f64>,
-    /// Subtracted from the logits of tokens that were there
+    /// Subtract this from the logits of tokens that already occurred
     #[arg(long, value_name = "NATS", default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) presence_penalty: f64,
-    /// Subtracted from a token's logit as often as it was there
+    /// Subtract this from a token's logit each time that it occurred
     #[arg(long, value_name = "NATS", default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) frequency_penalty: f64,
     /// Always take the most probable token
     #[arg(long)]
     pub(crate) greedy: bool,
-    /// Below 1 is more careful, above 1 wilder; 0 always takes the most probable token [default: the model's,
+    /// Divide the logits: below 1 is more careful, above 1 wilder, 0 takes the most probable token [default: the model's,
     /// or 1]
     #[arg(long, conflicts_with = "greedy", allow_negative_numbers = true)]
     pub(crate) temperature: Option<f64>,
-    /// Choose among the K most probable tokens; 0 for all [default: the model's, or 50]
+    /// Keep only the K most probable tokens; 0 keeps all [default: the model's, or 50]
     #[arg(long, value_name = "K", conflicts_with = "greedy")]
     pub(crate) top_k: Option<usize>,
-    /// Choose among the most probable tokens that reach probability P together [default: the model's, or 0.95]
+    /// Keep only the most probable tokens that reach probability P together [default: the model's, or 0.95]
     #[arg(long, value_name = "P", conflicts_with = "greedy", allow_negative_numbers = true)]
     pub(crate) top_p: Option<f64>,
-    /// Leave out tokens below this part of the most probable one's probability [default: the model's, or none]
+    /// Drop tokens below P times the most probable one's probability [default: the model's, or none]
     #[arg(long, value_name = "P", conflicts_with = "greedy", allow_negative_numbers = true)]
     pub(crate) min_p: Option<f64>,
-    /// Seed of the draws
+    /// Random seed: the same seed gives the same text
     #[arg(long, default_value_t = 42)]
     pub(crate) seed: u64,
 }
@@ -118,10 +121,6 @@ pub(crate) struct SamplingArgs {
 /// How texts are written.
 #[derive(Args, Debug)]
 pub(crate) struct WriteArgs {
-    #[command(flatten)]
-    pub(crate) model: WeightsArgs,
-    #[command(flatten)]
-    pub(crate) sampling: SamplingArgs,
     /// End the text before this string, in which \n, \t, \r and \\ are escapes; may be given several times
     #[arg(long, value_name = "TEXT", value_parser = unescaped, allow_hyphen_values = true)]
     pub(crate) stop: Vec<String>,
@@ -145,6 +144,10 @@ pub(crate) struct WriteArgs {
     /// Print a JSON object per text instead of the text
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) model: WeightsArgs,
+    #[command(flatten)]
+    pub(crate) sampling: SamplingArgs,
 }
 
 #[derive(Args, Debug)]
@@ -156,7 +159,7 @@ pub(crate) struct WriteArgs {
   minigpt generate runs/austen --prompt \"It was\" --beams 4
   minigpt generate hf:openai-community/gpt2 --prompt \"It was\"
   minigpt generate SmolLM2-135M-Instruct.Q8_0.gguf --chat --prompt \"Why is the sky blue?\"
-  minigpt generate SmolLM2-135M-Instruct.Q8_0.gguf --chat --prompt \"Invent a person.\" --json-schema person.json")]
+  minigpt generate SmolLM2.gguf --chat --prompt \"Invent a person.\" --json-schema person.json")]
 pub(crate) struct GenerateArgs {
     /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]
@@ -167,11 +170,11 @@ pub(crate) struct GenerateArgs {
     /// A file of prompts, one a line, that are continued together
     #[arg(long, value_name = "FILE", conflicts_with_all = ["prompt", "logprobs", "beams"])]
     pub(crate) prompts: Option<PathBuf>,
-    /// Continue prompts as they are, though the model was tuned to be asked otherwise
+    /// Continue prompts as they are, without the template that the model was tuned with
     #[arg(long)]
     pub(crate) raw: bool,
-    /// Put each prompt as one message of a user's, by the model's chat template; of a run that was tuned to
-    /// answer, this is the default
+    /// Put each prompt into the model's chat template, as a user's message; the default for a run that was tuned
+    /// to answer
     #[arg(long, conflicts_with = "raw")]
     pub(crate) chat: bool,
     /// Tokens to write at most; the model's end of text, as <|endoftext|>, ends earlier
@@ -183,14 +186,14 @@ pub(crate) struct GenerateArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct ApplicationArgs {
-    /// What it is about [default: the example below]
+    /// Text, theme or question [default: the first example's]
     pub(crate) text: Option<String>,
     /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]
     /// [default: the newest run in runs/]
     #[arg(long, value_name = "MODEL")]
     pub(crate) run: Option<ModelSource>,
-    /// Tokens to write at most [default: see above, or 256 of an answer by the model's chat template]
+    /// Tokens to write at most [default: the command's, or 256 for an answer by the model's chat template]
     #[arg(long)]
     pub(crate) max_tokens: Option<usize>,
     #[command(flatten)]
@@ -264,11 +267,11 @@ pub(crate) struct AttentionArgs {
     /// Folder that keeps tokens, as for `minigpt train`
     #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) model: WeightsArgs,
     /// Print the heads' habits, the drawn heads' weights and the names of the files as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) model: WeightsArgs,
 }
 
 #[derive(Args, Debug)]
@@ -311,7 +314,7 @@ pub(crate) enum ModelsCommand {
 #[command(after_help = "Examples:
   minigpt export runs/austen --out austen-gpt2
   minigpt export runs/austen --gguf austen.gguf
-  minigpt export runs/austen --gguf austen.gguf --dtype q8_0     then: ollama create austen -f Modelfile
+  minigpt export runs/austen --gguf austen.gguf --dtype q8_0  then ollama create austen -f Modelfile
   minigpt export runs/austen --adapter runs/letters/adapter --out merged
   minigpt export hf:openai-community/gpt2 --gguf gpt2.gguf")]
 pub(crate) struct ExportArgs {

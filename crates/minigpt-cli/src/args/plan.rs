@@ -12,8 +12,8 @@ use crate::device::{DEVICE_HELP, DeviceChoice};
 #[derive(Args, Debug)]
 #[command(
     group = ArgGroup::new("budget").required(true).multiple(true).args(["params", "memory", "time", "model"]),
-    after_help = "Prints the `minigpt train` command that does it. Several budgets hold at once: the model has the parameters
-asked for, or the most that memory and time allow.
+    after_help = "Prints the `minigpt train` command that does it. Several budgets hold at once: the model has the
+parameters asked for, or the most that memory and time allow.
 
 Examples:
   minigpt plan --time 30min                              the embedded novels
@@ -39,8 +39,6 @@ pub(crate) struct PlanArgs {
     /// The text, as for `minigpt train` [default: the preset's]
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) data: Option<Source>,
-    #[command(flatten)]
-    pub(crate) text: TextArgs,
     /// Positions of the model [default: as many as it is wide, up to 1024 and to what the text has]
     #[arg(long)]
     pub(crate) context: Option<usize>,
@@ -52,4 +50,6 @@ pub(crate) struct PlanArgs {
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) text: TextArgs,
 }

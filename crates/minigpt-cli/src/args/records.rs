@@ -13,20 +13,21 @@ use clap::{ArgGroup, Args, ValueEnum};
   minigpt runs --prune --yes          remove it
   minigpt runs runs/austen --prune    of one run
 
-Of complete runs --prune removes all checkpoints but the best, the last, and the one before a stable learning rate fell,
-from which --continue starts. If the best is neither of the other two, its optimiser state is removed too.
-Of all runs that are not training, --prune removes unfinished checkpoints and temporary files an hour after the last write.
-Whatever resuming, generating and measuring need is kept.")]
+Of complete runs --prune removes all checkpoints but the best, the last, and the one before a stable
+learning rate fell, from which --continue starts. If the best is neither of the other two, its
+optimiser state is removed too. Of all runs that are not training, --prune removes unfinished
+checkpoints and temporary files an hour after the last write. What resuming, generating and
+measuring need is kept.")]
 pub(crate) struct RunsArgs {
     /// Folder that holds runs, or one run [default: runs]
     pub(crate) folder: Option<PathBuf>,
-    /// What comes first
+    /// Order of the list
     #[arg(long, value_enum, default_value_t = RunOrder::Date)]
     pub(crate) sort: RunOrder,
-    /// Say what can be removed, and how many bytes that frees; nothing is removed without --yes
+    /// List what can be removed and the bytes that it frees; nothing is removed without --yes
     #[arg(long, conflicts_with = "sort")]
     pub(crate) prune: bool,
-    /// Remove it
+    /// Remove what --prune lists
     #[arg(long, requires = "prune")]
     pub(crate) yes: bool,
     /// Print a JSON array of the runs; with --prune an object
@@ -55,7 +56,8 @@ pub(crate) enum RunOrder {
   minigpt track runs/* --mlflow mlruns --experiment novels     several; again while they train
   minigpt track runs/austen --csv austen.csv                   for trackio.import_csv and others
 
-TensorBoard reads run folders directly: tensorboard --logdir runs. docs/trackers.md says how each tracker reads what is written."
+TensorBoard reads run folders directly: tensorboard --logdir runs. docs/trackers.md says how each
+tracker reads what is written."
 )]
 pub(crate) struct TrackArgs {
     /// Run folders, also of runs that train
@@ -81,7 +83,8 @@ pub(crate) struct TrackArgs {
   minigpt doctor
   minigpt doctor --offline --json
 
-Exit codes: 0 no problem, 1 a problem. Notes are not problems: they say what limits speed or features.")]
+Exit codes: 0 no problem, 1 a problem. Notes are not problems: they say what limits speed or
+features.")]
 pub(crate) struct DoctorArgs {
     /// Do not ask the Hugging Face hub whether it answers
     #[arg(long)]

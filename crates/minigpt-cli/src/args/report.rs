@@ -6,12 +6,12 @@ use clap::Args;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  minigpt report runs/austen                     into runs/austen/report: report.html, report.md, pictures
-  minigpt report runs/austen --latex             and tables.tex
+  minigpt report runs/austen             report.html, report.md, pictures in runs/austen/report
+  minigpt report runs/austen --latex     and tables.tex
   minigpt report runs/austen runs/muon --out compared
 
-The report names missing figures and the command that makes each. Run `minigpt eval RUN` first for intervals, and
-`minigpt attention RUN` for the attention heads.")]
+The report names missing figures and the command that makes each. Run `minigpt eval RUN` first for
+intervals, and `minigpt attention RUN` for the attention heads.")]
 pub(crate) struct ReportArgs {
     /// Run folders; several are compared
     #[arg(required = true, value_name = "RUN")]

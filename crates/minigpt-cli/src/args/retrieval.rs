@@ -13,16 +13,16 @@ use super::ApplicationArgs;
   minigpt index README.md docs/ --out docs.index
   minigpt index embedded --out austen.index          the four novels, and the start of a fifth
 
-Afterwards the index has what is named and nothing else. Files that are hidden, and files of a folder
-that have invalid UTF-8 or a NUL byte in them, are left out.")]
+Afterwards the index has exactly the texts that are named. Hidden files are left out, and so are
+files of a folder with invalid UTF-8 or a NUL byte.")]
 pub(crate) struct IndexArgs {
     /// Text files, folders of them, or `embedded` for the novels that come with minigpt
     #[arg(required = true, value_name = "TEXT")]
     pub(crate) texts: Vec<PathBuf>,
-    /// Folder of the index, made where there is none
+    /// Folder of the index; created if missing
     #[arg(long, value_name = "INDEX", default_value = "minigpt.index")]
     pub(crate) out: PathBuf,
-    /// Words of a passage at most [default: those of the index; 100 for a new one]
+    /// Most words of a passage [default: those of the index; 100 for a new one]
     #[arg(long, value_name = "N")]
     pub(crate) words: Option<usize>,
     /// Print a JSON object
@@ -43,22 +43,22 @@ the model's context, and are quoted below the answer. A file of questions has a 
   {\"question\": \"Who walked to the sea?\", \"source\": \"sea.txt:12\", \"answer\": \"Anne\"}
 with the line that has the answer, in that line's words.")]
 pub(crate) struct AskArgs {
-    #[command(flatten)]
-    pub(crate) application: ApplicationArgs,
     /// Answer from this index, which `minigpt index` made
     #[arg(long, value_name = "INDEX", conflicts_with_all = ["n", "beams", "logprobs"])]
     pub(crate) index: Option<PathBuf>,
-    /// Passages to find at most
+    /// Most passages to find
     #[arg(long, value_name = "N", requires = "index", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) passages: u32,
-    /// Show the passages whole instead of a line of each
+    /// Show whole passages instead of one line of each
     #[arg(long, requires = "index", conflicts_with = "questions")]
     pub(crate) show_passages: bool,
-    /// Find passages and let no model answer
+    /// Find passages only, without a model's answer
     #[arg(long, requires = "index", conflicts_with = "run")]
     pub(crate) no_model: bool,
     /// Measure on the questions of this file how well passages are found, and what they are worth to
     /// the model
     #[arg(long, value_name = "FILE", requires = "index", conflicts_with = "text")]
     pub(crate) questions: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) application: ApplicationArgs,
 }

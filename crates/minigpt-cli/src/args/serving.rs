@@ -24,10 +24,10 @@ Then a browser at the address shows the pages, and programs speak OpenAI's API w
     -d '{\"model\": \"austen\", \"prompt\": \"It was\", \"max_tokens\": 50}'
 What there is besides tells /openapi.json, and /metrics what was done.
 
-Nothing is encrypted: across a network that is not yours, through a tunnel or a proxy only.
+Nothing is encrypted: use a tunnel or a proxy across a network that is not yours.
 
-Exit codes: 1 an error, 2 a wrong command line, 130 ended by Ctrl-C, 143 by SIGTERM, 129 by the end of the terminal;
-answers that are being written have ten seconds then.")]
+Exit codes: 1 an error, 2 a wrong command line, 130 after Ctrl-C, 143 after SIGTERM, 129 after the
+end of the terminal. Answers that are being written then have ten seconds.")]
 pub(crate) struct ServeArgs {
     /// Run folders, models' folders in Hugging Face's layout, their GGUF files or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]; each is asked by its name without folder and ending
@@ -51,28 +51,28 @@ pub(crate) struct ServeArgs {
     /// several times
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     pub(crate) allowed_origins: Vec<String>,
-    /// Passages for questions, from this index, which `minigpt index` made
+    /// Index of `minigpt index` to take passages for questions from
     #[arg(long, value_name = "INDEX")]
     pub(crate) index: Option<PathBuf>,
     /// Folder of the runs that are shown
     #[arg(long, value_name = "FOLDER", default_value = "runs")]
     pub(crate) runs: PathBuf,
-    /// Texts that are written together
+    /// Texts that are generated together, in one batch
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) batch: u32,
-    /// Texts that may wait for a place among them; more are refused with status 429
+    /// Texts that may wait for a place in the batch; more are refused with status 429
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(0..=65536))]
     pub(crate) waiting: u32,
-    /// Tokens of a text at most, whatever its request says
+    /// Most tokens of a text, whatever its request asks for
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_tokens: u32,
-    /// Seconds of a text at most, waiting included
+    /// Most seconds of a text, waiting included
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=86400))]
     pub(crate) time_limit: u32,
-    /// What weights are kept as on the processor: auto (as they are stored), f32, f16, bf16, q8_0, q4_0 or q4_1
+    /// Type of the weights on a processor: auto (as they are stored), f32, f16, bf16, q8_0, q4_0 or q4_1
     #[arg(long, value_name = "TYPE", default_value = "auto")]
     pub(crate) weights: WeightsChoice,
-    /// What keys and values of the texts' caches are kept as on the processor: f32, f16 or bf16
+    /// Type of the key-value cache on a processor: f32, f16 or bf16
     #[arg(long, value_name = "TYPE", default_value_t, value_parser = cache_type)]
     pub(crate) cache_type: CacheType,
     #[arg(long, help = DEVICE_HELP, default_value = "auto")]

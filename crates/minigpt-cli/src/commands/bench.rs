@@ -98,7 +98,7 @@ fn file(args: &BenchArgs) -> Result<Option<ModelSource>> {
     Ok(Some(source))
 }
 
-/// The article's.
+/// The tutorial's.
 const VOCAB_SIZE: usize = 50_257;
 const CONTEXT: usize = 128;
 

@@ -20,7 +20,7 @@ use crate::load::prompts;
 use crate::terminal::colour::coloured;
 use crate::terminal::output::{print, say, stdout_is_terminal, stream as stream_out};
 
-/// The article's examples.
+/// The tutorial's examples.
 const COMPLETE: &str = "The key to success is ";
 const STORY: &str = "a magical forest";
 const ASK: &str = "What is machine learning?";

@@ -78,7 +78,7 @@ fn ask(
     let deadline = Instant::now() + answer;
     let line = next_line(&mut stream, deadline).map_err(broken)?;
     if !line.starts_with("HTTP/1.1 101 ") {
-        return Err(format!("it is no worker: its answer is \"{}\"", excerpt(&line)));
+        return Err(format!("it is not a worker: its answer is \"{}\"", excerpt(&line)));
     }
     let mut start = None;
     loop {

@@ -96,16 +96,16 @@ fn damage_is_noticed() {
         error
     };
     let error = spoil("train-00000.bin", b"short");
-    assert!(error.contains("train-00000.bin is no usable token store: 5 bytes instead of "));
+    assert!(error.contains("train-00000.bin is not a usable token store: 5 bytes instead of "));
     let mut turned = fs_err::read(folder.join("train-00000.bin")).unwrap();
     turned[100..102].fill(0xff);
     let error = spoil("train-00000.bin", &turned);
-    assert!(error.contains("train-00000.bin is no usable token store: token id 65535 is not below the vocabulary's 257"), "{error}");
+    assert!(error.contains("train-00000.bin is not a usable token store: token id 65535 is not below the vocabulary's 257"), "{error}");
     let manifest = fs_err::read_to_string(folder.join("manifest.json")).unwrap();
     let elsewhere = manifest.replace("train-00000.bin", "../train-00000.bin");
     let error = spoil("manifest.json", elsewhere.as_bytes());
     assert!(error.contains("\"../train-00000.bin\" is no name of a file in it"), "{error}");
-    assert!(spoil("manifest.json", b"{").contains("manifest.json is no usable token store: "));
+    assert!(spoil("manifest.json", b"{").contains("manifest.json is not a usable token store: "));
     let chars = Tokenizer::characters(["a"].into_iter()).unwrap();
     chars.save(&root.path().join("other.json")).unwrap();
     let other = fs_err::read(root.path().join("other.json")).unwrap();

@@ -74,7 +74,7 @@ fn a_dataset_is_downloaded_once_and_then_read_offline() {
     assert_eq!(
         error,
         format!(
-            "datasets/o/other cannot be had from {}/api/datasets/o/other/revision/main: \
+            "datasets/o/other cannot be fetched from {}/api/datasets/o/other/revision/main: \
              HF_HUB_OFFLINE is set and the cache does not have it; offline, give a folder with \
              the files instead",
             server.address
@@ -119,7 +119,7 @@ fn a_failure_that_may_pass_is_tried_again() {
 fn a_failure_that_stays_names_file_address_and_what_to_do() {
     let address = |server: &Server| {
         format!(
-            "large/train.jsonl cannot be had from {}/datasets/o/d/resolve/{COMMIT}/large/train.jsonl: ",
+            "large/train.jsonl cannot be fetched from {}/datasets/o/d/resolve/{COMMIT}/large/train.jsonl: ",
             server.address
         )
     };
@@ -257,7 +257,10 @@ fn a_tokenizer_comes_from_a_model() {
     let spec: TokenizerSpec = "hf:o/m".parse().unwrap();
     assert_eq!(Tokenizer::for_documents(&spec, &documents).unwrap().vocab_size(), 257);
     let error = Tokenizer::from_hub("o/none", &hub).unwrap_err().to_string();
-    assert!(error.starts_with("o/none cannot be had from ") && error.contains("(404)"), "{error}");
+    assert!(
+        error.starts_with("o/none cannot be fetched from ") && error.contains("(404)"),
+        "{error}"
+    );
     assert!(!format!("{hub:?}").contains("secret"));
 }
 
@@ -287,7 +290,7 @@ fn a_model_is_downloaded_once_and_then_found_offline() {
     assert_eq!(source.fetch(&offline, &mut |_| panic!("a download")).unwrap(), found);
     let none: ModelSource = "hf:o/empty".parse().unwrap();
     let error = none.fetch(&hub, &mut |_| {}).unwrap_err().to_string();
-    assert!(error.contains("o/empty cannot be had from ") && error.contains("no config.json"));
+    assert!(error.contains("o/empty cannot be fetched from ") && error.contains("no config.json"));
     let here: ModelSource = "here".parse().unwrap();
     assert_eq!(here.fetch(&offline, &mut |_| {}).unwrap(), Path::new("here"));
 }

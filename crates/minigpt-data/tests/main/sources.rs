@@ -331,7 +331,7 @@ fn missing_parts_are_noticed() {
     let error = read(&string(folder.path())).unwrap_err().to_string();
     assert!(
         error.ends_with(
-            "train-00000-of-00003.jsonl is one of 3 parts, of which only 2 are there: \
+            "train-00000-of-00003.jsonl is one of 3 parts, but only 2 exist: \
              expected all of them; get the others or rename this one"
         ),
         "{error}"

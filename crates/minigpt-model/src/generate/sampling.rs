@@ -86,7 +86,7 @@ pub enum SamplingError {
     },
     /// The model is broken.
     #[error(
-        "the model's logits are not numbers: its weights are damaged, or its training diverged"
+        "the model's logits are NaN or infinite: its weights are damaged, or its training diverged"
     )]
     NotANumber,
     /// Every token is forbidden.
@@ -100,7 +100,7 @@ pub enum SamplingError {
 }
 
 impl Sampling {
-    /// The article's defaults: temperature 1, top-k 50, top-p 0.95.
+    /// The tutorial's defaults: temperature 1, top-k 50, top-p 0.95.
     pub fn article() -> Self {
         Self::Draw(Draw { top_k: Some(50), top_p: Some(0.95), ..Draw::default() })
     }

@@ -20,7 +20,7 @@ pub enum AdapterError {
         expected: String,
     },
     /// A matrix that the model does not have.
-    #[error("lora.targets: no matrix is called `{name}`: expected {known}")]
+    #[error("lora.targets: unknown matrix `{name}`: expected {known}")]
     Target {
         /// The name given.
         name: String,
@@ -29,7 +29,7 @@ pub enum AdapterError {
     },
     /// The token vectors of a model whose head is another matrix.
     #[error(
-        "lora.targets: the vectors of the tokens cannot be adapted where the head is not tied to them: expected matrices of the blocks"
+        "lora.targets: the token embedding `wte` cannot be adapted where the output head is not tied to it: expected matrices of the blocks"
     )]
     UntiedEmbedding,
     /// The configuration is damaged, or asks for what is not done here.
@@ -62,7 +62,7 @@ pub enum AdapterError {
     },
     /// Factors beside the vectors of the tokens, of a model whose weights are packed.
     #[error(
-        "{path} adapts {layer}, the vectors of the tokens: expected matrices of the blocks alone, beside weights as they lie in a file; {MERGE}"
+        "{path} adapts {layer}, the token embedding: expected matrices of the blocks only, beside weights in their stored type; {MERGE}"
     )]
     PackedEmbedding {
         /// The adapter's folder.

@@ -49,7 +49,7 @@ impl RunConfig {
         Self {
             data: DataConfig::new(Source::Embedded, TokenizerSpec::Bpe { vocab_size }),
             model: GptConfig::small(vocab_size),
-            // A rate ten times the article's: a model this narrow takes it, and there is little time.
+            // A rate ten times the tutorial's: a model this narrow takes it, and there is little time.
             schedule: ScheduleConfig::cosine(3e-3, 100),
             training: TrainingConfig {
                 batch_size: 16,
@@ -111,7 +111,7 @@ impl RunConfig {
         let source = hub("roneneldan/TinyStories", None, None);
         Self {
             data: DataConfig::new(source, TokenizerSpec::Bpe { vocab_size }),
-            // Twice the article's context: a story has about 200 tokens. No dropout: no token
+            // Twice the tutorial's context: a story has about 200 tokens. No dropout: no token
             // is seen twice.
             model: GptConfig::new(vocab_size, 256, 4, 8, 256),
             schedule: ScheduleConfig::cosine(1e-3, 500),
@@ -125,8 +125,8 @@ impl RunConfig {
         .with_prompt("Once upon a time")
     }
 
-    /// The article's experiment, on the text with `<unk>` in place of rare words; AdamW as it comes with
-    /// PyTorch, where the article says no more of it.
+    /// The tutorial's experiment, on the text with `<unk>` in place of rare words; AdamW as it comes with
+    /// PyTorch, where the tutorial says no more of it.
     fn wikitext2() -> Self {
         let source = hub("Salesforce/wikitext", Some("wikitext-2-v1"), None);
         Self {
@@ -148,7 +148,7 @@ impl RunConfig {
         .with_prompt("The future of artificial intelligence depends on")
     }
 
-    /// The best that was found for the article's model and text within an hour of two cores;
+    /// The best that was found for the tutorial's model and text within an hour of two cores;
     /// `docs/experiments.md` has what was tried.
     fn wikitext2_hour() -> Self {
         // The text has 33,277 different words and no others: nearly every one has an id of its own.
@@ -168,7 +168,7 @@ impl RunConfig {
         }
     }
 
-    /// The article's model on forty times its text: one pass, and no dropout, since no token is
+    /// The tutorial's model on forty times its text: one pass, and no dropout, since no token is
     /// seen twice.
     fn wikitext103() -> Self {
         let source = hub("Salesforce/wikitext", Some("wikitext-103-v1"), None);

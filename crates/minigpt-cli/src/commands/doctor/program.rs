@@ -26,7 +26,7 @@ fn features() -> Check {
     let features = [
         ("gpu", cfg!(feature = "gpu"), "no GPU is used"),
         ("tune-cache", cfg!(feature = "tune-cache"), "GPU kernels are tuned again at each start"),
-        ("remote", cfg!(feature = "remote"), "no other machine's devices are used"),
+        ("remote", cfg!(feature = "remote"), "devices of other machines cannot be used"),
     ];
     let there = features.iter().filter(|(_, is_there, _)| *is_there).map(|(name, ..)| *name);
     let there = there.collect::<Vec<_>>().join(", ");

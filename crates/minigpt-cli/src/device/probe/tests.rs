@@ -31,7 +31,7 @@ fn a_worker_answers_and_nobody_else_does() {
         found(&["HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"]).unwrap();
     assert_eq!((worker.start.clone(), worker.answers_within(SHORT)), (None, Ok(())));
     let error = found(&["SSH-2.0-OpenSSH_9\x1b[31m\r\n"]).unwrap_err();
-    assert_eq!(error, "it is no worker: its answer is \"SSH-2.0-OpenSSH_9\\u{1b}[31m\"");
+    assert_eq!(error, "it is not a worker: its answer is \"SSH-2.0-OpenSSH_9\\u{1b}[31m\"");
 }
 
 #[test]

@@ -70,7 +70,7 @@ impl GptConfig {
         Self::new(vocab_size, 64, 4, 4, 128)
     }
 
-    /// The article's mini-GPT: 4 layers, 256 wide, 8 heads, 128 context, dropout 0.1.
+    /// The tutorial's mini-GPT: 4 layers, 256 wide, 8 heads, 128 context, dropout 0.1.
     pub fn mini(vocab_size: usize) -> Self {
         Self::new(vocab_size, 128, 4, 8, 256).with_dropout(0.1)
     }

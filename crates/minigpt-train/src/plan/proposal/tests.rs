@@ -69,14 +69,23 @@ fn a_time_is_kept() {
 fn what_is_too_little_is_said() {
     let error = propose(Budget { memory: Some(1 << 20), ..Budget::default() });
     let error = error.unwrap_err().to_string();
-    assert!(error.starts_with("no model trains in 1 MiB of memory: expected at least"), "{error}");
+    assert!(
+        error.starts_with("no model can be trained in 1 MiB of memory: expected at least"),
+        "{error}"
+    );
     let budget =
         Budget { parameters: Some(9_000_000_000), memory: Some(8 << 30), ..Budget::default() };
     let error = propose(budget).unwrap_err().to_string();
-    assert!(error.starts_with("no model trains in 8192 MiB of memory: expected"), "{error}");
+    assert!(
+        error.starts_with("no model can be trained in 8192 MiB of memory: expected"),
+        "{error}"
+    );
     let error = propose(Budget { parameters: Some(10), ..Budget::default() }).unwrap_err();
     let error = error.to_string();
-    assert!(error.starts_with("no model trains in 10 parameters: expected 42880 to"), "{error}");
+    assert!(
+        error.starts_with("no model can be trained in 10 parameters: expected 42880 to"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn every_figure_has_its_bar_and_what_is_quoted_is_pale() {
         labels[0][..3],
         ["85.90", "19.44 (Hugging Face, disjoint)", "16.44 (Hugging Face, stride 512)"]
     );
-    assert!(labels[0].contains(&"35–45 (article)"));
+    assert!(labels[0].contains(&"35–45 (tutorial)"));
     assert_eq!(labels[1][..2], ["220.4", "29.41 (paper)"]);
     assert!(panels.iter().all(|panel| panel.remark.contains("pale: quoted")));
 }

@@ -1,0 +1,93 @@
+//! What `minigpt bench` is told.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use minigpt_model::{CacheType, GptConfig};
+
+use super::generation::cache_type;
+use super::{WeightsChoice, one_of};
+use crate::device::precision::PrecisionChoice;
+use crate::device::{DEVICE_HELP, DeviceChoice};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  minigpt bench                                  the tutorial's model, 50257 ids
+  minigpt bench --vocab 4096 --context 256 --batch 8
+  minigpt bench --model mini-llama --vocab 4096  the same size in today's shape
+  minigpt bench --model smollm2-135m --decode    tokens a second, one text
+  minigpt bench --decode --model model.gguf      prompt, one text and several of a file
+  minigpt bench --decode --model model.gguf --peer python     beside llama.cpp, with xllamacpp
+  minigpt bench --decode --model model.gguf --lengths 128,512,1024,2048 --out speed.png")]
+pub(crate) struct BenchArgs {
+    #[arg(long, help = one_of("Shape of the model, with its own vocabulary if it was published; with --decode also a file, a folder or a run", &GptConfig::PRESETS), conflicts_with_all = ["layers", "heads", "width"])]
+    pub(crate) model: Option<String>,
+    /// Token ids [default: 50257, or the model's]
+    #[arg(long)]
+    pub(crate) vocab: Option<usize>,
+    /// Positions [default: 128]
+    #[arg(long)]
+    pub(crate) context: Option<usize>,
+    /// Blocks
+    #[arg(long, default_value_t = 4)]
+    pub(crate) layers: usize,
+    /// Heads of each block
+    #[arg(long, default_value_t = 8)]
+    pub(crate) heads: usize,
+    /// Width of the residual stream
+    #[arg(long, default_value_t = 256)]
+    pub(crate) width: usize,
+    /// Windows in a training step [default: 16]
+    #[arg(long)]
+    pub(crate) batch: Option<usize>,
+    /// Probability that a value is dropped while training [default: 0.1]
+    #[arg(long)]
+    pub(crate) dropout: Option<f64>,
+    /// Compute the inside of each block again in the backward pass
+    #[arg(long, conflicts_with = "decode")]
+    pub(crate) gradient_checkpointing: bool,
+    /// Optimise the matrices inside the blocks with Muon instead of AdamW
+    #[arg(long, conflicts_with = "decode")]
+    pub(crate) muon: bool,
+    /// Number format of matrix products: f32, bf16, f16, or auto (16 bits where the device has them)
+    /// [default: f32]
+    #[arg(long)]
+    pub(crate) precision: Option<PrecisionChoice>,
+    /// Steps to time, after two that are not [default: 6]
+    #[arg(long)]
+    pub(crate) steps: Option<usize>,
+    /// Time writing instead: as many tokens as the context has positions
+    #[arg(long)]
+    pub(crate) decode: bool,
+    /// With --decode and a file: tokens of the prompt that is read [default: 512, or what the context has]
+    #[arg(long, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) prompt: Option<u32>,
+    /// With --decode and a file: tokens of each text [default: 64, or what the context has]
+    #[arg(long, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) tokens: Option<u32>,
+    /// With --decode and a file: texts that are written at once [default: 8]
+    #[arg(long, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) texts: Option<u32>,
+    /// With --decode and a file: what weights are kept as, as for `minigpt generate` [default: auto]
+    #[arg(long, value_name = "TYPE", requires = "decode")]
+    pub(crate) weights: Option<WeightsChoice>,
+    /// With --decode and a file: what keys and values of the tokens before are kept as, as for `minigpt generate`
+    /// [default: f32]
+    #[arg(long, value_name = "TYPE", requires = "decode", value_parser = cache_type)]
+    pub(crate) cache_type: Option<CacheType>,
+    /// With --decode and a file: how fast one text is written where it has so many tokens, as 128,512,2048, instead of
+    /// the rest; of each, --tokens are timed [default: 16]
+    #[arg(long, value_name = "TOKENS", value_delimiter = ',', requires = "decode", conflicts_with_all = ["prompt", "texts"], value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) lengths: Vec<u32>,
+    /// With --lengths: a picture of it, a .png or .svg
+    #[arg(long, value_name = "FILE", requires = "lengths")]
+    pub(crate) out: Option<PathBuf>,
+    /// With --decode and a GGUF file: a Python that has xllamacpp, to time llama.cpp with the same file
+    #[arg(long, value_name = "PYTHON", requires = "decode")]
+    pub(crate) peer: Option<PathBuf>,
+    #[arg(long, help = DEVICE_HELP, default_value = "cpu")]
+    pub(crate) device: DeviceChoice,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
