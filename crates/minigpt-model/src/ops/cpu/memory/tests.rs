@@ -30,7 +30,7 @@ fn free(kept: &Kept) -> Vec<usize> {
 fn what_was_not_used_for_longest_is_replaced_by_new_memory() {
     let mut kept = Kept::new();
     let pieces = [50, 90, 90].map(|len| lent(&mut kept, len));
-    pieces.map(|piece| kept.give_back(piece));
+    pieces.into_iter().for_each(|piece| kept.give_back(piece));
     assert_eq!((kept.lent, kept.free, kept.most), (0, 230, 230));
     // An eighth of 230 is free to hold more.
     drop(lent(&mut kept, 28));
@@ -58,7 +58,7 @@ fn a_step_that_is_repeated_asks_for_no_new_memory() {
         while let Some(large) = saved.pop() {
             let two = [take(&mut kept, 40), take(&mut kept, 40)];
             kept.give_back(large);
-            two.map(|piece| kept.give_back(piece));
+            two.into_iter().for_each(|piece| kept.give_back(piece));
             if let Some(small) = saved.pop() {
                 kept.give_back(small);
             }
