@@ -12,6 +12,7 @@ mod records;
 mod report;
 mod retrieval;
 mod serving;
+mod sweep;
 mod text;
 
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ pub(crate) use report::ReportArgs;
 pub(crate) use retrieval::{AskArgs, IndexArgs};
 pub(crate) use serving::NamedAdapter;
 pub(crate) use serving::ServeArgs;
+pub(crate) use sweep::SweepArgs;
 pub(crate) use text::{FileArgs, TextArgs};
 
 /// Train a small GPT, look at it, and let it write.
@@ -54,6 +56,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Train a model and leave a run folder
     Train(Box<TrainArgs>),
+    /// Train with many settings, and find the best: a grid or random draws, seeds, halving
+    Sweep(SweepArgs),
     /// Propose a model and a recipe for a budget of parameters, memory or time
     Plan(PlanArgs),
     /// Train a model further: on other text, instructions, summaries, or labels
@@ -116,7 +120,11 @@ impl Command {
     /// Whether it takes training steps.
     pub(crate) fn trains(&self) -> bool {
         match self {
-            Self::Train(_) | Self::Plan(_) | Self::Finetune(_) | Self::Worker(_) => true,
+            Self::Train(_)
+            | Self::Sweep(_)
+            | Self::Plan(_)
+            | Self::Finetune(_)
+            | Self::Worker(_) => true,
             Self::Bench(args) => !args.decode,
             _ => false,
         }

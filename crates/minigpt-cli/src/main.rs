@@ -70,6 +70,7 @@ fn run(command: Command) -> Result<ExitCode> {
     }
     match command {
         Command::Train(args) => commands::train::run(&args),
+        Command::Sweep(args) => commands::sweep::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
         Command::Finetune(args) => commands::finetune::run(&args),
         Command::Classify(args) => commands::classify::run(&args),
