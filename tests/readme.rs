@@ -24,6 +24,9 @@ fn every_command_in_the_readme_runs() {
     sandbox.write("choices.jsonl", include_str!("../crates/minigpt-eval/tasks/choices.jsonl"));
     let instruction = r#"{"instruction": "Who?", "output": "Emma."}"#;
     sandbox.write("instructions.json", format!("[{instruction}, {instruction}]"));
+    let rates =
+        "preset = \"tiny\"\n[set]\ntraining.max_steps = 2\n[vary]\ntraining.batch_size = [1, 2]\n";
+    sandbox.write("rates.toml", rates);
     sandbox.write("mood.json", r#"{"enum": ["calm", "wild"]}"#);
     sandbox.write("reviews.csv", "text,label\ngood,yes\nbad,no\ngood,yes\n");
     sandbox

@@ -11,7 +11,7 @@ use super::error::SweepError;
 use crate::config::overrides::in_one_line;
 
 /// Most seeds, and most settings that are drawn.
-const MOST: usize = 10_000;
+const MOST: usize = 2000;
 
 /// What a sweep is told: from what its trials start, in what they differ, and how long they may take.
 ///
@@ -162,7 +162,7 @@ impl SweepFile {
         let checks = [
             ("settings", !is_random || drawn.is_some(), "how many to draw, since method is random"),
             ("settings", is_random || drawn.is_none(), "none, unless method is random"),
-            ("settings", drawn.is_none_or(|drawn| (1..=MOST).contains(&drawn)), "1 to 10000"),
+            ("settings", drawn.is_none_or(|drawn| (1..=MOST).contains(&drawn)), "1 to 2000"),
             ("seeds", (1..=MOST).contains(&self.seeds.len()), "at least one seed"),
             ("seeds", distinct.len() == self.seeds.len(), "each seed once"),
             ("budget_minutes", budget, "a number above 0"),

@@ -43,7 +43,7 @@ fn what_means_nothing_is_refused_in_one_line() {
         ("preset = ", Some("not a sweep: line 1")),
         ("method = \"random\"", Some("settings: expected how many to draw")),
         ("settings = 3", Some("settings: expected none, unless method is random")),
-        ("method = \"random\"\nsettings = 0", Some("settings: expected 1 to 10000")),
+        ("method = \"random\"\nsettings = 0", Some("settings: expected 1 to 2000")),
         ("seeds = []", Some("seeds: expected at least one seed")),
         ("seeds = [1, 1]", Some("seeds: expected each seed once")),
         ("budget_minutes = 0", Some("budget_minutes: expected a number above 0")),
