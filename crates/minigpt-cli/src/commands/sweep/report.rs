@@ -148,7 +148,7 @@ fn row(outcome: &Outcome) -> Vec<String> {
         number(outcome.deviation, 4),
         measured.len().to_string(),
         grouped(steps as u64),
-        format!("{seconds:.1}"),
+        number(Some(seconds).filter(|seconds| seconds.is_finite()), 1),
         state,
     ]
 }
