@@ -34,6 +34,7 @@ mod served;
 mod signals;
 mod smollm2;
 mod support;
+mod sweep;
 mod watching;
 mod weights;
 #[cfg(feature = "remote")]

@@ -46,6 +46,9 @@ fn write_inputs(sandbox: &Sandbox) {
     sandbox.write("notes.txt", prose());
     let instruction = r#"{"instruction": "Who?", "output": "Emma."}"#;
     sandbox.write("instructions.json", format!("[{instruction}, {instruction}]"));
+    let rates =
+        "preset = \"tiny\"\n[set]\ntraining.max_steps = 2\n[vary]\ntraining.batch_size = [1, 2]\n";
+    sandbox.write("rates.toml", rates);
     sandbox.write("mood.json", r#"{"enum": ["calm", "wild"]}"#);
     sandbox.write("reviews.csv", "text,label\ngood,yes\nbad,no\ngood,yes\n");
     sandbox

@@ -14,6 +14,7 @@ mod records;
 mod report;
 mod retrieval;
 mod serving;
+mod sweep;
 mod text;
 
 use std::path::PathBuf;
@@ -43,6 +44,7 @@ pub(crate) use report::ReportArgs;
 pub(crate) use retrieval::{AskArgs, IndexArgs};
 pub(crate) use serving::NamedAdapter;
 pub(crate) use serving::ServeArgs;
+pub(crate) use sweep::SweepArgs;
 pub(crate) use text::{FileArgs, TextArgs};
 
 /// Train small language models, see how they work, and run them.
@@ -58,6 +60,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Train a model and leave a run folder
     Train(Box<TrainArgs>),
+    /// Train with many settings, and find the best: a grid or random draws, seeds, halving
+    Sweep(SweepArgs),
     /// Propose a model and a recipe for a budget of parameters, memory or time
     Plan(PlanArgs),
     /// Fine-tune a model on text, instructions, summaries or labels
@@ -127,7 +131,11 @@ impl Command {
     /// Whether it takes training steps.
     pub(crate) fn trains(&self) -> bool {
         match self {
-            Self::Train(_) | Self::Plan(_) | Self::Finetune(_) | Self::Worker(_) => true,
+            Self::Train(_)
+            | Self::Sweep(_)
+            | Self::Plan(_)
+            | Self::Finetune(_)
+            | Self::Worker(_) => true,
             Self::Bench(args) => !args.decode,
             _ => false,
         }

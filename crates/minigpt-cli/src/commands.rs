@@ -23,6 +23,7 @@ pub(crate) mod report;
 pub(crate) mod runs;
 pub(crate) mod serve;
 mod session;
+pub(crate) mod sweep;
 pub(crate) mod topics;
 pub(crate) mod track;
 pub(crate) mod train;

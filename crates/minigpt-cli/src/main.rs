@@ -72,6 +72,7 @@ fn run(command: Option<Command>) -> Result<ExitCode> {
     }
     match command {
         Command::Train(args) => commands::train::run(&args),
+        Command::Sweep(args) => commands::sweep::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
         Command::Finetune(args) => commands::finetune::run(&args),
         Command::Classify(args) => commands::classify::run(&args),

@@ -3,7 +3,7 @@
 pub(crate) mod continued;
 pub(crate) mod finetune;
 pub(crate) mod finite;
-mod overrides;
+pub(crate) mod overrides;
 mod presets;
 mod settings;
 

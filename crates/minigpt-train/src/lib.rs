@@ -7,6 +7,7 @@ mod error;
 mod optim;
 mod plan;
 mod run;
+mod sweep;
 
 pub use burn::train::Interrupter;
 pub use config::continued::{Origin, Restart};
@@ -49,3 +50,10 @@ pub use run::summary::{End, Summary, ValidationFigures};
 pub use run::watch::{Best, Progress, RunState, Sample};
 pub use run::wide_table::write_wide_table;
 pub use run::{Environment, RunFolder, write_json};
+pub use sweep::design::{Setting, Sweep, Trial};
+pub use sweep::error::SweepError;
+pub use sweep::file::{Halving, Keep, Method, SweepFile};
+pub use sweep::halving::{Leg, Standing};
+pub use sweep::picture::{draw_sweep, has_picture};
+pub use sweep::results::{Outcome, Score, SweepRecord};
+pub use sweep::work::work;

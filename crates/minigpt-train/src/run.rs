@@ -370,7 +370,7 @@ impl RunFolder {
     }
 }
 
-fn read_json<T: DeserializeOwned>(path: PathBuf) -> Result<T, TrainError> {
+pub(crate) fn read_json<T: DeserializeOwned>(path: PathBuf) -> Result<T, TrainError> {
     serde_json::from_slice(&minigpt_files::read(&path, JSON)?)
         .map_err(|error| TrainError::Damaged { path, reason: excerpt(&error.to_string()) })
 }

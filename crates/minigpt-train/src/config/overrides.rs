@@ -32,19 +32,20 @@ impl RunConfig {
     pub fn with_toml(&self, text: &str) -> Result<Self, TrainError> {
         let table: toml::Table =
             toml::from_str(text).map_err(|error| TrainError::BadToml(in_one_line(text, &error)))?;
-        let mut config = self.clone();
-        for (section, settings) in table {
-            match settings {
-                toml::Value::Table(settings) => {
-                    for (key, value) in settings {
-                        let key = format!("{section}.{key}");
-                        config = config.with_value(&key, &json(&key, value)?)?;
-                    }
-                }
-                value => config = config.with_value(&section, &json(&section, value)?)?,
-            }
-        }
-        Ok(config)
+        self.with_settings(&by_name(&table))
+    }
+
+    /// This configuration with each of the settings changed, in their order.
+    ///
+    /// # Errors
+    /// As [`with_setting`](Self::with_setting).
+    pub(crate) fn with_settings(
+        &self,
+        settings: &[(String, toml::Value)],
+    ) -> Result<Self, TrainError> {
+        settings.iter().try_fold(self.clone(), |config, (key, value)| {
+            config.with_value(key, &json(key, value.clone())?)
+        })
     }
 
     fn with_value(&self, key: &str, value: &Value) -> Result<Self, TrainError> {
@@ -69,6 +70,21 @@ impl RunConfig {
     }
 }
 
+/// The settings of a table by their whole names: those of its sections, and those that it names itself.
+pub(crate) fn by_name(table: &toml::Table) -> Vec<(String, toml::Value)> {
+    let mut settings = Vec::new();
+    for (name, value) in table {
+        match value {
+            // A name with a dot is no section's.
+            toml::Value::Table(section) if !name.contains('.') => settings.extend(
+                section.iter().map(|(key, value)| (format!("{name}.{key}"), value.clone())),
+            ),
+            value => settings.push((name.clone(), value.clone())),
+        }
+    }
+    settings
+}
+
 /// Writes what a model's configuration leaves out where it is as in GPT-2, so that each setting has its place.
 fn write_choices(model: &GptConfig, value: &mut Value) -> Result<(), serde_json::Error> {
     let GptConfig { n_kv_head, head_size, mlp, qk_norm, tied, norm, position, bias, .. } = model;
@@ -89,7 +105,7 @@ fn write_choices(model: &GptConfig, value: &mut Value) -> Result<(), serde_json:
 }
 
 /// The error without the picture of its place that it shows by itself.
-fn in_one_line(text: &str, error: &toml::de::Error) -> String {
+pub(crate) fn in_one_line(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     format!("line {}: {}", before.matches('\n').count() + 1, excerpt(error.message()))
 }
