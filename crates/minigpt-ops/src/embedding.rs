@@ -11,7 +11,8 @@ const RANGES: usize = 64;
 /// `[n]`.
 ///
 /// Every row of the table belongs to one task, which takes the ids in their order: no races, and the
-/// same sums for any number of threads.
+/// same sums for any number of threads. What one id gets is summed before it is added, so that a table that holds
+/// a gradient already ends as if one of zeros had been added to it, to the bit.
 ///
 /// # Panics
 ///
@@ -31,11 +32,17 @@ pub fn embedding_backward(ids: &[i32], dy: &[f32], d_table: &mut [f32]) {
     d_table.par_chunks_mut(rows * d).enumerate().for_each(|(range, table)| {
         let first = range * rows;
         let own = first..first + table.len() / d;
-        for (&id, dy) in ids.iter().zip(dy.chunks_exact(d)) {
-            if own.contains(&(id as usize)) {
-                let row = &mut table[(id as usize - first) * d..][..d];
-                vectorized!(add(row, dy));
+        let places = ids.iter().enumerate().filter(|(_, id)| own.contains(&(**id as usize)));
+        let mut places: Vec<(i32, usize)> = places.map(|(place, id)| (*id, place)).collect();
+        places.sort_unstable();
+        let mut sum = vec![0.0; d];
+        for of_id in places.chunk_by(|one, other| one.0 == other.0) {
+            sum.fill(0.0);
+            for &(_, place) in of_id {
+                vectorized!(add(&mut sum, &dy[place * d..][..d]));
             }
+            let row = &mut table[(of_id[0].0 as usize - first) * d..][..d];
+            vectorized!(add(row, &sum));
         }
     });
 }
