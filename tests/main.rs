@@ -18,6 +18,9 @@ mod fuzz_corpora;
 mod generation;
 #[cfg(feature = "gpu")]
 mod gpu;
+#[path = "../crates/minigpt-data/tests/main/hub/server.rs"]
+#[allow(dead_code, reason = "the tests of minigpt-data need more of it")]
+mod hub_server;
 mod interruption;
 mod learning;
 mod llama;
@@ -33,6 +36,7 @@ mod served;
 mod signals;
 mod smollm2;
 mod support;
+mod tuning_data;
 mod watching;
 mod weights;
 #[cfg(feature = "remote")]

@@ -25,6 +25,8 @@ fn every_command_in_the_readme_runs() {
     let instruction = r#"{"instruction": "Who?", "output": "Emma."}"#;
     sandbox.write("instructions.json", format!("[{instruction}, {instruction}]"));
     sandbox.write("mood.json", r#"{"enum": ["calm", "wild"]}"#);
+    let pair = r#"{"prompt": "Who?", "chosen": "Emma.", "rejected": "Nobody."}"#;
+    sandbox.write("preferences.jsonl", format!("{pair}\n{pair}\n"));
     sandbox.write("reviews.csv", "text,label\ngood,yes\nbad,no\ngood,yes\n");
     sandbox
         .write("austen.jsonl", include_str!("../crates/minigpt-retrieval/questions/austen.jsonl"));

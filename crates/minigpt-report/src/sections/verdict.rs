@@ -52,6 +52,7 @@ fn question(run: &RunRecord) -> Text {
         FinetuneTask::Instruct => ", answer instructions that were held out?",
         FinetuneTask::Summarize => ", summarise documents that were held out?",
         FinetuneTask::Classify => ", tell the labels of texts that were held out?",
+        FinetuneTask::Prefer => ", prefer the better of two answers that were held out?",
     })
 }
 
@@ -90,6 +91,19 @@ fn verdict(run: &RunRecord) -> Text {
         }
         (_, Some(FinetuneTask::Classify)) => text.plain(format!(
             " After step {} its cross-entropy on the held-out texts is {:.4} nats per label.",
+            best.step, best.loss
+        )),
+        (Some(TaskFigures::Answers { preferences: Some(figures), .. }), _) => text.plain(format!(
+            " After step {} it prefers the better answer, more than its base does, in {:.1} % of the {} held-out \
+             pairs; the margin is {:.3} on average, the loss {:.4} (the base's is ln 2).",
+            best.step,
+            100.0 * figures.accuracy,
+            grouped(figures.pairs as u64),
+            figures.margin,
+            figures.loss,
+        )),
+        (_, Some(FinetuneTask::Prefer)) => text.plain(format!(
+            " After step {} the loss on held-out pairs is {:.4} nats; the base's is ln 2.",
             best.step, best.loss
         )),
         (_, kind) => {
@@ -137,9 +151,10 @@ fn interval(run: &RunRecord, best: &ValidationFigures) -> Option<String> {
 /// What the best validation is better than.
 fn against(text: Text, run: &RunRecord, best: &ValidationFigures) -> Text {
     if let Some(base) = run.summary.as_ref().and_then(|summary| summary.base) {
-        let (name, before, after) = match run.is_classifier() {
-            true => ("cross-entropy per label", base.loss, best.loss),
-            false => ("perplexity per token", base.token_perplexity, best.token_perplexity),
+        let (name, before, after) = match run.task_kind() {
+            Some(FinetuneTask::Classify) => ("cross-entropy per label", base.loss, best.loss),
+            Some(FinetuneTask::Prefer) => ("loss per pair", base.loss, best.loss),
+            _ => ("perplexity per token", base.token_perplexity, best.token_perplexity),
         };
         let change = match after < before {
             true => "tuning has lowered it",
@@ -171,7 +186,11 @@ fn against(text: Text, run: &RunRecord, best: &ValidationFigures) -> Text {
 }
 
 fn unit(run: &RunRecord) -> &'static str {
-    if run.is_classifier() { "label" } else { "token" }
+    match run.task_kind() {
+        Some(FinetuneTask::Classify) => "label",
+        Some(FinetuneTask::Prefer) => "pair",
+        _ => "token",
+    }
 }
 
 /// What a reader must know of a run that has not come to its end.
