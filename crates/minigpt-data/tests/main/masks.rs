@@ -36,8 +36,9 @@ fn answers_are_learnt_as_trl_masks_them() {
                 &dialogues,
                 Path::new(name),
                 &options,
-            );
-            let row = &rows.unwrap().rows()[0];
+            )
+            .unwrap();
+            let row = &rows.rows()[0];
             let ids: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
             let mask: Vec<u8> = serde_json::from_value(case["mask"].clone()).unwrap();
             // What a template writes after the last answer is not read.

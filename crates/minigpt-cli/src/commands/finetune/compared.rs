@@ -20,8 +20,10 @@ pub(in crate::commands) struct Comparison {
     tasks: Vec<Task>,
 }
 
-/// Characters of the text that are read: some minutes of a model of a hundred million parameters on two cores.
-const CHARACTERS: usize = 200_000;
+/// Characters of the text that are read, and tokens before each at most: half a minute of a model of a hundred million
+/// parameters on two cores.
+const CHARACTERS: usize = 100_000;
+const CONTEXT: usize = 512;
 
 /// Windows and continuations that go through a model together.
 const BATCH: usize = 8;
@@ -88,7 +90,7 @@ fn forgotten(
     tuned: &Gpt,
 ) -> Result<Forgotten> {
     let text = CountedTokens::new(&base.tokenizer, documents, None, &mut |_| ())?;
-    let context = tuned.block_size().min(base.model.block_size());
+    let context = tuned.block_size().min(base.model.block_size()).min(CONTEXT);
     let config = EvalConfig {
         protocol: Protocol { context, stride: context },
         batch_size: BATCH,
