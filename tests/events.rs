@@ -60,6 +60,9 @@ fn all_emitted() -> Fields {
         .map(|number| format!(r#"{{"text": "It is {number}.", "label": "{}"}}"#, number % 2))
         .collect();
     sandbox.write("labels.jsonl", labelled.join("\n"));
+    let pair = r#"{"prompt": "Who?", "chosen": "Emma.", "rejected": "Nobody."}"#;
+    sandbox.write("pairs.jsonl", [pair; 12].join("\n"));
+    sandbox.write("cloze.jsonl", r#"{"text": "Anne walked to the sea"}"#);
     let train = "train --preset tiny --data prose.txt --tokenizer bpe:300 --device cpu --json";
     let mut found = Fields::new();
     let mut emit = |command: &str| emitted(&sandbox, command, &mut found);
@@ -79,6 +82,8 @@ fn all_emitted() -> Fields {
     let tune = "finetune runs/run --device cpu --json --epochs 1";
     emit(&format!("{tune} --task instruct --data answers.jsonl --name answers"));
     emit(&format!("{tune} --task classify --data labels.jsonl --name labels"));
+    let beside = "--forgetting prose.txt --tasks cloze.jsonl";
+    emit(&format!("{tune} --task prefer --data pairs.jsonl --name preferred {beside}"));
     found
 }
 

@@ -209,8 +209,11 @@ fn bad_examples_are_one_clear_line() {
     let same = lines((0..60).map(|n| json!({"text": "Bath", "label": n / 54})));
     refuses("classify", &same, "all training texts have the label \"0\"");
     refuses("classify", "", "bad.jsonl holds no examples");
-    let error = sandbox.fails(&finetune("instruct", "runs", ""));
-    assert!(error.contains("runs is not a file: expected one of examples"), "{error}");
+    fs_err::create_dir(sandbox.path("empty")).unwrap();
+    let error = sandbox.fails(&finetune("instruct", "empty", ""));
+    assert!(error.contains("empty has no files of examples: expected .jsonl"), "{error}");
+    let error = sandbox.fails(&finetune("instruct", "embedded", ""));
+    assert!(error.contains("embedded holds no examples: expected a file"), "{error}");
     let error = sandbox.fails(&finetune("instruct", "missing.jsonl", ""));
     assert!(error.contains("missing.jsonl does not exist"), "{error}");
     let wide = finetune("instruct", "bad.jsonl", "--set model.n_embd=32");
@@ -218,11 +221,9 @@ fn bad_examples_are_one_clear_line() {
     assert!(sandbox.fails(&wide).contains("the base is not of the configuration's shape"));
     let unknown = sandbox.minigpt(&finetune("translate", "bad.jsonl", ""));
     let errors = String::from_utf8_lossy(&unknown.stderr);
-    assert!(
-        errors.contains(
-            "unknown task `translate`: expected one of lm, instruct, summarize, classify"
-        )
-    );
+    assert!(errors.contains(
+        "unknown task `translate`: expected one of lm, instruct, summarize, classify, prefer"
+    ));
 }
 
 #[test]

@@ -19,6 +19,9 @@ mod fuzz_corpora;
 mod generation;
 #[cfg(feature = "gpu")]
 mod gpu;
+#[path = "../crates/minigpt-data/tests/main/hub/server.rs"]
+#[allow(dead_code, reason = "the tests of minigpt-data need more of it")]
+mod hub_server;
 mod interruption;
 mod learning;
 mod llama;
@@ -35,6 +38,7 @@ mod signals;
 mod smollm2;
 mod support;
 mod sweep;
+mod tuning_data;
 mod watching;
 mod weights;
 #[cfg(feature = "remote")]

@@ -50,6 +50,8 @@ fn write_inputs(sandbox: &Sandbox) {
         "preset = \"tiny\"\n[set]\ntraining.max_steps = 2\n[vary]\ntraining.batch_size = [1, 2]\n";
     sandbox.write("rates.toml", rates);
     sandbox.write("mood.json", r#"{"enum": ["calm", "wild"]}"#);
+    let pair = r#"{"prompt": "Who?", "chosen": "Emma.", "rejected": "Nobody."}"#;
+    sandbox.write("preferences.jsonl", format!("{pair}\n{pair}\n"));
     sandbox.write("reviews.csv", "text,label\ngood,yes\nbad,no\ngood,yes\n");
     sandbox
         .write("austen.jsonl", include_str!("../crates/minigpt-retrieval/questions/austen.jsonl"));

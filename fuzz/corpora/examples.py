@@ -65,14 +65,22 @@ def make_example_records():
         "json_messages_answer_first": text({"messages": [assistant, user]}),
         "json_messages_twice_user": text({"messages": [user, user, assistant]}),
         "json_messages_tool": text({"messages": [user, {"role": "tool", "content": "1"}, assistant]}),
-        "json_messages_parts": text(
+        "valid_json_messages_parts": text(
             {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}, assistant]}
         ),
         "json_messages_long_role": text({"messages": [{"role": "r" * 1200, "content": "a"}]}),
-        "json_conversations": text(
+        "valid_json_conversations": text(
             {"conversations": [{"from": "human", "value": "Hello"}, {"from": "gpt", "value": "Good day"}]}
         ),
-        "json_prompt": text({"prompt": "Hello", "completion": "Good day"}),
+        "valid_json_prompt": text({"prompt": "Hello", "completion": "Good day"}),
+        "valid_json_question": text({"question": "Hello", "answer": "Good day"}),
+        "valid_json_preference": text({"prompt": "Hello", "chosen": "Good day", "rejected": "No"}),
+        "valid_json_preference_of_messages": text({"chosen": [user, assistant], "rejected": [user, dict(assistant, content="No")]}),
+        "json_preference_of_one_answer": text({"prompt": "Hello", "chosen": "Good day", "rejected": "Good day"}),
+        "json_preference_of_half_a_conversation": text({"prompt": "Hello", "chosen": [user, assistant], "rejected": "No"}),
+        "json_preference_of_no_answer": text({"chosen": [user], "rejected": [user]}),
+        "json_call": text({"conversations": [{"from": "human", "value": "Hello"}, {"from": "function_call", "value": "[1]"}]}),
+        "json_messages_in_a_text": text({"messages": text([user, assistant])}),
         "json_not_utf_8": b'{"text": "\xff", "label": "x"}',
         "json_cut": b'{"text": "a", "lab',
     }

@@ -7,6 +7,7 @@ import pathlib
 import pyarrow
 import pyarrow.parquet
 
+EXAMPLES = pathlib.Path(__file__).parent.parent / "corpus" / "example_records"
 FOLDER = pathlib.Path(__file__).parent.parent / "corpus" / "parquet"
 TEXTS = [f"In the morning {who} walked to the sea." for who in ["Anne", "Emma", "Anne", "– the captain"]] * 4 + [None, ""]
 
@@ -32,4 +33,16 @@ def main():
         pyarrow.parquet.write_table(table, FOLDER / name, store_schema=False, **options)
 
 
+def conversations():
+    """Lists of structures; the byte before tells the reader that it is Parquet."""
+    said = pyarrow.list_(pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())]))
+    messages = [[dict(role="user", content="Who?"), dict(role="assistant", content=name)] for name in ["Anne", "Emma", "Anne"]]
+    columns = dict(messages=pyarrow.array(messages, said), tools=pyarrow.array([None, [], ["x"]], pyarrow.list_(pyarrow.string())))
+    for name, options in {"": dict(compression="snappy"), "_pages_2": dict(compression="zstd", data_page_version="2.0", row_group_size=2)}.items():
+        path = EXAMPLES / f"valid_pyarrow{name}"
+        pyarrow.parquet.write_table(pyarrow.table(columns), path, store_schema=False, **options)
+        path.write_bytes(b"p" + path.read_bytes())
+
+
 main()
+conversations()

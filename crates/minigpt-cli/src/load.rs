@@ -4,6 +4,7 @@ pub(crate) mod eval_text;
 pub(crate) mod grammar;
 pub(crate) mod model;
 pub(crate) mod prompts;
+pub(crate) mod questions;
 pub(crate) mod sampling;
 pub(crate) mod served;
 pub(crate) mod settings;

@@ -3,6 +3,7 @@
 mod functions;
 mod jinja;
 mod message;
+mod named;
 #[cfg(test)]
 mod tests;
 

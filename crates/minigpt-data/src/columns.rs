@@ -1,6 +1,7 @@
 //! Documents in a column of a `.parquet` file.
 
 mod pages;
+mod rows;
 mod thrift;
 
 use std::borrow::Cow;
@@ -17,6 +18,8 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::ChunkReader;
 use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
+
+pub(crate) use self::rows::visit_parquet_rows;
 
 use self::pages::BoundedPages;
 use crate::DataError;

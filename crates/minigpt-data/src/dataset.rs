@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::folder::{Split, check_complete};
-use crate::hub::{Repo, Snapshot, is_repository, is_revision};
+use crate::hub::{Hub, Repo, Snapshot, is_repository, is_revision};
 use crate::input::{is_data_name, stem};
-use crate::{DataError, Documents, Download, ReadOptions};
+use crate::{DataError, Documents, Download, Portion, ReadOptions};
 
 /// A dataset on the Hugging Face hub: `owner/name`, then `/config` and `@revision` where they are
 /// needed, as in `Salesforce/wikitext/wikitext-2-v1`.
@@ -59,7 +59,7 @@ impl HubDataset {
         progress: &mut dyn FnMut(Download),
     ) -> Result<Documents, DataError> {
         let snapshot = options.hub.snapshot(Repo::dataset(self)?)?;
-        let splits = self.choose(&snapshot)?;
+        let splits = self.choose(&snapshot, &TEXTS)?;
         let mut get = |file: &String| snapshot.get(file, progress);
         let mut paths: [Vec<PathBuf>; 3] = Default::default();
         for (paths, files) in paths.iter_mut().zip(&splits) {
@@ -70,8 +70,55 @@ impl HubDataset {
         Ok(Documents::of_files(name.to_owned(), &label, paths, options))
     }
 
-    fn choose(&self, snapshot: &Snapshot<'_>) -> Result<[Vec<String>; 3], DataError> {
-        let splits = split_files(snapshot.files(), self.config.as_deref());
+    /// Downloads the files of examples that are not in the cache yet: those for training and for validation.
+    pub(crate) fn files_of_records(
+        &self,
+        options: &ReadOptions,
+        progress: &mut dyn FnMut(Download),
+    ) -> Result<[Vec<PathBuf>; 2], DataError> {
+        let [train, valid, _] = self.records(&options.hub, Portion::Train, progress)?;
+        Ok([train, valid])
+    }
+
+    /// The files of records of a split, or for training those of training and validation.
+    pub(crate) fn records(
+        &self,
+        hub: &Hub,
+        portion: Portion,
+        progress: &mut dyn FnMut(Download),
+    ) -> Result<[Vec<PathBuf>; 3], DataError> {
+        let snapshot = hub.snapshot(Repo::dataset(self)?)?;
+        let [train, valid, test] = self.choose(&snapshot, &RECORDS)?;
+        // Where none is for training, all are taken for it, as of a set that is a test alone.
+        let or_named = |files: Vec<String>, split: Split| match files.is_empty() {
+            true => train.iter().filter(|file| split.is_named_by(file)).cloned().collect(),
+            false => files,
+        };
+        let valid = if portion == Portion::Valid { or_named(valid, Split::Valid) } else { valid };
+        let test = if portion == Portion::Test { or_named(test, Split::Test) } else { test };
+        let splits = [train, valid, test];
+        let mut get = |file: &String| snapshot.get(file, progress);
+        let wanted = match portion {
+            Portion::Train => [true, true, false],
+            Portion::Valid => [false, true, false],
+            Portion::Test => [false, false, true],
+            Portion::All => [true; 3],
+        };
+        let mut paths: [Vec<PathBuf>; 3] = Default::default();
+        for ((paths, files), _) in
+            paths.iter_mut().zip(&splits).zip(wanted).filter(|(_, is_wanted)| *is_wanted)
+        {
+            *paths = files.iter().map(&mut get).collect::<Result<_, _>>()?;
+        }
+        Ok(paths)
+    }
+
+    fn choose(
+        &self,
+        snapshot: &Snapshot<'_>,
+        extensions: &[&str],
+    ) -> Result<[Vec<String>; 3], DataError> {
+        let splits = split_files(snapshot.files(), self.config.as_deref(), extensions);
         let splits = splits.map_err(|reason| DataError::Hub {
             file: self.to_string(),
             address: snapshot.address(),
@@ -84,17 +131,28 @@ impl HubDataset {
     }
 }
 
-/// The files of each split, sorted; where none is named for training, all of them are. Of several
-/// formats the first in this order is taken, since the others say the same.
-fn split_files(files: &[String], config: Option<&str>) -> Result<[Vec<String>; 3], String> {
+/// Formats of texts, and of records, by the ends of names. Of several the first in this order is taken, since the others
+/// say the same.
+const TEXTS: [&str; 4] = [".parquet", ".jsonl", ".ndjson", ".txt"];
+const RECORDS: [&str; 6] = [".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv"];
+
+/// The files of each split, sorted; where none is named for training, all of them are.
+fn split_files(
+    files: &[String],
+    config: Option<&str>,
+    extensions: &[&str],
+) -> Result<[Vec<String>; 3], String> {
     let config = match config {
         Some(config) => config.to_owned(),
         None => only_config(files)?,
     };
-    let of_config: Vec<&String> = files.iter().filter(|file| config_of(file) == config).collect();
-    for extension in [".parquet", ".jsonl", ".ndjson", ".txt"] {
+    // Beside the data of some sets lies what the hub's library wrote about them.
+    let is_about = |file: &str| file.rsplit('/').next().unwrap_or(file).starts_with("dataset_info");
+    let of_config: Vec<&String> =
+        files.iter().filter(|file| config_of(file) == config && !is_about(file)).collect();
+    for extension in extensions {
         let all =
-            || of_config.iter().filter(|file| file.contains(extension)).map(|&file| file.clone());
+            || of_config.iter().filter(|file| file.contains(*extension)).map(|&file| file.clone());
         let named = |split: Split| {
             let mut files: Vec<String> = all().filter(|file| split.is_named_by(file)).collect();
             files.sort();
@@ -111,7 +169,8 @@ fn split_files(files: &[String], config: Option<&str>) -> Result<[Vec<String>; 3
         }
     }
     let what = if config.is_empty() { String::new() } else { format!(" in {config:?}") };
-    Err(format!("it has no .parquet, .jsonl or .txt files{what}; name one of {}", configs(files)))
+    let known = extensions.join(", ");
+    Err(format!("it has no files of {known}{what}; name one of {}", configs(files)))
 }
 
 /// The folder that tells the configurations of a dataset apart: the last that is neither named for

@@ -114,6 +114,15 @@ impl Documents {
         Ok(documents)
     }
 
+    /// The copies that were made of streams.
+    pub(crate) fn copied_files(&self) -> Vec<DataFile> {
+        let file = |input: &Input| match input {
+            Input::File(file) if file.is_copy() => Some(file.clone()),
+            _ => None,
+        };
+        self.train.iter().filter_map(file).collect()
+    }
+
     /// Copies standard input.
     pub(crate) fn in_standard_input(options: &ReadOptions) -> Result<Self, DataError> {
         let stream = std::io::stdin().lock();

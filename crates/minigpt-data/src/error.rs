@@ -71,11 +71,11 @@ pub enum DataError {
         field: String,
     },
     /// A row of a table that cannot be read, or a record that is no example of the task.
-    #[error("{path}, line {line}: {reason}", path = path.display())]
+    #[error("{path}, {unit} {line}: {reason}", path = path.display(), unit = unit_of(path))]
     BadExample {
         /// The file.
         path: PathBuf,
-        /// The line in which it begins, counted from 1.
+        /// The line in which it begins, or the row of a `.parquet` file, counted from 1.
         line: u64,
         /// What is wrong with it, and what was expected.
         reason: String,
@@ -85,6 +85,38 @@ pub enum DataError {
     NoExamples {
         /// The file.
         path: PathBuf,
+    },
+    /// No template has this name.
+    #[error("unknown template `{name}`: expected one of {known}, or a file of Jinja")]
+    UnknownTemplate {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A source's weight that is not possible.
+    #[error(
+        "{given}: the weight after the last colon is out of range: expected a number above 0 and at most 1000"
+    )]
+    BadWeight {
+        /// What was given.
+        given: String,
+    },
+    /// A folder without files of examples.
+    #[error("{path} has no files of examples: expected .jsonl, .json, .csv, .tsv or .parquet, also as .gz, .xz or .zst", path = path.display())]
+    NoExampleFiles {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// All examples are invalid.
+    #[error("{path}: all {number} examples are invalid, most of them for {reason}", path = path.display())]
+    OnlyBadExamples {
+        /// The file.
+        path: PathBuf,
+        /// How many there are.
+        number: usize,
+        /// What is wrong with most of them.
+        reason: String,
     },
     /// Too few examples to hold some out.
     #[error("{path} holds {number} examples, too few to hold one out: give more, or validation examples", path = path.display())]
@@ -299,4 +331,9 @@ pub enum DataError {
     /// The operating system failed; the message names the file.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+/// What examples of a file are counted in.
+pub(crate) fn unit_of(path: &std::path::Path) -> &'static str {
+    if crate::input::is_parquet(path) { "row" } else { "line" }
 }

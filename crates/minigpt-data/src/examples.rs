@@ -1,5 +1,9 @@
 //! Examples of a task from a file of records: what is given, and what is to be said or chosen.
 
+mod conversation;
+mod places;
+mod preference;
+mod reader;
 mod records;
 #[cfg(test)]
 mod tests;
@@ -9,12 +13,15 @@ use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use self::records::{Record, bad_example, read};
-use crate::{ChatOptions, ChatTemplate, DataError, Message, ReadOptions, TemplateValue, Tokenizer};
+pub use self::preference::{Answered, Preference};
+pub use self::reader::{ExampleReader, SkippedExamples, SplitExamples, repeated};
+pub use self::records::FileLine;
+
+use crate::{ChatOptions, ChatTemplate, DataError, Message, ReadOptions, Source, Tokenizer};
 
 /// What is given and what is to be answered, as the model reads it: byte for byte as the file has it, with
 /// the white space at its ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Turn {
     /// What the model reads.
     pub given: String,
@@ -22,12 +29,22 @@ pub struct Turn {
     pub answer: String,
 }
 
-/// A conversation, mostly of one turn. Its file has JSON lines, a JSON list, or with `.csv` and
-/// `.tsv` a table.
+/// A conversation, mostly of one turn. Files of these have JSON lines, a JSON list, with `.csv` and `.tsv` a table, or
+/// with `.parquet` rows; a record is one of
+///
+/// | fields | |
+/// |---|---|
+/// | `messages`, or `conversations` | a list of `role` and `content`, or of `from` and `value` as ShareGPT's |
+/// | `instruction`, `input`, `output` | as [Alpaca](https://github.com/tatsu-lab/stanford_alpaca)'s; `input` may be missing |
+/// | `prompt`, `completion` | texts, or lists of messages |
+/// | `question`, `answer` | |
+///
+/// The last message is the assistant's. A content may be a list of parts of text. `system`, and `tools` for a template that
+/// reads them, may stand beside all of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialogue {
-    /// Where in the file it begins, counted from 1.
-    pub line: u64,
+    /// Where it stands.
+    pub place: FileLine,
     /// At least one.
     pub turns: Vec<Turn>,
 }
@@ -35,8 +52,8 @@ pub struct Dialogue {
 /// A text and what it is. Its file is as a [`Dialogue`]'s, of records with `text` and `label`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelledText {
-    /// Where in the file it begins, counted from 1.
-    pub line: u64,
+    /// Where it stands.
+    pub place: FileLine,
     /// The text.
     pub text: String,
     /// What it is.
@@ -44,11 +61,7 @@ pub struct LabelledText {
 }
 
 impl Dialogue {
-    /// Reads instructions: records with `instruction`, perhaps `input`, and `output`, as those of
-    /// [Alpaca](https://github.com/tatsu-lab/stanford_alpaca), or with `messages`, a list of `role` and
-    /// `content` in which `user` and `assistant` take turns, perhaps after a `system`; a template in Jinja
-    /// may know more roles and fields, and `tools` beside the messages. Of `options`, those count that say how
-    /// the file's bytes are read: `lossy` and `separator`.
+    /// Reads instructions and conversations from a file, of which none may be invalid.
     ///
     /// ```
     /// use minigpt_data::{Dialogue, ReadOptions, Template, Tokenizer};
@@ -65,93 +78,47 @@ impl Dialogue {
     /// ```
     ///
     /// # Errors
-    /// [`DataError::BadExample`] for a record that is none of these or that the template refuses,
-    /// [`DataError::NoExamples`], [`DataError::Missing`], [`DataError::NotText`], [`DataError::Io`].
+    /// As [`ExampleReader::instructions`].
     pub fn read_instructions(
         path: &Path,
         options: &ReadOptions,
         template: &ChatTemplate,
         tokenizer: &Tokenizer,
     ) -> Result<Vec<Self>, DataError> {
-        read_each(path, options, template, tokenizer, |record| match record.list("messages")? {
-            Some(list) => Ok((messages(record, &list, template)?, chat_options(record)?)),
-            None => {
-                let input = record.optional_text("input")?.unwrap_or_default();
-                let question = Message::user_about(record.text("instruction")?, input);
-                Ok((vec![question, Message::assistant(record.text("output")?)], no_options()))
-            }
-        })
+        let (mut reader, source) = of_path(path, options);
+        Ok(reader.instructions(&source, template, tokenizer, &mut |_| {})?.train)
     }
 
     /// Reads records with `document` and `summary`.
     ///
     /// # Errors
-    /// As [`read_instructions`](Self::read_instructions).
+    /// As [`ExampleReader::summaries`].
     pub fn read_summaries(
         path: &Path,
         options: &ReadOptions,
         template: &ChatTemplate,
         tokenizer: &Tokenizer,
     ) -> Result<Vec<Self>, DataError> {
-        read_each(path, options, template, tokenizer, |record| {
-            let document = Message::user(record.text("document")?);
-            Ok((vec![document, Message::assistant(record.text("summary")?)], no_options()))
-        })
+        let (mut reader, source) = of_path(path, options);
+        Ok(reader.summaries(&source, template, tokenizer, &mut |_| {})?.train)
     }
 }
 
-type Conversation = (Vec<Message>, ChatOptions);
+fn of_path(path: &Path, options: &ReadOptions) -> (ExampleReader, Source) {
+    (ExampleReader::new(options.clone(), false), Source::Path(path.to_owned()))
+}
 
-fn read_each(
-    path: &Path,
-    options: &ReadOptions,
+/// The turns of a conversation by a template, or why it refuses it.
+fn turns_of(
     template: &ChatTemplate,
     tokenizer: &Tokenizer,
-    conversation: impl Fn(&Record) -> Result<Conversation, String>,
-) -> Result<Vec<Dialogue>, DataError> {
-    let turns = |record: &Record| {
-        let (messages, options) = conversation(record)?;
-        template.turns(tokenizer, &messages, &options).map_err(|error| match error {
-            DataError::ChatTemplate { reason, .. } => reason,
-            other => other.to_string(),
-        })
-    };
-    let dialogue = |record: Record| match turns(&record) {
-        Ok(turns) => Ok(Dialogue { line: record.line, turns }),
-        Err(reason) => Err(bad_example(path, record.line, reason)),
-    };
-    read(path, options)?.into_iter().map(dialogue).collect()
-}
-
-/// The messages of a record, the last of which is an answer.
-fn messages(
-    record: &Record,
-    list: &[Record],
-    template: &ChatTemplate,
-) -> Result<Vec<Message>, String> {
-    let messages = match template.named() {
-        Some(_) => {
-            let message = |message: &Record| {
-                Ok(Message::new(message.text("role")?, message.text("content")?))
-            };
-            list.iter().map(message).collect::<Result<Vec<_>, String>>()?
-        }
-        // With all its fields, which only the template knows.
-        None => {
-            let json = record.json("messages").unwrap_or_default();
-            Message::list_from_json(&json).map_err(|error| error.to_string())?
-        }
-    };
-    match messages.last() {
-        Some(last) if last.role() == "assistant" => Ok(messages),
-        _ => Err("the messages end without an answer: expected the assistant's last".to_owned()),
-    }
-}
-
-/// What else a record tells a template.
-fn chat_options(record: &Record) -> Result<ChatOptions, String> {
-    let tools = record.json("tools").map(|json| TemplateValue::from_json(&json)).transpose();
-    Ok(ChatOptions { tools: tools.map_err(|error| error.to_string())?, ..no_options() })
+    messages: &[Message],
+    options: &ChatOptions,
+) -> Result<Vec<Turn>, String> {
+    template.turns(tokenizer, messages, options).map_err(|error| match error {
+        DataError::ChatTemplate { reason, .. } => reason,
+        other => other.to_string(),
+    })
 }
 
 /// The date for templates that tell it, the same at each reading, so that a resumed run sees the same tokens:
@@ -166,15 +133,10 @@ impl LabelledText {
     /// Reads records with `text` and `label`.
     ///
     /// # Errors
-    /// As [`Dialogue::read_instructions`].
+    /// As [`ExampleReader::labelled`].
     pub fn read(path: &Path, options: &ReadOptions) -> Result<Vec<Self>, DataError> {
-        let labelled = |record: Record| {
-            let line = record.line;
-            let text = record.text("text").map(str::to_owned);
-            text.and_then(|text| Ok(Self { line, text, label: record.name("label")? }))
-                .map_err(|reason| bad_example(path, line, reason))
-        };
-        read(path, options)?.into_iter().map(labelled).collect()
+        let (mut reader, source) = of_path(path, options);
+        Ok(reader.labelled(&source, &mut |_| {})?.train)
     }
 
     /// The labels that there are, each once and in order.

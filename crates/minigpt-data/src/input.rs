@@ -67,6 +67,17 @@ pub(crate) fn dialect_of(name: &Path) -> Option<Dialect> {
     }
 }
 
+/// Whether a file's name tells of Parquet.
+pub(crate) fn is_parquet(name: &Path) -> bool {
+    format_among(&FOUND, &name.to_string_lossy()) == Some(Format::Parquet)
+}
+
+/// Whether a file of this name in a folder holds records.
+pub(crate) fn is_record_name(name: &str) -> bool {
+    let format = format_among(&FOUND, name).or_else(|| format_among(&NAMED, name));
+    !name.starts_with('.') && format.is_some_and(|format| format != Format::Text)
+}
+
 /// Whether a file of this name in a folder is data.
 pub(crate) fn is_data_name(name: &str) -> bool {
     !name.starts_with('.') && format_among(&FOUND, name).is_some()
@@ -190,7 +201,7 @@ const UNPACKED: u64 = 256 << 20;
 
 /// A `.parquet` file is read from its end: a packed one is unpacked into a temporary file first. Since
 /// it is packed inside, it hardly becomes larger; one that does is not written on.
-fn open_parquet(file: &DataFile) -> Result<std::fs::File, DataError> {
+pub(crate) fn open_parquet(file: &DataFile) -> Result<std::fs::File, DataError> {
     if file.packing().is_none() {
         let (file, _) = minigpt_files::open(&file.path)?.into_parts();
         return Ok(file);

@@ -68,6 +68,7 @@ mod folder;
 mod gguf;
 mod holdout;
 mod hub;
+mod hub_records;
 mod input;
 mod json;
 mod lines;
@@ -75,6 +76,7 @@ mod manifest;
 mod marks;
 mod models;
 mod order;
+mod pairs;
 mod part;
 mod pieces;
 mod pipeline;
@@ -102,6 +104,7 @@ mod tokenizer_load;
 mod tokens;
 mod training;
 mod vocabulary;
+mod weighted;
 
 pub use chat::{ChatOptions, ChatTemplate, Message, TemplateValue};
 pub use corpus::Corpus;
@@ -111,14 +114,19 @@ pub use dataset::HubDataset;
 pub use detokenizer::Detokenizer;
 pub use documents::Documents;
 pub use error::DataError;
-pub use examples::{Dialogue, LabelledText, Turn, last_tenth, similar_labels};
+pub use examples::{
+    Answered, Dialogue, ExampleReader, FileLine, LabelledText, Preference, SkippedExamples,
+    SplitExamples, Turn, last_tenth, repeated, similar_labels,
+};
 pub use gguf::GgufVocabulary;
 pub use hub::{CachedModel, Download, Hub, HubAnswer};
+pub use hub_records::RecordVisitor;
 pub use manifest::{ShardManifest, SplitManifest, StoreManifest};
 pub use models::{HubModel, ModelSource};
 pub use order::{Passes, Place};
+pub use pairs::{TokenPair, TokenPairs};
 pub use portion::Portion;
-pub use rows::{TokenRow, TokenRows, TooLong};
+pub use rows::{Learnt, Passage, RowOptions, TokenRow, TokenRows, TooLong, passages};
 pub use separator::Separator;
 pub use source::{ReadOptions, Source};
 pub use spec::TokenizerSpec;
@@ -131,6 +139,7 @@ pub(crate) use tokenizer::VOCAB_SIZES;
 pub use tokenizer::{END_OF_TEXT, TextProgress, Tokenizer};
 pub use tokens::{TokenSplit, Window, Windows};
 pub use vocabulary::Vocabulary;
+pub use weighted::WeightedSource;
 
 /// Compiles and runs the example of the README.
 #[cfg(doctest)]

@@ -3,17 +3,22 @@
 #[cfg(test)]
 mod tests;
 
+mod batches;
+mod preview;
+
 use std::path::Path;
 use std::sync::Arc;
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::order::Permutation;
+pub(crate) use self::batches::Batches;
+pub use self::preview::{Passage, passages};
+
 use crate::pipeline::Place;
 use crate::quote::shortened;
-use crate::{ChatTemplate, DataError, Dialogue, LabelledText, TextCounts, Tokenizer};
+use crate::{
+    ChatTemplate, DataError, Dialogue, FileLine, LabelledText, TextCounts, Tokenizer, Turn,
+};
 
 /// What the model sees, and what it should say after each token of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +36,22 @@ impl TokenRow {
     pub fn predicted(&self) -> usize {
         self.targets.iter().flatten().count()
     }
+
+    /// The turns of a conversation, of which the answers of the last `learnt` are predicted.
+    pub(crate) fn of_turns(turns: Vec<[Vec<u32>; 2]>, learnt: usize) -> Self {
+        let before = turns.len().saturating_sub(learnt);
+        let (mut tokens, mut is_said) = (Vec::new(), Vec::new());
+        for (number, turn) in turns.into_iter().enumerate() {
+            for (ids, is_answer) in turn.into_iter().zip([false, true]) {
+                is_said.extend(std::iter::repeat_n(is_answer && number >= before, ids.len()));
+                tokens.extend(ids);
+            }
+        }
+        let targets = tokens.iter().zip(&is_said).skip(1);
+        let targets = targets.map(|(id, said)| said.then_some(*id)).collect();
+        tokens.pop();
+        Self { inputs: tokens, targets }
+    }
 }
 
 /// What happens to an example that is longer than the model's context.
@@ -40,6 +61,28 @@ pub enum TooLong {
     Refused,
     /// It is left out.
     LeftOut,
+    /// Its last turns are left out until the others fit; where none does, all of it is.
+    Shortened,
+}
+
+/// Which answers of a conversation are learnt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learnt {
+    /// All of them.
+    EveryAnswer,
+    /// The last, after all that stands before it.
+    LastAnswer,
+}
+
+/// How examples become rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowOptions {
+    /// Tokens of the model's context.
+    pub block_size: usize,
+    /// What happens to longer examples.
+    pub too_long: TooLong,
+    /// Which answers are learnt.
+    pub learnt: Learnt,
 }
 
 /// The rows of some examples; cheap to clone.
@@ -50,16 +93,15 @@ pub enum TooLong {
 #[derive(Clone, Debug)]
 pub struct TokenRows {
     rows: Arc<[TokenRow]>,
-    /// Their numbers, shorter rows first.
-    by_length: Arc<[usize]>,
+    batches: Batches,
     counts: TextCounts,
     left_out: usize,
+    shortened: usize,
 }
 
 impl TokenRows {
-    /// Dialogues of the file `path`, which `template` made, for a model with a context of `block_size`. Each
-    /// answer is predicted, with the [end of text](Tokenizer::end_of_text) that follows it, and what was given
-    /// is not.
+    /// Dialogues of the source `path`, which `template` made. Each answer that is learnt is predicted, with the
+    /// [end of text](Tokenizer::end_of_text) that follows it, and what was given is not.
     ///
     /// # Errors
     /// [`DataError::BadExample`] for one that is too long, [`DataError::NoExamples`] where none is left,
@@ -69,31 +111,35 @@ impl TokenRows {
         template: &ChatTemplate,
         dialogues: &[Dialogue],
         path: &Path,
-        block_size: usize,
-        too_long: TooLong,
+        options: &RowOptions,
     ) -> Result<Self, DataError> {
         let turn_ids = |dialogue: &Dialogue| template.turn_ids(tokenizer, &dialogue.turns);
         let ids: Vec<Vec<[Vec<u32>; 2]>> =
             dialogues.par_iter().map(turn_ids).collect::<Result<_, _>>()?;
-        let mut build = Build::new(path, block_size, too_long);
-        for (dialogue, turns) in dialogues.iter().zip(ids) {
-            let (mut tokens, mut is_said) = (Vec::new(), Vec::new());
-            for (ids, said) in
-                turns.into_iter().flat_map(|turn| turn.into_iter().zip([false, true]))
-            {
-                is_said.extend(std::iter::repeat_n(said, ids.len()));
-                tokens.extend(ids);
+        let mut build = Build::new(path, options);
+        for (dialogue, mut ids) in dialogues.iter().zip(ids) {
+            let all = ids.len();
+            let learnt = match options.learnt {
+                Learnt::EveryAnswer => all,
+                Learnt::LastAnswer => 1,
+            };
+            // Without its last turns, a conversation would lack the one answer that is learnt.
+            if options.too_long == TooLong::Shortened && learnt == all {
+                let kept = fitting(&ids, options.block_size);
+                if kept > 0 {
+                    ids.truncate(kept);
+                }
             }
-            let targets = tokens.iter().zip(&is_said).skip(1);
-            let targets = targets.map(|(id, said)| said.then_some(*id)).collect();
-            tokens.pop();
-            let answers = dialogue.turns.iter().map(|turn| TextCounts::of(&turn.answer)).sum();
-            build.push(TokenRow { inputs: tokens, targets }, answers, dialogue.line)?;
+            build.shortened += usize::from(ids.len() < all);
+            let turns = &dialogue.turns[..ids.len()];
+            let learnt = learnt.min(turns.len());
+            let answers = turns[turns.len() - learnt..].iter().map(counts_of_answer).sum();
+            build.push(TokenRow::of_turns(ids, learnt), answers, &dialogue.place)?;
         }
         build.finish()
     }
 
-    /// Texts of the file `path`, each with what the tokenizer puts [before](Tokenizer::before_text) a text and
+    /// Texts of the source `path`, each with what the tokenizer puts [before](Tokenizer::before_text) a text and
     /// an [end of text](Tokenizer::end_of_text) after it, at which its label is asked for by its number in `labels`.
     ///
     /// # Errors
@@ -104,25 +150,42 @@ impl TokenRows {
         texts: &[LabelledText],
         labels: &[String],
         path: &Path,
-        block_size: usize,
-        too_long: TooLong,
+        options: &RowOptions,
     ) -> Result<Self, DataError> {
         let whole: Vec<(Place, &str)> =
             texts.iter().map(|text| (Place::Start, text.text.as_str())).collect();
         let ids = tokenizer.encode_texts(&whole)?;
-        let mut build = Build::new(path, block_size, too_long);
+        let mut build = Build::new(path, options);
         for (text, ids) in texts.iter().zip(ids) {
             let number = labels.iter().position(|label| *label == text.label).ok_or_else(|| {
                 let (label, known) = (shortened(&text.label), shortened(&labels.join(", ")));
-                build.bad(text.line, format!("unknown label {label:?}: expected one of {known}"))
+                text.place.bad(format!("unknown label {label:?}: expected one of {known}"))
             })?;
             let end = [tokenizer.end_of_text()];
             let inputs = [tokenizer.before_text(), &ids, &end].concat();
             let mut targets = vec![None; inputs.len()];
             targets[inputs.len() - 1] = Some(number as u32);
-            build.push(TokenRow { inputs, targets }, TextCounts::of(&text.label), text.line)?;
+            build.push(TokenRow { inputs, targets }, TextCounts::of(&text.label), &text.place)?;
         }
         build.finish()
+    }
+
+    /// The rows of several sources: a pass has those of each as often as its weight says, which may be a fraction.
+    /// An evaluation has each once.
+    ///
+    /// # Panics
+    /// If there are none.
+    #[must_use]
+    pub fn joined(sources: Vec<(Self, f64)>) -> Self {
+        let weights: Vec<(usize, f64)> =
+            sources.iter().map(|(rows, weight)| (rows.len(), *weight)).collect();
+        let sum = |of: fn(&Self) -> usize| sources.iter().map(|(rows, _)| of(rows)).sum::<usize>();
+        let (left_out, shortened) = (sum(Self::left_out), sum(Self::shortened));
+        let counts = sources.iter().map(|(rows, _)| rows.counts).sum();
+        let rows: Vec<TokenRow> =
+            sources.iter().flat_map(|(source, _)| source.rows.iter().cloned()).collect();
+        let batches = Batches::new(rows.iter().map(|row| row.inputs.len()), &weights);
+        Self { rows: rows.into(), batches, counts, left_out, shortened }
     }
 
     /// Number of rows, at least 1.
@@ -162,10 +225,22 @@ impl TokenRows {
         self.left_out
     }
 
-    /// Number of batches in a pass.
+    /// Conversations that were longer than the context and lost their last turns.
+    #[must_use]
+    pub fn shortened(&self) -> usize {
+        self.shortened
+    }
+
+    /// Number of batches in an evaluation.
     #[must_use]
     pub fn batches(&self, batch_size: usize) -> usize {
-        self.len().div_ceil(batch_size)
+        self.batches.in_order(batch_size)
+    }
+
+    /// Number of batches in a training pass.
+    #[must_use]
+    pub fn training_batches(&self, batch_size: usize) -> usize {
+        self.batches.in_a_pass(batch_size)
     }
 
     /// The batch of this number in an evaluation: shorter rows first.
@@ -174,38 +249,17 @@ impl TokenRows {
     /// If `number` is not below [`TokenRows::batches`].
     #[must_use]
     pub fn batch(&self, number: usize, batch_size: usize) -> Vec<TokenRow> {
-        self.take(&self.by_length[number * batch_size..self.len().min((number + 1) * batch_size)])
+        self.take(self.batches.batch(number, batch_size))
     }
 
     /// The batch of this number in a training run, counted from 0; a pure function of the seed and the
-    /// number. Each pass has every row once, in an order of its own, and ends with a batch that may be
-    /// smaller.
+    /// number. Each pass has every row once, or as often as its source's weight says, in an order of its own, and ends
+    /// with a batch that may be smaller.
     ///
     /// Within each stretch of sixteen batches' rows, batches are made of rows of about one length.
     #[must_use]
     pub fn training_batch(&self, number: u64, batch_size: usize, seed: u64) -> Vec<TokenRow> {
-        let per_pass = self.batches(batch_size) as u64;
-        let (pass, index) = (number / per_pass, (number % per_pass) as usize);
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        random.set_stream(pass);
-        let shuffled = Permutation::new(self.len() as u64, &mut random);
-
-        let (pool, index) = (index / POOL, index % POOL);
-        let first = pool * POOL * batch_size;
-        let last = self.len().min(first + POOL * batch_size);
-        let mut order: Vec<usize> =
-            (first..last).map(|place| shuffled.get(place as u64) as usize).collect();
-        order.sort_by_key(|row| (self.rows[*row].inputs.len(), *row));
-        // Batches change places, but for the one that is smaller.
-        let whole = order.len() / batch_size;
-        let index = if index < whole {
-            let mut random = ChaCha8Rng::seed_from_u64(seed.wrapping_add(1 + pool as u64));
-            random.set_stream(pass);
-            Permutation::new(whole as u64, &mut random).get(index as u64) as usize
-        } else {
-            index
-        };
-        self.take(&order[index * batch_size..order.len().min((index + 1) * batch_size)])
+        self.take(&self.batches.training_batch(number, batch_size, seed))
     }
 
     fn take(&self, order: &[usize]) -> Vec<TokenRow> {
@@ -213,62 +267,86 @@ impl TokenRows {
     }
 }
 
-/// Batches made of one stretch of shuffled rows.
-const POOL: usize = 16;
+fn counts_of_answer(turn: &Turn) -> TextCounts {
+    TextCounts::of(&turn.answer)
+}
+
+/// How many of the first turns fit a context together.
+fn fitting(turns: &[[Vec<u32>; 2]], block_size: usize) -> usize {
+    let mut tokens = 0;
+    let fits = |turn: &&[Vec<u32>; 2]| {
+        tokens += turn[0].len() + turn[1].len();
+        // The last token is predicted and not read.
+        tokens <= block_size + 1
+    };
+    turns.iter().take_while(fits).count()
+}
 
 /// Rows that are being made.
 struct Build<'a> {
     path: &'a Path,
-    block_size: usize,
-    too_long: TooLong,
+    options: &'a RowOptions,
     rows: Vec<TokenRow>,
     counts: TextCounts,
     left_out: usize,
+    shortened: usize,
 }
 
 impl<'a> Build<'a> {
-    fn new(path: &'a Path, block_size: usize, too_long: TooLong) -> Self {
+    fn new(path: &'a Path, options: &'a RowOptions) -> Self {
         let (rows, counts) = (Vec::new(), TextCounts::default());
-        Self { path, block_size, too_long, rows, counts, left_out: 0 }
+        Self { path, options, rows, counts, left_out: 0, shortened: 0 }
     }
 
-    fn bad(&self, line: u64, reason: String) -> DataError {
-        DataError::BadExample { path: self.path.to_owned(), line, reason }
-    }
-
-    fn push(&mut self, row: TokenRow, counts: TextCounts, line: u64) -> Result<(), DataError> {
-        let (tokens, block_size) = (row.inputs.len(), self.block_size);
-        if tokens <= block_size {
+    fn push(
+        &mut self,
+        row: TokenRow,
+        counts: TextCounts,
+        place: &FileLine,
+    ) -> Result<(), DataError> {
+        let fits = self.options.fits(&[&row], place)?;
+        if fits {
             self.rows.push(row);
             self.counts = self.counts + counts;
-            return Ok(());
-        }
-        if self.too_long == TooLong::LeftOut {
+        } else {
             self.left_out += 1;
-            return Ok(());
         }
-        let given = row.targets.iter().position(Option::is_some).map_or(tokens, |at| at + 1);
-        let what = match tokens - given {
-            0 => format!("{tokens} tokens"),
-            answer => format!("a prompt of {given} tokens and {answer} more"),
-        };
-        Err(self.bad(
-            line,
-            format!("{what}, but the model's context is {block_size}: shorten it, or have such examples left out"),
-        ))
+        Ok(())
     }
 
     fn finish(self) -> Result<TokenRows, DataError> {
         if self.rows.is_empty() {
             return Err(DataError::NoExamples { path: self.path.to_owned() });
         }
-        let mut by_length: Vec<usize> = (0..self.rows.len()).collect();
-        by_length.sort_by_key(|row| self.rows[*row].inputs.len());
+        let lengths = self.rows.iter().map(|row| row.inputs.len());
         Ok(TokenRows {
+            batches: Batches::new(lengths, &[(self.rows.len(), 1.0)]),
             rows: self.rows.into(),
-            by_length: by_length.into(),
             counts: self.counts,
             left_out: self.left_out,
+            shortened: self.shortened,
         })
+    }
+}
+
+impl RowOptions {
+    /// Whether the rows of an example fit the context, or else, where that is refused, an error.
+    pub(crate) fn fits(&self, rows: &[&TokenRow], place: &FileLine) -> Result<bool, DataError> {
+        let Self { block_size, too_long, .. } = *self;
+        let Some(row) = rows.iter().find(|row| row.inputs.len() > block_size) else {
+            return Ok(true);
+        };
+        if too_long != TooLong::Refused {
+            return Ok(false);
+        }
+        let tokens = row.inputs.len();
+        let given = row.targets.iter().position(Option::is_some).map_or(tokens, |at| at + 1);
+        let what = match tokens - given {
+            0 => format!("{tokens} tokens"),
+            answer => format!("a prompt of {given} tokens and {answer} more"),
+        };
+        Err(place.bad(format!(
+            "{what}, but the model's context is {block_size}: shorten it, or have such examples left out"
+        )))
     }
 }

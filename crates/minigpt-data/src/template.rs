@@ -47,6 +47,17 @@ impl Template {
         }
     }
 
+    /// The prompt and its answer with nothing between them, as a model that was not taught to converse reads texts.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self {
+            system: "{}\n\n".to_owned(),
+            instruction: PLACE.to_owned(),
+            input: "\n\n{}".to_owned(),
+            answer: String::new(),
+        }
+    }
+
     /// What the model continues with its answer; `input` may be empty.
     #[must_use]
     pub(crate) fn prompt(&self, instruction: &str, input: &str) -> String {

@@ -43,6 +43,14 @@ pub enum EvalError {
         /// What is wrong with it.
         reason: String,
     },
+    /// No task has this name.
+    #[error("unknown task `{name}`: expected a file of questions, or one of {known}")]
+    UnknownTask {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
     /// A task's file is empty.
     #[error("{path} holds no questions: expected a JSON object a line")]
     EmptyTask {

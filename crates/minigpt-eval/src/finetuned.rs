@@ -12,7 +12,7 @@ use crate::rouge::rouge_l;
 /// An answer of a model's beside the one that was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenAnswer {
-    /// Where in the file the example begins.
+    /// Where in its file the example begins.
     pub line: u64,
     /// What the model read.
     pub prompt: String,
@@ -20,6 +20,9 @@ pub struct WrittenAnswer {
     pub expected: String,
     /// What the model wrote, always the most probable token.
     pub written: String,
+    /// What its base wrote, before it was tuned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
 }
 
 /// Texts that are written together.
@@ -48,7 +51,7 @@ pub fn write_answers(
         let prompt = Prompt::of_template(tokenizer, template, &turn.given)?;
         if prompt.ids().len() < model.block_size() {
             max_tokens = max_tokens.max(tokenizer.encode(&turn.answer)?.len());
-            chosen.push((dialogue.line, turn, prompt));
+            chosen.push((dialogue.place.line, turn, prompt));
         }
     }
     let options = TextOptions {
@@ -68,6 +71,7 @@ pub fn write_answers(
             prompt: turn.given.clone(),
             expected: turn.answer.clone(),
             written: text.text.trim().to_owned(),
+            base: None,
         }));
         progress(answers.len());
     }

@@ -9,6 +9,7 @@ mod evaluate;
 mod evaluation;
 mod finetuned;
 mod grounding;
+mod named_tasks;
 mod protocol;
 mod rouge;
 mod saved;
@@ -26,7 +27,8 @@ pub use finetuned::{WrittenAnswer, confusion, rouge_l_of_answers, write_answers}
 pub use grounding::{
     AnswerLikelihood, GroundedAnswer, GroundedQuestion, GroundingReport, grounding,
 };
+pub use named_tasks::NamedTask;
 pub use protocol::Protocol;
 pub use rouge::rouge_l;
-pub use saved::{SavedEvaluation, TaskFigures};
+pub use saved::{ComparedTask, Forgotten, PreferenceFigures, SavedEvaluation, TaskFigures};
 pub use tasks::{Cloze, MultipleChoice, Questions, Task};

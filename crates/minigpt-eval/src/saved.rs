@@ -51,6 +51,15 @@ pub enum TaskFigures {
         perplexity: Option<f64>,
         /// In percent, of summaries.
         rouge_l: Option<f64>,
+        /// Of a model that was tuned on preferences.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preferences: Option<PreferenceFigures>,
+        /// What was forgotten, where a text was given to measure it on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        forgotten: Option<Forgotten>,
+        /// The questions that were put to the base and to the model.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tasks: Vec<ComparedTask>,
         /// Answers to look at.
         answers: Vec<WrittenAnswer>,
     },
@@ -67,6 +76,50 @@ pub enum TaskFigures {
         /// The picture of it.
         picture: PathBuf,
     },
+}
+
+/// What a model makes of held-out preferences.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PreferenceFigures {
+    /// Preferences that were held out.
+    pub pairs: usize,
+    /// The mean loss of direct preference optimisation; that of the base is ln 2.
+    pub loss: f64,
+    /// How much more the model prefers the chosen answers than its base does, times beta, on average.
+    pub margin: f64,
+    /// The part of them with a margin above 0.
+    pub accuracy: f64,
+}
+
+/// A text of another kind than the examples, read before and after tuning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Forgotten {
+    /// The text as it was named, and the part of it that was read.
+    pub text: String,
+    /// Tokens read.
+    pub tokens: usize,
+    /// Perplexity per token of the base.
+    pub base_perplexity: f64,
+    /// The same of the model.
+    pub perplexity: f64,
+}
+
+/// Questions put to the base and to the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparedTask {
+    /// The task's name or file.
+    pub task: String,
+    /// The figure's name, as `acc`.
+    pub figure: String,
+    /// Questions.
+    pub questions: usize,
+    /// The base's.
+    pub base: f64,
+    /// The model's.
+    pub tuned: f64,
+    /// Standard error of the model's, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_error: Option<f64>,
 }
 
 #[cfg(test)]

@@ -90,6 +90,11 @@ impl RunRecord {
         self.task_kind() == Some(FinetuneTask::Classify)
     }
 
+    /// Whether its validation predicts tokens, of which there is a perplexity; not labels or preferences.
+    pub(crate) fn predicts_tokens(&self) -> bool {
+        !matches!(self.task_kind(), Some(FinetuneTask::Classify | FinetuneTask::Prefer))
+    }
+
     /// Parameters of the model: as the run recorded them, or as its configuration's shape has them.
     pub(crate) fn parameters(&self) -> usize {
         let recorded = self.start.as_ref().map(|start| start.parameters);

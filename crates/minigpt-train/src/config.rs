@@ -281,6 +281,11 @@ impl RunConfig {
             ("training.eval_every", training.eval_every != Some(0), "at least 1"),
             ("training.keep_last", training.keep_last > 0, "at least 1"),
             ("sample.prompt", !self.sample.prompt.is_empty(), "some text"),
+            (
+                "finetune.beta",
+                self.finetune.as_ref().and_then(|finetune| finetune.beta).is_none_or(positive),
+                "a number above 0",
+            ),
         ];
         match checks.into_iter().find(|(_, holds, _)| !holds) {
             Some((field, _, expected)) => Err(TrainError::Setting { field, expected }),

@@ -4,5 +4,6 @@
 pub(crate) mod batches;
 pub(crate) mod examples;
 pub(crate) mod length;
+pub(crate) mod pairs;
 pub(crate) mod token_set;
 pub(crate) mod tokens;

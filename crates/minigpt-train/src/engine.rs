@@ -4,6 +4,8 @@
 pub(crate) mod continuation;
 pub(crate) mod devices;
 pub(crate) mod event;
+mod figures;
+mod reference;
 mod renderer;
 mod sample;
 mod state;
@@ -14,7 +16,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::tensor::{ExecutionError, Tensor};
 use burn::train::{
     InferenceStep, Learner, SupervisedLearningStrategy, SupervisedTrainingEventProcessor,
     TrainLoader, TrainingComponents, ValidLoader,
@@ -25,6 +26,7 @@ use minigpt_model::Kernels;
 
 use self::devices::{Devices, Team, guarded};
 use self::event::TrainEvent;
+use self::figures::{floats, mean_of, read_figures};
 use self::sample::sample;
 use self::state::{RunState, validations_without_a_best};
 use crate::config::RunConfig;
@@ -173,8 +175,9 @@ impl Engine {
         let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, grad_clip, scale);
         learner.lr_step();
 
-        let StepLoss { nats, predicted } = output.item;
-        let [nats, grad_norm] = read_pair(nats, norm)?;
+        let StepLoss { nats, predicted, preferences } = output.item;
+        let (nats, grad_norm, preferred) = read_figures(nats, norm, preferences)?;
+        let [margin, accuracy] = mean_of(preferred, predicted);
         let loss = nats / predicted as f64;
         let learning_rate = learner.lr_current().base();
         let mut state = self.state.borrow_mut();
@@ -210,6 +213,8 @@ impl Engine {
             grad_norm: Some(grad_norm).filter(|_| !is_overflow),
             tokens_per_second: predicted as f64 / began.elapsed().as_secs_f64(),
             seconds: state.seconds(),
+            margin,
+            accuracy,
         };
         metrics.write(&row)?;
         state.rows.push(row.clone());
@@ -241,16 +246,20 @@ impl Engine {
     ) -> Result<Option<Evaluation>, TrainError> {
         let model = learner.model().valid();
         let began = Instant::now();
-        let Some(evaluation) = self.evaluate(&model, batches, stop)? else { return Ok(None) };
-        let row = self.validation_row(RowSplit::Valid, evaluation, began);
+        let Some((evaluation, preferred)) = self.evaluate(&model, batches, stop)? else {
+            return Ok(None);
+        };
+        let row = self.validation_row(RowSplit::Valid, evaluation, preferred, began);
         let average = self.state.borrow().average.as_ref().map(|average| average.weights.clone());
         let mut rows = vec![row];
         if let Some(average) = average {
             let began = Instant::now();
-            let Some(evaluation) = self.evaluate(&average, batches, stop)? else { return Ok(None) };
-            rows.push(self.validation_row(RowSplit::Average, evaluation, began));
+            let Some((of_average, preferred)) = self.evaluate(&average, batches, stop)? else {
+                return Ok(None);
+            };
+            rows.push(self.validation_row(RowSplit::Average, of_average, preferred, began));
             let mut state = self.state.borrow_mut();
-            state.average_evaluation = Some((state.step, evaluation));
+            state.average_evaluation = Some((state.step, of_average));
         }
         for row in rows {
             metrics.write(&row)?;
@@ -266,20 +275,26 @@ impl Engine {
         Ok(Some(evaluation))
     }
 
-    /// Every token of the validation split once.
+    /// Every token of the validation split once. Of preferences, the sum of their margins and how many are above 0 come
+    /// with it.
     fn evaluate(
         &self,
         model: &Trainee,
         batches: &ValidLoader<Trainee>,
         stop: &impl Fn() -> bool,
-    ) -> Result<Option<Evaluation>, TrainError> {
-        let (mut nats, mut tokens) = (0.0, 0);
+    ) -> Result<Option<(Evaluation, Option<[f64; 2]>)>, TrainError> {
+        let (mut nats, mut tokens, mut preferred) = (0.0, 0, None::<[f64; 2]>);
         let total = self.valid_batches;
         for (index, batch) in batches.iter().enumerate() {
             let batch = batch.map_err(|error| TrainError::Learner(error.to_string()))?;
             let output = InferenceStep::step(model, batch);
             nats += f64::from(output.nats.into_scalar::<f32>());
             tokens += output.predicted;
+            if let Some(figures) = output.preferences {
+                let [margin, right] = preferred.unwrap_or_default();
+                let found = floats(figures)?;
+                preferred = Some([margin + found[0], right + found[1]]);
+            }
             let validating = TrainEvent::Validating { done: index + 1, total };
             self.state.borrow_mut().tell(validating);
             if stop() {
@@ -292,11 +307,18 @@ impl Engine {
             let (step, kept) = (self.state.borrow().step, self.newest_checkpoint());
             return Err(TrainError::NonFiniteValidation { step, loss, kept });
         }
-        Ok(Some(evaluation))
+        Ok(Some((evaluation, preferred)))
     }
 
-    fn validation_row(&self, split: RowSplit, evaluation: Evaluation, began: Instant) -> Row {
+    fn validation_row(
+        &self,
+        split: RowSplit,
+        evaluation: Evaluation,
+        preferred: Option<[f64; 2]>,
+        began: Instant,
+    ) -> Row {
         let state = self.state.borrow();
+        let [margin, accuracy] = mean_of(preferred, evaluation.tokens);
         Row {
             split,
             step: state.step,
@@ -307,6 +329,8 @@ impl Engine {
             grad_norm: None,
             tokens_per_second: evaluation.tokens as f64 / began.elapsed().as_secs_f64(),
             seconds: state.seconds(),
+            margin,
+            accuracy,
         }
     }
 
@@ -377,12 +401,4 @@ impl Engine {
         state.tell(TrainEvent::Sample { step, text });
         Ok(())
     }
-}
-
-/// Two scalars in one read: a read waits for the device, and hears of what failed there before.
-fn read_pair(a: Tensor<1>, b: Tensor<1>) -> Result<[f64; 2], TrainError> {
-    let failed = |error: ExecutionError| TrainError::device(&error.to_string());
-    let pair = Tensor::cat(vec![a, b], 0).try_into_data().map_err(failed)?.convert::<f64>();
-    let pair = pair.try_to_vec::<f64>().unwrap_or_default();
-    Ok([pair.first().copied().unwrap_or(f64::NAN), pair.get(1).copied().unwrap_or(f64::NAN)])
 }

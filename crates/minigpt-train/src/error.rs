@@ -174,9 +174,9 @@ pub enum TrainError {
         /// The steps of those that there are.
         steps: Vec<usize>,
     },
-    /// Examples are read from files alone.
+    /// The novels in the program are no examples.
     #[error(
-        "{source_name} is not a file: expected one of examples, as .jsonl, .json, .csv or .tsv"
+        "{source_name} holds no examples: expected a file of them, as .jsonl, .json, .csv, .tsv or .parquet, a folder, or hf:OWNER/DATASET"
     )]
     NoExampleFile {
         /// The source given.

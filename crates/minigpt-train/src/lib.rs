@@ -16,8 +16,9 @@ pub use config::{
     DataConfig, Decay, OptimizerConfig, OptimizerKind, RunConfig, SampleConfig, ScheduleConfig,
     TrainingConfig,
 };
-pub use data::examples::{ExampleData, HeldOut};
+pub use data::examples::{ExampleData, HeldOut, RepeatedExample};
 pub use data::length::Length;
+pub use data::pairs::PreferenceSet;
 pub use data::token_set::TokenSet;
 pub use data::tokens::TokenData;
 pub use engine::continuation::{Continuation, More, Rates};

@@ -262,6 +262,11 @@ impl RunFolder {
         self.path.join("samples.md")
     }
 
+    /// `references.json`.
+    pub(crate) fn references_path(&self) -> PathBuf {
+        self.path.join("references.json")
+    }
+
     /// `summary.json`.
     pub(crate) fn summary_path(&self) -> PathBuf {
         self.path.join("summary.json")

@@ -15,23 +15,25 @@ use super::WeightsArgs;
   minigpt eval runs/wiki --data wikitext-2 --split test --detokenize wikitext
   minigpt eval runs/austen --data notes.txt --resample documents --json
   minigpt eval runs/austen --tasks choices.jsonl --tasks cloze.jsonl
+  minigpt eval runs/austen --tasks hellaswag,arc_easy,piqa,lambada
 
 A file of tasks has a JSON object a line, either of
   {\"question\": \"The opposite of hot is\", \"choices\": [\"warm\", \"cold\"], \"answer\": 1}
   {\"text\": \"A text whose last word is to be predicted\"}
 Multiple choice gives acc and acc_norm, texts give acc and perplexity of the last word, all as
-lm-evaluation-harness defines them.")]
+lm-evaluation-harness defines them. The sets known by name are put as it puts them, without examples before.")]
 pub(crate) struct EvalArgs {
     /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]
     #[arg(value_name = "MODEL")]
     pub(crate) source: ModelSource,
-    /// Ask the questions of this file instead of reading a text; may be given several times
-    #[arg(long, value_name = "FILE", conflicts_with_all = [
+    /// Put questions to the model instead of reading a text: a file of them, or hellaswag, arc_easy, arc_challenge, piqa
+    /// or lambada from the hub; may be given several times, and have several with commas
+    #[arg(long, value_name = "TASKS", conflicts_with_all = [
         "data", "split", "text_field", "lossy", "separator", "lines", "detokenize", "context",
         "stride", "resamples", "resample", "seed", "out",
     ])]
-    pub(crate) tasks: Vec<PathBuf>,
+    pub(crate) tasks: Vec<String>,
     /// Folder for the figures and their picture [default: evaluation in the run's folder, or here for
     /// others' models]
     #[arg(long, value_name = "FOLDER")]

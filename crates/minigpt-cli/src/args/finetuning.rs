@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
-use minigpt_data::{ModelSource, Source};
+use minigpt_data::{ModelSource, Source, WeightedSource};
 use minigpt_train::FinetuneTask;
 
 use super::{FileArgs, RecipeArgs, SessionArgs, folder_or_nothing, one_of};
@@ -19,18 +19,24 @@ use crate::device::{DEVICE_HELP, DeviceChoice};
   minigpt finetune SmolLM2-135M-Instruct.Q8_0.gguf --task instruct --data chats.jsonl --lora 8
   minigpt finetune runs/wiki --task classify --data reviews.csv --valid more-reviews.csv
   minigpt finetune runs/wiki --task classify --data exported.csv --separator \";\" --lossy
+  minigpt finetune runs/wiki --task instruct --data chats.jsonl:3 --data \"more/*.parquet\" --skip-bad
+  minigpt finetune runs/wiki --task instruct --data chats.jsonl --show 3   prints three
+  minigpt finetune runs/tuned --task prefer --data preferences.jsonl --lora 8
   minigpt finetune runs/wiki --task instruct --data instructions.json --lora 8 --name adapted
   minigpt generate runs/wiki --adapter runs/adapted/adapter --prompt \"It was\"
   minigpt train --resume runs/tuned              resume from the last checkpoint
 
-Examples are JSON lines, a JSON list, or with .csv and .tsv a table with names in its first line:
-  instruct   instruction, input (may be missing), output; or messages, a list of role and content
+Examples are JSON lines, a JSON list, rows of .parquet, or a .csv or .tsv table with names in its
+first line; also packed, in a folder or from the hub:
+  instruct   messages, a list of role and content, or conversations of from and value (ShareGPT); or
+             instruction, input (may be missing), output; or prompt, completion; or question, answer
   summarize  document, summary
   classify   text, label
-Instructions and conversations are put by the model's own chat template, where it has one.
-The last tenth is held out, or --valid names the file. Answers are learnt, prompts are not; ask,
-generate and repl put a tuned model's prompts as it learnt them. A run ends when two passes bring
-nothing better on what is held out (training.patience).
+  prefer     prompt, chosen, rejected: texts, or lists of messages
+Instructions and conversations are put by the model's own chat template, where it has one, or by
+--template. The last tenth of each source is held out, or its own validation files, or what --valid
+names. Answers are learnt, prompts are not; ask, generate and repl put a tuned model's prompts as it
+learnt them. A run ends when two passes bring nothing better on what is held out (training.patience).
 
 Exit codes: as those of `minigpt train`."
 )]
@@ -41,15 +47,43 @@ pub(crate) struct FinetuneArgs {
     pub(crate) base: ModelSource,
     #[arg(long, help = one_of("Task", &FinetuneTask::ALL.map(FinetuneTask::name)))]
     pub(crate) task: FinetuneTask,
-    /// Examples of the task; for lm a text, as `minigpt train --data` takes it
-    #[arg(long, allow_hyphen_values = true)]
-    pub(crate) data: Source,
+    /// Examples of the task: a file, a folder, a quoted pattern, - for standard input or hf:OWNER/DATASET[/CONFIG]; given
+    /// several times, all are learnt, and with :WEIGHT after it a source counts so often in each pass. For lm a text, as
+    /// `minigpt train --data` takes it
+    #[arg(long, required = true, value_name = "SOURCE[:WEIGHT]", allow_hyphen_values = true)]
+    pub(crate) data: Vec<WeightedSource>,
     /// Held-out examples or text [default: its own, or its last tenth]
     #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) valid: Option<Source>,
     /// Leave examples out that are longer than the context instead of refusing the file
     #[arg(long)]
     pub(crate) skip_long: bool,
+    /// Leave the last turns of conversations out that are longer than the context, until the others fit
+    #[arg(long, conflicts_with = "skip_long")]
+    pub(crate) shorten_long: bool,
+    /// Leave invalid examples out, and say how many for which reason, instead of refusing the file
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    /// Print so many examples as the model reads them, with what it learns marked, and train nothing
+    #[arg(long, value_name = "N", conflicts_with_all = ["dry_run", "tui", "serve"])]
+    pub(crate) show: Option<usize>,
+    /// How conversations become text: instruct, chatml, llama3, plain, or a file of Jinja [default: the model's own, or
+    /// instruct]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) template: Option<String>,
+    /// Learn the last answer of each conversation alone, instead of every one
+    #[arg(long)]
+    pub(crate) last_answer: bool,
+    /// Of --task prefer: the larger, the less the model may leave its base [default: 0.1]
+    #[arg(long, value_name = "BETA")]
+    pub(crate) beta: Option<f64>,
+    /// A text, as `minigpt eval --data` takes it, of which the model's perplexity is measured before and after: what
+    /// tuning makes it forget
+    #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
+    pub(crate) forgetting: Option<Source>,
+    /// Questions, as for `minigpt eval --tasks`, that are put to the base and to the tuned model
+    #[arg(long, value_name = "TASKS")]
+    pub(crate) tasks: Vec<String>,
     /// Start from new random weights of the same shape, to see what the base is worth
     #[arg(long)]
     pub(crate) fresh: bool,

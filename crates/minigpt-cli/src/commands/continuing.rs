@@ -86,7 +86,8 @@ pub(crate) fn run(args: &TrainArgs, named: &Path) -> Result<ExitCode> {
         outcome
     })?;
     if is_tuned {
-        finetune::report(path, config, held_out, &summary, device, session)?;
+        let comparison = finetune::Comparison::default();
+        finetune::report(path, config, held_out, &summary, &comparison, device, session)?;
     }
     Ok(code)
 }

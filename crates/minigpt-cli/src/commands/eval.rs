@@ -15,6 +15,7 @@ use crate::args::EvalArgs;
 use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
 use crate::load::eval_text::EvalText;
 use crate::load::model::LoadedModel;
+use crate::load::questions;
 use crate::terminal::format::{decimals, duration, grouped};
 use crate::terminal::output::print;
 use crate::terminal::progress::CountProgress;
@@ -149,7 +150,7 @@ struct TaskOutput<'a> {
 
 fn answer_tasks(args: &EvalArgs) -> Result<()> {
     // All files first: a bad line is better told before the model has worked.
-    let tasks = args.tasks.iter().map(|path| Task::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let tasks = questions::read_all(&args.tasks)?;
     let trained = LoadedModel::open(&args.source, &args.model)?;
     for task in &tasks {
         let mut progress: Option<CountProgress> = None;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use minigpt_data::{ChatTemplate, Source, TokenizerSpec};
+use minigpt_data::{ChatTemplate, Source, Tokenizer, TokenizerSpec};
 use minigpt_files::{Limit, is_file_name, read_text};
 use minigpt_model::{GptConfig, LoraConfig};
-use minigpt_train::{DataConfig, FinetuneConfig, RunConfig, RunFolder};
+use minigpt_train::{DataConfig, FinetuneConfig, FinetuneTask, RunConfig, RunFolder};
 
 use crate::args::{DataArgs, FileArgs, FinetuneArgs, PlanArgs, RecipeArgs, TextArgs, TrainArgs};
 
@@ -70,12 +70,53 @@ pub(crate) fn of_finetune(
 ) -> Result<RunConfig> {
     let mut finetune = FinetuneConfig::new(args.base.to_string(), args.task, template);
     (finetune.fresh, finetune.skip_long) = (args.fresh, args.skip_long);
-    let mut data = DataConfig::new(args.data.clone(), tokenizer);
+    (finetune.shorten_long, finetune.skip_bad) = (args.shorten_long, args.skip_bad);
+    finetune.last_answer = args.last_answer;
+    ensure!(
+        args.beta.is_none() || args.task == FinetuneTask::Prefer,
+        "--beta is for --task prefer: leave it out of --task {}",
+        args.task
+    );
+    finetune.beta = args.beta.or(finetune.beta);
+    let is_one = args.data.len() == 1 && args.data[0].weight == 1.0;
+    ensure!(
+        is_one || args.task != FinetuneTask::Lm,
+        "--data: a text is one source without a weight; a folder or a pattern is several files of it"
+    );
+    if !is_one {
+        finetune.sources.clone_from(&args.data);
+    }
+    let mut data = DataConfig::new(args.data[0].source.clone(), tokenizer);
     data.valid.clone_from(&args.valid);
     apply_file(&mut data, &args.file);
     finetune.lora = lora(args);
     let config = RunConfig::finetuning(model.clone(), data, finetune);
     with_recipe(with_file(config, &args.recipe)?, &args.recipe)
+}
+
+/// The template that shall put examples, where one is named: by its name, or a file of Jinja.
+pub(crate) fn template(
+    args: &FinetuneArgs,
+    of_base: Option<ChatTemplate>,
+    tokenizer: &Tokenizer,
+) -> Result<Option<ChatTemplate>> {
+    let Some(name) = &args.template else { return Ok(of_base) };
+    ensure!(
+        matches!(args.task, FinetuneTask::Instruct | FinetuneTask::Prefer),
+        "--template is for --task instruct and prefer: leave it out of --task {}",
+        args.task
+    );
+    let path = Path::new(name);
+    if !path.is_file() {
+        return Ok(Some(ChatTemplate::from_name(name, tokenizer)?));
+    }
+    let source = read_text(path, SETTINGS)?;
+    let tokens = match of_base.map(|template| template.tokens()).filter(|tokens| !tokens.is_empty())
+    {
+        Some(tokens) => tokens,
+        None => ChatTemplate::tokens_of(tokenizer)?,
+    };
+    Ok(Some(ChatTemplate::from_jinja(&source, tokens, name)?))
 }
 
 /// The adapter that shall be trained.

@@ -62,6 +62,8 @@ impl Dashboard {
                     }
                 }
             }
+            // Before the first step, of which this display knows nothing.
+            TrainEvent::Referring { .. } => {}
             TrainEvent::Validating { done, total } => {
                 if !self.is_validating {
                     self.renderer.start_split("valid", *total);

@@ -131,10 +131,27 @@ impl TrainProgress {
     pub(crate) fn show(&mut self, event: TrainEvent) {
         match event {
             TrainEvent::Step(row) => self.show_step(&row),
+            TrainEvent::Referring { done, total } => {
+                if let Display::Bar(bar) = &self.display {
+                    bar.set_message(format!("reading preferences as the base does {done}/{total}"));
+                }
+                if done == total {
+                    self.line(&format!("the base has read {total} preferences"));
+                }
+            }
             TrainEvent::Validating { done, total } => {
                 if let Display::Bar(bar) = &self.display {
                     bar.set_message(format!("validating {done}/{total}"));
                 }
+            }
+            TrainEvent::Validated {
+                row: Row { step, loss, margin: Some(margin), accuracy, .. },
+                ..
+            } => {
+                let right = 100.0 * accuracy.unwrap_or_default();
+                self.line(&format!(
+                    "step {step}: validation loss {loss:.4}, margin {margin:.4}, {right:.1} % preferred right"
+                ));
             }
             TrainEvent::Validated { row, evaluation } => self.line(&format!(
                 "step {}: {} loss {:.4}, token perplexity {:.2}, {}{:.3} bits per byte",

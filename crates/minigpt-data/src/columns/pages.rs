@@ -34,8 +34,8 @@ pub(super) struct BoundedPages<R: ChunkReader> {
     pages: SerializedPageReader<R>,
     file: Arc<R>,
     compression: Compression,
-    /// Whether values can be missing: their levels then stand before them.
-    has_levels: bool,
+    /// Lists of levels before the values: of repetitions, and of values that can be missing.
+    levels: usize,
     /// Where the next page begins, and where the last one ends.
     offset: u64,
     end: u64,
@@ -47,8 +47,10 @@ impl<R: ChunkReader> BoundedPages<R> {
         let end = offset.checked_add(length).filter(|end| *end <= file.len());
         let end = end.ok_or_else(|| damaged("a column that ends after the file"))?;
         let pages = SerializedPageReader::new(Arc::clone(&file), column, rows, None)?;
-        let has_levels = column.column_descr().max_def_level() > 0;
-        Ok(Self { pages, file, compression: column.compression(), has_levels, offset, end })
+        let descriptor = column.column_descr();
+        let has = |level: i16| usize::from(level > 0);
+        let levels = has(descriptor.max_rep_level()) + has(descriptor.max_def_level());
+        Ok(Self { pages, file, compression: column.compression(), levels, offset, end })
     }
 
     /// Looks at the header of the next page, and of those before it that the library passes over.
@@ -134,10 +136,10 @@ impl<R: ChunkReader> BoundedPages<R> {
     /// A page's bytes after the levels.
     fn values<'p>(&self, page: &'p Page) -> Option<&'p [u8]> {
         match page {
-            Page::DataPage { buf, .. } if self.has_levels => {
-                let (length, rest) = buf.split_first_chunk::<4>()?;
+            Page::DataPage { buf, .. } => (0..self.levels).try_fold(&buf[..], |bytes, _| {
+                let (length, rest) = bytes.split_first_chunk::<4>()?;
                 rest.get(u32::from_le_bytes(*length) as usize..)
-            }
+            }),
             Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, .. } => buf
                 .get((*def_levels_byte_len as usize).checked_add(*rep_levels_byte_len as usize)?..),
             _ => Some(page.buffer()),

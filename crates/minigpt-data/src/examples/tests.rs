@@ -1,8 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
+mod shapes;
+
 use std::path::PathBuf;
 
-use super::{Dialogue, LabelledText, Turn, last_tenth, similar_labels};
+use super::{
+    Dialogue, ExampleReader, LabelledText, Preference, Turn, last_tenth, repeated, similar_labels,
+};
 use crate::{ChatTemplate, DataError, ReadOptions, Template, Tokenizer};
 
 /// Reads a file of that name with that text; its path in an error becomes `FILE`.
@@ -38,14 +42,14 @@ fn instructions_are_read_from_lines_and_lists_with_their_lines() {
                  {\"instruction\": \"Say hi.\", \"output\": \"hi\", \"id\": 7}\n";
     let [first, second] = &instructions("a.jsonl", lines).unwrap()[..] else { panic!() };
     let given = "### Instruction:\nAdd.\n\n### Input:\n1 {} 2\n\n### Response:\n";
-    assert_eq!((first.line, &first.turns[..]), (1, &[turn(given, " 3\n")][..]));
+    assert_eq!((first.place.line, &first.turns[..]), (1, &[turn(given, " 3\n")][..]));
     let given = "### Instruction:\nSay hi.\n\n### Response:\n";
-    assert_eq!((second.line, &second.turns[..]), (3, &[turn(given, "hi")][..]));
+    assert_eq!((second.place.line, &second.turns[..]), (3, &[turn(given, "hi")][..]));
 
     let list = "\u{feff} [\n {\n  \"instruction\": \"Add.\", \"input\": \"1 {} 2\",\n  \"output\": \" 3\\n\"\n },\n\
                 {\"instruction\": \"Say hi.\", \"input\": null, \"output\": \"hi\"}\n]\n";
     let of_list = instructions("a.json", list).unwrap();
-    assert_eq!(of_list.iter().map(|dialogue| dialogue.line).collect::<Vec<_>>(), [2, 6]);
+    assert_eq!(of_list.iter().map(|dialogue| dialogue.place.line).collect::<Vec<_>>(), [2, 6]);
     assert_eq!((&of_list[0].turns, &of_list[1].turns), (&first.turns, &second.turns));
 }
 
@@ -69,8 +73,8 @@ fn summaries_and_tables_are_read() {
     });
     assert_eq!(summaries.unwrap()[0].turns, [turn("a, \"b\"\nc\n\nTL;DR:\n", "short")]);
     let texts = labelled("a.tsv", "label\ttext\n1\tgood, \n0\tbad\n").unwrap();
-    let expected = LabelledText { line: 3, text: "bad".to_owned(), label: "0".to_owned() };
-    assert_eq!(texts[1], expected);
+    let LabelledText { place, text, label } = &texts[1];
+    assert_eq!((place.line, text.as_str(), label.as_str()), (3, "bad", "0"));
     let lines = labelled("a.jsonl", "{\"text\": \"good\", \"label\": 1}\n").unwrap();
     assert_eq!((lines[0].text.as_str(), lines[0].label.as_str()), ("good", "1"));
 }
@@ -182,7 +186,6 @@ fn bad_bytes_and_other_separators_are_read_where_they_are_allowed() {
         separator: Some(";".parse().unwrap()),
         ..ReadOptions::default()
     };
-    let expected = LabelledText { line: 2, text: "a, \u{fffd}".to_owned(), label: "1".to_owned() };
     for (name, bytes) in [
         ("a.csv", &b"text;label\na, \xff;1\n"[..]),
         ("a.tsv", b"text;label\na, \xff;1\n"),
@@ -190,7 +193,8 @@ fn bad_bytes_and_other_separators_are_read_where_they_are_allowed() {
         ("a.json", b"[\n{\"text\": \"a, \\ud800\", \"label\": 1}]\n"),
     ] {
         let texts = read(name, bytes, |path| LabelledText::read(path, &options)).unwrap();
-        assert_eq!(texts, std::slice::from_ref(&expected), "{name}");
+        let [LabelledText { place, text, label }] = &texts[..] else { panic!("{name}") };
+        assert_eq!((place.line, text.as_str(), label.as_str()), (2, "a, \u{fffd}", "1"), "{name}");
         let error = read(name, bytes, |path| LabelledText::read(path, &ReadOptions::default()));
         assert!(error.unwrap_err().starts_with("FILE, line "), "{name}");
     }

@@ -2,23 +2,36 @@
 
 use std::path::Path;
 
-use super::{TokenRow, TokenRows, TooLong};
-use crate::{ChatTemplate, Dialogue, LabelledText, Template, TextCounts, Tokenizer, Turn};
+use super::{Learnt, RowOptions, TokenRow, TokenRows, TooLong, passages};
+use crate::{
+    ChatTemplate, Dialogue, FileLine, LabelledText, Template, TextCounts, Tokenizer, Turn,
+};
 use proptest::prelude::*;
+
+fn place(line: u64) -> FileLine {
+    FileLine { path: Path::new("F").into(), line }
+}
+
+fn options(block_size: usize, too_long: TooLong) -> RowOptions {
+    RowOptions { block_size, too_long, learnt: Learnt::EveryAnswer }
+}
 
 fn dialogue(line: u64, turns: &[(&str, &str)]) -> Dialogue {
     let turn = |(given, answer): &(&str, &str)| Turn {
         given: (*given).to_owned(),
         answer: (*answer).to_owned(),
     };
-    Dialogue { line, turns: turns.iter().map(turn).collect() }
+    Dialogue { place: place(line), turns: turns.iter().map(turn).collect() }
 }
 
 fn rows(dialogues: &[Dialogue], block_size: usize, too_long: TooLong) -> Result<TokenRows, String> {
+    rows_by(dialogues, &options(block_size, too_long))
+}
+
+fn rows_by(dialogues: &[Dialogue], options: &RowOptions) -> Result<TokenRows, String> {
     let tokenizer = Tokenizer::bytes().unwrap();
     let (template, path) = (ChatTemplate::from(Template::instruct()), Path::new("F"));
-    let rows =
-        TokenRows::of_dialogues(&tokenizer, &template, dialogues, path, block_size, too_long);
+    let rows = TokenRows::of_dialogues(&tokenizer, &template, dialogues, path, options);
     rows.map_err(|error| error.to_string())
 }
 
@@ -60,13 +73,14 @@ fn what_is_too_long_is_refused_with_its_line_or_left_out() {
 fn a_label_is_asked_for_at_the_end_of_its_text() {
     let tokenizer = Tokenizer::bytes().unwrap();
     let texts = [("good", "yes"), ("bad", "no")].map(|(text, label)| LabelledText {
-        line: 5,
+        place: place(5),
         text: text.to_owned(),
         label: label.to_owned(),
     });
     let labels = ["no".to_owned(), "yes".to_owned()];
     let read = |labels: &[String]| {
-        TokenRows::of_labelled(&tokenizer, &texts, labels, Path::new("F"), 8, TooLong::Refused)
+        let options = options(8, TooLong::Refused);
+        TokenRows::of_labelled(&tokenizer, &texts, labels, Path::new("F"), &options)
     };
     let rows = read(&labels).unwrap();
     let row = &rows.rows()[0];
@@ -74,6 +88,78 @@ fn a_label_is_asked_for_at_the_end_of_its_text() {
     assert_eq!(row.targets, [None, None, None, None, Some(1)]);
     let error = read(&labels[..1]).unwrap_err().to_string();
     assert_eq!(error, "F, line 5: unknown label \"yes\": expected one of no");
+}
+
+#[test]
+fn the_last_answer_alone_can_be_learnt() {
+    let dialogues = [dialogue(1, &[("Q:", "no"), ("R:", "ok")])];
+    let learnt = RowOptions { learnt: Learnt::LastAnswer, ..options(20, TooLong::Refused) };
+    let rows = rows_by(&dialogues, &learnt).unwrap();
+    assert_eq!(text(&rows.rows()[0]), ("Q:no$R:ok".to_owned(), "......ok$".to_owned()));
+    assert_eq!((rows.predicted(), rows.counts().bytes), (3, 2));
+}
+
+#[test]
+fn a_conversation_loses_whole_turns_and_is_counted() {
+    let long = [("Q:", "yes"), ("R:", "no"), ("S:", "perhaps")];
+    let dialogues = [dialogue(1, &long), dialogue(2, &[("Q:", "certainly not")])];
+    // Ten tokens are read, and the eleventh is predicted.
+    let kept = rows(&dialogues, 10, TooLong::Shortened).unwrap();
+    assert_eq!(text(&kept.rows()[0]), ("Q:yes$R:no".to_owned(), ".yes$..no$".to_owned()));
+    assert_eq!((kept.len(), kept.shortened(), kept.left_out()), (1, 1, 1));
+    assert_eq!(kept.counts().bytes, 5);
+    let shorter = rows(&dialogues[..1], 9, TooLong::Shortened).unwrap();
+    assert_eq!(text(&shorter.rows()[0]).0, "Q:yes");
+    // The last answer alone is learnt: without it, nothing is.
+    let learnt = RowOptions { learnt: Learnt::LastAnswer, ..options(10, TooLong::Shortened) };
+    assert!(rows_by(&dialogues, &learnt).unwrap_err().contains("holds no examples"));
+}
+
+#[test]
+fn what_is_learnt_is_told_apart() {
+    let rows = rows(&[dialogue(1, &[("Q:", "yes"), ("R:", "no")])], 20, TooLong::Refused).unwrap();
+    let found = passages(&Tokenizer::bytes().unwrap(), &rows.rows()[0]).unwrap();
+    let found: Vec<_> =
+        found.iter().map(|part| (part.text.as_str(), part.tokens, part.is_learnt)).collect();
+    let end = "<|endoftext|>";
+    let expected = [
+        ("Q:", 2, false),
+        (&format!("yes{end}"), 4, true),
+        ("R:", 2, false),
+        (&format!("no{end}"), 3, true),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_pass_has_each_source_as_often_as_its_weight_says() {
+    let source = |letter: &str, number: usize| {
+        let dialogues: Vec<_> = (0..number)
+            .map(|index| dialogue(index as u64, &[(&format!("{letter}{index}"), "x")]))
+            .collect();
+        rows(&dialogues, 64, TooLong::Refused).unwrap()
+    };
+    let joined = TokenRows::joined(vec![(source("a", 6), 3.0), (source("b", 10), 0.5)]);
+    assert_eq!((joined.len(), joined.batches(4), joined.training_batches(4)), (16, 4, 6));
+    let pass = |pass: u64| {
+        let mut seen = std::collections::BTreeMap::new();
+        for batch in 6 * pass..6 * (pass + 1) {
+            for row in joined.training_batch(batch, 4, 7) {
+                *seen.entry(text(&row).0).or_insert(0) += 1;
+            }
+        }
+        seen
+    };
+    let (first, second) = (pass(0), pass(1));
+    for letter in (0..6).map(|index| format!("a{index}x")) {
+        assert_eq!((first[&letter], second[&letter]), (3, 3), "{letter}");
+    }
+    for letter in (0..10).map(|index| format!("b{index}x")) {
+        let times = |pass: &std::collections::BTreeMap<String, i32>| {
+            pass.get(&letter).copied().unwrap_or_default()
+        };
+        assert_eq!(times(&first) + times(&second), 1, "{letter}");
+    }
 }
 
 proptest! {

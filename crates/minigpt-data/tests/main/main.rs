@@ -5,6 +5,7 @@ mod chats;
 mod corpus;
 mod families;
 mod hub;
+mod masks;
 mod published;
 mod sources;
 mod tokenizer;

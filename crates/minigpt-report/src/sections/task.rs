@@ -1,6 +1,8 @@
 //! What tuned models make of the examples that were held out.
 
-use minigpt_eval::{Confusion, TaskFigures, WrittenAnswer};
+use minigpt_eval::{
+    ComparedTask, Confusion, Forgotten, PreferenceFigures, TaskFigures, WrittenAnswer,
+};
 use minigpt_train::FinetuneTask;
 
 use super::words::shortened;
@@ -11,7 +13,7 @@ use crate::pictures::Pictures;
 use crate::record::RunRecord;
 
 /// Answers that are shown, and characters of each.
-const ANSWERS: usize = 4;
+const ANSWERS: usize = 10;
 const LENGTH: usize = 600;
 
 /// Labels whose matrix is shown as a table too.
@@ -22,8 +24,10 @@ pub(super) fn add(
     runs: &[RunRecord],
     pictures: &mut Pictures<'_>,
 ) -> Result<(), ReportError> {
-    let of_examples =
-        |run: &&RunRecord| run.task_kind().is_some_and(|kind| kind != FinetuneTask::Lm);
+    // A text has a section of its own, but for what was forgotten over it.
+    let of_examples = |run: &&RunRecord| {
+        run.task_kind().is_some_and(|kind| kind != FinetuneTask::Lm || run.task.is_some())
+    };
     let tuned: Vec<&RunRecord> = runs.iter().filter(of_examples).collect();
     if tuned.is_empty() {
         return Ok(());
@@ -39,8 +43,24 @@ pub(super) fn add(
                     .code(run.command("train --resume", ""))
                     .plain(" takes it there, if it is not."),
             ),
-            Some(TaskFigures::Answers { base_perplexity, perplexity, rouge_l, answers }) => {
-                of_answers(document, [*base_perplexity, *perplexity], *rouge_l, answers);
+            Some(TaskFigures::Answers {
+                base_perplexity,
+                perplexity,
+                rouge_l,
+                preferences,
+                forgotten,
+                tasks,
+                answers,
+            }) => {
+                let mut rows = of_perplexity([*base_perplexity, *perplexity], *rouge_l);
+                rows.extend(preferences.iter().flat_map(of_preferences));
+                rows.extend(forgotten.iter().map(of_forgotten));
+                rows.extend(tasks.iter().map(of_task));
+                if !rows.is_empty() {
+                    let head = ["figure", "before tuning", "after"].map(str::to_owned).to_vec();
+                    document.table("Before and after tuning", head, rows);
+                }
+                of_answers(document, answers);
             }
             Some(TaskFigures::Labels { confusion, accuracy, macro_f1, majority, .. }) => {
                 of_labels(document, [*accuracy, *macro_f1, *majority], confusion);
@@ -60,23 +80,58 @@ pub(super) fn add(
     Ok(())
 }
 
-fn of_answers(
-    document: &mut Document,
-    [before, after]: [Option<f64>; 2],
-    rouge_l: Option<f64>,
-    answers: &[WrittenAnswer],
-) {
+type Cells = Vec<Text>;
+
+fn of_perplexity([before, after]: [Option<f64>; 2], rouge_l: Option<f64>) -> Vec<Cells> {
     let perplexity = |value: Option<f64>| value.map(|value| decimals(value, 2));
-    let mut rows: Vec<Vec<Text>> = vec![vec![
-        "perplexity per token of the answers".into(),
-        perplexity(before).into(),
-        perplexity(after).into(),
-    ]];
+    let mut rows = Vec::new();
+    if before.is_some() || after.is_some() {
+        let name = "perplexity per token of the held-out answers";
+        rows.push(vec![name.into(), perplexity(before).into(), perplexity(after).into()]);
+    }
     if let Some(rouge_l) = rouge_l {
         rows.push(vec!["ROUGE-L in percent".into(), None.into(), format!("{rouge_l:.2}").into()]);
     }
-    let head = ["figure", "before tuning", "after"].map(str::to_owned).to_vec();
-    document.table("Held-out answers before and after tuning", head, rows);
+    rows
+}
+
+fn of_preferences(figures: &PreferenceFigures) -> [Cells; 3] {
+    let PreferenceFigures { pairs, loss, margin, accuracy } = figures;
+    let name = format!("loss of {} held-out preferences", grouped(*pairs as u64));
+    [
+        vec![name.into(), format!("{:.4}", 2_f64.ln()).into(), format!("{loss:.4}").into()],
+        vec!["margin over the base".into(), "0".into(), format!("{margin:.4}").into()],
+        vec![
+            "preferred right, more than by the base".into(),
+            None.into(),
+            format!("{accuracy:.4}").into(),
+        ],
+    ]
+}
+
+fn of_forgotten(figures: &Forgotten) -> Cells {
+    let name = format!(
+        "perplexity per token of {} ({} tokens), which was not learnt",
+        shortened(&figures.text, 80),
+        grouped(figures.tokens as u64)
+    );
+    let [before, after] =
+        [figures.base_perplexity, figures.perplexity].map(|value| decimals(value, 2).into());
+    vec![name.into(), before, after]
+}
+
+fn of_task(task: &ComparedTask) -> Cells {
+    let (name, figure) = (shortened(&task.task, 80), shortened(&task.figure, 40));
+    let name = format!("{name}: {figure} of {} questions", grouped(task.questions as u64));
+    let error = task.standard_error.map(|error| format!(" ± {error:.4}")).unwrap_or_default();
+    vec![
+        name.into(),
+        format!("{:.4}", task.base).into(),
+        format!("{:.4}{error}", task.tuned).into(),
+    ]
+}
+
+fn of_answers(document: &mut Document, answers: &[WrittenAnswer]) {
     if answers.is_empty() {
         return;
     }
@@ -89,11 +144,13 @@ fn of_answers(
             let text = shortened(text.trim(), LENGTH).replace('\n', "\n          ");
             format!("{name:<10}{text}")
         };
-        let texts = [
-            part("asked:", &answer.prompt),
-            part("expected:", &answer.expected),
-            part("written:", &answer.written),
-        ];
+        let base = answer.base.as_ref().map(|base| part("base:", base));
+        let texts: Vec<String> =
+            [part("asked:", &answer.prompt), part("expected:", &answer.expected)]
+                .into_iter()
+                .chain(base)
+                .chain([part("written:", &answer.written)])
+                .collect();
         document.verbatim(format!("Line {} of the file:", answer.line), texts.join("\n"));
     }
 }

@@ -52,6 +52,7 @@ fn question(run: &RunRecord) -> Text {
         FinetuneTask::Instruct => ", answer instructions that were held out?",
         FinetuneTask::Summarize => ", summarise documents that were held out?",
         FinetuneTask::Classify => ", tell the labels of texts that were held out?",
+        FinetuneTask::Prefer => ", prefer the better of two answers that were held out?",
     })
 }
 
@@ -90,6 +91,19 @@ fn verdict(run: &RunRecord) -> Text {
         }
         (_, Some(FinetuneTask::Classify)) => text.plain(format!(
             " After step {} its cross-entropy on the held-out texts is {:.4} nats per label.",
+            best.step, best.loss
+        )),
+        (Some(TaskFigures::Answers { preferences: Some(figures), .. }), _) => text.plain(format!(
+            " After step {} it prefers the better answer, more than its base does, in {:.1} % of the {} held-out \
+             pairs; the margin is {:.3} on average, the loss {:.4} (the base's is ln 2).",
+            best.step,
+            100.0 * figures.accuracy,
+            grouped(figures.pairs as u64),
+            figures.margin,
+            figures.loss,
+        )),
+        (_, Some(FinetuneTask::Prefer)) => text.plain(format!(
+            " After step {} the loss on held-out pairs is {:.4} nats; the base's is ln 2.",
             best.step, best.loss
         )),
         (_, kind) => {
@@ -137,9 +151,10 @@ fn interval(run: &RunRecord, best: &ValidationFigures) -> Option<String> {
 /// What the best validation is better than.
 fn against(text: Text, run: &RunRecord, best: &ValidationFigures) -> Text {
     if let Some(base) = run.summary.as_ref().and_then(|summary| summary.base) {
-        let (name, before, after) = match run.is_classifier() {
-            true => ("cross-entropy per label", base.loss, best.loss),
-            false => ("perplexity per token", base.token_perplexity, best.token_perplexity),
+        let (name, before, after) = match run.task_kind() {
+            Some(FinetuneTask::Classify) => ("cross-entropy per label", base.loss, best.loss),
+            Some(FinetuneTask::Prefer) => ("loss per pair", base.loss, best.loss),
+            _ => ("perplexity per token", base.token_perplexity, best.token_perplexity),
         };
         let change = match after < before {
             true => "tuning has lowered it",
@@ -171,7 +186,11 @@ fn against(text: Text, run: &RunRecord, best: &ValidationFigures) -> Text {
 }
 
 fn unit(run: &RunRecord) -> &'static str {
-    if run.is_classifier() { "label" } else { "token" }
+    match run.task_kind() {
+        Some(FinetuneTask::Classify) => "label",
+        Some(FinetuneTask::Prefer) => "pair",
+        _ => "token",
+    }
 }
 
 /// What a reader must know of a run that has not come to its end.
@@ -213,36 +232,28 @@ fn figures(document: &mut Document, run: &RunRecord) {
     ];
     let rows: Vec<Vec<Text>> = rows
         .into_iter()
-        .filter_map(|(name, figures)| Some(row(name, &figures?, run.is_classifier())))
+        .filter_map(|(name, figures)| Some(row(name, &figures?, run.predicts_tokens())))
         .collect();
-    let head = match run.is_classifier() {
-        true => vec!["weights", "step", "nats per label"],
-        false => {
-            vec![
-                "weights",
-                "step",
-                "nats per token",
-                "token perplexity",
-                "word perplexity",
-                "bits per byte",
-            ]
-        }
-    };
-    let head = head.into_iter().map(str::to_owned).collect();
-    let caption = match run.is_classifier() {
-        true => "Validation on all texts that were held out",
-        false => "Validation on all that was held out, each token predicted once",
-    };
+    let mut head: Vec<String> = ["weights", "step"]
+        .into_iter()
+        .map(str::to_owned)
+        .chain([format!("nats per {}", unit(run))])
+        .collect();
+    let mut caption = "Validation on all that was held out";
+    if run.predicts_tokens() {
+        head.extend(["token perplexity", "word perplexity", "bits per byte"].map(str::to_owned));
+        caption = "Validation on all that was held out, each token predicted once";
+    }
     document.table(caption, head, rows);
 }
 
-fn row(name: &str, figures: &ValidationFigures, is_classifier: bool) -> Vec<Text> {
+fn row(name: &str, figures: &ValidationFigures, predicts_tokens: bool) -> Vec<Text> {
     let mut row = vec![
         name.into(),
         grouped(figures.step as u64).into(),
         format!("{:.4}", figures.loss).into(),
     ];
-    if !is_classifier {
+    if predicts_tokens {
         row.push(decimals(figures.token_perplexity, 2).into());
         row.push(figures.word_perplexity.map(|perplexity| decimals(perplexity, 2)).into());
         row.push(format!("{:.4}", figures.bits_per_byte).into());
@@ -268,19 +279,23 @@ fn several(document: &mut Document, runs: &[RunRecord]) {
             ("parameters", &|run| Some(grouped(run.parameters() as u64).into())),
             ("step", &|run| Some(grouped(run.best_loss()?.0 as u64).into())),
             ("nats per token", &|run| {
-                let loss = run.best_loss().filter(|_| !run.is_classifier())?.1;
+                let loss = run.best_loss().filter(|_| run.predicts_tokens())?.1;
                 Some(format!("{loss:.4}").into())
             }),
             ("nats per label", &|run| {
                 let loss = run.best_loss().filter(|_| run.is_classifier())?.1;
                 Some(format!("{loss:.4}").into())
             }),
+            ("nats per pair", &|run| {
+                let is_of_pairs = run.task_kind() == Some(FinetuneTask::Prefer);
+                Some(format!("{:.4}", run.best_loss().filter(|_| is_of_pairs)?.1).into())
+            }),
             ("token perplexity", &|run| {
-                let best = run.best().filter(|_| !run.is_classifier())?;
+                let best = run.best().filter(|_| run.predicts_tokens())?;
                 Some(decimals(best.token_perplexity, 2).into())
             }),
             ("token perplexity before tuning", &|run| {
-                let base = run.summary.as_ref()?.base.filter(|_| !run.is_classifier())?;
+                let base = run.summary.as_ref()?.base.filter(|_| run.predicts_tokens())?;
                 Some(decimals(base.token_perplexity, 2).into())
             }),
             ("token perplexity of a unigram model", &|run| {
@@ -291,7 +306,7 @@ fn several(document: &mut Document, runs: &[RunRecord]) {
                 Some(decimals(best.word_perplexity?, 2).into())
             }),
             ("bits per byte", &|run| {
-                let best = run.best().filter(|_| !run.is_classifier())?;
+                let best = run.best().filter(|_| run.predicts_tokens())?;
                 Some(format!("{:.4}", best.bits_per_byte).into())
             }),
         ],

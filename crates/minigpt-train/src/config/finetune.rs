@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use minigpt_data::{ChatTemplate, Template, TooLong};
+use minigpt_data::{ChatTemplate, Learnt, RowOptions, Template, TooLong, WeightedSource};
 use minigpt_model::LoraConfig;
 use serde::{Deserialize, Serialize};
 
@@ -21,11 +21,15 @@ pub enum FinetuneTask {
     Summarize,
     /// To tell what a text is, by a head on its last token.
     Classify,
+    /// To prefer one of two answers, by direct preference optimisation ([Rafailov et al.,
+    /// 2023](https://arxiv.org/abs/2305.18290)).
+    Prefer,
 }
 
 impl FinetuneTask {
     /// All there are.
-    pub const ALL: [Self; 4] = [Self::Lm, Self::Instruct, Self::Summarize, Self::Classify];
+    pub const ALL: [Self; 5] =
+        [Self::Lm, Self::Instruct, Self::Summarize, Self::Classify, Self::Prefer];
 
     /// The name that [`FromStr`] takes.
     pub fn name(self) -> &'static str {
@@ -34,6 +38,7 @@ impl FinetuneTask {
             Self::Instruct => "instruct",
             Self::Summarize => "summarize",
             Self::Classify => "classify",
+            Self::Prefer => "prefer",
         }
     }
 
@@ -41,7 +46,9 @@ impl FinetuneTask {
     /// own template if it has one.
     fn template(self, of_base: Option<ChatTemplate>) -> Option<ChatTemplate> {
         match self {
-            Self::Instruct => Some(of_base.unwrap_or_else(|| Template::instruct().into())),
+            Self::Instruct | Self::Prefer => {
+                Some(of_base.unwrap_or_else(|| Template::instruct().into()))
+            }
             Self::Summarize => Some(Template::summarize().into()),
             Self::Lm | Self::Classify => None,
         }
@@ -82,6 +89,22 @@ pub struct FinetuneConfig {
     pub labels: Vec<String>,
     /// Whether examples longer than the context are left out instead of refused.
     pub skip_long: bool,
+    /// Whether conversations longer than the context lose their last turns until the others fit.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub shorten_long: bool,
+    /// Whether invalid examples are left out and counted instead of refused.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub skip_bad: bool,
+    /// Whether the last answer of a conversation alone is learnt, instead of all.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub last_answer: bool,
+    /// All sources of examples, where there are several or one has a weight; the first is the data's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<WeightedSource>,
+    /// How much a preference's margin counts, above 0: the larger, the less the model may leave its base. Of a run on
+    /// preferences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beta: Option<f64>,
     /// The adapter that is trained in place of the model's own weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lora: Option<LoraConfig>,
@@ -90,8 +113,20 @@ pub struct FinetuneConfig {
 impl FinetuneConfig {
     /// The settings of a task before its data are read, for a base that has a chat template or none.
     pub fn new(base: String, task: FinetuneTask, of_base: Option<ChatTemplate>) -> Self {
-        let (template, labels) = (task.template(of_base), Vec::new());
-        Self { base, fresh: false, task, template, labels, skip_long: false, lora: None }
+        Self {
+            base,
+            fresh: false,
+            task,
+            template: task.template(of_base),
+            labels: Vec::new(),
+            skip_long: false,
+            shorten_long: false,
+            skip_bad: false,
+            last_answer: false,
+            sources: Vec::new(),
+            beta: (task == FinetuneTask::Prefer).then_some(0.1),
+            lora: None,
+        }
     }
 
     pub(crate) fn template(&self) -> Result<&ChatTemplate, TrainError> {
@@ -99,7 +134,19 @@ impl FinetuneConfig {
         self.template.as_ref().ok_or(TrainError::Setting { field: "finetune.template", expected })
     }
 
-    pub(crate) fn too_long(&self) -> TooLong {
-        if self.skip_long { TooLong::LeftOut } else { TooLong::Refused }
+    /// How examples become rows for a context of `block_size` tokens.
+    pub(crate) fn row_options(&self, block_size: usize) -> RowOptions {
+        let too_long = match (self.shorten_long, self.skip_long) {
+            (true, _) => TooLong::Shortened,
+            (false, true) => TooLong::LeftOut,
+            (false, false) => TooLong::Refused,
+        };
+        let learnt = if self.last_answer { Learnt::LastAnswer } else { Learnt::EveryAnswer };
+        RowOptions { block_size, too_long, learnt }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(setting: &bool) -> bool {
+    !setting
 }

@@ -210,12 +210,21 @@ impl RunConfig {
             _ => String::new(),
         };
         // An adapter takes a larger one than the weights themselves.
-        let learning_rate = if finetune.lora.is_some() { 2e-3 } else { 3e-4 };
+        // Preferences change little of what a model writes: a larger one unlearns to write (DPO's authors take 1e-6 for
+        // models of billions).
+        let learning_rate = match (finetune.task, &finetune.lora) {
+            (FinetuneTask::Prefer, None) => 1e-5,
+            (FinetuneTask::Prefer, Some(_)) => 2e-4,
+            (_, Some(_)) => 2e-3,
+            (_, None) => 3e-4,
+        };
+        // The reference has none, and a mask of its own would be most of a margin.
+        let dropout = if finetune.task == FinetuneTask::Prefer { 0.0 } else { 0.1 };
         let schedule =
             ScheduleConfig { decay, final_ratio: 0.0, ..ScheduleConfig::cosine(learning_rate, 20) };
         Self {
             data,
-            model: model.with_dropout(0.1),
+            model: model.with_dropout(dropout),
             optimizer: OptimizerConfig { weight_decay: 0.01, ..OptimizerConfig::default() },
             schedule,
             training: TrainingConfig { epochs: 5, patience: Some(2), ..TrainingConfig::default() },

@@ -10,6 +10,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use minigpt_data::{Passes, TokenRow, TokenRows, Window, Windows};
 use minigpt_model::IGNORE_INDEX;
 
+use crate::data::pairs::{PreferenceSet, ReferredPair};
+
 /// The windows of one step.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenBatch {
@@ -23,6 +25,9 @@ pub(crate) struct TokenBatch {
     /// What the objective is multiplied by before the backward pass, and so the gradients: 1, or the
     /// loss scale's factor.
     pub(crate) loss_scale: f64,
+    /// Of preferences, whose rows are a chosen and a rejected one in turn: in nats how much likelier the
+    /// reference found each chosen answer, `[batch / 2]`.
+    pub(crate) references: Option<Tensor<1>>,
 }
 
 impl TokenBatch {
@@ -40,7 +45,16 @@ impl TokenBatch {
             predicted += window.fresh;
         }
         let tensor = |ids: Vec<i32>| Tensor::from_data(TensorData::new(ids, shape), device);
-        Self { tokens: tensor(tokens), targets: tensor(targets), predicted, loss_scale: 1.0 }
+        Self::of_tokens(tensor(tokens), tensor(targets), predicted)
+    }
+
+    /// Of tokens and targets `[batch, time]`, `predicted` of which count.
+    pub(crate) fn of_tokens(
+        tokens: Tensor<2, Int>,
+        targets: Tensor<2, Int>,
+        predicted: usize,
+    ) -> Self {
+        Self { tokens, targets, predicted, loss_scale: 1.0, references: None }
     }
 }
 
@@ -60,25 +74,45 @@ impl TokenBatch {
         let tensor =
             |ids: Vec<i32>| Tensor::from_data(TensorData::new(ids, [rows.len(), time]), device);
         let predicted = rows.iter().map(TokenRow::predicted).sum();
-        Self { tokens: tensor(tokens), targets: tensor(targets), predicted, loss_scale: 1.0 }
+        Self::of_tokens(tensor(tokens), tensor(targets), predicted)
+    }
+
+    /// The pairs on `device`, a chosen and a rejected row in turn. What counts are pairs.
+    pub(crate) fn of_pairs(pairs: &[ReferredPair], device: &Device) -> Self {
+        let rows: Vec<TokenRow> =
+            pairs.iter().flat_map(|referred| referred.pair.rows().map(TokenRow::clone)).collect();
+        let references: Vec<f32> = pairs.iter().map(|referred| referred.reference).collect();
+        let references = Tensor::from_data(TensorData::new(references, [pairs.len()]), device);
+        let batch = Self::of_rows(&rows, device);
+        Self { predicted: pairs.len(), references: Some(references), ..batch }
     }
 
     /// In `count` parts of about the same number of windows, or as many as there are windows. Each still
     /// has the targets of the whole as `predicted`.
     pub(crate) fn parts(self, count: usize) -> impl Iterator<Item = Self> {
-        let windows = self.tokens.dims()[0];
+        // The two rows of a pair stay together.
+        let rows = if self.references.is_some() { 2 } else { 1 };
+        let windows = self.tokens.dims()[0] / rows;
         let size = windows.div_ceil(count);
         (0..windows).step_by(size).map(move |start| {
+            let length = size.min(windows - start);
             let part = |ids: &Tensor<2, Int>| {
-                ids.clone().narrow(0, start, size.min(windows - start)) // [part, time]
+                ids.clone().narrow(0, rows * start, rows * length) // [part, time]
             };
-            Self { tokens: part(&self.tokens), targets: part(&self.targets), ..self }
+            let references = self.references.as_ref();
+            Self {
+                tokens: part(&self.tokens),
+                targets: part(&self.targets),
+                references: references.map(|all| all.clone().narrow(0, start, length)),
+                ..self
+            }
         })
     }
 
     pub(crate) fn moved_to(self, device: &Device) -> Self {
         let [tokens, targets] = [self.tokens, self.targets].map(|ids| ids.to_device(device));
-        Self { tokens, targets, ..self }
+        let references = self.references.map(|all| all.to_device(device));
+        Self { tokens, targets, references, ..self }
     }
 }
 
@@ -125,6 +159,26 @@ pub(crate) fn valid_row_loader(
     device: &Device,
 ) -> Arc<dyn DataLoader<TokenBatch>> {
     loader(ValidRows { rows, batch_size }, RowBatcher, 1, device)
+}
+
+/// The batches of pairs of the given steps of a run, as those of [`train_row_loader`].
+pub(crate) fn train_pair_loader(
+    set: PreferenceSet,
+    batch_size: usize,
+    seed: u64,
+    steps: Range<usize>,
+    device: &Device,
+) -> Arc<dyn DataLoader<TokenBatch>> {
+    loader(TrainPairs { set, batch_size, seed, steps }, PairBatcher, 1, device)
+}
+
+/// All pairs, shorter ones first, for evaluation.
+pub(crate) fn valid_pair_loader(
+    set: PreferenceSet,
+    batch_size: usize,
+    device: &Device,
+) -> Arc<dyn DataLoader<TokenBatch>> {
+    loader(ValidPairs { set, batch_size }, PairBatcher, 1, device)
 }
 
 fn loader<I: Send + Sync + Clone + std::fmt::Debug + 'static>(
@@ -180,6 +234,48 @@ impl Dataset<Vec<TokenRow>> for ValidRows {
 
     fn len(&self) -> usize {
         self.rows.batches(self.batch_size)
+    }
+}
+
+/// Its items are batches already.
+struct PairBatcher;
+
+impl Batcher<Vec<ReferredPair>, TokenBatch> for PairBatcher {
+    fn batch(&self, batches: Vec<Vec<ReferredPair>>, device: &Device) -> TokenBatch {
+        TokenBatch::of_pairs(&batches.concat(), device)
+    }
+}
+
+struct TrainPairs {
+    set: PreferenceSet,
+    batch_size: usize,
+    seed: u64,
+    steps: Range<usize>,
+}
+
+impl Dataset<Vec<ReferredPair>> for TrainPairs {
+    fn get(&self, index: usize) -> Result<Vec<ReferredPair>, DatasetError> {
+        let step = (self.steps.start + index) as u64;
+        Ok(self.set.take(&self.set.pairs().training_batch(step, self.batch_size, self.seed)))
+    }
+
+    fn len(&self) -> usize {
+        self.steps.len()
+    }
+}
+
+struct ValidPairs {
+    set: PreferenceSet,
+    batch_size: usize,
+}
+
+impl Dataset<Vec<ReferredPair>> for ValidPairs {
+    fn get(&self, index: usize) -> Result<Vec<ReferredPair>, DatasetError> {
+        Ok(self.set.take(&self.set.pairs().batch(index, self.batch_size)))
+    }
+
+    fn len(&self) -> usize {
+        self.set.pairs().batches(self.batch_size)
     }
 }
 

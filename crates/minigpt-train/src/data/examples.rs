@@ -1,11 +1,16 @@
 //! The examples that a model is fine-tuned on, and what is held out of them.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use minigpt_data::{DataError, Dialogue, LabelledText, Source, TokenRows, Tokenizer, last_tenth};
+use minigpt_data::{
+    DataError, Dialogue, Download, ExampleReader, FileLine, LabelledText, Preference,
+    SkippedExamples, Source, SplitExamples, TokenPairs, TokenRows, Tokenizer, WeightedSource,
+    last_tenth, repeated,
+};
 
 use crate::config::RunConfig;
 use crate::config::finetune::{FinetuneConfig, FinetuneTask};
+use crate::data::pairs::PreferenceSet;
 use crate::data::token_set::TokenSet;
 use crate::data::tokens::TokenData;
 use crate::error::TrainError;
@@ -17,10 +22,27 @@ pub struct ExampleData {
     pub tokens: TokenData,
     /// What is held out.
     pub held_out: HeldOut,
-    /// Examples read, those left out included.
+    /// Examples read, those left out as too long included.
     pub read: usize,
     /// Examples that were longer than the context and left out.
     pub left_out: usize,
+    /// Conversations that were longer than the context and lost their last turns.
+    pub shortened: usize,
+    /// Invalid examples that were left out, by reason.
+    pub skipped: SkippedExamples,
+    /// Examples that say what an earlier one says.
+    pub repeated: Vec<RepeatedExample>,
+}
+
+/// An example that says what an earlier one says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepeatedExample {
+    /// Where the earlier one stands.
+    pub earlier: FileLine,
+    /// Where it stands.
+    pub later: FileLine,
+    /// Whether it is held out and the earlier one is learnt, so that it measures what was learnt by heart.
+    pub is_leaked: bool,
 }
 
 impl ExampleData {
@@ -37,20 +59,34 @@ pub enum HeldOut {
     Dialogues(Vec<Dialogue>),
     /// Of a classifier.
     Labelled(Vec<LabelledText>),
+    /// Of two answers each.
+    Preferences(Vec<Preference>),
+}
+
+/// The examples of all sources, and what is held out of them.
+struct Gathered<T> {
+    /// Those of each source, with its name and weight.
+    train: Vec<(PathBuf, f64, Vec<T>)>,
+    valid: Vec<T>,
+    valid_name: PathBuf,
 }
 
 impl ExampleData {
     /// Reads the examples that `config` asks for, and completes it by what they tell: a classifier's
-    /// labels, and the first held-out prompt as what samples continue.
+    /// labels, and the first held-out prompt as what samples continue. `progress` is called while files are downloaded.
     ///
     /// # Errors
-    /// [`TrainError::NoExampleFile`] where the source is not a file, [`TrainError::Data`] for a bad
+    /// [`TrainError::NoExampleFile`] where the source has none, [`TrainError::Data`] for a bad
     /// example, with its line.
-    pub fn read(config: &mut RunConfig, tokenizer: &Tokenizer) -> Result<Self, TrainError> {
+    pub fn read(
+        config: &mut RunConfig,
+        tokenizer: &Tokenizer,
+        progress: &mut dyn FnMut(Download),
+    ) -> Result<Self, TrainError> {
         let expected = "a task";
         let mut finetune =
             config.finetune.take().ok_or(TrainError::Setting { field: "finetune", expected })?;
-        let data = Self::of_task(config, &mut finetune, tokenizer);
+        let data = Self::of_task(config, &mut finetune, tokenizer, progress);
         config.finetune = Some(finetune);
         let data = data?;
         if config.sample.prompt.is_empty() {
@@ -63,47 +99,85 @@ impl ExampleData {
         config: &RunConfig,
         finetune: &mut FinetuneConfig,
         tokenizer: &Tokenizer,
+        progress: &mut dyn FnMut(Download),
     ) -> Result<Self, TrainError> {
-        let options = config.data.read_options();
-        let (path, valid) = (file(&config.data.source)?, config.data.valid.as_ref());
-        let valid = valid.map(file).transpose()?;
-        let block_size = config.model.block_size;
-        let too_long = finetune.too_long();
-        let (train, held_out, rows) = match finetune.task {
+        let mut reader = ExampleReader::new(config.data.read_options(), finetune.skip_bad);
+        let options = finetune.row_options(config.model.block_size);
+        let data = match finetune.task {
             FinetuneTask::Classify => {
-                let [train, held_out] =
-                    split(path, valid, |path| LabelledText::read(path, &options))?;
+                let found =
+                    gather(config, finetune, |source| reader.labelled(source, &mut *progress))?;
                 if finetune.labels.is_empty() {
-                    finetune.labels = LabelledText::labels(&train, path)?;
+                    let all: Vec<LabelledText> =
+                        found.train.iter().flat_map(|(_, _, texts)| texts.clone()).collect();
+                    finetune.labels = LabelledText::labels(&all, &found.train[0].0)?;
                 }
-                let rows = |texts: &[LabelledText], path: &Path| {
-                    let labels = &finetune.labels;
-                    TokenRows::of_labelled(tokenizer, texts, labels, path, block_size, too_long)
-                };
-                let (train, valid) = (rows(&train, path)?, rows(&held_out, valid.unwrap_or(path))?);
-                (train, HeldOut::Labelled(held_out), valid)
+                let repeated = found.repeated(|text| &text.text, |text| &text.place);
+                let [train, valid] = found.rows(
+                    |texts, path| {
+                        TokenRows::of_labelled(tokenizer, texts, &finetune.labels, path, &options)
+                    },
+                    TokenRows::joined,
+                )?;
+                Self::of_rows([train, valid], HeldOut::Labelled(found.valid), tokenizer, repeated)
             }
-            _ => {
+            FinetuneTask::Prefer => {
                 let template = finetune.template()?;
-                let [train, held_out] = split(path, valid, |path| match finetune.task {
-                    FinetuneTask::Summarize => {
-                        Dialogue::read_summaries(path, &options, template, tokenizer)
-                    }
-                    _ => Dialogue::read_instructions(path, &options, template, tokenizer),
+                let found = gather(config, finetune, |source| {
+                    reader.preferences(source, template, tokenizer, &mut *progress)
                 })?;
-                let rows = |dialogues: &[Dialogue], path: &Path| {
-                    let fits = too_long;
-                    TokenRows::of_dialogues(tokenizer, template, dialogues, path, block_size, fits)
-                };
-                let (train, valid) = (rows(&train, path)?, rows(&held_out, valid.unwrap_or(path))?);
-                (train, HeldOut::Dialogues(held_out), valid)
+                let repeated = found.repeated(
+                    |pair| (&pair.chosen.turns, &pair.rejected.turns),
+                    |pair| &pair.place,
+                );
+                let [train, valid] = found.rows(
+                    |pairs, path| {
+                        TokenPairs::of_preferences(tokenizer, template, pairs, path, &options)
+                    },
+                    TokenPairs::joined,
+                )?;
+                let left_out = train.left_out() + valid.left_out();
+                let read = train.len() + valid.len() + left_out;
+                let [train, valid] = [train, valid].map(|pairs| PreferenceSet::from(pairs).into());
+                let tokens = TokenData { tokenizer: tokenizer.clone(), train, valid };
+                let held_out = HeldOut::Preferences(found.valid);
+                let (shortened, skipped) = (0, SkippedExamples::default());
+                Self { tokens, held_out, read, left_out, shortened, skipped, repeated }
+            }
+            FinetuneTask::Lm | FinetuneTask::Instruct | FinetuneTask::Summarize => {
+                let template = finetune.template()?;
+                let found = gather(config, finetune, |source| match finetune.task {
+                    FinetuneTask::Summarize => {
+                        reader.summaries(source, template, tokenizer, &mut *progress)
+                    }
+                    _ => reader.instructions(source, template, tokenizer, &mut *progress),
+                })?;
+                let repeated =
+                    found.repeated(|dialogue| &dialogue.turns, |dialogue| &dialogue.place);
+                let [train, valid] = found.rows(
+                    |dialogues, path| {
+                        TokenRows::of_dialogues(tokenizer, template, dialogues, path, &options)
+                    },
+                    TokenRows::joined,
+                )?;
+                Self::of_rows([train, valid], HeldOut::Dialogues(found.valid), tokenizer, repeated)
             }
         };
-        let left_out = train.left_out() + rows.left_out();
-        let read = train.len() + rows.len() + left_out;
-        let tokens =
-            TokenData { tokenizer: tokenizer.clone(), train: train.into(), valid: rows.into() };
-        Ok(Self { tokens, held_out, read, left_out })
+        Ok(Self { skipped: reader.skipped().clone(), ..data })
+    }
+
+    fn of_rows(
+        [train, valid]: [TokenRows; 2],
+        held_out: HeldOut,
+        tokenizer: &Tokenizer,
+        repeated: Vec<RepeatedExample>,
+    ) -> Self {
+        let left_out = train.left_out() + valid.left_out();
+        let shortened = train.shortened() + valid.shortened();
+        let read = train.len() + valid.len() + left_out;
+        let (tokenizer, skipped) = (tokenizer.clone(), SkippedExamples::default());
+        let tokens = TokenData { tokenizer, train: train.into(), valid: valid.into() };
+        Self { tokens, held_out, read, left_out, shortened, skipped, repeated }
     }
 
     /// Has samples continue the first held-out prompt that fits the context.
@@ -128,26 +202,79 @@ impl HeldOut {
                 dialogues.iter().map(|dialogue| dialogue.turns[0].given.as_str()).collect()
             }
             Self::Labelled(texts) => texts.iter().map(|text| text.text.as_str()).collect(),
+            Self::Preferences(pairs) => {
+                pairs.iter().map(|pair| pair.chosen.turns[0].given.as_str()).collect()
+            }
         }
     }
 }
 
-/// The file of a source.
-fn file(source: &Source) -> Result<&Path, TrainError> {
-    match source {
-        Source::Path(path) if !path.is_dir() => Ok(path),
-        other => Err(TrainError::NoExampleFile { source_name: other.to_string() }),
+impl<T> Gathered<T> {
+    /// Examples that say what an earlier one says.
+    fn repeated<'a, K: std::hash::Hash + Eq>(
+        &'a self,
+        key: impl Fn(&'a T) -> K,
+        place: impl Fn(&'a T) -> &'a FileLine,
+    ) -> Vec<RepeatedExample> {
+        let train = self.train.iter().flat_map(|(_, _, examples)| examples);
+        let all: Vec<&T> = train.chain(&self.valid).collect();
+        let learnt = all.len() - self.valid.len();
+        let of = |[earlier, later]: [usize; 2]| RepeatedExample {
+            earlier: place(all[earlier]).clone(),
+            later: place(all[later]).clone(),
+            is_leaked: earlier < learnt && later >= learnt,
+        };
+        repeated(all.iter().copied(), key).into_iter().map(of).collect()
+    }
+
+    /// The examples as tokens: those of all sources together, and those that are held out.
+    fn rows<R>(
+        &self,
+        of_examples: impl Fn(&[T], &std::path::Path) -> Result<R, DataError>,
+        joined: impl Fn(Vec<(R, f64)>) -> R,
+    ) -> Result<[R; 2], DataError> {
+        let of_source = |(name, weight, examples): &(PathBuf, f64, Vec<T>)| {
+            Ok((of_examples(examples, name)?, *weight))
+        };
+        let train = self.train.iter().map(of_source).collect::<Result<_, DataError>>()?;
+        Ok([joined(train), of_examples(&self.valid, &self.valid_name)?])
     }
 }
 
-/// The examples of a file and of another that is held out, or else its last tenth.
-fn split<T>(
-    path: &Path,
-    valid: Option<&Path>,
-    read: impl Fn(&Path) -> Result<Vec<T>, DataError>,
-) -> Result<[Vec<T>; 2], DataError> {
-    match valid {
-        Some(valid) => Ok([read(path)?, read(valid)?]),
-        None => last_tenth(read(path)?, path),
+/// The examples of all sources. What is held out is a source of its own, what each source has for it, or its last
+/// tenth.
+fn gather<T>(
+    config: &RunConfig,
+    finetune: &FinetuneConfig,
+    mut read: impl FnMut(&Source) -> Result<SplitExamples<T>, DataError>,
+) -> Result<Gathered<T>, TrainError> {
+    let sources = match &finetune.sources[..] {
+        [] => vec![WeightedSource::from(config.data.source.clone())],
+        sources => sources.to_vec(),
+    };
+    let name = |source: &Source| PathBuf::from(source.to_string());
+    let (mut train, mut valid) = (Vec::new(), Vec::new());
+    for WeightedSource { source, weight } in &sources {
+        if *source == Source::Embedded {
+            return Err(TrainError::NoExampleFile { source_name: source.to_string() });
+        }
+        let SplitExamples { train: mut learnt, valid: own } = read(source)?;
+        match (config.data.valid.is_some(), own) {
+            (true, own) => learnt.extend(own.unwrap_or_default()),
+            (false, Some(own)) => valid.extend(own),
+            (false, None) => {
+                let [first, held_out] = last_tenth(learnt, &name(source))?;
+                learnt = first;
+                valid.extend(held_out);
+            }
+        }
+        train.push((name(source), *weight, learnt));
     }
+    let mut valid_name = train[0].0.clone();
+    if let Some(source) = &config.data.valid {
+        let SplitExamples { train, valid: own } = read(source)?;
+        valid = train.into_iter().chain(own.unwrap_or_default()).collect();
+        valid_name = name(source);
+    }
+    Ok(Gathered { train, valid, valid_name })
 }

@@ -1,17 +1,19 @@
-//! What a model learns from or is measured on: a text in windows, or examples in rows.
+//! What a model learns from or is measured on: a text in windows, examples in rows, or preferences in pairs of rows.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use burn::data::dataloader::DataLoader;
 use burn::tensor::Device;
-use minigpt_data::{DataError, Passes, TextCounts, TokenRows, TokenSplit};
+use minigpt_data::{DataError, Passes, TextCounts, TokenPair, TokenRow, TokenRows, TokenSplit};
 use minigpt_eval::Evaluation;
 use minigpt_files::Checksum;
 
 use crate::data::batches::{
-    TokenBatch, train_loader, train_row_loader, valid_loader, valid_row_loader,
+    TokenBatch, train_loader, train_pair_loader, train_row_loader, valid_loader, valid_pair_loader,
+    valid_row_loader,
 };
+use crate::data::pairs::PreferenceSet;
 
 /// What a model learns from or is measured on.
 #[derive(Clone, Debug)]
@@ -20,6 +22,8 @@ pub enum TokenSet {
     Text(TokenSplit),
     /// Examples, a row each.
     Examples(TokenRows),
+    /// Preferences, two rows each.
+    Preferences(PreferenceSet),
 }
 
 impl From<TokenSplit> for TokenSet {
@@ -31,6 +35,12 @@ impl From<TokenSplit> for TokenSet {
 impl From<TokenRows> for TokenSet {
     fn from(examples: TokenRows) -> Self {
         Self::Examples(examples)
+    }
+}
+
+impl From<PreferenceSet> for TokenSet {
+    fn from(preferences: PreferenceSet) -> Self {
+        Self::Preferences(preferences)
     }
 }
 
@@ -46,6 +56,7 @@ impl TokenSet {
         match self {
             Self::Text(split) => split.len(),
             Self::Examples(rows) => rows.tokens(),
+            Self::Preferences(set) => set.pairs().tokens(),
         }
     }
 
@@ -54,14 +65,16 @@ impl TokenSet {
         match self {
             Self::Text(_) => 1,
             Self::Examples(rows) => rows.len(),
+            Self::Preferences(set) => set.pairs().len(),
         }
     }
 
-    /// Number of tokens, or labels, that are predicted in an evaluation.
+    /// Number of tokens, labels or preferences that are predicted in an evaluation.
     pub(crate) fn predicted(&self) -> usize {
         match self {
             Self::Text(split) => split.len() - 1,
             Self::Examples(rows) => rows.predicted(),
+            Self::Preferences(set) => set.pairs().len(),
         }
     }
 
@@ -72,6 +85,7 @@ impl TokenSet {
                 TextCounts { bytes: *bytes, words: *words, characters: *characters }
             }
             Self::Examples(rows) => rows.counts(),
+            Self::Preferences(set) => set.pairs().counts(),
         }
     }
 
@@ -86,20 +100,26 @@ impl TokenSet {
         self.evaluation(loss * tokens as f64, tokens)
     }
 
-    /// Tokens in a window, or in a row on average.
+    /// Tokens in a window, or in an example on average.
     pub(crate) fn tokens_per_row(&self, block_size: usize) -> f64 {
         match self {
             Self::Text(_) => block_size as f64,
-            Self::Examples(rows) => rows.tokens() as f64 / rows.len() as f64,
+            Self::Examples(_) | Self::Preferences(_) => self.tokens() as f64 / self.rows() as f64,
         }
     }
 
-    /// Tokens in a window, or in the longest row.
+    /// Tokens in a window, or in the longest row; of a pair, in both of its rows.
     pub(crate) fn longest_row(&self, block_size: usize) -> usize {
         match self {
             Self::Text(_) => block_size,
             Self::Examples(rows) => {
                 rows.rows().iter().map(|row| row.inputs.len()).max().unwrap_or(block_size)
+            }
+            Self::Preferences(set) => {
+                let longer = |pair: &TokenPair| {
+                    pair.rows().map(|row| row.inputs.len()).into_iter().max().unwrap_or_default()
+                };
+                2 * set.pairs().pairs().iter().map(longer).max().unwrap_or(block_size)
             }
         }
     }
@@ -116,7 +136,8 @@ impl TokenSet {
                 let passes = Passes::new(split.windows(block_size)?, 0);
                 passes.windows_per_pass().div_ceil(batch_size)
             }
-            Self::Examples(rows) => rows.batches(batch_size),
+            Self::Examples(rows) => rows.training_batches(batch_size),
+            Self::Preferences(set) => set.pairs().training_batches(batch_size),
         })
     }
 
@@ -125,6 +146,7 @@ impl TokenSet {
         Ok(match self {
             Self::Text(split) => split.windows(block_size)?.len().div_ceil(batch_size),
             Self::Examples(rows) => rows.batches(batch_size),
+            Self::Preferences(set) => set.pairs().batches(batch_size),
         })
     }
 
@@ -143,6 +165,9 @@ impl TokenSet {
                 train_loader(passes, batch_size, steps, device)
             }
             Self::Examples(rows) => train_row_loader(rows.clone(), batch_size, seed, steps, device),
+            Self::Preferences(set) => {
+                train_pair_loader(set.clone(), batch_size, seed, steps, device)
+            }
         })
     }
 
@@ -156,6 +181,7 @@ impl TokenSet {
         Ok(match self {
             Self::Text(split) => valid_loader(split.windows(block_size)?, batch_size, device),
             Self::Examples(rows) => valid_row_loader(rows.clone(), batch_size, device),
+            Self::Preferences(set) => valid_pair_loader(set.clone(), batch_size, device),
         })
     }
 
@@ -163,6 +189,11 @@ impl TokenSet {
     pub(crate) fn fingerprint(&self) -> String {
         let mut checksum = Checksum::default();
         let mut update = |id: u32| checksum.update(id.to_le_bytes());
+        let update_row = |row: &TokenRow, update: &mut dyn FnMut(u32)| {
+            update(row.inputs.len() as u32);
+            row.inputs.iter().for_each(|id| update(*id));
+            row.targets.iter().for_each(|id| update(id.unwrap_or(NOT_ASKED)));
+        };
         match self {
             Self::Text(split) => {
                 let all = split.len();
@@ -174,11 +205,11 @@ impl TokenSet {
                 }
             }
             Self::Examples(rows) => {
-                for row in rows.rows() {
-                    update(row.inputs.len() as u32);
-                    row.inputs.iter().copied().for_each(&mut update);
-                    row.targets.iter().map(|id| id.unwrap_or(NOT_ASKED)).for_each(&mut update);
-                }
+                rows.rows().iter().for_each(|row| update_row(row, &mut update));
+            }
+            Self::Preferences(set) => {
+                let rows = set.pairs().pairs().iter().flat_map(TokenPair::rows);
+                rows.for_each(|row| update_row(row, &mut update));
             }
         }
         checksum.finish()

@@ -49,6 +49,7 @@ impl TokenData {
         let ids = match &self.valid {
             TokenSet::Text(split) => split.ids(0..split.len().min(block_size)),
             TokenSet::Examples(rows) => rows.rows()[0].inputs.clone(),
+            TokenSet::Preferences(set) => set.pairs().pairs()[0].chosen.inputs.clone(),
         };
         let most = BEGINNING.min(block_size / 2).max(1);
         let (end, separator) = (self.tokenizer.end_of_text(), self.tokenizer.separator());

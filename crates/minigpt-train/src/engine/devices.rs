@@ -99,19 +99,18 @@ impl Team {
             .zip(parts)
             .map(|(member, part)| member.begin(model.clone(), part))
             .collect();
-        let TrainOutput { grads, item } = TrainStep::step(model, own);
+        let TrainOutput { grads, mut item } = TrainStep::step(model, own);
         let mut sum = GradientsAccumulator::new();
         sum.accumulate(model, grads);
-        let StepLoss { mut nats, predicted } = item;
         // In the order of the devices, so that the sum is the same each time.
         let count = 1 + self.members.len();
         for (index, member) in busy.into_iter().enumerate() {
-            let TrainOutput { grads, item } =
+            let TrainOutput { grads, item: part } =
                 member.finish().map_err(|error| error.of_device(index + 2, count))?;
             sum.accumulate(model, grads);
-            nats = nats + item.nats;
+            item = item.and(part);
         }
-        Ok(TrainOutput { grads: sum.grads(), item: StepLoss { nats, predicted } })
+        Ok(TrainOutput { grads: sum.grads(), item })
     }
 }
 
@@ -131,7 +130,7 @@ impl Member {
                 let step = || {
                     let TrainOutput { grads, item } =
                         TrainStep::step(&model.clone().fork(&device), part.moved_to(&device));
-                    let item = StepLoss { nats: item.nats.to_device(&main), ..item };
+                    let item = item.to_device(&main);
                     TrainOutput { grads: grads.to_device(&main, &model), item }
                 };
                 if sender.send(guarded(step)).is_err() {

@@ -16,6 +16,13 @@ pub enum TrainEvent {
         /// Which, and with what.
         message: String,
     },
+    /// The base's log-probabilities of preferences, which are compared with, are known of `done` of `total`.
+    Referring {
+        /// Preferences it is known of.
+        done: usize,
+        /// All that are learnt or held out.
+        total: usize,
+    },
     /// A validation is at batch `done` of `total`.
     Validating {
         /// Batches evaluated.

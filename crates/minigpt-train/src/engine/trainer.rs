@@ -14,11 +14,13 @@ use minigpt_text::GenerationDefaults;
 use super::Engine;
 use super::devices::Devices;
 use super::event::{Observer, TrainEvent};
+use super::reference::{referred, with_references};
 use super::renderer::Silent;
 use super::sample::sample;
 use super::state::{RunState, validations_without_a_best};
 use crate::config::{RunConfig, TrainingConfig};
 use crate::data::length::Length;
+use crate::data::pairs::References;
 use crate::data::tokens::TokenData;
 use crate::error::TrainError;
 use crate::optim::average::Average;
@@ -104,16 +106,18 @@ impl Trainer<'_> {
         generation.write(run.path())?;
         let figures = StartFigures::new(config, &self.data);
         run.write_start(config, environment, &figures, &self.data.tokenizer)?;
+        let (manifest, mut observer) = (manifest(config, &self.data)?, self.observer);
+        let data = referred(self.data, &trainee, config, &self.devices, &run, &mut observer)?;
         let start = Start {
-            manifest: manifest(config, &self.data)?,
+            manifest,
             tokenizer_file: run.tokenizer_file()?,
             config: config.clone(),
-            state: RunState::new(self.observer, average(config, &trainee)),
+            state: RunState::new(observer, average(config, &trainee)),
             run,
             trainee,
             checkpoint: None,
         };
-        start.fit(self.data, self.devices, self.interrupter)
+        start.fit(data, self.devices, self.interrupter)
     }
 
     /// Continues the run in the folder from its last intact checkpoint, or from its start where it has none
@@ -158,6 +162,7 @@ impl Trainer<'_> {
         let step = manifest.step;
         check_same(&manifest, &expected, folder, &checkpoints)?;
 
+        let data = with_references(data, |pairs| References::read(&run.references_path(), pairs))?;
         let trainee = trainee(fresh_model(&config, &devices)?, &config, &data)?;
         let mut average = average(&config, &trainee);
         if let Some(average) = average.as_mut().filter(|_| has_set) {

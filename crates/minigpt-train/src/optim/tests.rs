@@ -36,12 +36,7 @@ fn train(kind: OptimizerKind, batches: &Value) -> Vec<[f64; 3]> {
             Tensor::from_data(TensorData::new(ids, [rows.len(), time]), &device)
         };
         let predicted = rows.len() * time;
-        let batch = TokenBatch {
-            tokens: part(0..time),
-            targets: part(1..time + 1),
-            predicted,
-            loss_scale: 1.0,
-        };
+        let batch = TokenBatch::of_tokens(part(0..time), part(1..time + 1), predicted);
         let (loss, norm) = take_step(&mut learner, batch, config.grad_clip);
         let loss = f64::from(loss.nats.into_scalar::<f32>()) / predicted as f64;
         [loss, norm.into_scalar::<f32>().into(), learner.lr_current().base()]

@@ -2,6 +2,7 @@
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
 use burn::train::{InferenceStep, ItemLazy, Learner, TrainOutput, TrainStep};
 use minigpt_model::{Gpt, SmoothedLoss};
@@ -25,6 +26,8 @@ pub(crate) struct Trainee {
     accumulation: usize,
     label_smoothing: f64,
     gradient_checkpointing: bool,
+    /// How much a preference's margin counts.
+    beta: f64,
 }
 
 /// The head that tells classes apart, named as in Hugging Face's `GPT2ForSequenceClassification`.
@@ -38,8 +41,8 @@ impl Trainee {
     /// The model, with the parts of the recipe that its step needs. Its parameters get new ids, their
     /// places in the model, so that the same run writes the same files to the byte.
     pub(crate) fn new(transformer: Gpt, accumulation: usize, label_smoothing: f64) -> Self {
-        let (score, gradient_checkpointing) = (None, false);
-        Self { transformer, score, accumulation, label_smoothing, gradient_checkpointing }
+        let (score, gradient_checkpointing, beta) = (None, false, DEFAULT_BETA);
+        Self { transformer, score, accumulation, label_smoothing, gradient_checkpointing, beta }
             .map(&mut Number(0))
     }
 
@@ -48,6 +51,12 @@ impl Trainee {
     #[must_use]
     pub(crate) fn with_gradient_checkpointing(self, gradient_checkpointing: bool) -> Self {
         Self { gradient_checkpointing, ..self }
+    }
+
+    /// The same, for which a preference's margin counts so much.
+    #[must_use]
+    pub(crate) fn with_beta(self, beta: f64) -> Self {
+        Self { beta, ..self }
     }
 
     /// The same with a head for `classes`, of zeros: to begin with, all are as probable.
@@ -74,40 +83,110 @@ impl Trainee {
         }
     }
 
-    /// The loss of `[batch, time]` tokens.
-    fn loss_sum(
-        &self,
-        tokens: Tensor<2, Int>,
-        targets: Tensor<2, Int>,
-        smoothing: f64,
-    ) -> SmoothedLoss {
-        let hidden = self.transformer.hidden(tokens);
-        self.transformer.loss_of_hidden(hidden, self.head(), targets, smoothing)
+    /// What is minimised and what is reported of a part of a batch, whose last hidden states `[batch, time, n_embd]`
+    /// are given.
+    fn loss_of_hidden(&self, hidden: Tensor<3>, part: Goal, smoothing: f64) -> PartLoss {
+        match part.references {
+            None => {
+                let head = self.head();
+                let loss = self.transformer.loss_of_hidden(hidden, head, part.targets, smoothing);
+                let SmoothedLoss { objective, nats } = loss;
+                PartLoss { objective, nats, preferences: None }
+            }
+            Some(references) => {
+                let log_probabilities = self.log_probabilities(hidden, part.targets);
+                preference_loss(log_probabilities, references, self.beta)
+            }
+        }
     }
 
-    /// Cross-entropy in nats of a part of a batch, `[1]`, and the gradients of the objective over
-    /// `predicted`.
+    /// The sum of the log-probabilities of each row's targets, `[batch]`.
+    fn log_probabilities(&self, hidden: Tensor<3>, targets: Tensor<2, Int>) -> Tensor<1> {
+        let rows = 0..targets.dims()[0];
+        let of_row = |row: usize| {
+            let (hidden, targets) =
+                (hidden.clone().narrow(0, row, 1), targets.clone().narrow(0, row, 1));
+            self.transformer.loss_of_hidden(hidden, self.head(), targets, 0.0).objective
+        };
+        -Tensor::cat(rows.map(of_row).collect(), 0)
+    }
+
+    /// The sum of the log-probabilities of each row's targets in a batch, `[batch]`, without gradients.
+    pub(crate) fn row_log_probabilities(&self, batch: TokenBatch) -> Tensor<1> {
+        let TokenBatch { tokens, targets, .. } = batch;
+        work_on(self.device(), || self.log_probabilities(self.transformer.hidden(tokens), targets))
+    }
+
+    /// What a part of a batch comes to, and the gradients of the objective over `predicted`.
     fn differentiate(
         &self,
         tokens: Tensor<2, Int>,
-        targets: Tensor<2, Int>,
+        part: Goal,
         predicted: f64,
-    ) -> (Tensor<1>, GradientsParams) {
+    ) -> (PartLoss, GradientsParams) {
+        let smoothing = self.label_smoothing;
         if !self.gradient_checkpointing {
-            let loss = self.loss_sum(tokens, targets, self.label_smoothing);
-            let gradients = (loss.objective / predicted).backward();
-            return (loss.nats.inner(), GradientsParams::from_grads(gradients, self));
+            let loss = self.loss_of_hidden(self.transformer.hidden(tokens), part, smoothing);
+            let gradients = (loss.objective.clone() / predicted).backward();
+            return (loss.inner(), GradientsParams::from_grads(gradients, self));
         }
         let (model, mut parts) = (&self.transformer, GradientsAccumulator::new());
         let objective = |hidden| {
-            let loss = model.loss_of_hidden(hidden, self.head(), targets, self.label_smoothing);
-            (loss.objective / predicted, loss.nats.inner())
+            let loss = self.loss_of_hidden(hidden, part, smoothing);
+            (loss.objective.clone() / predicted, loss.inner())
         };
-        let nats = model.backward_by_block(tokens, objective, |gradients| {
+        let loss = model.backward_by_block(tokens, objective, |gradients| {
             parts.accumulate(self, GradientsParams::from_grads(gradients, self));
         });
-        (nats, parts.grads())
+        (loss, parts.grads())
     }
+}
+
+/// What a part of a batch is compared with.
+struct Goal {
+    targets: Tensor<2, Int>,
+    references: Option<Tensor<1>>,
+}
+
+/// What a part of a batch comes to.
+struct PartLoss {
+    /// What is minimised, `[1]`.
+    objective: Tensor<1>,
+    /// What is reported, `[1]`.
+    nats: Tensor<1>,
+    /// Of preferences: the sum of the margins, and how many are above 0, `[2]`.
+    preferences: Option<Tensor<1>>,
+}
+
+impl PartLoss {
+    /// Without the graph of gradients.
+    fn inner(self) -> Self {
+        let Self { objective, nats, preferences } = self;
+        // A figure has none from the start.
+        let inner = |figure: Tensor<1>| match figure.is_autodiff() {
+            true => figure.inner(),
+            false => figure,
+        };
+        Self { objective: inner(objective), nats: inner(nats), preferences: preferences.map(inner) }
+    }
+}
+
+/// How much a preference's margin counts where nothing else is said.
+const DEFAULT_BETA: f64 = 0.1;
+
+/// The loss of direct preference optimisation ([Rafailov et al., 2023](https://arxiv.org/abs/2305.18290)), summed over
+/// pairs: `-ln σ(margin)`, where the margin is `beta` times how much likelier the model finds the chosen answer than
+/// the rejected one, less the same of the reference. `log_probabilities` `[2 * pairs]` has a chosen and a rejected
+/// answer in turn, `references` `[pairs]` the reference's differences.
+fn preference_loss(log_probabilities: Tensor<1>, references: Tensor<1>, beta: f64) -> PartLoss {
+    let pairs = references.dims()[0];
+    let answers: Tensor<2> = log_probabilities.reshape([pairs, 2]);
+    let [chosen, rejected] = [0, 1].map(|at| answers.clone().narrow(1, at, 1).reshape([pairs]));
+    let margins: Tensor<1> = (chosen - rejected - references) * beta;
+    let objective = -log_sigmoid(margins.clone()).sum();
+    let right = margins.clone().greater_elem(0.0).float().sum();
+    let figures = Tensor::cat(vec![margins.sum(), right], 0);
+    PartLoss { nats: objective.clone(), objective, preferences: Some(figures) }
 }
 
 /// The model with the recipe, the adapter and the head that `config` asks for.
@@ -121,7 +200,9 @@ pub(crate) fn fresh_trainee(transformer: Gpt, config: &RunConfig) -> Result<Trai
         Some(lora) => transformer.with_lora(lora, seed)?,
         None => transformer,
     };
+    let beta = config.finetune.as_ref().and_then(|finetune| finetune.beta);
     let trainee = Trainee::new(transformer, accumulation, label_smoothing)
+        .with_beta(beta.unwrap_or(DEFAULT_BETA))
         .with_gradient_checkpointing(gradient_checkpointing);
     let labels = config.finetune.as_ref().map_or(0, |finetune| finetune.labels.len());
     Ok(if labels == 0 { trainee } else { trainee.with_classes(labels) })
@@ -145,6 +226,22 @@ pub(crate) struct StepLoss {
     pub(crate) nats: Tensor<1>,
     /// Number of targets summed.
     pub(crate) predicted: usize,
+    /// Of preferences: the sum of the margins, and how many are above 0, `[2]`.
+    pub(crate) preferences: Option<Tensor<1>>,
+}
+
+impl StepLoss {
+    /// With what another part of the same step says.
+    #[must_use]
+    pub(crate) fn and(self, other: Self) -> Self {
+        let preferences = self.preferences.zip(other.preferences).map(|(one, two)| one + two);
+        Self { nats: self.nats + other.nats, predicted: self.predicted, preferences }
+    }
+
+    pub(crate) fn to_device(self, device: &Device) -> Self {
+        let preferences = self.preferences.map(|figures| figures.to_device(device));
+        Self { nats: self.nats.to_device(device), preferences, ..self }
+    }
 }
 
 impl ItemLazy for StepLoss {
@@ -170,20 +267,22 @@ impl Trainee {
     fn forward_and_backward(&self, batch: TokenBatch) -> TrainOutput<StepLoss> {
         let predicted = batch.predicted;
         let mut accumulator = GradientsAccumulator::new();
-        let mut nats: Option<Tensor<1>> = None;
+        let mut sum: Option<StepLoss> = None;
         for part in batch.parts(self.accumulation) {
-            let TokenBatch { tokens, targets, loss_scale, .. } = part;
+            let TokenBatch { tokens, targets, loss_scale, references, .. } = part;
+            let goal = Goal { targets, references };
             // Divided by the targets of all parts, so that their gradients add up to the batch's.
-            let (part_nats, gradients) =
-                self.differentiate(tokens, targets, predicted as f64 / loss_scale);
+            let (loss, gradients) = self.differentiate(tokens, goal, predicted as f64 / loss_scale);
             accumulator.accumulate(self, gradients);
-            nats = Some(match nats {
-                Some(nats) => nats + part_nats,
-                None => part_nats,
+            let PartLoss { nats, preferences, .. } = loss;
+            let loss = StepLoss { nats, predicted, preferences };
+            sum = Some(match sum {
+                Some(sum) => sum.and(loss),
+                None => loss,
             });
         }
-        let nats = nats.expect("a batch has at least one window");
-        TrainOutput { grads: accumulator.grads(), item: StepLoss { nats, predicted } }
+        let item = sum.expect("a batch has at least one window");
+        TrainOutput { grads: accumulator.grads(), item }
     }
 }
 
@@ -192,9 +291,12 @@ impl InferenceStep for Trainee {
     type Output = StepLoss;
 
     fn step(&self, batch: TokenBatch) -> StepLoss {
-        let TokenBatch { tokens, targets, predicted, .. } = batch;
-        let nats = work_on(self.device(), || self.loss_sum(tokens, targets, 0.0).nats);
-        StepLoss { nats, predicted }
+        let TokenBatch { tokens, targets, predicted, references, .. } = batch;
+        let PartLoss { nats, preferences, .. } = work_on(self.device(), || {
+            let hidden = self.transformer.hidden(tokens);
+            self.loss_of_hidden(hidden, Goal { targets, references }, 0.0)
+        });
+        StepLoss { nats, predicted, preferences }
     }
 }
 
@@ -216,3 +318,6 @@ pub(crate) fn take_step(
     move_weights(learner, gradients);
     (output.item, norm)
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,8 +159,7 @@ fn losses(device: &Device) -> Result<Vec<f64>, TrainError> {
             Tensor::<2, Int>::from_data(TensorData::new(ids, [windows, time]), &device)
         };
         let predicted = windows * time;
-        let batch =
-            TokenBatch { tokens: tensor(0), targets: tensor(1), predicted, loss_scale: 1.0 };
+        let batch = TokenBatch::of_tokens(tensor(0), tensor(1), predicted);
         let (loss, _) = take_step(&mut learner, batch, adamw.grad_clip);
         losses.push(f64::from(loss.nats.into_scalar::<f32>()) / predicted as f64);
     }

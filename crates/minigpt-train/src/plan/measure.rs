@@ -65,7 +65,7 @@ pub fn time_steps(
     let random = || Tensor::<2, Int>::random(shape, ids, &device);
     for _ in 0..steps {
         let predicted = batch_size * config.block_size;
-        let batch = TokenBatch { tokens: random(), targets: random(), predicted, loss_scale: 1.0 };
+        let batch = TokenBatch::of_tokens(random(), random(), predicted);
         let began = Instant::now();
         let (loss, _) = take_step(&mut learner, batch, recipe.grad_clip);
         // Waits for the device.

@@ -13,14 +13,15 @@ use crate::run::checkpoint::CheckpointManifest;
 use crate::run::metrics::{read_rows, to_csv};
 
 /// What a run keeps of its beginning, where it has it.
-const OF_BEGINNING: [&str; 2] = ["generation_config.json", "start.json"];
+const OF_BEGINNING: [&str; 3] = ["generation_config.json", "references.json", "start.json"];
 
 /// All that stands in the folder of a branch before it is a run, but for its checkpoints and events.
-const OF_BRANCH: [&str; 8] = [
+const OF_BRANCH: [&str; 9] = [
     "config.json",
     "environment.json",
     "generation_config.json",
     "metrics.csv",
+    "references.json",
     "samples.md",
     "start.json",
     "tokenizer.json",

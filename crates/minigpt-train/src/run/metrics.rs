@@ -54,6 +54,9 @@ pub(crate) fn to_csv(rows: &[Row]) -> Result<Vec<u8>, TrainError> {
 const HEADER: &str =
     "split,step,passes,tokens,loss,learning_rate,grad_norm,tokens_per_second,seconds";
 
+/// The first line of a table of preferences.
+const PREFERENCES: &str = "split,step,passes,tokens,loss,learning_rate,grad_norm,tokens_per_second,seconds,margin,accuracy";
+
 /// Bytes of a line that is read: nine numbers have fewer.
 const LINE: u64 = 1024;
 
@@ -161,6 +164,7 @@ fn damaged_lines(path: &Path) -> std::io::Result<(usize, String)> {
 struct Table<R> {
     reader: R,
     header: StringRecord,
+    of_preferences: StringRecord,
     /// The line read last, and its number, counted from 1.
     line: Vec<u8>,
     number: usize,
@@ -170,8 +174,9 @@ struct Table<R> {
 
 impl<R: BufRead> Table<R> {
     fn new(reader: R) -> Self {
-        let header = StringRecord::from_iter(HEADER.split(','));
-        Self { reader, header, line: Vec::new(), number: 0, has_ended: false }
+        let [header, of_preferences] =
+            [HEADER, PREFERENCES].map(|names| StringRecord::from_iter(names.split(',')));
+        Self { reader, header, of_preferences, line: Vec::new(), number: 0, has_ended: false }
     }
 
     /// Reads the next line that is not the names; false where there is none.
@@ -185,7 +190,9 @@ impl<R: BufRead> Table<R> {
                 // Cut off, as the last line may be, or without an end.
                 return Ok(self.line.len() as u64 == LINE);
             }
-            if self.number > 1 || self.line.trim_ascii_end() != HEADER.as_bytes() {
+            let is_header =
+                [HEADER, PREFERENCES].map(str::as_bytes).contains(&self.line.trim_ascii_end());
+            if self.number > 1 || !is_header {
                 return Ok(true);
             }
         }
@@ -203,7 +210,11 @@ impl<R: BufRead> Table<R> {
         }
         let text = String::from_utf8_lossy(&self.line);
         let row = StringRecord::from_iter(text.trim_end().split(','));
-        row.deserialize(Some(&self.header))
+        let header = match row.len() == self.of_preferences.len() {
+            true => &self.of_preferences,
+            false => &self.header,
+        };
+        row.deserialize(Some(header))
             .map_err(|error| format!("line {number}: {}", excerpt(&error.to_string())))
     }
 }

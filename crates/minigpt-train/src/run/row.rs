@@ -35,4 +35,11 @@ pub struct Row {
     pub tokens_per_second: f64,
     /// Seconds since training began.
     pub seconds: f64,
+    /// Of preferences: how much more the model prefers the chosen answers than the reference does, times beta, on
+    /// average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
+    /// The part of them with a margin above 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
 }

@@ -107,7 +107,7 @@ impl SplitFigures {
         let TextCounts { bytes, words, characters } = set.counts();
         let examples = match set {
             TokenSet::Text(_) => None,
-            TokenSet::Examples(rows) => Some(rows.len()),
+            TokenSet::Examples(_) | TokenSet::Preferences(_) => Some(set.rows()),
         };
         let (tokens, predicted) = (set.tokens(), set.predicted());
         Self { examples, tokens, predicted, bytes, words, characters }

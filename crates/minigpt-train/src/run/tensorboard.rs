@@ -124,6 +124,8 @@ pub(crate) fn scalars(row: &Row) -> impl Iterator<Item = (String, f64)> {
         ("learning_rate", row.learning_rate),
         ("grad_norm", row.grad_norm),
         ("tokens_per_second", Some(row.tokens_per_second)),
+        ("margin", row.margin),
+        ("accuracy", row.accuracy),
     ];
     let named = move |(name, value): (&str, Option<f64>)| Some((format!("{split}/{name}"), value?));
     values.into_iter().filter_map(named)

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use minigpt_train::{
-    End, Plan, Quantity, RunConfig, RunFolder, Summary, ValidationFigures, shell_word,
+    End, FinetuneTask, Plan, Quantity, RunConfig, RunFolder, Summary, ValidationFigures, shell_word,
 };
 
 use crate::terminal::format::{bytes, duration, grouped, operations, word_perplexity};
@@ -84,12 +84,24 @@ pub(crate) fn report(
     };
     let (steps, took) = (grouped(summary.steps as u64), duration(summary.seconds));
     writeln!(out, "\n{end} after {steps} steps in {took}")?;
-    write_figures("base's", summary.base, out)?;
-    write_figures("last", summary.last, out)?;
-    if summary.best != summary.last {
-        write_figures("best", summary.best, out)?;
+    let task = folder.config().ok().and_then(|config| config.finetune).map(|tuned| tuned.task);
+    let best = summary.best.filter(|_| summary.best != summary.last);
+    for (name, figures) in [
+        ("base's", summary.base),
+        ("last", summary.last),
+        ("best", best),
+        ("averaged weights' last", summary.average),
+    ] {
+        match (figures, task) {
+            (None, _) => {}
+            // Of pairs, a perplexity says nothing.
+            (Some(figures), Some(FinetuneTask::Prefer)) => {
+                let ValidationFigures { step, loss, .. } = figures;
+                writeln!(out, "{name} validation (step {step}): loss {loss:.4} per pair")?;
+            }
+            (Some(figures), _) => write_figures(name, figures, out)?,
+        }
     }
-    write_figures("averaged weights' last", summary.average, out)?;
     for (index, sample) in summary.samples.iter().enumerate() {
         writeln!(out, "\nsample {}:\n  {}", index + 1, sample.replace('\n', "\n  "))?;
     }
@@ -111,10 +123,9 @@ pub(crate) fn report(
 
 fn write_figures(
     name: &str,
-    figures: Option<ValidationFigures>,
+    figures: ValidationFigures,
     out: &mut impl Write,
 ) -> std::io::Result<()> {
-    let Some(figures) = figures else { return Ok(()) };
     writeln!(
         out,
         "{name} validation (step {}): loss {:.4}, token perplexity {:.2}, {}{:.3} bits per byte",

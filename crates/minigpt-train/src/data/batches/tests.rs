@@ -28,14 +28,15 @@ fn a_step_has_the_same_windows_whatever_came_before() {
 fn rows() -> TokenRows {
     let tokenizer = minigpt_data::Tokenizer::bytes().unwrap();
     let dialogue = |(given, answer): (&str, &str)| minigpt_data::Dialogue {
-        line: 1,
+        place: minigpt_data::FileLine { path: std::path::Path::new("").into(), line: 1 },
         turns: vec![minigpt_data::Turn { given: given.to_owned(), answer: answer.to_owned() }],
     };
     let dialogues = [("a", "bc"), ("Who are", "ho"), ("Q:", "yes")].map(dialogue);
     let path = std::path::Path::new("");
-    let too_long = minigpt_data::TooLong::Refused;
+    let (too_long, learnt) = (minigpt_data::TooLong::Refused, minigpt_data::Learnt::EveryAnswer);
+    let options = minigpt_data::RowOptions { block_size: 32, too_long, learnt };
     let template = minigpt_data::Template::instruct().into();
-    TokenRows::of_dialogues(&tokenizer, &template, &dialogues, path, 32, too_long).unwrap()
+    TokenRows::of_dialogues(&tokenizer, &template, &dialogues, path, &options).unwrap()
 }
 
 #[test]

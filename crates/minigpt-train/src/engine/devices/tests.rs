@@ -25,12 +25,7 @@ fn batch(windows: usize) -> TokenBatch {
         |ids: Vec<i32>| Tensor::<2, Int>::from_data(TensorData::new(ids, [windows, 12]), &device);
     let mut targets: Vec<i32> = ids(11).collect();
     targets[count - 9..].fill(IGNORE_INDEX);
-    TokenBatch {
-        tokens: tensor(ids(5).collect()),
-        targets: tensor(targets),
-        predicted: count - 9,
-        loss_scale: 1.0,
-    }
+    TokenBatch::of_tokens(tensor(ids(5).collect()), tensor(targets), count - 9)
 }
 
 fn team(devices: usize) -> Team {

@@ -18,7 +18,7 @@ fn gradients_are_the_same_whatever_the_scale() {
     for limit in [1e6, 1e-3] {
         let [plain, scaled] = [1.0, 4096.0].map(|loss_scale| {
             let (tokens, targets) = (ids.clone(), ids.clone());
-            let batch = TokenBatch { tokens, targets, predicted: 64, loss_scale };
+            let batch = TokenBatch { loss_scale, ..TokenBatch::of_tokens(tokens, targets, 64) };
             let grads = TrainStep::step(&trainee, batch).grads;
             let (grads, norm) = clip_global_norm(&trainee, grads, limit, loss_scale);
             let wte = grads.get::<2>(trainee.transformer.wte.weight.id).unwrap();

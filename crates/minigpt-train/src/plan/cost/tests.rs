@@ -1,6 +1,9 @@
 use std::path::Path;
 
-use minigpt_data::{LabelledText, Source, TokenRows, Tokenizer, TokenizerSpec, TooLong};
+use minigpt_data::{
+    FileLine, LabelledText, Learnt, RowOptions, Source, TokenRows, Tokenizer, TokenizerSpec,
+    TooLong,
+};
 
 use super::*;
 use crate::config::DataConfig;
@@ -10,15 +13,16 @@ use crate::config::finetune::{FinetuneConfig, FinetuneTask};
 fn a_classifier_has_the_work_of_its_own_head() {
     let tokenizer = Tokenizer::bytes().unwrap();
     let text = |text: &str, label: &str| LabelledText {
-        line: 1,
+        place: FileLine { path: Path::new("").into(), line: 1 },
         text: text.to_owned(),
         label: label.to_owned(),
     };
     let texts = [text("fine", "good"), text("dull", "bad")];
     let labels = ["good", "bad"].map(str::to_owned).to_vec();
+    let (too_long, learnt) = (TooLong::Refused, Learnt::EveryAnswer);
+    let options = RowOptions { block_size: 16, too_long, learnt };
     let rows =
-        TokenRows::of_labelled(&tokenizer, &texts, &labels, Path::new(""), 16, TooLong::Refused)
-            .unwrap();
+        TokenRows::of_labelled(&tokenizer, &texts, &labels, Path::new(""), &options).unwrap();
     let data = TokenData { tokenizer, train: rows.clone().into(), valid: rows.into() };
     let model = GptConfig { block_size: 16, ..GptConfig::tiny(257) };
     let plan = |labels| {

@@ -12,6 +12,8 @@ pub(super) fn row(split: RowSplit, step: usize, loss: f64) -> Row {
         grad_norm: (split == RowSplit::Train).then_some(2.0),
         tokens_per_second: 5000.0,
         seconds: 0.5 * step as f64,
+        margin: None,
+        accuracy: None,
     }
 }
 

@@ -18,6 +18,8 @@ fn rows(steps: std::ops::Range<usize>) -> Vec<Row> {
         grad_norm: None,
         tokens_per_second: 1e6 / 3.0,
         seconds: 0.1,
+        margin: None,
+        accuracy: None,
     };
     steps.map(row).collect()
 }

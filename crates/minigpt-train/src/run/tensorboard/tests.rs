@@ -12,6 +12,8 @@ fn row(split: RowSplit, step: usize, loss: f64) -> Row {
         grad_norm: of_training(1.25),
         tokens_per_second: 2048.0,
         seconds: 1.0,
+        margin: None,
+        accuracy: None,
     }
 }
 

@@ -9,6 +9,8 @@ fn summary(end: End) -> Summary {
         steps: 4,
         end,
         seconds: 1.0,
+        margin: None,
+        accuracy: None,
         peak_memory: None,
         best,
         last,
