@@ -94,5 +94,5 @@ fn what_cannot_be_read_is_told() {
     assert!(error(&[1; 65]).contains("65 tokens and the model's context is 64"));
     assert!(error(&[299]).contains("token id 299 is not in the model's vocabulary of 257"));
     let error = candidates(&[0.0, f32::NAN], &tokenizer, 1).unwrap_err().to_string();
-    assert!(error.contains("not numbers"), "{error}");
+    assert!(error.contains("NaN or infinite"), "{error}");
 }
