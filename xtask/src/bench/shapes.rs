@@ -36,6 +36,8 @@ pub(crate) enum Group {
     Large,
     /// The article's model with 4,096 ids, one size at a time
     Sweep,
+    /// Fine-tuning SmolLM2-135M, the GGUF file that MINIGPT_SMOLLM2 names; the peer is Hugging Face's PEFT
+    Tuning,
 }
 
 impl Group {
@@ -50,6 +52,7 @@ impl Group {
                 vec![Shape { context: 512, layers: 12, heads: 12, width: 768, batch: 4, ..ARTICLE }]
             }
             Self::Sweep => sweep(),
+            Self::Tuning => Vec::new(),
         }
     }
 }

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
 use burn::module::{Module, Param, ParamId};
-use burn::nn::Linear;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use proptest::prelude::*;
@@ -85,10 +84,8 @@ fn permuted(x: &Tensor<1>, batch: usize, time: usize, width: usize) -> Tensor<3>
 fn layer(weight: &Tensor<1>, bias: &Tensor<1>) -> Linear {
     let to = bias.dims()[0];
     let weight = weight.clone().reshape([weight.dims()[0] / to, to]);
-    Linear {
-        weight: Param::initialized(ParamId::new(), weight),
-        bias: Some(Param::initialized(ParamId::new(), bias.clone())),
-    }
+    let bias = Param::initialized(ParamId::new(), bias.clone());
+    Linear::new(Param::initialized(ParamId::new(), weight), Some(bias))
 }
 
 fn perceptron([c_fc, c_proj]: [Linear; 2]) -> Mlp {
@@ -160,7 +157,7 @@ proptest! {
         let run = || evaluate(&sizes, |inputs| {
             let x = permuted(&inputs[0], batch, time, width);
             let layers = [1, 3].map(|first| layer(&inputs[first], &inputs[first + 1]));
-            perceptron(layers).forward(x, &mut context()).flatten(0, 2)
+            perceptron(layers).forward(Before::Nothing, x, &mut context()).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -198,11 +195,11 @@ proptest! {
             let x = permuted(&inputs[0], batch, time, width);
             let layer = |weight: &Tensor<1>, to| {
                 let weight = weight.clone().reshape([weight.dims()[0] / to, to]);
-                Linear { weight: Param::initialized(ParamId::new(), weight), bias: None }
+                Linear::new(Param::initialized(ParamId::new(), weight), None)
             };
             let layers = [layer(&inputs[2], inner), layer(&inputs[3], width)];
             let x = layer_norm(x, inputs[1].clone(), None, 1e-3);
-            perceptron(layers).forward(x, &mut context()).flatten(0, 2)
+            perceptron(layers).forward(Before::Nothing, x, &mut context()).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -227,7 +224,7 @@ proptest! {
             let x = permuted(&inputs[0], batch, time, width);
             let linear = |x, layer: &Linear| linear(x, layer, &mut context());
             let straight = linear(linear(x.clone(), &c_fc), &c_proj);
-            let y = perceptron([c_fc, c_proj]).forward(x, &mut context());
+            let y = perceptron([c_fc, c_proj]).forward(Before::Nothing, x, &mut context());
             (y + straight).flatten(0, 2)
         });
         prop_assert_eq!(run(true), run(false));

@@ -11,6 +11,7 @@
 mod tests;
 
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 use gemm::Parallelism;
 use rayon::prelude::*;
@@ -60,6 +61,62 @@ impl Columns {
             Parallelism::None => packed.chunks_mut(panel.max(1)).enumerate().for_each(pack),
             Parallelism::Rayon(_) => packed.par_chunks_mut(panel.max(1)).enumerate().for_each(pack),
         }
+        Self { packed, rows, columns }
+    }
+
+    /// Of a matrix that is written as it is packed, on all threads of the current rayon pool: `fill` writes columns
+    /// `columns` one after the other.
+    ///
+    /// # Panics
+    ///
+    /// Where the processor lacks the instructions.
+    pub(crate) fn of_columns(
+        rows: usize,
+        columns: usize,
+        fill: impl Fn(Range<usize>, &mut [f32]) + Sync,
+    ) -> Self {
+        Self::written(rows, columns, |width, first, packed| {
+            let mut values = Scratch::new(width * rows);
+            fill(first..first + width, &mut values);
+            // SAFETY: the processor has the instructions, as checked there.
+            unsafe {
+                let matrix = Matrix::new(&values, width, rows).transposed();
+                pack_columns::<COLUMNS>(matrix, 0, packed);
+            }
+        })
+    }
+
+    /// The same of rows: `fill` writes the part of each row that stands in the columns `columns`, row after row.
+    ///
+    /// # Panics
+    ///
+    /// Where the processor lacks the instructions.
+    pub(crate) fn of_rows(
+        rows: usize,
+        columns: usize,
+        fill: impl Fn(Range<usize>, &mut [f32]) + Sync,
+    ) -> Self {
+        Self::written(rows, columns, |width, first, packed| {
+            let mut values = Scratch::new(width * rows);
+            fill(first..first + width, &mut values);
+            // SAFETY: the processor has the instructions, as checked there.
+            unsafe { pack_columns::<COLUMNS>(Matrix::new(&values, rows, width), 0, packed) }
+        })
+    }
+
+    /// Panel after panel, each with its width and its first column.
+    fn written(
+        rows: usize,
+        columns: usize,
+        pack: impl Fn(usize, usize, &mut [f32]) + Sync,
+    ) -> Self {
+        assert!(Precision::Bf16.is_native(), "the processor has no bf16 instructions");
+        let panel = (rows.div_ceil(2) * COLUMNS).max(1);
+        let mut packed = Scratch::new(columns.div_ceil(COLUMNS) * panel);
+        packed.par_chunks_mut(panel).enumerate().for_each(|(index, packed)| {
+            let first = index * COLUMNS;
+            pack(COLUMNS.min(columns - first), first, packed);
+        });
         Self { packed, rows, columns }
     }
 }
