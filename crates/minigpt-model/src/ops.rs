@@ -183,10 +183,11 @@ pub(crate) fn grouped_attention(
     rotation: &Rotation,
     heads: [usize; 2],
     dropout: &DropoutMask,
+    precision: Precision,
 ) -> Option<Tensor<3>> {
     match kernels_for(qkv) {
         #[cfg(feature = "cpu")]
-        Kernels::Cpu => cpu::heads::of_tensors(qkv, rotation, heads, dropout),
+        Kernels::Cpu => cpu::heads::of_tensors(qkv, rotation, heads, dropout, precision),
         _ => None,
     }
 }
@@ -350,9 +351,13 @@ pub(crate) fn frozen_cross_entropy(
     precision: Precision,
 ) -> SmoothedLoss {
     #[cfg(feature = "cpu")]
-    return cpu::loss::of_tensors(hidden, head, rows, targets, smoothing, precision);
+    {
+        cpu::loss::of_tensors(hidden, head, rows, targets, smoothing, precision)
+    }
     #[cfg(not(feature = "cpu"))]
-    unreachable!("only processors keep weights frozen")
+    {
+        unreachable!("only processors keep weights frozen")
+    }
 }
 
 /// The logits of a frozen head: `[batch, time, n_embd]` to `[batch, time, vocab_size]`, without a gradient.

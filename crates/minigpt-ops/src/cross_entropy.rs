@@ -16,9 +16,9 @@ use rayon::prelude::*;
 
 use self::head::Head;
 use self::tiles::{Read, log_sum};
+use crate::Precision;
 use crate::blocks::ROWS;
 use crate::frozen::FrozenWeight;
-use crate::Precision;
 use crate::matrix::{Kept, Matrix, Operand, Output, product_of_kept_here};
 use crate::scratch::Scratch;
 use crate::simd::{add, add_scaled, vectorized};

@@ -221,7 +221,11 @@ pub fn frozen_project_backward(
     dx: &mut [f32],
 ) {
     assert_eq!(dy.len(), n * weight.to, "frozen_project_backward: dy is not [n, to]");
-    assert_eq!(dx.len(), n * weight.width(), "frozen_project_backward: dx is not [n, from + inner]");
+    assert_eq!(
+        dx.len(),
+        n * weight.width(),
+        "frozen_project_backward: dx is not [n, from + inner]"
+    );
     let mut room = None;
     let operand = weight.operand(precision, &mut room);
     product(Matrix::new(dy, n, weight.to), &operand, dx, Output::Replace);

@@ -76,7 +76,13 @@ pub fn spread_heads(heads: GroupedHeads, angles: Angles, grouped: &[f32], spread
 }
 
 #[inline(always)]
-fn spread_row(heads: GroupedHeads, angles: Angles, row: usize, grouped: &[f32], spread: &mut [f32]) {
+fn spread_row(
+    heads: GroupedHeads,
+    angles: Angles,
+    row: usize,
+    grouped: &[f32],
+    spread: &mut [f32],
+) {
     let GroupedHeads { n_head, n_kv_head, head_size } = heads;
     let (cos, sin) = angles_of(angles, row, head_size);
     let (queries, rest) = grouped.split_at(n_head * head_size);

@@ -9,7 +9,9 @@ use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, DataError, GgufVocabulary, Tokenizer};
 use minigpt_files::Limit;
 use minigpt_gguf::Metadata;
-use minigpt_model::{CONFIG_FILE, FrozenType, Gpt, PackedGpt, PretrainedKind, SavedModel, WeightType};
+use minigpt_model::{
+    CONFIG_FILE, FrozenType, Gpt, PackedGpt, PretrainedKind, SavedModel, WeightType,
+};
 
 pub(crate) use self::vocabulary::UNUSED;
 use self::vocabulary::vocabulary;

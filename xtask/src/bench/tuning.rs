@@ -22,11 +22,7 @@ const WORK: [(&str, &[&str]); 2] = [("LoRA, rank 8", &["--lora", "8"]), ("all we
 const PROGRAMS: [(&str, bool, &[&str]); 9] = [
     ("minigpt, f32", false, &["--precision", "f32"]),
     ("minigpt, bf16", false, &["--precision", "bf16"]),
-    (
-        "minigpt, bf16, checkpointed",
-        false,
-        &["--precision", "bf16", "--gradient-checkpointing"],
-    ),
+    ("minigpt, bf16, checkpointed", false, &["--precision", "bf16", "--gradient-checkpointing"]),
     ("minigpt, f32 base", false, &["--precision", "bf16", "--weights", "f32"]),
     (
         "minigpt, q4_1, checkpointed",
@@ -58,12 +54,14 @@ struct Report {
 
 pub(super) fn run(bench: &Bench) -> Result<()> {
     let file = std::env::var_os(FILE).map(PathBuf::from);
-    let file = file.with_context(|| format!("{FILE} names no file: expected SmolLM2-135M as GGUF"))?;
+    let file =
+        file.with_context(|| format!("{FILE} names no file: expected SmolLM2-135M as GGUF"))?;
     println!("{:14} {:29} {:>9} {:>9}", "work", "program", "ms/step", "MiB");
     let mut tuned: Vec<Tuned> = Vec::new();
     for (work, words) in WORK {
         for (program, is_peer, options) in PROGRAMS {
-            if is_peer && bench.peer.is_none() || words.is_empty() && options.contains(&"--weights") {
+            if is_peer && bench.peer.is_none() || words.is_empty() && options.contains(&"--weights")
+            {
                 continue;
             }
             let mut best: Option<Figures> = None;
@@ -115,15 +113,16 @@ fn command(python: Option<&Path>, file: &Path) -> Command {
 fn print_ratios(work: &str, tuned: &[Tuned]) {
     let of = |tuned: &Tuned| (tuned.figures.seconds_per_step, tuned.figures.peak_memory);
     let peers = tuned.iter().filter(|found| found.work == work && found.is_peer).map(of);
-    let least = peers.reduce(|a, b| {
-        (a.0.min(b.0), [a.1, b.1].into_iter().flatten().reduce(f64::min))
-    });
+    let least =
+        peers.reduce(|a, b| (a.0.min(b.0), [a.1, b.1].into_iter().flatten().reduce(f64::min)));
     let Some((seconds, Some(memory))) = least else { return };
     for found in tuned.iter().filter(|found| found.work == work && !found.is_peer) {
         let (own, own_memory) = of(found);
         let speed = seconds / own;
         let memory = memory / own_memory.unwrap_or(f64::NAN);
         let program = found.program;
-        println!("{work:14} {program:29} PEFT's best over ours: speed {speed:.2}, memory {memory:.2}");
+        println!(
+            "{work:14} {program:29} PEFT's best over ours: speed {speed:.2}, memory {memory:.2}"
+        );
     }
 }

@@ -14,7 +14,7 @@ use minigpt_train::{
     SampleConfig, Summary, TokenData, Trainer, write_json,
 };
 
-use crate::args::{FinetuneArgs, SessionArgs};
+use crate::args::{FinetuneArgs, SessionArgs, WeightsChoice};
 use crate::cache::cache_folder;
 use crate::commands::session::display::print_event;
 use crate::commands::session::pages::Pages;
@@ -23,7 +23,7 @@ use crate::commands::session::{Place, dry_run, environment, launch, with_fitting
 use crate::device::precision;
 use crate::load::model::TrainedModel;
 use crate::load::sampling::say_not_done;
-use crate::load::{settings, tokens};
+use crate::load::{frozen, settings, tokens};
 use crate::terminal::format::grouped;
 use crate::terminal::output::{print, say};
 use crate::terminal::progress::CountProgress;
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let chosen = session.device.resolve()?;
     say(format_args!("device: {}", chosen.description));
     let device = &chosen.device;
-    let base = TrainedModel::load_onto(&args.base, args.average, &device.clone().autodiff())?;
+    let base = load_base(args, device)?;
     let spec = tokenizer_spec(&args.base, &base.tokenizer, args.cache.as_deref())?;
     let mut config = settings::of_finetune(args, base.model.config(), base.template.clone(), spec)?;
     say_not_done(&base.generation);
@@ -67,6 +67,18 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     })?;
     report(path, &config, held_out, &summary, device, session)?;
     Ok(code)
+}
+
+/// The model that is tuned, on a device that differentiates; beside an adapter its weights are frozen.
+fn load_base(args: &FinetuneArgs, device: &Device) -> Result<TrainedModel> {
+    let tuned = device.clone().autodiff();
+    let Some(lora) = settings::lora(args) else {
+        return TrainedModel::load_onto(&args.base, args.average, &tuned);
+    };
+    let precision = args.session.precision.map(|choice| choice.resolve(device));
+    let weights = args.weights.unwrap_or(WeightsChoice(None));
+    let precision = precision.unwrap_or_default();
+    frozen::load(&args.base, args.average, &lora, weights, precision, &tuned)
 }
 
 /// The name under which the recipe is recorded.

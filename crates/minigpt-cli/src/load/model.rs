@@ -8,8 +8,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, Hub, ModelSource, Tokenizer};
 use minigpt_model::{
-    AdapterError, AnyGpt, CONFIG_FILE, CacheType, Converted, FrozenType, Gpt, GptConfig, GptRef, Kernels,
-    PackedGpt, SavedModel, WeightType,
+    AdapterError, AnyGpt, CONFIG_FILE, CacheType, Converted, FrozenType, Gpt, GptConfig, GptRef,
+    Kernels, PackedGpt, SavedModel, WeightType,
 };
 use minigpt_text::{GenerationDefaults, Pretrained};
 use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};

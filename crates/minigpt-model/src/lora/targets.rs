@@ -13,7 +13,7 @@ use crate::model::config::GptConfig;
 use crate::model::parameters::Role;
 
 /// PEFT's word for all matrices of the blocks.
-const ALL_LINEAR: &str = "all-linear";
+pub(crate) const ALL_LINEAR: &str = "all-linear";
 
 /// A matrix of the model with an adapter beside it.
 #[derive(Debug)]
@@ -106,7 +106,16 @@ impl LoraConfig {
         }
         let layers = layers(model);
         let names = || layers.iter().flat_map(|(layer, parts)| std::iter::once(layer).chain(parts));
-        let is_known = |target: &&String| names().any(|name| is_named(name, target));
+        // With the number of its block, as PEFT writes what it made of `all-linear`.
+        let is_numbered = |target: &str| {
+            let of = |parameter| layout(model).slices(model, &parameter);
+            let slices = model.parameters().flat_map(of);
+            slices
+                .map(|slice| slice.name)
+                .any(|name| name.strip_suffix(".weight").is_some_and(|name| is_named(name, target)))
+        };
+        let is_known =
+            |target: &&String| names().any(|name| is_named(name, target)) || is_numbered(target);
         match self.targets.iter().find(|target| *target != ALL_LINEAR && !is_known(target)) {
             Some(name) => {
                 Err(AdapterError::Target { name: excerpt(name), known: known(model).join(", ") })
@@ -128,8 +137,11 @@ impl LoraConfig {
             let is_theirs =
                 layers.iter().flat_map(|(_, parts)| parts).any(|part| is_named(part, target));
             let ours = layers.iter().filter(|(layer, _)| !is_theirs && is_named(layer, target));
-            let parts = ours.flat_map(|(_, parts)| parts).map(|part| last(part));
-            for name in parts.chain(is_theirs.then_some(target.as_str())) {
+            let parts: Vec<&str> =
+                ours.flat_map(|(_, parts)| parts).map(|part| last(part)).collect();
+            // Theirs, or of one block.
+            let whole = parts.is_empty().then_some(target.as_str());
+            for name in parts.into_iter().chain(whole) {
                 if !found.iter().any(|found| found == name) {
                     found.push(name.to_owned());
                 }

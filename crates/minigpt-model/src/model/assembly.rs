@@ -15,8 +15,7 @@ use super::parameters::Parameter;
 type Source<'a, E> = dyn FnMut(&Parameter) -> Result<TensorData, E> + 'a;
 
 /// Keeps the values of a matrix that is not trained; nothing where it stays a parameter.
-pub(crate) type Freeze<'a, E> =
-    dyn Fn(&Parameter, &TensorData) -> Result<Option<Frozen>, E> + 'a;
+pub(crate) type Freeze<'a, E> = dyn Fn(&Parameter, &TensorData) -> Result<Option<Frozen>, E> + 'a;
 
 /// Hands each of a configuration's [parameters](GptConfig::parameters) to the module that it belongs to.
 pub(crate) struct Assembly<'a, E> {

@@ -90,7 +90,8 @@ impl CausalSelfAttention {
         // The state goes on where the operation is taken alone.
         let mut dropout = context.dropout;
         let mask = dropout.next(&self.dropout);
-        let mixed = ops::grouped_attention(qkv, rotation, [self.n_head, self.n_kv_head], &mask)?;
+        let (heads, precision) = ([self.n_head, self.n_kv_head], context.precision);
+        let mixed = ops::grouped_attention(qkv, rotation, heads, &mask, precision)?;
         context.dropout = dropout;
         Some(mixed)
     }

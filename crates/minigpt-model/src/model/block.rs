@@ -41,7 +41,8 @@ impl Block {
 
     /// `x` `[batch, time, n_embd]` to the same shape; each position sees itself and those before.
     pub(crate) fn forward(&self, x: Tensor<3>, context: &mut Context) -> Tensor<3> {
-        let x = self.add(x.clone(), self.attn.forward(Before::Norm(&self.ln_1), x, context), context);
+        let x =
+            self.add(x.clone(), self.attn.forward(Before::Norm(&self.ln_1), x, context), context);
         self.add(x.clone(), self.mlp.forward(Before::Norm(&self.ln_2), x, context), context)
     }
 

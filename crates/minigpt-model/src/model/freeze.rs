@@ -43,7 +43,8 @@ impl FrozenType {
         let values = values.iter().collect();
         let frozen = Frozen::of(parameter, values, weight_type);
         let name = || parameter.name.clone();
-        let frozen = frozen.map_err(|error| WeightsError::Pack { name: name(), weight_type, error });
+        let frozen =
+            frozen.map_err(|error| WeightsError::Pack { name: name(), weight_type, error });
         frozen.map(Some)
     }
 }
@@ -197,9 +198,9 @@ impl Gpt {
     /// The matrices that are no parameters, by the names of the parameters that they stand for.
     pub(crate) fn frozen_matrices(&self) -> BTreeMap<String, Arc<Frozen>> {
         let tables = [("wte.weight", &self.tables.wte), ("lm_head.weight", &self.tables.head)];
-        let tables = tables.into_iter().filter_map(|(name, frozen)| {
-            Some((name.to_owned(), frozen.clone()?))
-        });
+        let tables = tables
+            .into_iter()
+            .filter_map(|(name, frozen)| Some((name.to_owned(), frozen.clone()?)));
         let layers = self.h.iter().enumerate().flat_map(|(index, block)| {
             let layers = self.config().block_matrices().zip(block.matrices());
             layers.filter_map(move |(name, layer)| {

@@ -68,7 +68,8 @@ impl Mlp {
 
     /// All but the normalisation in one operation, where there is one.
     fn fused(&self, x: &Tensor<3>, context: &Context) -> Option<Tensor<3>> {
-        let [c_fc, c_proj] = [&self.c_fc, &self.c_proj].map(|layer| Some((layer.weight.base(), layer.bias.as_ref()?)));
+        let [c_fc, c_proj] = [&self.c_fc, &self.c_proj]
+            .map(|layer| Some((layer.weight.base(), layer.bias.as_ref()?)));
         let [c_fc, c_proj] = [c_fc?, c_proj?].map(|(weight, bias)| (weight, bias.val()));
         ops::mlp(x, c_fc, c_proj, context.precision)
     }

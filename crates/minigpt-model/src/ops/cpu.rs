@@ -111,6 +111,7 @@ pub(super) trait Fused: Backend {
         sin: FloatTensor<Self>,
         heads: [usize; 2],
         dropout: Dropout,
+        precision: Precision,
     ) -> FloatTensor<Self>;
 
     /// As `linear_cross_entropy`, of a head that is not trained.
@@ -219,6 +220,7 @@ impl Fused for Flex {
         sin: FlexTensor,
         heads: [usize; 2],
         dropout: Dropout,
+        _: Precision,
     ) -> FlexTensor {
         let [qkv, cos, sin] = [qkv, cos, sin].map(contiguous);
         heads::forward(&qkv, [&cos, &sin], heads, dropout).0

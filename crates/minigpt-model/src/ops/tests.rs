@@ -15,7 +15,7 @@ use super::*;
 use crate::model::attention::{attention_weights, causal_attention, causal_mask, mix, split};
 use crate::model::config::MlpKind;
 use crate::model::context::Context;
-use crate::model::linear::linear;
+use crate::model::linear::{Before, Linear, linear};
 use crate::model::mlp::{Mlp, swiglu, tanh_gelu};
 use crate::model::norm::{layer_norm, rms_norm};
 use crate::{Gpt, GptConfig};
@@ -146,7 +146,7 @@ proptest! {
         let run = || evaluate(&[batch * time * width, width * to, to], |inputs| {
             let x = permuted(&inputs[0], batch, time, width);
             let layer = layer(&inputs[1], &inputs[2]);
-            linear(x, &layer, &mut context()).flatten(0, 2)
+            linear(Before::Nothing, x, &layer, &mut context()).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -222,7 +222,7 @@ proptest! {
         let run = |freeze: bool| evaluate(&[batch * time * width], |inputs| {
             let [c_fc, c_proj] = parts(freeze);
             let x = permuted(&inputs[0], batch, time, width);
-            let linear = |x, layer: &Linear| linear(x, layer, &mut context());
+            let linear = |x, layer: &Linear| linear(Before::Nothing, x, layer, &mut context());
             let straight = linear(linear(x.clone(), &c_fc), &c_proj);
             let y = perceptron([c_fc, c_proj]).forward(Before::Nothing, x, &mut context());
             (y + straight).flatten(0, 2)

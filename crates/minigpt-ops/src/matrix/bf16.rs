@@ -273,19 +273,48 @@ fn pack_columns<const WIDTH: usize>(matrix: Matrix, first: usize, packed: &mut [
     }
     let columns = matrix.transposed();
     for (block, packed) in packed.chunks_mut(LANES).enumerate() {
-        for column in 0..width {
-            let values = &columns.row(first + column)[2 * LANES * block..];
-            let upper = values.get(LANES..).unwrap_or_default();
-            let mut pairs = [0.0; LANES];
-            store(round(load(values), load(upper)), &mut pairs);
-            for (packed, pair) in packed.iter_mut().zip(pairs) {
-                packed[column] = pair;
+        for group in (0..WIDTH).step_by(LANES) {
+            let mut pairs = [_mm512_setzero_si512(); LANES];
+            for (lane, pairs) in pairs.iter_mut().enumerate().take(width.saturating_sub(group)) {
+                let values = &columns.row(first + group + lane)[2 * LANES * block..];
+                *pairs = round(load(values), load(values.get(LANES..).unwrap_or_default()));
+            }
+            for (packed, pairs) in packed.iter_mut().zip(transposed(pairs)) {
+                store(pairs, &mut packed[group..WIDTH.min(group + LANES)]);
             }
         }
-        for column in width..WIDTH {
-            packed.iter_mut().for_each(|packed| packed[column] = 0.0);
+    }
+}
+
+/// Rows of 32-bit numbers to columns.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn transposed(rows: [__m512i; LANES]) -> [__m512i; LANES] {
+    let mut pairs = rows;
+    for i in (0..LANES).step_by(2) {
+        pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+        pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+    }
+    let mut fours = pairs;
+    for i in (0..LANES).step_by(4) {
+        fours[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
+        fours[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
+        fours[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
+        fours[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
+    }
+    let mut eights = fours;
+    for i in (0..LANES).step_by(8) {
+        for j in 0..4 {
+            eights[i + j] = _mm512_shuffle_i32x4::<0x88>(fours[i + j], fours[i + j + 4]);
+            eights[i + j + 4] = _mm512_shuffle_i32x4::<0xdd>(fours[i + j], fours[i + j + 4]);
         }
     }
+    let mut columns = eights;
+    for i in 0..8 {
+        columns[i] = _mm512_shuffle_i32x4::<0x88>(eights[i], eights[i + 8]);
+        columns[i + 8] = _mm512_shuffle_i32x4::<0xdd>(eights[i], eights[i + 8]);
+    }
+    columns
 }
 
 /// The first [`LANES`] values, zeros after the last.

@@ -134,7 +134,12 @@ pub fn dequantize_row(weight: QuantizedMatrix, row: usize, values: &mut [f32]) {
 
 /// The values of columns `first..` of row `row`, as many as there is room for, of whole blocks.
 #[inline(always)]
-pub(crate) fn dequantize_part(weight: QuantizedMatrix, row: usize, first: usize, values: &mut [f32]) {
+pub(crate) fn dequantize_part(
+    weight: QuantizedMatrix,
+    row: usize,
+    first: usize,
+    values: &mut [f32],
+) {
     let (block, bytes) = weight.format.block();
     let row = &weight.row(row)[first / block * bytes..][..values.len() / block * bytes];
     dequantize(weight.format, row, values);

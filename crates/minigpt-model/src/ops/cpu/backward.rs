@@ -11,8 +11,8 @@ use minigpt_ops::{Dropout, Precision, RowStatistics};
 use super::heads::{self, GroupedAttention, GroupedState};
 use super::layer::{self, Layer, LayerPlan, LayerState};
 use super::linear::{Linear, Mlp, MlpState, Project};
-use super::low_rank::{Gelu, LowRankProduct, LowRankProductState};
 use super::loss::{FrozenCrossEntropy, FrozenHead};
+use super::low_rank::{Gelu, LowRankProduct, LowRankProductState};
 use super::memory::buffer;
 use super::saved::Saved;
 use super::{
@@ -155,10 +155,14 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         sin: FloatTensor<Self>,
         heads: [usize; 2],
         dropout: Dropout,
+        precision: Precision,
     ) -> FloatTensor<Self> {
         let ([qkv, cos, sin], nodes) = split([qkv, cos, sin]);
-        let (out, log_sums) = heads::forward(&qkv, [&cos, &sin], heads, dropout);
-        let state = GroupedState { qkv, cos, sin, heads, dropout, out: out.clone(), log_sums };
+        let qkv = Saved::new(qkv, precision);
+        // Of what is saved, for the backward pass to make the same weights again.
+        let (out, log_sums) = heads::forward(&qkv.widened(), [&cos, &sin], heads, dropout);
+        let saved = Saved::new(out.clone(), precision);
+        let state = GroupedState { qkv, cos, sin, heads, dropout, out: saved, log_sums };
         record::<Flex, _, C, _>(GroupedAttention, nodes, out, state)
     }
 

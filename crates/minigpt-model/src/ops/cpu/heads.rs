@@ -8,10 +8,13 @@ use burn::tensor::Tensor;
 use minigpt_ops::{Angles, Dropout, GroupedHeads, spread_heads, spread_heads_backward};
 
 use super::memory::buffer;
-use super::{FlexTensor, Fused, attention_shape, causal_attention, contiguous, last_dim, tensor, values};
+use super::saved::Saved;
+use super::{
+    FlexTensor, Fused, attention_shape, causal_attention, contiguous, last_dim, tensor, values,
+};
 use crate::model::rotary::Rotation;
-use crate::ops::DropoutMask;
 use crate::ops::graph::{parents, register};
+use crate::ops::{DropoutMask, Precision};
 
 /// Nothing where each sequence has positions of its own.
 pub(in crate::ops) fn of_tensors(
@@ -19,6 +22,7 @@ pub(in crate::ops) fn of_tensors(
     rotation: &Rotation,
     heads: [usize; 2],
     dropout: &DropoutMask,
+    precision: Precision,
 ) -> Option<Tensor<3>> {
     let [cos, sin] = rotation.tables();
     if cos.dims()[0] != 1 || cos.dims()[2] != qkv.dims()[1] {
@@ -29,8 +33,10 @@ pub(in crate::ops) fn of_tensors(
         let table = table.clone();
         if is_autodiff { Tensor::from_inner(table) } else { table }.into_dispatch()
     });
-    let qkv = qkv.clone().into_dispatch();
-    Some(Tensor::from_dispatch(Dispatch::grouped_attention(qkv, cos, sin, heads, dropout.key())))
+    let (qkv, dropout, precision) =
+        (qkv.clone().into_dispatch(), dropout.key(), precision.of_kernels());
+    let mixed = Dispatch::grouped_attention(qkv, cos, sin, heads, dropout, precision);
+    Some(Tensor::from_dispatch(mixed))
 }
 
 fn grouped(qkv: &FlexTensor, [n_head, n_kv_head]: [usize; 2]) -> GroupedHeads {
@@ -62,12 +68,12 @@ pub(super) struct GroupedAttention;
 
 #[derive(Clone, Debug)]
 pub(super) struct GroupedState {
-    pub(super) qkv: FlexTensor,
+    pub(super) qkv: Saved,
     pub(super) cos: FlexTensor,
     pub(super) sin: FlexTensor,
     pub(super) heads: [usize; 2],
     pub(super) dropout: Dropout,
-    pub(super) out: FlexTensor,
+    pub(super) out: Saved,
     pub(super) log_sums: Vec<f32>,
 }
 
@@ -78,12 +84,13 @@ impl Backward<Flex, 3> for GroupedAttention {
         let d_out = contiguous(grads.consume::<Flex>(&ops.node));
         let GroupedState { qkv, cos, sin, heads, dropout, out, log_sums } = &ops.state;
         let [Some(qkv_node), ..] = parents(&ops) else { return };
+        let qkv = &qkv.widened();
         let all = spread(qkv, [cos, sin], *heads);
         let mut d_all = buffer(values(&all).len());
         minigpt_ops::causal_attention_backward(
             attention_shape(&all, heads[0]),
             values(&all),
-            values(out),
+            values(&out.widened()),
             log_sums,
             values(&d_out),
             *dropout,

@@ -15,10 +15,15 @@ use minigpt_ops::{
 
 use super::memory::buffer;
 use super::saved::Saved;
-use super::{FlexTensor, Fused, contiguous, dropped, last_dim, project, rms_norm, swiglu, tensor, values};
+use super::{
+    FlexTensor, Fused, contiguous, dropped, last_dim, project, rms_norm, swiglu, tensor, values,
+};
 use crate::model::frozen::Frozen;
 use crate::ops::graph::{parents, register};
 use crate::ops::{self, Beside, Weight};
+
+/// What products with an adapter's factors are in: so narrow ones gain nothing from 16 bits.
+const FACTORS: Precision = Precision::F32;
 
 /// What a layer does.
 #[derive(Clone, Debug)]
@@ -108,7 +113,12 @@ impl Before {
                 let [mut dx, mut d_norm] = [x, norm].map(|of| buffer(values(of).len()));
                 let (weight, dx_mut) = (values(norm), &mut dx);
                 minigpt_ops::rms_norm_backward(
-                    x_values, weight, reciprocals, dy_values, dx_mut, &mut d_norm,
+                    x_values,
+                    weight,
+                    reciprocals,
+                    dy_values,
+                    dx_mut,
+                    &mut d_norm,
                 );
                 (tensor(dx, x.shape()), Some(tensor(d_norm, norm.shape())))
             }
@@ -140,7 +150,7 @@ pub(super) fn forward(
         frozen.with(|weight| frozen_project(plan.precision, n, values(&input), weight, &mut y));
         return (tensor(y, [batch, time, to]), None);
     };
-    let mut inner = project(&dropped(input.clone(), factors.dropout), a, plan.precision);
+    let mut inner = project(&dropped(input.clone(), factors.dropout), a, FACTORS);
     minigpt_ops::scale(inner.storage_mut(), factors.scale as f32);
     let joined = joined(&input, &inner);
     frozen.with(|weight| {
@@ -197,13 +207,19 @@ impl Backward<Flex, 5> for Layer {
                     Some(node) => {
                         let mut d_weight = buffer(of.len());
                         minigpt_ops::project_backward(
-                            plan.precision, n, values(&input), of, dy, &mut d_input, &mut d_weight,
+                            plan.precision,
+                            n,
+                            values(&input),
+                            of,
+                            dy,
+                            &mut d_input,
+                            &mut d_weight,
                         );
                         grads.register::<Flex>(node, tensor(d_weight, weight.shape()));
                     }
-                    None => minigpt_ops::project_backward_input(
-                        plan.precision, n, of, dy, &mut d_input,
-                    ),
+                    None => {
+                        minigpt_ops::project_backward_input(plan.precision, n, of, dy, &mut d_input)
+                    }
                 }
                 tensor(d_input, input.shape())
             }
@@ -256,7 +272,7 @@ fn adapted_backward(
     let [mut d_a, mut d_b] = [a, b].map(|factor| buffer(values(factor).len()));
     let given = dropped(input.clone(), factors.dropout);
     adapter_backward(
-        precision,
+        FACTORS,
         n,
         [values(&given), values(inner)],
         &factors.parts,
@@ -264,7 +280,7 @@ fn adapted_backward(
         [&mut d_a, &mut d_b],
     );
     let mut through = buffer(n * from);
-    minigpt_ops::project_backward_input(precision, n, values(a), &d_inner, &mut through);
+    minigpt_ops::project_backward_input(FACTORS, n, values(a), &d_inner, &mut through);
     let through = dropped(tensor(through, input.shape()), factors.dropout);
     minigpt_ops::add_branch(&mut d_input, values(&through));
     let d_input = tensor(d_input, input.shape());

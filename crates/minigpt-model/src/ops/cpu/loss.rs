@@ -35,7 +35,9 @@ impl FrozenHead {
         head.with_rows(0..*rows, |head| {
             let (hidden, targets) = (values(hidden), targets.values());
             let smoothing = *smoothing as f32;
-            minigpt_ops::frozen_cross_entropy(*precision, hidden, head, targets, smoothing, d_hidden)
+            minigpt_ops::frozen_cross_entropy(
+                *precision, hidden, head, targets, smoothing, d_hidden,
+            )
         })
     }
 }
