@@ -68,7 +68,7 @@ fn moved(model: Gpt) -> Gpt {
             if param.lazy_shape().num_elements() == 0 || !param.is_require_grad() {
                 return param;
             }
-            param.map(|x| (x.detach() + 0.1).require_grad())
+            param.map(|x| Tensor::from_inner(x.inner() + 0.1).require_grad())
         }
     }
     model.map(&mut Move)
