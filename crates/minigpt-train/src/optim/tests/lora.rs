@@ -24,10 +24,9 @@ fn losses(base: Gpt, start: &Path, reference: &Value, precision: Precision) -> V
     let steps = 50;
     let model = base.with_adapter(start).unwrap().with_precision(precision);
     let config = OptimizerConfig { weight_decay: 0.0, ..OptimizerConfig::default() };
-    let schedule = Schedule::new(
-        ScheduleConfig { final_ratio: 1.0, ..ScheduleConfig::cosine(2e-3, 0) },
-        steps,
-    );
+    let rate = reference["rate"].as_f64().unwrap();
+    let constant = ScheduleConfig { final_ratio: 1.0, ..ScheduleConfig::cosine(rate, 0) };
+    let schedule = Schedule::new(constant, steps);
     let optimizer = optimizer(&config, model.config());
     let mut learner = Learner::new(Trainee::new(model, 1, 0.0), optimizer, schedule);
     learner.fork(&device);
