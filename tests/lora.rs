@@ -97,3 +97,35 @@ fn adapters_of_other_kinds_are_refused_by_field_with_what_to_do() {
         "{error}"
     );
 }
+
+/// On the processor the base lies in the run once, and a run that goes on is the same to the bit.
+#[test]
+fn frozen_weights_are_kept_once_and_checkpoints_have_the_adapter() {
+    let sandbox = sandbox();
+    let command = format!("{LORA} --weights q8_0 --lora-rank-stabilized");
+    let shown = sandbox.minigpt(&command.split(' ').collect::<Vec<_>>());
+    let said = String::from_utf8_lossy(&shown.stderr).into_owned();
+    assert!(shown.status.success() && said.contains("frozen weights: "), "{said}");
+    let size = |path: &str| fs_err::metadata(sandbox.path(path)).unwrap().len();
+    let whole = size("runs/base/checkpoints/step-000060/model.bpk");
+    assert!(size("runs/adapted/checkpoints/step-000030/model.bpk") < whole / 5);
+    assert!(size("runs/adapted/base.safetensors") > whole / 2);
+
+    let tuned = text(&sandbox, "runs/adapted", &[]);
+    // Of the weights that were rounded and of those that were not, the adapter is the same one's.
+    text(&sandbox, "runs/base", &["--adapter", "runs/adapted/adapter"]);
+    let json = fs_err::read(sandbox.path("runs/adapted/adapter/adapter_config.json")).unwrap();
+    let json: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["use_rslora"], true);
+
+    let losses = train_losses(&sandbox.path("runs/adapted"));
+    fs_err::remove_dir_all(sandbox.path("runs/adapted/checkpoints/step-000030")).unwrap();
+    sandbox.succeeds(&["train", "--resume", "runs/adapted", "--device", "cpu"]);
+    assert_eq!(train_losses(&sandbox.path("runs/adapted")), losses);
+    assert_eq!(text(&sandbox, "runs/adapted", &[]), tuned);
+
+    let bench = "bench --tune --model runs/base --lora 2 --context 8 --batch 2 --steps 1 --json --device cpu";
+    let found = sandbox.succeeds(&bench.split(' ').collect::<Vec<_>>());
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert!(found["seconds_per_step"].as_f64().unwrap() > 0.0);
+}

@@ -7,6 +7,7 @@ mod plot;
 mod program;
 mod serving;
 mod shapes;
+mod tuning;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,7 +19,7 @@ use serde::Serialize;
 
 use crate::cargo;
 use crate::features::Features;
-use program::{Figures, Form, Program};
+use program::{Figures, Form, Program, TUNED_MALLOC};
 use shapes::{Group, Shape};
 
 /// The program that is measured.
@@ -94,6 +95,12 @@ pub(crate) fn run(bench: &Bench, features: &Features) -> Result<()> {
 }
 
 fn all(bench: &Bench) -> Result<()> {
+    if bench.group.contains(&Group::Tuning) {
+        tuning::run(bench)?;
+        if bench.group.len() == 1 {
+            return Ok(());
+        }
+    }
     let groups = match bench.group.as_slice() {
         [] if bench.quick => &[Group::Article],
         [] => &[Group::Article, Group::Sweep][..],

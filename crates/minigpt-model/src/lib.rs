@@ -28,6 +28,7 @@ pub use model::config::{
     BiasConfig, ConfigError, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig,
     RotaryScaling,
 };
+pub use model::freeze::FrozenType;
 pub use model::gpt::{Gpt, Head};
 pub use model::mlp::Mlp;
 pub use model::norm::Norm;

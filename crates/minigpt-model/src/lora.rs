@@ -35,12 +35,17 @@ pub struct LoraConfig {
     pub rank: usize,
     /// What the factors add is multiplied by `alpha / rank`.
     pub alpha: f64,
+    /// Divide by the root of the rank instead, so that large ranks learn too ([Kalajdzievski,
+    /// 2023](https://arxiv.org/abs/2312.03732)).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rank_stabilized: bool,
     /// Probability that an input of the factors is dropped while training; not of those beside `wte`, whose
     /// inputs are ids.
     pub dropout: f64,
     /// Matrices of every block: `c_attn`, `c_proj` (both of them) and `c_fc`, or one of the two as
     /// `attn.c_proj` or `mlp.c_proj`; and `wte`, the vectors of the tokens, adapted as the head too. In Llama and
     /// its relatives also transformers' names, as `q_proj`, of the matrices that `c_attn` and `c_fc` are made of.
+    /// `all-linear` is all matrices of the blocks.
     pub targets: Vec<String>,
 }
 
@@ -48,7 +53,8 @@ impl LoraConfig {
     /// All matrices of the blocks, `alpha` twice the rank, no dropout.
     pub fn new(rank: usize) -> Self {
         let targets = ["c_attn", "c_proj", "c_fc"].map(str::to_owned).to_vec();
-        Self { rank, alpha: 2.0 * rank as f64, dropout: 0.0, targets }
+        let alpha = 2.0 * rank as f64;
+        Self { rank, alpha, rank_stabilized: false, dropout: 0.0, targets }
     }
 
     /// Checks that the configuration describes an adapter of a model of that shape.
@@ -75,7 +81,8 @@ impl LoraConfig {
     }
 
     pub(crate) fn scale(&self) -> f64 {
-        self.alpha / self.rank as f64
+        let rank = self.rank as f64;
+        self.alpha / if self.rank_stabilized { rank.sqrt() } else { rank }
     }
 }
 

@@ -11,6 +11,8 @@ pub(crate) mod block;
 pub(crate) mod cache;
 pub(crate) mod config;
 pub(crate) mod context;
+pub(crate) mod freeze;
+pub(crate) mod frozen;
 pub(crate) mod gpt;
 mod init;
 pub(crate) mod linear;

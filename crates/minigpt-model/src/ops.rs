@@ -28,9 +28,12 @@ mod precision;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::ops::Range;
+use std::sync::Arc;
+
 #[cfg(any(feature = "cpu", feature = "gpu"))]
 use burn::backend::Dispatch;
-use burn::tensor::{DType, Int, Tensor};
+use burn::tensor::{DType, Int, Tensor, TensorData};
 #[cfg(feature = "cpu")]
 use cpu::Fused;
 pub(crate) use dropout::{DropoutMask, DropoutState};
@@ -39,6 +42,9 @@ use gpu::OnGpu;
 pub use kernels::Kernels;
 pub use loss::{IGNORE_INDEX, SmoothedLoss};
 pub use precision::Precision;
+
+use crate::model::frozen::Frozen;
+use crate::model::rotary::Rotation;
 
 /// What can work on a tensor's memory.
 fn kernels_for<const D: usize>(tensor: &Tensor<D>) -> Kernels {
@@ -128,6 +134,70 @@ pub(crate) fn linear(
         }
         _ => plain::linear(x, weight, bias, precision),
     }
+}
+
+/// The matrix of a layer.
+pub(crate) enum Weight {
+    /// `[from, to]`.
+    Trained(Tensor<2>),
+    /// `[to, from]`.
+    Frozen(Arc<Frozen>),
+}
+
+/// The factors beside a matrix, those of its parts side by side.
+pub(crate) struct Beside {
+    /// `[from, parts * rank]`.
+    pub(crate) a: Tensor<2>,
+    /// `[rank, columns of the parts]`.
+    pub(crate) b: Tensor<2>,
+    pub(crate) scale: f64,
+    pub(crate) dropout: DropoutMask,
+    /// The columns that have factors.
+    pub(crate) parts: Vec<Range<usize>>,
+}
+
+/// A layer with what comes before it, by a kernel that keeps `x` `[batch, time, from]` alone for the backward pass: its
+/// root mean square normalisation with a scale and an epsilon, or SwiGLU, for which `x` is twice as wide; then the
+/// product with a matrix, and, beside a frozen one, with what an adapter adds.
+#[cfg_attr(not(feature = "cpu"), expect(unused_variables, clippy::needless_pass_by_value))]
+pub(crate) fn layer(
+    x: &Tensor<3>,
+    norm: Option<(Tensor<1>, f64)>,
+    is_gated: bool,
+    weight: Weight,
+    beside: Option<Beside>,
+    precision: Precision,
+) -> Option<Tensor<3>> {
+    match kernels_for(x) {
+        #[cfg(feature = "cpu")]
+        Kernels::Cpu => Some(cpu::layer::of_tensors(x, norm, is_gated, weight, beside, precision)),
+        _ => None,
+    }
+}
+
+/// Attention as [`causal_attention`], from queries, keys and values as the projection gives them, by a kernel that keeps
+/// these: `[batch, time, (n_head + 2 * n_kv_head) * head_size]`. Queries and keys are turned, keys and values repeated.
+#[cfg_attr(not(feature = "cpu"), expect(unused_variables))]
+pub(crate) fn grouped_attention(
+    qkv: &Tensor<3>,
+    rotation: &Rotation,
+    heads: [usize; 2],
+    dropout: &DropoutMask,
+    precision: Precision,
+) -> Option<Tensor<3>> {
+    match kernels_for(qkv) {
+        #[cfg(feature = "cpu")]
+        Kernels::Cpu => cpu::heads::of_tensors(qkv, rotation, heads, dropout, precision),
+        _ => None,
+    }
+}
+
+/// Vectors of tokens `[batch, time]` from a frozen table, `[batch, time, n_embd]`, without a gradient.
+pub(crate) fn frozen_embed(tokens: &Tensor<2, Int>, table: &Frozen) -> Tensor<3> {
+    let ([batch, time], device) = (tokens.dims(), tokens.device());
+    let ids = tokens.clone().into_data();
+    let values = table.read_rows(ids.iter::<i64>().map(|id| id as usize));
+    Tensor::from_data(TensorData::new(values, [batch, time, table.from()]), &device)
 }
 
 /// `scale · dropout(x) · a · b`: `x` `[batch, time, from]`, `a` `[from, rank]`, `b` `[rank, to]`, to `[batch,
@@ -268,6 +338,33 @@ pub(crate) fn linear_cross_entropy(
         }
         _ => plain::chunked::linear_cross_entropy(hidden, head, targets, smoothing, precision),
     }
+}
+
+/// As [`linear_cross_entropy`] with the first `rows` rows of a frozen head. Only processors keep weights frozen.
+#[cfg_attr(not(feature = "cpu"), expect(unused_variables))]
+pub(crate) fn frozen_cross_entropy(
+    hidden: Tensor<2>,
+    head: &Arc<Frozen>,
+    rows: usize,
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+    precision: Precision,
+) -> SmoothedLoss {
+    #[cfg(feature = "cpu")]
+    {
+        cpu::loss::of_tensors(hidden, head, rows, targets, smoothing, precision)
+    }
+    #[cfg(not(feature = "cpu"))]
+    {
+        unreachable!("only processors keep weights frozen")
+    }
+}
+
+/// The logits of a frozen head: `[batch, time, n_embd]` to `[batch, time, vocab_size]`, without a gradient.
+pub(crate) fn frozen_head(hidden: Tensor<3>, head: &Arc<Frozen>) -> Tensor<3> {
+    let weight = Weight::Frozen(head.clone());
+    let logits = layer(&hidden, None, false, weight, None, Precision::F32);
+    logits.expect("only processors keep weights frozen")
 }
 
 /// `sum`, or nothing yet, and the squares of all elements of `x`, in one part or several that are still to be

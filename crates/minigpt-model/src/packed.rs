@@ -9,8 +9,8 @@ mod assemble;
 mod cache;
 mod converted;
 mod forward;
-mod matrix;
-mod source;
+pub(crate) mod matrix;
+pub(crate) mod source;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trace;

@@ -9,13 +9,16 @@
 //! and no pass turns a tile into gradients of logits. A target's own gradient, `softmax - 1`, is left out of the
 //! tiles and added by itself, in full precision.
 
+mod head;
 mod tiles;
 
 use rayon::prelude::*;
 
+use self::head::Head;
 use self::tiles::{Read, log_sum};
 use crate::Precision;
-use crate::blocks::{ROWS, sum_rows};
+use crate::blocks::ROWS;
+use crate::frozen::FrozenWeight;
 use crate::matrix::{Kept, Matrix, Operand, Output, product_of_kept_here};
 use crate::scratch::Scratch;
 use crate::simd::{add, add_scaled, vectorized};
@@ -73,15 +76,59 @@ pub fn linear_cross_entropy(
     targets: &[i32],
     smoothing: f32,
 ) -> CrossEntropy {
+    without_head_gradient(precision, hidden, Head::F32(head), targets, smoothing, None)
+}
+
+/// As [`linear_cross_entropy`] of a head that is not trained, with the hidden states' gradient where it is wanted.
+pub(crate) fn of_frozen(
+    precision: Precision,
+    hidden: &[f32],
+    head: FrozenWeight,
+    targets: &[i32],
+    smoothing: f32,
+    d_hidden: Option<&mut [f32]>,
+) -> CrossEntropy {
+    without_head_gradient(precision, hidden, Head::Frozen(head), targets, smoothing, d_hidden)
+}
+
+fn without_head_gradient(
+    precision: Precision,
+    hidden: &[f32],
+    head: Head,
+    targets: &[i32],
+    smoothing: f32,
+    d_hidden: Option<&mut [f32]>,
+) -> CrossEntropy {
     let Some(problem) = Problem::new(precision, hidden, head, targets, smoothing) else {
         return CrossEntropy::default();
     };
+    let size = problem.tokens * problem.d;
+    let mut gradients = d_hidden.map(|d_hidden| {
+        assert_eq!(d_hidden.len(), hidden.len(), "cross-entropy: d_hidden is not [n, d]");
+        d_hidden.chunks_mut(size)
+    });
     let mut total = CrossEntropy::default();
     for block in problem.blocks(hidden, targets) {
-        let read = problem.read(block, head, None);
-        total += problem.loss(block, &read).0;
+        let d_hidden = gradients.as_mut().and_then(Iterator::next);
+        let wanted = if d_hidden.is_some() { Wanted::Hidden } else { Wanted::Loss };
+        let read = problem.read(block, head, wanted);
+        let (loss, softmax) = problem.loss(block, &read);
+        total += loss;
+        if let Some(d_hidden) = d_hidden {
+            problem.d_hidden(block, head, &read, &softmax, d_hidden);
+        }
     }
     total
+}
+
+/// What is to be found besides the loss.
+enum Wanted<'a> {
+    /// Nothing.
+    Loss,
+    /// The hidden states' gradient.
+    Hidden,
+    /// Also the head's, for which exponentials are kept here.
+    Both(&'a mut [f32]),
 }
 
 /// As [`linear_cross_entropy`], with the gradients of the objective: `d_hidden` `[n, d]` and `d_head`
@@ -103,6 +150,7 @@ pub fn linear_cross_entropy_with_gradients(
 ) -> CrossEntropy {
     assert_eq!(d_hidden.len(), hidden.len(), "cross-entropy: d_hidden is not [n, d]");
     assert_eq!(d_head.len(), head.len(), "cross-entropy: d_head is not [v, d]");
+    let head = Head::F32(head);
     let Some(problem) = Problem::new(precision, hidden, head, targets, smoothing) else {
         d_head.fill(0.0);
         return CrossEntropy::default();
@@ -113,7 +161,7 @@ pub fn linear_cross_entropy_with_gradients(
     let mut output = Output::Replace;
     let d_hidden = d_hidden.chunks_mut(problem.tokens * problem.d);
     for (block, d_hidden) in problem.blocks(hidden, targets).zip(d_hidden) {
-        let read = problem.read(block, head, Some(&mut kept));
+        let read = problem.read(block, head, Wanted::Both(&mut kept));
         let (loss, softmax) = problem.loss(block, &read);
         total += loss;
         problem.d_hidden(block, head, &read, &softmax, d_hidden);
@@ -172,7 +220,7 @@ impl Problem {
     fn new(
         precision: Precision,
         hidden: &[f32],
-        head: &[f32],
+        head: Head,
         targets: &[i32],
         smoothing: f32,
     ) -> Option<Self> {
@@ -182,9 +230,7 @@ impl Problem {
         }
         let d = hidden.len() / n;
         assert!(d > 0 && hidden.len() == n * d, "cross-entropy: hidden is not [n, d]");
-        assert_eq!(head.len() % d, 0, "cross-entropy: head is not [v, d]");
-        assert!(!head.is_empty(), "cross-entropy: an empty vocabulary");
-        let vocab_size = head.len() / d;
+        let vocab_size = head.vocab_size(d);
         let in_vocabulary = targets.iter().all(|&target| (target as i64) < vocab_size as i64);
         assert!(in_vocabulary, "cross-entropy: a target is not below {vocab_size}");
         let tile = tile_rows(precision);
@@ -210,7 +256,7 @@ impl Problem {
     }
 
     /// All tiles of a block: for each chunk of its tokens, what each task found, side by side.
-    fn read(&self, block: Tokens, head: &[f32], kept: Option<&mut [f32]>) -> Vec<Read> {
+    fn read(&self, block: Tokens, head: Head, wanted: Wanted) -> Vec<Read> {
         let chunks: Vec<_> = block.chunks(TOKENS, self.d).collect();
         let hidden: Vec<_> = chunks
             .par_iter()
@@ -220,21 +266,24 @@ impl Problem {
             })
             .collect();
         let task_rows = self.task_tiles * self.tile;
-        let mut rooms: Vec<Option<&mut [f32]>> = match kept {
-            Some(kept) => kept[..chunks.len() * self.room()]
+        let has_gradient = !matches!(wanted, Wanted::Loss);
+        let mut rooms: Vec<Option<&mut [f32]>> = match wanted {
+            Wanted::Both(kept) => kept[..chunks.len() * self.room()]
                 .chunks_mut(self.room())
                 .flat_map(|room| room.chunks_mut(task_rows * Kept::row_len(self.precision)))
                 .map(Some)
                 .collect(),
-            None => (0..chunks.len() * self.tasks()).map(|_| None).collect(),
+            Wanted::Loss | Wanted::Hidden => {
+                (0..chunks.len() * self.tasks()).map(|_| None).collect()
+            }
         };
         let tasks = rooms.par_iter_mut().enumerate();
         tasks
             .map(|(index, room)| {
                 let (chunk, first) = (index / self.tasks(), index % self.tasks() * task_rows);
                 let last = (first + task_rows).min(self.vocab_size);
-                let head = &head[first * self.d..last * self.d];
-                self.read_tiles(chunks[chunk], &hidden[chunk], first, head, room.as_deref_mut())
+                let (rows, room) = (first..last, room.as_deref_mut());
+                self.read_tiles(chunks[chunk], &hidden[chunk], head, rows, has_gradient, room)
             })
             .collect()
     }
@@ -280,7 +329,7 @@ impl Problem {
     fn d_hidden(
         &self,
         block: Tokens,
-        head: &[f32],
+        head: Head,
         read: &[Read],
         softmax: &Softmax,
         d_hidden: &mut [f32],
@@ -288,9 +337,10 @@ impl Problem {
         let d = self.d;
         let mut head_sum = vec![0.0; d];
         if self.smoothing > 0.0 {
-            sum_rows(head, &mut head_sum);
+            head.sum(&mut head_sum);
         }
         d_hidden.par_chunks_mut(ROWS * d).enumerate().for_each(|(index, rows)| {
+            let mut of_target = vec![0.0; d];
             for (token, row) in rows.chunks_exact_mut(d).enumerate() {
                 let token = index * ROWS + token;
                 row.fill(0.0);
@@ -300,7 +350,7 @@ impl Problem {
                     vectorized!(add_scaled(row, scale, &read.d_hidden[place * d..][..d]));
                 }
                 if let Ok(target) = usize::try_from(block.targets[token]) {
-                    let target = &head[target * d..][..d];
+                    let target = head.row(target, &mut of_target);
                     vectorized!(add_scaled(row, softmax.d_targets[token], target));
                     vectorized!(add_scaled(row, self.even(), &head_sum));
                 }

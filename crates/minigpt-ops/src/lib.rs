@@ -85,8 +85,10 @@ mod cross_entropy;
 mod decode;
 mod dropout;
 mod embedding;
+mod frozen;
 mod gelu;
 mod half_floats;
+mod heads;
 mod instructions;
 mod layer_norm;
 mod linear;
@@ -98,6 +100,8 @@ pub mod quantized;
 mod residual;
 mod rms_norm;
 mod rotary;
+mod rows;
+mod saved;
 mod scratch;
 mod simd;
 mod swiglu;
@@ -110,7 +114,12 @@ pub use cross_entropy::{CrossEntropy, linear_cross_entropy, linear_cross_entropy
 pub use decode::{head_vectors, linear_vectors, project_vectors};
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding_backward;
+pub use frozen::{
+    Adapter, FrozenWeight, adapter_backward, frozen_cross_entropy, frozen_project,
+    frozen_project_backward,
+};
 pub use gelu::{bias_gelu, bias_gelu_backward, exact_gelu, gelu, gelu_backward};
+pub use heads::{Angles, GroupedHeads, spread_heads, spread_heads_backward};
 pub use instructions::Instructions;
 pub use layer_norm::{RowStatistics, layer_norm, layer_norm_backward};
 pub use linear::{linear, linear_backward, project, project_backward, project_backward_input};
@@ -120,6 +129,8 @@ pub use precision::Precision;
 pub use residual::{add_branch, residual_dropout};
 pub use rms_norm::{rms_norm, rms_norm_backward};
 pub use rotary::{RotaryPairs, rotate};
+pub use rows::{join_rows, split_rows};
+pub use saved::{round_to_bf16, rounded_len, widen_from_bf16};
 pub use swiglu::{silu_gate, swiglu, swiglu_backward};
 
 /// Says that a test cannot run here. Not by `eprintln!`, which is kept back where a test passes: `cargo xtask test`

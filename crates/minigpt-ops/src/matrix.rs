@@ -10,6 +10,7 @@ use gemm::Parallelism;
 use rayon::prelude::*;
 
 use crate::precision::Precision;
+use crate::scratch::Scratch;
 
 /// A matrix to read: any strides, so that a transpose or some of the columns of another are free.
 #[derive(Clone, Copy, Debug)]
@@ -167,6 +168,9 @@ pub(crate) enum Output {
     Add,
 }
 
+/// Rows or columns that one thread writes at a time.
+const WRITTEN: usize = 32;
+
 /// The right operand of products in one precision.
 pub(crate) enum Operand<'a> {
     /// As it is.
@@ -185,6 +189,49 @@ impl<'a> Operand<'a> {
     /// Made on the calling thread alone.
     pub(crate) fn new_here(precision: Precision, matrix: Matrix<'a>) -> Self {
         Self::made(precision, matrix, Parallelism::None)
+    }
+
+    /// Of a matrix that is written when it is needed, in bfloat16 packed piece by piece: `fill` writes columns one after
+    /// the other. `room` may be taken for the whole.
+    pub(crate) fn of_columns(
+        precision: Precision,
+        [rows, columns]: [usize; 2],
+        room: &'a mut Option<Scratch>,
+        fill: impl Fn(Range<usize>, &mut [f32]) + Sync,
+    ) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if Kept::is_packed(precision) {
+            return Self::Bf16(bf16::Columns::of_columns(rows, columns, fill));
+        }
+        let _ = precision;
+        let room = room.insert(Scratch::new(rows * columns));
+        room.par_chunks_mut((WRITTEN * rows).max(1)).enumerate().for_each(|(index, room)| {
+            let first = index * WRITTEN;
+            fill(first..columns.min(first + WRITTEN), room);
+        });
+        Self::F32(Matrix::new(room, columns, rows).transposed())
+    }
+
+    /// The same of rows: `fill` writes of each row, row after row, the part that stands in some columns. `whole` writes
+    /// all of some rows.
+    pub(crate) fn of_rows(
+        precision: Precision,
+        [rows, columns]: [usize; 2],
+        room: &'a mut Option<Scratch>,
+        fill: impl Fn(Range<usize>, &mut [f32]) + Sync,
+        whole: impl Fn(Range<usize>, &mut [f32]) + Sync,
+    ) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if Kept::is_packed(precision) {
+            return Self::Bf16(bf16::Columns::of_rows(rows, columns, fill));
+        }
+        let _ = (precision, fill);
+        let room = room.insert(Scratch::new(rows * columns));
+        room.par_chunks_mut((WRITTEN * columns).max(1)).enumerate().for_each(|(index, room)| {
+            let first = index * WRITTEN;
+            whole(first..rows.min(first + WRITTEN), room);
+        });
+        Self::F32(Matrix::new(room, rows, columns))
     }
 
     #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "nothing is packed"))]

@@ -43,6 +43,7 @@ use rayon::prelude::*;
 
 use self::activations::Activations;
 use self::body::Body;
+pub(crate) use self::format::dequantize_part;
 pub use self::format::{Format, QuantizedMatrix, dequantize_row, find_not_finite};
 use crate::matrix::MatrixMut;
 

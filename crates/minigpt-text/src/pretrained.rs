@@ -9,7 +9,9 @@ use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, DataError, GgufVocabulary, Tokenizer};
 use minigpt_files::Limit;
 use minigpt_gguf::Metadata;
-use minigpt_model::{CONFIG_FILE, Gpt, PackedGpt, PretrainedKind, SavedModel, WeightType};
+use minigpt_model::{
+    CONFIG_FILE, FrozenType, Gpt, PackedGpt, PretrainedKind, SavedModel, WeightType,
+};
 
 pub(crate) use self::vocabulary::UNUSED;
 use self::vocabulary::vocabulary;
@@ -68,6 +70,23 @@ impl Pretrained {
     pub fn of_saved(saved: SavedModel, device: &Device) -> Result<Self, TextError> {
         let (tokenizer, template, generation) = belongings(&saved)?;
         let model = saved.load(device)?.with_tokenizer_size(tokenizer.vocab_size());
+        Ok(Self { model, tokenizer, template, generation })
+    }
+}
+
+impl Pretrained {
+    /// As [`of_saved`](Self::of_saved), for an adapter, on the processor: matrices become no parameters.
+    ///
+    /// # Errors
+    /// As [`of_saved`](Self::of_saved).
+    pub fn frozen(
+        saved: SavedModel,
+        frozen: FrozenType,
+        device: &Device,
+    ) -> Result<Self, TextError> {
+        let (tokenizer, template, generation) = belongings(&saved)?;
+        let model = saved.load_frozen(frozen, device)?;
+        let model = model.with_tokenizer_size(tokenizer.vocab_size());
         Ok(Self { model, tokenizer, template, generation })
     }
 }

@@ -29,7 +29,7 @@ pub use error::TrainError;
 pub use minigpt_ops::is_pool_thread;
 pub use plan::cost::{MemoryEstimate, Plan};
 pub use plan::device_check::{DeviceTrace, Difference};
-pub use plan::measure::{TimedStep, time_steps, time_tokens};
+pub use plan::measure::{TimedStep, time_steps, time_tokens, time_tuning};
 pub use plan::proposal::{Budget, Proposal, TOKENS_PER_PARAMETER, USEFUL_PASSES};
 pub use plan::workload::Workload;
 pub use run::card::{CardWeights, RunCard, pretrained_card};

@@ -13,7 +13,7 @@ use super::{PROGRAM, quietly};
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/peers/pytorch.py");
 
 /// Keeps freed memory in the process, which is PyTorch's best setting of glibc's allocator.
-const TUNED_MALLOC: [(&str, &str); 3] = [
+pub(super) const TUNED_MALLOC: [(&str, &str); 3] = [
     ("MALLOC_MMAP_THRESHOLD_", "4294967296"),
     ("MALLOC_TRIM_THRESHOLD_", "8589934592"),
     ("MALLOC_TOP_PAD_", "268435456"),

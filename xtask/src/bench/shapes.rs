@@ -47,6 +47,8 @@ pub(crate) enum Group {
     Llama,
     /// The tutorial's model with 4,096 ids, one size at a time
     Sweep,
+    /// Fine-tuning SmolLM2-135M, the GGUF file that MINIGPT_SMOLLM2 names; the peer is Hugging Face's PEFT
+    Tuning,
 }
 
 impl Group {
@@ -62,6 +64,7 @@ impl Group {
             }
             Self::Llama => vec![SMOLLM2],
             Self::Sweep => sweep(),
+            Self::Tuning => Vec::new(),
         }
     }
 }

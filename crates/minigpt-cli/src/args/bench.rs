@@ -20,7 +20,7 @@ use crate::device::{DEVICE_HELP, DeviceChoice};
   minigpt bench --decode --model model.gguf --peer python     beside llama.cpp, with xllamacpp
   minigpt bench --decode --model model.gguf --lengths 128,512,1024,2048 --out speed.png")]
 pub(crate) struct BenchArgs {
-    #[arg(long, help = one_of("Shape of the model, with its own vocabulary if it was published; with --decode also a file, a folder or a run", &GptConfig::PRESETS), conflicts_with_all = ["layers", "heads", "width"])]
+    #[arg(long, help = one_of("Shape of the model, with its own vocabulary if it was published; with --decode or --tune also a file, a folder or a run", &GptConfig::PRESETS), conflicts_with_all = ["layers", "heads", "width"])]
     pub(crate) model: Option<String>,
     /// Token ids [default: 50257, or the model's]
     #[arg(long)]
@@ -56,6 +56,16 @@ pub(crate) struct BenchArgs {
     /// Steps to time, after two that are not [default: 6]
     #[arg(long)]
     pub(crate) steps: Option<usize>,
+    /// Time tuning the model of a file: all its weights or, with --lora, an adapter beside them
+    /// [default of --batch: 4, of --context: 256]
+    #[arg(long, conflicts_with_all = ["decode", "muon", "vocab", "dropout"], requires = "model")]
+    pub(crate) tune: bool,
+    /// With --tune: rank of the adapter
+    #[arg(long, value_name = "RANK", requires = "tune")]
+    pub(crate) lora: Option<usize>,
+    /// With --lora: matrices with an adapter, as for `minigpt finetune` [default: all-linear]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
+    pub(crate) lora_targets: Option<Vec<String>>,
     /// Time writing instead: as many tokens as the context has positions
     #[arg(long)]
     pub(crate) decode: bool,
@@ -68,8 +78,9 @@ pub(crate) struct BenchArgs {
     /// With --decode and a file: texts that are written at once [default: 8]
     #[arg(long, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) texts: Option<u32>,
-    /// With --decode and a file: what weights are kept as, as for `minigpt generate` [default: auto]
-    #[arg(long, value_name = "TYPE", requires = "decode")]
+    /// With --decode and a file: what weights are kept as, as for `minigpt generate`; with --lora: what the frozen ones
+    /// are, as for `minigpt finetune` [default: auto]
+    #[arg(long, value_name = "TYPE")]
     pub(crate) weights: Option<WeightsChoice>,
     /// With --decode and a file: what keys and values of the tokens before are kept as, as for `minigpt generate`
     /// [default: f32]

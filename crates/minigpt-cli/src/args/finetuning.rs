@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args};
 use minigpt_data::{ModelSource, Source, WeightedSource};
 use minigpt_train::FinetuneTask;
 
-use super::{FileArgs, RecipeArgs, SessionArgs, folder_or_nothing, one_of};
+use super::{FileArgs, RecipeArgs, SessionArgs, WeightsChoice, folder_or_nothing, one_of};
 use crate::device::{DEVICE_HELP, DeviceChoice};
 
 #[derive(Args, Debug)]
@@ -17,6 +17,7 @@ use crate::device::{DEVICE_HELP, DeviceChoice};
   minigpt finetune runs/wiki --task instruct --data instructions.json --name tuned
   minigpt finetune hf:openai-community/gpt2 --task summarize --data news.jsonl --skip-long
   minigpt finetune SmolLM2-135M-Instruct.Q8_0.gguf --task instruct --data chats.jsonl --lora 8
+  minigpt finetune SmolLM2-135M-Instruct.Q4_1.gguf --task lm --data letters.txt --lora 8 --precision auto
   minigpt finetune runs/wiki --task classify --data reviews.csv --valid more-reviews.csv
   minigpt finetune runs/wiki --task classify --data exported.csv --separator \";\" --lossy
   minigpt finetune runs/wiki --task instruct --data chats.jsonl:3 --data \"more/*.parquet\" --skip-bad
@@ -94,13 +95,21 @@ pub(crate) struct FinetuneArgs {
     /// Scale of the adapter: what it adds is multiplied by ALPHA / RANK [default: twice the rank]
     #[arg(long, value_name = "ALPHA", requires = "lora")]
     pub(crate) lora_alpha: Option<f64>,
+    /// Divide by the root of the rank instead: rsLoRA, for ranks above 16 or so
+    #[arg(long, requires = "lora")]
+    pub(crate) lora_rank_stabilized: bool,
     /// Probability that an input of the adapter is dropped while training [default: 0]
     #[arg(long, value_name = "RATE", requires = "lora")]
     pub(crate) lora_dropout: Option<f64>,
     /// Matrices with an adapter, as c_attn,mlp.c_proj, or by a Llama's names q_proj,v_proj, and wte for the
-    /// vectors of the tokens [default: c_attn,c_proj,c_fc]
+    /// vectors of the tokens; all-linear for all but these [default: all-linear]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
     pub(crate) lora_targets: Option<Vec<String>>,
+    /// With --lora, on this machine's processor: what the frozen weights are kept as, auto, f32, f16, bf16, q8_0, q4_0
+    /// or q4_1; a quantised file's stay as they are where that is less. auto: bf16 where products are in bf16, else f32
+    /// [default: auto]
+    #[arg(long, value_name = "TYPE", requires = "lora")]
+    pub(crate) weights: Option<WeightsChoice>,
     /// Start from the moving average of the weights, where the run keeps one
     #[arg(long)]
     pub(crate) average: bool,

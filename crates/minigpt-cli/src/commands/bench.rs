@@ -2,6 +2,7 @@
 
 mod contexts;
 mod peer;
+mod tuning;
 mod writing;
 
 use std::io::Write;
@@ -32,6 +33,7 @@ const MOST_STEPS: usize = 1_000_000;
 /// What a benchmark found.
 #[derive(Serialize)]
 struct Report {
+    /// Of the model; of those that are trained alone, where an adapter is.
     parameters: usize,
     /// Median.
     seconds_per_step: f64,
@@ -46,7 +48,11 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
     check_range("--batch", args.batch, MOST_WINDOWS)?;
     check_range("--steps", args.steps, MOST_STEPS)?;
     if let Some(source) = file(args)? {
-        ensure!(args.decode, "--model {source}: a file is timed with --decode");
+        if args.tune {
+            let report = tuning::run(args, &source)?;
+            return finish(args, &report, |out| report.write("step", out));
+        }
+        ensure!(args.decode, "--model {source}: a file is timed with --decode or --tune");
         refuse(&shape_options(args), "the shape is the file's")?;
         if args.lengths.is_empty() {
             let found = writing::run(args, &source)?;
@@ -56,6 +62,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
         return finish(args, &found, |out| found.write(out));
     }
     refuse(&file_options(args), "expected a file, a folder or a run with --model")?;
+    refuse(&[("--tune", args.tune)], "expected a file, a folder or a run with --model")?;
     let config = shape(args)?.with_dropout(args.dropout.unwrap_or(0.1));
     config.validate()?;
     let device = args.device.resolve()?.device;
@@ -182,14 +189,7 @@ impl Watch {
 fn train(config: &GptConfig, args: &BenchArgs, device: &Device) -> Result<Report> {
     let mut watch = Watch::default();
     let (steps, batch) = (args.steps.unwrap_or(6) + WARM_UP, args.batch.unwrap_or(16));
-    let precision =
-        args.precision.unwrap_or(PrecisionChoice::Given(Precision::F32)).resolve(device);
-    let step = TimedStep {
-        batch_size: batch,
-        gradient_checkpointing: args.gradient_checkpointing,
-        precision,
-        optimizer: if args.muon { OptimizerKind::Muon } else { OptimizerKind::AdamW },
-    };
+    let step = timed_step(args, batch, device);
     let what = format!("a step of {batch} windows of {}", config.block_size);
     let instead = "choose a smaller --batch, --context or model, or --gradient-checkpointing";
     check_memory(&what, step.memory(config, device), instead, device)?;
@@ -197,7 +197,17 @@ fn train(config: &GptConfig, args: &BenchArgs, device: &Device) -> Result<Report
         watch.step(seconds);
         ControlFlow::Continue(())
     })?;
-    Ok(Report::new(config, &watch, batch * config.block_size))
+    Ok(Report::new(config.parameter_counts().total(), &watch, batch * config.block_size))
+}
+
+fn timed_step(args: &BenchArgs, batch_size: usize, device: &Device) -> TimedStep {
+    let precision = args.precision.unwrap_or(PrecisionChoice::Given(Precision::F32));
+    TimedStep {
+        batch_size,
+        gradient_checkpointing: args.gradient_checkpointing,
+        precision: precision.resolve(device),
+        optimizer: if args.muon { OptimizerKind::Muon } else { OptimizerKind::AdamW },
+    }
 }
 
 fn decode(config: &GptConfig, device: &Device) -> Result<Report> {
@@ -209,18 +219,18 @@ fn decode(config: &GptConfig, device: &Device) -> Result<Report> {
     let instead = "choose a smaller --context or model";
     check_memory(&what, values.saturating_mul(size_of::<f32>() as u64), instead, device)?;
     time_tokens(config, config.block_size.max(WARM_UP + 1), device, |seconds| watch.step(seconds))?;
-    Ok(Report::new(config, &watch, 1))
+    Ok(Report::new(config.parameter_counts().total(), &watch, 1))
 }
 
 impl Report {
-    fn new(config: &GptConfig, watch: &Watch, tokens: usize) -> Self {
+    fn new(parameters: usize, watch: &Watch, tokens: usize) -> Self {
         let mut seconds = watch.seconds[WARM_UP..].to_vec();
         seconds.sort_by(f64::total_cmp);
         let seconds_per_step = seconds[seconds.len() / 2];
         let (before, after) = (watch.page_faults[WARM_UP - 1], watch.page_faults.last());
         let faults = after.copied().flatten().zip(before).map(|(after, before)| after - before);
         Self {
-            parameters: config.parameter_counts().total(),
+            parameters,
             seconds_per_step,
             tokens_per_second: tokens as f64 / seconds_per_step,
             peak_memory: peak_memory(),

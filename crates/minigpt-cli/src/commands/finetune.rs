@@ -21,7 +21,7 @@ pub(super) use self::outcome::report;
 
 use self::shown::show_examples;
 
-use crate::args::{FinetuneArgs, SessionArgs};
+use crate::args::{FinetuneArgs, SessionArgs, WeightsChoice};
 use crate::cache::cache_folder;
 use crate::commands::session::pages::Pages;
 use crate::commands::session::report::describe;
@@ -29,7 +29,7 @@ use crate::commands::session::{Place, dry_run, environment, launch, with_fitting
 use crate::device::precision;
 use crate::load::model::TrainedModel;
 use crate::load::sampling::say_not_done;
-use crate::load::settings;
+use crate::load::{frozen, settings};
 use crate::terminal::output::say;
 
 pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let chosen = session.device.resolve()?;
     say(format_args!("device: {}", chosen.description));
     let device = &chosen.device;
-    let base = TrainedModel::load_onto(&args.base, args.average, &device.clone().autodiff())?;
+    let base = load_base(args, device)?;
     let spec = tokenizer_spec(&args.base, &base.tokenizer, args.cache.as_deref())?;
     let template = settings::template(args, base.template.clone(), &base.tokenizer)?;
     let mut config = settings::of_finetune(args, base.model.config(), template, spec)?;
@@ -97,6 +97,18 @@ fn with_fitting_warmup(
         ));
     }
     Ok(config)
+}
+
+/// The model that is tuned, on a device that differentiates; beside an adapter its weights are frozen.
+fn load_base(args: &FinetuneArgs, device: &Device) -> Result<TrainedModel> {
+    let tuned = device.clone().autodiff();
+    let Some(lora) = settings::lora(args) else {
+        return TrainedModel::load_onto(&args.base, args.average, &tuned);
+    };
+    let precision = args.session.precision.map(|choice| choice.resolve(device));
+    let weights = args.weights.unwrap_or(WeightsChoice(None));
+    let precision = precision.unwrap_or_default();
+    frozen::load(&args.base, args.average, &lora, weights, precision, &tuned)
 }
 
 /// The name under which the recipe is recorded.

@@ -8,8 +8,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use minigpt_data::{ChatTemplate, Hub, ModelSource, Tokenizer};
 use minigpt_model::{
-    AdapterError, AnyGpt, CONFIG_FILE, CacheType, Converted, Gpt, GptConfig, GptRef, Kernels,
-    PackedGpt, SavedModel, WeightType,
+    AdapterError, AnyGpt, CONFIG_FILE, CacheType, Converted, FrozenType, Gpt, GptConfig, GptRef,
+    Kernels, PackedGpt, SavedModel, WeightType,
 };
 use minigpt_text::{GenerationDefaults, Pretrained};
 use minigpt_train::{CheckpointManifest, FinetuneTask, RunConfig, RunFolder};
@@ -86,6 +86,34 @@ impl TrainedModel {
     /// As [`load`](Self::load), onto a device that was chosen.
     pub(crate) fn load_onto(source: &ModelSource, average: bool, device: &Device) -> Result<Self> {
         Self::load_path(source, &fetch(source)?, average, device)
+    }
+
+    /// The same for an adapter, on the processor: its matrices are kept as files have them.
+    pub(crate) fn load_frozen(
+        source: &ModelSource,
+        average: bool,
+        frozen: FrozenType,
+        device: &Device,
+    ) -> Result<Self> {
+        let path = fetch(source)?;
+        if !Pretrained::is_at(&path) {
+            let Self { origin, model, tokenizer, template, generation } =
+                Self::load_run(&path, average, device)?;
+            let model = model.freeze(frozen)?;
+            say_frozen(&model);
+            return Ok(Self { origin, model, tokenizer, template, generation });
+        }
+        ensure!(!average, "--average: {source} is of no run, and keeps no average");
+        let saved = SavedModel::open(&path)?;
+        let parameters = saved.config().parameter_counts().total();
+        let bytes = frozen.weight_type.of_values(parameters);
+        memory::check(&source.to_string(), parameters, bytes as u64)?;
+        let Pretrained { model, tokenizer, template, generation } =
+            Pretrained::frozen(saved, frozen, device)?;
+        say(format_args!("model: {source}, {:.1}M parameters", parameters as f64 / 1e6));
+        say_frozen(&model);
+        let origin = Origin::Pretrained { source: source.clone() };
+        Ok(Self { origin, model, tokenizer, template, generation })
     }
 
     /// This is the one place that tells a run from a model folder, but for what is packed as it is stored.
@@ -308,6 +336,13 @@ fn check_memory(name: &str, config: &GptConfig, device: &Device) -> Result<()> {
             memory::check(name, parameters, (parameters * size_of::<f32>()) as u64)
         }
         Kernels::Gpu | Kernels::Plain => Ok(()),
+    }
+}
+
+/// Says what the weights are kept as that an adapter is trained beside.
+fn say_frozen(model: &Gpt) {
+    if let Some((size, weight_type)) = model.frozen_bytes() {
+        say(format_args!("frozen weights: {}, {weight_type}", bytes(size as u64)));
     }
 }
 

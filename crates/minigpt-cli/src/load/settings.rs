@@ -120,9 +120,10 @@ pub(crate) fn template(
 }
 
 /// The adapter that shall be trained.
-fn lora(args: &FinetuneArgs) -> Option<LoraConfig> {
+pub(crate) fn lora(args: &FinetuneArgs) -> Option<LoraConfig> {
     let mut lora = LoraConfig::new(args.lora?);
     apply(&mut lora.alpha, &args.lora_alpha);
+    lora.rank_stabilized = args.lora_rank_stabilized;
     apply(&mut lora.dropout, &args.lora_dropout);
     apply(&mut lora.targets, &args.lora_targets);
     Some(lora)

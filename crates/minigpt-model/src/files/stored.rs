@@ -1,5 +1,8 @@
 //! A model's parameters as files take them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use burn::store::ModuleSnapshot;
 use burn::store::burn_pack::Tensor as StoredTensor;
 use burn::tensor::{Bytes, DType};
@@ -8,13 +11,27 @@ use minigpt_files::Checksum;
 use super::error::WeightsError;
 use super::layout::{Layout, Slice};
 use super::weight_type::floats;
+use crate::model::frozen::Frozen;
 use crate::model::gpt::Gpt;
-use crate::model::parameters::Role;
+use crate::model::parameters::{Parameter, Role};
 
 impl Gpt {
     /// The parameters in the model's order, each read from the device when its bytes are asked for.
+    /// Those of a frozen model become numbers then.
     pub(crate) fn stored_parameters(&self) -> Vec<StoredTensor> {
-        self.collect(None, None, false)
+        let collected = self.collect(None, None, false);
+        if !self.is_frozen() {
+            return collected;
+        }
+        let mut frozen = self.frozen_matrices();
+        let parameters = self.config().parameters();
+        let mut shapes: BTreeMap<String, Parameter> =
+            parameters.map(|parameter| (parameter.name.clone(), parameter)).collect();
+        let stored = collected.into_iter().map(|tensor| {
+            let found = frozen.remove(&tensor.name).zip(shapes.remove(&tensor.name));
+            found.map_or(tensor, |(frozen, parameter)| made(frozen, parameter))
+        });
+        stored.collect()
     }
 
     /// The tensors that files of a layout have of the model's parameters, in their order, as 32-bit floats, each
@@ -29,11 +46,14 @@ impl Gpt {
     }
 
     /// SHA-256 of the model's own weights in hexadecimal, an adapter's left out, by which an adapter's file names its
-    /// base.
+    /// base; of a frozen model those that it was made of.
     ///
     /// # Errors
     /// [`WeightsError::Write`] where the device does not give them.
     pub fn fingerprint(&self) -> Result<String, WeightsError> {
+        if let Some(fingerprint) = &self.tables.fingerprint {
+            return Ok(fingerprint.clone());
+        }
         let mut checksum = Checksum::default();
         for tensor in self.stored_parameters() {
             if tensor.name.contains(".lora.") {
@@ -48,6 +68,14 @@ impl Gpt {
         }
         Ok(checksum.finish())
     }
+}
+
+/// The numbers of a matrix that is kept as files have it.
+fn made(frozen: Arc<Frozen>, parameter: Parameter) -> StoredTensor {
+    let (name, shape) = (parameter.name.clone(), parameter.shape.clone());
+    let length = size_of::<f32>() * shape.iter().product::<usize>();
+    let bytes = move || Ok(frozen.values(&parameter).into_bytes());
+    StoredTensor::deferred(name, DType::F32, shape, None, length, bytes)
 }
 
 /// A tensor of a file, of the parameter that it is a part of.

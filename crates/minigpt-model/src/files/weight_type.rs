@@ -75,6 +75,12 @@ impl WeightType {
         self.of_ggml().block_values()
     }
 
+    /// Bytes of so many numbers.
+    pub fn of_values(self, values: usize) -> usize {
+        let tensor_type = self.of_ggml();
+        values.div_ceil(tensor_type.block_values()).saturating_mul(tensor_type.block_bytes())
+    }
+
     /// True for integers with a scale, which only GGUF has.
     pub fn has_blocks(self) -> bool {
         self.of_burn().is_none()

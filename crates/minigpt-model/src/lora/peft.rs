@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::LoraConfig;
 use super::error::{AdapterError, MERGE};
-use super::targets::layout;
+use super::targets::{ALL_LINEAR, layout};
 use crate::files::fields::{is_off, shown, typed};
 use crate::model::config::GptConfig;
 
@@ -118,7 +118,7 @@ impl PeftConfig {
             fan_in_fan_out: !layout(model).is_transposed,
             bias: none(),
             inference_mode: true,
-            use_rslora: false,
+            use_rslora: lora.rank_stabilized,
             ensure_weight_tying: adapts_embedding,
             init_lora_weights: yes(),
         }
@@ -169,7 +169,12 @@ impl PeftConfig {
     }
 
     fn lora(&self) -> Result<LoraConfig, String> {
-        let mut targets: Vec<String> = serde_json::from_value(self.target_modules.clone())
+        // PEFT takes this word alone, and writes a list.
+        let named = match &self.target_modules {
+            Value::String(word) if word == ALL_LINEAR => vec![ALL_LINEAR].into(),
+            named => named.clone(),
+        };
+        let mut targets: Vec<String> = serde_json::from_value(named)
             .map_err(|_| {
                 let found = shown(&self.target_modules);
                 format!("target_modules {found}: expected a list of names, as [\"c_attn\", \"c_proj\", \"c_fc\"]")
@@ -186,16 +191,13 @@ impl PeftConfig {
             }
             targets.retain(|target| target != HEAD);
         }
-        let (rank, dropout) = (self.r, self.lora_dropout);
-        // Rank-stabilised, alpha over the root of the rank is an alpha over the rank, of another size.
-        let alpha = self.lora_alpha * if self.use_rslora { (rank as f64).sqrt() } else { 1.0 };
-        Ok(LoraConfig { rank, alpha, dropout, targets })
+        let (rank, alpha, dropout) = (self.r, self.lora_alpha, self.lora_dropout);
+        Ok(LoraConfig { rank, alpha, rank_stabilized: self.use_rslora, dropout, targets })
     }
 }
 
 impl LoraConfig {
-    /// Reads the `adapter_config.json` in an adapter's folder. Of a rank-stabilised adapter (`use_rslora`),
-    /// `alpha` is the one whose quotient with the rank is the same.
+    /// Reads the `adapter_config.json` in an adapter's folder.
     ///
     /// # Errors
     /// [`AdapterError::Config`] where it is damaged or asks for what is not done here, each field by its

@@ -12,6 +12,9 @@ use crate::files::layout::{GPT2, Layout, Slice};
 use crate::model::config::GptConfig;
 use crate::model::parameters::Role;
 
+/// PEFT's word for all matrices of the blocks.
+pub(crate) const ALL_LINEAR: &str = "all-linear";
+
 /// A matrix of the model with an adapter beside it.
 #[derive(Debug)]
 pub(crate) struct Adapted {
@@ -81,8 +84,19 @@ impl LoraConfig {
         self.names(EMBEDDING) || theirs.into_iter().any(|name| self.names(name))
     }
 
+    /// True where a target is called as the vectors of the tokens are, in any family.
+    pub fn names_embedding(&self) -> bool {
+        self.targets.iter().any(|target| is_embedding(target))
+    }
+
     fn names(&self, layer: &str) -> bool {
         self.targets.iter().any(|target| is_named(layer, target))
+            || (self.is_all_linear() && !is_embedding(layer))
+    }
+
+    /// True where all matrices of the blocks are meant, by the word that PEFT has for them.
+    fn is_all_linear(&self) -> bool {
+        self.targets.iter().any(|target| target == ALL_LINEAR)
     }
 
     /// Each target is a matrix of the model.
@@ -92,8 +106,17 @@ impl LoraConfig {
         }
         let layers = layers(model);
         let names = || layers.iter().flat_map(|(layer, parts)| std::iter::once(layer).chain(parts));
-        let is_known = |target: &&String| names().any(|name| is_named(name, target));
-        match self.targets.iter().find(|target| !is_known(target)) {
+        // With the number of its block, as PEFT writes what it made of `all-linear`.
+        let is_numbered = |target: &str| {
+            let of = |parameter| layout(model).slices(model, &parameter);
+            let slices = model.parameters().flat_map(of);
+            slices
+                .map(|slice| slice.name)
+                .any(|name| name.strip_suffix(".weight").is_some_and(|name| is_named(name, target)))
+        };
+        let is_known =
+            |target: &&String| names().any(|name| is_named(name, target)) || is_numbered(target);
+        match self.targets.iter().find(|target| *target != ALL_LINEAR && !is_known(target)) {
             Some(name) => {
                 Err(AdapterError::Target { name: excerpt(name), known: known(model).join(", ") })
             }
@@ -105,12 +128,20 @@ impl LoraConfig {
     pub(crate) fn peft_targets(&self, model: &GptConfig) -> Vec<String> {
         let layers = layers(model);
         let mut found: Vec<String> = Vec::new();
-        for target in &self.targets {
+        let all: Vec<String> = model.block_matrices().map(str::to_owned).collect();
+        let targets = self.targets.iter().flat_map(|target| match target == ALL_LINEAR {
+            true => all.iter(),
+            false => std::slice::from_ref(target).iter(),
+        });
+        for target in targets {
             let is_theirs =
                 layers.iter().flat_map(|(_, parts)| parts).any(|part| is_named(part, target));
             let ours = layers.iter().filter(|(layer, _)| !is_theirs && is_named(layer, target));
-            let parts = ours.flat_map(|(_, parts)| parts).map(|part| last(part));
-            for name in parts.chain(is_theirs.then_some(target.as_str())) {
+            let parts: Vec<&str> =
+                ours.flat_map(|(_, parts)| parts).map(|part| last(part)).collect();
+            // Theirs, or of one block.
+            let whole = parts.is_empty().then_some(target.as_str());
+            for name in parts.into_iter().chain(whole) {
                 if !found.iter().any(|found| found == name) {
                     found.push(name.to_owned());
                 }
@@ -124,6 +155,11 @@ impl LoraConfig {
 fn layers(model: &GptConfig) -> Vec<(&'static str, Vec<&'static str>)> {
     let layers = model.block_matrices().chain([EMBEDDING]);
     layers.map(|layer| (layer, layout(model).parts(layer))).collect()
+}
+
+/// True for the vectors of the tokens, and the head, by our names and by transformers'.
+fn is_embedding(layer: &str) -> bool {
+    [EMBEDDING, "embed_tokens", "lm_head"].contains(&last(layer))
 }
 
 /// True where `target` is the end of a layer's path, as PEFT matches it.

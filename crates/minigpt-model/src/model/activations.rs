@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::config::{GptConfig, MlpKind, NormKind};
+use super::config::{BiasConfig, GptConfig, MlpKind, NormKind, Position};
 use crate::ops::Kernels;
 
 impl GptConfig {
@@ -12,8 +12,18 @@ impl GptConfig {
     /// Left out is what there is one or two of for a vector or a head. The result is wide, because valid sizes can
     /// multiply to more than any memory has.
     pub fn saved_activations_per_block(&self, kernels: Kernels) -> u128 {
-        let norms = 2 * saved_by_norm(self.norm.kind, kernels, size(self.n_embd));
-        norms + self.saved_by_attention(kernels) + self.saved_by_mlp(kernels)
+        let norm = match self.is_lean(kernels) {
+            // The layer after it makes again what it gives.
+            true => size(self.n_embd),
+            false => saved_by_norm(self.norm.kind, kernels, size(self.n_embd)),
+        };
+        2 * norm + self.saved_by_attention(kernels) + self.saved_by_mlp(kernels)
+    }
+
+    /// True where a layer and what comes before it are one operation, which saves what goes into it alone.
+    fn is_lean(&self, kernels: Kernels) -> bool {
+        let is_plain = self.norm.kind == NormKind::RmsNorm && self.bias == BiasConfig::NONE;
+        kernels == Kernels::Cpu && is_plain
     }
 
     /// Between the projections: the first saves what it gets, which the normalisation gave.
@@ -25,8 +35,16 @@ impl GptConfig {
             true => saved_by_norm(self.norm.kind, kernels, queries + keys) - queries - keys,
             false => 0,
         };
-        // Keys and values are repeated for each query of their group; rotation saves nothing.
-        let (attended, mixed) = (3 * queries, queries);
+        let is_grouped = matches!(self.position, Position::Rotary(_))
+            && !self.qk_norm
+            && !self.scale_attn_by_inverse_layer_idx;
+        let attended = match kernels {
+            // Turned and repeated once more on the way back.
+            Kernels::Cpu if is_grouped => queries + 2 * keys,
+            // Keys and values are repeated for each query of their group; rotation saves nothing.
+            _ => 3 * queries,
+        };
+        let mixed = queries;
         let maps = match kernels {
             Kernels::Cpu | Kernels::Gpu => 0,
             // Scores, masked, exponentials, weights, what is dropped, and what is left.
@@ -48,6 +66,8 @@ impl GptConfig {
             (MlpKind::GeluTanh, Kernels::Cpu | Kernels::Gpu) | (MlpKind::GeluExact, _) => 2,
             (MlpKind::GeluTanh, Kernels::Plain) => 5,
             (MlpKind::ReluSquared, _) => 3,
+            // Gate and rest.
+            (MlpKind::Swiglu, Kernels::Cpu) if self.is_lean(kernels) => 2,
             // Gate, rest and their product; by burn's operations also sigmoid(gate) and silu(gate).
             (MlpKind::Swiglu, Kernels::Cpu) => 3,
             (MlpKind::Swiglu, Kernels::Gpu | Kernels::Plain) => 5,

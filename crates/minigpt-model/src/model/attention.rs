@@ -1,13 +1,13 @@
 //! Causal self-attention: in training, with a key-value cache, and traced.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, Linear};
+use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Bool, Device, Int, Tensor, activation, s};
 
 use super::assembly::Assembly;
 use super::config::Position;
 use super::context::Context;
-use super::linear::linear;
+use super::linear::{Before, Linear, linear};
 use super::norm::Norm;
 use crate::ops;
 
@@ -26,7 +26,7 @@ pub struct CausalSelfAttention {
     pub q_norm: Option<Norm>,
     /// Normalises each key, where it is.
     pub k_norm: Option<Norm>,
-    dropout: Dropout,
+    pub(super) dropout: Dropout,
     #[module(skip)]
     n_head: usize,
     #[module(skip)]
@@ -57,9 +57,17 @@ impl CausalSelfAttention {
         })
     }
 
-    /// `x` `[batch, time, n_embd]` to the same shape; each position sees itself and those before.
-    pub(crate) fn forward(&self, x: Tensor<3>, context: &mut Context) -> Tensor<3> {
-        let qkv = linear(x, &self.c_attn, context);
+    /// `before(x)` `[batch, time, n_embd]` to the same shape; each position sees itself and those before.
+    pub(crate) fn forward(
+        &self,
+        before: Before<'_>,
+        x: Tensor<3>,
+        context: &mut Context,
+    ) -> Tensor<3> {
+        let qkv = linear(before, x, &self.c_attn, context);
+        if let Some(mixed) = self.turned_and_mixed(&qkv, context) {
+            return linear(Before::Nothing, mixed, &self.c_proj, context);
+        }
         // Side by side, as in GPT-2, is how the kernels take them.
         let qkv = match self.is_side_by_side() {
             true => qkv, // [batch, time, 3 * n_embd]
@@ -70,7 +78,22 @@ impl CausalSelfAttention {
             }
         };
         let mixed = causal_attention(qkv, self.n_head, context.dropout.next(&self.dropout));
-        linear(mixed, &self.c_proj, context)
+        linear(Before::Nothing, mixed, &self.c_proj, context)
+    }
+
+    /// Rotation, repetition and attention in one operation, where there is one.
+    fn turned_and_mixed(&self, qkv: &Tensor<3>, context: &mut Context) -> Option<Tensor<3>> {
+        if self.q_norm.is_some() || self.k_norm.is_some() || self.divisor != 1 {
+            return None;
+        }
+        let rotation = context.rotation.as_ref()?;
+        // The state goes on where the operation is taken alone.
+        let mut dropout = context.dropout;
+        let mask = dropout.next(&self.dropout);
+        let (heads, precision) = ([self.n_head, self.n_kv_head], context.precision);
+        let mixed = ops::grouped_attention(qkv, rotation, heads, &mask, precision)?;
+        context.dropout = dropout;
+        Some(mixed)
     }
 
     /// As [`forward`](Self::forward) for `time` positions after the `past` ones in `cache`, with a
@@ -82,11 +105,11 @@ impl CausalSelfAttention {
         cache: &mut LayerCache,
         context: &mut Context,
     ) -> Tensor<3> {
-        let qkv = linear(x, &self.c_attn, context);
+        let qkv = linear(Before::Nothing, x, &self.c_attn, context);
         let [q, k, v] = self.heads(qkv, context);
         let [k, v] = cache.extend(k, v);
         let mixed = mix(attention_weights(q, self.for_each_query(k), mask), self.for_each_query(v));
-        linear(mixed, &self.c_proj, context)
+        linear(Before::Nothing, mixed, &self.c_proj, context)
     }
 
     /// As [`forward`](Self::forward), with the attention weights `[batch, n_head, time, time]`.
@@ -96,11 +119,11 @@ impl CausalSelfAttention {
         context: &mut Context,
     ) -> (Tensor<3>, Tensor<4>) {
         let mask = causal_mask(x.dims()[1], &x.device());
-        let qkv = linear(x, &self.c_attn, context);
+        let qkv = linear(Before::Nothing, x, &self.c_attn, context);
         let [q, k, v] = self.heads(qkv, context);
         let weights = attention_weights(q, self.for_each_query(k), Some(mask));
         let mixed = mix(weights.clone(), self.for_each_query(v));
-        (linear(mixed, &self.c_proj, context), weights)
+        (linear(Before::Nothing, mixed, &self.c_proj, context), weights)
     }
 
     /// True where the projection gives what attends as it is: nothing is normalised, turned, divided or repeated.

@@ -1,12 +1,13 @@
 //! One transformer block.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, Linear};
+use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Bool, Tensor};
 
 use super::assembly::Assembly;
 use super::attention::{CausalSelfAttention, LayerCache};
 use super::context::Context;
+use super::linear::{Before, Linear};
 use super::mlp::Mlp;
 use super::norm::Norm;
 use crate::ops;
@@ -22,7 +23,7 @@ pub struct Block {
     pub ln_2: Norm,
     /// Works on each position alone.
     pub mlp: Mlp,
-    dropout: Dropout,
+    pub(super) dropout: Dropout,
 }
 
 impl Block {
@@ -40,8 +41,9 @@ impl Block {
 
     /// `x` `[batch, time, n_embd]` to the same shape; each position sees itself and those before.
     pub(crate) fn forward(&self, x: Tensor<3>, context: &mut Context) -> Tensor<3> {
-        let x = self.add(x.clone(), self.attn.forward(self.ln_1.forward(x), context), context);
-        self.add(x.clone(), self.mlp.forward(self.ln_2.forward(x), context), context)
+        let x =
+            self.add(x.clone(), self.attn.forward(Before::Norm(&self.ln_1), x, context), context);
+        self.add(x.clone(), self.mlp.forward(Before::Norm(&self.ln_2), x, context), context)
     }
 
     /// As [`forward`](Self::forward) for the positions after those in `cache`, which joins them.
@@ -54,7 +56,7 @@ impl Block {
     ) -> Tensor<3> {
         let attended = self.attn.forward_cached(self.ln_1.forward(x.clone()), mask, cache, context);
         let x = self.add(x, attended, context);
-        self.add(x.clone(), self.mlp.forward(self.ln_2.forward(x), context), context)
+        self.add(x.clone(), self.mlp.forward(Before::Norm(&self.ln_2), x, context), context)
     }
 
     /// As [`forward`](Self::forward), with the attention weights `[batch, n_head, time, time]`.
@@ -65,7 +67,7 @@ impl Block {
     ) -> (Tensor<3>, Tensor<4>) {
         let (attended, weights) = self.attn.forward_traced(self.ln_1.forward(x.clone()), context);
         let x = self.add(x, attended, context);
-        let mlp = self.mlp.forward(self.ln_2.forward(x.clone()), context);
+        let mlp = self.mlp.forward(Before::Norm(&self.ln_2), x.clone(), context);
         (self.add(x, mlp, context), weights)
     }
 

@@ -1,14 +1,18 @@
 //! The whole model: embeddings, blocks, a last normalisation, and the head.
 
+use std::sync::Arc;
+
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Embedding};
 use burn::tensor::{Device, Int, Tensor, TensorData, s};
 
-use super::assembly::Assembly;
+use super::assembly::{Assembly, Freeze};
 use super::block::Block;
 use super::cache::KvCache;
 use super::config::{GptConfig, Position};
 use super::context::Context;
+use super::freeze::FrozenType;
+use super::frozen::Frozen;
 use super::norm::Norm;
 use super::parameters::Parameter;
 use super::rotary::Rotation;
@@ -30,14 +34,29 @@ pub struct Gpt {
     pub ln_f: Norm,
     /// The head, where it is not `wte`.
     pub lm_head: Option<Head>,
-    dropout: Dropout,
+    pub(super) dropout: Dropout,
     #[module(skip)]
-    config: GptConfig,
+    pub(super) config: GptConfig,
     #[module(skip)]
-    precision: Precision,
+    pub(super) precision: Precision,
     /// At most the rows of `wte`.
     #[module(skip)]
     tokenizer_size: usize,
+    /// In place of `wte` and the head.
+    #[module(skip)]
+    pub(crate) tables: Tables,
+}
+
+/// Tables that are not trained.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tables {
+    pub(crate) wte: Option<Arc<Frozen>>,
+    /// Of a model that is not tied.
+    pub(crate) head: Option<Arc<Frozen>>,
+    /// The model's before its weights were frozen.
+    pub(crate) fingerprint: Option<String>,
+    /// How they are kept.
+    pub(crate) frozen: Option<FrozenType>,
 }
 
 /// The output head of a model that is not tied.
@@ -55,19 +74,39 @@ impl Gpt {
         device: &Device,
         source: impl FnMut(&Parameter) -> Result<TensorData, E>,
     ) -> Result<Self, E> {
-        let parts = &mut Assembly::new(config, device, source);
+        Self::of_parts(Assembly::new(config, device, source))
+    }
+
+    /// The same, whose matrices stay as `freeze` keeps them.
+    pub(crate) fn assemble_frozen<E>(
+        config: &GptConfig,
+        device: &Device,
+        source: impl FnMut(&Parameter) -> Result<TensorData, E>,
+        freeze: &Freeze<'_, E>,
+    ) -> Result<Self, E> {
+        Self::of_parts(Assembly::new(config, device, source).with_freeze(freeze))
+    }
+
+    fn of_parts<E>(mut parts: Assembly<'_, E>) -> Result<Self, E> {
+        let config = parts.config;
+        let parts = &mut parts;
+        let (weight, wte) = parts.matrix("wte.weight")?;
+        let wpe = parts.optional("wpe.weight")?.map(|weight| Embedding { weight });
+        let h = (0..config.n_layer).map(|index| Block::assemble(parts, index));
+        let h = h.collect::<Result<_, E>>()?;
+        let ln_f = Norm::assemble(parts, "ln_f")?;
+        let (lm_head, head) = parts.optional_matrix("lm_head.weight")?.unzip();
         Ok(Self {
-            wte: Embedding { weight: parts.parameter("wte.weight")? },
-            wpe: parts.optional("wpe.weight")?.map(|weight| Embedding { weight }),
-            h: (0..config.n_layer)
-                .map(|index| Block::assemble(parts, index))
-                .collect::<Result<_, E>>()?,
-            ln_f: Norm::assemble(parts, "ln_f")?,
-            lm_head: parts.optional("lm_head.weight")?.map(|weight| Head { weight }),
+            wte: Embedding { weight },
+            wpe,
+            h,
+            ln_f,
+            lm_head: lm_head.map(|weight| Head { weight }),
             dropout: DropoutConfig::new(config.embd_pdrop).init(),
             precision: Precision::default(),
             tokenizer_size: config.vocab_size,
             config: config.clone(),
+            tables: Tables { wte, head: head.flatten(), fingerprint: None, frozen: None },
         })
     }
 
@@ -112,7 +151,7 @@ impl Gpt {
 
     /// Number of token ids, padding included: the width of the logits.
     pub fn vocab_size(&self) -> usize {
-        self.wte.weight.lazy_shape()[0]
+        self.config.vocab_size
     }
 
     /// Number of token ids that the [tokenizer](Self::with_tokenizer_size) has; without one, all.
@@ -168,8 +207,16 @@ impl Gpt {
 
     /// Token ids `[batch, time]` at the first positions to `[batch, time, n_embd]`.
     pub(super) fn embed(&self, tokens: Tensor<2, Int>, context: &mut Context) -> Tensor<3> {
-        let wte = self.wte.weight.val();
         let wpe = self.wpe.as_ref().map(|wpe| wpe.weight.val());
+        if let Some(table) = &self.tables.wte {
+            let (time, x) = (tokens.dims()[1], ops::frozen_embed(&tokens, table));
+            let x = match wpe {
+                Some(wpe) => x + wpe.narrow(0, 0, time).unsqueeze(), // [1, time, n_embd]
+                None => x,
+            };
+            return context.dropout.next(&self.dropout).apply(x);
+        }
+        let wte = self.wte.weight.val();
         ops::embed(tokens, wte, wpe, context.dropout.next(&self.dropout))
     }
 
@@ -214,7 +261,10 @@ impl Gpt {
         let device = tokens.device();
         let (positions, mask) = cache.advance(time, self.block_size(), &device);
         let mut context = self.context(DropoutState::off(), &positions);
-        let x = self.wte.forward(tokens);
+        let x = match &self.tables.wte {
+            Some(table) => ops::frozen_embed(&tokens, table),
+            None => self.wte.forward(tokens),
+        };
         let x = match &self.wpe {
             Some(wpe) => x + wpe.forward(position_ids(&positions, &device)),
             None => x,
@@ -251,26 +301,41 @@ impl Gpt {
         targets: Tensor<2, Int>,
         smoothing: f64,
     ) -> SmoothedLoss {
-        self.loss_of_hidden(self.hidden(tokens), self.output_embedding(), targets, smoothing)
+        self.loss_of_hidden(self.hidden(tokens), None, targets, smoothing)
     }
 
     /// As [`smoothed_loss_sum`](Self::smoothed_loss_sum), of what [`hidden`](Self::hidden) gave, `[batch, time,
-    /// n_embd]`, with a `head` `[classes, n_embd]`: the [output embedding](Self::output_embedding), or another, whose
-    /// targets are numbers of classes, mostly one in a row, after its last token.
+    /// n_embd]`, with a `head` `[classes, n_embd]` whose targets are numbers of classes, mostly one in a row, after its
+    /// last token; without one, with the [output embedding](Self::output_embedding).
     pub fn loss_of_hidden(
         &self,
         hidden: Tensor<3>,
-        head: Tensor<2>,
+        head: Option<Tensor<2>>,
         targets: Tensor<2, Int>,
         smoothing: f64,
     ) -> SmoothedLoss {
         let hidden = hidden.flatten(0, 1); // [batch * time, n_embd]
         let targets = targets.flatten(0, 1); // [batch * time]
-        ops::linear_cross_entropy(hidden, head, targets, smoothing, self.precision)
+        let (rows, precision) = (self.tokenizer_size, self.precision);
+        if let Some(frozen) = self.frozen_head().filter(|_| head.is_none()) {
+            return ops::frozen_cross_entropy(hidden, frozen, rows, targets, smoothing, precision);
+        }
+        let head = head.unwrap_or_else(|| self.output_embedding());
+        ops::linear_cross_entropy(hidden, head, targets, smoothing, precision)
+    }
+
+    /// The head that is not trained.
+    pub(super) fn frozen_head(&self) -> Option<&Arc<Frozen>> {
+        if self.config.tied { self.tables.wte.as_ref() } else { self.tables.head.as_ref() }
     }
 
     /// The head's matrix, `[vocab_size, n_embd]`.
     pub(super) fn head_weight(&self) -> Tensor<2> {
+        if let Some(frozen) = self.frozen_head() {
+            let values = frozen.read_rows(0..frozen.to());
+            let values = TensorData::new(values, [frozen.to(), frozen.from()]);
+            return Tensor::from_data(values, &self.ln_f.weight.lazy_device());
+        }
         match &self.lm_head {
             None => self.wte.weight.val(),
             Some(head) => head.weight.val(),
@@ -279,7 +344,10 @@ impl Gpt {
 
     /// `[batch, time, n_embd]` to logits `[batch, time, vocab_size]`.
     pub(super) fn head(&self, hidden: Tensor<3>) -> Tensor<3> {
-        let logits = ops::head(hidden, self.head_weight());
+        let logits = match self.frozen_head() {
+            Some(frozen) => ops::frozen_head(hidden, frozen),
+            None => ops::head(hidden, self.head_weight()),
+        };
         let [_, _, vocab_size] = logits.dims();
         if self.tokenizer_size == vocab_size {
             return logits;

@@ -3,13 +3,12 @@
 use std::f64::consts::FRAC_2_PI;
 
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::{Tensor, activation};
 
 use super::assembly::Assembly;
 use super::config::MlpKind;
 use super::context::Context;
-use super::linear::{adapter, linear};
+use super::linear::{Before, Linear, adapter, linear};
 use crate::ops;
 
 /// The position-wise network: `c_fc`, an activation, `c_proj`.
@@ -33,28 +32,44 @@ impl Mlp {
         })
     }
 
-    /// `activation(x · c_fc) · c_proj`: `[batch, time, n_embd]` to the same shape.
-    pub(crate) fn forward(&self, x: Tensor<3>, context: &mut Context) -> Tensor<3> {
-        if let Some(y) = self.fused(&x, context) {
-            return y;
+    /// `activation(before(x) · c_fc) · c_proj`: `[batch, time, n_embd]` to the same shape.
+    pub(crate) fn forward(
+        &self,
+        before: Before<'_>,
+        x: Tensor<3>,
+        context: &mut Context,
+    ) -> Tensor<3> {
+        if !self.is_fused() {
+            return self.layers(before, x, context);
         }
-        let hidden = linear(x, &self.c_fc, context); // [batch, time, n_inner], twice that with a gate
+        let x = before.apply(x);
+        self.fused(&x, context).unwrap_or_else(|| self.layers(Before::Nothing, x, context))
+    }
+
+    /// One layer after the other.
+    fn layers(&self, before: Before<'_>, x: Tensor<3>, context: &mut Context) -> Tensor<3> {
+        // [batch, time, n_inner], twice that with a gate
+        let hidden = linear(before, x, &self.c_fc, context);
         let hidden = match self.kind {
             MlpKind::GeluTanh => tanh_gelu(hidden),
             MlpKind::GeluExact => activation::gelu(hidden),
-            MlpKind::Swiglu => swiglu(hidden),
+            MlpKind::Swiglu => return linear(Before::Swiglu, hidden, &self.c_proj, context),
             MlpKind::ReluSquared => activation::relu(hidden).square(),
         };
-        linear(hidden, &self.c_proj, context)
+        linear(Before::Nothing, hidden, &self.c_proj, context)
     }
 
-    /// The same in one operation, where there is one: of GPT-2's layers without adapters.
-    fn fused(&self, x: &Tensor<3>, context: &Context) -> Option<Tensor<3>> {
+    /// True where one operation may do all: for GPT-2's layers without adapters.
+    fn is_fused(&self) -> bool {
         let layers = [&self.c_fc, &self.c_proj];
-        if self.kind != MlpKind::GeluTanh || layers.iter().any(|layer| adapter(layer).is_some()) {
-            return None;
-        }
-        let [c_fc, c_proj] = layers.map(|layer| Some((layer.weight.base(), layer.bias.as_ref()?)));
+        let is_plain = |layer: &&Linear| adapter(layer).is_none() && layer.frozen.is_none();
+        self.kind == MlpKind::GeluTanh && layers.iter().all(is_plain)
+    }
+
+    /// All but the normalisation in one operation, where there is one.
+    fn fused(&self, x: &Tensor<3>, context: &Context) -> Option<Tensor<3>> {
+        let [c_fc, c_proj] = [&self.c_fc, &self.c_proj]
+            .map(|layer| Some((layer.weight.base(), layer.bias.as_ref()?)));
         let [c_fc, c_proj] = [c_fc?, c_proj?].map(|(weight, bias)| (weight, bias.val()));
         ops::mlp(x, c_fc, c_proj, context.precision)
     }

@@ -38,6 +38,12 @@ impl Norm {
         Ok(Some(Self { weight, bias: parts.optional(&format!("{layer}.bias"))?, config }))
     }
 
+    /// What it scales by, and its epsilon, where it is the root mean square alone.
+    pub(crate) fn rms_weight(&self) -> Option<(Tensor<1>, f64)> {
+        let is_plain = self.config.kind == NormKind::RmsNorm && self.bias.is_none();
+        is_plain.then(|| (self.weight.val(), self.config.epsilon))
+    }
+
     /// Normalises the last dimension of `x`: `[batch, time, width]` to the same shape.
     pub(crate) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(|bias| bias.val()));

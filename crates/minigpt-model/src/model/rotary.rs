@@ -45,6 +45,11 @@ impl Rotation {
         Self { cos: table(f64::cos), sin: table(f64::sin) }
     }
 
+    /// Cosines and sines `[1 or batch, 1, time, head_size / 2]`, on the device without gradients.
+    pub(crate) fn tables(&self) -> [&Tensor<4>; 2] {
+        [&self.cos, &self.sin]
+    }
+
     /// `x` `[batch, heads, time, head_size]`, each pair `(a, b)` turned:
     /// `(a · cos - b · sin, b · cos + a · sin)`.
     pub(crate) fn turn(&self, x: Tensor<4>) -> Tensor<4> {

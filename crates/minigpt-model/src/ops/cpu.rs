@@ -2,9 +2,13 @@
 
 mod backward;
 mod elements;
+pub(super) mod heads;
+pub(super) mod layer;
 mod linear;
+pub(super) mod loss;
 mod low_rank;
 mod memory;
+mod saved;
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
@@ -12,6 +16,8 @@ use burn::tensor::Tensor;
 use minigpt_ops::{AttentionShape, CrossEntropy, Dropout, Precision, RowStatistics};
 
 use elements::{Ids, contiguous, last_dim, tensor, values};
+use layer::LayerPlan;
+use loss::FrozenHead;
 use memory::buffer;
 
 /// A tensor of burn's CPU backend.
@@ -86,6 +92,34 @@ pub(super) trait Fused: Backend {
         branch: FloatTensor<Self>,
         dropout: Dropout,
     ) -> FloatTensor<Self>;
+
+    /// A layer with what comes before it: input, scale of a norm, weight, factors; those that the plan has no use for
+    /// are anything.
+    fn layer(
+        x: FloatTensor<Self>,
+        norm: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        plan: LayerPlan,
+    ) -> FloatTensor<Self>;
+
+    /// Attention from grouped queries, keys and values; cosines and sines have no gradient.
+    fn grouped_attention(
+        qkv: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        heads: [usize; 2],
+        dropout: Dropout,
+        precision: Precision,
+    ) -> FloatTensor<Self>;
+
+    /// As `linear_cross_entropy`, of a head that is not trained.
+    fn frozen_cross_entropy(
+        hidden: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        head: FrozenHead,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// Attention from the packed projection.
     fn causal_attention(
@@ -166,6 +200,38 @@ impl Fused for Flex {
 
     fn residual(x: FlexTensor, branch: FlexTensor, dropout: Dropout) -> FlexTensor {
         residual(&contiguous(x), &contiguous(branch), dropout)
+    }
+
+    fn layer(
+        x: FlexTensor,
+        norm: FlexTensor,
+        weight: FlexTensor,
+        a: FlexTensor,
+        b: FlexTensor,
+        plan: LayerPlan,
+    ) -> FlexTensor {
+        let [x, norm, weight, a, b] = [x, norm, weight, a, b].map(contiguous);
+        layer::forward(&x, &norm, &weight, [&a, &b], &plan).0
+    }
+
+    fn grouped_attention(
+        qkv: FlexTensor,
+        cos: FlexTensor,
+        sin: FlexTensor,
+        heads: [usize; 2],
+        dropout: Dropout,
+        _: Precision,
+    ) -> FlexTensor {
+        let [qkv, cos, sin] = [qkv, cos, sin].map(contiguous);
+        heads::forward(&qkv, [&cos, &sin], heads, dropout).0
+    }
+
+    fn frozen_cross_entropy(
+        hidden: FlexTensor,
+        targets: FlexTensor,
+        head: FrozenHead,
+    ) -> (FlexTensor, FlexTensor) {
+        scalars(head.loss(&contiguous(hidden), &Ids::new(targets), None))
     }
 
     fn causal_attention(qkv: FlexTensor, n_head: usize, dropout: Dropout) -> FlexTensor {

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
 use burn::module::{Module, Param, ParamId};
-use burn::nn::Linear;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use proptest::prelude::*;
@@ -16,7 +15,7 @@ use super::*;
 use crate::model::attention::{attention_weights, causal_attention, causal_mask, mix, split};
 use crate::model::config::MlpKind;
 use crate::model::context::Context;
-use crate::model::linear::linear;
+use crate::model::linear::{Before, Linear, linear};
 use crate::model::mlp::{Mlp, swiglu, tanh_gelu};
 use crate::model::norm::{layer_norm, rms_norm};
 use crate::{Gpt, GptConfig};
@@ -85,10 +84,8 @@ fn permuted(x: &Tensor<1>, batch: usize, time: usize, width: usize) -> Tensor<3>
 fn layer(weight: &Tensor<1>, bias: &Tensor<1>) -> Linear {
     let to = bias.dims()[0];
     let weight = weight.clone().reshape([weight.dims()[0] / to, to]);
-    Linear {
-        weight: Param::initialized(ParamId::new(), weight),
-        bias: Some(Param::initialized(ParamId::new(), bias.clone())),
-    }
+    let bias = Param::initialized(ParamId::new(), bias.clone());
+    Linear::new(Param::initialized(ParamId::new(), weight), Some(bias))
 }
 
 fn perceptron([c_fc, c_proj]: [Linear; 2]) -> Mlp {
@@ -149,7 +146,7 @@ proptest! {
         let run = || evaluate(&[batch * time * width, width * to, to], |inputs| {
             let x = permuted(&inputs[0], batch, time, width);
             let layer = layer(&inputs[1], &inputs[2]);
-            linear(x, &layer, &mut context()).flatten(0, 2)
+            linear(Before::Nothing, x, &layer, &mut context()).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -160,7 +157,7 @@ proptest! {
         let run = || evaluate(&sizes, |inputs| {
             let x = permuted(&inputs[0], batch, time, width);
             let layers = [1, 3].map(|first| layer(&inputs[first], &inputs[first + 1]));
-            perceptron(layers).forward(x, &mut context()).flatten(0, 2)
+            perceptron(layers).forward(Before::Nothing, x, &mut context()).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -198,11 +195,11 @@ proptest! {
             let x = permuted(&inputs[0], batch, time, width);
             let layer = |weight: &Tensor<1>, to| {
                 let weight = weight.clone().reshape([weight.dims()[0] / to, to]);
-                Linear { weight: Param::initialized(ParamId::new(), weight), bias: None }
+                Linear::new(Param::initialized(ParamId::new(), weight), None)
             };
             let layers = [layer(&inputs[2], inner), layer(&inputs[3], width)];
             let x = layer_norm(x, inputs[1].clone(), None, 1e-3);
-            perceptron(layers).forward(x, &mut context()).flatten(0, 2)
+            perceptron(layers).forward(Before::Nothing, x, &mut context()).flatten(0, 2)
         });
         assert_equal(&run(), &plainly(run));
     }
@@ -225,9 +222,9 @@ proptest! {
         let run = |freeze: bool| evaluate(&[batch * time * width], |inputs| {
             let [c_fc, c_proj] = parts(freeze);
             let x = permuted(&inputs[0], batch, time, width);
-            let linear = |x, layer: &Linear| linear(x, layer, &mut context());
+            let linear = |x, layer: &Linear| linear(Before::Nothing, x, layer, &mut context());
             let straight = linear(linear(x.clone(), &c_fc), &c_proj);
-            let y = perceptron([c_fc, c_proj]).forward(x, &mut context());
+            let y = perceptron([c_fc, c_proj]).forward(Before::Nothing, x, &mut context());
             (y + straight).flatten(0, 2)
         });
         prop_assert_eq!(run(true), run(false));

@@ -10,7 +10,7 @@ use crate::files::weight_type::WeightType;
 
 /// `[rows, columns]`, rows being outputs of a layer or vectors of tokens.
 #[derive(Clone, Debug)]
-pub(super) struct Matrix {
+pub(crate) struct Matrix {
     storage: Storage,
     /// Its bytes in there.
     range: Range<usize>,
@@ -39,7 +39,7 @@ impl Deref for Storage {
 
 impl Matrix {
     /// The tensor of a file as it is; nothing where products with its type are not done.
-    pub(super) fn of_file(
+    pub(crate) fn of_file(
         tensor_type: TensorType,
         rows: usize,
         columns: usize,
@@ -51,7 +51,7 @@ impl Matrix {
     }
 
     /// Of values `[rows, columns]`, whose rows are whole blocks of a type that is written.
-    pub(super) fn of_values(
+    pub(crate) fn of_values(
         values: &[f32],
         columns: usize,
         tensor_type: TensorType,
@@ -66,29 +66,29 @@ impl Matrix {
     }
 
     /// Some of its rows.
-    pub(super) fn some_rows(&self, rows: Range<usize>) -> Self {
+    pub(crate) fn some_rows(&self, rows: Range<usize>) -> Self {
         let row_bytes = self.range.len() / self.rows.max(1);
         let start = self.range.start + rows.start * row_bytes;
         let range = start..start + rows.len() * row_bytes;
         Self { range, rows: rows.len(), storage: self.storage.clone(), ..*self }
     }
 
-    pub(super) fn view(&self) -> QuantizedMatrix<'_> {
+    pub(crate) fn view(&self) -> QuantizedMatrix<'_> {
         let bytes = &self.storage[self.range.clone()];
         QuantizedMatrix::new(self.format, self.rows, self.columns, bytes)
     }
 
-    pub(super) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
     /// Bytes that it takes, in memory or in the file.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.range.len()
     }
 
     /// What its values are kept as.
-    pub(super) fn weight_type(&self) -> WeightType {
+    pub(crate) fn weight_type(&self) -> WeightType {
         match self.format {
             Format::F32 => WeightType::F32,
             Format::F16 => WeightType::F16,
@@ -100,18 +100,18 @@ impl Matrix {
     }
 
     /// The first value that is not finite, and its place.
-    pub(super) fn find_not_finite(&self) -> Option<(usize, f32)> {
+    pub(crate) fn find_not_finite(&self) -> Option<(usize, f32)> {
         find_not_finite(self.view())
     }
 
     /// The values of one row.
-    pub(super) fn read_row(&self, row: usize, values: &mut [f32]) {
+    pub(crate) fn read_row(&self, row: usize, values: &mut [f32]) {
         dequantize_row(self.view(), row, values);
     }
 }
 
 /// True for types that matrices stay in as they are.
-pub(super) fn has_products(tensor_type: TensorType) -> bool {
+pub(crate) fn has_products(tensor_type: TensorType) -> bool {
     format(tensor_type).is_some()
 }
 

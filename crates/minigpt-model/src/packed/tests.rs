@@ -260,7 +260,7 @@ fn a_folder_stays_as_it_is() {
 #[test]
 fn an_adapter_is_to_be_merged_first() {
     let targets = vec!["c_attn".to_owned()];
-    let config = crate::LoraConfig { rank: 2, alpha: 4.0, dropout: 0.0, targets };
+    let config = crate::LoraConfig { targets, ..crate::LoraConfig::new(2) };
     let adapted = gpt(&llama()).with_lora(&config, 1).unwrap();
     let error = PackedGpt::of(adapted, WeightType::F32).unwrap_err().to_string();
     assert_eq!(

@@ -1,5 +1,8 @@
 //! Tiles of logits, read once: to exponentials, their sums and products with the head.
 
+use std::ops::Range;
+
+use super::head::Head;
 use super::{Problem, Tokens};
 use crate::matrix::{Kept, Matrix, Operand, Output, product_here};
 use crate::scratch::Scratch;
@@ -36,13 +39,14 @@ struct TileHead<'a> {
 }
 
 impl Problem {
-    /// Adjacent tiles, those of `head` from row `first` of the whole on; `hidden` is transposed.
+    /// Adjacent tiles, those of some rows of the head; `hidden` is transposed.
     pub(super) fn read_tiles(
         &self,
         chunk: Tokens,
         hidden: &Operand,
-        first: usize,
-        head: &[f32],
+        head: Head,
+        rows: Range<usize>,
+        has_gradient: bool,
         kept: Option<&mut [f32]>,
     ) -> Read {
         let n = chunk.targets.len();
@@ -52,18 +56,21 @@ impl Problem {
             sums: vec![0.0; n],
             totals: vec![0.0; n],
             targets: Vec::new(),
-            d_hidden: Scratch::new(if kept.is_some() { n * self.d } else { 0 }),
+            d_hidden: Scratch::new(if has_gradient { n * self.d } else { 0 }),
         };
         let is_made_where_kept = kept.is_some() && !Kept::is_packed(self.precision);
         let mut scratch = Scratch::new(if is_made_where_kept { 0 } else { self.tile * n });
         let mut rooms = kept.map(|kept| kept.chunks_mut(self.tile * Kept::row_len(self.precision)));
-        let mut tiles = head.chunks(self.tile * self.d).enumerate().peekable();
-        while let Some((index, head)) = tiles.next() {
-            let rows = head.len() / self.d;
+        let mut numbers = None;
+        for first in rows.clone().step_by(self.tile) {
+            let end = rows.end.min(first + self.tile);
+            let next = end..rows.end.min(end + self.tile);
+            let own = head.rows(first..end, self.d, &mut numbers);
+            let rows = end - first;
             let head = TileHead {
-                first: first + index * self.tile,
-                rows: Matrix::new(head, rows, self.d),
-                next: tiles.peek().map_or(&[][..], |(_, next)| next),
+                first,
+                rows: Matrix::new(own, rows, self.d),
+                next: head.in_memory(next, self.d),
             };
             let mut read_tile =
                 |tile: &mut [f32]| self.read_tile(chunk, hidden, head, tile, &mut read);

@@ -11,6 +11,7 @@
 mod tests;
 
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 use gemm::Parallelism;
 use rayon::prelude::*;
@@ -60,6 +61,62 @@ impl Columns {
             Parallelism::None => packed.chunks_mut(panel.max(1)).enumerate().for_each(pack),
             Parallelism::Rayon(_) => packed.par_chunks_mut(panel.max(1)).enumerate().for_each(pack),
         }
+        Self { packed, rows, columns }
+    }
+
+    /// Of a matrix that is written as it is packed, on all threads of the current rayon pool: `fill` writes columns
+    /// `columns` one after the other.
+    ///
+    /// # Panics
+    ///
+    /// Where the processor lacks the instructions.
+    pub(crate) fn of_columns(
+        rows: usize,
+        columns: usize,
+        fill: impl Fn(Range<usize>, &mut [f32]) + Sync,
+    ) -> Self {
+        Self::written(rows, columns, |width, first, packed| {
+            let mut values = Scratch::new(width * rows);
+            fill(first..first + width, &mut values);
+            // SAFETY: the processor has the instructions, as checked there.
+            unsafe {
+                let matrix = Matrix::new(&values, width, rows).transposed();
+                pack_columns::<COLUMNS>(matrix, 0, packed);
+            }
+        })
+    }
+
+    /// The same of rows: `fill` writes the part of each row that stands in the columns `columns`, row after row.
+    ///
+    /// # Panics
+    ///
+    /// Where the processor lacks the instructions.
+    pub(crate) fn of_rows(
+        rows: usize,
+        columns: usize,
+        fill: impl Fn(Range<usize>, &mut [f32]) + Sync,
+    ) -> Self {
+        Self::written(rows, columns, |width, first, packed| {
+            let mut values = Scratch::new(width * rows);
+            fill(first..first + width, &mut values);
+            // SAFETY: the processor has the instructions, as checked there.
+            unsafe { pack_columns::<COLUMNS>(Matrix::new(&values, rows, width), 0, packed) }
+        })
+    }
+
+    /// Panel after panel, each with its width and its first column.
+    fn written(
+        rows: usize,
+        columns: usize,
+        pack: impl Fn(usize, usize, &mut [f32]) + Sync,
+    ) -> Self {
+        assert!(Precision::Bf16.is_native(), "the processor has no bf16 instructions");
+        let panel = (rows.div_ceil(2) * COLUMNS).max(1);
+        let mut packed = Scratch::new(columns.div_ceil(COLUMNS) * panel);
+        packed.par_chunks_mut(panel).enumerate().for_each(|(index, packed)| {
+            let first = index * COLUMNS;
+            pack(COLUMNS.min(columns - first), first, packed);
+        });
         Self { packed, rows, columns }
     }
 }
@@ -216,19 +273,48 @@ fn pack_columns<const WIDTH: usize>(matrix: Matrix, first: usize, packed: &mut [
     }
     let columns = matrix.transposed();
     for (block, packed) in packed.chunks_mut(LANES).enumerate() {
-        for column in 0..width {
-            let values = &columns.row(first + column)[2 * LANES * block..];
-            let upper = values.get(LANES..).unwrap_or_default();
-            let mut pairs = [0.0; LANES];
-            store(round(load(values), load(upper)), &mut pairs);
-            for (packed, pair) in packed.iter_mut().zip(pairs) {
-                packed[column] = pair;
+        for group in (0..WIDTH).step_by(LANES) {
+            let mut pairs = [_mm512_setzero_si512(); LANES];
+            for (lane, pairs) in pairs.iter_mut().enumerate().take(width.saturating_sub(group)) {
+                let values = &columns.row(first + group + lane)[2 * LANES * block..];
+                *pairs = round(load(values), load(values.get(LANES..).unwrap_or_default()));
+            }
+            for (packed, pairs) in packed.iter_mut().zip(transposed(pairs)) {
+                store(pairs, &mut packed[group..WIDTH.min(group + LANES)]);
             }
         }
-        for column in width..WIDTH {
-            packed.iter_mut().for_each(|packed| packed[column] = 0.0);
+    }
+}
+
+/// Rows of 32-bit numbers to columns.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn transposed(rows: [__m512i; LANES]) -> [__m512i; LANES] {
+    let mut pairs = rows;
+    for i in (0..LANES).step_by(2) {
+        pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+        pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+    }
+    let mut fours = pairs;
+    for i in (0..LANES).step_by(4) {
+        fours[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
+        fours[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
+        fours[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
+        fours[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
+    }
+    let mut eights = fours;
+    for i in (0..LANES).step_by(8) {
+        for j in 0..4 {
+            eights[i + j] = _mm512_shuffle_i32x4::<0x88>(fours[i + j], fours[i + j + 4]);
+            eights[i + j + 4] = _mm512_shuffle_i32x4::<0xdd>(fours[i + j], fours[i + j + 4]);
         }
     }
+    let mut columns = eights;
+    for i in 0..8 {
+        columns[i] = _mm512_shuffle_i32x4::<0x88>(eights[i], eights[i + 8]);
+        columns[i + 8] = _mm512_shuffle_i32x4::<0xdd>(eights[i], eights[i + 8]);
+    }
+    columns
 }
 
 /// The first [`LANES`] values, zeros after the last.

@@ -45,6 +45,11 @@ impl Format {
         columns.is_multiple_of(values).then(|| columns / values)?.checked_mul(bytes)
     }
 
+    /// Values of a block, 1 of floats.
+    pub fn block_values(self) -> usize {
+        self.block().0
+    }
+
     pub(super) fn has_blocks(self) -> bool {
         self.block().0 > 1
     }
@@ -124,8 +129,25 @@ impl<'a> QuantizedMatrix<'a> {
 pub fn dequantize_row(weight: QuantizedMatrix, row: usize, values: &mut [f32]) {
     assert!(row < weight.rows, "row {row} of {}", weight.rows);
     assert_eq!(values.len(), weight.columns, "dequantize_row: the values are not [columns]");
-    let bytes = weight.row(row);
-    match weight.format {
+    dequantize(weight.format, weight.row(row), values);
+}
+
+/// The values of columns `first..` of row `row`, as many as there is room for, of whole blocks.
+#[inline(always)]
+pub(crate) fn dequantize_part(
+    weight: QuantizedMatrix,
+    row: usize,
+    first: usize,
+    values: &mut [f32],
+) {
+    let (block, bytes) = weight.format.block();
+    let row = &weight.row(row)[first / block * bytes..][..values.len() / block * bytes];
+    dequantize(weight.format, row, values);
+}
+
+#[inline(always)]
+fn dequantize(format: Format, bytes: &[u8], values: &mut [f32]) {
+    match format {
         Format::Q8_0 => blocks(bytes, values, |[d0, d1, q @ ..]: &[u8; Q8_0], values| {
             let d = f16([*d0, *d1]);
             values.iter_mut().zip(q).for_each(|(v, q)| *v = d * f32::from(q.cast_signed()));
@@ -168,6 +190,7 @@ fn is_finite(weight: QuantizedMatrix, row: usize) -> bool {
     }
 }
 
+#[inline(always)]
 fn blocks<const BYTES: usize>(
     bytes: &[u8],
     values: &mut [f32],
@@ -178,6 +201,7 @@ fn blocks<const BYTES: usize>(
 }
 
 /// Of the lower halves of all bytes, then of the upper ones.
+#[inline(always)]
 fn nibbles(bytes: &[u8; 16], values: &mut [f32; VALUES], value: impl Fn(f32) -> f32) {
     let (lower, upper) = values.split_at_mut(16);
     for ((lower, upper), byte) in lower.iter_mut().zip(upper).zip(bytes) {

@@ -86,10 +86,13 @@ impl Trainer<'_> {
     ) -> Result<Summary, TrainError> {
         Length::new(config, &self.data)?;
         self.data.check_vocabulary(&config.model)?;
-        // Not the base itself, whose dropout is its own.
-        let model = fresh_model(config, &self.devices)?
-            .try_load_record(base.into_record())
-            .map_err(|error| TrainError::OtherBase { reason: error.to_string() })?;
+        let model = match base.is_frozen() {
+            true => tuned_base(base, config)?,
+            // Not the base itself, whose dropout is its own.
+            false => fresh_model(config, &self.devices)?
+                .try_load_record(base.into_record())
+                .map_err(|error| TrainError::OtherBase { reason: error.to_string() })?,
+        };
         self.train_in_new_folder(config, environment, model, generation)
     }
 
@@ -104,6 +107,7 @@ impl Trainer<'_> {
         check_sample_prompt(&trainee.transformer, config, &self.data.tokenizer)?;
         let (run, _lock) = RunFolder::create(self.folder)?;
         generation.write(run.path())?;
+        run.write_base(&trainee.transformer)?;
         let figures = StartFigures::new(config, &self.data);
         run.write_start(config, environment, &figures, &self.data.tokenizer)?;
         let (manifest, mut observer) = (manifest(config, &self.data)?, self.observer);
@@ -163,7 +167,14 @@ impl Trainer<'_> {
         check_same(&manifest, &expected, folder, &checkpoints)?;
 
         let data = with_references(data, |pairs| References::read(&run.references_path(), pairs))?;
-        let trainee = trainee(fresh_model(&config, &devices)?, &config, &data)?;
+        let model = match run.base() {
+            Some(base) => {
+                let device = devices.main.clone().autodiff();
+                tuned_base(Gpt::load_frozen(&base, &config.model, &device)?, &config)?
+            }
+            None => fresh_model(&config, &devices)?,
+        };
+        let trainee = trainee(model, &config, &data)?;
         let mut average = average(&config, &trainee);
         if let Some(average) = average.as_mut().filter(|_| has_set) {
             let path = checkpoints.verified_file(&manifest, AVERAGE_FILE)?;
@@ -187,6 +198,16 @@ impl Trainer<'_> {
 fn fresh_model(config: &RunConfig, devices: &Devices) -> Result<Gpt, TrainError> {
     let device = devices.main.clone().autodiff();
     Ok(Gpt::init(&config.model, config.training.seed, &device)?)
+}
+
+/// A frozen base, with the dropout of the run.
+fn tuned_base(base: Gpt, config: &RunConfig) -> Result<Gpt, TrainError> {
+    let base = base.with_dropout_of(&config.model);
+    if *base.config() != config.model {
+        let reason = "its shape is not that of the run".to_owned();
+        return Err(TrainError::OtherBase { reason });
+    }
+    Ok(base)
 }
 
 /// The model as a run of these data trains it.

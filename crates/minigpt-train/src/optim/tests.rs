@@ -1,5 +1,7 @@
 //! Ten steps against PyTorch's: `tests/fixtures/parity.py` made the reference.
 
+mod lora;
+
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};

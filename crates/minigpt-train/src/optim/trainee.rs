@@ -5,7 +5,7 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
 use burn::train::{InferenceStep, ItemLazy, Learner, TrainOutput, TrainStep};
-use minigpt_model::{Gpt, SmoothedLoss};
+use minigpt_model::{Gpt, LoraConfig, SmoothedLoss};
 use minigpt_text::Classifier;
 
 use crate::config::{RunConfig, TrainingConfig};
@@ -75,12 +75,19 @@ impl Trainee {
         Classifier::new(self.transformer.clone(), head, labels)
     }
 
-    /// The head that is there.
-    fn head(&self) -> Tensor<2> {
-        match &self.score {
-            None => self.transformer.output_embedding(),
-            Some(score) => score.weight.val(),
-        }
+    /// The same with weights that are numbers, where they are frozen.
+    ///
+    /// # Errors
+    /// [`TrainError::Weights`] where the device does not give them.
+    pub(crate) fn thawed(self, lora: Option<&LoraConfig>) -> Result<Self, TrainError> {
+        let Some(lora) = lora else { return Ok(self) };
+        let transformer = self.transformer.clone().thaw(lora)?;
+        Ok(Self { transformer, ..self })
+    }
+
+    /// The head in place of the model's own.
+    fn head(&self) -> Option<Tensor<2>> {
+        self.score.as_ref().map(|score| score.weight.val())
     }
 
     /// What is minimised and what is reported of a part of a batch, whose last hidden states `[batch, time, n_embd]`

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use burn::train::Learner;
-use minigpt_model::{Generator, Gpt, GptConfig, Precision, Sampling};
+use minigpt_model::{Generator, Gpt, GptConfig, LoraConfig, Precision, Sampling};
 
 use crate::config::{OptimizerConfig, OptimizerKind, ScheduleConfig};
 use crate::data::batches::TokenBatch;
@@ -49,22 +49,57 @@ pub fn time_steps(
     step: TimedStep,
     steps: usize,
     device: &Device,
-    mut watch: impl FnMut(f64) -> ControlFlow<()>,
+    watch: impl FnMut(f64) -> ControlFlow<()>,
 ) -> Result<(), TrainError> {
+    let model = Gpt::init(config, 0, &device.clone().autodiff())?;
+    time_steps_of(model, step, config.block_size, steps, watch);
+    Ok(())
+}
+
+/// As [`time_steps`], of a model that is there, on a device that differentiates: of all its weights or, with `lora`, of
+/// an adapter beside them; on windows of `context` tokens.
+///
+/// # Errors
+/// [`TrainError::Adapter`] where the model has no such adapter.
+///
+/// # Panics
+/// Where the context is longer than the model's.
+pub fn time_tuning(
+    model: Gpt,
+    lora: Option<&LoraConfig>,
+    step: TimedStep,
+    context: usize,
+    steps: usize,
+    watch: impl FnMut(f64) -> ControlFlow<()>,
+) -> Result<(), TrainError> {
+    let model = match lora {
+        Some(lora) => model.with_lora(lora, 0)?,
+        None => model,
+    };
+    time_steps_of(model, step, context, steps, watch);
+    Ok(())
+}
+
+fn time_steps_of(
+    model: Gpt,
+    step: TimedStep,
+    context: usize,
+    steps: usize,
+    mut watch: impl FnMut(f64) -> ControlFlow<()>,
+) {
     let TimedStep { batch_size, gradient_checkpointing, precision, optimizer: kind } = step;
-    let device = device.clone().autodiff();
-    let model = Gpt::init(config, 0, &device)?.with_precision(precision);
+    let (config, device) = (model.config().clone(), model.ln_f.weight.lazy_device());
     let recipe = OptimizerConfig { kind, ..OptimizerConfig::default() };
     let schedule = Schedule::new(ScheduleConfig::cosine(3e-4, 1), steps);
-    let trainee = Trainee::new(model, 1, 0.0).with_gradient_checkpointing(gradient_checkpointing);
-    let mut learner = Learner::new(trainee, optimizer(&recipe, config), schedule);
+    let trainee = Trainee::new(model.with_precision(precision), 1, 0.0)
+        .with_gradient_checkpointing(gradient_checkpointing);
+    let mut learner = Learner::new(trainee, optimizer(&recipe, &config), schedule);
     learner.fork(&device);
 
-    let shape = [batch_size, config.block_size];
     let ids = Distribution::Uniform(0.0, config.vocab_size as f64);
-    let random = || Tensor::<2, Int>::random(shape, ids, &device);
+    let random = || Tensor::<2, Int>::random([batch_size, context], ids, &device);
     for _ in 0..steps {
-        let predicted = batch_size * config.block_size;
+        let predicted = batch_size * context;
         let batch = TokenBatch::of_tokens(random(), random(), predicted);
         let began = Instant::now();
         let (loss, _) = take_step(&mut learner, batch, recipe.grad_clip);
@@ -74,7 +109,6 @@ pub fn time_steps(
             break;
         }
     }
-    Ok(())
 }
 
 /// Tells `watch` the seconds of each of `tokens` tokens that a fresh model writes after a prompt of one.

@@ -14,6 +14,9 @@ use crate::error::TrainError;
 use crate::optim::trainee::{Trainee, fresh_trainee};
 use crate::run::checkpoint::{AVERAGE_FILE, CheckpointManifest, MODEL_FILE, OnDamage};
 
+/// The weights that an adapter is trained beside, which checkpoints then lack.
+const BASE_FILE: &str = "base.safetensors";
+
 /// What a file of weights has besides them: names and shapes of the tensors, a few hundred bytes each.
 const HEAD: u64 = 16 << 20;
 
@@ -28,7 +31,7 @@ impl RunFolder {
         damaged: OnDamage<'_>,
     ) -> Result<(Gpt, CheckpointManifest), TrainError> {
         let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
-        Ok((trainee.materialize().transformer, manifest))
+        Ok((self.merged(trainee)?.transformer, manifest))
     }
 
     /// Writes the adapter of the best intact checkpoint into a folder `adapter` of the run, as PEFT
@@ -63,7 +66,7 @@ impl RunFolder {
         damaged: OnDamage<'_>,
     ) -> Result<(Classifier, CheckpointManifest), TrainError> {
         let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
-        let trainee = trainee.materialize();
+        let trainee = self.merged(trainee)?;
         let labels = self.config()?.finetune.map(|finetune| finetune.labels).unwrap_or_default();
         match trainee.classifier(labels) {
             Some(classifier) => Ok((classifier, manifest)),
@@ -81,7 +84,7 @@ impl RunFolder {
         damaged: OnDamage<'_>,
     ) -> Result<(Gpt, CheckpointManifest), TrainError> {
         let (trainee, manifest) = self.load_best(self.average_file()?, device, damaged)?;
-        Ok((trainee.materialize().transformer, manifest))
+        Ok((self.merged(trainee)?.transformer, manifest))
     }
 
     /// The model of the checkpoint of `step`, and its manifest.
@@ -128,7 +131,7 @@ impl RunFolder {
     ) -> Result<(Gpt, CheckpointManifest), TrainError> {
         let manifest = self.set_of_step(step)?;
         let trainee = self.load(file, &manifest, device)?;
-        Ok((trainee.materialize().transformer, manifest))
+        Ok((self.merged(trainee)?.transformer, manifest))
     }
 
     fn average_file(&self) -> Result<&'static str, TrainError> {
@@ -136,6 +139,27 @@ impl RunFolder {
             Some(_) => Ok(AVERAGE_FILE),
             None => Err(TrainError::NoAverage { path: self.path.clone() }),
         }
+    }
+
+    /// The weights that the run trains an adapter beside, where they are frozen.
+    pub(crate) fn base(&self) -> Option<PathBuf> {
+        Some(self.path.join(BASE_FILE)).filter(|path| path.exists())
+    }
+
+    /// Writes the weights of a new run that are frozen, once for all checkpoints.
+    ///
+    /// # Errors
+    /// [`TrainError::Weights`] where they cannot be written.
+    pub(crate) fn write_base(&self, model: &Gpt) -> Result<(), TrainError> {
+        match model.frozen_type() {
+            Some(frozen) => Ok(model.save_frozen(frozen, &self.path.join(BASE_FILE))?),
+            None => Ok(()),
+        }
+    }
+
+    /// The model with its adapter merged into its weights.
+    fn merged(&self, trainee: Trainee) -> Result<Trainee, TrainError> {
+        Ok(trainee.thawed(self.config()?.lora())?.materialize())
     }
 
     fn load_best(
@@ -160,7 +184,11 @@ impl RunFolder {
         let damaged = |reason: String| TrainError::Damaged { path: path.clone(), reason };
         // Before memory is taken for a model: a manifest can claim any.
         manifest.model.validate().map_err(|error| damaged(format!("its manifest: {error}")))?;
-        let parameters = manifest.model.parameter_counts().total() as u64;
+        let (config, base) = (self.config()?, self.base());
+        let parameters = match (&base, config.lora()) {
+            (Some(_), Some(lora)) => lora.parameters(&manifest.model),
+            _ => manifest.model.parameter_counts().total(),
+        } as u64;
         let bytes = fs_err::metadata(&path)?.len();
         if bytes < parameters * size_of::<f32>() as u64 {
             return Err(damaged(format!(
@@ -168,9 +196,11 @@ impl RunFolder {
             )));
         }
         let tokenizer_size = self.tokenizer()?.vocab_size();
-        let transformer =
-            Gpt::init(&manifest.model, 0, device)?.with_tokenizer_size(tokenizer_size);
-        let trainee = fresh_trainee(transformer, &self.config()?)?;
+        let transformer = match base {
+            Some(base) => Gpt::load_frozen(&base, &manifest.model, device)?,
+            None => Gpt::init(&manifest.model, 0, device)?,
+        };
+        let trainee = fresh_trainee(transformer.with_tokenizer_size(tokenizer_size), &config)?;
         let weights = (trainee.num_params() * size_of::<f32>()) as u64;
         if bytes > weights.saturating_add(HEAD) {
             let limit = Limit::new(weights.saturating_add(HEAD), "the weights of its model");

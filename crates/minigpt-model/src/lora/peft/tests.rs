@@ -26,7 +26,8 @@ fn refuses(changes: Value, parts: &[&str]) {
 #[test]
 fn what_peft_writes_by_default_is_read() {
     let targets = vec!["c_attn".to_owned()];
-    let expected = LoraConfig { rank: 8, alpha: 16.0, dropout: 0.05, targets };
+    let expected =
+        LoraConfig { rank: 8, alpha: 16.0, rank_stabilized: false, dropout: 0.05, targets };
     assert_eq!(with(serde_json::json!({})), Ok(expected));
 }
 
@@ -96,8 +97,8 @@ fn settings_of_other_adapters_are_refused_by_name() {
     refuses(serde_json::json!({"task_type": "SEQ_CLS"}), &["task_type \"SEQ_CLS\": expected"]);
     refuses(serde_json::json!({"bias": "lora_only"}), &["bias \"lora_only\": expected"]);
     refuses(
-        serde_json::json!({"target_modules": "all-linear"}),
-        &["target_modules \"all-linear\": expected a list of names"],
+        serde_json::json!({"target_modules": ".*_proj"}),
+        &["target_modules \".*_proj\": expected a list of names"],
     );
     refuses(serde_json::json!({"target_modules": "x".repeat(1 << 20)}), &["target_modules"]);
     refuses(serde_json::json!({"rank_pattern": {"c_attn": 3}}), &["rank_pattern {\"c_attn\":3}"]);
@@ -105,16 +106,28 @@ fn settings_of_other_adapters_are_refused_by_name() {
     refuses(serde_json::json!({"lora_alpha": "16"}), &["lora_alpha \"16\": expected a number"]);
 }
 
+#[test]
+fn all_linear_is_all_matrices_of_the_blocks() {
+    let lora = with(serde_json::json!({"target_modules": "all-linear"})).unwrap();
+    let config = GptConfig::tiny(300);
+    lora.validate(&config).unwrap();
+    let plain = LoraConfig { dropout: lora.dropout, ..LoraConfig::new(8) };
+    let layers = |lora: &LoraConfig| lora.by_layer(&config).into_keys().collect::<Vec<_>>();
+    assert_eq!(layers(&lora), layers(&plain));
+    let theirs = ["attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"];
+    assert_eq!(lora.peft_targets(&config), theirs);
+}
+
 /// `alpha / √r`, as PEFT has it.
 #[test]
 fn a_rank_stabilised_adapter_has_the_root_of_its_rank() {
     let lora = with(serde_json::json!({"use_rslora": true, "r": 9})).unwrap();
-    assert!((lora.alpha / lora.rank as f64 - 16.0 / 3.0).abs() < 1e-12);
+    assert!((lora.scale() - 16.0 / 3.0).abs() < 1e-12);
 }
 
 #[test]
 fn what_is_written_is_what_is_read() {
-    let lora = LoraConfig { dropout: 0.5, ..LoraConfig::new(3) };
+    let lora = LoraConfig { dropout: 0.5, rank_stabilized: true, ..LoraConfig::new(3) };
     let fields =
         serde_json::from_slice(&lora.to_peft("base", &GptConfig::tiny(300)).unwrap()).unwrap();
     assert_eq!(PeftConfig::read(fields).and_then(|config| config.lora()), Ok(lora));

@@ -1,5 +1,4 @@
 use super::*;
-use crate::model::config::BiasConfig;
 
 /// Blocks of 4 heads of 16 in a context of 128.
 fn gpt2() -> GptConfig {
@@ -24,24 +23,26 @@ fn a_gpt_2_saves_its_vectors_once() {
 }
 
 #[test]
-fn a_llama_saves_its_gate_and_what_it_repeats() {
+fn a_llama_saves_what_goes_into_its_layers() {
     let llama = gpt2().as_llama();
     assert_eq!((llama.n_inner, llama.n_kv_head()), (192, 2));
+    // Into two norms, queries of four heads, keys and values of two, what attention gives; gate and rest.
+    let lean = (2 + 2 + 1) * 64;
+    assert_eq!(llama.saved_activations_per_block(Kernels::Cpu), lean + 2 * 192);
     // Keys and values of two heads stand beside the queries of four as those of four.
     let rest = (2 + 2 + 3 + 1) * 64;
-    assert_eq!(llama.saved_activations_per_block(Kernels::Cpu), rest + 3 * 192);
     // Two normalised vectors more, and of the gate its sigmoid and what that makes of it.
     assert_eq!(llama.saved_activations_per_block(Kernels::Gpu), rest + 2 * 64 + 5 * 192);
-    // Heads wider than the model's width says: 4 · 20 numbers in place of 64, four times.
+    // Heads wider than the model's width says: 4 · 20 numbers in place of 64 twice, and of keys and values half.
     let wide = GptConfig { head_size: Some(20), ..llama.clone() };
     assert_eq!(
         wide.saved_activations_per_block(Kernels::Cpu),
-        llama.saved_activations_per_block(Kernels::Cpu) + 4 * (80 - 64)
+        llama.saved_activations_per_block(Kernels::Cpu) + 3 * (80 - 64)
     );
-    // What goes into the norms of 4 queries and 2 keys of 16, and by burn's operations what they are normalised.
+    // What goes into the norms of 4 queries and 2 keys of 16, and keys and values repeated; by burn's operations what they are normalised.
     let normed = GptConfig { qk_norm: true, ..llama.clone() };
     let more = |kernels| {
         normed.saved_activations_per_block(kernels) - llama.saved_activations_per_block(kernels)
     };
-    assert_eq!((more(Kernels::Cpu), more(Kernels::Gpu)), (96, 2 * 96));
+    assert_eq!((more(Kernels::Cpu), more(Kernels::Gpu)), (96 + 64, 2 * 96));
 }

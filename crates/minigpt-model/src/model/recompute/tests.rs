@@ -36,7 +36,7 @@ fn gradients_of(by_block: bool, rate: f64, prepare: impl Fn(Gpt) -> Gpt) -> (f32
     let (nats, gradients) = if by_block {
         let mut parts = GradientsAccumulator::new();
         let objective = |hidden| {
-            let loss = model.loss_of_hidden(hidden, model.wte.weight.val(), row(2), 0.1);
+            let loss = model.loss_of_hidden(hidden, None, row(2), 0.1);
             (loss.objective / 7.0, loss.nats)
         };
         let nats = model.backward_by_block(row(1), objective, |part| {

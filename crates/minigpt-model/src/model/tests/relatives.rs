@@ -124,7 +124,7 @@ fn gradients(config: &GptConfig, rows: &[Vec<i32>], by_block: bool) -> Vec<Vec<f
         let mut parts = GradientsAccumulator::new();
         let objective = |hidden| {
             let head = model.output_embedding();
-            (model.loss_of_hidden(hidden, head, targets, 0.0).objective, ())
+            (model.loss_of_hidden(hidden, Some(head), targets, 0.0).objective, ())
         };
         model.backward_by_block(inputs, objective, |part| {
             parts.accumulate(&model, GradientsParams::from_grads(part, &model));

@@ -8,9 +8,13 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use minigpt_ops::{Dropout, Precision, RowStatistics};
 
+use super::heads::{self, GroupedAttention, GroupedState};
+use super::layer::{self, Layer, LayerPlan, LayerState};
 use super::linear::{Linear, Mlp, MlpState, Project};
+use super::loss::{FrozenCrossEntropy, FrozenHead};
 use super::low_rank::{Gelu, LowRankProduct, LowRankProductState};
 use super::memory::buffer;
+use super::saved::Saved;
 use super::{
     self as fused, FlexTensor, Fused, Ids, attention_shape, contiguous, dropped, last_dim, scalars,
     tensor, values,
@@ -129,6 +133,56 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let ([x, branch], nodes) = split([x, branch]);
         let y = fused::residual(&x, &branch, dropout);
         record::<Flex, _, C, _>(Residual, nodes, y, dropout)
+    }
+
+    fn layer(
+        x: FloatTensor<Self>,
+        norm: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        plan: LayerPlan,
+    ) -> FloatTensor<Self> {
+        let ([x, norm, weight, a, b], nodes) = split([x, norm, weight, a, b]);
+        let (y, inner) = layer::forward(&x, &norm, &weight, [&a, &b], &plan);
+        let x = Saved::new(x, plan.precision);
+        record::<Flex, _, C, _>(Layer, nodes, y, LayerState { x, norm, weight, a, b, inner, plan })
+    }
+
+    fn grouped_attention(
+        qkv: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        heads: [usize; 2],
+        dropout: Dropout,
+        precision: Precision,
+    ) -> FloatTensor<Self> {
+        let ([qkv, cos, sin], nodes) = split([qkv, cos, sin]);
+        let qkv = Saved::new(qkv, precision);
+        // Of what is saved, for the backward pass to make the same weights again.
+        let (out, log_sums) = heads::forward(&qkv.widened(), [&cos, &sin], heads, dropout);
+        let saved = Saved::new(out.clone(), precision);
+        let state = GroupedState { qkv, cos, sin, heads, dropout, out: saved, log_sums };
+        record::<Flex, _, C, _>(GroupedAttention, nodes, out, state)
+    }
+
+    fn frozen_cross_entropy(
+        hidden: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        head: FrozenHead,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let targets = Ids::new(targets);
+        if !hidden.is_tracked() {
+            let hidden = contiguous(hidden.into_primitive());
+            let (objective, nats) = scalars(head.loss(&hidden, &targets, None));
+            return (FloatTensor::<Self>::new(objective), FloatTensor::<Self>::new(nats));
+        }
+        let ([hidden], nodes) = split([hidden]);
+        let mut d_hidden = buffer(values(&hidden).len());
+        let (objective, nats) = scalars(head.loss(&hidden, &targets, Some(&mut d_hidden)));
+        let gradient = tensor(d_hidden, hidden.shape());
+        let objective = record::<Flex, _, C, _>(FrozenCrossEntropy, nodes, objective, gradient);
+        (objective, FloatTensor::<Self>::new(nats))
     }
 
     fn causal_attention(
