@@ -137,6 +137,7 @@ pub(crate) fn linear(
 }
 
 /// The matrix of a layer.
+#[expect(clippy::large_enum_variant, reason = "one lives for the length of a call")]
 pub(crate) enum Weight {
     /// `[from, to]`.
     Trained(Tensor<2>),
