@@ -44,6 +44,10 @@ use crate::run::row::{Row, RowSplit};
 use crate::run::summary::End;
 use crate::run::{RunFolder, SAMPLE_HEADING};
 
+/// What a pass over the validation split gives. Of preferences, the sum of their margins and how many are above 0 come
+/// with it.
+type Validated = (Evaluation, Option<[f64; 2]>);
+
 /// Our training strategy for burn-train: validation, checkpoints and interruption by steps, where
 /// burn's own strategies know only epochs.
 pub(crate) struct Engine {
@@ -275,14 +279,13 @@ impl Engine {
         Ok(Some(evaluation))
     }
 
-    /// Every token of the validation split once. Of preferences, the sum of their margins and how many are above 0 come
-    /// with it.
+    /// Every token of the validation split once.
     fn evaluate(
         &self,
         model: &Trainee,
         batches: &ValidLoader<Trainee>,
         stop: &impl Fn() -> bool,
-    ) -> Result<Option<(Evaluation, Option<[f64; 2]>)>, TrainError> {
+    ) -> Result<Option<Validated>, TrainError> {
         let (mut nats, mut tokens, mut preferred) = (0.0, 0, None::<[f64; 2]>);
         let total = self.valid_batches;
         for (index, batch) in batches.iter().enumerate() {

@@ -130,7 +130,7 @@ impl Member {
                 let step = || {
                     let TrainOutput { grads, item } =
                         TrainStep::step(&model.clone().fork(&device), part.moved_to(&device));
-                    let item = item.to_device(&main);
+                    let item = item.on_device(&main);
                     TrainOutput { grads: grads.to_device(&main, &model), item }
                 };
                 if sender.send(guarded(step)).is_err() {

@@ -245,7 +245,7 @@ impl StepLoss {
         Self { nats: self.nats + other.nats, predicted: self.predicted, preferences }
     }
 
-    pub(crate) fn to_device(self, device: &Device) -> Self {
+    pub(crate) fn on_device(self, device: &Device) -> Self {
         let preferences = self.preferences.map(|figures| figures.to_device(device));
         Self { nats: self.nats.to_device(device), preferences, ..self }
     }

@@ -38,7 +38,7 @@ fn losses(base: Gpt, start: &Path, reference: &Value, precision: Precision) -> V
             Tensor::from_data(TensorData::new(ids, [rows.len(), time]), &device)
         };
         let (tokens, targets, predicted) = (part(0..time), part(1..time + 1), rows.len() * time);
-        let batch = TokenBatch { tokens, targets, predicted, loss_scale: 1.0 };
+        let batch = TokenBatch::of_tokens(tokens, targets, predicted);
         let (loss, _) = take_step(&mut learner, batch, config.grad_clip);
         f64::from(loss.nats.into_scalar::<f32>()) / predicted as f64
     };
