@@ -23,6 +23,5 @@ pub(crate) mod special_ids;
 mod stored;
 #[cfg(test)]
 mod tests;
-pub(crate) mod weight_type;
 pub(crate) mod weights;
 mod zip;

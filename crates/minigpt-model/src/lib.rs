@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod files;
+mod freeze;
 mod generate;
 mod lora;
 mod model;
@@ -12,7 +13,6 @@ pub use files::error::WeightsError;
 pub use files::family::Family;
 pub use files::pretrained::{CONFIG_FILE, PretrainedKind, SavedModel};
 pub use files::special_ids::SpecialIds;
-pub use files::weight_type::{UnknownWeightType, WeightType};
 pub use files::weights::check_finite;
 pub use generate::{
     AnyGpt, BatchGenerator, Beam, Constraints, Decoder, DraftCounts, Draw, GenerateError,
@@ -28,12 +28,13 @@ pub use model::config::{
     BiasConfig, ConfigError, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig,
     RotaryScaling,
 };
-pub use model::freeze::FrozenType;
+pub use model::frozen::FrozenType;
 pub use model::gpt::{Gpt, Head};
 pub use model::mlp::Mlp;
 pub use model::norm::Norm;
 pub use model::parameters::{Parameter, ParameterCounts, Role};
 pub use model::score::Scores;
+pub use model::weight_type::{UnknownWeightType, WeightType};
 pub use ops::{IGNORE_INDEX, Kernels, Precision, SmoothedLoss, add_squares};
 pub use packed::{Converted, PackedCache, PackedGpt, TextInput, TokenScore};
 pub use trace::{Trace, TracedBlock};

@@ -4,6 +4,7 @@
 //! [`mlp`], [`norm`], [`linear`]. What they are made of is the one table in [`parameters`], their first
 //! values are in [`init`], and what training saves for the backward pass in [`activations`].
 
+pub(crate) mod activation;
 mod activations;
 mod assembly;
 pub(crate) mod attention;
@@ -11,11 +12,12 @@ pub(crate) mod block;
 pub(crate) mod cache;
 pub(crate) mod config;
 pub(crate) mod context;
-pub(crate) mod freeze;
 pub(crate) mod frozen;
 pub(crate) mod gpt;
 mod init;
+pub(crate) mod layer;
 pub(crate) mod linear;
+pub(crate) mod matrix;
 pub(crate) mod mlp;
 pub(crate) mod norm;
 pub(crate) mod parameters;
@@ -25,3 +27,4 @@ pub(crate) mod score;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trace;
+pub(crate) mod weight_type;

@@ -9,7 +9,6 @@ mod assemble;
 mod cache;
 mod converted;
 mod forward;
-pub(crate) mod matrix;
 pub(crate) mod source;
 #[cfg(test)]
 mod tests;
@@ -23,9 +22,9 @@ use rayon::prelude::*;
 use self::adapter::PackedAdapter;
 pub use self::cache::PackedCache;
 pub use self::converted::Converted;
-use self::matrix::Matrix;
-use crate::files::weight_type::WeightType;
 use crate::model::config::{GptConfig, NormConfig};
+use crate::model::matrix::Matrix;
+use crate::model::weight_type::WeightType;
 
 /// A model whose weights are packed, for the processor.
 ///

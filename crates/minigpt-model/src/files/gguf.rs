@@ -14,11 +14,11 @@ use minigpt_gguf::{Gguf, Metadata, TensorInfo, Value, write};
 use super::error::WeightsError;
 use super::family::Family;
 use super::layout::Layout;
-use super::weight_type::{WeightType, floats};
 use super::weights::Weights;
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
 use crate::model::parameters::Role;
+use crate::model::weight_type::{WeightType, floats};
 
 /// What Llama 3's positions are slowed down by, pair by pair.
 const ROPE_FREQS: &str = "rope_freqs.weight";

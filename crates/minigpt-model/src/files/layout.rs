@@ -9,6 +9,7 @@ mod tests;
 use std::ops::Range;
 
 use crate::model::config::GptConfig;
+use crate::model::matrix::TOGETHER;
 use crate::model::parameters::{Parameter, Role};
 
 /// Names and storage of parameters in files of one kind.
@@ -116,9 +117,6 @@ pub(crate) struct Slice {
     /// The width of a head whose rows are interleaved.
     interleaved: Option<usize>,
 }
-
-/// Columns of a transposed matrix that are copied together: as many as a line of a processor's cache has.
-pub(crate) const TOGETHER: usize = 16;
 
 impl Layout {
     /// The name of the tensor of the layer `lm_head`.

@@ -10,10 +10,10 @@ use minigpt_files::Checksum;
 
 use super::error::WeightsError;
 use super::layout::{Layout, Slice};
-use super::weight_type::floats;
 use crate::model::frozen::Frozen;
 use crate::model::gpt::Gpt;
 use crate::model::parameters::{Parameter, Role};
+use crate::model::weight_type::floats;
 
 impl Gpt {
     /// The parameters in the model's order, each read from the device when its bytes are asked for.

@@ -7,7 +7,8 @@ use burn::tensor::{Bool, Device, Int, Tensor, activation, s};
 use super::assembly::Assembly;
 use super::config::Position;
 use super::context::Context;
-use super::linear::{Before, Linear, linear};
+use super::layer::{Before, linear};
+use super::linear::Linear;
 use super::norm::Norm;
 use crate::ops;
 
@@ -26,7 +27,7 @@ pub struct CausalSelfAttention {
     pub q_norm: Option<Norm>,
     /// Normalises each key, where it is.
     pub k_norm: Option<Norm>,
-    pub(super) dropout: Dropout,
+    pub(crate) dropout: Dropout,
     #[module(skip)]
     n_head: usize,
     #[module(skip)]

@@ -7,7 +7,8 @@ use burn::tensor::{Bool, Tensor};
 use super::assembly::Assembly;
 use super::attention::{CausalSelfAttention, LayerCache};
 use super::context::Context;
-use super::linear::{Before, Linear};
+use super::layer::Before;
+use super::linear::Linear;
 use super::mlp::Mlp;
 use super::norm::Norm;
 use crate::ops;
@@ -23,7 +24,7 @@ pub struct Block {
     pub ln_2: Norm,
     /// Works on each position alone.
     pub mlp: Mlp,
-    pub(super) dropout: Dropout,
+    pub(crate) dropout: Dropout,
 }
 
 impl Block {

@@ -10,10 +10,9 @@ use burn::tensor::TensorData;
 use minigpt_gguf::TensorError;
 use minigpt_ops::FrozenWeight;
 
+use super::matrix::{Matrix, transposed};
 use super::parameters::Parameter;
-use crate::files::weight_type::WeightType;
-use crate::packed::matrix::Matrix;
-use crate::packed::source::transposed;
+use super::weight_type::WeightType;
 
 /// Types that may hold the numbers of a matrix as they are, the smallest first.
 const SMALLER: [WeightType; 5] =
@@ -21,6 +20,15 @@ const SMALLER: [WeightType; 5] =
 
 /// Rows that are looked at before all of a matrix is.
 const FIRST: usize = 4;
+
+/// How the weights of a model are kept that an adapter is trained beside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrozenType {
+    /// Matrices are kept as this type, or as a smaller one that has the same numbers, as those of a quantised file.
+    pub weight_type: WeightType,
+    /// Whether the vectors of the tokens stay a parameter, for an adapter of them.
+    pub keeps_embedding: bool,
+}
 
 /// A matrix, rows being outputs of a layer or vectors of tokens.
 #[derive(Clone, Debug)]

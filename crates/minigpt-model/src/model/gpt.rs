@@ -11,8 +11,7 @@ use super::block::Block;
 use super::cache::KvCache;
 use super::config::{GptConfig, Position};
 use super::context::Context;
-use super::freeze::FrozenType;
-use super::frozen::Frozen;
+use super::frozen::{Frozen, FrozenType};
 use super::norm::Norm;
 use super::parameters::Parameter;
 use super::rotary::Rotation;
@@ -34,11 +33,11 @@ pub struct Gpt {
     pub ln_f: Norm,
     /// The head, where it is not `wte`.
     pub lm_head: Option<Head>,
-    pub(super) dropout: Dropout,
+    pub(crate) dropout: Dropout,
     #[module(skip)]
-    pub(super) config: GptConfig,
+    pub(crate) config: GptConfig,
     #[module(skip)]
-    pub(super) precision: Precision,
+    pub(crate) precision: Precision,
     /// At most the rows of `wte`.
     #[module(skip)]
     tokenizer_size: usize,

@@ -1,14 +1,14 @@
-//! The position-wise network, and its activations.
-
-use std::f64::consts::FRAC_2_PI;
+//! The position-wise network.
 
 use burn::module::Module;
 use burn::tensor::{Tensor, activation};
 
+use super::activation::tanh_gelu;
 use super::assembly::Assembly;
 use super::config::MlpKind;
 use super::context::Context;
-use super::linear::{Before, Linear, adapter, linear};
+use super::layer::{Before, linear};
+use super::linear::{Linear, adapter};
 use crate::ops;
 
 /// The position-wise network: `c_fc`, an activation, `c_proj`.
@@ -73,28 +73,4 @@ impl Mlp {
         let [c_fc, c_proj] = [c_fc?, c_proj?].map(|(weight, bias)| (weight, bias.val()));
         ops::mlp(x, c_fc, c_proj, context.precision)
     }
-}
-
-/// GELU in its tanh form, `x · (1 + tanh(u)) / 2` with `u = √(2/π) · (x + 0.044715 x³)` ([Hendrycks and
-/// Gimpel, 2016](https://arxiv.org/abs/1606.08415)).
-///
-/// Written as `x · sigmoid(2u)`, which is the same function: a profile of burn's own on a CPU showed
-/// half of a small model's training step in tanh and powers.
-pub(crate) fn tanh_gelu(x: Tensor<3>) -> Tensor<3> {
-    if let Some(y) = ops::tanh_gelu(&x) {
-        return y;
-    }
-    let u = (x.clone().square() * 0.044715 + 1.0) * x.clone() * FRAC_2_PI.sqrt();
-    x * activation::sigmoid(u * 2.0)
-}
-
-/// `silu(gate) · up` of the two halves of `[batch, time, 2 * n_inner]`, with `silu(x) = x · sigmoid(x)`
-/// ([Shazeer, 2020](https://arxiv.org/abs/2002.05202)).
-pub(crate) fn swiglu(x: Tensor<3>) -> Tensor<3> {
-    if let Some(y) = ops::swiglu(&x) {
-        return y;
-    }
-    let n_inner = x.dims()[2] / 2;
-    let (gate, up) = (x.clone().narrow(2, 0, n_inner), x.narrow(2, n_inner, n_inner));
-    gate.clone() * activation::sigmoid(gate) * up
 }

@@ -10,12 +10,12 @@ use minigpt_ops::quantized::{Product, linears};
 use minigpt_ops::{RotaryPairs, add_branch};
 
 use super::PackedGpt;
-use super::matrix::Matrix;
 use crate::files::error::WeightsError;
 use crate::files::pretrained::SavedModel;
 use crate::lora::adapter::{StoredAdapter, StoredPart};
 use crate::lora::{AdapterError, LoraConfig};
 use crate::model::config::MlpKind;
+use crate::model::matrix::Matrix;
 
 /// The matrices of a block, as factors are beside them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

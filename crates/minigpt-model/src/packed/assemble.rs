@@ -4,9 +4,9 @@ use std::iter::Peekable;
 
 use minigpt_ops::{CacheType, RotaryPairs};
 
-use super::matrix::Matrix;
 use super::{Block, Linear, Norm, PackedGpt};
 use crate::model::config::{GptConfig, Position};
+use crate::model::matrix::Matrix;
 use crate::model::parameters::Parameter;
 use crate::model::rotary::frequencies;
 

@@ -9,15 +9,16 @@ use minigpt_ops::RotaryPairs;
 
 use super::PackedGpt;
 use super::assemble::Values;
-use super::matrix::{Matrix, has_products};
 use crate::files::error::WeightsError;
-use crate::files::layout::{Layout, Slice, TOGETHER};
+use crate::files::layout::{Layout, Slice};
 use crate::files::pretrained::SavedModel;
-use crate::files::weight_type::{WeightType, floats};
 use crate::files::weights::Weights;
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
+use crate::model::matrix::transposed;
+use crate::model::matrix::{Matrix, has_products};
 use crate::model::parameters::Parameter;
+use crate::model::weight_type::{WeightType, floats};
 
 impl SavedModel {
     /// Reads the weights as a [`PackedGpt`] keeps them: as `weight_type` or, without one, as they are stored; those of
@@ -201,19 +202,6 @@ fn pack(
     let matrix =
         matrix.map_err(|error| WeightsError::Pack { name: name.to_owned(), weight_type, error })?;
     Ok(Values::Matrices(split(parameter, vec![matrix])))
-}
-
-/// `[rows, columns]` to `[columns, rows]`.
-pub(crate) fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    let mut transposed = vec![0.0; values.len()];
-    for first in (0..columns).step_by(TOGETHER) {
-        for row in 0..rows {
-            for column in first..columns.min(first + TOGETHER) {
-                transposed[column * rows + row] = values[row * columns + column];
-            }
-        }
-    }
-    transposed
 }
 
 /// The type that a parameter is kept as, whose tensors are of one type or of several.

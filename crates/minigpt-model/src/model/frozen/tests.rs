@@ -6,7 +6,7 @@ use super::*;
 use crate::model::config::{
     BiasConfig, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig,
 };
-use crate::model::freeze::FrozenType;
+use crate::model::frozen::FrozenType;
 use crate::model::gpt::Gpt;
 use crate::{LoraConfig, Precision};
 

@@ -8,8 +8,8 @@ use burn_cubecl::cubecl::config::autotune::{AutotuneLevel, BenchConfig};
 use burn_cubecl::cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 use minigpt_ops::Dropout as Key;
 
+use crate::model::activation::tanh_gelu;
 use crate::model::attention::causal_attention;
-use crate::model::mlp::tanh_gelu;
 use crate::model::norm::layer_norm;
 use crate::ops::add_squares;
 use crate::ops::dropout::DropoutMask;

@@ -9,26 +9,17 @@ use burn::store::burn_pack::Tensor as StoredTensor;
 use burn::tensor::{Device, TensorData};
 use minigpt_files::Checksum;
 
-use super::config::GptConfig;
-use super::frozen::Frozen;
-use super::gpt::Gpt;
-use super::linear::LowRank;
-use super::parameters::{Parameter, Role};
 use crate::files::error::WeightsError;
 use crate::files::pretrained::SavedModel;
 use crate::files::safetensors;
-use crate::files::weight_type::{WeightType, floats};
 use crate::files::weights::finite;
 use crate::lora::{Factors, LoraConfig};
-
-/// How the weights of a model are kept that an adapter is trained beside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FrozenType {
-    /// Matrices are kept as this type, or as a smaller one that has the same numbers, as those of a quantised file.
-    pub weight_type: WeightType,
-    /// Whether the vectors of the tokens stay a parameter, for an adapter of them.
-    pub keeps_embedding: bool,
-}
+use crate::model::config::GptConfig;
+use crate::model::frozen::{Frozen, FrozenType};
+use crate::model::gpt::Gpt;
+use crate::model::linear::LowRank;
+use crate::model::parameters::{Parameter, Role};
+use crate::model::weight_type::{WeightType, floats};
 
 impl FrozenType {
     fn freeze(

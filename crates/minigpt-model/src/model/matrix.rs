@@ -6,7 +6,10 @@ use std::sync::Arc;
 use minigpt_gguf::{SharedBlocks, TensorError, TensorType};
 use minigpt_ops::quantized::{Format, QuantizedMatrix, dequantize_row, find_not_finite};
 
-use crate::files::weight_type::WeightType;
+use super::weight_type::WeightType;
+
+/// Columns of a transposed matrix that are copied together: as many as a line of a processor's cache has.
+pub(crate) const TOGETHER: usize = 16;
 
 /// `[rows, columns]`, rows being outputs of a layer or vectors of tokens.
 #[derive(Clone, Debug)]
@@ -126,4 +129,17 @@ fn format(tensor_type: TensorType) -> Option<Format> {
         TensorType::Q4_1 => Format::Q4_1,
         _ => return None,
     })
+}
+
+/// `[rows, columns]` to `[columns, rows]`.
+pub(crate) fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let mut transposed = vec![0.0; values.len()];
+    for first in (0..columns).step_by(TOGETHER) {
+        for row in 0..rows {
+            for column in first..columns.min(first + TOGETHER) {
+                transposed[column * rows + row] = values[row * columns + column];
+            }
+        }
+    }
+    transposed
 }

@@ -7,7 +7,7 @@ use burn::store::burn_pack::{Error, Tensor as StoredTensor};
 use burn::tensor::{Bytes, DType};
 use minigpt_gguf::TensorType;
 
-use crate::model::parameters::Role;
+use super::parameters::Role;
 
 /// The type of a model's weights, in files and in a [`PackedGpt`](crate::PackedGpt).
 ///
