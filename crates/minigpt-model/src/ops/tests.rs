@@ -12,12 +12,13 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::*;
+use crate::model::activation::{swiglu, tanh_gelu};
 use crate::model::attention::{attention_weights, causal_attention, causal_mask, mix, split};
 use crate::model::config::MlpKind;
 use crate::model::context::Context;
 use crate::model::layer::{Before, linear};
 use crate::model::linear::Linear;
-use crate::model::mlp::{Mlp, swiglu, tanh_gelu};
+use crate::model::mlp::Mlp;
 use crate::model::norm::{layer_norm, rms_norm};
 use crate::{Gpt, GptConfig};
 
