@@ -14,12 +14,12 @@ use crate::files::pretrained::SavedModel;
 use crate::files::safetensors;
 use crate::files::weights::finite;
 use crate::lora::{Factors, LoraConfig};
+use crate::matrix::frozen::{Frozen, FrozenType};
+use crate::matrix::weight_type::{WeightType, floats};
 use crate::model::config::GptConfig;
-use crate::model::frozen::{Frozen, FrozenType};
 use crate::model::gpt::Gpt;
 use crate::model::linear::LowRank;
 use crate::model::parameters::{Parameter, Role};
-use crate::model::weight_type::{WeightType, floats};
 
 impl FrozenType {
     fn freeze(
@@ -32,7 +32,8 @@ impl FrozenType {
         }
         let Self { weight_type, .. } = self;
         let values = values.iter().collect();
-        let frozen = Frozen::of(parameter, values, weight_type);
+        let shape = [parameter.shape[0], parameter.shape[1]];
+        let frozen = Frozen::of(shape, parameter.role.is_projection(), values, weight_type);
         let name = || parameter.name.clone();
         let frozen =
             frozen.map_err(|error| WeightsError::Pack { name: name(), weight_type, error });

@@ -4,6 +4,7 @@ mod files;
 mod freeze;
 mod generate;
 mod lora;
+mod matrix;
 mod model;
 mod ops;
 mod packed;
@@ -20,6 +21,8 @@ pub use generate::{
     log_probability, most_probable,
 };
 pub use lora::{AdapterError, LoraConfig};
+pub use matrix::frozen::FrozenType;
+pub use matrix::weight_type::{UnknownWeightType, WeightType};
 pub use minigpt_ops::{CacheType, Instructions};
 pub use model::attention::CausalSelfAttention;
 pub use model::block::Block;
@@ -28,13 +31,11 @@ pub use model::config::{
     BiasConfig, ConfigError, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig,
     RotaryScaling,
 };
-pub use model::frozen::FrozenType;
 pub use model::gpt::{Gpt, Head};
 pub use model::mlp::Mlp;
 pub use model::norm::Norm;
 pub use model::parameters::{Parameter, ParameterCounts, Role};
 pub use model::score::Scores;
-pub use model::weight_type::{UnknownWeightType, WeightType};
 pub use ops::{IGNORE_INDEX, Kernels, Precision, SmoothedLoss, add_squares};
 pub use packed::{Converted, PackedCache, PackedGpt, TextInput, TokenScore};
 pub use trace::{Trace, TracedBlock};

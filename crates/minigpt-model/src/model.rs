@@ -12,12 +12,10 @@ pub(crate) mod block;
 pub(crate) mod cache;
 pub(crate) mod config;
 pub(crate) mod context;
-pub(crate) mod frozen;
 pub(crate) mod gpt;
 mod init;
 pub(crate) mod layer;
 pub(crate) mod linear;
-pub(crate) mod matrix;
 pub(crate) mod mlp;
 pub(crate) mod norm;
 pub(crate) mod parameters;
@@ -27,4 +25,3 @@ pub(crate) mod score;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trace;
-pub(crate) mod weight_type;

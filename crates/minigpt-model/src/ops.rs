@@ -43,8 +43,7 @@ pub use kernels::Kernels;
 pub use loss::{IGNORE_INDEX, SmoothedLoss};
 pub use precision::Precision;
 
-use crate::model::frozen::Frozen;
-use crate::model::rotary::Rotation;
+use crate::matrix::frozen::Frozen;
 
 /// What can work on a tensor's memory.
 fn kernels_for<const D: usize>(tensor: &Tensor<D>) -> Kernels {
@@ -177,18 +176,19 @@ pub(crate) fn layer(
 }
 
 /// Attention as [`causal_attention`], from queries, keys and values as the projection gives them, by a kernel that keeps
-/// these: `[batch, time, (n_head + 2 * n_kv_head) * head_size]`. Queries and keys are turned, keys and values repeated.
+/// these: `[batch, time, (n_head + 2 * n_kv_head) * head_size]`. Queries and keys are turned by
+/// `angles`, cosines and sines `[1 or batch, 1, time, head_size / 2]`, keys and values repeated.
 #[cfg_attr(not(feature = "cpu"), expect(unused_variables))]
 pub(crate) fn grouped_attention(
     qkv: &Tensor<3>,
-    rotation: &Rotation,
+    angles: [&Tensor<4>; 2],
     heads: [usize; 2],
     dropout: &DropoutMask,
     precision: Precision,
 ) -> Option<Tensor<3>> {
     match kernels_for(qkv) {
         #[cfg(feature = "cpu")]
-        Kernels::Cpu => cpu::heads::of_tensors(qkv, rotation, heads, dropout, precision),
+        Kernels::Cpu => cpu::heads::of_tensors(qkv, angles, heads, dropout, precision),
         _ => None,
     }
 }

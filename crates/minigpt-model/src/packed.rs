@@ -22,9 +22,9 @@ use rayon::prelude::*;
 use self::adapter::PackedAdapter;
 pub use self::cache::PackedCache;
 pub use self::converted::Converted;
+use crate::matrix::Matrix;
+use crate::matrix::weight_type::WeightType;
 use crate::model::config::{GptConfig, NormConfig};
-use crate::model::matrix::Matrix;
-use crate::model::weight_type::WeightType;
 
 /// A model whose weights are packed, for the processor.
 ///

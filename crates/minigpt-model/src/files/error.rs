@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use minigpt_gguf::{GgufError, TensorError};
 
+use crate::matrix::weight_type::WeightType;
 use crate::model::config::ConfigError;
-use crate::model::weight_type::WeightType;
 
 /// A model folder that could not be read or written.
 #[derive(Debug, thiserror::Error)]

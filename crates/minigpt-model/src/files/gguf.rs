@@ -15,10 +15,10 @@ use super::error::WeightsError;
 use super::family::Family;
 use super::layout::Layout;
 use super::weights::Weights;
+use crate::matrix::weight_type::{WeightType, floats};
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
 use crate::model::parameters::Role;
-use crate::model::weight_type::{WeightType, floats};
 
 /// What Llama 3's positions are slowed down by, pair by pair.
 const ROPE_FREQS: &str = "rope_freqs.weight";
@@ -113,7 +113,7 @@ impl Gpt {
         }));
         let info = |(role, tensor): &(Role, StoredTensor)| {
             let shape: Vec<usize> = tensor.shape.iter().rev().copied().collect();
-            let tensor_type = weight_type.of_tensor(*role, shape[0]);
+            let tensor_type = weight_type.of_tensor(role.is_matrix(), shape[0]);
             TensorInfo::new(&tensor.name, &shape, tensor_type)
         };
         let infos: Result<Vec<_>, _> = tensors.iter().map(info).collect();

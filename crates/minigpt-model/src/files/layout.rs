@@ -8,8 +8,8 @@ mod tests;
 
 use std::ops::Range;
 
+use crate::matrix::TOGETHER;
 use crate::model::config::GptConfig;
-use crate::model::matrix::TOGETHER;
 use crate::model::parameters::{Parameter, Role};
 
 /// Names and storage of parameters in files of one kind.

@@ -13,9 +13,9 @@ use super::gguf::GgufModel;
 use super::nano_gpt::NanoGpt;
 use super::safetensors;
 use super::weights::Weights;
+use crate::matrix::weight_type::WeightType;
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
-use crate::model::weight_type::WeightType;
 
 /// The name of the configuration in a model folder.
 pub const CONFIG_FILE: &str = "config.json";

@@ -10,10 +10,10 @@ use minigpt_files::Checksum;
 
 use super::error::WeightsError;
 use super::layout::{Layout, Slice};
-use crate::model::frozen::Frozen;
+use crate::matrix::frozen::Frozen;
+use crate::matrix::weight_type::floats;
 use crate::model::gpt::Gpt;
 use crate::model::parameters::{Parameter, Role};
-use crate::model::weight_type::floats;
 
 impl Gpt {
     /// The parameters in the model's order, each read from the device when its bytes are asked for.
@@ -29,7 +29,7 @@ impl Gpt {
             parameters.map(|parameter| (parameter.name.clone(), parameter)).collect();
         let stored = collected.into_iter().map(|tensor| {
             let found = frozen.remove(&tensor.name).zip(shapes.remove(&tensor.name));
-            found.map_or(tensor, |(frozen, parameter)| made(frozen, parameter))
+            found.map_or(tensor, |(frozen, parameter)| made(frozen, &parameter))
         });
         stored.collect()
     }
@@ -71,10 +71,11 @@ impl Gpt {
 }
 
 /// The numbers of a matrix that is kept as files have it.
-fn made(frozen: Arc<Frozen>, parameter: Parameter) -> StoredTensor {
+fn made(frozen: Arc<Frozen>, parameter: &Parameter) -> StoredTensor {
     let (name, shape) = (parameter.name.clone(), parameter.shape.clone());
     let length = size_of::<f32>() * shape.iter().product::<usize>();
-    let bytes = move || Ok(frozen.values(&parameter).into_bytes());
+    let is_layer = parameter.role.is_projection();
+    let bytes = move || Ok(Bytes::from_elems(frozen.values(is_layer)));
     StoredTensor::deferred(name, DType::F32, shape, None, length, bytes)
 }
 

@@ -7,9 +7,9 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::GptConfig;
-use super::frozen::Frozen;
 use super::linear::Linear;
 use super::parameters::Parameter;
+use crate::matrix::frozen::Frozen;
 
 /// Gives a parameter its values.
 type Source<'a, E> = dyn FnMut(&Parameter) -> Result<TensorData, E> + 'a;

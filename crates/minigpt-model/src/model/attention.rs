@@ -92,7 +92,7 @@ impl CausalSelfAttention {
         let mut dropout = context.dropout;
         let mask = dropout.next(&self.dropout);
         let (heads, precision) = ([self.n_head, self.n_kv_head], context.precision);
-        let mixed = ops::grouped_attention(qkv, rotation, heads, &mask, precision)?;
+        let mixed = ops::grouped_attention(qkv, rotation.tables(), heads, &mask, precision)?;
         context.dropout = dropout;
         Some(mixed)
     }

@@ -11,10 +11,10 @@ use super::block::Block;
 use super::cache::KvCache;
 use super::config::{GptConfig, Position};
 use super::context::Context;
-use super::frozen::{Frozen, FrozenType};
 use super::norm::Norm;
 use super::parameters::Parameter;
 use super::rotary::Rotation;
+use crate::matrix::frozen::{Frozen, FrozenType};
 use crate::ops::{self, DropoutState, Precision, SmoothedLoss};
 
 /// GPT-2's architecture ([Radford et al., 2019](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf)),

@@ -7,7 +7,7 @@ use burn::module::{Module, Param, Reparameterization};
 use burn::nn::Dropout;
 use burn::tensor::Tensor;
 
-use super::frozen::Frozen;
+use crate::matrix::frozen::Frozen;
 
 /// A linear layer.
 #[derive(Module, Debug)]

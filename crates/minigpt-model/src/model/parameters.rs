@@ -42,6 +42,11 @@ impl Role {
         }
     }
 
+    /// True for what is multiplied, or looked up in by a token.
+    pub(crate) fn is_matrix(self) -> bool {
+        !matches!(self, Self::Bias | Self::NormScale | Self::NormBias | Self::PositionEmbedding)
+    }
+
     /// True for the matrices inside the blocks, `[in, out]`.
     pub fn is_projection(self) -> bool {
         matches!(self, Self::Projection | Self::ResidualProjection)

@@ -14,8 +14,8 @@ use crate::files::error::WeightsError;
 use crate::files::pretrained::SavedModel;
 use crate::lora::adapter::{StoredAdapter, StoredPart};
 use crate::lora::{AdapterError, LoraConfig};
+use crate::matrix::Matrix;
 use crate::model::config::MlpKind;
-use crate::model::matrix::Matrix;
 
 /// The matrices of a block, as factors are beside them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::iter::Peekable;
 use minigpt_ops::{CacheType, RotaryPairs};
 
 use super::{Block, Linear, Norm, PackedGpt};
+use crate::matrix::Matrix;
 use crate::model::config::{GptConfig, Position};
-use crate::model::matrix::Matrix;
 use crate::model::parameters::Parameter;
 use crate::model::rotary::frequencies;
 

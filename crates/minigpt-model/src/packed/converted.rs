@@ -4,7 +4,7 @@ use minigpt_gguf::{TensorInfo, TensorType};
 
 use super::source::stays;
 use crate::files::pretrained::SavedModel;
-use crate::model::weight_type::WeightType;
+use crate::matrix::weight_type::WeightType;
 
 /// Matrices of a GGUF file that become another type as they are [loaded](SavedModel::load_packed).
 #[derive(Clone, Debug, PartialEq, Eq)]

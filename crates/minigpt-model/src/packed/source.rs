@@ -13,12 +13,12 @@ use crate::files::error::WeightsError;
 use crate::files::layout::{Layout, Slice};
 use crate::files::pretrained::SavedModel;
 use crate::files::weights::Weights;
+use crate::matrix::transposed;
+use crate::matrix::weight_type::{WeightType, floats};
+use crate::matrix::{Matrix, has_products};
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
-use crate::model::matrix::transposed;
-use crate::model::matrix::{Matrix, has_products};
 use crate::model::parameters::Parameter;
-use crate::model::weight_type::{WeightType, floats};
 
 impl SavedModel {
     /// Reads the weights as a [`PackedGpt`] keeps them: as `weight_type` or, without one, as they are stored; those of
@@ -166,9 +166,12 @@ fn tensor(
     tensor.read(&mut values);
     check_finite(file.path(), &slice.name, &values)?;
     let weight_type = weight_type.unwrap_or(WeightType::Q8_0);
-    Matrix::of_values(&values, columns, weight_type.of_tensor(parameter.role, columns)).map_err(
-        |error| WeightsError::Pack { name: named(file.path(), &slice.name), weight_type, error },
-    )
+    Matrix::of_values(&values, columns, weight_type.of_tensor(parameter.role.is_matrix(), columns))
+        .map_err(|error| WeightsError::Pack {
+            name: named(file.path(), &slice.name),
+            weight_type,
+            error,
+        })
 }
 
 /// The rows of matrices that follow one another, as the parameter's columns divide them.
@@ -198,7 +201,8 @@ fn pack(
         true => (transposed(&values, rows, columns), rows),
         false => (values, columns),
     };
-    let matrix = Matrix::of_values(&values, row, weight_type.of_tensor(parameter.role, row));
+    let matrix =
+        Matrix::of_values(&values, row, weight_type.of_tensor(parameter.role.is_matrix(), row));
     let matrix =
         matrix.map_err(|error| WeightsError::Pack { name: name.to_owned(), weight_type, error })?;
     Ok(Values::Matrices(split(parameter, vec![matrix])))

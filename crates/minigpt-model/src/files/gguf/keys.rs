@@ -9,11 +9,11 @@ use minigpt_gguf::{FromValue, Gguf, Metadata, TensorType, Value, decimal};
 use super::ROPE_FREQS;
 use crate::files::error::WeightsError;
 use crate::files::family::Family;
+use crate::matrix::weight_type::WeightType;
 use crate::model::config::{
     BiasConfig, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig, RotaryScaling,
 };
 use crate::model::rotary::slowing;
-use crate::model::weight_type::WeightType;
 
 /// Names the architecture.
 const ARCHITECTURE: &str = "general.architecture";

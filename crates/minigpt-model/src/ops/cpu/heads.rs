@@ -12,19 +12,17 @@ use super::saved::Saved;
 use super::{
     FlexTensor, Fused, attention_shape, causal_attention, contiguous, last_dim, tensor, values,
 };
-use crate::model::rotary::Rotation;
 use crate::ops::graph::{parents, register};
 use crate::ops::{DropoutMask, Precision};
 
 /// Nothing where each sequence has positions of its own.
 pub(in crate::ops) fn of_tensors(
     qkv: &Tensor<3>,
-    rotation: &Rotation,
+    [cos, sin]: [&Tensor<4>; 2],
     heads: [usize; 2],
     dropout: &DropoutMask,
     precision: Precision,
 ) -> Option<Tensor<3>> {
-    let [cos, sin] = rotation.tables();
     if cos.dims()[0] != 1 || cos.dims()[2] != qkv.dims()[1] {
         return None;
     }

@@ -18,7 +18,7 @@ use super::saved::Saved;
 use super::{
     FlexTensor, Fused, contiguous, dropped, last_dim, project, rms_norm, swiglu, tensor, values,
 };
-use crate::model::frozen::Frozen;
+use crate::matrix::frozen::Frozen;
 use crate::ops::graph::{parents, register};
 use crate::ops::{self, Beside, Weight};
 

@@ -10,7 +10,7 @@ use burn::tensor::{Int, Tensor};
 use minigpt_ops::CrossEntropy;
 
 use super::{FlexTensor, Fused, Ids, contiguous, values};
-use crate::model::frozen::Frozen;
+use crate::matrix::frozen::Frozen;
 use crate::ops::graph::{parents, register};
 use crate::ops::{Precision, SmoothedLoss};
 

@@ -6,13 +6,11 @@ mod tests;
 use std::ops::Range;
 use std::sync::Arc;
 
-use burn::tensor::TensorData;
 use minigpt_gguf::TensorError;
 use minigpt_ops::FrozenWeight;
 
-use super::matrix::{Matrix, transposed};
-use super::parameters::Parameter;
 use super::weight_type::WeightType;
+use super::{Matrix, transposed};
 
 /// Types that may hold the numbers of a matrix as they are, the smallest first.
 const SMALLER: [WeightType; 5] =
@@ -38,18 +36,18 @@ pub(crate) struct Frozen {
 }
 
 impl Frozen {
-    /// A parameter's values in the model's order, as `weight_type` or as a smaller type that has the same numbers: those
+    /// Values `[rows, columns]` in the model's order, of the matrix of a layer or of a table, as `weight_type` or as a smaller type that has the same numbers: those
     /// of a quantised file stay as they were.
     ///
     /// # Errors
     /// [`TensorError`] where a value is too large for the type.
     pub(crate) fn of(
-        parameter: &Parameter,
+        [rows, columns]: [usize; 2],
+        is_layer: bool,
         values: Vec<f32>,
         weight_type: WeightType,
     ) -> Result<Self, TensorError> {
-        let (rows, columns) = (parameter.shape[0], parameter.shape[1]);
-        let (values, from) = match parameter.role.is_projection() {
+        let (values, from) = match is_layer {
             true => (transposed(&values, rows, columns), rows),
             false => (values, columns),
         };
@@ -110,13 +108,9 @@ impl Frozen {
     }
 
     /// The values in the model's order, those of the matrix of a layer `[from, to]`.
-    pub(crate) fn values(&self, parameter: &Parameter) -> TensorData {
+    pub(crate) fn values(&self, is_layer: bool) -> Vec<f32> {
         let values = self.read_rows(0..self.to());
-        let values = match parameter.role.is_projection() {
-            true => transposed(&values, self.to(), self.from),
-            false => values,
-        };
-        TensorData::new(values, parameter.shape.clone())
+        if is_layer { transposed(&values, self.to(), self.from) } else { values }
     }
 }
 

@@ -7,8 +7,6 @@ use burn::store::burn_pack::{Error, Tensor as StoredTensor};
 use burn::tensor::{Bytes, DType};
 use minigpt_gguf::TensorType;
 
-use super::parameters::Role;
-
 /// The type of a model's weights, in files and in a [`PackedGpt`](crate::PackedGpt).
 ///
 /// ```
@@ -100,13 +98,8 @@ impl WeightType {
 
     /// What a tensor with rows of that many values is kept as, in GGUF and in memory: norms, biases and learned
     /// positions as 32-bit floats, and rows that are no whole blocks in 16 bits, as in llama.cpp's own files.
-    pub(crate) fn of_tensor(self, role: Role, row: usize) -> TensorType {
-        match role {
-            Role::Bias | Role::NormScale | Role::NormBias | Role::PositionEmbedding => {
-                TensorType::F32
-            }
-            _ => self.of_row(row),
-        }
+    pub(crate) fn of_tensor(self, is_matrix: bool, row: usize) -> TensorType {
+        if is_matrix { self.of_row(row) } else { TensorType::F32 }
     }
 
     /// The same of a matrix that is multiplied.

@@ -3,10 +3,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use proptest::prelude::*;
 
 use super::*;
+use crate::matrix::frozen::FrozenType;
 use crate::model::config::{
     BiasConfig, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig,
 };
-use crate::model::frozen::FrozenType;
 use crate::model::gpt::Gpt;
 use crate::{LoraConfig, Precision};
 
@@ -149,11 +149,12 @@ proptest! {
         let value = |i: usize| ((i as u32 ^ seed).wrapping_mul(2_654_435_761) >> 8) as f32 / 1e7;
         let values: Vec<f32> = (0..rows * columns).map(value).collect();
         for weight_type in [WeightType::Q8_0, WeightType::Bf16] {
-            let once = Frozen::of(&parameter, values.clone(), weight_type).unwrap();
-            let numbers = once.values(&parameter).try_into_vec::<f32>().unwrap();
-            let twice = Frozen::of(&parameter, numbers.clone(), WeightType::F32).unwrap();
+            let shape = [rows, columns];
+            let once = Frozen::of(shape, true, values.clone(), weight_type).unwrap();
+            let numbers = once.values(true);
+            let twice = Frozen::of(shape, true, numbers.clone(), WeightType::F32).unwrap();
             prop_assert_eq!(twice.weight_type(), weight_type);
-            prop_assert_eq!(twice.values(&parameter).try_into_vec::<f32>().unwrap(), numbers);
+            prop_assert_eq!(twice.values(true), numbers);
             prop_assert!(twice.bytes() < 4 * values.len());
         }
     }

@@ -1,12 +1,15 @@
 //! A matrix as it lies in a file, or in memory after the same fashion.
 
+pub(crate) mod frozen;
+pub(crate) mod weight_type;
+
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use minigpt_gguf::{SharedBlocks, TensorError, TensorType};
 use minigpt_ops::quantized::{Format, QuantizedMatrix, dequantize_row, find_not_finite};
 
-use super::weight_type::WeightType;
+use self::weight_type::WeightType;
 
 /// Columns of a transposed matrix that are copied together: as many as a line of a processor's cache has.
 pub(crate) const TOGETHER: usize = 16;
