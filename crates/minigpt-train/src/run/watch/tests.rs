@@ -9,8 +9,6 @@ fn summary(end: End) -> Summary {
         steps: 4,
         end,
         seconds: 1.0,
-        margin: None,
-        accuracy: None,
         peak_memory: None,
         best,
         last,
@@ -78,6 +76,8 @@ fn progress_is_the_last_rows_and_the_steps_to_come() {
         grad_norm: None,
         tokens_per_second: 10.0,
         seconds: 1.0,
+        margin: None,
+        accuracy: None,
     };
     let rows = [row(RowSplit::Train, 1), row(RowSplit::Valid, 1), row(RowSplit::Train, 2)];
     fs_err::write(run.metrics_path(), to_csv(&rows).unwrap()).unwrap();
