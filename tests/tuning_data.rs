@@ -106,13 +106,16 @@ fn long_conversations_are_shortened_by_turns_and_the_last_answer_can_be_all() {
     };
     sandbox
         .write("chats.jsonl", lines((0..10).map(|number| turns(if number == 4 { 9 } else { 2 }))));
-    let (succeeded, _, errors) = finetune(&sandbox, "--task instruct --data chats.jsonl --dry-run");
+    let (succeeded, _, errors) =
+        finetune(&sandbox, "--task instruct --data chats.jsonl --template plain --dry-run");
     assert!(!succeeded && errors.contains("chats.jsonl, line 5: a prompt of"), "{errors}");
-    let (_, errors) =
-        succeeds(&sandbox, "--task instruct --data chats.jsonl --dry-run --shorten-long");
+    let (_, errors) = succeeds(
+        &sandbox,
+        "--task instruct --data chats.jsonl --template plain --dry-run --shorten-long",
+    );
     assert!(errors.contains("shortened: 1 conversations lost their last turns"), "{errors}");
     assert!(errors.contains("9 examples to learn, 1 held out, 0 longer"), "{errors}");
-    let shown = "--task instruct --data chats.jsonl --skip-long --show 1";
+    let shown = "--task instruct --data chats.jsonl --template plain --skip-long --show 1";
     let marks = |more: &str| succeeds(&sandbox, &format!("{shown} {more}")).0.matches('⟦').count();
     assert_eq!((marks(""), marks("--last-answer")), (2, 1));
 }

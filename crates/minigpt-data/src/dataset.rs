@@ -169,8 +169,13 @@ fn split_files(
         }
     }
     let what = if config.is_empty() { String::new() } else { format!(" in {config:?}") };
-    let known = extensions.join(", ");
-    Err(format!("it has no files of {known}{what}; name one of {}", configs(files)))
+    // Of two names for JSON lines, one is told.
+    let told: Vec<&str> = extensions.iter().copied().filter(|name| *name != ".ndjson").collect();
+    let known = match told.split_last() {
+        Some((last, [_, ..])) => format!("{} or {last}", told[..told.len() - 1].join(", ")),
+        _ => told.concat(),
+    };
+    Err(format!("it has no {known} files{what}; name one of {}", configs(files)))
 }
 
 /// The folder that tells the configurations of a dataset apart: the last that is neither named for
