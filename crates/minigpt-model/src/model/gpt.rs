@@ -150,7 +150,8 @@ impl Gpt {
 
     /// Number of token ids, padding included: the width of the logits.
     pub fn vocab_size(&self) -> usize {
-        self.config.vocab_size
+        let table = self.tables.wte.as_ref();
+        table.map_or_else(|| self.wte.weight.lazy_shape()[0], |table| table.to())
     }
 
     /// Number of token ids that the [tokenizer](Self::with_tokenizer_size) has; without one, all.

@@ -60,9 +60,8 @@ fn the_memory_of_a_llama_is_that_of_its_gate_and_norms() {
     assert_eq!((llama.n_inner, llama.n_kv_head()), (192, 2));
     let device = Device::flex();
     let tokens = 5 * 32;
-    // A block: into and out of two norms, queries, keys and values of all heads, what attention gives; gate, rest
-    // and their product.
-    let block = (4 + 3 + 1) * 64 + 3 * 192;
+    // A block: into two norms, queries of four heads, keys and values of two, what attention gives; gate and rest.
+    let block = (2 + 2 + 1) * 64 + 2 * 192;
     let passing = 10 * 64 + 3 * 192;
     // The head once more, and the logits of all tokens, which are few.
     let rest = 300 * 64 + tokens * 300;
