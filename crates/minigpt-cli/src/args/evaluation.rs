@@ -106,7 +106,7 @@ pub(crate) struct EvalTextArgs {
     /// What stands between the values of .csv and .tsv files, as for `minigpt train`
     #[arg(long, value_name = "CHARACTER", requires = "data")]
     pub(crate) separator: Option<Separator>,
-    /// The records of .jsonl and .parquet files are lines of one text instead of documents
+    /// Join the records of .jsonl and .parquet files to one text, a line each, instead of taking each for a document
     #[arg(long, requires = "data")]
     pub(crate) lines: bool,
     /// Put the text together again as people write it: `wikitext` undoes WikiText's tokenization;

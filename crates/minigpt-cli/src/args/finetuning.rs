@@ -75,7 +75,7 @@ pub(crate) struct FinetuneArgs {
     /// Learn the last answer of each conversation alone, instead of every one
     #[arg(long)]
     pub(crate) last_answer: bool,
-    /// Of --task prefer: the larger, the less the model may leave its base [default: 0.1]
+    /// With --task prefer: how strongly the model is held to its base; a larger BETA keeps it closer [default: 0.1]
     #[arg(long, value_name = "BETA")]
     pub(crate) beta: Option<f64>,
     /// A text, as `minigpt eval --data` takes it, of which the model's perplexity is measured before and after: what
