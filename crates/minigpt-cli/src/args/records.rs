@@ -86,7 +86,7 @@ pub(crate) struct TrackArgs {
 Exit codes: 0 no problem, 1 a problem. Notes are not problems: they say what limits speed or
 features.")]
 pub(crate) struct DoctorArgs {
-    /// Do not ask the Hugging Face hub whether it answers
+    /// Work without a network: leave the Hugging Face hub out
     #[arg(long)]
     pub(crate) offline: bool,
     /// Print a JSON object

@@ -55,7 +55,7 @@ pub(crate) struct AskArgs {
     /// Find passages only, without a model's answer
     #[arg(long, requires = "index", conflicts_with = "run")]
     pub(crate) no_model: bool,
-    /// Measure on the questions of this file how well passages are found, and what they are worth to
+    /// Measure, with the questions of this file, how well passages are found, and how much they help
     /// the model
     #[arg(long, value_name = "FILE", requires = "index", conflicts_with = "text")]
     pub(crate) questions: Option<PathBuf>,
