@@ -156,6 +156,14 @@ pub enum TrainError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The run trains an adapter beside weights that only the processor's operations take.
+    #[error(
+        "{path} keeps the weights beside its adapter for the processor: resume the run with --device cpu"
+    )]
+    FrozenElsewhere {
+        /// The file of the weights.
+        path: PathBuf,
+    },
     /// The run has no complete checkpoint.
     #[error(
         "{path} has no intact checkpoint: let the run reach its first validation, or set training.save_every"

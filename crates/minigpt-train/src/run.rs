@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 
 use self::checkpoint::{CheckpointFolder, TOKENIZER_FILE};
 use self::curves::Quantity;
+use self::models::BASE_FILE;
 use self::start::{Machine, Preset, StartFigures};
 use self::summary::Summary;
 use crate::config::RunConfig;
@@ -46,6 +47,9 @@ pub(crate) const SAMPLE_HEADING: &str = "## step ";
 
 /// Held by the process that trains.
 const LOCK_FILE: &str = "train.lock";
+
+/// What the reference of a run on preferences makes of them.
+const REFERENCES_FILE: &str = "references.json";
 
 /// Begins the names of the files for TensorBoard.
 const EVENTS: &str = "events.out.";
@@ -140,6 +144,12 @@ impl RunFolder {
     /// Removes what a process left that ended before the folder was a run, and that would be taken for the run's own.
     fn clear_beginning(&self) -> Result<(), TrainError> {
         self.checkpoints().clear()?;
+        for file in [BASE_FILE, REFERENCES_FILE] {
+            match fs_err::remove_file(self.path.join(file)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
         for entry in fs_err::read_dir(&self.path)? {
             let entry = entry?;
             let is_of_events = entry.file_name().to_string_lossy().starts_with(EVENTS);
@@ -264,7 +274,7 @@ impl RunFolder {
 
     /// `references.json`.
     pub(crate) fn references_path(&self) -> PathBuf {
-        self.path.join("references.json")
+        self.path.join(REFERENCES_FILE)
     }
 
     /// `summary.json`.

@@ -78,11 +78,11 @@ pub(crate) struct FinetuneArgs {
     /// With --task prefer: how strongly the model is held to its base; a larger BETA keeps it closer [default: 0.1]
     #[arg(long, value_name = "BETA")]
     pub(crate) beta: Option<f64>,
-    /// A text, as `minigpt eval --data` takes it, of which the model's perplexity is measured before and after: what
-    /// tuning makes it forget
+    /// A text, as `minigpt eval --data` takes it, of which the perplexity is measured before and after: what tuning
+    /// makes the model forget. Not after --resume
     #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) forgetting: Option<Source>,
-    /// Questions, as for `minigpt eval --tasks`, that are put to the base and to the tuned model
+    /// Questions, as for `minigpt eval --tasks`, that are put to the base and to the tuned model. Not after --resume
     #[arg(long, value_name = "TASKS")]
     pub(crate) tasks: Vec<String>,
     /// Start from new random weights of the same shape, to see what the base is worth

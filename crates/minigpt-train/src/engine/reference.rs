@@ -12,17 +12,15 @@ use crate::data::token_set::TokenSet;
 use crate::data::tokens::TokenData;
 use crate::error::TrainError;
 use crate::optim::trainee::Trainee;
-use crate::run::{RunFolder, write_json};
 
-/// The data, of preferences with what the model makes of them before its first step, which is kept in the run's folder.
+/// The data, of preferences with what the model makes of them before its first step, and that alone.
 pub(super) fn referred(
     data: TokenData,
     trainee: &Trainee,
     config: &RunConfig,
     devices: &Devices,
-    run: &RunFolder,
     observer: &mut Observer,
-) -> Result<TokenData, TrainError> {
+) -> Result<(TokenData, Option<References>), TrainError> {
     let sets = [&data.train, &data.valid].map(TokenSet::rows);
     let (batch_size, device) = (config.training.batch_size, devices.main.clone().inner());
     let (model, total) = (trainee.valid(), sets.iter().sum::<usize>());
@@ -45,10 +43,10 @@ pub(super) fn referred(
     };
     let references = References { train: refer(&data.train)?, valid: refer(&data.valid)? };
     if references.train.is_empty() {
-        return Ok(data);
+        return Ok((data, None));
     }
-    write_json(&run.references_path(), &references)?;
-    with_references(data, |_| Ok(references))
+    let data = with_references(data, |_| Ok(references.clone()))?;
+    Ok((data, Some(references)))
 }
 
 /// The data, of preferences with those that `references` has of so many learnt and held-out pairs.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
 use minigpt_data::Tokenizer;
-use minigpt_model::{GenerateError, Generator, Gpt};
+use minigpt_model::{GenerateError, Generator, Gpt, Kernels};
 use minigpt_text::GenerationDefaults;
 
 use super::Engine;
@@ -105,13 +105,19 @@ impl Trainer<'_> {
     ) -> Result<Summary, TrainError> {
         let trainee = trainee(model, config, &self.data)?;
         check_sample_prompt(&trainee.transformer, config, &self.data.tokenizer)?;
+        RunFolder::check_free(self.folder)?;
+        let (manifest, mut observer) = (manifest(config, &self.data)?, self.observer);
+        // Before there is a folder: who ends the program meanwhile leaves nothing behind.
+        let (data, references) =
+            referred(self.data, &trainee, config, &self.devices, &mut observer)?;
         let (run, _lock) = RunFolder::create(self.folder)?;
         generation.write(run.path())?;
         run.write_base(&trainee.transformer)?;
-        let figures = StartFigures::new(config, &self.data);
-        run.write_start(config, environment, &figures, &self.data.tokenizer)?;
-        let (manifest, mut observer) = (manifest(config, &self.data)?, self.observer);
-        let data = referred(self.data, &trainee, config, &self.devices, &run, &mut observer)?;
+        if let Some(references) = &references {
+            write_json(&run.references_path(), references)?;
+        }
+        let figures = StartFigures::new(config, &data);
+        run.write_start(config, environment, &figures, &data.tokenizer)?;
         let start = Start {
             manifest,
             tokenizer_file: run.tokenizer_file()?,
@@ -170,6 +176,9 @@ impl Trainer<'_> {
         let model = match run.base() {
             Some(base) => {
                 let device = devices.main.clone().autodiff();
+                if Kernels::of(&device) != Kernels::Cpu {
+                    return Err(TrainError::FrozenElsewhere { path: base });
+                }
                 tuned_base(Gpt::load_frozen(&base, &config.model, &device)?, &config)?
             }
             None => fresh_model(&config, &devices)?,

@@ -63,7 +63,8 @@ impl Trainee {
     #[must_use]
     pub(crate) fn with_classes(self, classes: usize) -> Self {
         let weight = &self.transformer.wte.weight;
-        let shape = [classes, weight.lazy_shape()[1]];
+        // Not the table's: a frozen one is no parameter.
+        let shape = [classes, self.transformer.config().n_embd];
         let zeros = TensorData::zeros::<f32, _>(shape);
         let weight = Param::from_data(zeros, &weight.lazy_device());
         Self { score: Some(ClassHead { weight }), ..self }.map(&mut Number(0))

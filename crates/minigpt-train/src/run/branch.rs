@@ -4,24 +4,29 @@ use std::io::ErrorKind;
 
 use minigpt_files::{Limit, read};
 
+use super::models::BASE_FILE;
 use super::repair::{SAMPLES, samples_until};
 use super::tensorboard::EventWriter;
-use super::{CHECKPOINTS, Environment, LOCK_FILE, RunFolder, write_json};
+use super::{CHECKPOINTS, Environment, LOCK_FILE, REFERENCES_FILE, RunFolder, write_json};
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::run::checkpoint::CheckpointManifest;
 use crate::run::metrics::{read_rows, to_csv};
 
 /// What a run keeps of its beginning, where it has it.
-const OF_BEGINNING: [&str; 3] = ["generation_config.json", "references.json", "start.json"];
+const OF_BEGINNING: [&str; 2] = ["generation_config.json", "start.json"];
+
+/// Those that may be large, as the weights that an adapter is trained beside.
+const LARGE: [&str; 2] = [BASE_FILE, REFERENCES_FILE];
 
 /// All that stands in the folder of a branch before it is a run, but for its checkpoints and events.
-const OF_BRANCH: [&str; 9] = [
+const OF_BRANCH: [&str; 10] = [
+    BASE_FILE,
     "config.json",
     "environment.json",
     "generation_config.json",
     "metrics.csv",
-    "references.json",
+    REFERENCES_FILE,
     "samples.md",
     "start.json",
     "tokenizer.json",
@@ -76,6 +81,13 @@ impl RunFolder {
                 Ok(bytes) => minigpt_files::write(&self.path.join(file), bytes)?,
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error.into()),
+            }
+        }
+        for file in LARGE {
+            let (from, to) = (other.path.join(file), self.path.join(file));
+            if from.exists() {
+                let mut from = minigpt_files::open(&from)?;
+                minigpt_files::write_with(&to, |to| std::io::copy(&mut from, to).map(drop))?;
             }
         }
         let (mut rows, _) = read_rows(&other.metrics_path()).unwrap_or_default();

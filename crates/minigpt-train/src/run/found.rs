@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use minigpt_files::{is_file_name, is_folder};
 
-use super::{CHECKPOINTS, EVENTS, LOCK_FILE, RunFolder};
+use super::models::BASE_FILE;
+use super::{CHECKPOINTS, EVENTS, LOCK_FILE, REFERENCES_FILE, RunFolder};
 use crate::error::TrainError;
 
 /// Of a folder that has one of these, somebody began a run in it.
@@ -25,8 +26,10 @@ const PARTS: [&str; 9] = [
 ];
 
 /// Files of a run that are read again, by it or of it, besides those of its folders.
-const FILES: [&str; 9] = [
+const FILES: [&str; 11] = [
     LOCK_FILE,
+    BASE_FILE,
+    REFERENCES_FILE,
     "config.json",
     "environment.json",
     "generation_config.json",

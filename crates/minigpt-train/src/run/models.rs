@@ -15,7 +15,7 @@ use crate::optim::trainee::{Trainee, fresh_trainee};
 use crate::run::checkpoint::{AVERAGE_FILE, CheckpointManifest, MODEL_FILE, OnDamage};
 
 /// The weights that an adapter is trained beside, which checkpoints then lack.
-const BASE_FILE: &str = "base.safetensors";
+pub(super) const BASE_FILE: &str = "base.safetensors";
 
 /// What a file of weights has besides them: names and shapes of the tensors, a few hundred bytes each.
 const HEAD: u64 = 16 << 20;

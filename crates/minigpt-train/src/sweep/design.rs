@@ -79,10 +79,14 @@ impl Sweep {
         for Combination { variant, own, varied } in combinations(&file)? {
             let mut name = name_of(variant.as_deref(), &varied);
             if !names.insert(name.clone()) {
-                name = format!("{name}-{}", digest(&varied));
+                name = format!("{name}-{}", digest(variant.as_deref(), &varied));
                 names.insert(name.clone());
             }
-            let config = base.with_settings(&own)?.with_settings(&varied)?;
+            let mut config = base.with_settings(&own)?.with_settings(&varied)?;
+            // A rung has a validation, whatever else is asked for.
+            if let Some(halving) = &file.halving {
+                config.training.eval_every = halving.rungs.first().copied();
+            }
             let checked = config.validate();
             checked.map_err(|error| {
                 let (name, error) = (name.clone(), Box::new(error));
@@ -266,14 +270,14 @@ fn name_of(variant: Option<&str>, varied: &[(String, Value)]) -> String {
     let name: String = name.chars().map(plain).collect();
     let name = name.trim_start_matches(['.', '-']);
     match name.len() > NAME || name.is_empty() {
-        true => format!("{}-{}", &name[..name.len().min(NAME - 9)], digest(varied)),
+        true => format!("{}-{}", &name[..name.len().min(NAME - 9)], digest(variant, varied)),
         false => name.to_owned(),
     }
 }
 
 /// Tells apart what a name cannot.
-fn digest(varied: &[(String, Value)]) -> String {
-    sha256(format!("{varied:?}"))[..8].to_owned()
+fn digest(variant: Option<&str>, varied: &[(String, Value)]) -> String {
+    sha256(format!("{variant:?} {varied:?}"))[..8].to_owned()
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! What is measured on the base and on the tuned model: a text that was not learnt, and questions.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use minigpt_data::{CountedTokens, Portion, Source, TokenizerSpec};
 use minigpt_eval::{
     Bootstrap, ComparedTask, EvalConfig, Forgotten, Protocol, Task, TaskScores, answer, evaluate,
 };
 use minigpt_model::Gpt;
-use minigpt_train::DataConfig;
+use minigpt_train::{DataConfig, FinetuneTask};
 
 use crate::args::FinetuneArgs;
 use crate::load::model::TrainedModel;
@@ -18,6 +18,8 @@ use crate::terminal::progress::{ByteProgress, CountProgress};
 pub(in crate::commands) struct Comparison {
     text: Option<(String, Vec<String>)>,
     tasks: Vec<Task>,
+    /// Whether the moving average was tuned.
+    pub(super) is_average: bool,
 }
 
 /// Characters of the text that are read, and tokens before each at most: half a minute of a model of a hundred million
@@ -30,8 +32,17 @@ const BATCH: usize = 8;
 
 impl Comparison {
     pub(super) fn read(args: &FinetuneArgs) -> Result<Self> {
+        let asked =
+            [("--forgetting", args.forgetting.is_some()), ("--tasks", !args.tasks.is_empty())];
+        for (option, _) in asked.into_iter().filter(|(_, is_asked)| *is_asked) {
+            ensure!(
+                args.task != FinetuneTask::Classify,
+                "{option}: a classifier writes no text: leave it out with --task classify"
+            );
+            ensure!(!args.fresh, "{option}: with --fresh there is no base to compare with");
+        }
         let text = args.forgetting.as_ref().map(read_text).transpose()?;
-        Ok(Self { text, tasks: questions::read_all(&args.tasks)? })
+        Ok(Self { text, tasks: questions::read_all(&args.tasks)?, is_average: args.average })
     }
 
     pub(super) fn is_empty(&self) -> bool {

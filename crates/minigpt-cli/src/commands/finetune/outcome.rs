@@ -109,7 +109,7 @@ fn of_answers(
     let mut written = answers(model, most, "answering")?;
     let rouge_l = is_summary.then(|| rouge_l_of_answers(&written));
     let (mut forgotten, mut tasks) = (None, Vec::new());
-    if let Some(base) = base_of(config, device) {
+    if let Some(base) = base_of(config, comparison.is_average, device) {
         for (answer, of_base) in written.iter_mut().zip(answers(
             &base.model,
             most.min(ANSWERS),
@@ -153,11 +153,11 @@ fn preferences(
 }
 
 /// The model that was tuned, loaded once more; where it is gone, only the tuned one is measured.
-fn base_of(config: &RunConfig, device: &Device) -> Option<TrainedModel> {
+fn base_of(config: &RunConfig, is_average: bool, device: &Device) -> Option<TrainedModel> {
     let finetune = config.finetune.as_ref().filter(|finetune| !finetune.fresh)?;
     let load = || {
         let source: ModelSource = finetune.base.parse()?;
-        TrainedModel::load_onto(&source, false, device)
+        TrainedModel::load_onto(&source, is_average, device)
     };
     load()
         .inspect_err(|error| {
