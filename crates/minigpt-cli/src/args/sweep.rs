@@ -35,8 +35,8 @@ Examples:
   minigpt runs runs/rates --sort best
   minigpt plot runs/rates/*-s1
 
-Exit codes: 0 done, or the budget is used up; 1 an error, 2 a wrong command line, 130 interrupted by Ctrl-C and saved, 143 by
-SIGTERM."
+Exit codes: 0 done, or the budget is used up; 1 an error, 2 a wrong command line, 130 interrupted by
+Ctrl-C and saved, 143 by SIGTERM."
 )]
 pub(crate) struct SweepArgs {
     /// What is tried, in TOML

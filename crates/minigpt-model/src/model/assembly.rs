@@ -66,7 +66,7 @@ impl<'a, E> Assembly<'a, E> {
         Ok(found.unwrap_or_else(|| panic!("the next parameter of the table is not {name}")))
     }
 
-    /// The matrix of that name, if it is the next; frozen, where matrices are, and then an empty parameter.
+    /// The matrix of that name, if it is the next; frozen, where matrices are, and then a parameter of one zero.
     pub(crate) fn optional_matrix(&mut self, name: &str) -> Result<Option<Matrix>, E> {
         let Some(parameter) = self.parameters.next_if(|next| next.name == name) else {
             return Ok(None);
@@ -77,7 +77,8 @@ impl<'a, E> Assembly<'a, E> {
             None => None,
         };
         let values = match frozen {
-            Some(_) => TensorData::new(Vec::<f32>::new(), [0, 0]),
+            // None at all may lie anywhere in a file, and burn refuses numbers that do not lie on four bytes.
+            Some(_) => TensorData::new(vec![0.0_f32], [1, 1]),
             None => values,
         };
         Ok(Some((Param::from_data(values, self.device), frozen)))

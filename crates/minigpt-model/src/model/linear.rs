@@ -12,7 +12,7 @@ use crate::matrix::frozen::Frozen;
 /// A linear layer.
 #[derive(Module, Debug)]
 pub struct Linear {
-    /// `[from, to]`; empty where the matrix is kept as files have it.
+    /// `[from, to]`; one zero where the matrix is kept as files have it.
     pub weight: Param<Tensor<2>>,
     /// `[to]`, where there is one.
     pub bias: Option<Param<Tensor<1>>>,

@@ -66,7 +66,7 @@ fn moved(model: Gpt) -> Gpt {
             &mut self,
             param: burn::module::Param<Tensor<D>>,
         ) -> burn::module::Param<Tensor<D>> {
-            if param.lazy_shape().num_elements() == 0 || !param.is_require_grad() {
+            if param.lazy_shape().num_elements() == 1 || !param.is_require_grad() {
                 return param;
             }
             param.map(|x| {
