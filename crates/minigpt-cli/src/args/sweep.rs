@@ -21,12 +21,13 @@ use crate::device::{DEVICE_HELP, DeviceChoice};
   schedule.learning_rate = { from = 1e-3, to = 1e-2, steps = 3, scale = \"log\" }
   data.tokenizer = [\"bpe:2048\", \"bpe:4096\"]
 
-Any setting of a run's config.json can stand there. method = \"random\" with settings = 20 draws instead of trying every
-combination; [halving] with rungs = [100, 300] ends the worse half at these steps (keep = \"third\": two thirds);
-[variants.NAME] has settings that change together; data = \"notes.txt\" is another text.
+Any setting of a run's config.json can stand there. method = \"random\" with settings = 20 draws 20
+settings instead of trying every combination. [halving] with rungs = [100, 300] ends the worse half
+at these steps (keep = \"third\": two thirds). [variants.NAME] has settings that change together.
+data = \"notes.txt\" names another text.
 
-Every trial is a run folder in runs/FILE/, next to sweep.json and sweep.png. The same command goes on where it stopped, and
-trials that are done are not repeated.
+Every trial is a run folder in runs/FILE/, next to sweep.json and sweep.png. The same command goes
+on where it stopped, and does not repeat complete trials.
 
 Examples:
   minigpt sweep rates.toml --dry-run
