@@ -17,7 +17,7 @@ use crate::device::{DEVICE_HELP, DeviceChoice};
   minigpt finetune runs/wiki --task instruct --data instructions.json --name tuned
   minigpt finetune hf:openai-community/gpt2 --task summarize --data news.jsonl --skip-long
   minigpt finetune SmolLM2-135M-Instruct.Q8_0.gguf --task instruct --data chats.jsonl --lora 8
-  minigpt finetune SmolLM2-135M-Instruct.Q4_1.gguf --task lm --data letters.txt --lora 8 --precision auto
+  minigpt finetune SmolLM2-135M-Instruct.Q4_1.gguf --task lm --data letters.txt --lora 8
   minigpt finetune runs/wiki --task classify --data reviews.csv --valid more-reviews.csv
   minigpt finetune runs/wiki --task classify --data exported.csv --separator \";\" --lossy
   minigpt finetune runs/wiki --task instruct --data chats.jsonl:3 --data \"more/*.parquet\" --skip-bad
