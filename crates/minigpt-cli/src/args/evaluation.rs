@@ -21,7 +21,8 @@ A file of tasks has a JSON object a line, either of
   {\"question\": \"The opposite of hot is\", \"choices\": [\"warm\", \"cold\"], \"answer\": 1}
   {\"text\": \"A text whose last word is to be predicted\"}
 Multiple choice gives acc and acc_norm, texts give acc and perplexity of the last word, all as
-lm-evaluation-harness defines them. The sets known by name are put as it puts them, without examples before.")]
+lm-evaluation-harness defines them. It also defines how the sets known by name are put, without
+examples before.")]
 pub(crate) struct EvalArgs {
     /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]

@@ -37,7 +37,8 @@ first line; also packed, in a folder or from the hub:
 Instructions and conversations are put by the model's own chat template, where it has one, or by
 --template. The last tenth of each source is held out, or its own validation files, or what --valid
 names. Answers are learnt, prompts are not; ask, generate and repl put a tuned model's prompts as it
-learnt them. A run ends when two passes bring nothing better on what is held out (training.patience).
+learnt them. A run ends when two passes bring nothing better on what is held out
+(training.patience).
 
 Exit codes: as those of `minigpt train`."
 )]
