@@ -96,19 +96,3 @@ fn losses_on_rounded_weights_are_those_on_the_same_weights_as_numbers() {
         assert!(worst < 1e-4, "{weight_type}: off by {worst}");
     }
 }
-
-/// `lora.py FILE FOLDER` made the folder that the variable names; slow, and for a person to run.
-#[test]
-#[ignore = "wants a folder of references of a real model"]
-fn losses_of_a_real_model_are_those_of_peft() {
-    let folder = PathBuf::from(std::env::var_os("MINIGPT_LORA_REFERENCE").unwrap());
-    let file = PathBuf::from(std::env::var_os("MINIGPT_SMOLLM2").unwrap());
-    let reference = reference(&folder);
-    let expected: Vec<f64> = serde_json::from_value(reference["lora"].clone()).unwrap();
-    let base = base(&file, Some(WeightType::F32));
-    let found = losses(base, &folder.join("lora-start"), &reference, Precision::F32);
-    let worst = furthest(&found, &expected);
-    assert!(worst < 1e-3, "off by {worst}: {found:?} and not {expected:?}");
-    // The figure is what such a run is for.
-    panic!("within 1e-3: off by {worst:.2e} at most");
-}
