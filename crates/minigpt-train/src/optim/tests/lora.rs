@@ -1,6 +1,6 @@
 //! Fifty steps of LoRA against PEFT's: `tests/fixtures/lora.py` made the reference.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use burn::train::Learner;
