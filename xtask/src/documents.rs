@@ -8,8 +8,6 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::cargo;
-
 /// Columns of a line, tables and code apart.
 const WIDTH: usize = 130;
 /// Words of a sentence in the README and the guide.
@@ -44,14 +42,35 @@ struct Document {
     anchors: BTreeSet<String>,
 }
 
-/// Fails with every fault of the documents that git knows.
+/// Folders that hold nothing of ours.
+const OTHERS: [&str; 3] = [".git", "runs", "target"];
+
+/// The documents in a folder and those below it, from the repository's root, with `/`.
+fn documents_in(folder: &Path, names: &mut Vec<String>) -> Result<()> {
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        let (kind, name) = (entry.file_type()?, entry.file_name());
+        let name = name.to_string_lossy();
+        let path = folder.join(&*name);
+        if kind.is_dir() && !OTHERS.contains(&&*name) {
+            documents_in(&path, names)?;
+        } else if kind.is_file() && name.ends_with(".md") {
+            let parts = path.components().filter(|part| !matches!(part, Component::CurDir));
+            let parts: Vec<_> = parts.map(|part| part.as_os_str().to_string_lossy()).collect();
+            names.push(parts.join("/"));
+        }
+    }
+    Ok(())
+}
+
+/// Fails with every fault of the documents. A checkout without git has them too.
 pub(crate) fn check() -> Result<()> {
-    let names = cargo::output(std::process::Command::new("git").args(["ls-files", "*.md"]))?;
+    let mut names = Vec::new();
+    documents_in(Path::new("."), &mut names)?;
     let read = |name: &str| -> Result<Document> {
         Ok(Document::parse(name, &fs_err::read_to_string(name)?))
     };
-    let documents: Result<Vec<_>> =
-        names.lines().filter(|name| Path::new(name).exists()).map(read).collect();
+    let documents: Result<Vec<_>> = names.iter().map(|name| read(name)).collect();
     let documents: BTreeMap<_, _> =
         documents?.into_iter().map(|document| (document.name.clone(), document)).collect();
     let mut faults = Vec::new();
