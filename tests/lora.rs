@@ -124,6 +124,18 @@ fn frozen_weights_are_kept_once_and_checkpoints_have_the_adapter() {
     assert_eq!(train_losses(&sandbox.path("runs/adapted")), losses);
     assert_eq!(text(&sandbox, "runs/adapted", &[]), tuned);
 
+    sandbox.succeeds(&[
+        "train",
+        "--continue",
+        "runs/adapted",
+        "--more-steps",
+        "5",
+        "--device",
+        "cpu",
+    ]);
+    let on = train_losses(&sandbox.path("runs/adapted-2"));
+    assert_eq!((&on[..losses.len()], on.len()), (&losses[..], losses.len() + 5));
+
     let bench = "bench --tune --model runs/base --lora 2 --context 8 --batch 2 --steps 1 --json --device cpu";
     let found = sandbox.succeeds(&bench.split(' ').collect::<Vec<_>>());
     let found: Value = serde_json::from_str(&found).unwrap();

@@ -83,7 +83,7 @@ pub(crate) fn check_complete(folder: &Path, names: &[String]) -> Result<(), Data
 /// All data files below a folder, sorted by path.
 pub(crate) fn data_files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let mut files = Vec::new();
-    collect(folder, &mut files)?;
+    collect(folder, is_data_name, &mut files)?;
     if files.is_empty() {
         return Err(DataError::NoTextFiles { path: folder.to_owned() });
     }
@@ -91,15 +91,20 @@ pub(crate) fn data_files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(files)
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), DataError> {
+/// The files of a folder and those below it whose names are wanted; folders that are hidden are left out.
+pub(crate) fn collect(
+    folder: &Path,
+    is_wanted: fn(&str) -> bool,
+    files: &mut Vec<PathBuf>,
+) -> Result<(), DataError> {
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if entry.file_type()?.is_dir() {
             if !name.starts_with('.') {
-                collect(&entry.path(), files)?;
+                collect(&entry.path(), is_wanted, files)?;
             }
-        } else if is_data_name(&name) && entry.path().is_file() {
+        } else if is_wanted(&name) && entry.path().is_file() {
             files.push(entry.path());
         }
     }

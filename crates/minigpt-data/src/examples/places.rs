@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::documents::{Documents, STANDARD_INPUT};
 use crate::files::DataFile;
-use crate::folder::{Split, check_complete, glob_files};
+use crate::folder::{Split, check_complete, collect, glob_files};
 use crate::input::is_record_name;
 use crate::{DataError, Download, ReadOptions, Source};
 
@@ -61,7 +61,7 @@ impl ExampleFiles {
 /// The files of records below a folder, and those of them that are named for validation.
 fn in_folder(folder: &Path) -> Result<[Vec<PathBuf>; 2], DataError> {
     let mut files = Vec::new();
-    collect(folder, &mut files)?;
+    collect(folder, is_record_name, &mut files)?;
     if files.is_empty() {
         return Err(DataError::NoExampleFiles { path: folder.to_owned() });
     }
@@ -84,19 +84,4 @@ fn in_folder(folder: &Path) -> Result<[Vec<PathBuf>; 2], DataError> {
         check_complete(folder, &split.iter().filter_map(name).collect::<Vec<_>>())?;
     }
     Ok([train, valid])
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), DataError> {
-    for entry in fs_err::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.file_type()?.is_dir() {
-            if !name.starts_with('.') {
-                collect(&entry.path(), files)?;
-            }
-        } else if is_record_name(&name) && entry.path().is_file() {
-            files.push(entry.path());
-        }
-    }
-    Ok(())
 }

@@ -87,9 +87,7 @@ impl ExampleReader {
         progress: &mut dyn FnMut(Download),
     ) -> Result<SplitExamples<Dialogue>, DataError> {
         self.read(source, progress, |record| {
-            let Conversation { messages, options } = Conversation::of(record, template)?;
-            let turns = turns_of(template, tokenizer, &messages, &options)?;
-            Ok(Dialogue { place: record.place.clone(), turns })
+            dialogue(record, Conversation::of(record, template)?, template, tokenizer)
         })
     }
 
@@ -105,9 +103,7 @@ impl ExampleReader {
         progress: &mut dyn FnMut(Download),
     ) -> Result<SplitExamples<Dialogue>, DataError> {
         self.read(source, progress, |record| {
-            let Conversation { messages, options } = Conversation::of_summary(record)?;
-            let turns = turns_of(template, tokenizer, &messages, &options)?;
-            Ok(Dialogue { place: record.place.clone(), turns })
+            dialogue(record, Conversation::of_summary(record)?, template, tokenizer)
         })
     }
 
@@ -189,6 +185,17 @@ impl ExampleReader {
         }
         Ok(examples)
     }
+}
+
+/// What a record says, as the template puts it.
+fn dialogue(
+    record: &Record,
+    Conversation { messages, options }: Conversation,
+    template: &ChatTemplate,
+    tokenizer: &Tokenizer,
+) -> Result<Dialogue, String> {
+    let turns = turns_of(template, tokenizer, &messages, &options)?;
+    Ok(Dialogue { place: record.place.clone(), turns })
 }
 
 /// Pairs of places of examples that say the same, the earlier first: `key` is what an example says.
