@@ -216,7 +216,7 @@ fn an_unknown_preset() {
     let error = sandbox.fails(&["train", "--preset", "shakespeare"]);
     assert_eq!(
         error,
-        "error: unknown preset `shakespeare`: expected one of austen, tiny, shakespeare-char, tinystories, wikitext2, wikitext2-hour, wikitext103"
+        "error: unknown preset `shakespeare`: expected one of austen, children, tiny, shakespeare-char, tinystories, wikitext2, wikitext2-hour, wikitext103"
     );
 }
 
