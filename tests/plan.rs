@@ -1,4 +1,4 @@
-//! `minigpt plan`.
+//! `minigpt plan` and `minigpt train --minutes`.
 
 use serde_json::Value;
 
@@ -81,5 +81,50 @@ fn memory_is_looked_at_before_anything_is_measured() {
     assert!(output.status.success(), "{errors}");
     if cfg!(target_os = "linux") {
         assert!(errors.contains("warning: it takes ") && errors.contains("train on another"));
+    }
+}
+
+#[test]
+fn a_run_of_some_minutes_chooses_everything_and_ends_by_its_clock() {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose().repeat(3));
+    let train = "train --data prose.txt --minutes 0.25 --device cpu --seed 7 --set optimizer.weight_decay=0.3 --name timed";
+    let output = sandbox.minigpt(&train.split(' ').collect::<Vec<_>>());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    for line in [
+        "vocabulary:    512 ids by bpe:512, for ",
+        "model:         4 layers, ",
+        "time:          about ",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let config: Value = {
+        let config = fs_err::read_to_string(sandbox.path("runs/timed/config.json")).unwrap();
+        serde_json::from_str(&config).unwrap()
+    };
+    assert_eq!(config["data"]["tokenizer"], "bpe:512");
+    assert_eq!(
+        (&config["optimizer"]["kind"], &config["model"]["mlp"]),
+        (&"muon".into(), &"swiglu".into())
+    );
+    assert_eq!(config["training"]["seed"], 7);
+    assert!((config["optimizer"]["weight_decay"].as_f64().unwrap() - 0.3).abs() < 1e-6);
+    let minutes = config["training"]["max_minutes"].as_f64().unwrap();
+    assert!(minutes > 0.0 && minutes < 0.27, "{minutes}");
+    let steps = config["training"]["max_steps"].as_u64().unwrap();
+    assert!(said.contains(&format!("/{steps}: loss")), "{said}");
+
+    for (more, said) in [
+        ("--minutes 0", "--minutes 0: expected a number of at least 0.25"),
+        ("--minutes nan", "--minutes NaN: expected a number of at least 0.25"),
+        ("--minutes 5 --max-steps 3", "cannot be used with '--max-steps <MAX_STEPS>'"),
+        ("--minutes 5 --preset tiny", "cannot be used with '--preset <PRESET>'"),
+    ] {
+        let words = ["train", "--data", "prose.txt", "--device", "cpu"];
+        let words = words.into_iter().chain(more.split(' '));
+        let output = sandbox.minigpt(&words.collect::<Vec<_>>());
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && errors.contains(said), "{more}: {errors}");
     }
 }

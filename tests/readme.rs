@@ -98,6 +98,12 @@ fn run(sandbox: &Sandbox, command: &str, document: &str) -> bool {
         [_, "train", "--continue", run, ..] => {
             vec!["train", "--continue", run, "--more-steps", "2", "--device", "cpu"]
         }
+        // The length is chosen by the time: the shortest there is.
+        [_, "train", rest @ ..] if rest.contains(&"--minutes") => {
+            let value = 1 + rest.iter().position(|word| *word == "--minutes").unwrap();
+            let rest = [&rest[..value], &["0.25"], &rest[value + 1..]].concat();
+            [&["train"], &rest[..], &["--device", "cpu"]].concat()
+        }
         [_, "train", rest @ ..] | ["cargo", "xtask", "train", rest @ ..] => {
             let is_of_novels = document == "docs/guide/first-model.md" && words[0] == "cargo";
             let has_text = ["--data", "--dry-run"].iter().any(|option| rest.contains(option));

@@ -149,6 +149,7 @@ impl Command {
   minigpt train                                  four novels, minutes on two CPU cores
   minigpt train --preset tiny                    seconds, to see that everything works
   minigpt train --data notes.txt --name notes    your own text
+  minigpt train --data notes.txt --minutes 20    the best for the time, chosen for you
   minigpt train --data \"books/*.txt.gz\" --tokenizer char
   minigpt train --preset wikitext2               the tutorial's experiment, from the hub
   minigpt train --preset wikitext2-hour --data wikitext-2
@@ -181,6 +182,12 @@ pub(crate) struct TrainArgs {
     pub(crate) data: Option<Source>,
     #[arg(long, help = one_of("Size of the model", &GptConfig::PRESETS))]
     pub(crate) model: Option<String>,
+    /// Train for about so many minutes from now: vocabulary, sizes, batch, rate and passes are chosen for this text and
+    /// this machine, which is measured first; options of the recipe change what is chosen
+    #[arg(long, value_name = "MINUTES", conflicts_with_all = [
+        "preset", "model", "config", "epochs", "max_steps", "max_minutes", "batch_size", "dry_run", "continue",
+    ])]
+    pub(crate) minutes: Option<f64>,
     /// Name of the run, the folder under --runs [default: the preset's, numbered where taken]
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -200,7 +207,8 @@ pub(crate) struct TrainArgs {
     /// Continue this run folder from its last checkpoint, exactly; only --device, --devices, --cache, --dry-run,
     /// --tui, --json and --serve go with it
     #[arg(long, value_name = "RUN", help_heading = "Continue a run", conflicts_with_all = [
-        "preset", "data", "valid", "text_field", "lossy", "separator", "lines", "tokenizer", "model", "name", "runs", "epochs",
+        "preset", "data", "valid", "text_field", "lossy", "separator", "lines", "tokenizer", "model", "minutes", "name",
+        "runs", "epochs",
         "max_steps", "max_minutes", "batch_size", "learning_rate", "dropout", "eval_every", "save_every",
         "skip_bad_steps", "config", "set", "prompt", "seed", "precision",
     ])]

@@ -30,7 +30,7 @@ pub use minigpt_ops::is_pool_thread;
 pub use plan::cost::{MemoryEstimate, Plan};
 pub use plan::device_check::{DeviceTrace, Difference};
 pub use plan::measure::{TimedStep, time_steps, time_tokens, time_tuning};
-pub use plan::proposal::{Budget, Proposal, TOKENS_PER_PARAMETER, USEFUL_PASSES};
+pub use plan::proposal::{Budget, Proposal, TOKENS_PER_PARAMETER, USEFUL_PASSES, vocab_size_of};
 pub use plan::workload::Workload;
 pub use run::card::{CardWeights, RunCard, pretrained_card};
 pub use run::checkpoint::{CheckpointFolder, CheckpointManifest, OnDamage};

@@ -5,14 +5,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Error, Result, ensure};
-use minigpt_data::TokenStore;
+use burn::tensor::Device;
+use minigpt_data::{TokenStore, TokenizerSpec};
 use minigpt_model::{GptConfig, Kernels};
 use minigpt_train::{
-    Budget, Proposal, TOKENS_PER_PARAMETER, TrainError, USEFUL_PASSES, Workload, shell_word,
+    Budget, OptimizerKind, Proposal, RunConfig, TOKENS_PER_PARAMETER, TrainError, USEFUL_PASSES,
+    Workload, shell_word,
 };
 use serde::Serialize;
 
-use crate::args::PlanArgs;
+use crate::args::{PlanArgs, TextArgs};
 use crate::device::memory;
 use crate::load::{settings, tokens};
 use crate::terminal::format::{bytes, duration, grouped};
@@ -20,9 +22,6 @@ use crate::terminal::output::{print, say};
 
 /// Measurements that a proposal takes at most.
 const MEASUREMENTS: u32 = 3;
-
-/// Validations of the run.
-const VALIDATIONS: usize = 10;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -38,18 +37,18 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode> {
     if let Some(context) = args.context {
         ensure!(context > 0, "--context is 0: expected at least 1");
     }
-    let config = settings::of_plan(args)?;
+    let mut config = settings::of_plan(args)?;
     let chosen = args.device.resolve()?;
     say(format_args!("device: {}", chosen.description));
-    // A GPU's memory is not told.
-    let here = memory::of_machine().filter(|_| Kernels::of(&chosen.device) == Kernels::Cpu);
+    let here = memory_of(&chosen.device);
     let budget = Budget { parameters: args.params, memory: args.memory.or(here), seconds };
     let given = args.model.as_ref().map(|name| GptConfig::preset(name, 1)).transpose()?;
-    let store = tokens::prepare(&config.data, args.text.cache.as_deref())?;
+    let store = tokenized(&mut config, &args.text)?;
     let workload = Workload {
         vocab_size: store.tokenizer().vocab_size(),
         train_tokens: store.train().len(),
         valid_tokens: store.valid().len(),
+        recipe: &config,
         block_size: args.context,
         model: given.as_ref(),
         device: &chosen.device,
@@ -69,30 +68,56 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode> {
             "warning: it takes {needed} and this machine has {here}: train on another"
         ));
     }
-    let command = command(args, &proposal);
+    let command = command(args, &config, &proposal);
     if args.json {
         let report = Report { proposal: &proposal, train_tokens: store.train().len(), command };
         let json = serde_json::to_string(&report)?;
         print(|out| writeln!(out, "{json}"))?;
     } else {
-        print(|out| describe(&proposal, &store, &command, out))?;
+        print(|out| {
+            describe(&proposal, &config, &store, out)?;
+            writeln!(out, "\n{command}")
+        })?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn shape(model: &GptConfig) -> String {
+/// The bytes of memory that there are for a model on a device; a GPU's are not told.
+pub(super) fn memory_of(device: &Device) -> Option<u64> {
+    memory::of_machine().filter(|_| Kernels::of(device) == Kernels::Cpu)
+}
+
+/// The tokens of the text; where nobody names a tokenizer, by one of its own of a fitting size.
+pub(super) fn tokenized(config: &mut RunConfig, text: &TextArgs) -> Result<TokenStore> {
+    let cache = text.cache.as_deref();
+    let is_its_own = matches!(config.data.tokenizer, TokenizerSpec::Bpe { .. });
+    match text.tokenizer.is_none() && is_its_own {
+        true => tokens::prepare_fitting(&mut config.data, cache),
+        false => tokens::prepare(&config.data, cache),
+    }
+}
+
+pub(super) fn shape(model: &GptConfig) -> String {
     let GptConfig { n_layer, n_embd, n_head, block_size, .. } = model;
     format!("{n_layer} layers, {n_embd} wide, {n_head} heads, context {block_size}")
 }
 
-fn describe(
+/// What is proposed, and why, a line for each thing.
+pub(super) fn describe(
     proposal: &Proposal,
+    config: &RunConfig,
     store: &TokenStore,
-    command: &str,
     out: &mut impl Write,
 ) -> std::io::Result<()> {
     let Proposal { model, batch_size, accumulation, .. } = proposal;
     let parameters = grouped(proposal.parameters as u64);
+    writeln!(
+        out,
+        "vocabulary:    {} ids by {}, for {} of text",
+        grouped(store.tokenizer().vocab_size() as u64),
+        config.data.tokenizer,
+        bytes(store.manifest().splits[0].bytes)
+    )?;
     writeln!(out, "model:         {}: {parameters} parameters", shape(model))?;
     let at_once = batch_size / accumulation;
     let tokens = grouped((batch_size * model.block_size) as u64);
@@ -102,42 +127,47 @@ fn describe(
         "batch:         {batch_size} windows of {} ({tokens} tokens), {at_once} at once{by_block}",
         model.block_size
     )?;
+    let source = match config.optimizer.kind {
+        OptimizerKind::AdamW => "AdamW, Kaplan et al., 2020",
+        OptimizerKind::Muon => "Muon, as in the experiments of this project",
+    };
     writeln!(
         out,
-        "learning rate: {} after {} warm-up steps (Kaplan et al., 2020)",
+        "learning rate: {} after {} warm-up steps ({source})",
         proposal.learning_rate, proposal.warmup_steps
     )?;
     writeln!(
         out,
-        "length:        {} steps, {} tokens, {:.1} a parameter; {TOKENS_PER_PARAMETER} are compute-optimal (Hoffmann et al., 2022)",
+        "length:        {} steps, {} tokens, {:.1} a parameter; a model of billions wants {TOKENS_PER_PARAMETER} (Hoffmann et al., 2022)",
         grouped(proposal.steps as u64),
         grouped(proposal.tokens),
         proposal.tokens as f64 / proposal.parameters as f64
     )?;
     writeln!(
         out,
-        "text:          {} tokens, {:.2} passes over them",
+        "text:          {} tokens, {:.2} passes over them, dropout {}",
         grouped(store.train().len() as u64),
-        proposal.passes
+        proposal.passes,
+        proposal.dropout
     )?;
     if proposal.passes > USEFUL_PASSES {
         writeln!(
             out,
-            "               more than {USEFUL_PASSES} teach little (Muennighoff et al., 2023): more text, or a smaller model"
+            "               more than {USEFUL_PASSES} teach little (Muennighoff et al., 2023): more text would help"
         )?;
     }
     writeln!(out, "memory:        about {}", bytes(proposal.memory))?;
     writeln!(
         out,
-        "time:          about {} without validations, at the {:.1} GFLOP/s measured here",
+        "time:          about {} with {} validations, at the {:.1} GFLOP/s measured here",
         duration(proposal.seconds),
+        proposal.validations,
         proposal.operations_per_second / 1e9
-    )?;
-    writeln!(out, "\n{command}")
+    )
 }
 
 /// The command that does it.
-fn command(args: &PlanArgs, proposal: &Proposal) -> String {
+fn command(args: &PlanArgs, config: &RunConfig, proposal: &Proposal) -> String {
     let mut words = vec!["minigpt".to_owned(), "train".to_owned()];
     let mut option = |name: &str, value: &dyn std::fmt::Display| {
         words.extend([format!("--{name}"), shell_word(&value.to_string())]);
@@ -155,9 +185,7 @@ fn command(args: &PlanArgs, proposal: &Proposal) -> String {
     if let Some(separator) = &args.text.file.separator {
         option("separator", separator);
     }
-    if let Some(tokenizer) = &args.text.tokenizer {
-        option("tokenizer", tokenizer);
-    }
+    option("tokenizer", &config.data.tokenizer);
     let model = &proposal.model;
     match &args.model {
         Some(name) => option("model", name),
@@ -181,10 +209,9 @@ fn command(args: &PlanArgs, proposal: &Proposal) -> String {
     }
     option("batch-size", &proposal.batch_size);
     option("max-steps", &proposal.steps);
-    option("eval-every", &proposal.steps.div_ceil(VALIDATIONS));
+    option("eval-every", &proposal.eval_every());
     option("learning-rate", &proposal.learning_rate);
-    // What is read once cannot be learnt by heart.
-    option("dropout", &if proposal.passes > 1.0 { 0.1 } else { 0.0 });
+    option("dropout", &proposal.dropout);
     if proposal.gradient_checkpointing {
         option("set", &"training.gradient_checkpointing=true");
     }

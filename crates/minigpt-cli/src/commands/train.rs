@@ -1,7 +1,10 @@
 //! `minigpt train`.
 
+mod minutes;
+
 use std::process::ExitCode;
 use std::slice;
+use std::time::Instant;
 
 use anyhow::{Error, Result, anyhow, ensure};
 use minigpt_train::{
@@ -40,6 +43,7 @@ fn with_command(error: Error) -> Error {
 }
 
 fn train(args: &TrainArgs) -> Result<ExitCode> {
+    let began = Instant::now();
     let session = &args.session;
     let named =
         args.name.as_deref().map(|name| settings::named_run(&args.runs, name)).transpose()?;
@@ -61,7 +65,11 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
     };
     say(format_args!("device: {}", chosen.description));
     precision::apply(session.precision, &mut config, &chosen.main);
-    let data = TokenData::from(&tokens::prepare(&config.data, args.text.cache.as_deref())?);
+    let store = match args.minutes {
+        Some(minutes) => minutes::choose(args, minutes, began, &chosen.main, &mut config)?,
+        None => tokens::prepare(&config.data, args.text.cache.as_deref())?,
+    };
+    let data = TokenData::from(&store);
     let ids = data.tokenizer.vocab_size();
     config.model.vocab_size = match &args.resume {
         // The trainer says where its tokenizer is another now.

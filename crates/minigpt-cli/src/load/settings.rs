@@ -44,6 +44,13 @@ pub(crate) fn of_train(args: &TrainArgs) -> Result<RunConfig> {
     Ok(config)
 }
 
+/// What was chosen for `minigpt train --minutes`, with what is said of the rest.
+pub(crate) fn of_chosen(config: RunConfig, args: &TrainArgs) -> Result<RunConfig> {
+    let config = with_recipe(config, &args.recipe)?;
+    config.validate()?;
+    Ok(config)
+}
+
 /// The settings of a run that goes on, with what is said of the rest.
 ///
 /// The minutes after which it would have ended are those of the run before: more steps are asked for now.

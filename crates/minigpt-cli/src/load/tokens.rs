@@ -1,12 +1,12 @@
 //! The tokens of a text: downloaded, tokenized once into the cache, and shown while it takes time.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Result, ensure};
-use minigpt_data::{Preparing, Source, TextProgress, TokenStore};
-use minigpt_train::DataConfig;
+use minigpt_data::{Documents, Preparing, Source, TextProgress, TokenStore, TokenizerSpec};
+use minigpt_train::{DataConfig, vocab_size_of};
 
 use crate::cache::cache_folder;
 use crate::terminal::format::{self, grouped};
@@ -15,49 +15,89 @@ use crate::terminal::progress::ByteProgress;
 
 /// The tokens that `config` asks for, from the cache or made now.
 pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<TokenStore> {
-    let root = cache_folder(cache)?.join("tokens");
-    ensure!(
-        config.source != Source::Stdin || !std::io::stdin().is_terminal(),
-        "standard input is a terminal: expected text piped in, as in `cat notes.txt | minigpt …`"
-    );
-    let mut progress = ByteProgress::new();
-    if let Source::Hub(dataset) = &config.source {
-        progress.line(&format!("looking up {dataset} on the hub"));
-    }
-    let documents = config.open(&mut |download| {
-        let what = format!("downloading {}", download.file);
-        progress.show(&what, download.done_bytes, Some(download.total_bytes));
-    })?;
-    let store = TokenStore::prepare(&root, &documents, &config.tokenizer, &mut |at| match at {
-        Preparing::Reading { bytes } => progress.show("reading", bytes, None),
-        Preparing::Training(TextProgress { done_bytes: 0, total_bytes }) => {
-            let size = format::bytes(total_bytes);
-            progress.line(&format!("training tokenizer {} on {size}", config.tokenizer));
-        }
-        Preparing::Training(TextProgress { done_bytes, total_bytes }) => {
-            progress.show("training tokenizer", done_bytes, Some(total_bytes));
-        }
-        Preparing::Tokenizing(TextProgress { done_bytes, total_bytes }) => {
-            progress.show("tokenizing", done_bytes, Some(total_bytes));
-        }
-    })?;
-    drop(progress);
-    let documents = |split: usize| grouped(store.manifest().splits[split].documents);
-    say(format_args!(
-        "data: {}: {} documents to learn, {} held out; tokenizer {} ({} ids); {}, in {}",
-        config.source,
-        documents(0),
-        documents(1),
-        config.tokenizer,
-        grouped(store.tokenizer().vocab_size() as u64),
-        origin(&store),
-        store.folder().display(),
-    ));
-    let missing: u64 = store.manifest().splits.iter().map(|split| split.missing).sum();
-    if missing > 0 {
-        say(format_args!("left out: {} records without a text", grouped(missing)));
-    }
+    let mut text = Text::open(config, cache)?;
+    let store = text.tokenized(config)?;
+    text.describe(config, &store);
     Ok(store)
+}
+
+/// The same by a vocabulary as large as suits the text, which `config` has afterwards.
+pub(crate) fn prepare_fitting(config: &mut DataConfig, cache: Option<&Path>) -> Result<TokenStore> {
+    let mut text = Text::open(config, cache)?;
+    config.tokenizer = TokenizerSpec::Bpe { vocab_size: vocab_size_of(u64::MAX) };
+    let mut store = text.tokenized(config)?;
+    // How long it is, its tokens say first.
+    let fitting =
+        TokenizerSpec::Bpe { vocab_size: vocab_size_of(store.manifest().splits[0].bytes) };
+    if config.tokenizer != fitting {
+        config.tokenizer = fitting;
+        store = text.tokenized(config)?;
+    }
+    text.describe(config, &store);
+    Ok(store)
+}
+
+/// A text that was found, and where its tokens go.
+struct Text {
+    documents: Documents,
+    root: PathBuf,
+    progress: ByteProgress,
+}
+
+impl Text {
+    fn open(config: &DataConfig, cache: Option<&Path>) -> Result<Self> {
+        let root = cache_folder(cache)?.join("tokens");
+        ensure!(
+            config.source != Source::Stdin || !std::io::stdin().is_terminal(),
+            "standard input is a terminal: expected text piped in, as in `cat notes.txt | minigpt …`"
+        );
+        let mut progress = ByteProgress::new();
+        if let Source::Hub(dataset) = &config.source {
+            progress.line(&format!("looking up {dataset} on the hub"));
+        }
+        let documents = config.open(&mut |download| {
+            let what = format!("downloading {}", download.file);
+            progress.show(&what, download.done_bytes, Some(download.total_bytes));
+        })?;
+        Ok(Self { documents, root, progress })
+    }
+
+    fn tokenized(&mut self, config: &DataConfig) -> Result<TokenStore> {
+        let Self { documents, root, progress } = self;
+        let store = TokenStore::prepare(root, documents, &config.tokenizer, &mut |at| match at {
+            Preparing::Reading { bytes } => progress.show("reading", bytes, None),
+            Preparing::Training(TextProgress { done_bytes: 0, total_bytes }) => {
+                let size = format::bytes(total_bytes);
+                progress.line(&format!("training tokenizer {} on {size}", config.tokenizer));
+            }
+            Preparing::Training(TextProgress { done_bytes, total_bytes }) => {
+                progress.show("training tokenizer", done_bytes, Some(total_bytes));
+            }
+            Preparing::Tokenizing(TextProgress { done_bytes, total_bytes }) => {
+                progress.show("tokenizing", done_bytes, Some(total_bytes));
+            }
+        })?;
+        Ok(store)
+    }
+
+    fn describe(self, config: &DataConfig, store: &TokenStore) {
+        drop(self.progress);
+        let documents = |split: usize| grouped(store.manifest().splits[split].documents);
+        say(format_args!(
+            "data: {}: {} documents to learn, {} held out; tokenizer {} ({} ids); {}, in {}",
+            config.source,
+            documents(0),
+            documents(1),
+            config.tokenizer,
+            grouped(store.tokenizer().vocab_size() as u64),
+            origin(store),
+            store.folder().display(),
+        ));
+        let missing: u64 = store.manifest().splits.iter().map(|split| split.missing).sum();
+        if missing > 0 {
+            say(format_args!("left out: {} records without a text", grouped(missing)));
+        }
+    }
 }
 
 /// Whether tokens were made now or come from the cache, and of when.

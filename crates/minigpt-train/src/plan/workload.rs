@@ -5,6 +5,8 @@ use std::time::Duration;
 use burn::tensor::Device;
 use minigpt_model::GptConfig;
 
+use crate::config::RunConfig;
+
 /// What is trained on, and where.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload<'a> {
@@ -14,7 +16,9 @@ pub struct Workload<'a> {
     pub train_tokens: usize,
     /// Tokens of the held-out text.
     pub valid_tokens: usize,
-    /// Positions; without it as many as the model is wide, up to 1024 and to what the texts have, or as the
+    /// What a proposal changes the sizes of: its shape, optimizer and precision stay.
+    pub recipe: &'a RunConfig,
+    /// Positions; without it half as many as the model is wide, from 128 to 1024 and to what the texts have, or as the
     /// given one has.
     pub block_size: Option<usize>,
     /// The model, where it is given: its cost and its recipe are what is asked for then.

@@ -1,12 +1,30 @@
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use burn::tensor::Device;
+
+use super::recipe::learning_rate;
+use super::speed::{SAMPLE, memory, operations};
 use super::*;
+use crate::plan::cost::MemoryEstimate;
+
+/// GPT-2's shape, and AdamW.
+static RECIPE: LazyLock<RunConfig> = LazyLock::new(|| RunConfig::preset("wikitext2").unwrap());
 
 fn workload(device: &Device) -> Workload<'_> {
     let measured_for = Duration::from_millis(50);
     let (vocab_size, train_tokens, valid_tokens) = (512, 100_000, 10_000);
     let (block_size, model) = (None, None);
-    Workload { vocab_size, train_tokens, valid_tokens, block_size, model, device, measured_for }
+    Workload {
+        vocab_size,
+        train_tokens,
+        valid_tokens,
+        recipe: &RECIPE,
+        block_size,
+        model,
+        device,
+        measured_for,
+    }
 }
 
 fn propose(budget: Budget) -> Result<Proposal, TrainError> {
@@ -18,7 +36,8 @@ fn gpt2s_size_gives_gpt2s_shape() {
     let device = Device::flex();
     let workload = Workload { vocab_size: 50_257, ..workload(&device) };
     let model = workload.nearest(124_000_000).unwrap();
-    assert_eq!(model, GptConfig::gpt2().with_dropout(0.0));
+    let gpt2 = GptConfig { block_size: 512, ..GptConfig::gpt2() };
+    assert_eq!(model.with_dropout(0.0), gpt2.with_dropout(0.0));
     for parameters in [400_000, 3_000_000, 30_000_000, 350_000_000, 1_500_000_000] {
         let workload = Workload { vocab_size: 1000, ..workload };
         let size = workload.nearest(parameters).unwrap().parameter_counts().total() as f64;
@@ -44,8 +63,7 @@ fn the_recipe_adds_up() {
 
 #[test]
 fn less_memory_gives_a_smaller_model_that_fits() {
-    let of =
-        |mebibytes: u64| workload(&Device::flex()).largest(mebibytes << 20, f64::INFINITY).unwrap();
+    let of = |mebibytes: u64| workload(&Device::flex()).largest(mebibytes << 20, None).unwrap();
     let sizes: Vec<usize> =
         [160, 300, 1000, 8000].map(|m| of(m).0.parameter_counts().total()).to_vec();
     assert!(sizes.is_sorted() && sizes[0] < sizes[3], "{sizes:?}");
@@ -102,9 +120,9 @@ fn texts_are_looked_at_before_anything_is_measured() {
         assert!(error.to_string().starts_with(&expected), "{error}");
     }
     // Where nobody asks for a context, it is one that the texts have.
-    for (valid_tokens, context) in [(65, 64), (64, 32), (3, 2), (2, 1), (10_000, 256)] {
+    for (valid_tokens, context) in [(65, 64), (64, 32), (3, 2), (2, 1), (10_000, 128)] {
         let workload = Workload { valid_tokens, ..workload(&device) };
-        assert_eq!(workload.model(256, 2).block_size, context);
+        assert_eq!(workload.of_width(256, 4).block_size, context);
         workload.check_texts().unwrap();
     }
 }
@@ -116,7 +134,7 @@ fn what_is_measured_is_small_however_large_the_model() {
         [(512, None), (50_257, None), (50_257, Some(1 << 20)), (1 << 20, Some(64))]
     {
         let workload = Workload { vocab_size, block_size, ..workload(&device) };
-        let largest = |memory: u64| workload.largest(memory, f64::INFINITY).ok();
+        let largest = |memory: u64| workload.largest(memory, None).ok();
         let nearest = workload.nearest(9_000_000_000).ok().map(|model| {
             let micro_batch = workload.micro_batch(&model, u64::MAX).unwrap();
             (model, micro_batch)
@@ -131,14 +149,44 @@ fn what_is_measured_is_small_however_large_the_model() {
         }
     }
     // A model that is small is measured as it is.
-    let (model, micro_batch) = workload(&device).largest(300 << 20, f64::INFINITY).unwrap();
+    let (model, micro_batch) = workload(&device).largest(300 << 20, None).unwrap();
     assert_eq!(workload(&device).sample(&model, micro_batch).0, model);
 }
 
 #[test]
-fn learning_rates_are_kaplans() {
+fn rates_are_kaplans_for_adamw_and_fall_with_the_width_for_muon() {
     // 0.003239 - 0.0001395 ln(84,934,656 + biases and norms).
-    assert!((learning_rate(&GptConfig::gpt2()) - 6.9e-4).abs() < 1e-5);
+    assert!((learning_rate(&GptConfig::gpt2(), &RECIPE) - 6.9e-4).abs() < 1e-5);
+    let muon = RunConfig::preset("austen").unwrap();
+    let of = |width| learning_rate(&GptConfig::new(512, 128, 4, 4, width), &muon);
+    assert_eq!([of(128), of(256), of(512)], [5e-3, 5e-3, 2.5e-3]);
+}
+
+#[test]
+fn a_run_within_a_time_ends_where_more_passes_teach_nothing() {
+    let device = Device::flex();
+    let workload = Workload { train_tokens: 1000, valid_tokens: 500, ..workload(&device) };
+    let budget = Budget { seconds: Some(1e6), ..Budget::default() };
+    let proposal = Proposal::new(budget, &workload, |_| ()).unwrap();
+    assert!(proposal.passes <= 20.0 && proposal.seconds < 1e6, "{proposal:?}");
+    assert_eq!(proposal.dropout, 0.2);
+}
+
+#[test]
+fn what_is_proposed_is_what_is_configured() {
+    let proposal = propose(Budget { seconds: Some(5.0), ..Budget::default() }).unwrap();
+    let config = proposal.applied_to(RunConfig::preset("austen").unwrap());
+    config.validate().unwrap();
+    assert_eq!(config.model.n_embd, proposal.model.n_embd);
+    assert_eq!(config.training.max_steps, Some(proposal.steps));
+    assert!(proposal.eval_every() * (proposal.validations - 1) < proposal.steps);
+}
+
+#[test]
+fn vocabularies_grow_with_the_text() {
+    let sizes = [0, 100_000, 1_100_000, 2_800_000, u64::MAX].map(vocab_size_of);
+    assert!(sizes.is_sorted() && sizes[0] == 512 && sizes[4] == 16_384, "{sizes:?}");
+    assert_eq!(sizes[3], 16_384);
 }
 
 #[test]
