@@ -175,12 +175,20 @@ pub(crate) fn layer(
     }
 }
 
+/// What the heads of queries and keys are normalised by: an RMSNorm each, with scales `[head_size]`.
+#[cfg_attr(not(feature = "cpu"), expect(dead_code))]
+pub(crate) struct HeadNorms {
+    pub(crate) scales: [Tensor<1>; 2],
+    pub(crate) epsilon: f64,
+}
+
 /// Attention as [`causal_attention`], from queries, keys and values as the projection gives them, by a kernel that keeps
-/// these: `[batch, time, (n_head + 2 * n_kv_head) * head_size]`. Queries and keys are turned by
-/// `angles`, cosines and sines `[1 or batch, 1, time, head_size / 2]`, keys and values repeated.
+/// these: `[batch, time, (n_head + 2 * n_kv_head) * head_size]`. Queries and keys are normalised where there are `norms`
+/// and turned by `angles`, cosines and sines `[1 or batch, 1, time, head_size / 2]`, keys and values repeated.
 #[cfg_attr(not(feature = "cpu"), expect(unused_variables))]
 pub(crate) fn grouped_attention(
     qkv: &Tensor<3>,
+    norms: Option<HeadNorms>,
     angles: [&Tensor<4>; 2],
     heads: [usize; 2],
     dropout: &DropoutMask,
@@ -188,7 +196,7 @@ pub(crate) fn grouped_attention(
 ) -> Option<Tensor<3>> {
     match kernels_for(qkv) {
         #[cfg(feature = "cpu")]
-        Kernels::Cpu => cpu::heads::of_tensors(qkv, angles, heads, dropout, precision),
+        Kernels::Cpu => cpu::heads::of_tensors(qkv, norms, angles, heads, dropout, precision),
         _ => None,
     }
 }

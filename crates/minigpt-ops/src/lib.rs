@@ -119,7 +119,7 @@ pub use frozen::{
     frozen_project_backward,
 };
 pub use gelu::{bias_gelu, bias_gelu_backward, exact_gelu, gelu, gelu_backward};
-pub use heads::{Angles, GroupedHeads, spread_heads, spread_heads_backward};
+pub use heads::{Angles, GroupedHeads, HeadNorms, spread_heads, spread_heads_backward};
 pub use instructions::Instructions;
 pub use layer_norm::{RowStatistics, layer_norm, layer_norm_backward};
 pub use linear::{linear, linear_backward, project, project_backward, project_backward_input};

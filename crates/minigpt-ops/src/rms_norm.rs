@@ -22,15 +22,21 @@ pub fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, y: &mut [f32], reciproc
         vectorized!({
             let rows = y.chunks_exact_mut(d).zip(x.chunks_exact(d)).zip(reciprocals);
             for ((y, x), reciprocal) in rows {
-                *reciprocal = 1.0 / (sum_of(x, |x| x * x) / d as f32 + epsilon).sqrt();
+                *reciprocal = reciprocal_of(x, epsilon);
                 row_forward(x, weight, *reciprocal, y);
             }
         });
     });
 }
 
+/// What a row is multiplied by, but for the weight.
 #[inline(always)]
-fn row_forward(x: &[f32], weight: &[f32], reciprocal: f32, y: &mut [f32]) {
+pub(crate) fn reciprocal_of(x: &[f32], epsilon: f32) -> f32 {
+    1.0 / (sum_of(x, |x| x * x) / x.len() as f32 + epsilon).sqrt()
+}
+
+#[inline(always)]
+pub(crate) fn row_forward(x: &[f32], weight: &[f32], reciprocal: f32, y: &mut [f32]) {
     for ((y, &x), &weight) in y.iter_mut().zip(x).zip(weight) {
         *y = x * reciprocal * weight;
     }
@@ -73,7 +79,7 @@ pub fn rms_norm_backward(
 
 /// `dx` of one row, and its share added to `d_weight`.
 #[inline(always)]
-fn row_backward(
+pub(crate) fn row_backward(
     x: &[f32],
     weight: &[f32],
     reciprocal: f32,

@@ -30,14 +30,17 @@ impl GptConfig {
     fn saved_by_attention(&self, kernels: Kernels) -> u128 {
         let width = |heads: usize| size(heads) * size(self.head_size());
         let (queries, keys) = (width(self.n_head), width(self.n_kv_head()));
+        let is_root_mean_square = self.norm.kind == NormKind::RmsNorm && !self.bias.norm;
+        let is_grouped = matches!(self.position, Position::Rotary(_))
+            && (!self.qk_norm || is_root_mean_square)
+            && !self.scale_attn_by_inverse_layer_idx;
         let norms = match self.qk_norm {
+            // Part of the operation that turns and repeats them.
+            true if is_grouped && kernels == Kernels::Cpu => 0,
             // What it gives is not saved: turned, or side by side with the values, it is copied.
             true => saved_by_norm(self.norm.kind, kernels, queries + keys) - queries - keys,
             false => 0,
         };
-        let is_grouped = matches!(self.position, Position::Rotary(_))
-            && !self.qk_norm
-            && !self.scale_attn_by_inverse_layer_idx;
         let attended = match kernels {
             // Turned and repeated once more on the way back.
             Kernels::Cpu if is_grouped => queries + 2 * keys,

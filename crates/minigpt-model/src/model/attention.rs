@@ -82,17 +82,25 @@ impl CausalSelfAttention {
         linear(Before::Nothing, mixed, &self.c_proj, context)
     }
 
-    /// Rotation, repetition and attention in one operation, where there is one.
+    /// Norms of the heads, rotation, repetition and attention in one operation, where there is one.
     fn turned_and_mixed(&self, qkv: &Tensor<3>, context: &mut Context) -> Option<Tensor<3>> {
-        if self.q_norm.is_some() || self.k_norm.is_some() || self.divisor != 1 {
+        if self.divisor != 1 {
             return None;
         }
+        let norms = match (&self.q_norm, &self.k_norm) {
+            (Some(queries), Some(keys)) => {
+                let ((queries, epsilon), (keys, _)) = (queries.rms_weight()?, keys.rms_weight()?);
+                Some(ops::HeadNorms { scales: [queries, keys], epsilon })
+            }
+            (None, None) => None,
+            _ => return None,
+        };
         let rotation = context.rotation.as_ref()?;
         // The state goes on where the operation is taken alone.
         let mut dropout = context.dropout;
         let mask = dropout.next(&self.dropout);
         let (heads, precision) = ([self.n_head, self.n_kv_head], context.precision);
-        let mixed = ops::grouped_attention(qkv, rotation.tables(), heads, &mask, precision)?;
+        let mixed = ops::grouped_attention(qkv, norms, rotation.tables(), heads, &mask, precision)?;
         context.dropout = dropout;
         Some(mixed)
     }

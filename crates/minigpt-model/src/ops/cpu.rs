@@ -16,6 +16,7 @@ use burn::tensor::Tensor;
 use minigpt_ops::{AttentionShape, CrossEntropy, Dropout, Precision, RowStatistics};
 
 use elements::{Ids, contiguous, last_dim, tensor, values};
+use heads::GroupedPlan;
 use layer::LayerPlan;
 use loss::FrozenHead;
 use memory::buffer;
@@ -104,14 +105,15 @@ pub(super) trait Fused: Backend {
         plan: LayerPlan,
     ) -> FloatTensor<Self>;
 
-    /// Attention from grouped queries, keys and values; cosines and sines have no gradient.
+    /// Attention from grouped queries, keys and values; scales of norms of `queries` and `keys` that the plan has no use
+    /// for are anything, cosines and sines have no gradient.
     fn grouped_attention(
         qkv: FloatTensor<Self>,
+        queries: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
         cos: FloatTensor<Self>,
         sin: FloatTensor<Self>,
-        heads: [usize; 2],
-        dropout: Dropout,
-        precision: Precision,
+        plan: GroupedPlan,
     ) -> FloatTensor<Self>;
 
     /// As `linear_cross_entropy`, of a head that is not trained.
@@ -216,14 +218,14 @@ impl Fused for Flex {
 
     fn grouped_attention(
         qkv: FlexTensor,
+        queries: FlexTensor,
+        keys: FlexTensor,
         cos: FlexTensor,
         sin: FlexTensor,
-        heads: [usize; 2],
-        dropout: Dropout,
-        _: Precision,
+        plan: GroupedPlan,
     ) -> FlexTensor {
-        let [qkv, cos, sin] = [qkv, cos, sin].map(contiguous);
-        heads::forward(&qkv, [&cos, &sin], heads, dropout).0
+        let [scales, angles] = [[queries, keys], [cos, sin]].map(|pair| pair.map(contiguous));
+        plan.forward(&contiguous(qkv), &scales, &angles).0
     }
 
     fn frozen_cross_entropy(

@@ -8,7 +8,7 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use minigpt_ops::{Dropout, Precision, RowStatistics};
 
-use super::heads::{self, GroupedAttention, GroupedState};
+use super::heads::{GroupedAttention, GroupedPlan, GroupedState};
 use super::layer::{self, Layer, LayerPlan, LayerState};
 use super::linear::{Linear, Mlp, MlpState, Project};
 use super::loss::{FrozenCrossEntropy, FrozenHead};
@@ -151,18 +151,19 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
 
     fn grouped_attention(
         qkv: FloatTensor<Self>,
+        queries: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
         cos: FloatTensor<Self>,
         sin: FloatTensor<Self>,
-        heads: [usize; 2],
-        dropout: Dropout,
-        precision: Precision,
+        plan: GroupedPlan,
     ) -> FloatTensor<Self> {
-        let ([qkv, cos, sin], nodes) = split([qkv, cos, sin]);
-        let qkv = Saved::new(qkv, precision);
+        let ([qkv, queries, keys, cos, sin], nodes) = split([qkv, queries, keys, cos, sin]);
+        let (scales, angles) = ([queries, keys], [cos, sin]);
+        let qkv = Saved::new(qkv, plan.precision);
         // Of what is saved, for the backward pass to make the same weights again.
-        let (out, log_sums) = heads::forward(&qkv.widened(), [&cos, &sin], heads, dropout);
-        let saved = Saved::new(out.clone(), precision);
-        let state = GroupedState { qkv, cos, sin, heads, dropout, out: saved, log_sums };
+        let (out, log_sums) = plan.forward(&qkv.widened(), &scales, &angles);
+        let saved = Saved::new(out.clone(), plan.precision);
+        let state = GroupedState { qkv, scales, angles, plan, out: saved, log_sums };
         record::<Flex, _, C, _>(GroupedAttention, nodes, out, state)
     }
 
