@@ -220,8 +220,9 @@ fn qwen(model: GptConfig) -> GptConfig {
         norm: NormConfig { kind: NormKind::RmsNorm, ..NormConfig::default() },
         bias: BiasConfig::NONE,
         mlp: MlpKind::Swiglu,
-        // Three matrices of two thirds of the width have the parameters of two, rounded up to a multiple of 8.
-        n_inner: (model.n_embd * 8).div_ceil(3).next_multiple_of(8),
+        // Three matrices of two thirds of the width have the parameters of two, rounded up to what blocks of q8_0 and q4_0
+        // divide.
+        n_inner: (model.n_embd * 8).div_ceil(3).next_multiple_of(32),
         qk_norm: true,
         ..model
     }

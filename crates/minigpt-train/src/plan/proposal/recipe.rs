@@ -40,12 +40,14 @@ pub(super) fn validations(seconds: Option<f64>, each: f64) -> usize {
     seconds.map_or(most, |seconds| ((share * seconds / each) as usize).clamp(1, most))
 }
 
-/// The probability that a value is dropped: what is read once cannot be learnt by heart.
+/// The probability that a value is dropped: what is read once cannot be learnt by heart. At 40 passes over a short text
+/// 0.3 was better than 20 passes with 0.2, and 0.2 worse.
 pub(super) fn dropout(passes: f64) -> f64 {
     match passes {
         ..=2.5 => 0.0,
         ..=8.0 => 0.1,
-        _ => 0.2,
+        ..=20.0 => 0.2,
+        _ => 0.3,
     }
 }
 

@@ -101,7 +101,7 @@ fn what_is_too_little_is_said() {
     let error = propose(Budget { parameters: Some(10), ..Budget::default() }).unwrap_err();
     let error = error.to_string();
     assert!(
-        error.starts_with("no model can be trained in 10 parameters: expected 42880 to"),
+        error.starts_with("no model can be trained in 10 parameters: expected 71360 to"),
         "{error}"
     );
 }
@@ -168,8 +168,8 @@ fn a_run_within_a_time_ends_where_more_passes_teach_nothing() {
     let workload = Workload { train_tokens: 1000, valid_tokens: 500, ..workload(&device) };
     let budget = Budget { seconds: Some(1e6), ..Budget::default() };
     let proposal = Proposal::new(budget, &workload, |_| ()).unwrap();
-    assert!(proposal.passes <= 20.0 && proposal.seconds < 1e6, "{proposal:?}");
-    assert_eq!(proposal.dropout, 0.2);
+    assert!(proposal.passes <= 40.0 && proposal.seconds < 1e6, "{proposal:?}");
+    assert_eq!(proposal.dropout, 0.3);
 }
 
 #[test]
