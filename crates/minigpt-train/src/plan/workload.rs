@@ -5,7 +5,7 @@ use std::time::Duration;
 use burn::tensor::Device;
 use minigpt_model::GptConfig;
 
-/// What is trained on, and where.
+/// What a plan reckons with: the sizes of the data, the model where it is given, and the device.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload<'a> {
     /// Token ids.
