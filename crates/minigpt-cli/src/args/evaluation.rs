@@ -127,7 +127,7 @@ pub(crate) struct ProtocolArgs {
     /// for more time [default: the context, so that windows do not overlap]
     #[arg(long, value_name = "TOKENS")]
     pub(crate) stride: Option<usize>,
-    /// Windows that go through the model at once; decides about time and memory alone
+    /// Windows that go through the model at once: changes time and memory, never a figure
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch_size: u32,
     /// Bootstrap resamples for the intervals; 0 leaves them out

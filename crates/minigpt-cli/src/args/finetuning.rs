@@ -9,6 +9,10 @@ use minigpt_train::FinetuneTask;
 use super::{FileArgs, RecipeArgs, SessionArgs, WeightsChoice, folder_or_nothing, one_of};
 use crate::device::{DEVICE_HELP, DeviceChoice};
 
+/// Groups of the help.
+const EXAMPLES: &str = "Examples of the task";
+const ADAPTER: &str = "Adapter";
+
 #[derive(Args, Debug)]
 #[command(
     args_override_self = true,
@@ -58,23 +62,23 @@ pub(crate) struct FinetuneArgs {
     #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) valid: Option<Source>,
     /// Leave examples out that are longer than the context instead of refusing the file
-    #[arg(long)]
+    #[arg(long, help_heading = EXAMPLES)]
     pub(crate) skip_long: bool,
     /// Leave the last turns of conversations out that are longer than the context, until the others fit
-    #[arg(long, conflicts_with = "skip_long")]
+    #[arg(long, help_heading = EXAMPLES, conflicts_with = "skip_long")]
     pub(crate) shorten_long: bool,
     /// Leave invalid examples out, and say how many for which reason, instead of refusing the file
-    #[arg(long)]
+    #[arg(long, help_heading = EXAMPLES)]
     pub(crate) skip_bad: bool,
-    /// Print so many examples as the model reads them, with what it learns marked, and train nothing
-    #[arg(long, value_name = "N", conflicts_with_all = ["dry_run", "tui", "serve"])]
+    /// Print this many examples as the model reads them, with the learnt parts marked, and train nothing
+    #[arg(long, help_heading = EXAMPLES, value_name = "N", conflicts_with_all = ["dry_run", "tui", "serve"])]
     pub(crate) show: Option<usize>,
     /// How conversations become text: instruct, chatml, llama3, plain, or a file of Jinja [default: the model's own, or
     /// instruct]
-    #[arg(long, value_name = "NAME|FILE")]
+    #[arg(long, help_heading = EXAMPLES, value_name = "NAME|FILE")]
     pub(crate) template: Option<String>,
     /// Learn the last answer of each conversation alone, instead of every one
-    #[arg(long)]
+    #[arg(long, help_heading = EXAMPLES)]
     pub(crate) last_answer: bool,
     /// With --task prefer: how strongly the model is held to its base; a larger BETA keeps it closer [default: 0.1]
     #[arg(long, value_name = "BETA")]
@@ -91,25 +95,25 @@ pub(crate) struct FinetuneArgs {
     pub(crate) fresh: bool,
     /// Freeze the model's weights and train a LoRA adapter of this rank, which is saved in the run's folder
     /// `adapter`
-    #[arg(long, value_name = "RANK", conflicts_with = "fresh")]
+    #[arg(long, help_heading = ADAPTER, value_name = "RANK", conflicts_with = "fresh")]
     pub(crate) lora: Option<usize>,
     /// Scale of the adapter: what it adds is multiplied by ALPHA / RANK [default: twice the rank]
-    #[arg(long, value_name = "ALPHA", requires = "lora")]
+    #[arg(long, help_heading = ADAPTER, value_name = "ALPHA", requires = "lora")]
     pub(crate) lora_alpha: Option<f64>,
     /// Divide by the root of the rank instead: rsLoRA, for ranks above 16 or so
-    #[arg(long, requires = "lora")]
+    #[arg(long, help_heading = ADAPTER, requires = "lora")]
     pub(crate) lora_rank_stabilized: bool,
     /// Probability that an input of the adapter is dropped while training [default: 0]
-    #[arg(long, value_name = "RATE", requires = "lora")]
+    #[arg(long, help_heading = ADAPTER, value_name = "RATE", requires = "lora")]
     pub(crate) lora_dropout: Option<f64>,
     /// Matrices with an adapter, as c_attn,mlp.c_proj, or by a Llama's names q_proj,v_proj, and wte for the
     /// vectors of the tokens; all-linear for all but these [default: all-linear]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
+    #[arg(long, help_heading = ADAPTER, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
     pub(crate) lora_targets: Option<Vec<String>>,
     /// With --lora, on this machine's processor: what the frozen weights are kept as, auto, f32, f16, bf16, q8_0, q4_0
     /// or q4_1; a quantised file's stay as they are where that is less. auto: bf16 where products are in bf16, else f32
     /// [default: auto]
-    #[arg(long, value_name = "TYPE", requires = "lora")]
+    #[arg(long, help_heading = ADAPTER, value_name = "TYPE", requires = "lora")]
     pub(crate) weights: Option<WeightsChoice>,
     /// Start from the moving average of the weights, where the run keeps one
     #[arg(long)]
