@@ -18,7 +18,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Metadata of these values, with the file's name for the errors.
+    /// Metadata of these values; errors name the file.
     ///
     /// # Errors
     /// [`GgufError::Write`] for a key that is given twice.

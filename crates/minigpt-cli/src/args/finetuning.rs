@@ -54,7 +54,7 @@ pub(crate) struct FinetuneArgs {
     #[arg(long, help = one_of("Task", &FinetuneTask::ALL.map(FinetuneTask::name)))]
     pub(crate) task: FinetuneTask,
     /// Examples of the task: a file, a folder, a quoted pattern, - for standard input or hf:OWNER/DATASET[/CONFIG]; given
-    /// several times, all are learnt, and with :WEIGHT after it a source counts so often in each pass. For lm a text, as
+    /// several times, all are learnt, and with :WEIGHT after it, a source comes WEIGHT times in each pass. For lm a text, as
     /// `minigpt train --data` takes it
     #[arg(long, required = true, value_name = "SOURCE[:WEIGHT]", allow_hyphen_values = true)]
     pub(crate) data: Vec<WeightedSource>,
