@@ -70,34 +70,34 @@ pub(crate) struct BenchArgs {
     /// With --lora: matrices with an adapter, as for `minigpt finetune` [default: all-linear]
     #[arg(long, help_heading = TUNING, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
     pub(crate) lora_targets: Option<Vec<String>>,
-    /// Time writing instead: as many tokens as the context has positions
+    /// Time generation instead of training steps: as many tokens as the context has positions
     #[arg(long, help_heading = WRITING)]
     pub(crate) decode: bool,
-    /// Of a file: tokens of the prompt that is read [default: 512, or what the context has]
+    /// With a file as model: tokens of the prompt that is read [default: 512, or what the context has]
     #[arg(long, help_heading = WRITING, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) prompt: Option<u32>,
-    /// Of a file: tokens of each text [default: 64, or what the context has]
+    /// With a file as model: tokens of each text [default: 64, or what the context has]
     #[arg(long, help_heading = WRITING, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) tokens: Option<u32>,
-    /// Of a file: texts that are written at once [default: 8]
+    /// With a file as model: texts that are written at once [default: 8]
     #[arg(long, help_heading = WRITING, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) texts: Option<u32>,
-    /// Of a file: what weights are kept as, as for `minigpt generate`; with --lora: what the frozen ones
+    /// With a file as model: what weights are kept as, as for `minigpt generate`; with --lora: what the frozen ones
     /// are, as for `minigpt finetune` [default: auto]
     #[arg(long, help_heading = WRITING, value_name = "TYPE")]
     pub(crate) weights: Option<WeightsChoice>,
-    /// Of a file: what keys and values of the tokens before are kept as, as for `minigpt generate`
+    /// With a file as model: what keys and values of the tokens before are kept as, as for `minigpt generate`
     /// [default: f32]
     #[arg(long, help_heading = WRITING, value_name = "TYPE", requires = "decode", value_parser = cache_type)]
     pub(crate) cache_type: Option<CacheType>,
-    /// Of a file: how fast one text is written where it has so many tokens, as 128,512,2048, instead of
+    /// With a file as model: how fast one text is written where it has so many tokens, as 128,512,2048, instead of
     /// the rest; of each, --tokens are timed [default: 16]
     #[arg(long, help_heading = WRITING, value_name = "TOKENS", value_delimiter = ',', requires = "decode", conflicts_with_all = ["prompt", "texts"], value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) lengths: Vec<u32>,
     /// With --lengths: a picture of it, a .png or .svg
     #[arg(long, help_heading = WRITING, value_name = "FILE", requires = "lengths")]
     pub(crate) out: Option<PathBuf>,
-    /// Of a GGUF file: a Python that has xllamacpp, to time llama.cpp with the same file
+    /// With a GGUF file as model: a Python that has xllamacpp, to time llama.cpp with the same file
     #[arg(long, help_heading = WRITING, value_name = "PYTHON", requires = "decode")]
     pub(crate) peer: Option<PathBuf>,
     #[arg(long, help = DEVICE_HELP, default_value = "cpu")]

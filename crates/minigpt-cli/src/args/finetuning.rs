@@ -38,10 +38,10 @@ first line; also packed, in a folder or from the hub:
   summarize  document, summary
   classify   text, label
   prefer     prompt, chosen, rejected: texts, or lists of messages
-Instructions and conversations are put by the model's own chat template, where it has one, or by
---template. The last tenth of each source is held out, or its own validation files, or what --valid
-names. Answers are learnt, prompts are not; ask, generate and repl put a tuned model's prompts as it
-learnt them. A run ends when two passes bring nothing better on what is held out
+Instructions and conversations are formatted with the model's own chat template, where it has one,
+or with --template. The last tenth of each source is held out, or its own validation files, or what
+--valid names. Answers are learnt, prompts are not; ask, generate and repl format a tuned model's
+prompts as in training. A run ends after two passes without a better validation
 (training.patience).
 
 Exit codes: as those of `minigpt train`."
@@ -90,7 +90,7 @@ pub(crate) struct FinetuneArgs {
     /// Questions, as for `minigpt eval --tasks`, that are put to the base and to the tuned model. Not after --resume
     #[arg(long, value_name = "TASKS")]
     pub(crate) tasks: Vec<String>,
-    /// Start from new random weights of the same shape, to see what the base is worth
+    /// Start from new random weights of the same shape, to see what the base's weights contribute
     #[arg(long)]
     pub(crate) fresh: bool,
     /// Freeze the model's weights and train a LoRA adapter of this rank, which is saved in the run's folder
@@ -110,9 +110,9 @@ pub(crate) struct FinetuneArgs {
     /// vectors of the tokens; all-linear for all but these [default: all-linear]
     #[arg(long, help_heading = ADAPTER, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
     pub(crate) lora_targets: Option<Vec<String>>,
-    /// With --lora, on this machine's processor: what the frozen weights are kept as, auto, f32, f16, bf16, q8_0, q4_0
-    /// or q4_1; a quantised file's stay as they are where that is less. auto: bf16 where products are in bf16, else f32
-    /// [default: auto]
+    /// With --lora, on this machine's processor: type of the frozen weights: auto, f32, f16, bf16, q8_0, q4_0 or
+    /// q4_1. Weights of a quantised file keep their own type where it is smaller. auto is bf16 where products are in
+    /// bf16, else f32 [default: auto]
     #[arg(long, help_heading = ADAPTER, value_name = "TYPE", requires = "lora")]
     pub(crate) weights: Option<WeightsChoice>,
     /// Start from the moving average of the weights, where the run keeps one
