@@ -88,7 +88,7 @@ pub(crate) fn run(recording: &Recording, features: &Features) -> Result<()> {
         time = type_in(&mut screen, command, time);
         time = play(&mut screen, &outputs, time, shown / took.max(f64::EPSILON)) + PAUSE;
     }
-    let title = format!("the first command: {:.0} s, shown in {:.0} s", longest.0, longest.1);
+    let title = format!("the training takes {:.0} s, shown in {:.0} s", longest.0, longest.1);
     let picture = svg::picture(&screen, ROWS, time + END, &title);
     ensure!(
         picture.len() <= MOST_BYTES,
