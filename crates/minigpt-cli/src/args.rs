@@ -85,6 +85,7 @@ pub(crate) enum Command {
     /// Index your texts for `minigpt ask`
     Index(IndexArgs),
     /// Talk with a model in turns, in the terminal
+    #[command(visible_alias = "chat")]
     Repl(ReplArgs),
     /// Serve models over HTTP: OpenAI's API, a chat page, a playground, and the runs
     Serve(ServeArgs),
