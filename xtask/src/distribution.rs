@@ -3,10 +3,12 @@
 //! ```text
 //! target/dist/minigpt-VERSION-TARGET.tar.gz      program, completions, manual, licences (a .zip on Windows)
 //! target/dist/minigpt-VERSION-py3-none-….whl     the program as a Python wheel, with --wheel
+//! target/dist/minigpt_VERSION-1_ARCH.deb         the same as the archive for Debian and Ubuntu, with --deb
 //! target/dist/minigpt-VERSION.cdx.json           what it is built from (CycloneDX)
 //! target/dist/SHA256SUMS                         of each of these
 //! ```
 
+mod debian;
 mod sbom;
 mod wheel;
 mod zip;
@@ -35,6 +37,9 @@ pub(crate) struct Package {
     /// The wheel's platform, as manylinux_2_35_x86_64 [default: this machine's]
     #[arg(long, value_name = "TAG", requires = "wheel")]
     platform: Option<String>,
+    /// Make a Debian package too, with Debian's dpkg-deb and dpkg-shlibdeps, and unpack it into an empty root
+    #[arg(long)]
+    deb: bool,
     /// Pack this program instead of building it
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -56,13 +61,19 @@ pub(crate) fn run(package: &Package, features: &Features) -> Result<()> {
     }
     fs_err::create_dir_all(dist)?;
     let name = format!("minigpt-{}-{}", version(), target());
-    fill(&dist.join(&name), &program)?;
+    let packed = dist.join(&name);
+    fill(&packed, &program)?;
     let mut made = vec![archive(dist, &name)?];
-    fs_err::remove_dir_all(dist.join(&name))?;
 
     let bill = dist.join(format!("minigpt-{}.cdx.json", version()));
     minigpt_files::write(&bill, sbom::bill(version())?)?;
+    if package.deb {
+        let deb = debian::write(dist, &packed, &bill, version())?;
+        debian::try_package(&deb, &dist.join("root"), version())?;
+        made.push(deb);
+    }
     made.push(bill);
+    fs_err::remove_dir_all(packed)?;
 
     if package.wheel {
         let platform = package.platform.clone().unwrap_or_else(wheel::platform);

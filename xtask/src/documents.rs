@@ -8,6 +8,8 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::recording;
+
 /// Columns of a line, tables and code apart.
 const WIDTH: usize = 130;
 /// Words of a sentence in the README and the guide.
@@ -81,6 +83,10 @@ pub(crate) fn check() -> Result<()> {
     }
     faults.extend(contents(&documents)?);
     faults.extend(pictures(&documents)?);
+    let readme = fs_err::read_to_string("README.md")?;
+    if readme.contains(recording::PICTURE) {
+        faults.extend(session(&readme, &fs_err::read_to_string(recording::PICTURE)?));
+    }
     faults.extend(spelling::check(&documents)?);
     ensure!(faults.is_empty(), "{}", faults.join("\n"));
     println!(
@@ -347,6 +353,21 @@ fn pictures(documents: &BTreeMap<String, Document>) -> Result<Vec<String>> {
         }
     }
     Ok(faults)
+}
+
+/// A recorded session whose run ends otherwise than the README says.
+fn session(readme: &str, recorded: &str) -> Option<String> {
+    let Some(end) = readme.lines().find(|line| line.starts_with("last validation (")) else {
+        return Some(
+            "README.md: expected the line \"last validation (…\" of the first run".to_owned(),
+        );
+    };
+    (!recorded.contains(end)).then(|| {
+        format!(
+            "{}: its run does not end with README.md's \"{end}\": `cargo xtask recording` makes it again",
+            recording::PICTURE
+        )
+    })
 }
 
 /// The commands of the chores, `cargo xtask …`, in all `sh` blocks of the documents.

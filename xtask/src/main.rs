@@ -1,5 +1,5 @@
-//! The project's chores: `cargo xtask train`, `test`, `bench`, `attack`, `reproduce`, `package`
-//! and `ci`.
+//! The project's chores: `cargo xtask train`, `test`, `bench`, `attack`, `reproduce`, `package`,
+//! `recording` and `ci`.
 //!
 //! Every chore is a cargo command line that you could type yourself; this program only knows which
 //! ones, and in which order. All of them build with the release profile, and on one machine with the
@@ -15,6 +15,7 @@ mod distribution;
 mod documents;
 mod features;
 mod packages;
+mod recording;
 mod reproduce;
 mod structure;
 mod test;
@@ -42,7 +43,8 @@ Examples:
   cargo xtask attack                         damaged files of every format, to the program
   cargo xtask attack --only parquet --mutants 5000
   cargo xtask reproduce --data wikitext-2    the tutorial's experiment, with a report
-  cargo xtask package --wheel                an archive and a Python wheel in target/dist
+  cargo xtask package --wheel --deb          an archive, a Python wheel and a Debian package
+  cargo xtask recording                      the README's picture of a session in a terminal
   cargo xtask ci                             all that CI checks, cheapest first
   cargo xtask ci --only fmt --only clippy    some of it
   cargo xtask ci --skip package";
@@ -80,8 +82,10 @@ enum Chore {
     Attack(attack::Attack),
     /// Run the tutorial's experiment and write a report of it
     Reproduce(reproduce::Reproduce),
-    /// Pack the program for those who have no compiler: archive, checksums, bill of materials, wheel
+    /// Pack the program for those who have no compiler: archive, checksums, bill of materials, wheel, Debian package
     Package(distribution::Package),
+    /// Record a session in a terminal as the README's animated picture
+    Recording(recording::Recording),
     /// Run all checks of CI, cheapest first, and stop at the first failure
     Ci(ci::Selection),
 }
@@ -98,6 +102,7 @@ fn main() -> Result<ExitCode> {
         Chore::Package(package) => {
             distribution::run(&package, &features()).map(|()| ExitCode::SUCCESS)
         }
+        Chore::Recording(args) => recording::run(&args, &features()).map(|()| ExitCode::SUCCESS),
         Chore::Ci(selection) => ci::run(&selection, &cli.features.unwrap_or_else(Features::all)),
     }
 }

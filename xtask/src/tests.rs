@@ -14,6 +14,7 @@ fn passed_through(line: &str) -> String {
         | Chore::Attack(_)
         | Chore::Reproduce(_)
         | Chore::Package(_)
+        | Chore::Recording(_)
         | Chore::Ci(_) => {
             panic!("`{line}` is not train or test")
         }
@@ -64,6 +65,7 @@ fn package_makes_a_wheel_where_it_is_asked_for() {
     assert!(parse("xtask package").is_ok());
     assert!(parse("xtask package --wheel --platform manylinux_2_35_x86_64").is_ok());
     assert!(parse("xtask package --platform win_amd64").is_err());
+    assert!(parse("xtask package --deb --program target/release/minigpt").is_ok());
 }
 
 #[test]

@@ -85,10 +85,11 @@ pub(crate) enum Command {
     /// Index your texts for `minigpt ask`
     Index(IndexArgs),
     /// Talk with a model in turns, in the terminal
+    #[command(visible_alias = "chat")]
     Repl(ReplArgs),
     /// Serve models over HTTP: OpenAI's API, a chat page, a playground, and the runs
     Serve(ServeArgs),
-    /// Draw what each attention head looks at, and measure its habit
+    /// Draw what each attention head looks at, and measure its habit: previous token, first token, …
     Attention(AttentionArgs),
     /// Export a model for transformers, llama.cpp or Ollama
     #[command(group = ArgGroup::new("written").required(true).multiple(true).args(["out", "gguf"]))]
@@ -194,6 +195,10 @@ pub(crate) struct TrainArgs {
     /// Folder that holds the runs
     #[arg(long, default_value = "runs")]
     pub(crate) runs: PathBuf,
+    #[command(flatten)]
+    pub(crate) text: TextArgs,
+    #[command(flatten)]
+    pub(crate) recipe: RecipeArgs,
     /// Share each batch among several devices, as gpu:0,gpu:1 or gpu,remote:HOST:PORT: the first keeps the
     /// weights and validates
     #[arg(
@@ -214,10 +219,6 @@ pub(crate) struct TrainArgs {
     ])]
     pub(crate) resume: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) text: TextArgs,
-    #[command(flatten)]
-    pub(crate) recipe: RecipeArgs,
-    #[command(flatten)]
     pub(crate) session: SessionArgs,
     #[command(flatten)]
     pub(crate) continuing: ContinueArgs,
@@ -225,7 +226,7 @@ pub(crate) struct TrainArgs {
 
 /// How long and how a model learns.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Recipe")]
+#[command(next_help_heading = "Recipe, by default that of the preset or task")]
 pub(crate) struct RecipeArgs {
     /// Passes over the training text
     #[arg(long)]
@@ -236,7 +237,7 @@ pub(crate) struct RecipeArgs {
     /// End after this many minutes; a resumed run gets as many again
     #[arg(long, value_name = "MINUTES")]
     pub(crate) max_minutes: Option<f64>,
-    /// Windows in a training step
+    /// Windows of a text, or examples, in a training step
     #[arg(long)]
     pub(crate) batch_size: Option<usize>,
     /// Peak learning rate
@@ -342,7 +343,7 @@ pub(crate) struct DataArgs {
   minigpt devices
   minigpt devices --json
   minigpt devices --check gpu          run it twice: a second start uses the first one's kernels
-  MINIGPT_PLAIN_GPU=1 minigpt devices --check gpu     without fusion and kept autotune results")]
+  MINIGPT_PLAIN_GPU=1 minigpt devices --check gpu     without fusion and cached autotune results")]
 pub(crate) struct DevicesArgs {
     /// Compare what a device computes with the processor: logits, cached and not, and training steps; exit code
     /// 1 where they differ by more than rounding
@@ -365,7 +366,7 @@ pub(crate) struct WorkerArgs {
     /// Address to listen at; with port 0, at a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7000")]
     pub(crate) listen: String,
-    /// Secret that a run must know; it takes its own from the same variable
+    /// Secret that a run must know; set MINIGPT_TOKEN where the run is too
     #[arg(long, env = "MINIGPT_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     #[arg(long, help = LENT_DEVICE_HELP, default_value = "auto")]

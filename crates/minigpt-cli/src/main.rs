@@ -1,4 +1,26 @@
-//! The `minigpt` command: train a small GPT, look at it, and let it write.
+//! The `minigpt` command: train small language models, see how they work, and run them.
+//!
+//! For people at a terminal and for scripts. It stands above all other crates, and none needs it: it only turns words
+//! into calls, and what comes back into words.
+//!
+//! ```text
+//! command line ─► args (clap) ─► commands ─► load (runs, models, texts) ─► the libraries
+//!                                   │  └───► device (auto, cpu, gpu:N, remote:HOST:PORT)
+//!                                   ▼
+//!                    terminal: progress, tables, colours, signals ─► standard output and error, exit code
+//! ```
+//!
+//! Reading order: [`args`] (what may be said), [`commands`] (a module for each command), [`load`] (from a name to a
+//! model), [`device`], [`terminal`] (the only place that prints), [`outputs`] (where files go), [`cache`].
+//!
+//! Exit codes: 0 done, 1 an error, 2 a wrong command line; of a run that was saved 130 after Ctrl-C, 143 after SIGTERM.
+//! Errors of the libraries name settings and files; here they get the flag that sets them.
+//!
+//! # Example
+//!
+//! ```text
+//! minigpt train --preset tiny --json | tail -1 | jq .best.loss
+//! ```
 
 mod args;
 mod cache;

@@ -45,7 +45,7 @@ pub(crate) fn check_apart(one: (&str, &Path), other: (&str, &Path)) -> Result<()
 fn refuse_part_of_run(option: &str, path: &Path) -> Result<()> {
     ensure!(
         !is_part_of_run(path),
-        "{option} {}: that is a part of a run, which reads it: expected another name",
+        "{option} {}: that is a part of a run and would be overwritten: expected another name",
         path.display()
     );
     Ok(())

@@ -17,7 +17,7 @@ pub struct TextCounts {
 }
 
 impl TextCounts {
-    /// The counts of a text.
+    /// The counts of a text: its bytes, characters, and words between white space.
     #[must_use]
     pub fn of(text: &str) -> Self {
         Self {

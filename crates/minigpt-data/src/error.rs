@@ -236,7 +236,7 @@ pub enum DataError {
         reason: String,
     },
     /// A file beside a tokenizer that is damaged, or does not belong to it.
-    #[error("{path}: {reason}; expected a model's own, which belongs to its tokenizer.json", path = path.display(), reason = shortened(reason))]
+    #[error("{path}: {reason}; expected the file that came with the model's tokenizer.json", path = path.display(), reason = shortened(reason))]
     BadTokenizerConfig {
         /// The file.
         path: PathBuf,

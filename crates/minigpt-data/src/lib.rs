@@ -22,6 +22,9 @@
 //! [`GgufVocabulary`] (tokenizers in llama.cpp's files), [`Hub`] and [`ModelSource`] (what is downloaded),
 //! [`TextStream`] (ids back to text while they are generated).
 //!
+//! For programs that train or measure models in any framework: ids come out, and no tensor. It stands on
+//! `minigpt-files`; `minigpt-text` joins it to a model, and `minigpt-train` learns from its windows.
+//!
 //! Nothing here prints, and progress goes to a callback: the terminal belongs to the program.
 //!
 //! # Example

@@ -55,7 +55,7 @@ pub struct SplitManifest {
     pub shards: Vec<ShardManifest>,
 }
 
-/// One file of tokens.
+/// One file of tokens: its name and how many it holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardManifest {
     /// Its name.

@@ -34,7 +34,7 @@ pub struct Place {
 }
 
 impl Passes {
-    /// The passes that a seed gives.
+    /// The endless passes over these windows that a seed gives: the same windows and seed give the same order.
     #[must_use]
     pub fn new(windows: Windows, seed: u64) -> Self {
         Self { windows, seed }

@@ -18,7 +18,7 @@ pub struct TokenPair {
 }
 
 impl TokenPair {
-    /// Both rows.
+    /// Both rows, the chosen one first.
     #[must_use]
     pub fn rows(&self) -> [&TokenRow; 2] {
         [&self.chosen, &self.rejected]
@@ -104,7 +104,7 @@ impl TokenPairs {
         &self.pairs
     }
 
-    /// Number of tokens in all rows.
+    /// Number of input tokens in the rows of all pairs, chosen and rejected.
     #[must_use]
     pub fn tokens(&self) -> usize {
         self.pairs.iter().flat_map(TokenPair::rows).map(|row| row.inputs.len()).sum()
@@ -122,7 +122,7 @@ impl TokenPairs {
         self.left_out
     }
 
-    /// Number of batches in an evaluation.
+    /// Number of batches of at most `batch_size` pairs in an evaluation, which takes each pair once.
     #[must_use]
     pub fn batches(&self, batch_size: usize) -> usize {
         self.batches.in_order(batch_size)

@@ -31,7 +31,7 @@ pub struct TokenRow {
 }
 
 impl TokenRow {
-    /// Number of targets.
+    /// Number of targets: positions that the model has to predict.
     #[must_use]
     pub fn predicted(&self) -> usize {
         self.targets.iter().flatten().count()
@@ -74,7 +74,7 @@ pub enum Learnt {
     LastAnswer,
 }
 
-/// How examples become rows.
+/// How examples become rows: how long they may be, and which answers are learnt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowOptions {
     /// Tokens of the model's context.
@@ -201,13 +201,13 @@ impl TokenRows {
         &self.rows
     }
 
-    /// Number of tokens in all rows.
+    /// Number of input tokens in all rows, without padding.
     #[must_use]
     pub fn tokens(&self) -> usize {
         self.rows.iter().map(|row| row.inputs.len()).sum()
     }
 
-    /// Number of targets in all rows.
+    /// Number of targets in all rows: the tokens or labels that a loss is divided by.
     #[must_use]
     pub fn predicted(&self) -> usize {
         self.rows.iter().map(TokenRow::predicted).sum()
@@ -231,7 +231,7 @@ impl TokenRows {
         self.shortened
     }
 
-    /// Number of batches in an evaluation.
+    /// Number of batches of at most `batch_size` rows in an evaluation, which takes each row once.
     #[must_use]
     pub fn batches(&self, batch_size: usize) -> usize {
         self.batches.in_order(batch_size)

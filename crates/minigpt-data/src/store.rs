@@ -147,13 +147,13 @@ impl TokenStore {
             .then(|| UNIX_EPOCH + Duration::from_secs(self.manifest.created.min(u32::MAX.into())))
     }
 
-    /// Where the files are.
+    /// The folder of the manifest, the tokenizer and the files of tokens.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// What the files are.
+    /// What the files hold: the source, the tokenizer, and the shards of each split.
     #[must_use]
     pub fn manifest(&self) -> &StoreManifest {
         &self.manifest

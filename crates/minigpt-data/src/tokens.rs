@@ -175,6 +175,7 @@ impl Windows {
     }
 
     /// All windows in the order of the text.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Window> {
         (0..self.len()).map(|index| self.get(index))
     }

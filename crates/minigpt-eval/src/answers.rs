@@ -43,7 +43,7 @@ pub enum TaskScores {
     },
 }
 
-/// A part of the questions.
+/// The share of questions that were answered rightly, with its standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Accuracy {
     /// From 0 to 1.

@@ -24,7 +24,7 @@ pub struct Bootstrap {
     pub seed: u64,
 }
 
-/// What a text is drawn from.
+/// The unit that the bootstrap draws with replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {

@@ -60,7 +60,7 @@ pub struct Quoted {
     pub by: &'static str,
 }
 
-/// Which perplexity a quoted figure is.
+/// What a quoted perplexity counts by. Figures of different metrics cannot be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Metric {

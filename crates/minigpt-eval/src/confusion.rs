@@ -29,18 +29,21 @@ impl Confusion {
         Self { labels, counts }
     }
 
-    /// Number of texts.
+    /// Number of texts, the sum of all counts.
+    #[must_use]
     pub fn texts(&self) -> usize {
         self.counts.iter().flatten().sum()
     }
 
     /// The part that is taken for what it is.
+    #[must_use]
     pub fn accuracy(&self) -> f64 {
         let right: usize = (0..self.labels.len()).map(|label| self.counts[label][label]).sum();
         right as f64 / self.texts() as f64
     }
 
     /// The part that would be right if all were taken for the most frequent.
+    #[must_use]
     pub fn majority(&self) -> f64 {
         let of_label = self.counts.iter().map(|row| row.iter().sum::<usize>());
         of_label.max().unwrap_or(0) as f64 / self.texts() as f64
@@ -59,6 +62,7 @@ impl Confusion {
     }
 
     /// The mean of all labels' F1, each counted alike.
+    #[must_use]
     pub fn macro_f1(&self) -> f64 {
         let sum: f64 = (0..self.labels.len()).map(|label| self.f1(label)).sum();
         sum / self.labels.len() as f64

@@ -12,7 +12,7 @@ use crate::evaluation::Evaluation;
 use crate::protocol::Protocol;
 use crate::token_losses::TokenLosses;
 
-/// How a model is measured.
+/// How a model is measured on a text: protocol, batch and intervals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct EvalConfig {
     /// How the text is read.
@@ -137,7 +137,8 @@ pub fn evaluate<'a>(
 }
 
 impl EvalReport {
-    /// Tokens predicted per second.
+    /// Tokens predicted per second of the whole evaluation.
+    #[must_use]
     pub fn tokens_per_second(&self) -> f64 {
         self.evaluation.tokens as f64 / self.seconds
     }

@@ -29,23 +29,27 @@ const LONGEST_WORDS: u64 = 32;
 
 impl Evaluation {
     /// The figures of a text for a sum of `nats` over its `tokens` predictions.
+    #[must_use]
     pub fn new(nats: f64, tokens: usize, counts: TextCounts) -> Self {
         let TextCounts { words, bytes, characters } = counts;
         Self { nats, tokens, words, bytes, characters }
     }
 
     /// Mean cross-entropy in nats per token.
+    #[must_use]
     pub fn loss(&self) -> f64 {
         self.nats / self.tokens as f64
     }
 
     /// Perplexity per token: depends on the tokenizer.
+    #[must_use]
     pub fn token_perplexity(&self) -> f64 {
         self.loss().exp()
     }
 
     /// Perplexity per word, comparable between tokenizers; none of a text without spaces between its
     /// words, as a Chinese one has.
+    #[must_use]
     pub fn word_perplexity(&self) -> Option<f64> {
         let has_words = self.characters <= LONGEST_WORDS.saturating_mul(self.words);
         let perplexity = (self.nats / self.words as f64).exp();
@@ -53,6 +57,7 @@ impl Evaluation {
     }
 
     /// Bits needed per byte of text, comparable between tokenizers and languages.
+    #[must_use]
     pub fn bits_per_byte(&self) -> f64 {
         self.nats / LN_2 / self.bytes as f64
     }

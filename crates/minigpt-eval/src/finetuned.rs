@@ -79,6 +79,7 @@ pub fn write_answers(
 }
 
 /// ROUGE-L of answers, as [`rouge_l`] has it.
+#[must_use]
 pub fn rouge_l_of_answers(answers: &[WrittenAnswer]) -> f64 {
     let pairs: Vec<_> =
         answers.iter().map(|answer| (answer.written.as_str(), answer.expected.as_str())).collect();

@@ -1,4 +1,16 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Main types
+//!
+//! | for | see |
+//! |---|---|
+//! | perplexity of a text | [`evaluate()`], [`EvalConfig`], [`Protocol`], [`EvalReport`] |
+//! | intervals | [`Bootstrap`], [`Measured`] |
+//! | questions | [`Task`], [`answer`], [`TaskReport`], [`NamedTask`] |
+//! | passages | [`grounding()`], [`GroundingReport`] |
+//! | fine-tuned models | [`write_answers`], [`rouge_l`], [`Confusion`] |
+//! | tables and files | [`ComparedModel`], [`QUOTED`], [`SavedEvaluation`] |
+//! | what can be wrong | [`EvalError`] |
 
 mod answers;
 mod bootstrap;

@@ -30,11 +30,11 @@ pub enum NamedTask {
 type Record = Map<String, Value>;
 
 impl NamedTask {
-    /// All there are.
+    /// All tasks, in the order in which they are listed.
     pub const ALL: [Self; 5] =
         [Self::HellaSwag, Self::ArcEasy, Self::ArcChallenge, Self::Piqa, Self::Lambada];
 
-    /// The name that [`FromStr`] takes.
+    /// The name that [`FromStr`] takes, as `hellaswag`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -26,6 +26,7 @@ pub struct Protocol {
 
 impl Protocol {
     /// Windows that do not overlap, as in validation while training.
+    #[must_use]
     pub fn disjoint(context: usize) -> Self {
         Self { context, stride: context }
     }

@@ -34,7 +34,7 @@ pub struct Task {
     pub questions: Questions,
 }
 
-/// The questions of a file.
+/// The questions of a file, which are all of one kind.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Questions {
     /// Choose the likeliest.

@@ -26,6 +26,7 @@ pub fn caught<T>(reader: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// Whether this thread is inside [`caught`]: a program's panic hook then has nothing to report.
+#[must_use]
 pub fn is_caught() -> bool {
     DEPTH.get() > 0
 }

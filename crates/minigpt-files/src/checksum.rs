@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 pub struct Checksum(Sha256);
 
 impl Checksum {
-    /// Adds the next piece.
+    /// Adds the next piece of what is summed, in its order.
     pub fn update(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.update(bytes);
     }

@@ -11,8 +11,31 @@
 //! (libraries that panic), [`excerpt()`] (foreign text in our messages), [`write()`] and [`NewFolder`]
 //! (what we write), [`write_named`] (where a user says), [`sha256`], [`size_below`].
 //!
+//! For every crate of minigpt but `minigpt-ops`: it stands below them all and needs none of them. A program
+//! that reads files of strangers can use it alone.
+//!
 //! Errors are [`std::io::Error`]s whose one line names the path, what was found and what was expected.
 //! Deliberately absent: formats, printing, and anything that a caller would have to configure.
+//!
+//! # Example
+//!
+//! ```
+//! use minigpt_files::{Limit, read_text, sha256_file, write};
+//!
+//! const SETTINGS: Limit = Limit::new(1 << 20, "settings");
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("settings.toml");
+//! write(&path, "seed = 7")?; // whole or not at all
+//! assert_eq!(read_text(&path, SETTINGS)?, "seed = 7");
+//! assert_eq!(sha256_file(&path)?, minigpt_files::sha256("seed = 7"));
+//!
+//! let error = read_text(&path, Limit::new(4, "a word")).unwrap_err();
+//! assert!(error.to_string().contains("settings.toml"));
+//! # Ok(())
+//! # }
+//! ```
 
 mod caught;
 mod checksum;

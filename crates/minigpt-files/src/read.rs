@@ -20,7 +20,7 @@ impl Limit {
         Self { bytes, what }
     }
 
-    /// The number of bytes.
+    /// The most bytes that are read.
     #[must_use]
     pub const fn bytes(self) -> u64 {
         self.bytes

@@ -106,7 +106,7 @@ impl NewFolder {
         Ok(Self { folder, path: path.to_owned() })
     }
 
-    /// Where to write until then.
+    /// The temporary folder to write into until it gets its name.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.folder.path()

@@ -30,7 +30,7 @@ pub struct Gguf {
     by_name: Vec<usize>,
 }
 
-/// A tensor of a file.
+/// A tensor of a file: its place in the mapped memory, whose values are decoded when they are read.
 #[derive(Clone, Copy, Debug)]
 pub struct Tensor<'a> {
     info: &'a TensorInfo,
@@ -80,7 +80,7 @@ impl Gguf {
         Ok(Self { path, bytes: Box::new(bytes), version, metadata, tensors, by_name })
     }
 
-    /// The file.
+    /// The path that was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -98,7 +98,8 @@ impl Gguf {
         &self.metadata
     }
 
-    /// All tensors, in the file's order.
+    /// All tensors, in the order of the file's table. Nothing is read until [`Tensor::read`].
+    #[must_use]
     pub fn tensors(&self) -> impl ExactSizeIterator<Item = Tensor<'_>> {
         self.tensors.iter().map(|(info, range)| Tensor { info, blocks: &self.bytes[range.clone()] })
     }
@@ -167,7 +168,7 @@ impl fmt::Debug for Gguf {
 }
 
 impl<'a> Tensor<'a> {
-    /// Name, shape and type.
+    /// Name, shape and type, as the table of tensors has them.
     #[must_use]
     pub fn info(&self) -> &'a TensorInfo {
         self.info

@@ -1,4 +1,14 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Main types
+//!
+//! | for | see |
+//! |---|---|
+//! | reading a file | [`Gguf`], its [`Metadata`] and each [`Tensor`] |
+//! | values and their kinds | [`Value`], [`Array`], [`FromValue`] |
+//! | names, shapes and blocks | [`TensorInfo`], [`TensorType`] |
+//! | writing a file | [`write()`], [`TensorWriter`] |
+//! | what can be wrong | [`GgufError`], [`TensorError`] |
 
 mod cursor;
 mod error;

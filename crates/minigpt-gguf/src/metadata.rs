@@ -18,7 +18,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Metadata of these values, with the file's name for the errors.
+    /// Metadata of these values; errors name the file.
     ///
     /// # Errors
     /// [`GgufError::Write`] for a key that is given twice.
@@ -65,7 +65,7 @@ impl Metadata {
         self.values.get(key)
     }
 
-    /// Keys and values, by key.
+    /// Keys and values, sorted by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.values.iter().map(|(key, value)| (key.as_str(), value))
     }

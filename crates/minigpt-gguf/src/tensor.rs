@@ -52,7 +52,7 @@ impl TensorInfo {
         Ok(Self { name, shape: shape.to_vec(), tensor_type, values })
     }
 
-    /// The name.
+    /// The name, as `blk.0.attn_q.weight`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -64,13 +64,13 @@ impl TensorInfo {
         &self.shape
     }
 
-    /// How the values are stored.
+    /// How the values are stored: as floats, or in blocks of quantised values.
     #[must_use]
     pub fn tensor_type(&self) -> TensorType {
         self.tensor_type
     }
 
-    /// The number of values.
+    /// The number of values, the product of the shape.
     #[must_use]
     pub fn values(&self) -> usize {
         self.values
@@ -82,7 +82,7 @@ impl TensorInfo {
         self.shape.first().copied().unwrap_or(1)
     }
 
-    /// The number of rows.
+    /// The number of rows: the product of all sizes but the innermost, which is the length of a row.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.shape.iter().skip(1).product()

@@ -57,7 +57,7 @@ struct Layout {
 }
 
 impl TensorType {
-    /// All of them, by their names.
+    /// All types that can be read.
     pub const ALL: [Self; 13] = [
         Self::F32,
         Self::F16,

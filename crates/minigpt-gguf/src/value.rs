@@ -35,7 +35,7 @@ macro_rules! kinds {
             Array(Array),
         }
 
-        /// Values of one kind.
+        /// An array of metadata: values of one kind, or arrays.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Array {
             $(#[doc = concat!("Of `", $word, "`")] $name(Vec<$type>),)*
@@ -313,6 +313,7 @@ pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
 /// ```
 /// assert_eq!(minigpt_gguf::decimal(1e-5_f32), 1e-5_f64);
 /// ```
+#[must_use]
 pub fn decimal(value: f32) -> f64 {
     value.to_string().parse().unwrap_or(f64::from(value))
 }

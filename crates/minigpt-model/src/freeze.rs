@@ -203,16 +203,19 @@ impl Gpt {
     }
 
     /// True where its matrices are kept for an adapter.
+    #[must_use]
     pub fn is_frozen(&self) -> bool {
         self.tables.frozen.is_some()
     }
 
     /// How its matrices are kept, where they are.
+    #[must_use]
     pub fn frozen_type(&self) -> Option<FrozenType> {
         self.tables.frozen
     }
 
     /// Bytes of the matrices that are kept for an adapter, and what those of the first perceptron are kept as.
+    #[must_use]
     pub fn frozen_bytes(&self) -> Option<(usize, WeightType)> {
         let first = self.h.first()?.mlp.c_proj.frozen.as_ref()?.weight_type();
         Some((self.frozen_matrices().values().map(|frozen| frozen.bytes()).sum(), first))

@@ -68,7 +68,8 @@ impl<'a> Generator<'a> {
         self.lookup.as_ref().map(Lookup::counts).unwrap_or_default()
     }
 
-    /// Prompt and continuation so far.
+    /// The ids of the prompt and of the continuation so far.
+    #[must_use]
     pub fn tokens(&self) -> &[u32] {
         &self.decoder.sequences()[0]
     }
@@ -99,11 +100,13 @@ impl<'a> Generator<'a> {
     }
 
     /// The model's logits from which the last token was chosen, before any constraint.
+    #[must_use]
     pub fn logits(&self) -> &[f32] {
         &self.logits
     }
 
     /// How often the context was full and its last half read again.
+    #[must_use]
     pub fn slides(&self) -> usize {
         self.decoder.slides()[0]
     }
@@ -153,6 +156,7 @@ pub struct Beam {
 
 impl Beam {
     /// Log-probability per token, by which beams of different lengths compare.
+    #[must_use]
     pub fn score(&self) -> f64 {
         self.log_probability / self.tokens.len().max(1) as f64
     }

@@ -1,4 +1,18 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Main types
+//!
+//! | for | see |
+//! |---|---|
+//! | a model's shape | [`GptConfig`] |
+//! | a model with tensors, on any device, to train or to run | [`Gpt`], [`Block`], [`CausalSelfAttention`], [`Mlp`], [`Norm`] |
+//! | a model with quantised weights, on a processor | [`PackedGpt`], [`WeightType`] |
+//! | generating | [`Generator`], [`BatchGenerator`], [`beam_search`], [`Sampling`], [`KvCache`] |
+//! | looking inside | [`Trace`], [`Scores`] |
+//! | weights in other programs' files | [`SavedModel`], [`Family`] |
+//! | adapters | [`LoraConfig`] |
+//! | number formats and kernels | [`Precision`], [`Kernels`], [`Instructions`] |
+//! | what can be wrong | [`ConfigError`], [`WeightsError`], [`GenerateError`], [`AdapterError`] |
 
 mod files;
 mod freeze;

@@ -76,6 +76,7 @@ impl LoraConfig {
     }
 
     /// Number of trained parameters in an adapter of a model of that shape.
+    #[must_use]
     pub fn parameters(&self, model: &GptConfig) -> usize {
         self.matrices(model).map(|matrix| matrix.parameters(self.rank)).sum()
     }

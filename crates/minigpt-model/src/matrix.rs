@@ -44,7 +44,7 @@ impl Deref for Storage {
 }
 
 impl Matrix {
-    /// The tensor of a file as it is; nothing where products with its type are not done.
+    /// The tensor of a file as it is stored; nothing for a type that no product is implemented for.
     pub(crate) fn of_file(
         tensor_type: TensorType,
         rows: usize,

@@ -378,6 +378,7 @@ pub(crate) fn frozen_head(hidden: Tensor<3>, head: &Arc<Frozen>) -> Tensor<3> {
 
 /// `sum`, or nothing yet, and the squares of all elements of `x`, in one part or several that are still to be
 /// added, `[parts]`: over a step's gradients the square of their global norm. It has no gradient itself.
+#[must_use]
 pub fn add_squares<const D: usize>(sum: Option<Tensor<1>>, x: Tensor<D>) -> Tensor<1> {
     let squares = match kernels_for(&x) {
         #[cfg(feature = "gpu")]

@@ -114,21 +114,25 @@ const LOGIT_ROWS: usize = 32;
 
 impl PackedGpt {
     /// The model's shape.
+    #[must_use]
     pub fn config(&self) -> &GptConfig {
         &self.config
     }
 
     /// Longest context in tokens.
+    #[must_use]
     pub fn block_size(&self) -> usize {
         self.config.block_size
     }
 
     /// Number of token ids, padding included: the width of the logits.
+    #[must_use]
     pub fn vocab_size(&self) -> usize {
         self.config.vocab_size
     }
 
     /// Number of token ids that the [tokenizer](Self::with_tokenizer_size) has.
+    #[must_use]
     pub fn tokenizer_size(&self) -> usize {
         self.tokenizer_size
     }
@@ -141,6 +145,7 @@ impl PackedGpt {
     }
 
     /// What its weights are kept as: those of its first perceptron, where files have several types.
+    #[must_use]
     pub fn weight_type(&self) -> WeightType {
         self.blocks.first().map_or(WeightType::F32, |block| block.mlp_proj.weight.weight_type())
     }
@@ -180,6 +185,7 @@ impl PackedGpt {
     ///
     /// # Panics
     /// As [`forward`](Self::forward).
+    #[must_use]
     pub fn hidden(&self, tokens: &[u32]) -> Vec<f32> {
         self.hidden_after(tokens, &mut self.new_cache())
     }
@@ -199,6 +205,7 @@ impl PackedGpt {
     ///
     /// # Panics
     /// As [`forward_after`](Self::forward_after), and where a target is not in the vocabulary.
+    #[must_use]
     pub fn score(&self, texts: &[&[u32]], targets: &[&[u32]]) -> Vec<Vec<TokenScore>> {
         assert_eq!(texts.len(), targets.len(), "targets for each text");
         // One text at a time: of long ones keys and values of all would take much memory, and gain nothing.

@@ -60,6 +60,7 @@ impl<'a> GptRef<'a> {
     ///
     /// # Panics
     /// Where the text is empty or longer than the context, or an id is not in the vocabulary.
+    #[must_use]
     pub fn trace(self, tokens: &[u32]) -> Trace<'a> {
         let pass = match self {
             Self::Packed(model) => Pass::Packed(model.trace(tokens)),
@@ -75,6 +76,7 @@ impl<'a> GptRef<'a> {
     ///
     /// # Panics
     /// Where the rows are not of the model's width.
+    #[must_use]
     pub fn lens(self, residual: &[f32]) -> Vec<f32> {
         let n_embd = self.config().n_embd;
         assert!(residual.len().is_multiple_of(n_embd), "rows are not {n_embd} wide");
@@ -96,6 +98,7 @@ impl Trace<'_> {
     ///
     /// # Panics
     /// Where there are fewer positions.
+    #[must_use]
     pub fn residual(&self, rows: Range<usize>) -> Vec<f32> {
         match &self.pass {
             Pass::Tensors(pass) => tensor_rows(pass.residual(), rows),
@@ -127,6 +130,7 @@ impl Iterator for Trace<'_> {
 impl TracedBlock {
     /// How much each position attends to each other, `[n_head, time, time]`: rows are queries and sum to one, and what
     /// is later has 0.
+    #[must_use]
     pub fn attention(&self) -> Vec<f32> {
         match &self.attends {
             Attends::Weights(weights) => weights.to_data().iter().collect(),
@@ -138,6 +142,7 @@ impl TracedBlock {
     ///
     /// # Panics
     /// Where there are fewer positions.
+    #[must_use]
     pub fn residual(&self, rows: Range<usize>) -> Vec<f32> {
         match &self.residual {
             Residual::Tensor(residual) => tensor_rows((**residual).clone(), rows),

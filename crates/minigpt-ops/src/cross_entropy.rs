@@ -69,6 +69,7 @@ impl std::ops::AddAssign for CrossEntropy {
 /// # Panics
 ///
 /// If the lengths do not fit together or a target is not in the vocabulary.
+#[must_use]
 pub fn linear_cross_entropy(
     precision: Precision,
     hidden: &[f32],

@@ -30,6 +30,7 @@ impl Dropout {
     /// # Panics
     ///
     /// If `rate` is not in `0.0..1.0`.
+    #[must_use]
     pub fn new(rate: f32, key: u64) -> Self {
         assert!((0.0..1.0).contains(&rate), "a dropout rate is in 0.0..1.0, not {rate}");
         let threshold = (f64::from(rate) * 2f64.powi(32)) as u32;
@@ -37,32 +38,38 @@ impl Dropout {
     }
 
     /// The same rate with a key of its own for the `n`-th place: a layer, an operation, a row.
+    #[must_use]
     pub fn place(self, n: u64) -> Self {
         Self { key: mix(self.key ^ mix(n)), ..self }
     }
 
     /// True if every element is kept.
+    #[must_use]
     pub fn is_none(self) -> bool {
         self.threshold == 0
     }
 
     /// The key's lower and upper half, for kernels elsewhere.
+    #[must_use]
     pub fn key(self) -> [u32; 2] {
         [self.key as u32, (self.key >> 32) as u32]
     }
 
     /// Random bits below this drop an element.
+    #[must_use]
     pub fn threshold(self) -> u32 {
         self.threshold
     }
 
     /// What a kept element is multiplied by.
+    #[must_use]
     pub fn scale(self) -> f32 {
         self.scale
     }
 
     /// What element `i` is multiplied by: zero or `1 / (1 - rate)`.
     #[inline(always)]
+    #[must_use]
     pub fn multiplier(self, i: u32) -> f32 {
         if random_bits(self.key, i) >= self.threshold { self.scale } else { 0.0 }
     }

@@ -73,6 +73,7 @@ impl<'a> FrozenWeight<'a> {
     /// # Panics
     ///
     /// If there is none, or their widths differ.
+    #[must_use]
     pub fn new(parts: &'a [QuantizedMatrix<'a>]) -> Self {
         let from = parts.first().expect("a weight has a matrix").columns();
         assert!(parts.iter().all(|part| part.columns() == from), "matrices of different widths");
@@ -93,11 +94,13 @@ impl<'a> FrozenWeight<'a> {
     }
 
     /// Width of the inputs.
+    #[must_use]
     pub fn from(self) -> usize {
         self.from
     }
 
     /// Width of the outputs.
+    #[must_use]
     pub fn to(self) -> usize {
         self.to
     }
@@ -128,7 +131,7 @@ impl<'a> FrozenWeight<'a> {
         }
     }
 
-    /// All values of some rows.
+    /// The values of some rows, `[rows, width]`, as `f32`.
     pub fn rows(self, rows: Range<usize>, values: &mut [f32]) {
         let width = self.width();
         vectorized!({
@@ -275,6 +278,7 @@ pub fn adapter_backward(
 /// # Panics
 ///
 /// If the lengths do not fit together or a target is not in the vocabulary.
+#[must_use]
 pub fn frozen_cross_entropy(
     precision: Precision,
     hidden: &[f32],

@@ -44,11 +44,13 @@ pub struct HeadNorms<'a> {
 
 impl GroupedHeads {
     /// Width of what a projection gives.
+    #[must_use]
     pub fn grouped(self) -> usize {
         (self.n_head + 2 * self.n_kv_head) * self.head_size
     }
 
     /// Width of what attention takes.
+    #[must_use]
     pub fn spread(self) -> usize {
         3 * self.n_head * self.head_size
     }

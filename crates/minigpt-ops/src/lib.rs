@@ -12,6 +12,10 @@
 //!  layer_norm ─► linear_cross_entropy_with_gradients                sum_of_squares, AdamW::update, Muon::update
 //! ```
 //!
+//! For the crate `minigpt-model`, which calls these instead of burn's operations on a processor, and for any
+//! program that has rows of numbers: it stands at the bottom of the workspace and needs neither burn nor the
+//! other crates.
+//!
 //! Everything is a function on row-major slices, of `f32` but for quantised weights. Sizes follow from the
 //! lengths of the slices wherever they can; outputs come last and belong to the caller, who can use them
 //! again: what they hold before is ignored unless the function says that it adds. Those of training that

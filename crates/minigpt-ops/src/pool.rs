@@ -7,6 +7,7 @@ pub fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
 }
 
 /// True on a thread that [`in_pool`] runs work on.
+#[must_use]
 pub fn is_pool_thread() -> bool {
     rayon::current_thread_index().is_some()
 }

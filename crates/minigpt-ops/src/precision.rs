@@ -13,6 +13,7 @@ pub enum Precision {
 
 impl Precision {
     /// True where this processor multiplies such numbers: for bfloat16, one with AVX512-BF16.
+    #[must_use]
     pub fn is_native(self) -> bool {
         match self {
             Self::F32 => true,

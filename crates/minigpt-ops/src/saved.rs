@@ -8,6 +8,7 @@ use crate::half_floats::to_bf16;
 use crate::simd::vectorized;
 
 /// Numbers whose memory so many take rounded.
+#[must_use]
 pub const fn rounded_len(len: usize) -> usize {
     len.div_ceil(2)
 }

@@ -15,7 +15,7 @@ mod marks;
 mod notes;
 mod text;
 
-/// Charts under one title.
+/// Charts under one title, drawn below or beside each other in one picture.
 #[derive(Clone, Debug, Default)]
 pub struct Figure {
     /// What stands above all.
@@ -26,7 +26,7 @@ pub struct Figure {
     pub remark: String,
 }
 
-/// One coordinate system.
+/// One coordinate system: two axes and the lines between them.
 #[derive(Clone, Debug)]
 pub struct Chart {
     /// What stands above it; may be empty.
@@ -45,7 +45,7 @@ pub struct Chart {
     pub placeholder: &'static str,
 }
 
-/// Points that belong together.
+/// A line: points in order, with a label for the legend.
 #[derive(Clone, Debug)]
 pub struct Line {
     /// Its name.
@@ -103,7 +103,7 @@ pub struct LeftOut {
 }
 
 impl Chart {
-    /// An empty one.
+    /// A chart without lines, under a caption.
     pub fn new(caption: impl Into<String>, x: Axis, y: Axis) -> Self {
         Self {
             caption: caption.into(),
@@ -148,7 +148,7 @@ impl Chart {
 }
 
 impl Line {
-    /// A line of that number.
+    /// A listed line: its number is its colour, dashes and mark.
     pub fn new(
         label: impl Into<String>,
         number: usize,
@@ -187,22 +187,25 @@ impl Figure {
         layout::sheet(&self.drawable(), look).save(path)
     }
 
-    /// The text of an SVG.
+    /// The picture as the text of an SVG file.
+    #[must_use]
     pub fn to_svg(&self, look: Look) -> String {
         layout::sheet(&self.drawable(), look).to_svg()
     }
 
     /// Every point that is drawn, as a table: `chart,axis,line,form,x,y,low,high`, the last two of a band.
+    #[must_use]
     pub fn to_csv(&self) -> String {
         data::csv(&self.drawable())
     }
 
     /// Whether there is a point to draw.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.drawable().charts.iter().all(|chart| chart.lines.is_empty())
     }
 
-    /// How many points have no place.
+    /// How many points are not drawn, by reason.
     pub fn left_out(&self) -> LeftOut {
         let mut left_out = LeftOut::default();
         for chart in &self.charts {

@@ -18,7 +18,7 @@ const TITLE: u32 = 64;
 /// Pixels for the colour scale at the right.
 const SCALE: u32 = 110;
 
-/// The attention of one head.
+/// The attention weights of one head, to be drawn as squares.
 #[derive(Clone, Copy, Debug)]
 pub struct Heatmap<'a> {
     /// Number of the block.

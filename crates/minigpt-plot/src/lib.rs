@@ -1,4 +1,14 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Main types
+//!
+//! | for | see |
+//! |---|---|
+//! | charts of lines | [`Figure`], [`Chart`], [`Line`], [`Axis`], [`Note`] |
+//! | how they look | [`Look`], [`Size`], [`Theme`], [`Form`] |
+//! | other pictures | [`draw_bars`], [`draw_losses`], [`draw_confusion`], [`draw_heatmaps`] |
+//! | smoothing | [`running_mean`], [`default_window`] |
+//! | what can be wrong | [`PlotError`] |
 
 mod axis;
 mod bars;

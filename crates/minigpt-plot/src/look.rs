@@ -5,7 +5,7 @@ use std::str::FromStr;
 use crate::error::PlotError;
 use crate::sheet::Colour;
 
-/// How a picture looks.
+/// Size and theme of a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
     /// Where it will stand.
@@ -26,7 +26,7 @@ pub enum Size {
     Slide,
 }
 
-/// What a picture stands on.
+/// The background that a picture is drawn for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Theme {
     /// Paper.

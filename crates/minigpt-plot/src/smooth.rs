@@ -3,6 +3,7 @@
 /// The mean of the `window` points around each: as many before as after it, so that the line does not lag behind.
 /// The windows of the first points reach over a quarter of what is before them, since a loss falls fast there, and a
 /// logarithmic axis shows it; those of the last points end with the line.
+#[must_use]
 pub fn running_mean(points: &[(f64, f64)], window: usize) -> Vec<(f64, f64)> {
     let half = window / 2;
     let mut sums = Sums::default();
@@ -47,6 +48,7 @@ impl Sums {
 
 /// A window for a line of so many points that leaves its course and takes its noise: a fortieth of them, odd.
 /// 1, which smooths nothing, for less than 80.
+#[must_use]
 pub fn default_window(points: usize) -> usize {
     match points / 40 {
         0 | 1 => 1,

@@ -14,6 +14,7 @@ pub fn grouped(number: impl Into<u128>) -> String {
 }
 
 /// A number with so many decimals, fewer where it is large, and its thousands grouped.
+#[must_use]
 pub fn decimals(value: f64, places: usize) -> String {
     match value {
         value if !value.is_finite() => value.to_string(),
@@ -25,6 +26,7 @@ pub fn decimals(value: f64, places: usize) -> String {
 }
 
 /// Seconds as `3 s`, `4 min 05 s` or `2 h 07 min`; what is NaN or longer than anybody waits is unknown.
+#[must_use]
 pub fn duration(seconds: f64) -> String {
     /// Three thousand years.
     const MOST: f64 = 1e11;
@@ -40,6 +42,7 @@ pub fn duration(seconds: f64) -> String {
 }
 
 /// Bytes as `12 KiB`, `840 MiB` or `1.7 GiB`.
+#[must_use]
 pub fn bytes(bytes: u64) -> String {
     let kib = bytes as f64 / 1024.0;
     match kib {

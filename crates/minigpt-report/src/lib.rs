@@ -1,4 +1,13 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Main types
+//!
+//! | for | see |
+//! |---|---|
+//! | a report | [`Report`] |
+//! | where losses come from, as a picture | [`draw_loss_sources`] |
+//! | numbers as people read them | [`mod@format`] |
+//! | what can be wrong | [`ReportError`] |
 
 mod document;
 mod error;

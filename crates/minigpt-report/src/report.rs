@@ -45,6 +45,7 @@ impl Report {
     }
 
     /// The pictures that were drawn, each as PNG and those of numbers as SVG too.
+    #[must_use]
     pub fn pictures(&self) -> &[PathBuf] {
         &self.pictures
     }

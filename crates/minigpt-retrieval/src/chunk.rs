@@ -47,6 +47,7 @@ pub struct Passage {
 /// assert_eq!(found[0].text, "one two three\nfour");
 /// assert_eq!((found[1].first_line, found[1].last_line), (4, 4));
 /// ```
+#[must_use]
 pub fn passages(source: &str, text: &str, words: usize) -> Vec<Passage> {
     let mut cutter = Cutter { source, text, most: words.max(1), open: None, passages: Vec::new() };
     let mut start = 0;

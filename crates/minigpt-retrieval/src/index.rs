@@ -52,17 +52,20 @@ impl Index {
         Ok(Self { folder: folder.to_owned(), fields, contents, analyzer: analyzer(), reader })
     }
 
-    /// Words of a passage at most.
+    /// The most words of a passage, as the index was made with.
+    #[must_use]
     pub fn words(&self) -> usize {
         self.contents.words
     }
 
-    /// Number of texts.
+    /// Number of texts in the index.
+    #[must_use]
     pub fn texts(&self) -> usize {
         self.contents.texts.len()
     }
 
-    /// Number of passages.
+    /// Number of passages in the index, of all texts.
+    #[must_use]
     pub fn passages(&self) -> usize {
         self.contents.passages()
     }

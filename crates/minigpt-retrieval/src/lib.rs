@@ -1,4 +1,14 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Main types
+//!
+//! | for | see |
+//! |---|---|
+//! | texts | [`Text`], [`find_texts`] |
+//! | passages | [`passages()`], [`Passage`], [`PASSAGE_WORDS`] |
+//! | an index | [`update()`], [`Index`], [`Found`], [`Changes`] |
+//! | measuring it | [`read_questions`], [`evaluate`], [`RetrievalReport`] |
+//! | what can be wrong | [`RetrievalError`] |
 
 mod analyzer;
 mod chunk;

@@ -21,7 +21,7 @@ const WRITER_MEMORY: usize = 64 << 20;
 /// Segments that an index may have before they become one.
 const SEGMENTS: usize = 8;
 
-/// How far an update is.
+/// How far an update is, in bytes of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexingProgress {
     /// Bytes of text read.
@@ -30,7 +30,7 @@ pub struct IndexingProgress {
     pub total_bytes: u64,
 }
 
-/// What an update did.
+/// What an update changed in the index: the names of texts, by what happened to them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Changes {
     /// Texts that are new.

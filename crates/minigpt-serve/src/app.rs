@@ -74,6 +74,7 @@ struct Shared {
 
 impl App {
     /// A server of the engine's models, which may be none, with the passages of an index where there is one.
+    #[must_use]
     pub fn new(engine: Engine, index: Option<Index>, settings: Settings) -> Self {
         let grammars = engine.cards().iter().map(|_| OnceLock::new()).collect();
         let (counters, is_stopping) = (Counters::default(), AtomicBool::new(false));

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use self::request::{WriteEvent, WriteRequest};
 use self::thread::{Job, Waiting};
 
-/// A model to be served.
+/// A model to be served, with what clients may know of it.
 pub struct ServedModel {
     /// What its clients may know.
     pub card: ModelCard,
@@ -158,11 +158,13 @@ impl Engine {
     }
 
     /// What is served, in the order in which it was given.
+    #[must_use]
     pub fn cards(&self) -> &[ModelCard] {
         &self.shared.cards
     }
 
     /// The place of the model of that name.
+    #[must_use]
     pub fn find(&self, id: &str) -> Option<usize> {
         self.shared.cards.iter().position(|card| card.id == id)
     }
@@ -217,17 +219,20 @@ impl Engine {
         })
     }
 
-    /// How much is done at once.
+    /// The limits that the engine was started with.
+    #[must_use]
     pub fn limits(&self) -> Limits {
         self.shared.limits
     }
 
-    /// Whether the thread is there.
+    /// False once the thread that owns the models has ended.
+    #[must_use]
     pub fn is_alive(&self) -> bool {
         self.shared.is_alive.load(Ordering::Relaxed)
     }
 
-    /// What was done so far.
+    /// Texts and tokens since the engine began, and texts that wait or run now.
+    #[must_use]
     pub fn counts(&self) -> Counts {
         let Shared { waiting, running, ended, read, cached, written, .. } = &*self.shared;
         Counts {

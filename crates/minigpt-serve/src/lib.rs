@@ -1,4 +1,13 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Main types
+//!
+//! | for | see |
+//! |---|---|
+//! | the thread that owns the models | [`Engine`], [`ServedModel`], [`ModelCard`], [`Limits`] |
+//! | asking it without HTTP | [`WriteRequest`], [`WriteEvent`], [`Written`] |
+//! | the server | [`serve`], [`App`], [`Settings`] |
+//! | what can be wrong | [`Refused`], [`Failure`] |
 
 mod app;
 mod counters;

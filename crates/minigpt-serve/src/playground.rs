@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::extract::{InQuery, Posted};
 
-/// Next tokens that come with their names: more than anybody looks at.
+/// How many of the next tokens are listed by name, the most probable ones: more than anybody reads.
 const NAMED: usize = 200;
 
 /// Tokens of a text at most: it is read between two steps of the texts that are written.

@@ -24,6 +24,7 @@ impl Application {
     ///
     /// assert_eq!(Application::Ask.prompt("Why?"), "Q: Why?\nA:");
     /// ```
+    #[must_use]
     pub fn prompt(self, text: &str) -> String {
         match self {
             Self::Complete => text.to_owned(),
@@ -32,7 +33,8 @@ impl Application {
         }
     }
 
-    /// Tokens written at most.
+    /// The most tokens that are written: 50, 200 or 100.
+    #[must_use]
     pub fn max_tokens(self) -> usize {
         match self {
             Self::Complete => 50,
@@ -42,6 +44,7 @@ impl Application {
     }
 
     /// Strings before which the text ends: an answer, before the next question.
+    #[must_use]
     pub fn stop(self) -> Vec<String> {
         match self {
             Self::Complete | Self::Story => Vec::new(),

@@ -49,7 +49,7 @@ struct Text<'a> {
 }
 
 impl<'a> TextBatch<'a> {
-    /// Without a text yet.
+    /// A batch without a text yet: texts join it while others run.
     pub fn new(model: impl Into<GptRef<'a>>) -> Self {
         Self { generator: BatchGenerator::new(model), texts: Vec::new() }
     }
@@ -95,16 +95,19 @@ impl<'a> TextBatch<'a> {
     ///
     /// # Panics
     /// As all that follow, where there is no such text.
+    #[must_use]
     pub fn end(&self, row: usize) -> Option<TextEnd> {
         self.texts[row].writer.end
     }
 
     /// Tokens written of a text, without a closing end.
+    #[must_use]
     pub fn tokens(&self, row: usize) -> usize {
         self.texts[row].writer.tokens
     }
 
     /// How often the context of a text was full and its last half read again.
+    #[must_use]
     pub fn slides(&self, row: usize) -> usize {
         self.generator.slides()[row]
     }
@@ -122,32 +125,37 @@ impl<'a> TextBatch<'a> {
     }
 
     /// The model's logits from which the last token of a text was chosen, before any constraint.
+    #[must_use]
     pub fn logits(&self, row: usize) -> &[f32] {
         self.generator.logits(row)
     }
 
     /// What was read of a text, where its model's weights are packed, and the cache that has it.
+    #[must_use]
     pub fn has_read(&self, row: usize) -> Option<(&[u32], &PackedCache)> {
         self.generator.has_read(row)
     }
 
     /// Whether a text's prompt has been read.
+    #[must_use]
     pub fn is_writing(&self, row: usize) -> bool {
         self.generator.is_writing(row)
     }
 
-    /// Number of texts.
+    /// Number of texts in the batch now.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.texts.len()
     }
 
-    /// Without a text.
+    /// True where no text is in the batch.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.texts.is_empty()
     }
 }
 
-/// A complete continuation.
+/// A complete continuation: its text, counts and why it ended.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Continuation {
     /// The continuation, without the prompt.

@@ -27,6 +27,7 @@ pub struct Verdict {
 
 impl Verdict {
     /// The number of the most probable label, the first of several.
+    #[must_use]
     pub fn best(&self) -> usize {
         let better =
             |best: usize, next: usize| match self.probabilities[next] > self.probabilities[best] {
@@ -39,6 +40,7 @@ impl Verdict {
 
 impl Classifier {
     /// A model with its `head`, `[labels, n_embd]`; `None` where that is not a head for these labels.
+    #[must_use]
     pub fn new(model: Gpt, head: Tensor<2>, labels: Vec<String>) -> Option<Self> {
         (head.dims()[0] == labels.len()).then_some(Self { model, head, labels })
     }

@@ -65,21 +65,25 @@ impl<'a> TextGenerator<'a> {
     }
 
     /// Why the text ended; `None` while it goes on.
+    #[must_use]
     pub fn end(&self) -> Option<TextEnd> {
         self.writer.end
     }
 
     /// The stop string before which the text ended, where it was one.
+    #[must_use]
     pub fn stopped_by(&self) -> Option<&str> {
         self.writer.stopped_by.as_deref()
     }
 
-    /// Tokens written so far.
+    /// Tokens written so far, without those of the prompt.
+    #[must_use]
     pub fn tokens(&self) -> usize {
         self.writer.tokens
     }
 
     /// How often the context was full and its last half read again.
+    #[must_use]
     pub fn slides(&self) -> usize {
         self.generator.slides()
     }
@@ -136,6 +140,7 @@ impl<'a> TextGenerator<'a> {
     }
 
     /// How many tokens were [drafted](TextOptions::lookup), and how many of these came.
+    #[must_use]
     pub fn draft_counts(&self) -> DraftCounts {
         self.generator.draft_counts()
     }

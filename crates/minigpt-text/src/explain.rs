@@ -52,7 +52,7 @@ pub struct TokenLogProbability {
     pub top: Vec<(u32, f64)>,
 }
 
-/// A token that may come next.
+/// A token that may come next, with its probability.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Candidate {
     /// The token.

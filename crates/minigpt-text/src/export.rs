@@ -19,7 +19,7 @@ use crate::pretrained::UNUSED;
 /// Ours have a tenth of it.
 const PICTURE: Limit = Limit::new(16 << 20, "a picture of a run");
 
-/// What is exported.
+/// What is exported to another program: weights, tokenizer, template and model card.
 #[derive(Debug)]
 pub struct Export<'a> {
     /// The model's name.

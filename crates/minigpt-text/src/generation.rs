@@ -19,7 +19,7 @@ const CONFIG: Limit = Limit::new(1 << 20, "a generation configuration");
 /// transformers would always take the most probable one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GenerationDefaults {
-    /// Where it is said; empty for defaults that nobody gave.
+    /// The file that says it; empty where there is none.
     pub origin: PathBuf,
     /// Always the most probable token (`do_sample` is false).
     pub is_greedy: bool,

@@ -1,4 +1,17 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Main types
+//!
+//! | for | see |
+//! |---|---|
+//! | another program's model | [`Pretrained`], [`GenerationDefaults`] |
+//! | what is continued | [`Prompt`], [`TextOptions`] |
+//! | continuing it | [`TextGenerator`], [`TextBatch`], [`write_texts`] |
+//! | valid JSON, and calls of functions | [`Grammar`], [`Grammars`], [`Tools`] |
+//! | labels | [`Classifier`] |
+//! | looking inside | [`record_attention`], [`head_habits`], [`read_text`], [`logit_lens`], [`likelihoods`] |
+//! | models for other programs | [`Export`] |
+//! | what can be wrong | [`TextError`], [`GrammarError`], [`ToolsError`] |
 
 mod application;
 mod attention;

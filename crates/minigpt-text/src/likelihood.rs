@@ -56,6 +56,7 @@ impl ScoredText {
     }
 
     /// Tokens that are scored: at most the model's context.
+    #[must_use]
     pub fn tokens(&self) -> usize {
         self.continuation.len()
     }

@@ -41,6 +41,7 @@ impl Pretrained {
     /// True where `path` is a GGUF file or nanoGPT's `ckpt.pt` by its name, or a folder whose `config.json` is
     /// of Hugging Face's layout, be it of a model that can be loaded or not; the configuration of a run is
     /// another.
+    #[must_use]
     pub fn is_at(path: &Path) -> bool {
         if !matches!(PretrainedKind::of(path), PretrainedKind::Folder) {
             return true;
@@ -106,7 +107,7 @@ impl Pretrained<PackedGpt> {
 
 type Belongings = (Tokenizer, Option<ChatTemplate>, GenerationDefaults);
 
-/// What belongs to a model, read before its weights, because it is the quicker to fail.
+/// What belongs to a model besides its weights. It is read first, since it fails sooner.
 fn belongings(saved: &SavedModel) -> Result<Belongings, TextError> {
     let (tokenizer, template, generation) = match saved.metadata() {
         Some(metadata) => of_gguf(saved.path(), metadata)?,

@@ -82,17 +82,20 @@ impl Prompt {
     }
 
     /// The text, without the names of tokens that a tokenizer puts before it.
+    #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The tokens, all of them.
+    /// All token ids: the marks before the text, then its own.
+    #[must_use]
     pub fn ids(&self) -> &[u32] {
         &self.ids
     }
 
     /// The tokens that a model with this context reads: where they are too many, the last, after what the
     /// tokenizer puts before texts.
+    #[must_use]
     pub fn within(&self, context: usize) -> Vec<u32> {
         let excess = self.ids.len().saturating_sub(context);
         let before = self.before.min(context.saturating_sub(1));

@@ -13,7 +13,7 @@ const PYTHON_TAG: &str = "<|python_tag|>";
 /// What Mistral puts before a list of calls.
 const CALLS: &str = "[TOOL_CALLS]";
 
-/// Tools that a conversation cannot have.
+/// Why a list of tools, or a choice among them, is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ToolsError {
     /// The list of tools has something else.
@@ -46,7 +46,7 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
-/// What a model answers.
+/// An answer in which a model may call functions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolAnswer {
     /// What it says besides its calls, and nothing where it only calls.
@@ -133,7 +133,7 @@ impl Tools {
         TemplateValue::from_json(&self.list.to_string())
     }
 
-    /// The names of the functions.
+    /// The names of the functions, in the order in which they were given.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.functions.iter().map(|function| function.name.as_str())
     }
@@ -171,6 +171,7 @@ impl Tools {
     }
 
     /// What a model writes before the JSON of a call: put at the end of the prompt, it makes the model call.
+    #[must_use]
     pub fn opening(&self) -> &'static str {
         match self.form {
             Form::Tagged => "<tool_call>\n",
@@ -193,6 +194,7 @@ impl Tools {
     /// assert_eq!(tools.said("{\"name\""), "");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[must_use]
     pub fn said<'a>(&self, so_far: &'a str) -> &'a str {
         // Calls without a tag are the whole answer.
         if so_far.trim_start().starts_with(['{', '[']) {
@@ -211,6 +213,7 @@ impl Tools {
 
     /// Divides an answer into what it says and its calls. Text like a call that cannot be read as one is part of what it
     /// says.
+    #[must_use]
     pub fn read(&self, answer: &str) -> ToolAnswer {
         if answer.contains(OPEN) {
             return self.read_tagged(answer);

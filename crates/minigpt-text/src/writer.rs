@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::error::TextError;
 
-/// How a text is continued.
+/// How a text is continued: the choice of each token, the end, and what is told beside.
 #[derive(Clone, Debug)]
 pub struct TextOptions {
     /// How each token is chosen.

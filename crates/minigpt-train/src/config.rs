@@ -39,7 +39,7 @@ pub struct RunConfig {
     pub schedule: ScheduleConfig,
     /// How long, how often, in what order.
     pub training: TrainingConfig,
-    /// The text written at each validation.
+    /// How the text is written that each validation leaves in `samples.md`.
     pub sample: SampleConfig,
     /// What the model is tuned from and for; none of a run that trains from scratch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -297,6 +297,7 @@ impl RunConfig {
 impl DataConfig {
     /// A source as it is: its own split, text in the field `text`, no bad bytes, a document per
     /// record.
+    #[must_use]
     pub fn new(source: Source, tokenizer: TokenizerSpec) -> Self {
         let ReadOptions { text_field, lossy, separator, lines, .. } = ReadOptions::default();
         Self { source, valid: None, text_field, lossy, separator, lines, tokenizer }

@@ -1,4 +1,19 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Main types
+//!
+//! | for | see |
+//! |---|---|
+//! | what decides a run | [`RunConfig`], with [`DataConfig`], [`TrainingConfig`], [`OptimizerConfig`], [`ScheduleConfig`] |
+//! | fine-tuning | [`FinetuneConfig`], [`FinetuneTask`], [`ExampleData`] |
+//! | what it learns from | [`TokenData`], [`TokenSet`] |
+//! | training | [`Trainer`], [`Devices`], [`TrainEvent`], [`Interrupter`] |
+//! | what is left behind | [`RunFolder`], [`CheckpointFolder`], [`Summary`], [`Row`], [`Runs`] |
+//! | continuing a complete run | [`Continuation`], [`More`] |
+//! | what a run would cost | [`Plan`], [`Workload`], [`Budget`], [`Proposal`] |
+//! | many runs | [`SweepFile`], [`Sweep`], [`SweepRecord`] |
+//! | pictures and trackers | [`draw_curves`], [`MlflowStore`], [`write_wide_table`] |
+//! | what can be wrong | [`TrainError`], [`SweepError`] |
 
 mod config;
 mod data;

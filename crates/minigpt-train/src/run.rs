@@ -216,6 +216,7 @@ impl RunFolder {
 
     /// The run that `path` is a checkpoint of, as `runs/austen/checkpoints/step-000250`, and its step; nothing where it
     /// is another folder.
+    #[must_use]
     pub fn of_checkpoint(path: &Path) -> Option<(Self, usize)> {
         let run_and_step = |path: &Path| {
             let checkpoints = path.parent().filter(|parent| parent.ends_with(CHECKPOINTS))?;
@@ -229,12 +230,14 @@ impl RunFolder {
             .or_else(|| run_and_step(&fs_err::canonicalize(path).ok()?))
     }
 
-    /// The folder itself.
+    /// The path of the folder.
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The name of the run: the folder's.
+    #[must_use]
     pub fn name(&self) -> String {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str());
         name.to_string_lossy().into_owned()
@@ -257,12 +260,14 @@ impl RunFolder {
         self.path.join("tokenizer.json")
     }
 
-    /// `metrics.csv`.
+    /// The path of `metrics.csv`, which has a [`Row`] for each step and validation.
+    #[must_use]
     pub fn metrics_path(&self) -> PathBuf {
         self.path.join("metrics.csv")
     }
 
-    /// `plots/<quantity>.png`.
+    /// The path of the picture of a quantity, `plots/<quantity>.png`.
+    #[must_use]
     pub fn plot_path(&self, quantity: Quantity) -> PathBuf {
         self.path.join("plots").join(quantity.name()).with_extension("png")
     }
@@ -282,7 +287,8 @@ impl RunFolder {
         self.path.join("summary.json")
     }
 
-    /// The checkpoints.
+    /// The checkpoints of the run, in its folder `checkpoints`.
+    #[must_use]
     pub fn checkpoints(&self) -> CheckpointFolder {
         CheckpointFolder::new(self.path.join(CHECKPOINTS))
     }

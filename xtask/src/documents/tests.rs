@@ -54,3 +54,12 @@ fn a_path_is_of_the_root() {
     assert_eq!(beside("docs/guide/a.md", "b.md"), "docs/guide/b.md");
     assert_eq!(beside("README.md", "docs/guide/b.md"), "docs/guide/b.md");
 }
+
+#[test]
+fn a_session_that_ends_otherwise_than_the_readme_says_is_a_fault() {
+    let readme = "It ends with\n\nlast validation (step 2): loss 4.5\n";
+    assert_eq!(session(readme, "<text>last validation (step 2): loss 4.5</text>"), None);
+    let fault = session(readme, "<text>last validation (step 2): loss 4.4</text>").unwrap();
+    assert!(fault.contains("loss 4.5") && fault.contains("cargo xtask recording"), "{fault}");
+    assert!(session("no figures", "").unwrap().contains("expected the line"));
+}

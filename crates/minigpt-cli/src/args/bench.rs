@@ -10,6 +10,10 @@ use super::{WeightsChoice, one_of};
 use crate::device::precision::PrecisionChoice;
 use crate::device::{DEVICE_HELP, DeviceChoice};
 
+/// Groups of the help.
+const WRITING: &str = "Generation";
+const TUNING: &str = "Fine-tuning";
+
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   minigpt bench                                  the tutorial's model, 50257 ids
@@ -58,43 +62,43 @@ pub(crate) struct BenchArgs {
     pub(crate) steps: Option<usize>,
     /// Time tuning the model of a file: all its weights or, with --lora, an adapter beside them
     /// [default of --batch: 4, of --context: 256]
-    #[arg(long, conflicts_with_all = ["decode", "muon", "vocab", "dropout"], requires = "model")]
+    #[arg(long, help_heading = TUNING, conflicts_with_all = ["decode", "muon", "vocab", "dropout"], requires = "model")]
     pub(crate) tune: bool,
     /// With --tune: rank of the adapter
-    #[arg(long, value_name = "RANK", requires = "tune")]
+    #[arg(long, help_heading = TUNING, value_name = "RANK", requires = "tune")]
     pub(crate) lora: Option<usize>,
     /// With --lora: matrices with an adapter, as for `minigpt finetune` [default: all-linear]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
+    #[arg(long, help_heading = TUNING, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
     pub(crate) lora_targets: Option<Vec<String>>,
-    /// Time writing instead: as many tokens as the context has positions
-    #[arg(long)]
+    /// Time generation instead of training steps: as many tokens as the context has positions
+    #[arg(long, help_heading = WRITING)]
     pub(crate) decode: bool,
-    /// With --decode and a file: tokens of the prompt that is read [default: 512, or what the context has]
-    #[arg(long, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// With a file as model: tokens of the prompt that is read [default: 512, or what the context has]
+    #[arg(long, help_heading = WRITING, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) prompt: Option<u32>,
-    /// With --decode and a file: tokens of each text [default: 64, or what the context has]
-    #[arg(long, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// With a file as model: tokens of each text [default: 64, or what the context has]
+    #[arg(long, help_heading = WRITING, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) tokens: Option<u32>,
-    /// With --decode and a file: texts that are written at once [default: 8]
-    #[arg(long, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    /// With a file as model: texts that are written at once [default: 8]
+    #[arg(long, help_heading = WRITING, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) texts: Option<u32>,
-    /// With --decode and a file: what weights are kept as, as for `minigpt generate`; with --lora: what the frozen ones
+    /// With a file as model: what weights are kept as, as for `minigpt generate`; with --lora: what the frozen ones
     /// are, as for `minigpt finetune` [default: auto]
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, help_heading = WRITING, value_name = "TYPE")]
     pub(crate) weights: Option<WeightsChoice>,
-    /// With --decode and a file: what keys and values of the tokens before are kept as, as for `minigpt generate`
+    /// With a file as model: what keys and values of the tokens before are kept as, as for `minigpt generate`
     /// [default: f32]
-    #[arg(long, value_name = "TYPE", requires = "decode", value_parser = cache_type)]
+    #[arg(long, help_heading = WRITING, value_name = "TYPE", requires = "decode", value_parser = cache_type)]
     pub(crate) cache_type: Option<CacheType>,
-    /// With --decode and a file: how fast one text is written where it has so many tokens, as 128,512,2048, instead of
+    /// With a file as model: how fast one text is written where it has so many tokens, as 128,512,2048, instead of
     /// the rest; of each, --tokens are timed [default: 16]
-    #[arg(long, value_name = "TOKENS", value_delimiter = ',', requires = "decode", conflicts_with_all = ["prompt", "texts"], value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, help_heading = WRITING, value_name = "TOKENS", value_delimiter = ',', requires = "decode", conflicts_with_all = ["prompt", "texts"], value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) lengths: Vec<u32>,
     /// With --lengths: a picture of it, a .png or .svg
-    #[arg(long, value_name = "FILE", requires = "lengths")]
+    #[arg(long, help_heading = WRITING, value_name = "FILE", requires = "lengths")]
     pub(crate) out: Option<PathBuf>,
-    /// With --decode and a GGUF file: a Python that has xllamacpp, to time llama.cpp with the same file
-    #[arg(long, value_name = "PYTHON", requires = "decode")]
+    /// With a GGUF file as model: a Python that has xllamacpp, to time llama.cpp with the same file
+    #[arg(long, help_heading = WRITING, value_name = "PYTHON", requires = "decode")]
     pub(crate) peer: Option<PathBuf>,
     #[arg(long, help = DEVICE_HELP, default_value = "cpu")]
     pub(crate) device: DeviceChoice,

@@ -29,7 +29,7 @@ pub(crate) struct EvalArgs {
     #[arg(value_name = "MODEL")]
     pub(crate) source: ModelSource,
     /// Put questions to the model instead of reading a text: a file of them, or hellaswag, arc_easy, arc_challenge, piqa
-    /// or lambada from the hub; may be given several times, and have several with commas
+    /// or lambada from the hub; may be given several times, or list several with commas
     #[arg(long, value_name = "TASKS", conflicts_with_all = [
         "data", "split", "text_field", "lossy", "separator", "lines", "detokenize", "context",
         "stride", "resamples", "resample", "seed", "out",
@@ -94,7 +94,7 @@ pub(crate) struct EvalTextArgs {
     /// The text, as `minigpt train --data` takes it [default: the run's own]
     #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) data: Option<Source>,
-    /// train, valid, test or all [default: valid, or all of a text that brings no validation part]
+    /// train, valid, test or all [default: valid, or all of a text that has no validation part]
     #[arg(long)]
     pub(crate) split: Option<Portion>,
     /// The field of .jsonl and .json records or column of .csv, .tsv and .parquet files that holds the
@@ -110,8 +110,7 @@ pub(crate) struct EvalTextArgs {
     /// Join the records of .jsonl and .parquet files to one text, a line each, instead of taking each for a document
     #[arg(long, requires = "data")]
     pub(crate) lines: bool,
-    /// Put the text together again as people write it: `wikitext` undoes WikiText's tokenization;
-    /// words and bytes are counted as they were
+    /// Undo the text's own tokenization: `wikitext` for WikiText; words and bytes are counted as they were before
     #[arg(long, value_name = "RULES")]
     pub(crate) detokenize: Option<Detokenizer>,
 }
@@ -127,7 +126,7 @@ pub(crate) struct ProtocolArgs {
     /// for more time [default: the context, so that windows do not overlap]
     #[arg(long, value_name = "TOKENS")]
     pub(crate) stride: Option<usize>,
-    /// Windows that go through the model at once; decides about time and memory alone
+    /// Windows that go through the model at once: changes time and memory, never a figure
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch_size: u32,
     /// Bootstrap resamples for the intervals; 0 leaves them out

@@ -9,6 +9,10 @@ use minigpt_train::FinetuneTask;
 use super::{FileArgs, RecipeArgs, SessionArgs, WeightsChoice, folder_or_nothing, one_of};
 use crate::device::{DEVICE_HELP, DeviceChoice};
 
+/// Groups of the help.
+const EXAMPLES: &str = "Examples of the task";
+const ADAPTER: &str = "Adapter";
+
 #[derive(Args, Debug)]
 #[command(
     args_override_self = true,
@@ -34,10 +38,10 @@ first line; also packed, in a folder or from the hub:
   summarize  document, summary
   classify   text, label
   prefer     prompt, chosen, rejected: texts, or lists of messages
-Instructions and conversations are put by the model's own chat template, where it has one, or by
---template. The last tenth of each source is held out, or its own validation files, or what --valid
-names. Answers are learnt, prompts are not; ask, generate and repl put a tuned model's prompts as it
-learnt them. A run ends when two passes bring nothing better on what is held out
+Instructions and conversations are formatted with the model's own chat template, where it has one,
+or with --template. The last tenth of each source is held out, or its own validation files, or what
+--valid names. Answers are learnt, prompts are not; ask, generate and repl format a tuned model's
+prompts as in training. A run ends after two passes without a better validation
 (training.patience).
 
 Exit codes: as those of `minigpt train`."
@@ -50,7 +54,7 @@ pub(crate) struct FinetuneArgs {
     #[arg(long, help = one_of("Task", &FinetuneTask::ALL.map(FinetuneTask::name)))]
     pub(crate) task: FinetuneTask,
     /// Examples of the task: a file, a folder, a quoted pattern, - for standard input or hf:OWNER/DATASET[/CONFIG]; given
-    /// several times, all are learnt, and with :WEIGHT after it a source counts so often in each pass. For lm a text, as
+    /// several times, all are learnt, and with :WEIGHT after it, a source comes WEIGHT times in each pass. For lm a text, as
     /// `minigpt train --data` takes it
     #[arg(long, required = true, value_name = "SOURCE[:WEIGHT]", allow_hyphen_values = true)]
     pub(crate) data: Vec<WeightedSource>,
@@ -58,23 +62,23 @@ pub(crate) struct FinetuneArgs {
     #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) valid: Option<Source>,
     /// Leave examples out that are longer than the context instead of refusing the file
-    #[arg(long)]
+    #[arg(long, help_heading = EXAMPLES)]
     pub(crate) skip_long: bool,
     /// Leave the last turns of conversations out that are longer than the context, until the others fit
-    #[arg(long, conflicts_with = "skip_long")]
+    #[arg(long, help_heading = EXAMPLES, conflicts_with = "skip_long")]
     pub(crate) shorten_long: bool,
     /// Leave invalid examples out, and say how many for which reason, instead of refusing the file
-    #[arg(long)]
+    #[arg(long, help_heading = EXAMPLES)]
     pub(crate) skip_bad: bool,
-    /// Print so many examples as the model reads them, with what it learns marked, and train nothing
-    #[arg(long, value_name = "N", conflicts_with_all = ["dry_run", "tui", "serve"])]
+    /// Print this many examples as the model reads them, with the learnt parts marked, and train nothing
+    #[arg(long, help_heading = EXAMPLES, value_name = "N", conflicts_with_all = ["dry_run", "tui", "serve"])]
     pub(crate) show: Option<usize>,
     /// How conversations become text: instruct, chatml, llama3, plain, or a file of Jinja [default: the model's own, or
     /// instruct]
-    #[arg(long, value_name = "NAME|FILE")]
+    #[arg(long, help_heading = EXAMPLES, value_name = "NAME|FILE")]
     pub(crate) template: Option<String>,
     /// Learn the last answer of each conversation alone, instead of every one
-    #[arg(long)]
+    #[arg(long, help_heading = EXAMPLES)]
     pub(crate) last_answer: bool,
     /// With --task prefer: how strongly the model is held to its base; a larger BETA keeps it closer [default: 0.1]
     #[arg(long, value_name = "BETA")]
@@ -86,30 +90,30 @@ pub(crate) struct FinetuneArgs {
     /// Questions, as for `minigpt eval --tasks`, that are put to the base and to the tuned model. Not after --resume
     #[arg(long, value_name = "TASKS")]
     pub(crate) tasks: Vec<String>,
-    /// Start from new random weights of the same shape, to see what the base is worth
+    /// Start from new random weights of the same shape, to see what the base's weights contribute
     #[arg(long)]
     pub(crate) fresh: bool,
     /// Freeze the model's weights and train a LoRA adapter of this rank, which is saved in the run's folder
     /// `adapter`
-    #[arg(long, value_name = "RANK", conflicts_with = "fresh")]
+    #[arg(long, help_heading = ADAPTER, value_name = "RANK", conflicts_with = "fresh")]
     pub(crate) lora: Option<usize>,
     /// Scale of the adapter: what it adds is multiplied by ALPHA / RANK [default: twice the rank]
-    #[arg(long, value_name = "ALPHA", requires = "lora")]
+    #[arg(long, help_heading = ADAPTER, value_name = "ALPHA", requires = "lora")]
     pub(crate) lora_alpha: Option<f64>,
     /// Divide by the root of the rank instead: rsLoRA, for ranks above 16 or so
-    #[arg(long, requires = "lora")]
+    #[arg(long, help_heading = ADAPTER, requires = "lora")]
     pub(crate) lora_rank_stabilized: bool,
     /// Probability that an input of the adapter is dropped while training [default: 0]
-    #[arg(long, value_name = "RATE", requires = "lora")]
+    #[arg(long, help_heading = ADAPTER, value_name = "RATE", requires = "lora")]
     pub(crate) lora_dropout: Option<f64>,
     /// Matrices with an adapter, as c_attn,mlp.c_proj, or by a Llama's names q_proj,v_proj, and wte for the
     /// vectors of the tokens; all-linear for all but these [default: all-linear]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
+    #[arg(long, help_heading = ADAPTER, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
     pub(crate) lora_targets: Option<Vec<String>>,
-    /// With --lora, on this machine's processor: what the frozen weights are kept as, auto, f32, f16, bf16, q8_0, q4_0
-    /// or q4_1; a quantised file's stay as they are where that is less. auto: bf16 where products are in bf16, else f32
-    /// [default: auto]
-    #[arg(long, value_name = "TYPE", requires = "lora")]
+    /// With --lora, on this machine's processor: type of the frozen weights: auto, f32, f16, bf16, q8_0, q4_0 or
+    /// q4_1. Weights of a quantised file keep their own type where it is smaller. auto is bf16 where products are in
+    /// bf16, else f32 [default: auto]
+    #[arg(long, help_heading = ADAPTER, value_name = "TYPE", requires = "lora")]
     pub(crate) weights: Option<WeightsChoice>,
     /// Start from the moving average of the weights, where the run keeps one
     #[arg(long)]

@@ -129,7 +129,7 @@ pub(crate) struct WriteArgs {
     #[arg(long, value_name = "SCHEMA", conflicts_with = "beams")]
     pub(crate) json_schema: Option<String>,
     /// Prompt lookup decoding: draft tokens from earlier text and check them in one pass. The text stays the same;
-    /// answers that quote their prompt come sooner. On the processor, one text at a time
+    /// answers that quote their prompt are written faster. On the processor, one text at a time
     #[arg(long, conflicts_with = "beams")]
     pub(crate) lookup: bool,
     /// Write N texts at once, each with its own seed
@@ -186,14 +186,15 @@ pub(crate) struct GenerateArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct ApplicationArgs {
-    /// Text, theme or question [default: the first example's]
+    /// The text for complete, the theme for story, the question for ask [default: the first example's]
     pub(crate) text: Option<String>,
     /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]
     /// [default: the newest run in runs/]
     #[arg(long, value_name = "MODEL")]
     pub(crate) run: Option<ModelSource>,
-    /// Tokens to write at most [default: the command's, or 256 for an answer by the model's chat template]
+    /// Tokens to write at most [default: 50 for complete, 200 for story, 100 for ask; 256 by the model's chat
+    /// template]
     #[arg(long)]
     pub(crate) max_tokens: Option<usize>,
     #[command(flatten)]
@@ -223,7 +224,7 @@ pub(crate) struct ReplArgs {
     #[arg(long)]
     pub(crate) max_tokens: Option<usize>,
     /// Prompt lookup decoding: draft tokens from earlier text and check them in one pass. The text stays the same;
-    /// answers that quote their prompt come sooner. On the processor, one text at a time
+    /// answers that quote their prompt are written faster. On the processor, one text at a time
     #[arg(long)]
     pub(crate) lookup: bool,
     /// End a turn before this string, in which \n, \t, \r and \\ are escapes; may be given several times
@@ -247,7 +248,7 @@ pub(crate) struct AttentionArgs {
     /// What the model reads
     #[arg(default_value = "The scientist discovered")]
     pub(crate) prompt: String,
-    /// Tokens it then chooses, greedily; a figure each
+    /// Tokens that the model then writes, greedily; a picture for each
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) tokens: u32,
     /// Draw heads of this layer only, counted from 0
@@ -260,14 +261,14 @@ pub(crate) struct AttentionArgs {
     /// here for other models]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// Windows of the validation text on which the heads' habits are measured, a run's own or for other models the
-    /// embedded novel's; 0 leaves it out
+    /// Windows of held-out text on which habits are measured: the run's own text, or the embedded novel for other
+    /// models; 0 leaves habits out
     #[arg(long, default_value_t = 32)]
     pub(crate) windows: usize,
     /// Folder that keeps tokens, as for `minigpt train`
     #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
-    /// Print the heads' habits, the drawn heads' weights and the names of the files as JSON
+    /// Print the habits of all heads, the weights of the drawn ones and the names of the files as JSON
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

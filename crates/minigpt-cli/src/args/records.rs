@@ -42,7 +42,7 @@ pub(crate) enum RunOrder {
     Name,
     /// The newest
     Date,
-    /// The lowest bits per byte of a validation; classifiers after them, by nats per label
+    /// The lowest bits per byte of a validation first; classifiers follow, by nats per label
     Best,
     /// The largest on the disk
     Size,
@@ -60,7 +60,7 @@ TensorBoard reads run folders directly: tensorboard --logdir runs. docs/trackers
 tracker reads what is written."
 )]
 pub(crate) struct TrackArgs {
-    /// Run folders, also of runs that train
+    /// Run folders; those that still train too
     #[arg(required = true)]
     pub(crate) runs: Vec<PathBuf>,
     /// Write them into this folder as MLflow's file store: parameters, metrics, tags, pictures and samples. A run that

@@ -22,7 +22,7 @@ Then a browser at the address shows the pages, and programs speak OpenAI's API w
   curl http://127.0.0.1:8080/v1/models
   curl http://127.0.0.1:8080/v1/completions -H 'Content-Type: application/json' \\
     -d '{\"model\": \"austen\", \"prompt\": \"It was\", \"max_tokens\": 50}'
-What there is besides tells /openapi.json, and /metrics what was done.
+/openapi.json describes all addresses, and /metrics counts requests and tokens for Prometheus.
 
 Nothing is encrypted: use a tunnel or a proxy across a network that is not yours.
 
@@ -30,7 +30,7 @@ Exit codes: 1 an error, 2 a wrong command line, 130 after Ctrl-C, 143 after SIGT
 end of the terminal. Answers that are being written then have ten seconds.")]
 pub(crate) struct ServeArgs {
     /// Run folders, models' folders in Hugging Face's layout, their GGUF files or nanoGPT's .pt, or
-    /// hf:OWNER/MODEL[/FILE.gguf]; each is asked by its name without folder and ending
+    /// hf:OWNER/MODEL[/FILE.gguf]; clients name each as its file or folder is called, without the ending
     /// [default: the newest run in --runs]
     #[arg(value_name = "MODEL")]
     pub(crate) models: Vec<ModelSource>,

@@ -26,8 +26,8 @@ settings instead of trying every combination. [halving] with rungs = [100, 300] 
 at these steps (keep = \"third\": two thirds). [variants.NAME] has settings that change together.
 data = \"notes.txt\" names another text.
 
-Every trial is a run folder in runs/FILE/, next to sweep.json and sweep.png. The same command goes
-on where it stopped, and does not repeat complete trials.
+Every trial is a run folder in runs/FILE/, next to sweep.json and sweep.png. The same command
+resumes where it stopped, and does not repeat complete trials.
 
 Examples:
   minigpt sweep rates.toml --dry-run
@@ -53,10 +53,10 @@ pub(crate) struct SweepArgs {
     pub(crate) dry_run: bool,
     #[arg(long, help = DEVICE_HELP, default_value = "auto")]
     pub(crate) device: DeviceChoice,
-    /// What matrix products are computed in, as for `minigpt train` [default: the preset's]
+    /// Number format of matrix products, as for `minigpt train` [default: the preset's]
     #[arg(long)]
     pub(crate) precision: Option<PrecisionChoice>,
-    /// Folder that keeps tokens [default: minigpt in the user's cache folder]
+    /// Folder of the token cache [default: minigpt in the user's cache folder]
     #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
     /// Print sweep.json on standard output in place of the table

@@ -127,7 +127,7 @@ fn check_memory(what: &str, needed: u64, instead: &str, device: &Device) -> Resu
     }
 }
 
-/// An error where one of these options was given.
+/// Fails where one of these options was given.
 fn refuse(options: &[(&str, bool)], reason: &str) -> Result<()> {
     match options.iter().find(|(_, is_given)| *is_given) {
         Some((option, _)) => bail!("{option}: {reason}"),

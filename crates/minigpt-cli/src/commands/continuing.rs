@@ -106,7 +106,7 @@ fn which(named: &Path, from_step: Option<usize>) -> Result<(RunFolder, Option<us
     if let Some((run, step)) = RunFolder::of_checkpoint(named) {
         ensure!(
             from_step.is_none_or(|from_step| from_step == step),
-            "--from-step {}: {} is the checkpoint of step {step}",
+            "--from-step {}: {} is already the checkpoint of step {step}: leave the option out",
             from_step.unwrap_or(step),
             named.display()
         );

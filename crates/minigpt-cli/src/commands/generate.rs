@@ -138,7 +138,7 @@ fn write(
     prompts::say_left_out(&asked.prompts, trained.config().block_size);
     ensure!(
         !args.lookup || (asked.prompts.len() == 1 && args.n == 1),
-        "--lookup: expected one text; leave it out, several at once share each pass already"
+        "--lookup: expected one text: leave the option out, since several texts share each pass anyway"
     );
     let began = Instant::now();
     let tokens = match (&asked.prompts[..], args.beams) {

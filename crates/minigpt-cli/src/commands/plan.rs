@@ -59,7 +59,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode> {
     })
     .map_err(|error| match error {
         TrainError::TooLittleMemory { .. } if args.memory.is_none() => Error::from(error)
-            .context("planning for this machine, as --memory does not name another's"),
+            .context("planned for this machine's memory: --memory plans for another machine"),
         error => error.into(),
     })?;
     if let Some(here) = here.filter(|here| *here < proposal.memory) {

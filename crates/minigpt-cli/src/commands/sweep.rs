@@ -67,7 +67,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<ExitCode> {
 }
 
 impl<'a> Session<'a> {
-    /// Checks all trials, tokenizes their texts, and looks which of them are there.
+    /// Checks all trials, tokenizes their texts, and finds which of their runs exist already.
     fn begin(args: &'a SweepArgs) -> Result<Self> {
         let named = || args.file.display().to_string();
         let text = read_text(&args.file, FILE)?;

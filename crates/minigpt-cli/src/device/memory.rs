@@ -42,7 +42,7 @@ pub(crate) fn check(name: &str, parameters: usize, needed: u64) -> Result<()> {
     check_within(name, parameters, needed, free())
 }
 
-/// An error where work, `what` it is, takes more bytes than are free; `instead` is what would take fewer.
+/// Fails if `what`, the work ahead, takes more bytes than are free; `instead` says what would take fewer.
 pub(crate) fn check_work(what: &str, needed: u64, instead: &str) -> Result<()> {
     check_work_within(what, needed, free(), instead)
 }

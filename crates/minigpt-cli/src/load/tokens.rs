@@ -82,12 +82,14 @@ impl Text {
 
     fn describe(self, config: &DataConfig, store: &TokenStore) {
         drop(self.progress);
-        let documents = |split: usize| grouped(store.manifest().splits[split].documents);
+        let documents = |split: usize| store.manifest().splits[split].documents;
+        let to_learn = documents(0);
         say(format_args!(
-            "data: {}: {} documents to learn, {} held out; tokenizer {} ({} ids); {}, in {}",
+            "data: {}: {} document{} to learn, {} held out; tokenizer {} ({} ids); {}, in {}",
             config.source,
-            documents(0),
-            documents(1),
+            grouped(to_learn),
+            if to_learn == 1 { "" } else { "s" },
+            grouped(documents(1)),
             config.tokenizer,
             grouped(store.tokenizer().vocab_size() as u64),
             origin(store),

@@ -10,7 +10,7 @@ use crate::DataError;
 /// What templates read thoughts from; transformers fills in the other names.
 const THOUGHTS: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 
-/// One message of a conversation.
+/// One message of a conversation: its role and what it says, as OpenAI's API and chat templates have them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     role: String,
@@ -38,7 +38,7 @@ impl Message {
         Self { role, content, about: None, fields: TemplateValue(fields) }
     }
 
-    /// What the user says.
+    /// What the user says: role `user`.
     #[must_use]
     pub fn user(content: impl Into<String>) -> Self {
         Self::new("user", content)
@@ -53,13 +53,13 @@ impl Message {
         Self { about: Some(text.to_owned()), ..Self::user(format!("{text}\n\n{question}")) }
     }
 
-    /// What is said before a conversation.
+    /// What is said before a conversation, as instructions to the model: role `system`.
     #[must_use]
     pub fn system(content: impl Into<String>) -> Self {
         Self::new("system", content)
     }
 
-    /// What the model said.
+    /// What the model said: role `assistant`.
     #[must_use]
     pub fn assistant(content: impl Into<String>) -> Self {
         Self::new("assistant", content)

@@ -19,7 +19,7 @@ const LLAMA3: &str = "{{ bos_token }}{% for message in messages %}\
 {% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}";
 
 impl ChatTemplate {
-    /// Names of templates.
+    /// The names that [`from_name`](Self::from_name) knows.
     pub const NAMES: [&'static str; 4] = ["instruct", "chatml", "llama3", "plain"];
 
     /// The template of this name, for a model with this tokenizer, whose end of text ends each message: `instruct` has the

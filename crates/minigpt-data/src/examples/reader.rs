@@ -20,7 +20,7 @@ pub struct ExampleReader {
     skipped: SkippedExamples,
 }
 
-/// The examples of a source.
+/// The examples of a source in the parts that the source itself has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SplitExamples<T> {
     /// Those of its files, or of those that are for training.
@@ -29,7 +29,7 @@ pub struct SplitExamples<T> {
     pub valid: Option<Vec<T>>,
 }
 
-/// Invalid examples that were left out.
+/// Invalid examples that were left out instead of refusing their file, counted by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SkippedExamples {
     /// For each reason how many, and where the first stands.
@@ -37,7 +37,7 @@ pub struct SkippedExamples {
 }
 
 impl SkippedExamples {
-    /// How many.
+    /// How many were left out, for all reasons together.
     #[must_use]
     pub fn number(&self) -> usize {
         self.reasons.values().map(|(number, _)| number).sum()
@@ -68,7 +68,7 @@ impl ExampleReader {
         Self { options, skips_bad, skipped: SkippedExamples::default() }
     }
 
-    /// What was left out so far.
+    /// The examples that were left out so far, by reason.
     #[must_use]
     pub fn skipped(&self) -> &SkippedExamples {
         &self.skipped

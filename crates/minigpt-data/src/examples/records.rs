@@ -50,7 +50,7 @@ pub(super) struct Record {
     fields: Map<String, Value>,
 }
 
-/// Where an example stands.
+/// Where an example stands: file and line, for messages that name both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileLine {
     /// The file.

@@ -10,7 +10,7 @@ use crate::{DataError, HubModel};
 /// Bytes of a repository with GGUF files that are worth a line besides these: less is a card.
 const WORTH_A_LINE: u64 = 1 << 20;
 
-/// A model in the hub's cache.
+/// A model that is in the cache of the Hugging Face hub, with the room that it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachedModel {
     /// Its name: a repository, or one of its GGUF files.

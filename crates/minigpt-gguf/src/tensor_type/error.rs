@@ -2,7 +2,7 @@
 
 use super::TensorType;
 
-/// A tensor that GGUF cannot hold.
+/// Why GGUF cannot hold a tensor of that name, shape and type.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TensorError {
     /// More dimensions than ggml has.

@@ -47,7 +47,7 @@ pub enum WeightsError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A pickle that has more of Python in it than tensors need.
+    /// A pickle that asks for Python objects other than tensors and their containers.
     #[error(
         "{path} is a pickle that asks Python for {name}: expected tensors alone; nothing was run, use the model's safetensors file or another copy"
     )]
@@ -115,7 +115,7 @@ pub enum WeightsError {
     },
     /// A head of its own in a model that should have none.
     #[error(
-        "{path}: {head} is not the token embedding: expected the same, because tie_word_embeddings says so; where the head is one of its own, set tie_word_embeddings to false"
+        "{path}: {head} is not the token embedding: expected the same, because tie_word_embeddings says so; if the model has a head of its own, set tie_word_embeddings to false"
     )]
     UntiedHead {
         /// The file or folder.

@@ -27,7 +27,8 @@ type Setting = (&'static str, bool);
 impl Family {
     const ALL: [Self; 5] = [Self::Gpt2, Self::Llama, Self::Mistral, Self::Qwen2, Self::Qwen3];
 
-    /// Its makers' name for it.
+    /// The family's name for people, as `GPT-2`.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Gpt2 => "GPT-2",
@@ -38,7 +39,8 @@ impl Family {
         }
     }
 
-    /// The value of `model_type`.
+    /// The value of `model_type` in Hugging Face's `config.json`, as `gpt2`.
+    #[must_use]
     pub fn model_type(self) -> &'static str {
         match self {
             Self::Gpt2 => "gpt2",
@@ -87,6 +89,7 @@ impl Family {
     /// let odd = GptConfig { qk_norm: true, ..gpt2 };
     /// assert_eq!(Family::of_shape(&odd), None);
     /// ```
+    #[must_use]
     pub fn of_shape(config: &GptConfig) -> Option<Self> {
         Self::exact(config).ok()
     }

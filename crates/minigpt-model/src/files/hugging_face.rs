@@ -53,6 +53,8 @@ impl GptConfig {
     /// these special tokens: of the family that the model is of, GPT-2, Llama, Qwen 2 or Qwen 3. What no family
     /// has a field for is left out; [`save_safetensors`](crate::Gpt::save_safetensors) refuses such a model. Of
     /// the dropout rates all but GPT-2 have that of attention alone.
+    #[must_use]
+    #[allow(clippy::missing_panics_doc, reason = "numbers and strings are JSON")]
     pub fn to_hugging_face(&self, ids: &SpecialIds) -> String {
         let json = match Family::nearest(self) {
             Family::Gpt2 => gpt2::write(self, ids),

@@ -33,6 +33,7 @@ pub enum PretrainedKind {
 
 impl PretrainedKind {
     /// What `path` names, whether it is there or not.
+    #[must_use]
     pub fn of(path: &Path) -> Self {
         let is = |wanted| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(wanted));
         if is("gguf") {
@@ -78,12 +79,14 @@ impl SavedModel {
         Ok(Self { path: path.to_owned(), parts })
     }
 
-    /// Where it is.
+    /// The folder or file that was opened.
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What it is.
+    /// Which of the formats it has: a folder in Hugging Face's layout, a GGUF file or nanoGPT's checkpoint.
+    #[must_use]
     pub fn kind(&self) -> PretrainedKind {
         match self.parts {
             Parts::Folder(_) => PretrainedKind::Folder,
@@ -92,7 +95,8 @@ impl SavedModel {
         }
     }
 
-    /// Its shape.
+    /// The configuration that the files describe; weights are not read for it.
+    #[must_use]
     pub fn config(&self) -> &GptConfig {
         match &self.parts {
             Parts::Folder(config) => config,
@@ -102,6 +106,7 @@ impl SavedModel {
     }
 
     /// What a GGUF file says besides, of its tokenizer for one; `None` of other kinds.
+    #[must_use]
     pub fn metadata(&self) -> Option<&Metadata> {
         match &self.parts {
             Parts::Gguf(model) => Some(model.metadata()),

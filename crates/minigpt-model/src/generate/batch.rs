@@ -38,7 +38,7 @@ struct Row {
 }
 
 impl<'a> BatchGenerator<'a> {
-    /// Without a text yet.
+    /// A batch without a text yet: texts [join](Self::join) while others run.
     pub fn new(model: impl Into<GptRef<'a>>) -> Self {
         Self { decoder: Decoder::empty(model), rows: Vec::new() }
     }
@@ -70,12 +70,14 @@ impl<'a> BatchGenerator<'a> {
         self.decoder.leave(row)
     }
 
-    /// Number of texts.
+    /// Number of texts in the batch now.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Without a text.
+    /// True where no text is in the batch.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -105,11 +107,13 @@ impl<'a> BatchGenerator<'a> {
     ///
     /// # Panics
     /// Where there is no such text.
+    #[must_use]
     pub fn logits(&self, row: usize) -> &[f32] {
         &self.rows[row].logits
     }
 
     /// How often the context of each text was full.
+    #[must_use]
     pub fn slides(&self) -> &[usize] {
         self.decoder.slides()
     }
@@ -118,6 +122,7 @@ impl<'a> BatchGenerator<'a> {
     ///
     /// # Panics
     /// Where there is no such text.
+    #[must_use]
     pub fn has_read(&self, row: usize) -> Option<(&[u32], &PackedCache)> {
         self.decoder.has_read(row)
     }
@@ -126,6 +131,7 @@ impl<'a> BatchGenerator<'a> {
     ///
     /// # Panics
     /// Where there is no such text.
+    #[must_use]
     pub fn is_writing(&self, row: usize) -> bool {
         !self.rows[row].logits.is_empty()
     }

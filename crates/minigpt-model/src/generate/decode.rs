@@ -160,6 +160,7 @@ impl<'a> Decoder<'a> {
     ///
     /// # Panics
     /// Where there is no such sequence.
+    #[must_use]
     pub fn has_read(&self, row: usize) -> Option<(&[u32], &PackedCache)> {
         match &self.reader {
             Reader::Packed(_, caches) => {
@@ -171,6 +172,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The sequences so far, prompts included.
+    #[must_use]
     pub fn sequences(&self) -> &[Vec<u32>] {
         &self.sequences
     }

@@ -15,7 +15,7 @@ pub enum GptRef<'a> {
     Packed(&'a PackedGpt),
 }
 
-/// The same, owned.
+/// An owned model of either kind; [`GptRef`] borrows it.
 #[derive(Debug)]
 pub enum AnyGpt {
     /// On a device.
@@ -47,6 +47,7 @@ impl<'a> From<&'a PackedGpt> for GptRef<'a> {
 
 impl<'a> GptRef<'a> {
     /// The model's shape.
+    #[must_use]
     pub fn config(self) -> &'a GptConfig {
         match self {
             Self::Tensors(model) => model.config(),
@@ -55,11 +56,13 @@ impl<'a> GptRef<'a> {
     }
 
     /// Longest context in tokens.
+    #[must_use]
     pub fn block_size(self) -> usize {
         self.config().block_size
     }
 
     /// Number of token ids, padding included: the width of the logits.
+    #[must_use]
     pub fn vocab_size(self) -> usize {
         match self {
             Self::Tensors(model) => model.vocab_size(),
@@ -68,6 +71,7 @@ impl<'a> GptRef<'a> {
     }
 
     /// Number of token ids that the tokenizer has.
+    #[must_use]
     pub fn tokenizer_size(self) -> usize {
         match self {
             Self::Tensors(model) => model.tokenizer_size(),
@@ -79,6 +83,7 @@ impl<'a> GptRef<'a> {
     ///
     /// # Panics
     /// As [`Gpt::hidden`].
+    #[must_use]
     pub fn hidden(self, tokens: &[u32]) -> Vec<f32> {
         match self {
             Self::Packed(model) => model.hidden(tokens),

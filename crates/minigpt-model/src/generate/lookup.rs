@@ -23,7 +23,7 @@ pub struct DraftCounts {
 }
 
 impl DraftCounts {
-    /// What was counted after `before`.
+    /// What was counted since `before`, an earlier reading of the same counts.
     #[must_use]
     pub fn since(self, before: Self) -> Self {
         Self { drafted: self.drafted - before.drafted, accepted: self.accepted - before.accepted }

@@ -44,7 +44,7 @@ pub struct Draw {
 }
 
 impl Default for Draw {
-    /// The distribution as it is.
+    /// The model's own distribution: temperature 1, and every token may be drawn.
     fn default() -> Self {
         Self { temperature: 1.0, top_k: None, top_p: None, min_p: None }
     }
@@ -101,6 +101,7 @@ pub enum SamplingError {
 
 impl Sampling {
     /// The tutorial's defaults: temperature 1, top-k 50, top-p 0.95.
+    #[must_use]
     pub fn article() -> Self {
         Self::Draw(Draw { top_k: Some(50), top_p: Some(0.95), ..Draw::default() })
     }
@@ -178,6 +179,7 @@ impl Draw {
 ///
 /// # Panics
 /// Where the token has no logit.
+#[must_use]
 pub fn log_probability(logits: &[f32], token: u32) -> f64 {
     f64::from(logits[token as usize]) - log_sum_exp(logits)
 }

@@ -85,6 +85,7 @@ impl LoraConfig {
     }
 
     /// True where a target is called as the vectors of the tokens are, in any family.
+    #[must_use]
     pub fn names_embedding(&self) -> bool {
         self.targets.iter().any(|target| is_embedding(target))
     }

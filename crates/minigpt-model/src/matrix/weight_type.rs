@@ -69,17 +69,20 @@ impl WeightType {
     }
 
     /// Numbers that share a scale; 1 for floats, which have none.
+    #[must_use]
     pub fn block_values(self) -> usize {
         self.of_ggml().block_values()
     }
 
-    /// Bytes of so many numbers.
+    /// Bytes that so many values take, in whole blocks.
+    #[must_use]
     pub fn of_values(self, values: usize) -> usize {
         let tensor_type = self.of_ggml();
         values.div_ceil(tensor_type.block_values()).saturating_mul(tensor_type.block_bytes())
     }
 
     /// True for integers with a scale, which only GGUF has.
+    #[must_use]
     pub fn has_blocks(self) -> bool {
         self.of_burn().is_none()
     }

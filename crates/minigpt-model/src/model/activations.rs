@@ -11,6 +11,7 @@ impl GptConfig {
     ///
     /// Left out is what there is one or two of for a vector or a head. The result is wide, because valid sizes can
     /// multiply to more than any memory has.
+    #[must_use]
     pub fn saved_activations_per_block(&self, kernels: Kernels) -> u128 {
         let norm = match self.is_lean(kernels) {
             // The layer after it makes again what it gives.

@@ -20,16 +20,19 @@ pub struct KvCache {
 
 impl KvCache {
     /// A cache of sequences that begin with so much padding each.
+    #[must_use]
     pub fn new(padding: Vec<usize>) -> Self {
         Self { layers: Vec::new(), len: 0, padding }
     }
 
     /// Positions in the cache, padding included.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// True before the first token.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

@@ -99,7 +99,7 @@ fn is_true(value: &bool) -> bool {
     *value
 }
 
-/// A [`GptConfig`] that describes no model.
+/// Why a [`GptConfig`] is invalid: the field, what it says and what is expected.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ConfigError {
     /// A size that must be at least one is zero.
@@ -180,6 +180,7 @@ impl GptConfig {
     const MAX_LAYERS: u64 = 10_000;
 
     /// A GPT-2 of these sizes, with its hidden width of `4 * n_embd` and no dropout.
+    #[must_use]
     pub fn new(
         vocab_size: usize,
         block_size: usize,
@@ -216,11 +217,13 @@ impl GptConfig {
     }
 
     /// Width of one attention head; 0 of a configuration without heads, which is invalid.
+    #[must_use]
     pub fn head_size(&self) -> usize {
         self.head_size.unwrap_or(self.n_embd.checked_div(self.n_head).unwrap_or(0))
     }
 
     /// Number of heads of keys and values.
+    #[must_use]
     pub fn n_kv_head(&self) -> usize {
         self.n_kv_head.unwrap_or(self.n_head)
     }

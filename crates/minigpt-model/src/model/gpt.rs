@@ -139,27 +139,32 @@ impl Gpt {
     }
 
     /// The model's shape.
+    #[must_use]
     pub fn config(&self) -> &GptConfig {
         &self.config
     }
 
     /// Longest context in tokens.
+    #[must_use]
     pub fn block_size(&self) -> usize {
         self.config.block_size
     }
 
     /// Number of token ids, padding included: the width of the logits.
+    #[must_use]
     pub fn vocab_size(&self) -> usize {
         let table = self.tables.wte.as_ref();
         table.map_or_else(|| self.wte.weight.lazy_shape()[0], |table| table.to())
     }
 
     /// Number of token ids that the [tokenizer](Self::with_tokenizer_size) has; without one, all.
+    #[must_use]
     pub fn tokenizer_size(&self) -> usize {
         self.tokenizer_size
     }
 
     /// The head of the loss, its rows whose ids the tokenizer has: `[tokenizer_size, n_embd]`.
+    #[must_use]
     pub fn output_embedding(&self) -> Tensor<2> {
         let head = self.head_weight();
         if self.tokenizer_size == head.dims()[0] {
@@ -173,6 +178,7 @@ impl Gpt {
     ///
     /// # Panics
     /// Where `time` exceeds [`block_size`](Self::block_size).
+    #[must_use]
     pub fn hidden(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
         let mut context = self.training_context(tokens.dims()[1]);
         let x = self.embed(tokens, &mut context);
@@ -193,7 +199,7 @@ impl Gpt {
         [(0..time).collect()]
     }
 
-    /// For a pass over these positions, a row for each sequence or one for all.
+    /// What a pass over these positions needs; `positions` has a row for each sequence, or one row for all.
     pub(super) fn context(&self, dropout: DropoutState, positions: &[Vec<usize>]) -> Context {
         let rotation = match self.config.position {
             Position::Learned => None,
@@ -224,6 +230,7 @@ impl Gpt {
     ///
     /// # Panics
     /// As [`hidden`](Self::hidden).
+    #[must_use]
     pub fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
         self.head(self.hidden(tokens))
     }
@@ -232,6 +239,7 @@ impl Gpt {
     ///
     /// # Panics
     /// As [`hidden`](Self::hidden).
+    #[must_use]
     pub fn forward_last(&self, tokens: Tensor<2, Int>) -> Tensor<2> {
         let [_, time] = tokens.dims();
         let last = self.hidden(tokens).narrow(1, time - 1, 1); // [batch, 1, n_embd]
@@ -286,6 +294,7 @@ impl Gpt {
     ///
     /// # Panics
     /// As [`hidden`](Self::hidden).
+    #[must_use]
     pub fn loss_sum(&self, tokens: Tensor<2, Int>, targets: Tensor<2, Int>) -> Tensor<1> {
         self.smoothed_loss_sum(tokens, targets, 0.0).objective
     }
@@ -295,6 +304,7 @@ impl Gpt {
     ///
     /// # Panics
     /// As [`hidden`](Self::hidden).
+    #[must_use]
     pub fn smoothed_loss_sum(
         &self,
         tokens: Tensor<2, Int>,
@@ -307,6 +317,7 @@ impl Gpt {
     /// As [`smoothed_loss_sum`](Self::smoothed_loss_sum), of what [`hidden`](Self::hidden) gave, `[batch, time,
     /// n_embd]`, with a `head` `[classes, n_embd]` whose targets are numbers of classes, mostly one in a row, after its
     /// last token; without one, with the [output embedding](Self::output_embedding).
+    #[must_use]
     pub fn loss_of_hidden(
         &self,
         hidden: Tensor<3>,

@@ -34,6 +34,7 @@ pub enum Role {
 impl Role {
     /// True for what weight decay pulls towards zero: the matrices. A decayed bias or scale costs capacity
     /// and regularises nothing.
+    #[must_use]
     pub fn decays(self) -> bool {
         match self {
             Self::TokenEmbedding | Self::PositionEmbedding | Self::Head => true,
@@ -48,6 +49,7 @@ impl Role {
     }
 
     /// True for the matrices inside the blocks, `[in, out]`.
+    #[must_use]
     pub fn is_projection(self) -> bool {
         matches!(self, Self::Projection | Self::ResidualProjection)
     }
@@ -249,6 +251,7 @@ impl GptConfig {
     /// Number of parameters, part by part, without building the model.
     ///
     /// The sizes must be [valid](Self::validate).
+    #[must_use]
     pub fn parameter_counts(&self) -> ParameterCounts {
         let mut counts = ParameterCounts::default();
         for (component, count) in self.wide_counts() {
@@ -290,6 +293,7 @@ fn is_zero(count: &usize) -> bool {
 
 impl ParameterCounts {
     /// All parameters.
+    #[must_use]
     pub fn total(&self) -> usize {
         self.wte + self.wpe + self.attention + self.mlp + self.layer_norms + self.lm_head
     }

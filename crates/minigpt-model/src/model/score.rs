@@ -29,6 +29,7 @@ impl Gpt {
     /// # Panics
     /// As [`hidden`](Self::hidden), and where there are more targets than positions, or one of them is not
     /// an id of the tokenizer.
+    #[must_use]
     pub fn score(&self, tokens: Tensor<2, Int>, targets: Tensor<2, Int>) -> Scores {
         let ([_, time], [batch, last]) = (tokens.dims(), targets.dims());
         assert!(last <= time, "{last} targets after {time} tokens");

@@ -63,6 +63,7 @@ impl Gpt {
     ///
     /// # Panics
     /// As [`hidden`](Self::hidden).
+    #[must_use]
     pub fn attention(&self, tokens: Tensor<2, Int>) -> Vec<Tensor<4>> {
         self.trace(tokens).map(|(_, weights)| weights).collect()
     }

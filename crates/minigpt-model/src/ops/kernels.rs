@@ -18,6 +18,7 @@ pub enum Kernels {
 impl Kernels {
     /// Of `device`, with gradients or without.
     #[cfg_attr(not(any(feature = "cpu", feature = "gpu")), expect(unused_variables))]
+    #[must_use]
     pub fn of(device: &Device) -> Self {
         #[cfg(test)]
         if super::tests::PLAIN.get() {

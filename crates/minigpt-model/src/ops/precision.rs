@@ -25,6 +25,7 @@ pub enum Precision {
 impl Precision {
     /// True where `device` multiplies such numbers itself: a CPU with AVX512-BF16 for bfloat16, a GPU that
     /// has the type. Elsewhere products are in `f32`.
+    #[must_use]
     pub fn is_native(self, device: &Device) -> bool {
         let device = device.clone().inner();
         self == Self::F32
@@ -35,6 +36,7 @@ impl Precision {
     }
 
     /// True where gradients on `device` would be too small for the type unless the loss is scaled.
+    #[must_use]
     pub fn needs_loss_scale(self, device: &Device) -> bool {
         self == Self::F16 && self.is_native(device)
     }

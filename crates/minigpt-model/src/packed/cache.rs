@@ -23,11 +23,13 @@ pub struct PackedCache {
 
 impl PackedCache {
     /// Tokens read.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// True before the first token.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -49,6 +51,7 @@ impl PackedCache {
     }
 
     /// Whether both are read with the same adapter, or with none.
+    #[must_use]
     pub fn has_adapter_of(&self, other: &Self) -> bool {
         match (&self.adapter, &other.adapter) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
@@ -79,12 +82,14 @@ impl PackedGpt {
     }
 
     /// What new caches keep keys and values as.
+    #[must_use]
     pub fn cache_type(&self) -> CacheType {
         self.cache_type
     }
 
     /// A cache for a text that is read with this model's adapter, by itself or by the model that it shares its weights
     /// with.
+    #[must_use]
     pub fn new_cache(&self) -> PackedCache {
         let (cache_type, adapter) = (self.cache_type, self.adapter.clone());
         PackedCache { cache_type, adapter, ..PackedCache::default() }

@@ -24,6 +24,7 @@ pub struct Converted {
 impl SavedModel {
     /// What [`load_packed`](Self::load_packed) does not keep as it is stored; nothing where it keeps all, or where the
     /// model is no GGUF file.
+    #[must_use]
     pub fn converted(&self, weight_type: Option<WeightType>) -> Option<Converted> {
         let infos = self.gguf()?.stored().0.tensors().map(|tensor| tensor.info());
         let is_made =

@@ -29,6 +29,7 @@ impl CacheType {
     pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Bf16];
 
     /// Its name, as options have it.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -94,6 +95,7 @@ impl KeyValues {
     /// # Panics
     ///
     /// If there are no heads, or they are empty.
+    #[must_use]
     pub fn new(cache_type: CacheType, n_kv_head: usize, head_size: usize) -> Self {
         assert!(n_kv_head > 0 && head_size > 0, "KeyValues: heads are empty");
         let numbers = match cache_type {
@@ -104,21 +106,25 @@ impl KeyValues {
     }
 
     /// Number of positions.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// Without a position.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Whether it is of so many heads of that width.
+    #[must_use]
     pub fn has_shape(&self, n_kv_head: usize, head_size: usize) -> bool {
         self.shape == Shape { n_kv_head, head_size }
     }
 
     /// Bytes of memory.
+    #[must_use]
     pub fn bytes(&self) -> usize {
         match &self.numbers {
             Numbers::Wide(panels) => panels.bytes(),
@@ -169,6 +175,7 @@ impl KeyValues {
     }
 
     /// The keys of all positions, `[len, n_kv_head * head_size]`, as they are kept.
+    #[must_use]
     pub fn keys(&self) -> Vec<f32> {
         match (&self.numbers, self.cache_type) {
             (Numbers::Wide(panels), _) => panels.all_keys(self.shape, self.len, |number| number),

@@ -40,12 +40,14 @@ impl Format {
 
     /// Bytes of a row of so many values. `None` where they are not whole blocks, or the bytes more than a `usize`
     /// can count.
+    #[must_use]
     pub fn row_bytes(self, columns: usize) -> Option<usize> {
         let (values, bytes) = self.block();
         columns.is_multiple_of(values).then(|| columns / values)?.checked_mul(bytes)
     }
 
     /// Values of a block, 1 of floats.
+    #[must_use]
     pub fn block_values(self) -> usize {
         self.block().0
     }
@@ -85,6 +87,7 @@ impl<'a> QuantizedMatrix<'a> {
     ///
     /// If the columns are not whole blocks or too many, which [`Format::row_bytes`] tells, or the bytes not as many
     /// as the rows have.
+    #[must_use]
     pub fn new(format: Format, rows: usize, columns: usize, bytes: &'a [u8]) -> Self {
         let row_bytes = format.row_bytes(columns);
         let row_bytes = row_bytes.unwrap_or_else(|| {
@@ -96,16 +99,19 @@ impl<'a> QuantizedMatrix<'a> {
     }
 
     /// The format.
+    #[must_use]
     pub fn format(self) -> Format {
         self.format
     }
 
     /// Rows: the width of a product's output.
+    #[must_use]
     pub fn rows(self) -> usize {
         self.rows
     }
 
     /// Columns: the width of a product's input.
+    #[must_use]
     pub fn columns(self) -> usize {
         self.columns
     }
@@ -167,6 +173,7 @@ fn dequantize(format: Format, bytes: &[u8], values: &mut [f32]) {
 }
 
 /// The first value that is not finite, by its place in the matrix. Looks at scales and minimums where there are such.
+#[must_use]
 pub fn find_not_finite(weight: QuantizedMatrix) -> Option<(usize, f32)> {
     let row = (0..weight.rows).into_par_iter().find_first(|row| !is_finite(weight, *row))?;
     let mut values = vec![0.0; weight.columns];

@@ -360,11 +360,11 @@ fn activations_of_any_size_are_rounded_to_their_largest() {
 #[test]
 #[should_panic(expected = "33 columns are not whole blocks of Q4_0")]
 fn columns_that_are_not_whole_blocks_are_refused() {
-    QuantizedMatrix::new(Format::Q4_0, 1, 33, &[]);
+    let _ = QuantizedMatrix::new(Format::Q4_0, 1, 33, &[]);
 }
 
 #[test]
 #[should_panic(expected = "bytes of Q8_0 [2, 32]")]
 fn bytes_that_are_not_all_rows_are_refused() {
-    QuantizedMatrix::new(Format::Q8_0, 2, 32, &[0; 34]);
+    let _ = QuantizedMatrix::new(Format::Q8_0, 2, 32, &[0; 34]);
 }

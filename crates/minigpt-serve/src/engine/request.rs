@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use minigpt_text::{TextEnd, TextOptions, TextToken};
 
-/// A text to be written.
+/// A request for a continuation: model, prompt, options and time limit.
 #[derive(Clone, Debug)]
 pub struct WriteRequest {
     /// Place of the model among the engine's.
@@ -35,7 +35,7 @@ pub enum WriteEvent {
     Failed(Failure),
 }
 
-/// Why a text cannot go on.
+/// Why a text ended without being complete.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// So many were before it that it never began.
@@ -49,7 +49,7 @@ pub enum Failure {
     Model(String),
 }
 
-/// What a text came to.
+/// The end of a text: why it ended, its counts and its times.
 #[derive(Clone, Debug)]
 pub struct Written {
     /// Why it ended; nothing where its time was over.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
 
-/// What a model is tuned for.
+/// The task that a model is fine-tuned for, which decides the form of its examples and its loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FinetuneTask {
@@ -27,11 +27,12 @@ pub enum FinetuneTask {
 }
 
 impl FinetuneTask {
-    /// All there are.
+    /// All tasks, in the order in which they are listed.
     pub const ALL: [Self; 5] =
         [Self::Lm, Self::Instruct, Self::Summarize, Self::Classify, Self::Prefer];
 
     /// The name that [`FromStr`] takes.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Lm => "lm",
@@ -112,6 +113,7 @@ pub struct FinetuneConfig {
 
 impl FinetuneConfig {
     /// The settings of a task before its data are read, for a base that has a chat template or none.
+    #[must_use]
     pub fn new(base: String, task: FinetuneTask, of_base: Option<ChatTemplate>) -> Self {
         Self {
             base,

@@ -88,6 +88,7 @@ impl RunConfig {
     }
 
     /// A few seconds on the embedded corpus, to see that everything works.
+    #[must_use]
     pub fn tiny() -> Self {
         let vocab_size = 512;
         Self {
@@ -251,6 +252,7 @@ impl RunConfig {
     /// The recipe by which a model of this shape is tuned: a tenth of pretraining's learning rate, little
     /// decay, dropout against learning a small set by heart, a validation after each pass, and an end
     /// when two of them bring nothing better.
+    #[must_use]
     pub fn finetuning(model: GptConfig, data: DataConfig, finetune: FinetuneConfig) -> Self {
         let decay = Decay::Linear;
         // Until the examples are read, which have a better one.

@@ -8,6 +8,7 @@ use super::RunConfig;
 
 impl RunConfig {
     /// Each setting by its name, as `training.batch_size`, with the value that `config.json` gives it.
+    #[must_use]
     pub fn settings(&self) -> BTreeMap<String, Value> {
         let mut settings = BTreeMap::new();
         // By way of its text: as a value, a number of 32 bits has the digits of one of 64.

@@ -52,7 +52,7 @@ impl ExampleData {
     }
 }
 
-/// Held-out examples as they were read.
+/// Held-out examples of a task as they were read, to be measured after training.
 #[derive(Clone, Debug)]
 pub enum HeldOut {
     /// Of tasks with answers.

@@ -6,7 +6,7 @@ use crate::config::{MAX_STEPS, RunConfig};
 use crate::data::tokens::TokenData;
 use crate::error::TrainError;
 
-/// How long a run is.
+/// How long a run is, in optimiser steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Length {
     /// Steps in one pass over the training text.

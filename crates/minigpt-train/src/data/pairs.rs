@@ -25,6 +25,7 @@ impl From<TokenPairs> for PreferenceSet {
 
 impl PreferenceSet {
     /// The pairs, in the order of the files.
+    #[must_use]
     pub fn token_pairs(&self) -> &[TokenPair] {
         self.pairs.pairs()
     }
@@ -71,7 +72,7 @@ pub(crate) struct References {
 const FILE: Limit = Limit::new(1 << 30, "a run's references");
 
 impl References {
-    /// Reads those of a run with so many pairs.
+    /// Reads the references of a run that has this many training and validation pairs.
     ///
     /// # Errors
     /// [`TrainError::Io`], or [`TrainError::Damaged`] for a file that is none, or is of other pairs.

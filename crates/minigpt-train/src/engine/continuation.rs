@@ -144,12 +144,14 @@ impl Continuation {
     }
 
     /// The configuration of the run that goes on.
+    #[must_use]
     pub fn config(&self) -> &RunConfig {
         &self.config
     }
 
     /// The name that the run's folder is made of: the other's, without the number that a run has which goes on
     /// itself.
+    #[must_use]
     pub fn base_name(&self) -> String {
         let name = self.other.name();
         let numbered = name.rsplit_once('-').filter(|(_, number)| number.parse::<u32>().is_ok());
@@ -200,7 +202,7 @@ fn end_of(
     }
 }
 
-/// The newest set up to `before_fall`, if there is one since the run's rate rose, or else that of its end.
+/// The newest checkpoint up to `before_fall` that is not from before the rate rose, or else the one of the run's end.
 fn last_set(
     run: &RunFolder,
     config: &RunConfig,

@@ -27,11 +27,13 @@ pub struct Devices {
 
 impl Devices {
     /// `main`, with `others` to share its batches.
+    #[must_use]
     pub fn new(main: Device, others: Vec<Device>) -> Self {
         Self { main, others }
     }
 
-    /// How many there are.
+    /// Number of devices, at least 1.
+    #[must_use]
     pub fn count(&self) -> usize {
         1 + self.others.len()
     }

@@ -187,6 +187,7 @@ impl MemoryEstimate {
     }
 
     /// What of it is the device's: weights, optimiser and activations.
+    #[must_use]
     pub fn on_device(&self) -> u64 {
         self.state.saturating_add(self.activations)
     }
@@ -202,6 +203,7 @@ impl MemoryEstimate {
     }
 
     /// Everything together, the program and its text included.
+    #[must_use]
     pub fn total(&self) -> u64 {
         (PROGRAM + self.state + self.checkpoint).saturating_add(self.activations)
     }

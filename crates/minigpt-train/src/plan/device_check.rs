@@ -72,7 +72,8 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Whether rounding explains it.
+    /// True where rounding explains the difference: it is within the tolerance.
+    #[must_use]
     pub fn is_within(&self) -> bool {
         self.difference <= self.tolerance
     }
@@ -97,6 +98,7 @@ impl DeviceTrace {
     }
 
     /// How far this device is from one that is known to be right.
+    #[must_use]
     pub fn differences(&self, expected: &Self) -> Vec<Difference> {
         let mut differences = Vec::new();
         for (trace, expected) in self.contexts.iter().zip(&expected.contexts) {

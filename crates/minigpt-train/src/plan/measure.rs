@@ -30,6 +30,7 @@ pub struct TimedStep {
 
 impl TimedStep {
     /// Bytes that such a step of a model takes on `device`: weights, optimiser and activations.
+    #[must_use]
     pub fn memory(&self, config: &GptConfig, device: &Device) -> u64 {
         let estimate = match self.gradient_checkpointing {
             true => MemoryEstimate::by_block(config, self.batch_size, device),

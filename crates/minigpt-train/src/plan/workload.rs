@@ -7,7 +7,7 @@ use minigpt_model::GptConfig;
 
 use crate::config::RunConfig;
 
-/// What is trained on, and where.
+/// What a plan reckons with: the sizes of the data, the model where it is given, and the device.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload<'a> {
     /// Token ids.

@@ -65,11 +65,13 @@ impl RunCard {
     }
 
     /// The pictures that the card shows, to be put into `plots` beside it.
+    #[must_use]
     pub fn plots(&self) -> &[PathBuf] {
         &self.plots
     }
 
     /// The card in Markdown. `license` is one of the hub's identifiers, as `mit`.
+    #[must_use]
     pub fn markdown(&self, license: Option<&str>) -> String {
         let sections = [
             self.head(license),
@@ -281,6 +283,7 @@ impl RunCard {
 
 /// The card of a model that came from elsewhere, of which minigpt knows the shape alone; `weights` is what they
 /// are written as.
+#[must_use]
 pub fn pretrained_card(
     name: &str,
     origin: &str,

@@ -68,6 +68,7 @@ pub(crate) fn draw_run(
 }
 
 /// What the picture of a run is titled: the run, its model and its data.
+#[must_use]
 pub fn plot_title(config: &RunConfig, name: &str) -> String {
     let model = &config.model;
     let data = match &config.data.source {

@@ -58,11 +58,13 @@ pub struct FoundRun {
 
 impl Runs {
     /// The runs in `path`; the folder need not be there yet.
+    #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// The folder, as it was named.
+    /// The folder of runs, as it was named.
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -81,6 +83,7 @@ impl Runs {
     }
 
     /// The run of this name; none where there is no such run, or the name leads out of the folder.
+    #[must_use]
     pub fn open(&self, name: &str) -> Option<FoundRun> {
         let run = FoundRun { name: name.to_owned(), path: self.path.join(name) };
         (is_file_name(name) && is_folder(&run.path) && run.is_run()).then_some(run)
@@ -89,6 +92,7 @@ impl Runs {
 
 /// Whether a path, of a file that need not be there, is that of a file which a run reads: its settings, figures,
 /// tokenizer, checkpoints, adapter or evaluations. Pictures and reports are drawn again.
+#[must_use]
 pub fn is_part_of_run(path: &Path) -> bool {
     // As links lead: of a file that is there its own, else its folder's.
     let whole = fs_err::canonicalize(path).ok().or_else(|| {
@@ -117,6 +121,7 @@ fn is_surely_run(folder: &Path) -> bool {
 
 impl FoundRun {
     /// The run in `path`, if somebody began one there.
+    #[must_use]
     pub fn at(path: &Path) -> Option<Self> {
         let whole = std::path::absolute(path).ok()?;
         let name = whole.file_name()?.to_string_lossy().into_owned();
@@ -125,17 +130,20 @@ impl FoundRun {
     }
 
     /// As [`at`](Self::at), of a path that somebody names: a link to a run's folder is followed.
+    #[must_use]
     pub fn named(path: &Path) -> Option<Self> {
         let whole = path.is_symlink().then(|| fs_err::canonicalize(path).ok()).flatten();
         Self::at(&whole.unwrap_or_else(|| path.to_owned()))
     }
 
-    /// The folder's name.
+    /// The name of the run, which is its folder's.
+    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The folder.
+    /// The path of the run's folder.
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }

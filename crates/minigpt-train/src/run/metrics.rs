@@ -127,6 +127,7 @@ pub(crate) fn read_rows(path: &Path) -> std::io::Result<(Vec<Row>, Option<String
 impl RunFolder {
     /// What of `metrics.csv` those leave out who read what can be read: an error that says how many lines, or that the
     /// file is missing though the run has come to a checkpoint. Nothing of a table that is whole.
+    #[must_use]
     pub fn unreadable_rows(&self) -> Option<TrainError> {
         let path = self.metrics_path();
         match damaged_lines(&path) {

@@ -38,7 +38,8 @@ impl RunPlace {
         Ok(place)
     }
 
-    /// The folder.
+    /// The path of the folder, which is there already.
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }

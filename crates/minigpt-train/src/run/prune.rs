@@ -36,7 +36,7 @@ pub struct Prunable {
     pub bytes: u64,
 }
 
-/// What of a run can go.
+/// A part of a run that can be removed without loss for resuming, generating or measuring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "part", rename_all = "snake_case")]
 pub enum PrunablePart {
@@ -70,6 +70,7 @@ impl RunFolder {
     }
 
     /// Whether the run ended by its length or by early stopping, so that nothing is left to resume.
+    #[must_use]
     pub fn is_over(&self) -> bool {
         let end = self.summary().ok().flatten().map(|summary| summary.end);
         matches!(end, Some(End::Complete | End::Patience))

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Which split a row speaks of.
+/// Which split the figures of a row are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RowSplit {
@@ -14,7 +14,7 @@ pub enum RowSplit {
     Average,
 }
 
-/// A row of `metrics.csv`.
+/// A row of `metrics.csv`: the figures of one step or of one validation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// What the row speaks of.

@@ -34,6 +34,7 @@ pub struct Preset {
 
 impl Preset {
     /// The settings in which `config` differs from `preset`, which is called `name`.
+    #[must_use]
     pub fn new(name: &str, preset: &RunConfig, config: &RunConfig) -> Self {
         let (of_run, of_preset) = (config.settings(), preset.settings());
         let names: BTreeSet<&String> = of_run.keys().chain(of_preset.keys()).collect();
@@ -62,7 +63,7 @@ pub struct StartFigures {
     pub unigram_perplexity: Option<f64>,
 }
 
-/// Sizes of a split.
+/// The size of a split, in tokens and examples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SplitFigures {

@@ -14,7 +14,7 @@ pub struct Summary {
     pub end: End,
     /// Wall time of training, validations included, in seconds.
     pub seconds: f64,
-    /// The most bytes of memory that the process had which ended the run, where the system tells.
+    /// Peak memory in bytes of the process that ended the run, where the system reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory: Option<u64>,
     /// The best validation, whose checkpoint is kept.
@@ -30,7 +30,7 @@ pub struct Summary {
     pub samples: Vec<String>,
 }
 
-/// Why a run ended.
+/// Why a run ended: complete, out of time, out of patience, or interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {

@@ -18,7 +18,7 @@ use crate::run::summary::ValidationFigures;
 /// A run of some thousand samples has a few megabytes.
 const SAMPLES: Limit = Limit::new(32 << 20, "samples that are looked at");
 
-/// Whether a run goes on.
+/// Whether a run trains now, is complete, or was interrupted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
@@ -44,7 +44,7 @@ impl fmt::Display for RunState {
     }
 }
 
-/// The best validation of a run.
+/// The validation of a run with the lowest loss.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Best {
     /// Steps taken before it.
@@ -75,6 +75,7 @@ pub struct Progress {
 
 impl RunFolder {
     /// Whether the run goes on, as its lock and its summary say; never [`RunState::Damaged`].
+    #[must_use]
     pub fn state(&self) -> RunState {
         if self.is_locked() { RunState::Training } else { self.state_of_end() }
     }
@@ -111,6 +112,7 @@ impl RunFolder {
     }
 
     /// The best validation that a checkpoint or the summary knows of.
+    #[must_use]
     pub fn best_validation(&self) -> Option<Best> {
         let manifests = self.checkpoints().manifests(&mut |_| ()).unwrap_or_default();
         let kept = manifests.iter().filter_map(|set| {
@@ -143,6 +145,7 @@ impl RunFolder {
 impl Progress {
     /// Steps that the run is to take in all, if it is not ended before; unknown of a run of whole passes that has
     /// not taken a step.
+    #[must_use]
     pub fn planned_steps(&self, config: &RunConfig) -> Option<usize> {
         let of_passes = || {
             let row = self.train.as_ref().filter(|row| row.passes > 0.0)?;

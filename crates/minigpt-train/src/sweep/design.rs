@@ -22,7 +22,7 @@ const NAME: usize = 120;
 /// Where the seed stands, of which a sweep has several.
 const SEED: &str = "training.seed";
 
-/// A sweep with all its trials.
+/// A sweep as it is planned: what its file says, and the settings that follow from it.
 #[derive(Clone, Debug)]
 pub struct Sweep {
     /// What it was told.
@@ -46,7 +46,7 @@ pub struct Setting {
     pub config: RunConfig,
 }
 
-/// One run of a sweep.
+/// One run of a sweep: a setting with a seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trial {
     /// Number of its setting.
@@ -102,6 +102,7 @@ impl Sweep {
     }
 
     /// The trials: all settings with the first seed, then all with the next.
+    #[must_use]
     pub fn trials(&self) -> Vec<Trial> {
         let settings = 0..self.settings.len();
         let of_seed = |seed: &u64| {
@@ -111,18 +112,21 @@ impl Sweep {
         self.file.seeds.iter().flat_map(of_seed).collect()
     }
 
-    /// The name of a trial's folder.
+    /// The name of a trial's run folder: its setting's name and its seed.
+    #[must_use]
     pub fn folder_name(&self, trial: Trial) -> String {
         format!("{}-s{}", self.settings[trial.setting].name, trial.seed)
     }
 
     /// Whether the file says what the setting `key` is.
+    #[must_use]
     pub fn sets(&self, setting: &Setting, key: &str) -> bool {
         let set = by_name(&self.file.set);
         set.iter().chain(setting.changes()).any(|(changed, _)| changed == key)
     }
 
     /// The command that trains with a setting, without a seed: who uses a winner has not chosen one.
+    #[must_use]
     pub fn command(&self, setting: &Setting) -> String {
         let mut words =
             vec!["minigpt".to_owned(), "train".into(), "--preset".into(), self.file.preset.clone()];
@@ -148,6 +152,7 @@ impl Setting {
     }
 
     /// In what it differs from the others, in words.
+    #[must_use]
     pub fn in_words(&self) -> String {
         let varied = self.varied.iter();
         let varied = varied.map(|(key, value)| format!("{key} = {}", in_a_command(value)));

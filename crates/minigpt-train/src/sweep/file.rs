@@ -76,7 +76,7 @@ pub struct SweepFile {
     pub variants: BTreeMap<String, Table>,
 }
 
-/// Which settings a sweep tries.
+/// How a sweep chooses the settings that it tries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {

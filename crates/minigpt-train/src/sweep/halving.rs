@@ -33,13 +33,13 @@ impl Standing {
         self.has_ended || self.has_failed || is_there
     }
 
-    /// Bits per byte after so many steps; those of its end where it ended before.
+    /// Bits per byte after this many steps, or at its end if that came before.
     fn score_at(&self, step: usize) -> f64 {
         let last = self.scores.range(..=step).next_back().filter(|_| !self.has_failed);
         last.map_or(f64::INFINITY, |(_, score)| *score)
     }
 
-    /// The best validation.
+    /// The best validation of its runs in bits per byte; nothing where one failed.
     pub fn best(&self) -> Option<f64> {
         let scores = self.scores.values().copied().filter(|_| !self.has_failed);
         scores.min_by(f64::total_cmp)

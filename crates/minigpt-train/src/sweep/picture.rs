@@ -9,6 +9,7 @@ use super::results::{Outcome, SweepRecord};
 use crate::error::TrainError;
 
 /// Whether there is anything to draw: a run with a validation, and something that varies.
+#[must_use]
 pub fn has_picture(record: &SweepRecord) -> bool {
     !figure(record).is_empty()
 }

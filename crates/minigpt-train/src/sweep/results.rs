@@ -34,7 +34,7 @@ pub struct SweepRecord {
     pub command: Option<String>,
 }
 
-/// What one setting came to.
+/// What one setting came to, over its seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Its name.
@@ -57,7 +57,7 @@ pub struct Outcome {
     pub is_complete: bool,
 }
 
-/// What one run came to.
+/// What one run of a sweep came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Its folder.
@@ -109,11 +109,13 @@ impl Standing {
 impl Sweep {
     /// The trial that goes on next, and how far; nothing where all is done. `standings` are those of
     /// [`trials`](Self::trials).
+    #[must_use]
     pub fn next_leg(&self, standings: &[Standing]) -> Option<Leg> {
         next_leg(self.settings.len(), self.file.halving.as_ref(), standings)
     }
 
     /// The legs that are left, as far as can be known: which settings will be the better ones is a guess.
+    #[must_use]
     pub fn legs_left(&self, standings: &[Standing]) -> Vec<Leg> {
         let mut standings = standings.to_vec();
         let mut legs = Vec::new();
@@ -129,6 +131,7 @@ impl Sweep {
     }
 
     /// What all trials came to, with the seconds that each has trained.
+    #[must_use]
     pub fn record(
         &self,
         standings: &[Standing],
@@ -197,7 +200,7 @@ impl Outcome {
 }
 
 impl SweepRecord {
-    /// The name of its file.
+    /// The name of the file in the sweep's folder.
     pub const FILE: &str = "sweep.json";
 
     /// The trials that failed before, of the sweep in a folder.

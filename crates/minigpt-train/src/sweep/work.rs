@@ -7,6 +7,7 @@ use crate::plan::cost::Plan;
 const VALIDATION: f64 = 1.0 / 3.0;
 
 /// Floating-point operations of a run from its start to step `until`, or to its end, validations included.
+#[must_use]
 pub fn work(config: &RunConfig, plan: &Plan, until: Option<usize>) -> f64 {
     let total = plan.length.total_steps.max(1);
     let steps = until.unwrap_or(total).min(total);

@@ -12,7 +12,7 @@ pub struct NormConfig {
     pub epsilon: f64,
 }
 
-/// The formula of a normalisation.
+/// Which formula a normalisation has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NormKind {

@@ -47,6 +47,7 @@ impl GptConfig {
     }
 
     /// The preset of that name with its own vocabulary, if it is the shape of a published model.
+    #[must_use]
     pub fn published(name: &str) -> Option<Self> {
         match name {
             "gpt2" => Some(Self::gpt2()),
@@ -61,37 +62,44 @@ impl GptConfig {
     }
 
     /// Two narrow layers: trains in seconds on one core, for tests and first contact.
+    #[must_use]
     pub fn tiny(vocab_size: usize) -> Self {
         Self::new(vocab_size, 32, 2, 4, 64)
     }
 
     /// Four layers, 128 wide: what two CPU cores train to readable text in minutes.
+    #[must_use]
     pub fn small(vocab_size: usize) -> Self {
         Self::new(vocab_size, 64, 4, 4, 128)
     }
 
     /// The tutorial's mini-GPT: 4 layers, 256 wide, 8 heads, 128 context, dropout 0.1.
+    #[must_use]
     pub fn mini(vocab_size: usize) -> Self {
         Self::new(vocab_size, 128, 4, 8, 256).with_dropout(0.1)
     }
 
     /// GPT-2 small, 124 million parameters. Sizes of the family: table 2 of
     /// [Radford et al., 2019](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf).
+    #[must_use]
     pub fn gpt2() -> Self {
         Self::gpt2_family(12, 12, 768)
     }
 
-    /// GPT-2 medium, 355 million parameters.
+    /// GPT-2 medium: 355 million parameters, 24 blocks, 1024 wide.
+    #[must_use]
     pub fn gpt2_medium() -> Self {
         Self::gpt2_family(24, 16, 1024)
     }
 
-    /// GPT-2 large, 774 million parameters.
+    /// GPT-2 large: 774 million parameters, 36 blocks, 1280 wide.
+    #[must_use]
     pub fn gpt2_large() -> Self {
         Self::gpt2_family(36, 20, 1280)
     }
 
-    /// GPT-2 XL, 1.6 billion parameters.
+    /// GPT-2 XL: 1.6 billion parameters, 48 blocks, 1600 wide.
+    #[must_use]
     pub fn gpt2_xl() -> Self {
         Self::gpt2_family(48, 25, 1600)
     }
@@ -129,16 +137,21 @@ impl GptConfig {
 
     /// SmolLM2 of 135 million parameters. Sizes of the family: the `config.json` of each model of
     /// [Allal et al., 2025](https://arxiv.org/abs/2502.02737).
+    #[must_use]
     pub fn smollm2_135m() -> Self {
         Self::smollm2_family(30, [9, 3], [576, 1536], 100_000.0)
     }
 
-    /// SmolLM2 of 360 million parameters.
+    /// SmolLM2 of 360 million parameters: a Llama of 32 blocks, 960 wide ([Allal et al.,
+    /// 2025](https://arxiv.org/abs/2502.02737)).
+    #[must_use]
     pub fn smollm2_360m() -> Self {
         Self::smollm2_family(32, [15, 5], [960, 2560], 100_000.0)
     }
 
-    /// SmolLM2 of 1.7 billion parameters.
+    /// SmolLM2 of 1.7 billion parameters: a Llama of 24 blocks, 2048 wide ([Allal et al.,
+    /// 2025](https://arxiv.org/abs/2502.02737)).
+    #[must_use]
     pub fn smollm2_1_7b() -> Self {
         Self::smollm2_family(24, [32, 32], [2048, 8192], 130_000.0)
     }

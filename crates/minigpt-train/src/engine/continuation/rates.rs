@@ -27,7 +27,7 @@ pub struct Rates {
     pub warmup_steps: usize,
     /// How it falls.
     pub decay: Decay,
-    /// The steps of the run after which it falls, where it does.
+    /// The step after which the rate falls, for schedules where it does.
     pub falls_after: Option<usize>,
     /// The rate of the last step.
     pub last: f64,

@@ -59,6 +59,7 @@ const SPEED: Value = |row| Some(row.tokens_per_second);
 
 impl CurvePlot {
     /// A picture of that quantity with nothing asked for besides.
+    #[must_use]
     pub fn new(quantity: Quantity, axis: Axis) -> Self {
         Self {
             quantity,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use crate::error::TrainError;
 use crate::run::row::Row;
 
-/// What a picture shows.
+/// What the vertical axis of a picture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {
     /// Training loss beside validation loss, in nats per token.
@@ -34,11 +34,12 @@ pub enum Axis {
 }
 
 impl Quantity {
-    /// All there are.
+    /// All quantities, in the order in which they are listed.
     pub const ALL: [Self; 5] =
         [Self::Loss, Self::Perplexity, Self::LearningRate, Self::GradNorm, Self::TokensPerSecond];
 
     /// The name that [`FromStr`] takes and that a picture's file has.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Loss => "loss",
