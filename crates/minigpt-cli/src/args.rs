@@ -147,15 +147,15 @@ impl Command {
 #[command(
     args_override_self = true,
     after_help = "Examples:
-  minigpt train                                  four novels, minutes on two CPU cores
+  minigpt train                                  four novels, a minute on two CPU cores
   minigpt train --preset tiny                    seconds, to see that everything works
   minigpt train --data notes.txt --name notes    your own text
   minigpt train --data notes.txt --minutes 20    the best for the time, chosen for you
   minigpt train --data \"books/*.txt.gz\" --tokenizer char
   minigpt train --preset wikitext2               the tutorial's experiment, from the hub
   minigpt train --preset wikitext2-hour --data wikitext-2
-  minigpt train --set optimizer.kind=muon --set training.ema_decay=0.999
-  minigpt train --precision auto                 faster where the processor has bf16
+  minigpt train --set optimizer.kind=adamw --learning-rate 3e-3
+  minigpt train --precision f32                  without 16-bit products
   minigpt train --dry-run --model gpt2           what it would cost
   minigpt train --devices gpu:0,gpu:1            half of each batch on each
   minigpt train --devices gpu,remote:den:7000    and on other machines, see `minigpt worker`
@@ -258,7 +258,7 @@ pub(crate) struct RecipeArgs {
     /// A file of settings in TOML, with the sections and names of a run's config.json
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Any setting by its name in config.json, as optimizer.kind=muon; may be given several times
+    /// Any setting by its name in config.json, as optimizer.kind=adamw; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Prompt of the samples
@@ -276,7 +276,7 @@ pub(crate) struct SessionArgs {
     #[arg(long, help = DEVICE_HELP, default_value = "auto")]
     pub(crate) device: DeviceChoice,
     /// Number format of matrix products: f32, bf16, f16, or auto (16 bits where the device has them)
-    /// [default: the preset's, f32]
+    /// [default: the preset's]
     #[arg(long)]
     pub(crate) precision: Option<PrecisionChoice>,
     /// Print the model, the length and the cost of the run, and stop; with --resume what is left, with --continue

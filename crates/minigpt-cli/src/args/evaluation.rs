@@ -52,7 +52,7 @@ pub(crate) struct EvalArgs {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  minigpt compare runs/austen runs/muon
+  minigpt compare runs/austen runs/adamw
   minigpt compare runs/* --data wikitext-2 --split valid --quoted --format markdown
   minigpt compare runs/small runs/large --stride 32 --format csv --out sizes.svg")]
 pub(crate) struct CompareArgs {

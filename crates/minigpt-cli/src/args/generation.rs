@@ -313,7 +313,7 @@ pub(crate) enum ModelsCommand {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  minigpt export runs/austen --out austen-gpt2
+  minigpt export runs/austen --out austen-qwen3
   minigpt export runs/austen --gguf austen.gguf
   minigpt export runs/austen --gguf austen.gguf --dtype q8_0  then ollama create austen -f Modelfile
   minigpt export runs/austen --adapter runs/letters/adapter --out merged

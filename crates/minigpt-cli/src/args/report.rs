@@ -8,7 +8,7 @@ use clap::Args;
 #[command(after_help = "Examples:
   minigpt report runs/austen             report.html, report.md, pictures in runs/austen/report
   minigpt report runs/austen --latex     and tables.tex
-  minigpt report runs/austen runs/muon --out compared
+  minigpt report runs/austen runs/adamw --out compared
 
 The report names missing figures and the command that makes each. Run `minigpt eval RUN` first for
 intervals, and `minigpt attention RUN` for the attention heads.")]
