@@ -16,10 +16,10 @@ use crate::device::{DEVICE_HELP, DeviceChoice};
   seeds = [1, 2, 3]
   budget_minutes = 30
   [set]
-  optimizer.kind = \"muon\"
+  training.max_steps = 600
   [vary]
   schedule.learning_rate = { from = 1e-3, to = 1e-2, steps = 3, scale = \"log\" }
-  data.tokenizer = [\"bpe:2048\", \"bpe:4096\"]
+  data.tokenizer = [\"bpe:8192\", \"bpe:16384\"]
 
 Any setting of a run's config.json can stand there. method = \"random\" with settings = 20 draws 20
 settings instead of trying every combination. [halving] with rungs = [100, 300] ends the worse half
