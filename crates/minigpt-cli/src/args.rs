@@ -2,6 +2,7 @@
 
 mod about;
 mod bench;
+mod beyond;
 mod continuing;
 mod escapes;
 mod evaluation;
@@ -15,6 +16,7 @@ mod report;
 mod retrieval;
 mod serving;
 mod sweep;
+mod teaching;
 mod text;
 
 use std::path::PathBuf;
@@ -30,6 +32,7 @@ use crate::device::{DEVICE_HELP, DeviceChoice, LENT_DEVICE_HELP};
 
 pub(crate) use about::{CompletionsArgs, ManualArgs, Topic, TopicsArgs};
 pub(crate) use bench::BenchArgs;
+pub(crate) use beyond::BeyondArgs;
 pub(crate) use continuing::ContinueArgs;
 pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalTextArgs, ProtocolArgs, TableFormat};
 pub(crate) use finetuning::{ClassifyArgs, FinetuneArgs};
@@ -45,6 +48,7 @@ pub(crate) use retrieval::{AskArgs, IndexArgs};
 pub(crate) use serving::NamedAdapter;
 pub(crate) use serving::ServeArgs;
 pub(crate) use sweep::SweepArgs;
+pub(crate) use teaching::TeachingArgs;
 pub(crate) use text::{FileArgs, TextArgs};
 
 /// Train small language models, see how they work, and run them.
@@ -154,6 +158,7 @@ impl Command {
   minigpt train --preset wikitext2-hour --data wikitext-2
   minigpt train --set optimizer.kind=muon --set training.ema_decay=0.999
   minigpt train --precision auto                 faster where the processor has bf16
+  minigpt train --teacher runs/one,runs/two      learn from what two runs make of the text, too
   minigpt train --dry-run --model gpt2           what it would cost
   minigpt train --devices gpu:0,gpu:1            half of each batch on each
   minigpt train --devices gpu,remote:den:7000    and on other machines, see `minigpt worker`
@@ -202,13 +207,15 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RUN", help_heading = "Continue a run", conflicts_with_all = [
         "preset", "data", "valid", "text_field", "lossy", "separator", "lines", "tokenizer", "model", "name", "runs", "epochs",
         "max_steps", "max_minutes", "batch_size", "learning_rate", "dropout", "eval_every", "save_every",
-        "skip_bad_steps", "config", "set", "prompt", "seed", "precision",
+        "skip_bad_steps", "config", "set", "prompt", "seed", "precision", "teacher",
     ])]
     pub(crate) resume: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) text: TextArgs,
     #[command(flatten)]
     pub(crate) recipe: RecipeArgs,
+    #[command(flatten)]
+    pub(crate) teaching: TeachingArgs,
     #[command(flatten)]
     pub(crate) session: SessionArgs,
     #[command(flatten)]
