@@ -61,8 +61,9 @@ fn read_text(args: &EvalArgs) -> Result<()> {
     let name = format!("{}-{}", text.file_name(), protocol.file_name());
     // Not `with_extension`, which would take the end of a name for one.
     let files = ["png", "json"].map(|extension| folder.join(format!("{name}.{extension}")));
-    let names: Vec<String> = models.iter().map(LoadedModel::name).collect();
-    let title = format!("{} on {}: {protocol}", names.join(" + "), text.description());
+    // The protocol says how many; the title has room for one name.
+    let others = if models.len() > 1 { " and others" } else { "" };
+    let title = format!("{}{others} on {}: {protocol}", first.name(), text.description());
     draw_loss_sources(&files[0], &title, &report)?;
     let names: Vec<String> = sources.iter().map(ToString::to_string).collect();
     let parameters = models.iter().map(|model| model.config().parameter_counts().total());

@@ -64,11 +64,11 @@ fn check_distillation([n, d, v]: [usize; 3], widths: &[usize], [weight, temperat
     let teachers: Vec<Teacher> =
         taught.iter().map(|[hidden, head]| Teacher { hidden, head }).collect();
     let lesson = Lesson { teachers: &teachers, weight, temperature };
-    let loss =
-        |gradients| distillation(Precision::F32, &hidden, &head, &targets, lesson, gradients);
     let outputs = on_one_thread_and_two(|| {
         let (mut d_hidden, mut d_head) = (fresh(n * d), fresh(v * d));
-        let (alone, loss) = (loss(None), loss(Some([&mut d_hidden, &mut d_head])));
+        let alone = distillation(Precision::F32, &hidden, &head, &targets, lesson, None);
+        let gradients = Some([&mut d_hidden[..], &mut d_head[..]]);
+        let loss = distillation(Precision::F32, &hidden, &head, &targets, lesson, gradients);
         let losses = [alone.objective, alone.nats, loss.objective, loss.nats].map(|x| x as f32);
         vec![losses.to_vec(), d_hidden, d_head]
     });

@@ -5,7 +5,7 @@ use minigpt_model::{GptConfig, Kernels, MlpKind, ParameterCounts};
 use serde::Serialize;
 
 use crate::config::RunConfig;
-use crate::config::teacher::TeacherConfig;
+use crate::config::teacher::{TeacherConfig, TeacherModel};
 use crate::data::length::Length;
 use crate::data::tokens::TokenData;
 use crate::engine::continuation::Continuation;
@@ -68,7 +68,7 @@ impl Plan {
         let MemoryEstimate { activations, .. } = estimate(&as_used);
         let teachers = training.teacher.as_ref();
         let teachers = teachers
-            .map(|teachers| TeacherCost::new(teachers, windows, block_size, tokens))
+            .map(|teachers| TeacherCost::new(teachers, model, data, windows, tokens))
             .transpose()?;
         let (of_teachers, work_of_teachers) =
             teachers.map_or((0, 0.0), |cost| (cost.memory, cost.operations));
@@ -145,18 +145,20 @@ pub struct TeacherCost {
 }
 
 impl TeacherCost {
-    /// Of a run over so many tokens, in steps whose parts are `windows` of `block_size` tokens.
+    /// Of a student that learns from so many tokens of `data`, in parts of so many windows.
     fn new(
         config: &TeacherConfig,
+        student: &GptConfig,
+        data: &TokenData,
         windows: usize,
-        block_size: usize,
         tokens: f64,
     ) -> Result<Self, TrainError> {
-        let shapes = config.models.iter().map(|teacher| teacher.shape());
+        let shape = |teacher: &TeacherModel| teacher.check(&data.tokenizer, student);
+        let shapes = config.models.iter().map(shape);
         let shapes: Vec<GptConfig> = shapes.collect::<Result<_, _>>()?;
         let parameters = shapes.iter().map(|shape| shape.parameter_counts().total()).sum();
         // A pass without gradients holds some vectors of each token and the inside of a perceptron.
-        let rows = windows as u64 * block_size as u64;
+        let rows = windows as u64 * student.block_size as u64;
         let widest = shapes.iter().map(|shape| (8 * shape.n_embd + 3 * shape.n_inner) as u64).max();
         let pass = rows.saturating_mul(widest.unwrap_or(0));
         let logits = LOGITS as u64 * (1 + shapes.len() as u64) / 4;

@@ -35,45 +35,51 @@ impl TeacherModel {
         Ok(Self { run, step, sha256: sha256.remove(MODEL_FILE).unwrap_or_default() })
     }
 
-    fn folder(&self) -> Result<RunFolder, TrainError> {
-        RunFolder::open(Path::new(&self.run))
-    }
-
-    /// The model's shape.
+    /// The model's shape, if it can teach a student of that tokenizer and context.
     ///
     /// # Errors
     /// [`TrainError::Teacher`].
-    pub(crate) fn shape(&self) -> Result<GptConfig, TrainError> {
-        let config = self.folder().and_then(|run| run.config());
-        Ok(config.map_err(|error| about(&self.run, error))?.model)
-    }
-
-    /// The model, for a student of that tokenizer and context.
-    fn load(
+    pub(crate) fn check(
         &self,
         tokenizer: &Tokenizer,
         student: &GptConfig,
-        device: &Device,
-    ) -> Result<Gpt, TrainError> {
+    ) -> Result<GptConfig, TrainError> {
+        let shape = self.shape_for(tokenizer, student);
+        shape.map_err(|error| about(&self.run, error))
+    }
+
+    fn shape_for(
+        &self,
+        tokenizer: &Tokenizer,
+        student: &GptConfig,
+    ) -> Result<GptConfig, TrainError> {
         let run = self.folder()?;
         if run.is_classifier()? {
             return Err(self.refused("it is a classifier: expected a run that writes text"));
         }
         let own = run.tokenizer()?;
         if own.fingerprint()? != tokenizer.fingerprint()? {
-            let [own, other] = [own, tokenizer.clone()].map(|tokenizer| tokenizer.vocab_size());
+            let (own, other) = (own.vocab_size(), tokenizer.vocab_size());
             return Err(self.refused(&format!(
                 "its tokenizer ({own} ids) is not this run's ({other} ids): expected a run with the same text and tokenizer"
             )));
         }
-        let context = run.config()?.model.block_size;
-        if context < student.block_size {
+        let shape = run.config()?.model;
+        if shape.block_size < student.block_size {
             return Err(self.refused(&format!(
-                "its context is {context} tokens: expected at least this run's {}",
-                student.block_size
+                "its context is {} tokens: expected at least this run's {}",
+                shape.block_size, student.block_size
             )));
         }
-        let (model, manifest) = run.model_of_step(self.step, device)?;
+        Ok(shape)
+    }
+
+    fn folder(&self) -> Result<RunFolder, TrainError> {
+        RunFolder::open(Path::new(&self.run))
+    }
+
+    fn load(&self, device: &Device) -> Result<Gpt, TrainError> {
+        let (model, manifest) = self.folder()?.model_of_step(self.step, device)?;
         match manifest.sha256.get(MODEL_FILE) == Some(&self.sha256) {
             true => Ok(model),
             false => Err(self.refused(&format!(
@@ -101,8 +107,8 @@ impl Teachers {
         device: &Device,
     ) -> Result<Self, TrainError> {
         let load = |teacher: &TeacherModel| {
-            let model = teacher.load(tokenizer, student, device);
-            let model = model.map_err(|error| about(&teacher.run, error))?;
+            teacher.check(tokenizer, student)?;
+            let model = teacher.load(device).map_err(|error| about(&teacher.run, error))?;
             Ok(model.with_precision(precision))
         };
         let models = config.models.iter().map(load).collect::<Result<_, TrainError>>()?;
