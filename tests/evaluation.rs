@@ -4,7 +4,7 @@ use minigpt_eval::TaskScores;
 use minigpt_train::Summary;
 use serde_json::Value;
 
-use crate::support::{Sandbox, prose};
+use crate::support::{Sandbox, checksums, prose};
 
 /// A sandbox with a run of some steps, `runs/NAME` each.
 fn trained(names: &[&str]) -> Sandbox {
@@ -108,6 +108,92 @@ fn what_cannot_be_measured_is_told() {
     sandbox.write("bad.jsonl", "{\"text\": \"two words\"}\n\n{\"text\": \"one\"}\n");
     assert!(fails("--tasks bad.jsonl").contains("bad.jsonl, line 3: expected two words at least"));
     assert!(fails("--tasks nothing.jsonl").contains("nothing.jsonl"));
+}
+
+/// More computing makes other protocols: each says its name wherever it is written, and has a file of its own.
+#[test]
+fn ensembles_caches_and_moving_weights_are_named_everywhere() {
+    let sandbox = trained(&["run", "two"]);
+    let ensemble = |models: &str| {
+        let args = ["eval", "--ensemble", models, "--device", "cpu"];
+        json(&sandbox.succeeds(&[&args[..], &["--json", "--resamples", "0"]].concat()))
+    };
+    let plain = json(&eval(&sandbox, "--json --resamples 0"));
+    let nats = |report: &Value| number(&report["evaluation"]["nats"]);
+    let (twice, both) = (ensemble("runs/run,runs/run"), ensemble("runs/run,runs/two"));
+    assert!((nats(&twice) / nats(&plain) - 1.0).abs() < 1e-6);
+    assert!(nats(&both) < nats(&plain));
+    let name = "disjoint windows of 32 tokens, ensemble of 2 models, each token predicted once";
+    assert_eq!((&both["description"], &both["model"]), (&name.into(), &"runs/run,runs/two".into()));
+    assert_eq!(both["protocol"]["models"], 2);
+    // An ensemble is not the first run's.
+    let file = "evaluation/prose.txt-validation-context-32-stride-32-ensemble-of-2.json";
+    assert!(sandbox.path(file).is_file());
+
+    for (options, name, file) in [
+        (
+            "--cache 50 --cache-lambda 0.05 --cache-theta 0.1",
+            ", neural cache of 50 tokens (lambda 0.05, theta 0.1)",
+            "-cache-50-0.05-0.1",
+        ),
+        (
+            "--dynamic --dynamic-rate 0.002 --dynamic-decay 0.01",
+            ", dynamic evaluation (rms, rate 0.002, decay 0.01)",
+            "-dynamic-rms-0.002-0.01",
+        ),
+        (
+            "--dynamic --dynamic-rule sgd --dynamic-rate 0.1 --cache 20",
+            ", dynamic evaluation (sgd, rate 0.1, decay 0.001)",
+            "-cache-20-0.1-0.1-dynamic-sgd-0.1-0.001",
+        ),
+    ] {
+        let before = checksums(&sandbox.path("runs/run"), 30);
+        let text = eval(&sandbox, options);
+        assert!(text.contains(name), "no {name:?} in\n{text}");
+        assert!(text.contains("not to be compared with"), "{text}");
+        let path =
+            format!("runs/run/evaluation/prose.txt-validation-context-32-stride-32{file}.json");
+        let saved = json(&fs_err::read_to_string(sandbox.path(&path)).unwrap());
+        assert_ne!(nats(&saved), nats(&plain));
+        assert!(saved["description"].as_str().unwrap().contains(name));
+        // The weights are those that were trained.
+        assert_eq!(checksums(&sandbox.path("runs/run"), 30), before);
+        assert_eq!(nats(&json(&eval(&sandbox, "--json --resamples 0"))), nats(&plain));
+    }
+    // A report of the run shows each by its name, and where the loss comes from by the plain one.
+    sandbox.succeeds(&["report", "runs/run"]);
+    let report = fs_err::read_to_string(sandbox.path("runs/run/report/report.md")).unwrap();
+    assert!(report.contains("neural cache of 50 tokens") && report.contains("dynamic evaluation"));
+    let caption = report.lines().find(|line| line.contains("Loss by position in the context and"));
+    assert!(!caption.unwrap().contains("cache"), "{caption:?}");
+}
+
+#[test]
+fn what_no_ensemble_cache_or_moving_weights_can_be_is_told() {
+    let sandbox = trained(&["run"]);
+    let other = "train --preset tiny --data prose.txt --tokenizer byte --max-steps 2 --device cpu --name bytes";
+    sandbox.succeeds(&other.split(' ').collect::<Vec<_>>());
+    let fails = |line: &str| sandbox.fails(&line.split_whitespace().collect::<Vec<_>>());
+    let error = fails("eval --ensemble runs/run,runs/bytes --device cpu");
+    let expected = "--ensemble: runs/bytes has another tokenizer (257 ids) than runs/run (300 ids): expected models of one tokenizer";
+    assert!(error.ends_with(expected), "{error}");
+    assert!(fails("eval").contains("MODEL"));
+    assert!(fails("eval runs/run --ensemble runs/run").contains("cannot be used with"));
+    assert!(fails("eval runs/run --dynamic --tasks lambada").contains("cannot be used with"));
+    let error = fails("eval runs/run --cache 0 --device cpu");
+    assert!(error.ends_with("cache 0 is out of range: expected 1 to 1048576"), "{error}");
+    let error = fails("eval runs/run --cache --cache-lambda 1 --device cpu");
+    assert!(error.contains("cache lambda 1 is out of range"), "{error}");
+    let error = fails("eval runs/run --dynamic --dynamic-rule adam");
+    assert!(error.contains("unknown rule `adam`: expected rms or sgd"), "{error}");
+    let error =
+        fails("eval runs/run --dynamic --dynamic-rule sgd --dynamic-rate 1e30 --device cpu");
+    assert!(error.contains("expected a lower rate than"), "{error}");
+    let error = fails("eval runs/run --dynamic --weights q8_0 --device cpu");
+    assert!(error.contains("--weights q8_0: dynamic evaluation moves the weights"), "{error}");
+    sandbox.succeeds(&["export", "runs/run", "--device", "cpu", "--out", "model"]);
+    let error = fails("eval model --dynamic --data prose.txt --device cpu");
+    assert!(error.contains("--dynamic-rule sgd needs none"), "{error}");
 }
 
 #[test]

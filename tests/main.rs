@@ -38,6 +38,7 @@ mod signals;
 mod smollm2;
 mod support;
 mod sweep;
+mod teaching;
 mod tuning_data;
 mod watching;
 mod weights;

@@ -2,6 +2,7 @@
 
 mod about;
 mod bench;
+mod beyond;
 mod continuing;
 mod escapes;
 mod evaluation;
@@ -15,6 +16,7 @@ mod report;
 mod retrieval;
 mod serving;
 mod sweep;
+mod teaching;
 mod text;
 
 use std::path::PathBuf;
@@ -30,6 +32,7 @@ use crate::device::{DEVICE_HELP, DeviceChoice, LENT_DEVICE_HELP};
 
 pub(crate) use about::{CompletionsArgs, ManualArgs, Topic, TopicsArgs};
 pub(crate) use bench::BenchArgs;
+pub(crate) use beyond::BeyondArgs;
 pub(crate) use continuing::ContinueArgs;
 pub(crate) use evaluation::{CompareArgs, EvalArgs, EvalTextArgs, ProtocolArgs, TableFormat};
 pub(crate) use finetuning::{ClassifyArgs, FinetuneArgs};
@@ -45,6 +48,7 @@ pub(crate) use retrieval::{AskArgs, IndexArgs};
 pub(crate) use serving::NamedAdapter;
 pub(crate) use serving::ServeArgs;
 pub(crate) use sweep::SweepArgs;
+pub(crate) use teaching::TeachingArgs;
 pub(crate) use text::{FileArgs, TextArgs};
 
 /// Train small language models, see how they work, and run them.
@@ -156,6 +160,7 @@ impl Command {
   minigpt train --preset wikitext2-hour --data wikitext-2
   minigpt train --set optimizer.kind=adamw --learning-rate 3e-3
   minigpt train --precision f32                  without 16-bit products
+  minigpt train --teacher runs/one,runs/two      learn from what two runs make of the text, too
   minigpt train --dry-run --model gpt2           what it would cost
   minigpt train --devices gpu:0,gpu:1            half of each batch on each
   minigpt train --devices gpu,remote:den:7000    and on other machines, see `minigpt worker`
@@ -186,7 +191,7 @@ pub(crate) struct TrainArgs {
     /// Train for about so many minutes from now: vocabulary, sizes, batch, rate and passes are chosen for this text and
     /// this machine, which is measured first; options of the recipe change what is chosen
     #[arg(long, value_name = "MINUTES", conflicts_with_all = [
-        "preset", "model", "config", "epochs", "max_steps", "max_minutes", "batch_size", "dry_run", "continue",
+        "preset", "model", "config", "epochs", "max_steps", "max_minutes", "batch_size", "dry_run", "continue", "teacher",
     ])]
     pub(crate) minutes: Option<f64>,
     /// Name of the run, the folder under --runs [default: the preset's, numbered where taken]
@@ -199,6 +204,8 @@ pub(crate) struct TrainArgs {
     pub(crate) text: TextArgs,
     #[command(flatten)]
     pub(crate) recipe: RecipeArgs,
+    #[command(flatten)]
+    pub(crate) teaching: TeachingArgs,
     /// Share each batch among several devices, as gpu:0,gpu:1 or gpu,remote:HOST:PORT: the first keeps the
     /// weights and validates
     #[arg(
@@ -215,7 +222,7 @@ pub(crate) struct TrainArgs {
         "preset", "data", "valid", "text_field", "lossy", "separator", "lines", "tokenizer", "model", "minutes", "name",
         "runs", "epochs",
         "max_steps", "max_minutes", "batch_size", "learning_rate", "dropout", "eval_every", "save_every",
-        "skip_bad_steps", "config", "set", "prompt", "seed", "precision",
+        "skip_bad_steps", "config", "set", "prompt", "seed", "precision", "teacher",
     ])]
     pub(crate) resume: Option<PathBuf>,
     #[command(flatten)]

@@ -6,6 +6,7 @@ pub(crate) mod grammar;
 pub(crate) mod model;
 pub(crate) mod prompts;
 pub(crate) mod questions;
+pub(crate) mod readers;
 pub(crate) mod sampling;
 pub(crate) mod served;
 pub(crate) mod settings;

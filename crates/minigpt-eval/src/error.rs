@@ -24,6 +24,42 @@ pub enum EvalError {
         /// The largest there can be.
         most: usize,
     },
+    /// A number of a protocol is out of range.
+    #[error("{option} {value} is out of range: expected {expected}")]
+    ProtocolNumber {
+        /// Which of the protocol's numbers.
+        option: &'static str,
+        /// The number given.
+        value: f64,
+        /// The numbers there can be.
+        expected: &'static str,
+    },
+    /// No rule of dynamic evaluation has this name.
+    #[error("unknown rule `{name}`: expected rms or sgd")]
+    UnknownRule {
+        /// The name given.
+        name: String,
+    },
+    /// The models of an ensemble do not know the same ids.
+    #[error(
+        "the models of an ensemble know {first} and {other} ids: expected models with one tokenizer"
+    )]
+    Ensemble {
+        /// The first one's.
+        first: usize,
+        /// Another's.
+        other: usize,
+    },
+    /// Weights that moved while they read are no numbers any more.
+    #[error(
+        "dynamic evaluation: the loss is NaN or infinite after {tokens} tokens: expected a lower rate than {rate}"
+    )]
+    Diverged {
+        /// Tokens that were predicted.
+        tokens: usize,
+        /// The learning rate.
+        rate: f64,
+    },
     /// No windows go through the model at once.
     #[error("batch_size is out of range: expected at least 1")]
     BatchSize,

@@ -3,19 +3,20 @@
 use std::time::Instant;
 
 use minigpt_data::{CountedTokens, TextCounts};
-use minigpt_model::GptRef;
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{Bootstrap, Measured, Unit};
 use crate::error::EvalError;
 use crate::evaluation::Evaluation;
 use crate::protocol::Protocol;
+use crate::reader::Readers;
 use crate::token_losses::TokenLosses;
 
 /// How a model is measured on a text: protocol, batch and intervals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct EvalConfig {
-    /// How the text is read.
+    /// How the text is read. How many models read it and whether their weights move is theirs to say, and the report's to
+    /// repeat.
     pub protocol: Protocol,
     /// Windows that go through the model at once; decides about time and memory alone.
     pub batch_size: usize,
@@ -84,26 +85,29 @@ pub struct FrequencyLoss {
     pub loss: f64,
 }
 
-/// Measures a model on a text; `progress` hears of the tokens predicted so far.
+/// Measures a model, or several whose probabilities are averaged, on a text; `progress` hears of the tokens predicted so far.
 ///
 /// # Errors
-/// [`EvalError::Protocol`], [`EvalError::BatchSize`], or [`EvalError::Data`] for a text of no token.
+/// [`EvalError::Protocol`], [`EvalError::ProtocolNumber`], [`EvalError::BatchSize`], [`EvalError::Diverged`], or
+/// [`EvalError::Data`] for a text of no token.
 pub fn evaluate<'a>(
-    model: impl Into<GptRef<'a>>,
+    models: impl Into<Readers<'a>>,
     text: &CountedTokens,
     config: &EvalConfig,
     progress: &mut dyn FnMut(usize),
 ) -> Result<EvalReport, EvalError> {
-    let model = model.into();
-    config.protocol.validate(model.block_size())?;
+    let readers = models.into();
+    let protocol = readers.protocol(config.protocol);
+    protocol.validate(readers.block_size())?;
     if config.batch_size == 0 {
         return Err(EvalError::BatchSize);
     }
     // A text shorter than the context is read in one window.
-    let context = config.protocol.context.min(text.counts().len()).max(1);
-    let protocol = Protocol { context, stride: config.protocol.stride.min(context) };
+    let context = protocol.context.min(text.counts().len()).max(1);
+    let protocol = Protocol { context, stride: protocol.stride.min(context), ..protocol };
+    let (vocab_size, ids) = (readers.first().vocab_size(), readers.first().tokenizer_size());
     let began = Instant::now();
-    let losses = TokenLosses::of(model, text, protocol, config.batch_size, progress)?;
+    let losses = TokenLosses::of(readers, text, protocol, config.batch_size, progress)?;
     let seconds = began.elapsed().as_secs_f64();
 
     let parts = match config.bootstrap.unit {
@@ -123,7 +127,7 @@ pub fn evaluate<'a>(
         protocol,
         bootstrap: config.bootstrap,
         parts: parts.len(),
-        padding: model.vocab_size() - model.tokenizer_size(),
+        padding: vocab_size - ids,
         evaluation: as_evaluation(&sums(&losses, text, 0..losses.nats.len())),
         token_perplexity,
         word_perplexity: Some(word_perplexity).filter(|measured| measured.value.is_finite()),
@@ -131,7 +135,7 @@ pub fn evaluate<'a>(
         bits_per_character,
         accuracy,
         by_context: by_context(&losses, context),
-        by_frequency: by_frequency(&losses, model.vocab_size()),
+        by_frequency: by_frequency(&losses, vocab_size),
         seconds,
     })
 }

@@ -40,7 +40,7 @@ pub(crate) use dropout::{DropoutMask, DropoutState};
 #[cfg(feature = "gpu")]
 use gpu::OnGpu;
 pub use kernels::Kernels;
-pub use loss::{IGNORE_INDEX, SmoothedLoss};
+pub use loss::{IGNORE_INDEX, Lesson, SmoothedLoss};
 pub use precision::Precision;
 
 use crate::matrix::frozen::Frozen;
@@ -346,6 +346,24 @@ pub(crate) fn linear_cross_entropy(
             SmoothedLoss { objective, nats }
         }
         _ => plain::chunked::linear_cross_entropy(hidden, head, targets, smoothing, precision),
+    }
+}
+
+/// As [`linear_cross_entropy`] with teachers: over the targets that count, the sum of `(1 - α) · cross-entropy +
+/// α · T² · KL(teachers ‖ student)`, where both distributions of the second term are at temperature `T`.
+pub(crate) fn distillation(
+    hidden: Tensor<2>,
+    head: Tensor<2>,
+    targets: Tensor<1, Int>,
+    lesson: &Lesson,
+    precision: Precision,
+) -> SmoothedLoss {
+    match kernels_for(&hidden) {
+        #[cfg(feature = "cpu")]
+        Kernels::Cpu => {
+            cpu::distillation::of_tensors(hidden, head, targets, lesson, precision.of_kernels())
+        }
+        _ => plain::chunked::distillation(hidden, head, targets, lesson, precision),
     }
 }
 

@@ -200,6 +200,26 @@ impl PackedGpt {
         })
     }
 
+    /// The normalised residual stream after the last tokens of texts, of each as many: `[texts, last, n_embd]`.
+    ///
+    /// # Panics
+    /// As [`forward_after`](Self::forward_after).
+    pub fn last_hidden(&self, texts: &[&[u32]], last: usize) -> Vec<f32> {
+        // One text at a time, as in `score`.
+        let hidden = |tokens: &&[u32]| {
+            let cache = &mut self.new_cache();
+            let stream = self.read(&mut [TextInput { tokens, cache }], &[last]);
+            self.ln_f.forward(&stream)
+        };
+        texts.iter().map(|tokens| in_pool(|| hidden(tokens))).collect::<Vec<_>>().concat()
+    }
+
+    /// The logits of rows of the normalised residual stream, `[rows, n_embd]` to `[rows, vocab_size]`; those of padding
+    /// are minus infinity.
+    pub fn head(&self, hidden: &[f32]) -> Vec<f32> {
+        in_pool(|| self.logits_of_normal(hidden))
+    }
+
     /// Scores the last tokens of texts, each of which follows those before: for each text as many as `targets` has
     /// of it, the last of which follows the whole text.
     ///

@@ -36,6 +36,7 @@
 //! | attention | [`causal_attention`] | [`causal_attention_backward`] |
 //! | embedding | (a copy) | [`embedding_backward`] |
 //! | head and loss | [`linear_cross_entropy`] | [`linear_cross_entropy_with_gradients`] |
+//! | the same with teachers | [`distillation()`] without gradients | [`distillation()`] |
 //! | by a factor known later | | [`scale`] |
 //! | several in a row, with less waiting | [`in_pool`] | |
 //! | optimiser | [`sum_of_squares`], [`AdamW::update`], [`Muon::update`] | |
@@ -87,6 +88,7 @@ mod blocks;
 mod cached_attention;
 mod cross_entropy;
 mod decode;
+mod distillation;
 mod dropout;
 mod embedding;
 mod frozen;
@@ -116,6 +118,7 @@ pub use blocks::scale;
 pub use cached_attention::{CacheType, Heads, KeyValues, Reading, cached_attention};
 pub use cross_entropy::{CrossEntropy, linear_cross_entropy, linear_cross_entropy_with_gradients};
 pub use decode::{head_vectors, linear_vectors, project_vectors};
+pub use distillation::{Lesson, Teacher, distillation};
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding_backward;
 pub use frozen::{

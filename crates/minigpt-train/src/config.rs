@@ -6,6 +6,7 @@ pub(crate) mod finite;
 pub(crate) mod overrides;
 mod presets;
 mod settings;
+pub(crate) mod teacher;
 
 use minigpt_data::{Documents, Download, ReadOptions, Separator, Source, Tokenizer, TokenizerSpec};
 use minigpt_model::{Draw, GptConfig, LoraConfig, Precision, Sampling};
@@ -16,6 +17,7 @@ use self::continued::{Origin, Restart};
 use self::finetune::FinetuneConfig;
 use self::finite::non_finite;
 use self::overrides::not_finite;
+use self::teacher::TeacherConfig;
 use crate::error::TrainError;
 
 /// Most windows in a step, so that those of all steps can be counted.
@@ -176,6 +178,9 @@ pub struct TrainingConfig {
     /// Decay per step of a moving average of the weights, which is validated and saved beside them.
     /// In `(0, 1)`.
     pub ema_decay: Option<f64>,
+    /// What the model learns from besides its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<TeacherConfig>,
     /// Most recent checkpoints kept, besides the best.
     pub keep_last: usize,
     /// Seed of weights, order and dropout.
@@ -235,6 +240,8 @@ impl RunConfig {
         let (optimizer, schedule, training) = (&self.optimizer, &self.schedule, &self.training);
         let beta = |value: f32| (0.0..1.0).contains(&value);
         let positive = |value: f64| value > 0.0 && value.is_finite();
+        let taught =
+            |holds: fn(&TeacherConfig) -> bool| training.teacher.as_ref().is_none_or(holds);
         let checks = [
             ("optimizer.beta_1", beta(optimizer.beta_1), "0 <= beta < 1"),
             ("optimizer.beta_2", beta(optimizer.beta_2), "0 <= beta < 1"),
@@ -271,6 +278,14 @@ impl RunConfig {
                 "training.ema_decay",
                 training.ema_decay.is_none_or(|decay| decay > 0.0 && decay < 1.0),
                 "0 < decay < 1",
+            ),
+            ("training.teacher.models", taught(|it| !it.models.is_empty()), "at least one"),
+            ("training.teacher.weight", taught(|it| (0.0..=1.0).contains(&it.weight)), "0 to 1"),
+            ("training.teacher.temperature", taught(|it| it.temperature > 0.0), "a number above 0"),
+            (
+                "training.label_smoothing",
+                training.teacher.is_none() || training.label_smoothing == 0.0,
+                "0 beside a teacher, whose probabilities are smooth",
             ),
             ("training.epochs", training.epochs > 0, "at least 1"),
             (
@@ -362,6 +377,7 @@ impl Default for TrainingConfig {
             skip_bad_steps: 0,
             label_smoothing: 0.0,
             ema_decay: None,
+            teacher: None,
             keep_last: 2,
             seed: 42,
         }

@@ -288,6 +288,20 @@ pub enum TrainError {
         /// The run folder.
         path: PathBuf,
     },
+    /// A run cannot be learnt from.
+    #[error("teacher {run}: {reason}")]
+    Teacher {
+        /// The run, as it was named.
+        run: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Several devices would share a batch that teachers read.
+    #[error("a run with teachers takes one device, and got {count}: expected one")]
+    TeacherDevices {
+        /// Devices given.
+        count: usize,
+    },
     /// The text's tokenizer is not the run's.
     #[error(
         "{path} was trained with another tokenizer than its text gives now: restore the text or the tokenizer's file, or start a new run"

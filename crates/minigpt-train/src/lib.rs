@@ -27,6 +27,7 @@ mod sweep;
 pub use burn::train::Interrupter;
 pub use config::continued::{Origin, Restart};
 pub use config::finetune::{FinetuneConfig, FinetuneTask};
+pub use config::teacher::{TeacherConfig, TeacherModel};
 pub use config::{
     DataConfig, Decay, OptimizerConfig, OptimizerKind, RunConfig, SampleConfig, ScheduleConfig,
     TrainingConfig,
@@ -42,7 +43,7 @@ pub use engine::event::{Observer, TrainEvent};
 pub use engine::trainer::Trainer;
 pub use error::TrainError;
 pub use minigpt_ops::is_pool_thread;
-pub use plan::cost::{MemoryEstimate, Plan};
+pub use plan::cost::{MemoryEstimate, Plan, TeacherCost};
 pub use plan::device_check::{DeviceTrace, Difference};
 pub use plan::measure::{TimedStep, time_steps, time_tokens, time_tuning};
 pub use plan::proposal::{Budget, Proposal, TOKENS_PER_PARAMETER, USEFUL_PASSES, vocab_size_of};

@@ -18,6 +18,7 @@ mod repair;
 pub(crate) mod row;
 pub(crate) mod start;
 pub(crate) mod summary;
+mod teacher;
 mod tensorboard;
 mod timed;
 pub(crate) mod watch;

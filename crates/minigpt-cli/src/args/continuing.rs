@@ -13,7 +13,7 @@ pub(crate) struct ContinueArgs {
     /// --max-minutes, --skip-bad-steps
     #[arg(long = "continue", id = "continue", value_name = "RUN", requires = "more", conflicts_with_all = [
         "preset", "data", "valid", "text_field", "lossy", "separator", "lines", "tokenizer", "model", "runs", "epochs",
-        "max_steps", "batch_size", "dropout", "config", "prompt", "seed", "precision", "resume",
+        "max_steps", "batch_size", "dropout", "config", "prompt", "seed", "precision", "resume", "teacher",
     ])]
     pub(crate) run: Option<PathBuf>,
     /// With --continue: passes over the training text to add

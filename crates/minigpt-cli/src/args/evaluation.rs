@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use minigpt_data::{Detokenizer, ModelSource, Portion, Separator, Source};
-use minigpt_eval::{Bootstrap, Unit};
+use minigpt_eval::{Bootstrap, Protocol, Unit};
 
-use super::WeightsArgs;
+use super::{BeyondArgs, WeightsArgs};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -16,6 +16,9 @@ use super::WeightsArgs;
   minigpt eval runs/austen --data notes.txt --resample documents --json
   minigpt eval runs/austen --tasks choices.jsonl --tasks cloze.jsonl
   minigpt eval runs/austen --tasks hellaswag,arc_easy,piqa,lambada
+  minigpt eval --ensemble runs/one,runs/two         the mean of two models' probabilities
+  minigpt eval runs/austen --cache                  what was read before is found again
+  minigpt eval runs/austen --dynamic --stride 32    the weights follow the text
 
 A file of tasks has a JSON object a line, either of
   {\"question\": \"The opposite of hot is\", \"choices\": [\"warm\", \"cold\"], \"answer\": 1}
@@ -26,13 +29,16 @@ examples before.")]
 pub(crate) struct EvalArgs {
     /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]
-    #[arg(value_name = "MODEL")]
-    pub(crate) source: ModelSource,
+    #[arg(value_name = "MODEL", required_unless_present = "ensemble")]
+    pub(crate) source: Option<ModelSource>,
+    /// Average the probabilities of several models with one tokenizer, named with commas between them
+    #[arg(long, value_name = "MODELS", value_delimiter = ',', conflicts_with = "source")]
+    pub(crate) ensemble: Vec<ModelSource>,
     /// Put questions to the model instead of reading a text: a file of them, or hellaswag, arc_easy, arc_challenge, piqa
     /// or lambada from the hub; may be given several times, or list several with commas
     #[arg(long, value_name = "TASKS", conflicts_with_all = [
         "data", "split", "text_field", "lossy", "separator", "lines", "detokenize", "context",
-        "stride", "resamples", "resample", "seed", "out",
+        "stride", "resamples", "resample", "seed", "out", "ensemble", "cache", "dynamic",
     ])]
     pub(crate) tasks: Vec<String>,
     /// Folder for the figures and their picture [default: evaluation in the run's folder, or here for
@@ -46,6 +52,8 @@ pub(crate) struct EvalArgs {
     pub(crate) text: EvalTextArgs,
     #[command(flatten)]
     pub(crate) protocol: ProtocolArgs,
+    #[command(flatten)]
+    pub(crate) beyond: BeyondArgs,
     #[command(flatten)]
     pub(crate) model: WeightsArgs,
 }
@@ -138,4 +146,19 @@ pub(crate) struct ProtocolArgs {
     /// Random seed of the resamples
     #[arg(long, default_value_t = Bootstrap::default().seed)]
     pub(crate) seed: u64,
+}
+
+impl EvalArgs {
+    /// The models: one, or those of an ensemble.
+    pub(crate) fn sources(&self) -> Vec<&ModelSource> {
+        self.source.iter().chain(&self.ensemble).collect()
+    }
+}
+
+impl ProtocolArgs {
+    /// One model over windows, whose context is `block_size` where nothing else is said.
+    pub(crate) fn protocol(&self, block_size: usize) -> Protocol {
+        let context = self.context.unwrap_or(block_size);
+        Protocol::windows(context, self.stride.unwrap_or(context))
+    }
 }

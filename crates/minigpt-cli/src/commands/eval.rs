@@ -1,12 +1,13 @@
 //! `minigpt eval`.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use minigpt_data::ModelSource;
 use minigpt_eval::{
-    Accuracy, EvalReport, Measured, SavedEvaluation, Task, TaskReport, TaskScores, answer,
+    Accuracy, EvalReport, Measured, Protocol, SavedEvaluation, Task, TaskReport, TaskScores, answer,
 };
 use minigpt_report::draw_loss_sources;
 use serde::Serialize;
@@ -15,43 +16,62 @@ use crate::args::EvalArgs;
 use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
 use crate::load::eval_text::EvalText;
 use crate::load::model::LoadedModel;
-use crate::load::questions;
+use crate::load::{questions, readers};
 use crate::terminal::format::{decimals, duration, grouped};
 use crate::terminal::output::print;
 use crate::terminal::progress::CountProgress;
 use crate::terminal::table;
 
 pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
-    refuse_classifier(&args.source, NO_PERPLEXITY)?;
-    if args.tasks.is_empty() {
-        read_text(args)?
-    } else {
-        answer_tasks(args)?
+    for source in args.sources() {
+        refuse_classifier(source, NO_PERPLEXITY)?;
+    }
+    match (&args.source, args.tasks.as_slice()) {
+        (Some(source), [_, ..]) => answer_tasks(args, source)?,
+        _ => read_text(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn read_text(args: &EvalArgs) -> Result<()> {
-    let trained = LoadedModel::open(&args.source, &args.model)?;
+    let (sources, dynamic) = (args.sources(), args.beyond.dynamic());
+    let models = readers::open_all(&sources, &args.model, dynamic.is_some())?;
+    let block_size = models.iter().map(|model| model.config().block_size).min().unwrap_or(0);
+    let protocol = args.protocol.protocol(block_size);
+    let protocol =
+        Protocol { models: models.len(), cache: args.beyond.cache(), dynamic, ..protocol };
+    protocol.validate(block_size)?;
+    let first = &models[0];
     let text = EvalText::read(&args.text, || {
-        let run = trained.run().context("the model is of no run, which would have a text")?;
+        let run = first.run().context("the model is of no run, which would have a text")?;
         Ok(run.config()?)
     })?;
-    let report = text.evaluate(&trained, &args.protocol)?;
-    let folder = args.out.clone().unwrap_or_else(|| trained.folder_for("evaluation"));
+    let readers = models.iter().zip(&sources);
+    let readers = readers.map(|(model, source)| readers::reader(model, source, protocol));
+    let readers = readers.collect::<Result<_>>()?;
+    let report = text.evaluate_by(&first.tokenizer, readers, protocol, &args.protocol)?;
+    // An ensemble is no run's own.
+    let folder = || match models.as_slice() {
+        [one] => one.folder_for("evaluation"),
+        _ => PathBuf::from("evaluation"),
+    };
+    let folder = args.out.clone().unwrap_or_else(folder);
     fs_err::create_dir_all(&folder)?;
     let protocol = report.protocol;
-    let name =
-        format!("{}-context-{}-stride-{}", text.file_name(), protocol.context, protocol.stride);
+    let name = format!("{}-{}", text.file_name(), protocol.file_name());
     // Not `with_extension`, which would take the end of a name for one.
     let files = ["png", "json"].map(|extension| folder.join(format!("{name}.{extension}")));
-    let title = format!("{} on {}: {protocol}", trained.name(), text.description());
+    // The protocol says how many; the title has room for one name.
+    let others = if models.len() > 1 { " and others" } else { "" };
+    let title = format!("{}{others} on {}: {protocol}", first.name(), text.description());
     draw_loss_sources(&files[0], &title, &report)?;
+    let names: Vec<String> = sources.iter().map(ToString::to_string).collect();
+    let parameters = models.iter().map(|model| model.config().parameter_counts().total());
     // What `--json` prints, and what the file beside the picture holds.
     let saved = SavedEvaluation {
-        model: args.source.to_string(),
-        step: trained.checkpoint_step(),
-        parameters: trained.config().parameter_counts().total(),
+        model: names.join(","),
+        step: Some(first).filter(|_| models.len() == 1).and_then(LoadedModel::checkpoint_step),
+        parameters: parameters.sum(),
         data: text.source.clone(),
         split: text.portion.to_string(),
         detokenizer: text.detokenizer.map(|detokenizer| detokenizer.to_string()),
@@ -113,12 +133,16 @@ fn in_words(text: &EvalText, report: &EvalReport) -> String {
             grouped(ids as u64)
         ),
     };
+    let beyond = match report.protocol.is_plain() {
+        true => "",
+        false => "note: not to be compared with figures of one model with fixed weights\n",
+    };
     let documents = match text.documents.len() {
         1 => "1 document".to_owned(),
         number => format!("{} documents", grouped(number as u64)),
     };
     format!(
-        "text: {}: {documents}, {} bytes, {} words, {} tokens\nprotocol: {}, each token predicted once\n{padding}\n{}\n{intervals}time: {}, {} tokens/s\n",
+        "text: {}: {documents}, {} bytes, {} words, {} tokens\nprotocol: {}, each token predicted once\n{beyond}{padding}\n{}\n{intervals}time: {}, {} tokens/s\n",
         text.description(),
         grouped(sums.bytes),
         grouped(sums.words),
@@ -148,10 +172,10 @@ struct TaskOutput<'a> {
     report: &'a TaskReport,
 }
 
-fn answer_tasks(args: &EvalArgs) -> Result<()> {
+fn answer_tasks(args: &EvalArgs, source: &ModelSource) -> Result<()> {
     // All files first: a bad line is better told before the model has worked.
     let tasks = questions::read_all(&args.tasks)?;
-    let trained = LoadedModel::open(&args.source, &args.model)?;
+    let trained = LoadedModel::open(source, &args.model)?;
     for task in &tasks {
         let mut progress: Option<CountProgress> = None;
         let batch_size = args.protocol.batch_size as usize;
@@ -164,7 +188,7 @@ fn answer_tasks(args: &EvalArgs) -> Result<()> {
         drop(progress);
         if args.json {
             let output =
-                TaskOutput { model: args.source.to_string(), task: &task.path, report: &report };
+                TaskOutput { model: source.to_string(), task: &task.path, report: &report };
             let json = serde_json::to_string_pretty(&output)?;
             print(|out| writeln!(out, "{json}"))?;
         } else {

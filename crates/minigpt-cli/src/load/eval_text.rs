@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use minigpt_data::{CountedTokens, Detokenizer, Portion, TokenizerSpec};
-use minigpt_eval::{Bootstrap, EvalConfig, EvalReport, Protocol, evaluate};
+use minigpt_data::{CountedTokens, Detokenizer, Portion, Tokenizer, TokenizerSpec};
+use minigpt_eval::{Bootstrap, EvalConfig, EvalReport, Protocol, Reader, Readers, evaluate};
 use minigpt_train::{DataConfig, RunConfig};
 
 use crate::args::{EvalTextArgs, ProtocolArgs};
@@ -81,9 +81,21 @@ impl EvalText {
         trained: &LoadedModel,
         args: &ProtocolArgs,
     ) -> Result<EvalReport> {
-        let context = args.context.unwrap_or(trained.config().block_size);
+        let protocol = args.protocol(trained.config().block_size);
+        protocol.validate(trained.config().block_size)?;
+        self.evaluate_by(&trained.tokenizer, vec![(&trained.model).into()], protocol, args)
+    }
+
+    /// Measures models of one tokenizer, which read the text together by `protocol`.
+    pub(crate) fn evaluate_by(
+        &self,
+        tokenizer: &Tokenizer,
+        readers: Vec<Reader<'_>>,
+        protocol: Protocol,
+        args: &ProtocolArgs,
+    ) -> Result<EvalReport> {
         let config = EvalConfig {
-            protocol: Protocol { context, stride: args.stride.unwrap_or(context) },
+            protocol,
             batch_size: args.batch_size as usize,
             bootstrap: Bootstrap {
                 resamples: args.resamples,
@@ -91,14 +103,13 @@ impl EvalText {
                 seed: args.seed,
             },
         };
-        config.protocol.validate(trained.config().block_size)?;
         let mut bytes = ByteProgress::new();
-        let text =
-            CountedTokens::new(&trained.tokenizer, &self.documents, self.detokenizer, &mut |at| {
-                bytes.show("tokenizing", at.done_bytes, Some(at.total_bytes))
-            })?;
+        let text = CountedTokens::new(tokenizer, &self.documents, self.detokenizer, &mut |at| {
+            bytes.show("tokenizing", at.done_bytes, Some(at.total_bytes))
+        })?;
         drop(bytes);
         let mut progress = CountProgress::new("evaluating", text.counts().len(), "tokens");
-        Ok(evaluate(&trained.model, &text, &config, &mut |done| progress.show(done))?)
+        let readers = Readers::new(readers)?;
+        Ok(evaluate(readers, &text, &config, &mut |done| progress.show(done))?)
     }
 }

@@ -196,7 +196,7 @@ impl LoadedModel {
                 device.description
             );
             let trained = TrainedModel::load_at(source, &fetch(source)?, args, &device)?;
-            return Ok(trained.map(|model| AnyGpt::Tensors(Box::new(model))));
+            return Ok(trained.as_tensors());
         }
         let path = fetch(source)?;
         if !Pretrained::is_at(&path) {
@@ -244,6 +244,13 @@ impl LoadedModel {
     /// The model's shape.
     pub(crate) fn config(&self) -> &GptConfig {
         GptRef::from(&self.model).config()
+    }
+}
+
+impl TrainedModel {
+    /// The same, to be read or moved as tensors.
+    pub(crate) fn as_tensors(self) -> LoadedModel {
+        self.map(|model| AnyGpt::Tensors(Box::new(model)))
     }
 }
 

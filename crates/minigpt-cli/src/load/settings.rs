@@ -6,9 +6,14 @@ use anyhow::{Context, Result, ensure};
 use minigpt_data::{ChatTemplate, Source, Tokenizer, TokenizerSpec};
 use minigpt_files::{Limit, is_file_name, read_text};
 use minigpt_model::{GptConfig, LoraConfig};
-use minigpt_train::{DataConfig, FinetuneConfig, FinetuneTask, RunConfig, RunFolder};
+use minigpt_train::{
+    DataConfig, FinetuneConfig, FinetuneTask, RunConfig, RunFolder, TeacherConfig, TeacherModel,
+};
 
-use crate::args::{DataArgs, FileArgs, FinetuneArgs, PlanArgs, RecipeArgs, TextArgs, TrainArgs};
+use crate::args::{
+    DataArgs, FileArgs, FinetuneArgs, PlanArgs, RecipeArgs, TeachingArgs, TextArgs, TrainArgs,
+};
+use crate::terminal::output::say;
 
 /// A file of every setting there is has some kilobytes.
 const SETTINGS: Limit = Limit::new(1 << 20, "a file of settings");
@@ -39,6 +44,7 @@ pub(crate) fn of_train(args: &TrainArgs) -> Result<RunConfig> {
     }
     let mut config = with_file(config, &args.recipe)?;
     apply_text(&mut config.data, args.data.as_ref(), &args.text);
+    config.training.teacher = teacher(&args.teaching)?.or(config.training.teacher);
     let config = with_recipe(config, &args.recipe)?;
     config.validate()?;
     Ok(config)
@@ -49,6 +55,19 @@ pub(crate) fn of_chosen(config: RunConfig, args: &TrainArgs) -> Result<RunConfig
     let config = with_recipe(config, &args.recipe)?;
     config.validate()?;
     Ok(config)
+}
+
+/// The runs that shall be learnt from.
+fn teacher(args: &TeachingArgs) -> Result<Option<TeacherConfig>> {
+    if args.teacher.is_empty() {
+        return Ok(None);
+    }
+    let mut damaged =
+        |error| say(format_args!("warning: {error}; the checkpoint before it is used"));
+    let models = args.teacher.iter().map(|path| TeacherModel::at(path, &mut damaged));
+    let models = models.collect::<Result<_, _>>()?;
+    let (weight, temperature) = (args.teacher_weight, args.teacher_temperature);
+    Ok(Some(TeacherConfig { models, weight, temperature }))
 }
 
 /// The settings of a run that goes on, with what is said of the rest.

@@ -19,17 +19,21 @@ pub(crate) fn random_gpt2() -> Gpt {
     Gpt::from_pretrained(Path::new(FIXTURE), &Device::flex()).unwrap()
 }
 
-fn byte_text(documents: &[&str]) -> CountedTokens {
+pub(crate) fn byte_text(documents: &[&str]) -> CountedTokens {
     let documents: Vec<String> = documents.iter().map(|text| (*text).to_owned()).collect();
     CountedTokens::new(&Tokenizer::bytes().unwrap(), &documents, None, &mut |_| {}).unwrap()
 }
 
 fn byte_model() -> Gpt {
-    Gpt::init(&GptConfig::tiny(257), 1, &Device::flex()).unwrap()
+    random_model(1)
+}
+
+pub(crate) fn random_model(seed: u64) -> Gpt {
+    Gpt::init(&GptConfig::tiny(257), seed, &Device::flex()).unwrap()
 }
 
 fn config(context: usize, stride: usize) -> EvalConfig {
-    let protocol = Protocol { context, stride };
+    let protocol = Protocol::windows(context, stride);
     EvalConfig { protocol, batch_size: 8, bootstrap: Bootstrap::default() }
 }
 
@@ -37,7 +41,7 @@ fn report(model: &Gpt, text: &CountedTokens, config: &EvalConfig) -> EvalReport 
     evaluate(model, text, config, &mut |_| {}).unwrap()
 }
 
-fn prose() -> String {
+pub(crate) fn prose() -> String {
     (0..40)
         .map(|n| format!("In the {n}th year of the sea, they hoped – née – for rain.\n"))
         .collect()
@@ -109,7 +113,7 @@ fn the_batch_size_changes_nothing() {
     let (model, text) = (byte_model(), prose());
     let text = byte_text(&[&text]);
     let losses = |stride, batch_size| {
-        let protocol = Protocol { context: 32, stride };
+        let protocol = Protocol::windows(32, stride);
         TokenLosses::of((&model).into(), &text, protocol, batch_size, &mut |_| {}).unwrap()
     };
     for stride in [32, 9] {

@@ -1,6 +1,6 @@
 //! A model of either kind, as it is read when texts are written and measured.
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
@@ -88,11 +88,38 @@ impl<'a> GptRef<'a> {
         match self {
             Self::Packed(model) => model.hidden(tokens),
             Self::Tensors(model) => {
-                let device = model.wte.weight.val().device();
-                let ids: Vec<i32> = tokens.iter().map(|id| *id as i32).collect();
-                let shape = [1, ids.len()];
-                let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, shape), &device);
-                model.hidden(ids).into_data().iter().collect()
+                model.hidden(ids(model, &[tokens])).into_data().iter().collect()
+            }
+        }
+    }
+
+    /// The normalised residual stream after the last tokens of texts that are equally long, of each as many:
+    /// `[texts, last, n_embd]`.
+    ///
+    /// # Panics
+    /// Where texts differ in length or are shorter than `last`, and as [`Gpt::hidden`].
+    pub fn last_hidden(self, texts: &[&[u32]], last: usize) -> Vec<f32> {
+        match self {
+            Self::Packed(model) => model.last_hidden(texts, last),
+            Self::Tensors(model) => {
+                let hidden = model.hidden(ids(model, texts));
+                let time = hidden.dims()[1];
+                hidden.narrow(1, time - last, last).into_data().iter().collect()
+            }
+        }
+    }
+
+    /// The logits of rows of the normalised residual stream, `[rows, n_embd]` to `[rows, vocab_size]`; those of padding
+    /// are minus infinity.
+    pub fn head(self, hidden: &[f32]) -> Vec<f32> {
+        match self {
+            Self::Packed(model) => model.head(hidden),
+            Self::Tensors(model) => {
+                let n_embd = model.config().n_embd;
+                let shape = [1, hidden.len() / n_embd, n_embd];
+                let hidden = TensorData::new(hidden.to_vec(), shape);
+                let hidden = Tensor::<3>::from_data(hidden, &device(model));
+                model.head(hidden).into_data().iter().collect()
             }
         }
     }
@@ -108,14 +135,8 @@ impl<'a> GptRef<'a> {
         match self {
             Self::Packed(model) => model.score(texts, targets),
             Self::Tensors(model) => {
-                let device = model.wte.weight.val().device();
-                let tensor = |rows: &[&[u32]]| {
-                    let ids: Vec<i32> = rows.concat().into_iter().map(|id| id as i32).collect();
-                    let shape = [rows.len(), ids.len() / rows.len().max(1)];
-                    Tensor::<2, Int>::from_data(TensorData::new(ids, shape), &device)
-                };
                 let last = targets.first().map_or(0, |targets| targets.len());
-                let scores = model.score(tensor(texts), tensor(targets));
+                let scores = model.score(ids(model, texts), ids(model, targets));
                 let nats: Vec<f32> = scores.nats.into_data().iter().collect();
                 let is_greedy: Vec<bool> = scores.is_greedy.into_data().iter().collect();
                 let tokens = nats.into_iter().zip(is_greedy);
@@ -125,4 +146,15 @@ impl<'a> GptRef<'a> {
             }
         }
     }
+}
+
+fn device(model: &Gpt) -> Device {
+    model.ln_f.weight.lazy_device()
+}
+
+/// Rows of equally many ids, where the model computes.
+fn ids(model: &Gpt, rows: &[&[u32]]) -> Tensor<2, Int> {
+    let ids: Vec<i32> = rows.concat().into_iter().map(|id| id as i32).collect();
+    let shape = [rows.len(), ids.len() / rows.len().max(1)];
+    Tensor::from_data(TensorData::new(ids, shape), &device(model))
 }

@@ -15,7 +15,7 @@ use super::norm::Norm;
 use super::parameters::Parameter;
 use super::rotary::Rotation;
 use crate::matrix::frozen::{Frozen, FrozenType};
-use crate::ops::{self, DropoutState, Precision, SmoothedLoss};
+use crate::ops::{self, DropoutState, Lesson, Precision, SmoothedLoss};
 
 /// GPT-2's architecture ([Radford et al., 2019](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf)),
 /// and its relatives', as [`GptConfig`] describes them.
@@ -335,6 +335,21 @@ impl Gpt {
         ops::linear_cross_entropy(hidden, head, targets, smoothing, precision)
     }
 
+    /// As [`loss_of_hidden`](Self::loss_of_hidden) with the output embedding, and with teachers, which know the same ids.
+    ///
+    /// # Panics
+    /// Where a teacher has other tokens or another vocabulary, or the output embedding is frozen.
+    pub fn distilled_loss_of_hidden(
+        &self,
+        hidden: Tensor<3>,
+        targets: Tensor<2, Int>,
+        lesson: &Lesson,
+    ) -> SmoothedLoss {
+        assert!(self.frozen_head().is_none(), "a frozen head learns from no teacher");
+        let (hidden, targets) = (hidden.flatten(0, 1), targets.flatten(0, 1));
+        ops::distillation(hidden, self.output_embedding(), targets, lesson, self.precision)
+    }
+
     /// The head that is not trained.
     pub(super) fn frozen_head(&self) -> Option<&Arc<Frozen>> {
         if self.config.tied { self.tables.wte.as_ref() } else { self.tables.head.as_ref() }
@@ -353,8 +368,9 @@ impl Gpt {
         }
     }
 
-    /// `[batch, time, n_embd]` to logits `[batch, time, vocab_size]`.
-    pub(super) fn head(&self, hidden: Tensor<3>) -> Tensor<3> {
+    /// What [`hidden`](Self::hidden) gave, `[batch, time, n_embd]`, to logits `[batch, time, vocab_size]`; those of padding
+    /// are minus infinity.
+    pub fn head(&self, hidden: Tensor<3>) -> Tensor<3> {
         let logits = match self.frozen_head() {
             Some(frozen) => ops::frozen_head(hidden, frozen),
             None => ops::head(hidden, self.head_weight()),

@@ -1,6 +1,7 @@
 //! The operations on the memory of burn's CPU backend: an extension of it, and its forward passes.
 
 mod backward;
+pub(super) mod distillation;
 mod elements;
 pub(super) mod heads;
 pub(super) mod layer;
@@ -15,6 +16,7 @@ use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
 use minigpt_ops::{AttentionShape, CrossEntropy, Dropout, Precision, RowStatistics};
 
+use distillation::Lessons;
 use elements::{Ids, contiguous, last_dim, tensor, values};
 use heads::GroupedPlan;
 use layer::LayerPlan;
@@ -138,6 +140,14 @@ pub(super) trait Fused: Backend {
         smoothing: f64,
         precision: Precision,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The same with teachers.
+    fn distillation(
+        hidden: FloatTensor<Self>,
+        head: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        lessons: Lessons,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
 impl Fused for Flex {
@@ -252,6 +262,16 @@ impl Fused for Flex {
         let (hidden, head, targets) = (values(&hidden), values(&head), targets.values());
         let smoothing = smoothing as f32;
         scalars(minigpt_ops::linear_cross_entropy(precision, hidden, head, targets, smoothing))
+    }
+
+    fn distillation(
+        hidden: FlexTensor,
+        head: FlexTensor,
+        targets: FlexTensor,
+        lessons: Lessons,
+    ) -> (FlexTensor, FlexTensor) {
+        let [hidden, head] = [hidden, head].map(contiguous);
+        scalars(lessons.loss(&hidden, &head, &Ids::new(targets), None))
     }
 }
 

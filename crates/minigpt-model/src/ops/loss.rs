@@ -14,3 +14,16 @@ pub struct SmoothedLoss {
     /// Sum over the targets of the cross-entropy in nats, `[1]`: a figure without gradient.
     pub nats: Tensor<1>,
 }
+
+/// What teachers make of the tokens of a batch, from which a model learns beside its targets ([Hinton et al.,
+/// 2015](https://arxiv.org/abs/1503.02531)).
+#[derive(Clone, Debug)]
+pub struct Lesson {
+    /// Of each teacher the hidden states `[tokens, its n_embd]` and the head `[vocab_size, its n_embd]`, without
+    /// gradients. Their probabilities are averaged.
+    pub teachers: Vec<[Tensor<2>; 2]>,
+    /// The share `α` of the objective that is the teachers'; the targets have the rest.
+    pub weight: f64,
+    /// The temperature `T` of teachers and student in the teachers' share.
+    pub temperature: f64,
+}

@@ -342,6 +342,68 @@ fn smoothing_mixes_the_token_with_the_whole_vocabulary() {
     }
 }
 
+/// `make_fixture.py` in the folder wrote the values by PyTorch.
+#[test]
+fn distillation_equals_pytorchs() {
+    let json = include_str!("../../tests/fixtures/distillation/reference.json");
+    let reference: serde_json::Value = serde_json::from_str(json).unwrap();
+    let numbers = |value: &serde_json::Value| -> Vec<f32> {
+        value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
+    };
+    let targets: Vec<i32> = numbers(&reference["targets"]).iter().map(|id| *id as i32).collect();
+    let (n, device) = (targets.len(), Device::flex());
+    let matrix = |value: &serde_json::Value, rows: usize| {
+        let values = numbers(value);
+        let shape = [rows, values.len() / rows];
+        Tensor::<2>::from_data(TensorData::new(values, shape), &device)
+    };
+    let cases = reference["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 6);
+    for case in cases {
+        let number = |name: &str| case[name].as_f64().unwrap();
+        let count = case["teachers"].as_u64().unwrap() as usize;
+        let teachers = reference["teachers"].as_array().unwrap()[..count].iter();
+        let teachers = teachers.map(|pair| [matrix(&pair[0], n), matrix(&pair[1], 11)]);
+        let (weight, temperature) = (number("weight"), number("temperature"));
+        let lesson = Lesson { teachers: teachers.collect(), weight, temperature };
+        let inputs = || {
+            let leaf = |name: &str, rows| {
+                Tensor::from_inner(matrix(&reference[name], rows)).require_grad()
+            };
+            let targets = Tensor::<1, Int>::from_data(targets.as_slice(), &device);
+            (leaf("hidden", n), leaf("head", 11), Tensor::from_inner(targets))
+        };
+        let check = |loss: SmoothedLoss, hidden: &Tensor<2>, head: &Tensor<2>| {
+            let gradients = loss.objective.clone().backward();
+            let values = |tensor: Tensor<2>| tensor.into_data().try_into_vec::<f32>().unwrap();
+            let ours = [hidden, head].map(|leaf| values(leaf.grad(&gradients).unwrap()));
+            let wanted = ["d_hidden", "d_head"].map(|name| numbers(&case[name]));
+            assert_equal(&ours, &wanted);
+            let figures = [loss.objective, loss.nats].map(|figure| figure.into_scalar::<f32>());
+            assert_equal(
+                &[figures.to_vec()],
+                &[vec![number("objective") as f32, number("nats") as f32]],
+            );
+        };
+        let (hidden, head, targets) = inputs();
+        let fused = distillation(hidden.clone(), head.clone(), targets, &lesson, Precision::F32);
+        check(fused, &hidden, &head);
+        for rows in [1, 3, 100] {
+            let (hidden, head, targets) = inputs();
+            let (states, table) = (hidden.clone(), head.clone());
+            let loss = plain::chunked::lesson_in_chunks(
+                states,
+                table,
+                targets,
+                &lesson,
+                rows,
+                Precision::F32,
+            );
+            check(loss, &hidden, &head);
+        }
+    }
+}
+
 #[test]
 fn gelu_and_its_gradient_equal_burns() {
     let device = Device::flex().autodiff();

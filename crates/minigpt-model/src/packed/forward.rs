@@ -216,11 +216,15 @@ impl PackedGpt {
 
     /// Logits of rows of the residual stream, `[rows, vocab_size]`; those of padding are minus infinity.
     pub(super) fn logits(&self, stream: &[f32]) -> Vec<f32> {
+        self.logits_of_normal(&self.ln_f.forward(stream))
+    }
+
+    /// The same of rows that are normalised.
+    pub(super) fn logits_of_normal(&self, normal: &[f32]) -> Vec<f32> {
         let head = self.lm_head.as_ref().unwrap_or(&self.wte);
-        let normal = self.ln_f.forward(stream);
         let vocab_size = head.rows();
-        let mut logits = vec![0.0; stream.len() / self.config.n_embd * vocab_size];
-        linears(&normal, &mut [Product { weight: head.view(), bias: None, y: &mut logits }]);
+        let mut logits = vec![0.0; normal.len() / self.config.n_embd * vocab_size];
+        linears(normal, &mut [Product { weight: head.view(), bias: None, y: &mut logits }]);
         if self.tokenizer_size < vocab_size {
             let rows = logits.chunks_exact_mut(vocab_size);
             rows.for_each(|row| row[self.tokenizer_size..].fill(f32::NEG_INFINITY));

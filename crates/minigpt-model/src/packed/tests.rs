@@ -144,6 +144,27 @@ fn rounding_changes_logits_by_little() {
     }
 }
 
+/// Hidden states and the head apart are the forward pass, for weights of either kind.
+#[test]
+fn a_head_makes_the_logits_of_the_last_hidden_states() {
+    let model = gpt(&llama()).with_tokenizer_size(40);
+    let packed = PackedGpt::of(model.clone(), WeightType::F32).unwrap();
+    let texts = [&TOKENS[..8], &TOKENS[1..]];
+    for read in [GptRef::from(&model), GptRef::from(&packed)] {
+        let hidden = read.last_hidden(&texts, 3);
+        assert_eq!(hidden.len(), 2 * 3 * 32);
+        for (text, hidden) in texts.iter().zip(hidden.chunks(3 * 32)) {
+            let whole = read.hidden(text);
+            assert_close(hidden, &whole[5 * 32..], 1e-5);
+            let logits = read.head(hidden);
+            assert_eq!(logits.len(), 3 * 48);
+            let known = |logits: &[f32]| logits[2 * 48..][..40].to_vec();
+            assert_close(&known(&logits), &self::logits(&model, text)[..40], 1e-4);
+            assert!(logits.iter().filter(|logit| logit.is_infinite()).count() == 3 * 8);
+        }
+    }
+}
+
 #[test]
 fn scores_are_the_models_own_whatever_the_chunks() {
     for config in [GptConfig { block_size: 600, ..llama() }, GptConfig::new(48, 600, 1, 2, 32)] {

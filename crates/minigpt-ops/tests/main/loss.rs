@@ -52,6 +52,73 @@ proptest! {
     }
 }
 
+fn check_distillation([n, d, v]: [usize; 3], widths: &[usize], [weight, temperature]: [f32; 2]) {
+    let (hidden, head) = (values(1, n * d), values(2, v * d));
+    let targets: Vec<i32> =
+        (0..n as i32).map(|at| if at % 3 == 2 { -100 } else { at * 7 % v as i32 }).collect();
+    let taught: Vec<[Vec<f32>; 2]> = widths
+        .iter()
+        .zip(10..)
+        .map(|(width, seed)| [values(seed, n * width), values(seed + 90, v * width)])
+        .collect();
+    let teachers: Vec<Teacher> =
+        taught.iter().map(|[hidden, head]| Teacher { hidden, head }).collect();
+    let lesson = Lesson { teachers: &teachers, weight, temperature };
+    let outputs = on_one_thread_and_two(|| {
+        let (mut d_hidden, mut d_head) = (fresh(n * d), fresh(v * d));
+        let alone = distillation(Precision::F32, &hidden, &head, &targets, lesson, None);
+        let gradients = Some([&mut d_hidden[..], &mut d_head[..]]);
+        let loss = distillation(Precision::F32, &hidden, &head, &targets, lesson, gradients);
+        let losses = [alone.objective, alone.nats, loss.objective, loss.nats].map(|x| x as f32);
+        vec![losses.to_vec(), d_hidden, d_head]
+    });
+    let taught: Vec<[Vec<f64>; 2]> =
+        taught.iter().map(|of_teacher| of_teacher.each_ref().map(|values| wide(values))).collect();
+    let setting = [weight, temperature].map(f64::from);
+    let (hidden, head) = (wide(&hidden), wide(&head));
+    let f = |hidden: &[f64], head: &[f64]| {
+        naive::distillation(hidden, head, &targets, &taught, setting)
+    };
+    let (objective, nats) = f(&hidden, &head);
+    assert_close(&outputs[0], &[objective, nats, objective, nats], 1e-5);
+    assert_close(&outputs[1], &naive::gradient(&hidden, |x| f(x, &head).0), 1e-5);
+    assert_close(&outputs[2], &naive::gradient(&head, |x| f(&hidden, x).0), 1e-5);
+}
+
+#[test]
+fn distillations() {
+    check_distillation([7, 5, 40], &[3], [0.5, 1.0]);
+    check_distillation([9, 3, 33], &[3, 6], [0.9, 2.0]);
+    check_distillation([1, 1, 2], &[1, 1, 2], [1.0, 0.5]);
+}
+
+/// Without a share of teachers it is the other kernel's loss; as many ids and tokens as need several parts.
+#[test]
+fn teachers_that_do_not_count_change_nothing() {
+    let (n, d, v) = (400, 3, 20_000);
+    let (hidden, head) = (values(1, n * d), values(2, v * d));
+    let targets: Vec<i32> = (0..n as i32).map(|at| at * 41 % v as i32).collect();
+    let teachers = [Teacher { hidden: &hidden, head: &head }];
+    let lesson = Lesson { teachers: &teachers, weight: 0.0, temperature: 2.0 };
+    let (mut d_hidden, mut d_head) = (fresh(n * d), fresh(v * d));
+    let gradients = Some([&mut d_hidden[..], &mut d_head[..]]);
+    let taught = distillation(Precision::F32, &hidden, &head, &targets, lesson, gradients);
+    let (mut expected_hidden, mut expected_head) = (fresh(n * d), fresh(v * d));
+    let plain = linear_cross_entropy_with_gradients(
+        Precision::F32,
+        &hidden,
+        &head,
+        &targets,
+        0.0,
+        &mut expected_hidden,
+        &mut expected_head,
+    );
+    let close = |a: f64, b: f64| (a - b).abs() < 1e-5 * b.abs();
+    assert!(close(taught.objective, plain.objective) && close(taught.nats, plain.nats));
+    assert_close(&d_hidden, &wide(&expected_hidden), 1e-5);
+    assert_close(&d_head, &wide(&expected_head), 1e-5);
+}
+
 /// As many tokens and ids as need several chunks and tiles, against one token at a time.
 #[test]
 fn a_loss_over_several_chunks_of_tokens_is_the_sum_of_their_losses() {

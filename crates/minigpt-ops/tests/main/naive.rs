@@ -69,6 +69,42 @@ pub(crate) fn cross_entropy(
     (objective, nats)
 }
 
+/// `objective` and nats of a student whose teachers are given by their logits' factors, hidden and head each.
+pub(crate) fn distillation(
+    hidden: &[f64],
+    head: &[f64],
+    targets: &[i32],
+    teachers: &[[Vec<f64>; 2]],
+    [weight, temperature]: [f64; 2],
+) -> (f64, f64) {
+    let n = targets.len();
+    let v = head.len() / (hidden.len() / n);
+    let logits = |hidden: &[f64], head: &[f64]| product(hidden, &transposed(head, v), n, v);
+    let softmax = |row: &[f64], temperature: f64| {
+        let sum: f64 = row.iter().map(|x| (x / temperature).exp()).sum();
+        row.iter().map(|x| (x / temperature).exp() / sum).collect::<Vec<_>>()
+    };
+    let taught: Vec<Vec<f64>> =
+        teachers.iter().map(|[hidden, head]| logits(hidden, head)).collect();
+    let (mut objective, mut nats) = (0.0, 0.0);
+    for (token, row) in logits(hidden, head).chunks(v).enumerate() {
+        let Ok(target) = usize::try_from(targets[token]) else { continue };
+        let of_target = -softmax(row, 1.0)[target].ln();
+        let of_teachers: Vec<Vec<f64>> =
+            taught.iter().map(|logits| softmax(&logits[token * v..][..v], temperature)).collect();
+        let soft = softmax(row, temperature);
+        let divergence: f64 = (0..v)
+            .map(|id| {
+                let p = of_teachers.iter().map(|p| p[id]).sum::<f64>() / teachers.len() as f64;
+                p * (p / soft[id]).ln()
+            })
+            .sum();
+        nats += of_target;
+        objective += (1.0 - weight) * of_target + weight * temperature * temperature * divergence;
+    }
+    (objective, nats)
+}
+
 /// `multiplier(head of the batch, query, key)` is what dropout does to a weight.
 pub(crate) fn attention(
     [batch, time, n_head, head_size]: [usize; 4],

@@ -41,7 +41,8 @@ pub(super) fn add(
     document.heading("Where the loss comes from");
     for run in &runs {
         let is_disjoint = |saved: &&SavedEvaluation| {
-            saved.report.protocol.stride == saved.report.protocol.context
+            let protocol = saved.report.protocol;
+            protocol.stride == protocol.context && protocol.is_plain()
         };
         // Where windows overlap, few tokens have little context.
         let disjoint = run.evaluations.iter().find(is_disjoint);

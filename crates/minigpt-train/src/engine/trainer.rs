@@ -26,6 +26,7 @@ use crate::error::TrainError;
 use crate::optim::average::Average;
 use crate::optim::optimizer::optimizer;
 use crate::optim::schedule::Schedule;
+use crate::optim::teachers::Teachers;
 use crate::optim::trainee::{Trainee, fresh_trainee};
 use crate::run::checkpoint::{
     AVERAGE_FILE, AlwaysSave, CheckpointFolder, CheckpointManifest, OnDamage, SetWriter, restore,
@@ -103,7 +104,7 @@ impl Trainer<'_> {
         model: Gpt,
         generation: &GenerationDefaults,
     ) -> Result<Summary, TrainError> {
-        let trainee = trainee(model, config, &self.data)?;
+        let trainee = trainee(model, config, &self.data, &self.devices)?;
         check_sample_prompt(&trainee.transformer, config, &self.data.tokenizer)?;
         RunFolder::check_free(self.folder)?;
         let (manifest, mut observer) = (manifest(config, &self.data)?, self.observer);
@@ -183,7 +184,7 @@ impl Trainer<'_> {
             }
             None => fresh_model(&config, &devices)?,
         };
-        let trainee = trainee(model, &config, &data)?;
+        let trainee = trainee(model, &config, &data, &devices)?;
         let mut average = average(&config, &trainee);
         if let Some(average) = average.as_mut().filter(|_| has_set) {
             let path = checkpoints.verified_file(&manifest, AVERAGE_FILE)?;
@@ -219,12 +220,23 @@ fn tuned_base(base: Gpt, config: &RunConfig) -> Result<Gpt, TrainError> {
     Ok(base)
 }
 
-/// The model as a run of these data trains it.
-fn trainee(model: Gpt, config: &RunConfig, data: &TokenData) -> Result<Trainee, TrainError> {
-    let model = model
-        .with_precision(config.training.precision)
-        .with_tokenizer_size(data.tokenizer.vocab_size());
-    fresh_trainee(model, config)
+/// The model as a run of these data trains it, with its teachers.
+fn trainee(
+    model: Gpt,
+    config: &RunConfig,
+    data: &TokenData,
+    devices: &Devices,
+) -> Result<Trainee, TrainError> {
+    let (precision, tokenizer) = (config.training.precision, &data.tokenizer);
+    let model = model.with_precision(precision).with_tokenizer_size(tokenizer.vocab_size());
+    let trainee = fresh_trainee(model, config)?;
+    let Some(teacher) = &config.training.teacher else { return Ok(trainee) };
+    if devices.count() > 1 {
+        return Err(TrainError::TeacherDevices { count: devices.count() });
+    }
+    let device = devices.main.clone().inner();
+    let teachers = Teachers::load(teacher, tokenizer, &config.model, precision, &device)?;
+    Ok(trainee.with_teachers(teachers))
 }
 
 /// The set from which the run goes on, or none where it has not taken one yet.

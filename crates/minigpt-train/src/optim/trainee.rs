@@ -1,11 +1,13 @@
 //! The model as burn-train sees it: one step forward and backward.
 
+use std::sync::Arc;
+
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
 use burn::train::{InferenceStep, ItemLazy, Learner, TrainOutput, TrainStep};
-use minigpt_model::{Gpt, LoraConfig, SmoothedLoss};
+use minigpt_model::{Gpt, Lesson, LoraConfig, SmoothedLoss};
 use minigpt_text::Classifier;
 
 use crate::config::{RunConfig, TrainingConfig};
@@ -13,6 +15,7 @@ use crate::data::batches::TokenBatch;
 use crate::error::TrainError;
 use crate::optim::clip::clip_global_norm;
 use crate::optim::in_memory::work_on;
+use crate::optim::teachers::Teachers;
 
 /// A [`Gpt`] in training. The field's name completes the weights' paths to those of Hugging Face's
 /// `GPT2LMHeadModel`: `transformer.h.0.attn.c_attn.weight`, ….
@@ -28,6 +31,9 @@ pub(crate) struct Trainee {
     gradient_checkpointing: bool,
     /// How much a preference's margin counts.
     beta: f64,
+    /// Who is learnt from besides the text.
+    #[module(skip)]
+    teachers: Option<Arc<Teachers>>,
 }
 
 /// The head that tells classes apart, named as in Hugging Face's `GPT2ForSequenceClassification`.
@@ -42,8 +48,23 @@ impl Trainee {
     /// places in the model, so that the same run writes the same files to the byte.
     pub(crate) fn new(transformer: Gpt, accumulation: usize, label_smoothing: f64) -> Self {
         let (score, gradient_checkpointing, beta) = (None, false, DEFAULT_BETA);
-        Self { transformer, score, accumulation, label_smoothing, gradient_checkpointing, beta }
-            .map(&mut Number(0))
+        let teachers = None;
+        Self {
+            transformer,
+            score,
+            accumulation,
+            label_smoothing,
+            gradient_checkpointing,
+            beta,
+            teachers,
+        }
+        .map(&mut Number(0))
+    }
+
+    /// The same, which learns from these models too.
+    #[must_use]
+    pub(crate) fn with_teachers(self, teachers: Teachers) -> Self {
+        Self { teachers: Some(Arc::new(teachers)), ..self }
     }
 
     /// The same, which computes the inside of each block again in the backward pass where that is asked
@@ -94,18 +115,17 @@ impl Trainee {
     /// What is minimised and what is reported of a part of a batch, whose last hidden states `[batch, time, n_embd]`
     /// are given.
     fn loss_of_hidden(&self, hidden: Tensor<3>, part: Goal, smoothing: f64) -> PartLoss {
-        match part.references {
-            None => {
-                let head = self.head();
-                let loss = self.transformer.loss_of_hidden(hidden, head, part.targets, smoothing);
-                let SmoothedLoss { objective, nats } = loss;
-                PartLoss { objective, nats, preferences: None }
-            }
-            Some(references) => {
-                let log_probabilities = self.log_probabilities(hidden, part.targets);
-                preference_loss(log_probabilities, references, self.beta)
-            }
+        let Goal { targets, references, lesson } = part;
+        if let Some(references) = references {
+            let log_probabilities = self.log_probabilities(hidden, targets);
+            return preference_loss(log_probabilities, references, self.beta);
         }
+        let model = &self.transformer;
+        let SmoothedLoss { objective, nats } = match lesson {
+            Some(lesson) => model.distilled_loss_of_hidden(hidden, targets, &lesson),
+            None => model.loss_of_hidden(hidden, self.head(), targets, smoothing),
+        };
+        PartLoss { objective, nats, preferences: None }
     }
 
     /// The sum of the log-probabilities of each row's targets, `[batch]`.
@@ -154,6 +174,7 @@ impl Trainee {
 struct Goal {
     targets: Tensor<2, Int>,
     references: Option<Tensor<1>>,
+    lesson: Option<Lesson>,
 }
 
 /// What a part of a batch comes to.
@@ -278,7 +299,8 @@ impl Trainee {
         let mut sum: Option<StepLoss> = None;
         for part in batch.parts(self.accumulation) {
             let TokenBatch { tokens, targets, loss_scale, references, .. } = part;
-            let goal = Goal { targets, references };
+            let lesson = self.teachers.as_ref().map(|teachers| teachers.lesson(&tokens));
+            let goal = Goal { targets, references, lesson };
             // Divided by the targets of all parts, so that their gradients add up to the batch's.
             let (loss, gradients) = self.differentiate(tokens, goal, predicted as f64 / loss_scale);
             accumulator.accumulate(self, gradients);
@@ -302,7 +324,8 @@ impl InferenceStep for Trainee {
         let TokenBatch { tokens, targets, predicted, references, .. } = batch;
         let PartLoss { nats, preferences, .. } = work_on(self.device(), || {
             let hidden = self.transformer.hidden(tokens);
-            self.loss_of_hidden(hidden, Goal { targets, references }, 0.0)
+            // Teachers are for learning alone.
+            self.loss_of_hidden(hidden, Goal { targets, references, lesson: None }, 0.0)
         });
         StepLoss { nats, predicted, preferences }
     }

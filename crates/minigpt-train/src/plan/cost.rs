@@ -5,6 +5,7 @@ use minigpt_model::{GptConfig, Kernels, MlpKind, ParameterCounts};
 use serde::Serialize;
 
 use crate::config::RunConfig;
+use crate::config::teacher::{TeacherConfig, TeacherModel};
 use crate::data::length::Length;
 use crate::data::tokens::TokenData;
 use crate::engine::continuation::Continuation;
@@ -32,6 +33,9 @@ pub struct Plan {
     pub memory: MemoryEstimate,
     /// Floating-point operations of all steps that are left, validations apart.
     pub operations: f64,
+    /// What the teachers take of both, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub teachers: Option<TeacherCost>,
     /// What a model that knows nothing loses per token: ln of the tokenizer's ids, or of the number of labels.
     pub first_loss: f64,
 }
@@ -62,6 +66,13 @@ impl Plan {
             false => MemoryEstimate::new(model, windows, device),
         };
         let MemoryEstimate { activations, .. } = estimate(&as_used);
+        let teachers = training.teacher.as_ref();
+        let teachers = teachers
+            .map(|teachers| TeacherCost::new(teachers, model, data, windows, tokens))
+            .transpose()?;
+        let (of_teachers, work_of_teachers) =
+            teachers.map_or((0, 0.0), |cost| (cost.memory, cost.operations));
+        let activations = activations.saturating_add(of_teachers);
         let memory = MemoryEstimate { activations, ..estimate(model) };
         let parameters = model.parameter_counts();
         let trained = config.lora().map_or(parameters.total(), |lora| lora.parameters(model));
@@ -73,7 +84,8 @@ impl Plan {
             steps_taken: 0,
             trained,
             memory: memory.of_trained(trained, model),
-            operations: tokens * operations_per_token(&as_used),
+            operations: tokens * operations_per_token(&as_used) + work_of_teachers,
+            teachers,
             first_loss: (learnt as f64).ln(),
         })
     }
@@ -113,7 +125,48 @@ impl Plan {
     fn after(self, steps_taken: usize) -> Self {
         let total = self.length.total_steps;
         let left = total.saturating_sub(steps_taken) as f64 / total as f64;
-        Self { steps_taken, operations: self.operations * left, ..self }
+        let teachers =
+            self.teachers.map(|cost| TeacherCost { operations: cost.operations * left, ..cost });
+        Self { steps_taken, operations: self.operations * left, teachers, ..self }
+    }
+}
+
+/// What the teachers of a run cost.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct TeacherCost {
+    /// How many there are.
+    pub models: usize,
+    /// Their parameters together.
+    pub parameters: usize,
+    /// Bytes of their weights, of a forward pass and of the logits that are compared at a time.
+    pub memory: u64,
+    /// Floating-point operations of their forward passes.
+    pub operations: f64,
+}
+
+impl TeacherCost {
+    /// Of a student that learns from so many tokens of `data`, in parts of so many windows.
+    fn new(
+        config: &TeacherConfig,
+        student: &GptConfig,
+        data: &TokenData,
+        windows: usize,
+        tokens: f64,
+    ) -> Result<Self, TrainError> {
+        let shape = |teacher: &TeacherModel| teacher.check(&data.tokenizer, student);
+        let shapes = config.models.iter().map(shape);
+        let shapes: Vec<GptConfig> = shapes.collect::<Result<_, _>>()?;
+        let parameters = shapes.iter().map(|shape| shape.parameter_counts().total()).sum();
+        // A pass without gradients holds some vectors of each token and the inside of a perceptron.
+        let rows = windows as u64 * student.block_size as u64;
+        let widest = shapes.iter().map(|shape| (8 * shape.n_embd + 3 * shape.n_inner) as u64).max();
+        let pass = rows.saturating_mul(widest.unwrap_or(0));
+        let logits = LOGITS as u64 * (1 + shapes.len() as u64) / 4;
+        let memory = (parameters as u64 + logits).saturating_add(pass).saturating_mul(4);
+        // Forward alone: two of the six operations for each weight.
+        let each = shapes.iter().map(operations_per_token);
+        let operations = tokens * each.sum::<f64>() / 3.0;
+        Ok(Self { models: shapes.len(), parameters, memory, operations })
     }
 }
 

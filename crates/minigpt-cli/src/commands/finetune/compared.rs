@@ -103,7 +103,7 @@ fn forgotten(
     let text = CountedTokens::new(&base.tokenizer, documents, None, &mut |_| ())?;
     let context = tuned.block_size().min(base.model.block_size()).min(CONTEXT);
     let config = EvalConfig {
-        protocol: Protocol { context, stride: context },
+        protocol: Protocol::disjoint(context),
         batch_size: BATCH,
         bootstrap: Bootstrap { resamples: 0, ..Bootstrap::default() },
     };

@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use minigpt_train::{
-    End, FinetuneTask, Plan, Quantity, RunConfig, RunFolder, Summary, ValidationFigures, shell_word,
+    End, FinetuneTask, Plan, Quantity, RunConfig, RunFolder, Summary, TeacherCost,
+    ValidationFigures, shell_word,
 };
 
 use crate::terminal::format::{bytes, duration, grouped, operations, word_perplexity};
@@ -51,6 +52,16 @@ pub(crate) fn describe(config: &RunConfig, plan: &Plan) {
         bytes(plan.memory.state),
         operations(plan.operations),
     ));
+    if let Some(teachers) = &plan.teachers {
+        let TeacherCost { models, parameters, memory, operations: work } = *teachers;
+        say(format_args!(
+            "of that, teachers: {models} with {} parameters, {} of memory and {} of work ({:.0} %)",
+            grouped(parameters as u64),
+            bytes(memory),
+            operations(work),
+            100.0 * work / plan.operations,
+        ));
+    }
     let (warmup, steps) = (config.schedule.warmup_steps, plan.length.total_steps);
     if config.schedule.restart.is_none() && warmup > steps {
         say(format_args!(

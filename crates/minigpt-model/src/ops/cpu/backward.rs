@@ -8,10 +8,11 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use minigpt_ops::{Dropout, Precision, RowStatistics};
 
+use super::distillation::Lessons;
 use super::heads::{GroupedAttention, GroupedPlan, GroupedState};
 use super::layer::{self, Layer, LayerPlan, LayerState};
 use super::linear::{Linear, Mlp, MlpState, Project};
-use super::loss::{FrozenCrossEntropy, FrozenHead};
+use super::loss::{FrozenCrossEntropy, FrozenHead, LinearCrossEntropy};
 use super::low_rank::{Gelu, LowRankProduct, LowRankProductState};
 use super::memory::buffer;
 use super::saved::Saved;
@@ -228,6 +229,24 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let objective = record::<Flex, _, C, _>(LinearCrossEntropy, nodes, objective, gradients);
         (objective, FloatTensor::<Self>::new(nats))
     }
+
+    fn distillation(
+        hidden: FloatTensor<Self>,
+        head: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        lessons: Lessons,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let targets = Ids::new(targets);
+        let ([hidden, head], nodes) = split([hidden, head]);
+        let mut gradients = [&hidden, &head].map(|tensor| buffer(values(tensor).len()));
+        let [d_hidden, d_head] = &mut gradients;
+        let loss = lessons.loss(&hidden, &head, &targets, Some([d_hidden, d_head]));
+        let (objective, nats) = scalars(loss);
+        let [d_hidden, d_head] = gradients;
+        let gradients = [tensor(d_hidden, hidden.shape()), tensor(d_head, head.shape())];
+        let objective = record::<Flex, _, C, _>(LinearCrossEntropy, nodes, objective, gradients);
+        (objective, FloatTensor::<Self>::new(nats))
+    }
 }
 
 /// The tensors, each in one piece of memory, and their places in the graph.
@@ -385,23 +404,5 @@ impl Backward<Flex, 1> for CausalAttention {
         );
         let gradient = tensor(d_qkv, qkv.shape());
         register::<Flex, _>(parents(&ops), grads, [gradient]);
-    }
-}
-
-#[derive(Debug)]
-struct LinearCrossEntropy;
-
-impl Backward<Flex, 2> for LinearCrossEntropy {
-    /// The gradients of hidden states and head, made with the loss.
-    type State = [FlexTensor; 2];
-
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let scale = values(&contiguous(grads.consume::<Flex>(&ops.node)))[0];
-        let parents = parents(&ops);
-        let scaled = |mut gradient: FlexTensor| {
-            minigpt_ops::scale(gradient.storage_mut(), scale);
-            gradient
-        };
-        register::<Flex, _>(parents, grads, ops.state.map(scaled));
     }
 }

@@ -1,4 +1,4 @@
-//! The loss of a head that is not trained.
+//! The losses: of a head that is not trained, and the backward pass of one that is.
 
 use std::sync::Arc;
 
@@ -71,5 +71,23 @@ impl Backward<Flex, 1> for FrozenCrossEntropy {
         let mut gradient = ops.state;
         minigpt_ops::scale(gradient.storage_mut(), scale);
         register::<Flex, _>(parents, grads, [gradient]);
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct LinearCrossEntropy;
+
+impl Backward<Flex, 2> for LinearCrossEntropy {
+    /// The gradients of hidden states and head, made with the loss.
+    type State = [FlexTensor; 2];
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let scale = values(&contiguous(grads.consume::<Flex>(&ops.node)))[0];
+        let parents = parents(&ops);
+        let scaled = |mut gradient: FlexTensor| {
+            minigpt_ops::scale(gradient.storage_mut(), scale);
+            gradient
+        };
+        register::<Flex, _>(parents, grads, ops.state.map(scaled));
     }
 }
