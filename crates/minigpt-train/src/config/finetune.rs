@@ -7,6 +7,7 @@ use minigpt_data::{ChatTemplate, Learnt, RowOptions, Template, TooLong, Weighted
 use minigpt_model::LoraConfig;
 use serde::{Deserialize, Serialize};
 
+use super::recipes::Recipe;
 use crate::error::TrainError;
 
 /// What a model is tuned for.
@@ -83,6 +84,9 @@ pub struct FinetuneConfig {
     pub fresh: bool,
     /// What for.
     pub task: FinetuneTask,
+    /// The recipe that the settings began with, if they did with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Recipe>,
     /// How the task is put to the model, where it is put in words.
     pub template: Option<ChatTemplate>,
     /// What a classifier tells apart, in the order of its head; empty for others.
@@ -98,6 +102,10 @@ pub struct FinetuneConfig {
     /// Whether the last answer of a conversation alone is learnt, instead of all.
     #[serde(default, skip_serializing_if = "is_false")]
     pub last_answer: bool,
+    /// Tokens of the rows in which several examples stand one after the other, none of which sees another; without it, a
+    /// row is one example.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<usize>,
     /// All sources of examples, where there are several or one has a weight; the first is the data's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<WeightedSource>,
@@ -117,12 +125,14 @@ impl FinetuneConfig {
             base,
             fresh: false,
             task,
+            recipe: None,
             template: task.template(of_base),
             labels: Vec::new(),
             skip_long: false,
             shorten_long: false,
             skip_bad: false,
             last_answer: false,
+            pack: None,
             sources: Vec::new(),
             beta: (task == FinetuneTask::Prefer).then_some(0.1),
             lora: None,
