@@ -96,6 +96,8 @@ fn in_order(
 const WEIGHTS: &str = "weights";
 const KEEPS_EMBEDDING: &str = "keeps_embedding";
 const FINGERPRINT: &str = "fingerprint";
+/// What they take in memory.
+const BYTES: &str = "bytes";
 
 impl Gpt {
     /// The model for an adapter, on the processor: its matrices become no parameters. It gives them up one after the
@@ -148,10 +150,19 @@ impl Gpt {
             (WEIGHTS.to_owned(), frozen.weight_type.to_string()),
             (KEEPS_EMBEDDING.to_owned(), frozen.keeps_embedding.to_string()),
             (FINGERPRINT.to_owned(), self.fingerprint()?),
+            (BYTES.to_owned(), self.kept_bytes().unwrap_or_default().to_string()),
         ]);
         let stored = self.stored_parameters().into_iter();
         let stored = stored.filter(|tensor| !tensor.name.contains(".lora."));
         safetensors::write(path, stored.collect(), metadata)
+    }
+
+    /// What the model of a file of [`save_frozen`](Self::save_frozen) takes in memory, where the file says it.
+    ///
+    /// # Errors
+    /// [`WeightsError`]: the file is missing or damaged.
+    pub fn saved_frozen_bytes(path: &Path) -> Result<Option<u64>, WeightsError> {
+        Ok(safetensors::metadata(path)?.get(BYTES).and_then(|bytes| bytes.parse().ok()))
     }
 
     /// The frozen model of a file of [`save_frozen`](Self::save_frozen).

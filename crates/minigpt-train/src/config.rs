@@ -7,6 +7,7 @@ pub(crate) mod overrides;
 mod presets;
 pub(crate) mod recipes;
 mod settings;
+mod task;
 
 use minigpt_data::{Documents, Download, ReadOptions, Separator, Source, Tokenizer, TokenizerSpec};
 use minigpt_model::{Draw, GptConfig, LoraConfig, Precision, Sampling};

@@ -54,11 +54,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     }
     let config = with_fitting_prompt(config, &SampleConfig::default(), &data)?;
     let config = with_fitting_warmup(config, &data, device)?;
-    let plan = Plan::new(&config, &data, device)?;
-    let plan = match base.model.kept_bytes() {
-        Some(frozen) => plan.beside_frozen(frozen, &config),
-        None => plan,
-    };
+    let plan = beside(Plan::new(&config, &data, device)?, base.model.kept_bytes(), &config);
     if session.dry_run {
         tell(&config, &plan, session)?;
         return Ok(ExitCode::SUCCESS);
@@ -82,6 +78,14 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     })?;
     report(path, &config, held_out, &summary, &comparison, device, session)?;
     Ok(code)
+}
+
+/// The plan beside frozen weights of so many bytes, where there are some.
+fn beside(plan: Plan, frozen: Option<u64>, config: &RunConfig) -> Plan {
+    match frozen {
+        Some(frozen) => plan.beside_frozen(frozen, config),
+        None => plan,
+    }
 }
 
 /// The recipe's warm-up, but no longer than a tenth of a run that would otherwise be over before it. One that was
@@ -143,14 +147,15 @@ pub(crate) fn go_on(
     let chosen = session.device.resolve()?;
     say(format_args!("device: {}", chosen.description));
     let device = &chosen.device;
-    let tokenizer = RunFolder::open(path)?.tokenizer()?;
+    let run = RunFolder::open(path)?;
+    let tokenizer = run.tokenizer()?;
     precision::apply(None, &mut config, device);
     let Material { data, held_out } = read(&mut config, &tokenizer, cache)?;
     if session.dry_run {
         dry_run(Some(path), &config, &data, device, session)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let plan = Plan::new(&config, &data, device)?;
+    let plan = beside(Plan::new(&config, &data, device)?, run.frozen_bytes()?, &config);
     describe(&config, &plan);
     let (summary, code) = launch(path, &plan, session, pages, |interrupter, observer| {
         say(format_args!("resuming: {}\n", path.display()));

@@ -7,7 +7,7 @@ use minigpt_model::{GptConfig, LoraConfig};
 use serde::{Deserialize, Serialize};
 
 use super::RunConfig;
-use super::finetune::FinetuneTask;
+use super::task::FinetuneTask;
 use crate::error::TrainError;
 
 /// What a published model is tuned for, beside its frozen weights.
@@ -41,47 +41,40 @@ const fn reason(setting: &'static str, value: f64, why: &'static str) -> Reason 
 
 /// Of all recipes.
 const SHARED: [Reason; 2] = [
-    reason(
-        "model.resid_pdrop",
-        0.0,
-        "few passes beside frozen weights: there is little to learn by heart",
-    ),
+    reason("model.resid_pdrop", 0.0, "the model had none, and few passes learn little by heart"),
     reason("schedule.final_ratio", 0.0, "the last steps are the smallest"),
 ];
 
+/// Rates were tried on SmolLM2-135M: `docs/experiments.md`.
 const CHAT: [Reason; 4] = [
-    reason("finetune.lora.rank", 16.0, "a manner and some facts; 8 learns slower, 32 costs memory"),
-    reason("schedule.learning_rate", 5e-4, "a quarter of what adapters of small models take"),
-    reason("training.batch_size", 8.0, "few conversations: many steps are worth more"),
-    reason("training.epochs", 3.0, "a run ends sooner where a pass brings nothing"),
+    reason("finetune.lora.rank", 16.0, "a manner and some facts: 3.6 % of SmolLM2's parameters"),
+    reason("schedule.learning_rate", 5e-4, "tried on instructions; small models take 2e-3"),
+    reason("training.batch_size", 8.0, "conversations are few: more steps from the same ones"),
+    reason("training.epochs", 3.0, "at most: a run ends when two passes bring nothing"),
 ];
 
 const CLASSIFY: [Reason; 5] = [
-    reason("finetune.lora.rank", 16.0, "all matrices of the blocks; the head is trained whole"),
-    reason("finetune.lora.dropout", 0.05, "a label is little to learn from a text"),
-    reason("schedule.learning_rate", 5e-4, "at 2e-3 a model of thirty layers is undone"),
-    reason("training.batch_size", 16.0, "a text has one label: a step needs several"),
-    reason("training.epochs", 2.0, "the third pass learns texts by heart"),
+    reason("finetune.lora.rank", 16.0, "beside all matrices; the head of labels is trained whole"),
+    reason("finetune.lora.dropout", 0.05, "a text has one label: little to learn from much"),
+    reason("schedule.learning_rate", 5e-4, "tried on sentences of film reviews"),
+    reason("training.batch_size", 16.0, "a text has one label: the gradient of few is noise"),
+    reason("training.epochs", 1.0, "tried on sentences of film reviews; more if yours are few"),
 ];
 
 const DOMAIN: [Reason; 5] = [
     reason("finetune.lora.rank", 32.0, "a language is more to learn than a manner"),
     reason("model.block_size", 512.0, "work on attention grows with its square"),
-    reason("schedule.learning_rate", 5e-4, "larger ones forget more of other texts"),
-    reason("training.batch_size", 4.0, "some 2,000 tokens a step fill two cores"),
-    reason("training.epochs", 1.0, "a text is learnt by heart from the second pass on"),
+    reason("schedule.learning_rate", 5e-4, "tried on four novels"),
+    reason("training.batch_size", 4.0, "some 2,000 tokens a step keep two cores busy"),
+    reason("training.epochs", 1.0, "a second pass begins to learn the text by heart"),
 ];
 
 const CODE: [Reason; 5] = [
     reason("finetune.lora.rank", 32.0, "names and idioms are more to learn than a manner"),
-    reason("model.block_size", 1024.0, "what is called stands far from its call"),
-    reason("schedule.learning_rate", 5e-4, "larger ones forget more of other code"),
-    reason("training.batch_size", 2.0, "some 2,000 tokens a step fill two cores"),
-    reason(
-        "training.epochs",
-        2.0,
-        "names of one's own come up seldom; a run ends sooner where it can",
-    ),
+    reason("model.block_size", 1024.0, "what is called may stand far from its call"),
+    reason("schedule.learning_rate", 5e-4, "as for other texts"),
+    reason("training.batch_size", 2.0, "some 2,000 tokens a step keep two cores busy"),
+    reason("training.epochs", 2.0, "names of one's own are seldom seen in one pass"),
 ];
 
 impl Recipe {

@@ -111,7 +111,12 @@ impl Plan {
         run.tokenizer_file()?;
         let set = checkpoint_to_resume(run, &config, data, damaged)?;
         let steps_taken = set.map_or(0, |manifest| manifest.step);
-        Ok(Self::new(&config, data, device)?.after(steps_taken))
+        let plan = Self::new(&config, data, device)?;
+        let plan = match run.frozen_bytes()? {
+            Some(frozen) => plan.beside_frozen(frozen, &config),
+            None => plan,
+        };
+        Ok(plan.after(steps_taken))
     }
 
     /// What a run takes that goes on after another's end, with the same data.

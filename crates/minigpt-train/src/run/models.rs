@@ -171,6 +171,17 @@ impl RunFolder {
         Some(self.path.join(BASE_FILE)).filter(|path| path.exists())
     }
 
+    /// What the frozen weights that an adapter is trained beside take in memory, where the run has some.
+    ///
+    /// # Errors
+    /// [`TrainError::Weights`] where their file is damaged.
+    pub fn frozen_bytes(&self) -> Result<Option<u64>, TrainError> {
+        match self.base() {
+            Some(path) => Ok(Gpt::saved_frozen_bytes(&path)?),
+            None => Ok(None),
+        }
+    }
+
     /// Writes the weights of a new run that are frozen, once for all checkpoints.
     ///
     /// # Errors
