@@ -343,19 +343,31 @@ fn an_adapter_computes_the_same_in_peft_and_here() {
         let arguments = [command, base.to_str().unwrap(), adapter.to_str().unwrap()];
         script(&python, "with_peft.py", &arguments)
     };
-    let theirs = sandbox.path("theirs");
-    let reference = peft("write", &theirs);
-    let merge = ["export", "base", "--adapter", "theirs", "--out", "merged", "--device", "cpu"];
-    sandbox.succeeds(&merge);
-    assert_same(&sandbox.path("merged"), &reference);
-    assert_ne!(greedy(&sandbox, "base"), greedy(&sandbox, "merged"), "the adapter does nothing");
+    // Factors, with the lengths of columns, and with the vectors of the tokens whole.
+    for kind in ["write", "dora", "whole"] {
+        let theirs = sandbox.path(kind);
+        let reference = peft(kind, &theirs);
+        let merged = format!("{kind}-merged");
+        sandbox.succeeds(&[
+            "export",
+            "base",
+            "--adapter",
+            kind,
+            "--out",
+            &merged,
+            "--device",
+            "cpu",
+        ]);
+        assert_same(&sandbox.path(&merged), &reference);
+        assert_ne!(greedy(&sandbox, "base"), greedy(&sandbox, &merged), "{kind} does nothing");
 
-    let Pretrained { model, .. } = Pretrained::load(&base, &Device::flex()).unwrap();
-    let adapted = model.with_adapter(&theirs).unwrap();
-    let ours = sandbox.path("ours");
-    fs_err::create_dir(&ours).unwrap();
-    adapted.save_adapter(&LoraConfig::read_peft(&theirs).unwrap(), "base", &ours).unwrap();
-    assert_eq!(peft("read", &ours), reference);
+        let Pretrained { model, .. } = Pretrained::load(&base, &Device::flex()).unwrap();
+        let adapted = model.with_adapter(&theirs).unwrap();
+        let ours = sandbox.path(&format!("{kind}-ours"));
+        fs_err::create_dir(&ours).unwrap();
+        adapted.save_adapter(&LoraConfig::read_peft(&theirs).unwrap(), "base", &ours).unwrap();
+        assert_eq!(peft("read", &ours), reference, "{kind}");
+    }
 }
 
 #[test]

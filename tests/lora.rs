@@ -81,7 +81,6 @@ fn adapters_of_other_kinds_are_refused_by_field_with_what_to_do() {
         ("rank_pattern", "{\"c_attn\": 2}"),
         ("modules_to_save", "[\"wte\"]"),
         ("bias", "\"all\""),
-        ("use_dora", "true"),
         ("of_a_later_version", "7"),
     ] {
         let config = format!("{written}, \"{field}\": {value}}}");
@@ -96,6 +95,43 @@ fn adapters_of_other_kinds_are_refused_by_field_with_what_to_do() {
         error.contains("adapter_model.bin is a pickle: expected adapter_model.safe"),
         "{error}"
     );
+}
+
+/// Lengths of columns, and vectors of tokens trained whole, beside frozen weights: what the run writes is what its base
+/// writes with the adapter.
+#[test]
+fn lengths_and_whole_embeddings_are_trained_saved_and_merged() {
+    let sandbox = sandbox();
+    let before = text(&sandbox, "runs/base", &[]);
+    let common = LORA.replace("--lora-dropout 0.1 ", "");
+    for (name, more) in [("dora", "--dora"), ("whole", "--lora-whole wte")] {
+        let command =
+            format!("{common} {more}").replace("--name adapted", &format!("--name {name}"));
+        sandbox.succeeds(&command.split(' ').collect::<Vec<_>>());
+        let run = format!("runs/{name}");
+        let losses = train_losses(&sandbox.path(&run));
+        assert!(losses[29] < losses[0] - 0.1, "{name}: {losses:?}");
+        let tuned = text(&sandbox, &run, &[]);
+        assert_ne!(tuned, before, "{name}: nothing was learnt");
+        let adapter = format!("{run}/adapter");
+        assert_eq!(text(&sandbox, "runs/base", &["--adapter", &adapter]), tuned, "{name}");
+        let export = format!("export runs/base --adapter {adapter} --out {name} --device cpu");
+        sandbox.succeeds(&export.split(' ').collect::<Vec<_>>());
+        assert_eq!(text(&sandbox, name, &[]), tuned, "{name}");
+        // One model for several adapters keeps weights as they are stored: these change them.
+        let json = fs_err::read(sandbox.path(&format!("{adapter}/adapter_config.json"))).unwrap();
+        let json: Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(json["use_dora"], name == "dora");
+        assert_eq!(json["modules_to_save"].is_array(), name == "whole");
+    }
+    let refused = |more: &str| {
+        let command = format!("{LORA} {more}").replace("--name adapted", "--name refused");
+        sandbox.fails(&command.split(' ').collect::<Vec<_>>())
+    };
+    assert!(
+        refused("--dora").contains("lora.dora is out of range: expected false beside a dropout")
+    );
+    assert!(refused("--lora-whole c_fc").contains("lora.whole is out of range: expected wte"));
 }
 
 /// On the processor the base lies in the run once, and a run that goes on is the same to the bit.

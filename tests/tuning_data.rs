@@ -120,6 +120,62 @@ fn long_conversations_are_shortened_by_turns_and_the_last_answer_can_be_all() {
     assert_eq!((marks(""), marks("--last-answer")), (2, 1));
 }
 
+/// Examples that share rows have the losses of examples that do not, and a pass has fewer rows.
+#[test]
+fn examples_are_packed_into_rows() {
+    let sandbox = sandbox();
+    let ask = |number: usize| {
+        let answer = "She walked ".repeat(1 + number % 3);
+        json!({"prompt": format!("Who is {number}?"), "completion": answer})
+    };
+    sandbox.write("asks.jsonl", lines((0..24).map(ask)));
+    let common = "--task instruct --data asks.jsonl --batch-size 64 --dropout 0 --epochs 2";
+    succeeds(&sandbox, &format!("{common} --name apart"));
+    let (_, errors) = succeeds(&sandbox, &format!("{common} --pack 60 --name packed"));
+    assert!(errors.contains("packed: 21 examples in "), "{errors}");
+    // All examples are in each of the two steps, whichever rows they stand in.
+    let losses = |name: &str| train_losses(&sandbox.path(&format!("runs/{name}")));
+    for (packed, apart) in losses("packed").iter().zip(losses("apart")) {
+        assert!((packed - apart).abs() < 1e-4, "{packed} is not {apart}");
+    }
+    let resumed = sandbox.minigpt(&["train", "--resume", "runs/packed", "--device", "cpu"]);
+    let said = String::from_utf8_lossy(&resumed.stderr).into_owned();
+    assert!(said.contains("complete"), "{said}");
+    let (succeeded, _, errors) = finetune(&sandbox, &format!("{common} --pack 65"));
+    assert!(!succeeded && errors.contains("finetune.pack is out of range"), "{errors}");
+    let (succeeded, _, errors) = finetune(&sandbox, "--task lm --data prose.txt --pack 60");
+    assert!(!succeeded && errors.contains("--pack is for --task instruct"), "{errors}");
+}
+
+#[test]
+fn recipes_set_what_is_not_given() {
+    let sandbox = sandbox();
+    let ask = |number: usize| json!({"prompt": format!("Who is {number}?"), "completion": "Emma."});
+    sandbox.write("asks.jsonl", lines((0..24).map(ask)));
+    let (_, errors) = succeeds(
+        &sandbox,
+        "--recipe chat --data asks.jsonl --max-steps 2 --batch-size 4 --name chat",
+    );
+    assert!(errors.contains("adapter: "), "{errors}");
+    let config = fs_err::read(sandbox.path("runs/chat/config.json")).unwrap();
+    let config: Value = serde_json::from_slice(&config).unwrap();
+    let finetune_config = &config["finetune"];
+    assert_eq!(finetune_config["recipe"], "chat");
+    assert_eq!(
+        (&finetune_config["task"], &finetune_config["lora"]["rank"]),
+        (&"instruct".into(), &16.into())
+    );
+    assert_eq!(config["schedule"]["learning_rate"], 5e-4);
+    assert_eq!(config["training"]["batch_size"], 4);
+
+    let (succeeded, _, errors) = finetune(&sandbox, "--recipe chat --task lm --data prose.txt");
+    assert!(!succeeded && errors.contains("--recipe chat is for --task instruct"), "{errors}");
+    let (succeeded, _, errors) = finetune(&sandbox, "--recipe poems --data prose.txt");
+    assert!(!succeeded && errors.contains("chat, classify, domain, code"), "{errors}");
+    let page = sandbox.succeeds(&["topics", "tuning"]);
+    assert!(page.contains("--recipe domain") && page.contains("schedule.learning_rate"), "{page}");
+}
+
 /// Forty questions of which one answer is always the better.
 fn preferences() -> String {
     let places = ["Bath", "the sea", "London", "the garden"];

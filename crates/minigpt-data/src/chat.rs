@@ -1,6 +1,7 @@
 //! Conversations as the text that a model was taught to continue.
 
 mod functions;
+mod generation;
 mod jinja;
 mod message;
 mod named;
@@ -182,6 +183,9 @@ impl ChatTemplate {
     /// [`Tokenizer::end_of_text`] follows. Where a template writes earlier answers in another way once more
     /// follows, as Qwen 3's does with thoughts, only the last answer is a turn's.
     ///
+    /// Where a template marks by `{% generation %}` what the model writes, that is what it writes, with its end or
+    /// without, as transformers has it in `return_assistant_tokens_mask`.
+    ///
     /// # Errors
     /// As [`prompt`](Self::prompt), and [`DataError::ChatTemplate`] where there is no answer, or where the
     /// template ends one with another token.
@@ -217,6 +221,9 @@ impl ChatTemplate {
                 Kind::Named(_) => tokenizer.encode_continuation(&turn.given)?,
                 Kind::Jinja(_) => tokenizer.encode_with_special(&turn.given)?,
             };
+            if turn.is_marked {
+                return Ok([given, tokenizer.encode_with_special(&turn.answer)?]);
+            }
             let mut answer = tokenizer.encode_continuation(&turn.answer)?;
             answer.push(tokenizer.end_of_text());
             Ok([given, answer])
@@ -261,7 +268,7 @@ fn named_turns(
             }
             Some(Role::Assistant) if asked => {
                 let answer = message.content().to_owned();
-                turns.push(Turn { given: std::mem::take(&mut given), answer });
+                turns.push(Turn { given: std::mem::take(&mut given), answer, is_marked: false });
                 asked = false;
             }
             _ => {

@@ -27,6 +27,8 @@ pub struct Turn {
     pub given: String,
     /// What it is to say then.
     pub answer: String,
+    /// Whether a template's `{% generation %}` marked the answer, which then has its own end in it.
+    pub is_marked: bool,
 }
 
 /// A conversation, mostly of one turn. Files of these have JSON lines, a JSON list, with `.csv` and `.tsv` a table, or

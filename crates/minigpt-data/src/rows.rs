@@ -4,6 +4,7 @@
 mod tests;
 
 mod batches;
+mod packing;
 mod preview;
 
 use std::path::Path;
@@ -28,6 +29,9 @@ pub struct TokenRow {
     /// As many: the id that should come after each input, or `None` where nothing is asked. Of a
     /// labelled text, the last one is the number of its label.
     pub targets: Vec<Option<u32>>,
+    /// The lengths of the examples that stand in the row one after the other, none of which sees another; none of a row
+    /// that is one example.
+    pub segments: Vec<usize>,
 }
 
 impl TokenRow {
@@ -50,7 +54,7 @@ impl TokenRow {
         let targets = tokens.iter().zip(&is_said).skip(1);
         let targets = targets.map(|(id, said)| said.then_some(*id)).collect();
         tokens.pop();
-        Self { inputs: tokens, targets }
+        Self { inputs: tokens, targets, segments: Vec::new() }
     }
 }
 
@@ -87,8 +91,7 @@ pub struct RowOptions {
 
 /// The rows of some examples; cheap to clone.
 ///
-/// A row holds one example and nothing else: no example sees another, without a mask to keep them
-/// apart. Rows of about one length stand together in a batch, so that little of it is padding; what
+/// A row holds one example, or [several](Self::packed), none of which sees another. Rows of about one length stand together in a batch, so that little of it is padding; what
 /// there is comes after a row, where causal attention does not look.
 #[derive(Clone, Debug)]
 pub struct TokenRows {
@@ -165,7 +168,8 @@ impl TokenRows {
             let inputs = [tokenizer.before_text(), &ids, &end].concat();
             let mut targets = vec![None; inputs.len()];
             targets[inputs.len() - 1] = Some(number as u32);
-            build.push(TokenRow { inputs, targets }, TextCounts::of(&text.label), &text.place)?;
+            let row = TokenRow { inputs, targets, segments: Vec::new() };
+            build.push(row, TextCounts::of(&text.label), &text.place)?;
         }
         build.finish()
     }
@@ -193,6 +197,12 @@ impl TokenRows {
     #[expect(clippy::len_without_is_empty, reason = "there is always a row")]
     pub fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Number of examples in all rows.
+    #[must_use]
+    pub fn examples(&self) -> usize {
+        self.rows.iter().map(|row| row.segments.len().max(1)).sum()
     }
 
     /// The rows, in the order of the file.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+use burn::module::Module;
 use burn::nn::DropoutConfig;
 use burn::store::burn_pack::Tensor as StoredTensor;
 use burn::tensor::{Device, TensorData};
@@ -13,7 +14,7 @@ use crate::files::error::WeightsError;
 use crate::files::pretrained::SavedModel;
 use crate::files::safetensors;
 use crate::files::weights::finite;
-use crate::lora::{Factors, LoraConfig};
+use crate::lora::{Factors, Lengths, LoraConfig};
 use crate::matrix::frozen::{Frozen, FrozenType};
 use crate::matrix::weight_type::{WeightType, floats};
 use crate::model::config::GptConfig;
@@ -95,6 +96,8 @@ fn in_order(
 const WEIGHTS: &str = "weights";
 const KEEPS_EMBEDDING: &str = "keeps_embedding";
 const FINGERPRINT: &str = "fingerprint";
+/// What they take in memory.
+const BYTES: &str = "bytes";
 
 impl Gpt {
     /// The model for an adapter, on the processor: its matrices become no parameters. It gives them up one after the
@@ -122,13 +125,17 @@ impl Gpt {
             return Ok(self);
         }
         let (config, device) = (self.config().clone(), self.ln_f.weight.lazy_device());
-        let mut factors: BTreeMap<String, Factors> = self
-            .factors()
-            .map(|(layer, LowRank { a, b, parts, .. })| {
-                let [a, b] = [a, b].map(|factor| factor.val().into_data());
-                (layer, Factors { a, b, parts: parts.clone() })
-            })
-            .collect();
+        let mut factors: BTreeMap<String, Factors> =
+            self.factors()
+                .map(|(layer, LowRank { a, b, parts, magnitude, squares, .. })| {
+                    let [a, b] = [a, b].map(|factor| factor.val().into_data());
+                    let magnitude = magnitude.as_ref().map(|lengths| lengths.val().into_data());
+                    let lengths = magnitude.zip(squares.clone()).map(|(magnitude, squares)| {
+                        Lengths { magnitude: magnitude.iter().collect(), squares }
+                    });
+                    (layer, Factors { a, b, parts: parts.clone(), lengths })
+                })
+                .collect();
         let model = Self::assemble(&config, &device, in_order(self.stored_parameters()))?;
         let model = model.with_factors(lora, |layer| factors.remove(layer));
         Ok(model.with_tokenizer_size(self.tokenizer_size()).with_precision(self.precision))
@@ -143,10 +150,19 @@ impl Gpt {
             (WEIGHTS.to_owned(), frozen.weight_type.to_string()),
             (KEEPS_EMBEDDING.to_owned(), frozen.keeps_embedding.to_string()),
             (FINGERPRINT.to_owned(), self.fingerprint()?),
+            (BYTES.to_owned(), self.kept_bytes().unwrap_or_default().to_string()),
         ]);
         let stored = self.stored_parameters().into_iter();
         let stored = stored.filter(|tensor| !tensor.name.contains(".lora."));
         safetensors::write(path, stored.collect(), metadata)
+    }
+
+    /// What the model of a file of [`save_frozen`](Self::save_frozen) takes in memory, where the file says it.
+    ///
+    /// # Errors
+    /// [`WeightsError`]: the file is missing or damaged.
+    pub fn saved_frozen_bytes(path: &Path) -> Result<Option<u64>, WeightsError> {
+        Ok(safetensors::metadata(path)?.get(BYTES).and_then(|bytes| bytes.parse().ok()))
     }
 
     /// The frozen model of a file of [`save_frozen`](Self::save_frozen).
@@ -219,6 +235,12 @@ impl Gpt {
     pub fn frozen_bytes(&self) -> Option<(usize, WeightType)> {
         let first = self.h.first()?.mlp.c_proj.frozen.as_ref()?.weight_type();
         Some((self.frozen_matrices().values().map(|frozen| frozen.bytes()).sum(), first))
+    }
+
+    /// Bytes of all weights where matrices are kept for an adapter: those of the matrices, and 32-bit floats.
+    pub fn kept_bytes(&self) -> Option<u64> {
+        let (frozen, _) = self.frozen_bytes()?;
+        Some((frozen + size_of::<f32>() * self.num_params()) as u64)
     }
 
     /// The model with the dropout rates of `config`, and its weights as they are.

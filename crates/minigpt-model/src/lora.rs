@@ -1,6 +1,7 @@
 //! Low-rank adaptation: small trainable factors beside frozen matrices.
 
 pub(crate) mod adapter;
+mod dora;
 mod error;
 pub(crate) mod peft;
 mod targets;
@@ -8,6 +9,7 @@ mod targets;
 mod tests;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use burn::module::{Module, Param, Reparameterizer};
 use burn::nn::DropoutConfig;
@@ -25,6 +27,7 @@ use targets::Adapted;
 
 /// The vectors of the tokens, which are the head too.
 pub(crate) const EMBEDDING: &str = "wte";
+const EMBEDDING_WEIGHT: &str = "wte.weight";
 
 /// What is trained in place of the model's own weights ([Hu et al.,
 /// 2021](https://arxiv.org/abs/2106.09685)).
@@ -39,6 +42,10 @@ pub struct LoraConfig {
     /// 2023](https://arxiv.org/abs/2312.03732)).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rank_stabilized: bool,
+    /// Train the length of each column too, apart from its direction, to which the factors add: DoRA ([Liu et al.,
+    /// 2024](https://arxiv.org/abs/2402.09353)).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dora: bool,
     /// Probability that an input of the factors is dropped while training; not of those beside `wte`, whose
     /// inputs are ids.
     pub dropout: f64,
@@ -47,6 +54,10 @@ pub struct LoraConfig {
     /// its relatives also transformers' names, as `q_proj`, of the matrices that `c_attn` and `c_fc` are made of.
     /// `all-linear` is all matrices of the blocks.
     pub targets: Vec<String>,
+    /// What is trained whole, besides: `wte`, the vectors of the tokens and with them the head, or `embed_tokens`, as
+    /// transformers calls it. PEFT's `modules_to_save`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub whole: Vec<String>,
 }
 
 impl LoraConfig {
@@ -54,7 +65,8 @@ impl LoraConfig {
     pub fn new(rank: usize) -> Self {
         let targets = ["c_attn", "c_proj", "c_fc"].map(str::to_owned).to_vec();
         let alpha = 2.0 * rank as f64;
-        Self { rank, alpha, rank_stabilized: false, dropout: 0.0, targets }
+        let (rank_stabilized, dora, dropout, whole) = (false, false, 0.0, Vec::new());
+        Self { rank, alpha, rank_stabilized, dora, dropout, targets, whole }
     }
 
     /// Checks that the configuration describes an adapter of a model of that shape.
@@ -72,13 +84,19 @@ impl LoraConfig {
         if let Some((field, _, expected)) = checks.into_iter().find(|(_, holds, _)| !holds) {
             return Err(AdapterError::Setting { field, expected });
         }
-        self.check_targets(model)
+        self.check_targets(model)?;
+        self.check_whole(model)?;
+        self.check_dora(model)
     }
 
     /// Number of trained parameters in an adapter of a model of that shape.
     #[must_use]
     pub fn parameters(&self, model: &GptConfig) -> usize {
-        self.matrices(model).map(|matrix| matrix.parameters(self.rank)).sum()
+        let of_matrix = |matrix: Adapted| {
+            matrix.parameters(self.rank) + if self.dora { matrix.to() } else { 0 }
+        };
+        let whole = if self.whole.is_empty() { 0 } else { model.vocab_size * model.n_embd };
+        self.matrices(model).map(of_matrix).sum::<usize>() + whole
     }
 
     pub(crate) fn scale(&self) -> f64 {
@@ -94,6 +112,16 @@ pub(crate) struct Factors {
     /// `[rank, to]`.
     pub(crate) b: TensorData,
     pub(crate) parts: Vec<Range<usize>>,
+    pub(crate) lengths: Option<Lengths>,
+}
+
+/// The lengths of the columns that are adapted.
+#[derive(Clone, Debug)]
+pub(crate) struct Lengths {
+    /// As they are trained.
+    pub(crate) magnitude: Vec<f32>,
+    /// Squares of those of the base.
+    pub(crate) squares: Arc<Vec<f32>>,
 }
 
 /// Freezes all parameters, and puts factors beside those that `source` has some for by the name of
@@ -102,6 +130,8 @@ struct Attach<S> {
     source: S,
     scale: f64,
     dropout: f64,
+    /// Whether the vectors of the tokens are trained whole.
+    trains_embedding: bool,
 }
 
 impl<S> Reparameterizer for Attach<S>
@@ -115,12 +145,18 @@ where
         path: &str,
         param: Param<Tensor<D>>,
     ) -> (Param<Tensor<D>>, Option<LowRank>) {
-        let base = param.set_require_grad(false);
+        let is_whole = self.trains_embedding && path == EMBEDDING_WEIGHT;
+        let base = param.set_require_grad(is_whole);
         let found = path.strip_suffix(".weight").and_then(&mut self.source);
-        let factors = found.map(|Factors { a, b, parts }| {
+        let factors = found.map(|Factors { a, b, parts, lengths }| {
+            let magnitude = lengths.as_ref().map(|Lengths { magnitude, .. }| {
+                let values = TensorData::new(magnitude.clone(), [magnitude.len()]);
+                Param::from_data(values, &base.lazy_device())
+            });
+            let squares = lengths.map(|lengths| lengths.squares);
             let [a, b] = [a, b].map(|values| Param::from_data(values, &base.lazy_device()));
             let dropout = DropoutConfig::new(self.dropout).init();
-            LowRank { a, b, scale: self.scale, dropout, parts }
+            LowRank { a, b, scale: self.scale, dropout, parts, magnitude, squares }
         });
         (base, factors)
     }
@@ -139,8 +175,10 @@ impl Gpt {
         lora.validate(self.config())?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut adapted = lora.by_layer(self.config());
+        let mut lengths = self.lengths(lora);
         Ok(self.with_factors(lora, |layer| {
-            adapted.remove(layer).map(|matrix| fresh(matrix, lora.rank, &mut rng))
+            let matrix = adapted.remove(layer)?;
+            Some(fresh(matrix, lora.rank, lengths.remove(layer), &mut rng))
         }))
     }
 
@@ -149,7 +187,9 @@ impl Gpt {
         lora: &LoraConfig,
         source: impl FnMut(&str) -> Option<Factors>,
     ) -> Self {
-        let attach = Attach { source, scale: lora.scale(), dropout: lora.dropout };
+        let trains_embedding = !lora.whole.is_empty();
+        let (scale, dropout) = (lora.scale(), lora.dropout);
+        let attach = Attach { source, scale, dropout, trains_embedding };
         self.apply_reparameterization(attach)
     }
 
@@ -166,7 +206,7 @@ impl Gpt {
 }
 
 /// The first factors of a matrix.
-fn fresh(matrix: Adapted, rank: usize, rng: &mut ChaCha8Rng) -> Factors {
+fn fresh(matrix: Adapted, rank: usize, lengths: Option<Lengths>, rng: &mut ChaCha8Rng) -> Factors {
     let (from, inner, to) = (matrix.from, matrix.parts.len() * rank, matrix.to());
     let (a, b) = if matrix.layer == EMBEDDING {
         (vec![0.0; from * inner], StandardNormal.sample_iter(rng).take(rank * to).collect())
@@ -180,5 +220,6 @@ fn fresh(matrix: Adapted, rank: usize, rng: &mut ChaCha8Rng) -> Factors {
         a: TensorData::new(a, [from, inner]),
         b: TensorData::new(b, [rank, to]),
         parts: matrix.parts.into_iter().map(|part| part.columns).collect(),
+        lengths,
     }
 }

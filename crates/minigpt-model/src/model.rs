@@ -22,6 +22,7 @@ pub(crate) mod parameters;
 mod recompute;
 pub(crate) mod rotary;
 pub(crate) mod score;
+pub(crate) mod segments;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trace;

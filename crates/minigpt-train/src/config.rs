@@ -5,7 +5,9 @@ pub(crate) mod finetune;
 pub(crate) mod finite;
 pub(crate) mod overrides;
 mod presets;
+pub(crate) mod recipes;
 mod settings;
+mod task;
 pub(crate) mod teacher;
 
 use minigpt_data::{Documents, Download, ReadOptions, Separator, Source, Tokenizer, TokenizerSpec};
@@ -300,6 +302,14 @@ impl RunConfig {
                 "finetune.beta",
                 self.finetune.as_ref().and_then(|finetune| finetune.beta).is_none_or(positive),
                 "a number above 0",
+            ),
+            (
+                "finetune.pack",
+                self.finetune
+                    .as_ref()
+                    .and_then(|finetune| finetune.pack)
+                    .is_none_or(|length| (1..=self.model.block_size).contains(&length)),
+                "1 token to those of the model's context",
             ),
         ];
         match checks.into_iter().find(|(_, holds, _)| !holds) {

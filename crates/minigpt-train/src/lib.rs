@@ -27,6 +27,7 @@ mod sweep;
 pub use burn::train::Interrupter;
 pub use config::continued::{Origin, Restart};
 pub use config::finetune::{FinetuneConfig, FinetuneTask};
+pub use config::recipes::{Reason, Recipe};
 pub use config::teacher::{TeacherConfig, TeacherModel};
 pub use config::{
     DataConfig, Decay, OptimizerConfig, OptimizerKind, RunConfig, SampleConfig, ScheduleConfig,

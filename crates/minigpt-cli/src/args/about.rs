@@ -14,6 +14,8 @@ pub(crate) enum Topic {
     Data,
     /// Processors, GPUs and other machines, and the precision of products
     Devices,
+    /// The recipes of `minigpt finetune`, each value with its reason
+    Tuning,
     /// How perplexity and accuracy are computed, and which figures can be compared
     Protocols,
 }

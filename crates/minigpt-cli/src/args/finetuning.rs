@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use minigpt_data::{ModelSource, Source, WeightedSource};
-use minigpt_train::FinetuneTask;
+use minigpt_train::{FinetuneTask, Recipe};
 
 use super::{FileArgs, RecipeArgs, SessionArgs, WeightsChoice, folder_or_nothing, one_of};
 use crate::device::{DEVICE_HELP, DeviceChoice};
@@ -16,7 +16,9 @@ const ADAPTER: &str = "Adapter";
 #[derive(Args, Debug)]
 #[command(
     args_override_self = true,
+    group = ArgGroup::new("adapted").multiple(true).args(["lora", "recipe_name"]),
     after_help = "Examples:
+  minigpt finetune SmolLM2-135M-Instruct.Q4_1.gguf --recipe chat --data chats.jsonl
   minigpt finetune runs/austen --task lm --data letters.txt
   minigpt finetune runs/wiki --task instruct --data instructions.json --name tuned
   minigpt finetune hf:openai-community/gpt2 --task summarize --data news.jsonl --skip-long
@@ -51,8 +53,10 @@ pub(crate) struct FinetuneArgs {
     /// hf:OWNER/MODEL[/FILE.gguf]
     #[arg(value_name = "MODEL")]
     pub(crate) base: ModelSource,
-    #[arg(long, help = one_of("Task", &FinetuneTask::ALL.map(FinetuneTask::name)))]
-    pub(crate) task: FinetuneTask,
+    #[arg(long, help = one_of("Task", &FinetuneTask::ALL.map(FinetuneTask::name)), required_unless_present = "recipe_name")]
+    task: Option<FinetuneTask>,
+    #[arg(long = "recipe", value_name = "NAME", help = recipes(), conflicts_with = "fresh")]
+    pub(crate) recipe_name: Option<Recipe>,
     /// Examples of the task: a file, a folder, a quoted pattern, - for standard input or hf:OWNER/DATASET[/CONFIG]; given
     /// several times, all are learnt, and with :WEIGHT after it, a source comes WEIGHT times in each pass. For lm a text, as
     /// `minigpt train --data` takes it
@@ -80,6 +84,10 @@ pub(crate) struct FinetuneArgs {
     /// Learn the last answer of each conversation alone, instead of every one
     #[arg(long, help_heading = EXAMPLES)]
     pub(crate) last_answer: bool,
+    /// Put several examples into each row, one after the other, up to so many tokens: none sees another, and a batch of
+    /// rows has more of them. For --task instruct and summarize
+    #[arg(long, help_heading = EXAMPLES, value_name = "TOKENS")]
+    pub(crate) pack: Option<usize>,
     /// With --task prefer: how strongly the model is held to its base; a larger BETA keeps it closer [default: 0.1]
     #[arg(long, value_name = "BETA")]
     pub(crate) beta: Option<f64>,
@@ -98,22 +106,29 @@ pub(crate) struct FinetuneArgs {
     #[arg(long, help_heading = ADAPTER, value_name = "RANK", conflicts_with = "fresh")]
     pub(crate) lora: Option<usize>,
     /// Scale of the adapter: what it adds is multiplied by ALPHA / RANK [default: twice the rank]
-    #[arg(long, help_heading = ADAPTER, value_name = "ALPHA", requires = "lora")]
+    #[arg(long, help_heading = ADAPTER, value_name = "ALPHA", requires = "adapted")]
     pub(crate) lora_alpha: Option<f64>,
     /// Divide by the root of the rank instead: rsLoRA, for ranks above 16 or so
-    #[arg(long, help_heading = ADAPTER, requires = "lora")]
+    #[arg(long, help_heading = ADAPTER, requires = "adapted")]
     pub(crate) lora_rank_stabilized: bool,
     /// Probability that an input of the adapter is dropped while training [default: 0]
-    #[arg(long, help_heading = ADAPTER, value_name = "RATE", requires = "lora")]
+    #[arg(long, help_heading = ADAPTER, value_name = "RATE", requires = "adapted")]
     pub(crate) lora_dropout: Option<f64>,
     /// Matrices with an adapter, as c_attn,mlp.c_proj, or by a Llama's names q_proj,v_proj, and wte for the
     /// vectors of the tokens; all-linear for all but these [default: all-linear]
-    #[arg(long, help_heading = ADAPTER, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
+    #[arg(long, help_heading = ADAPTER, value_name = "NAMES", value_delimiter = ',', requires = "adapted")]
     pub(crate) lora_targets: Option<Vec<String>>,
+    /// Train the length of each column of these matrices too, apart from its direction: DoRA
+    #[arg(long, help_heading = ADAPTER, requires = "adapted")]
+    pub(crate) dora: bool,
+    /// What is trained whole besides, and saved with the adapter: wte, the vectors of the tokens and the head, or
+    /// embed_tokens; PEFT's modules_to_save
+    #[arg(long, help_heading = ADAPTER, value_name = "NAMES", value_delimiter = ',', requires = "adapted")]
+    pub(crate) lora_whole: Option<Vec<String>>,
     /// With --lora, on this machine's processor: type of the frozen weights: auto, f32, f16, bf16, q8_0, q4_0 or
     /// q4_1. Weights of a quantised file keep their own type where it is smaller. auto is bf16 where products are in
     /// bf16, else f32 [default: auto]
-    #[arg(long, help_heading = ADAPTER, value_name = "TYPE", requires = "lora")]
+    #[arg(long, help_heading = ADAPTER, value_name = "TYPE", requires = "adapted")]
     pub(crate) weights: Option<WeightsChoice>,
     /// Start from the moving average of the weights, where the run keeps one
     #[arg(long)]
@@ -133,6 +148,24 @@ pub(crate) struct FinetuneArgs {
     pub(crate) recipe: RecipeArgs,
     #[command(flatten)]
     pub(crate) session: SessionArgs,
+}
+
+impl FinetuneArgs {
+    /// What the model is tuned for: the recipe's, where that says it.
+    pub(crate) fn task(&self) -> FinetuneTask {
+        let of_recipe = self.recipe_name.map(Recipe::task);
+        self.task.or(of_recipe).unwrap_or(FinetuneTask::Lm)
+    }
+}
+
+/// The help of `--recipe`.
+fn recipes() -> String {
+    let one = |recipe: Recipe| format!("{} ({})", recipe.name(), recipe.what());
+    format!(
+        "Task and settings for a published model on a laptop: {}. `minigpt topics tuning` gives each value with its \
+         reason; options given beside it outrank it",
+        Recipe::ALL.map(one).join(", ")
+    )
 }
 
 #[derive(Args, Debug)]

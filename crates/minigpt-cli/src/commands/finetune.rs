@@ -25,8 +25,8 @@ use crate::args::{FinetuneArgs, SessionArgs, WeightsChoice};
 use crate::cache::cache_folder;
 use crate::commands::session::pages::Pages;
 use crate::commands::session::report::describe;
-use crate::commands::session::{Place, dry_run, environment, launch, with_fitting_prompt};
-use crate::device::precision;
+use crate::commands::session::{Place, dry_run, environment, launch, tell, with_fitting_prompt};
+use crate::device::precision::{self, PrecisionChoice};
 use crate::load::model::TrainedModel;
 use crate::load::sampling::say_not_done;
 use crate::load::{frozen, settings};
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     let mut config = settings::of_finetune(args, base.model.config(), template, spec)?;
     let comparison = Comparison::read(args)?;
     say_not_done(&base.generation);
-    precision::apply(session.precision, &mut config, device);
+    precision::apply(precision_of(args), &mut config, device);
     let Material { data, held_out } = read(&mut config, &base.tokenizer, args.cache.as_deref())?;
     if let Some(number) = args.show {
         show_examples(&config, &data, held_out.as_ref(), number)?;
@@ -54,15 +54,15 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     }
     let config = with_fitting_prompt(config, &SampleConfig::default(), &data)?;
     let config = with_fitting_warmup(config, &data, device)?;
+    let plan = beside(Plan::new(&config, &data, device)?, base.model.kept_bytes(), &config);
     if session.dry_run {
-        dry_run(None, &config, &data, device, session)?;
+        tell(&config, &plan, session)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let plan = Plan::new(&config, &data, device)?;
     describe(&config, &plan);
     let place = match named {
         Some(path) => Place::Named(path),
-        None => Place::Free(RunPlace::first_free(&args.runs, args.task.name())?),
+        None => Place::Free(RunPlace::first_free(&args.runs, args.task().name())?),
     };
     let path = place.path();
     let (summary, code) = launch(path, &plan, session, pages, |interrupter, observer| {
@@ -78,6 +78,14 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
     })?;
     report(path, &config, held_out, &summary, &comparison, device, session)?;
     Ok(code)
+}
+
+/// The plan beside frozen weights of so many bytes, where there are some.
+fn beside(plan: Plan, frozen: Option<u64>, config: &RunConfig) -> Plan {
+    match frozen {
+        Some(frozen) => plan.beside_frozen(frozen, config),
+        None => plan,
+    }
 }
 
 /// The recipe's warm-up, but no longer than a tenth of a run that would otherwise be over before it. One that was
@@ -105,10 +113,15 @@ fn load_base(args: &FinetuneArgs, device: &Device) -> Result<TrainedModel> {
     let Some(lora) = settings::lora(args) else {
         return TrainedModel::load_onto(&args.base, args.average, &tuned);
     };
-    let precision = args.session.precision.map(|choice| choice.resolve(device));
+    let precision = precision_of(args).map(|choice| choice.resolve(device));
     let weights = args.weights.unwrap_or(WeightsChoice(None));
     let precision = precision.unwrap_or_default();
     frozen::load(&args.base, args.average, &lora, weights, precision, &tuned)
+}
+
+/// What products are in: as is asked for, or by a recipe in 16 bits, where the device has them.
+fn precision_of(args: &FinetuneArgs) -> Option<PrecisionChoice> {
+    args.session.precision.or(args.recipe_name.map(|_| PrecisionChoice::Auto))
 }
 
 /// The name under which the recipe is recorded.
@@ -134,14 +147,15 @@ pub(crate) fn go_on(
     let chosen = session.device.resolve()?;
     say(format_args!("device: {}", chosen.description));
     let device = &chosen.device;
-    let tokenizer = RunFolder::open(path)?.tokenizer()?;
+    let run = RunFolder::open(path)?;
+    let tokenizer = run.tokenizer()?;
     precision::apply(None, &mut config, device);
     let Material { data, held_out } = read(&mut config, &tokenizer, cache)?;
     if session.dry_run {
         dry_run(Some(path), &config, &data, device, session)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let plan = Plan::new(&config, &data, device)?;
+    let plan = beside(Plan::new(&config, &data, device)?, run.frozen_bytes()?, &config);
     describe(&config, &plan);
     let (summary, code) = launch(path, &plan, session, pages, |interrupter, observer| {
         say(format_args!("resuming: {}\n", path.display()));

@@ -122,9 +122,14 @@ pub(crate) fn dry_run(
         }
         None => Plan::new(config, data, device)?,
     };
-    describe(config, &plan);
+    tell(config, &plan, session)
+}
+
+/// Says what a run would be and cost.
+pub(crate) fn tell(config: &RunConfig, plan: &Plan, session: &SessionArgs) -> Result<()> {
+    describe(config, plan);
     if session.json {
-        print_event("plan", &plan)?;
+        print_event("plan", plan)?;
     }
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! `minigpt topics`, and what `minigpt` alone says.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use minigpt_train::{Reason, Recipe};
 
 use crate::args::{Topic, TopicsArgs};
 use crate::load::model::newest_run;
@@ -18,13 +20,27 @@ pub(crate) fn run(args: &TopicsArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn page(topic: Topic) -> &'static str {
-    match topic {
+fn page(topic: Topic) -> Cow<'static, str> {
+    let text = match topic {
+        Topic::Tuning => return tuning().into(),
         Topic::Sampling => include_str!("topics/sampling.txt"),
         Topic::Data => include_str!("topics/data.txt"),
         Topic::Devices => include_str!("topics/devices.txt"),
         Topic::Protocols => include_str!("topics/protocols.txt"),
+    };
+    text.into()
+}
+
+/// The page on recipes, whose values are those that runs have.
+fn tuning() -> String {
+    let mut text = include_str!("topics/tuning.txt").to_owned();
+    for recipe in Recipe::ALL {
+        text += &format!("\n--recipe {recipe}: to {}, --task {}\n", recipe.what(), recipe.task());
+        for Reason { setting, value, why } in recipe.reasons() {
+            text += &format!("  {setting:<24} {value:<7} {why}\n");
+        }
     }
+    text
 }
 
 fn list(out: &mut dyn Write) -> std::io::Result<()> {
@@ -65,7 +81,7 @@ fn introduction(newest_run: Option<&str>) -> String {
         text += &format!("  {command:<width$}   {what}\n");
     }
     text + "\n`minigpt --help` lists all commands, `minigpt COMMAND --help` has examples, and `minigpt topics`\n\
-            explains sampling, data, devices and protocols.\n"
+            explains sampling, data, devices, tuning and protocols.\n"
 }
 
 #[cfg(test)]

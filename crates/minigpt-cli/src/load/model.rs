@@ -219,7 +219,7 @@ impl LoadedModel {
         let model = match &args.adapter {
             Some(folder) => match beside(&model, folder, &path) {
                 // Only into weights of its own is that merged.
-                Err(AdapterError::PackedEmbedding { .. }) => {
+                Err(AdapterError::PackedEmbedding { .. } | AdapterError::PackedChange { .. }) => {
                     let trained = TrainedModel::load_at(source, &path, args, &device)?;
                     return trained.packed(weight_type.unwrap_or(WeightType::F32), *cache_type);
                 }

@@ -94,19 +94,28 @@ pub(crate) fn of_finetune(
     template: Option<ChatTemplate>,
     tokenizer: TokenizerSpec,
 ) -> Result<RunConfig> {
-    let mut finetune = FinetuneConfig::new(args.base.to_string(), args.task, template);
+    let mut finetune = FinetuneConfig::new(args.base.to_string(), args.task(), template);
     (finetune.fresh, finetune.skip_long) = (args.fresh, args.skip_long);
     (finetune.shorten_long, finetune.skip_bad) = (args.shorten_long, args.skip_bad);
     finetune.last_answer = args.last_answer;
+    finetune.recipe = args.recipe_name;
     ensure!(
-        args.beta.is_none() || args.task == FinetuneTask::Prefer,
+        args.pack.is_none()
+            || matches!(args.task(), FinetuneTask::Instruct | FinetuneTask::Summarize),
+        "--pack is for --task instruct and summarize: leave it out of --task {}",
+        args.task()
+    );
+    finetune.pack = args.pack;
+    check_recipe(args)?;
+    ensure!(
+        args.beta.is_none() || args.task() == FinetuneTask::Prefer,
         "--beta is for --task prefer: leave it out of --task {}",
-        args.task
+        args.task()
     );
     finetune.beta = args.beta.or(finetune.beta);
     let is_one = args.data.len() == 1 && args.data[0].weight == 1.0;
     ensure!(
-        is_one || args.task != FinetuneTask::Lm,
+        is_one || args.task() != FinetuneTask::Lm,
         "--data: a text is one source without a weight; a folder or a pattern is several files of it"
     );
     if !is_one {
@@ -120,6 +129,17 @@ pub(crate) fn of_finetune(
     with_recipe(with_file(config, &args.recipe)?, &args.recipe)
 }
 
+/// A recipe is for one task.
+fn check_recipe(args: &FinetuneArgs) -> Result<()> {
+    let Some(recipe) = args.recipe_name else { return Ok(()) };
+    let (task, expected) = (args.task(), recipe.task());
+    ensure!(
+        task == expected,
+        "--recipe {recipe} is for --task {expected}: leave --task {task} out"
+    );
+    Ok(())
+}
+
 /// The template that shall put examples, where one is named: by its name, or a file of Jinja.
 pub(crate) fn template(
     args: &FinetuneArgs,
@@ -128,9 +148,9 @@ pub(crate) fn template(
 ) -> Result<Option<ChatTemplate>> {
     let Some(name) = &args.template else { return Ok(of_base) };
     ensure!(
-        matches!(args.task, FinetuneTask::Instruct | FinetuneTask::Prefer),
+        matches!(args.task(), FinetuneTask::Instruct | FinetuneTask::Prefer),
         "--template is for --task instruct and prefer: leave it out of --task {}",
-        args.task
+        args.task()
     );
     let path = Path::new(name);
     if !path.is_file() {
@@ -147,11 +167,23 @@ pub(crate) fn template(
 
 /// The adapter that shall be trained.
 pub(crate) fn lora(args: &FinetuneArgs) -> Option<LoraConfig> {
-    let mut lora = LoraConfig::new(args.lora?);
+    let mut lora = match (args.recipe_name, args.lora) {
+        (None, rank) => LoraConfig::new(rank?),
+        (Some(recipe), None) => recipe.lora(),
+        (Some(recipe), Some(rank)) => {
+            let LoraConfig { dropout, .. } = recipe.lora();
+            LoraConfig { dropout, ..LoraConfig::new(rank) }
+        }
+    };
     apply(&mut lora.alpha, &args.lora_alpha);
     lora.rank_stabilized = args.lora_rank_stabilized;
     apply(&mut lora.dropout, &args.lora_dropout);
     apply(&mut lora.targets, &args.lora_targets);
+    apply(&mut lora.whole, &args.lora_whole);
+    lora.dora = args.dora;
+    if args.dora && args.lora_dropout.is_none() {
+        lora.dropout = 0.0;
+    }
     Some(lora)
 }
 

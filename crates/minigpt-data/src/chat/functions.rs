@@ -44,26 +44,6 @@ fn python_method(
     minijinja_contrib::pycompat::unknown_method_callback(state, value, method, args)
 }
 
-/// `{% generation %}` and `{% endgeneration %}`, transformers' marks of what the assistant says, as blocks
-/// that change nothing.
-pub(super) fn without_generation_tags(source: &str) -> String {
-    let (mut text, mut rest) = (String::with_capacity(source.len()), source);
-    while let Some(at) = rest.find("{%") {
-        text.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let Some(end) = rest.find("%}").map(|end| end + 2) else { break };
-        let tag = &rest[..end];
-        let name = tag[2..end - 2].trim_matches(['-', '+', ' ', '\t', '\n']);
-        match name {
-            "generation" => text.push_str(&tag.replacen("generation", "if true", 1)),
-            "endgeneration" => text.push_str(&tag.replacen("endgeneration", "endif", 1)),
-            _ => text.push_str(tag),
-        }
-        rest = &rest[end..];
-    }
-    text + rest
-}
-
 /// Python's `json.dumps`, as transformers sets it up: no escapes but JSON's own.
 fn to_json(state: &State, value: &Value, options: Kwargs) -> Result<Value, Error> {
     let indent: Option<usize> = options.get("indent")?;

@@ -8,6 +8,7 @@ use minigpt_files::{Limit, caught};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Value};
 
+use super::generation::{self, Marks};
 use super::message::{ChatOptions, Message, TemplateValue};
 use super::{StoredJinja, functions};
 use crate::tokenizer_config::{TokenizerConfig, bad_config, tokenizer_config_path};
@@ -37,6 +38,8 @@ pub(super) struct Jinja {
     with_tools: Option<String>,
     tokens: BTreeMap<String, String>,
     origin: String,
+    /// Whether `{% generation %}` says what the model writes.
+    is_marked: bool,
     environment: Environment<'static>,
 }
 
@@ -70,18 +73,19 @@ impl Jinja {
         environment.set_syntax(syntax.build().map_err(|error| bad(reason(&error)))?);
         environment.set_recursion_limit(DEPTH);
         functions::add_to(&mut environment);
+        let is_marked = generation::is_in(&source);
         for (name, source) in [(DEFAULT, Some(&source)), (TOOL_USE, with_tools.as_ref())] {
             let Some(source) = source else { continue };
             if source.len() > TEMPLATE_BYTES {
                 let bytes = source.len();
                 return Err(bad(format!("it has {bytes} bytes: expected a mebibyte at most")));
             }
-            let source = functions::without_generation_tags(source);
+            let source = generation::as_filters(source);
             caught(|| environment.add_template_owned(name, source))
                 .map_err(bad)?
                 .map_err(|error| bad(reason(&error)))?;
         }
-        Ok(Self { source, with_tools, tokens, origin, environment })
+        Ok(Self { source, with_tools, tokens, origin, is_marked, environment })
     }
 
     pub(super) fn in_folder(folder: &Path) -> Result<Option<Self>, DataError> {
@@ -151,6 +155,16 @@ impl Jinja {
         asks: bool,
         options: &ChatOptions,
     ) -> Result<String, DataError> {
+        self.rendered(messages, asks, options, Marks::Left)
+    }
+
+    fn rendered(
+        &self,
+        messages: &[Message],
+        asks: bool,
+        options: &ChatOptions,
+        marks: Marks,
+    ) -> Result<String, DataError> {
         let bad = |reason: String| DataError::ChatTemplate { origin: self.origin.clone(), reason };
         if messages.is_empty() {
             return Err(bad("a conversation without messages: expected one at least".to_owned()));
@@ -159,6 +173,7 @@ impl Jinja {
         let mut environment = self.environment.clone();
         let given: usize = messages.iter().map(|message| message.content().len()).sum();
         environment.set_fuel(Some(STEPS + given as u64));
+        generation::add_to(&mut environment, marks);
         functions::add_clock_to(&mut environment, options.now.unwrap_or_else(SystemTime::now));
         let context = self.context(messages, asks, options);
         let rendered = caught(|| {
@@ -198,6 +213,9 @@ impl Jinja {
         options: &ChatOptions,
     ) -> Result<Vec<Turn>, DataError> {
         let bad = |reason: String| DataError::ChatTemplate { origin: self.origin.clone(), reason };
+        if self.is_marked {
+            return self.marked_turns(messages, options);
+        }
         let end = tokenizer.decode(&[tokenizer.end_of_text()])?;
         let (mut turns, mut before) = (Vec::<Turn>::new(), String::new());
         let answers =
@@ -229,9 +247,21 @@ impl Jinja {
                 }
             };
             before = format!("{prompt}{answer}{end}");
-            turns.push(Turn { given, answer });
+            turns.push(Turn { given, answer, is_marked: false });
         }
         Ok(turns)
+    }
+
+    /// As [`turns`](Self::turns), where the template says itself what the model writes.
+    fn marked_turns(
+        &self,
+        messages: &[Message],
+        options: &ChatOptions,
+    ) -> Result<Vec<Turn>, DataError> {
+        let plain = self.render(messages, false, options)?;
+        let marked = self.rendered(messages, false, options, Marks::Written)?;
+        generation::turns(&plain, &marked)
+            .map_err(|reason| DataError::ChatTemplate { origin: self.origin.clone(), reason })
     }
 }
 

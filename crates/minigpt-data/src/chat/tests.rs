@@ -85,7 +85,11 @@ fn turns_are_what_is_given_and_what_the_model_writes() {
     let tokens: BTreeMap<_, _> = [("eos_token".to_owned(), END_OF_TEXT.to_owned())].into();
     let template = ChatTemplate::from_jinja(&source, tokens, "a test").unwrap();
     let turns = template.turns(&tokenizer, &messages, &options).unwrap();
-    let turn = |given: &str, answer: &str| Turn { given: given.into(), answer: answer.into() };
+    let turn = |given: &str, answer: &str| Turn {
+        given: given.into(),
+        answer: answer.into(),
+        is_marked: false,
+    };
     let end = END_OF_TEXT;
     assert_eq!(
         turns,
@@ -124,7 +128,7 @@ fn an_earlier_answer_that_changes_is_given() {
     let turns = template.turns(&tokenizer, &messages, &ChatOptions::default()).unwrap();
     let end = END_OF_TEXT;
     let given = format!("u1{end}a{end}u3{end}a");
-    assert_eq!(turns, [Turn { given, answer: "4".to_owned() }]);
+    assert_eq!(turns, [Turn { given, answer: "4".to_owned(), is_marked: false }]);
 }
 
 #[test]
@@ -154,7 +158,7 @@ fn a_named_template_is_as_before() {
     ];
     assert_eq!(ids, expected.concat());
     let turns = template.turns(&tokenizer, &messages[..3], &options).unwrap();
-    assert_eq!(turns, [Turn { given: first, answer: "3".to_owned() }]);
+    assert_eq!(turns, [Turn { given: first, answer: "3".to_owned(), is_marked: false }]);
     let error = template.prompt(&messages[2..], &options).unwrap_err().to_string();
     assert_eq!(
         error,
@@ -277,14 +281,4 @@ fn a_folder_has_its_template_in_a_file_or_in_the_configuration() {
     fs_err::remove_file(folder.path().join("chat_template.jinja")).unwrap();
     write(config, r#"{"chat_template": [{"name": "tool_use", "template": "T"}]}"#);
     assert!(in_folder().unwrap_err().to_string().contains("no template is called \"default\""));
-}
-
-#[test]
-fn marks_of_what_is_generated_change_nothing() {
-    let source = "a {%- generation %} b {% endgeneration -%} c{% if true %}{% generation %}";
-    assert_eq!(
-        functions::without_generation_tags(source),
-        "a {%- if true %} b {% endif -%} c{% if true %}{% if true %}"
-    );
-    assert_eq!(functions::without_generation_tags("{% generation"), "{% generation");
 }

@@ -33,7 +33,7 @@ fn labelled(name: &str, text: &str) -> Result<Vec<LabelledText>, String> {
 }
 
 fn turn(given: &str, answer: &str) -> Turn {
-    Turn { given: given.to_owned(), answer: answer.to_owned() }
+    Turn { given: given.to_owned(), answer: answer.to_owned(), is_marked: false }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Learnt, RowOptions, TokenRow, TokenRows, TooLong, passages};
+use super::{Batches, Learnt, RowOptions, TokenRow, TokenRows, TooLong, passages};
 use crate::{
     ChatTemplate, Dialogue, FileLine, LabelledText, Template, TextCounts, Tokenizer, Turn,
 };
@@ -20,6 +20,7 @@ fn dialogue(line: u64, turns: &[(&str, &str)]) -> Dialogue {
     let turn = |(given, answer): &(&str, &str)| Turn {
         given: (*given).to_owned(),
         answer: (*answer).to_owned(),
+        is_marked: false,
     };
     Dialogue { place: place(line), turns: turns.iter().map(turn).collect() }
 }
@@ -213,4 +214,44 @@ fn passes_differ_and_batches_are_of_about_one_length() {
     // Not always from short to long.
     let rising = first.windows(2).filter(|pair| longest(&pair[0]) < longest(&pair[1])).count();
     assert!((35..90).contains(&rising), "{rising}");
+}
+
+proptest! {
+    /// Every example is in one row, as it was, and no row is longer than asked unless an example is.
+    #[test]
+    fn packed_rows_have_the_same_examples(
+        lengths in proptest::collection::vec(1_usize..50, 1..60),
+        length in 1_usize..80,
+    ) {
+        let row = |(number, length): (usize, &usize)| TokenRow {
+            inputs: vec![number as u32; *length],
+            targets: (0..*length).map(|at| (at > 0).then_some(at as u32)).collect(),
+            segments: Vec::new(),
+        };
+        let rows: Vec<TokenRow> = lengths.iter().enumerate().map(row).collect();
+        let batches = Batches::new(lengths.iter().copied(), &[(rows.len(), 1.0)]);
+        let counts = TextCounts::default();
+        let rows = TokenRows { rows: rows.into(), batches, counts, left_out: 0, shortened: 0 };
+        let packed = rows.packed(length);
+        let longest = lengths.iter().max().unwrap();
+        prop_assert!(packed.len() <= rows.len());
+        prop_assert_eq!(packed.examples(), rows.len());
+        prop_assert_eq!((packed.tokens(), packed.predicted()), (rows.tokens(), rows.predicted()));
+        let mut found = Vec::new();
+        for row in packed.rows() {
+            prop_assert!(row.inputs.len() <= length.max(*longest));
+            prop_assert_eq!(row.segments.iter().sum::<usize>(), row.inputs.len());
+            let mut start = 0;
+            for segment in &row.segments {
+                let part = start..start + segment;
+                found.push((row.inputs[part.clone()].to_vec(), row.targets[part].to_vec()));
+                start += segment;
+            }
+        }
+        let mut expected: Vec<_> =
+            rows.rows().iter().map(|row| (row.inputs.clone(), row.targets.clone())).collect();
+        expected.sort();
+        found.sort();
+        prop_assert_eq!(found, expected);
+    }
 }

@@ -60,6 +60,16 @@ pub enum AdapterError {
         /// The tensor.
         name: String,
     },
+    /// Lengths of columns, or vectors of tokens trained whole, of a model whose weights are packed.
+    #[error(
+        "{path} has {what}: expected factors alone, beside weights in their stored type; {MERGE}"
+    )]
+    PackedChange {
+        /// The adapter's folder.
+        path: PathBuf,
+        /// What it has.
+        what: &'static str,
+    },
     /// Factors beside the vectors of the tokens, of a model whose weights are packed.
     #[error(
         "{path} adapts {layer}, the token embedding: expected matrices of the blocks only, beside weights in their stored type; {MERGE}"

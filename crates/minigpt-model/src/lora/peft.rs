@@ -9,9 +9,9 @@ use minigpt_files::{Limit, excerpt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::LoraConfig;
 use super::error::{AdapterError, MERGE};
 use super::targets::{ALL_LINEAR, layout};
+use super::{EMBEDDING, LoraConfig};
 use crate::files::fields::{is_off, shown, typed};
 use crate::model::config::GptConfig;
 
@@ -51,6 +51,12 @@ struct PeftConfig {
     /// Multiplies by `lora_alpha / √r` in place of `lora_alpha / r`.
     #[serde(default)]
     use_rslora: bool,
+    /// Trains the lengths of columns apart from their directions.
+    #[serde(default)]
+    use_dora: bool,
+    /// Layers that are trained whole.
+    #[serde(default)]
+    modules_to_save: Option<Vec<String>>,
     /// Adapts the head with the vectors of the tokens, whose second use it is.
     #[serde(default)]
     ensure_weight_tying: bool,
@@ -68,7 +74,7 @@ fn yes() -> Value {
 }
 
 /// The fields of [`PeftConfig`].
-const HONOURED: [&str; 13] = [
+const HONOURED: [&str; 15] = [
     "base_model_name_or_path",
     "bias",
     "ensure_weight_tying",
@@ -77,10 +83,12 @@ const HONOURED: [&str; 13] = [
     "init_lora_weights",
     "lora_alpha",
     "lora_dropout",
+    "modules_to_save",
     "peft_type",
     "r",
     "target_modules",
     "task_type",
+    "use_dora",
     "use_rslora",
 ];
 
@@ -98,6 +106,12 @@ const HARMLESS: [&str; 7] = [
 
 /// Beginnings that leave the base as it is. Others, as PiSSA's, move a part of the base into the factors.
 const PLAIN_BEGINNINGS: [&str; 3] = ["gaussian", "mica", "orthogonal"];
+
+/// What PEFT names where the vectors of the tokens are trained whole.
+fn saved_whole(model: &GptConfig) -> Vec<String> {
+    let paths = layout(model).parts(EMBEDDING);
+    paths.iter().map(|path| path.rsplit('.').next().unwrap_or(path).to_owned()).collect()
+}
 
 impl PeftConfig {
     fn of(lora: &LoraConfig, base: &str, model: &GptConfig) -> Self {
@@ -119,7 +133,9 @@ impl PeftConfig {
             bias: none(),
             inference_mode: true,
             use_rslora: lora.rank_stabilized,
-            ensure_weight_tying: adapts_embedding,
+            use_dora: lora.dora,
+            modules_to_save: (!lora.whole.is_empty()).then(|| saved_whole(model)),
+            ensure_weight_tying: adapts_embedding || !lora.whole.is_empty(),
             init_lora_weights: yes(),
         }
     }
@@ -168,6 +184,31 @@ impl PeftConfig {
         })
     }
 
+    /// What is trained whole, each once: PEFT names the vectors of the tokens with their path too, and the head with them.
+    fn whole(&self) -> Result<Vec<String>, String> {
+        let named = self.modules_to_save.clone().unwrap_or_default();
+        let mut whole: Vec<String> = Vec::new();
+        for name in &named {
+            let plain = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix));
+            let plain = plain.unwrap_or(name).to_owned();
+            if plain != HEAD && !whole.contains(&plain) {
+                whole.push(plain);
+            }
+        }
+        if whole.is_empty() && !named.is_empty() {
+            return Err(format!(
+                "modules_to_save {named:?}: expected the vectors of the tokens, as embed_tokens; {MERGE}"
+            ));
+        }
+        if !whole.is_empty() && !self.ensure_weight_tying {
+            return Err(format!(
+                "modules_to_save {named:?} without ensure_weight_tying: expected true, for the head is the \
+                 same matrix; {MERGE}"
+            ));
+        }
+        Ok(whole)
+    }
+
     fn lora(&self) -> Result<LoraConfig, String> {
         // PEFT takes this word alone, and writes a list.
         let named = match &self.target_modules {
@@ -191,8 +232,10 @@ impl PeftConfig {
             }
             targets.retain(|target| target != HEAD);
         }
+        let whole = self.whole()?;
         let (rank, alpha, dropout) = (self.r, self.lora_alpha, self.lora_dropout);
-        Ok(LoraConfig { rank, alpha, rank_stabilized: self.use_rslora, dropout, targets })
+        let (rank_stabilized, dora) = (self.use_rslora, self.use_dora);
+        Ok(LoraConfig { rank, alpha, rank_stabilized, dora, dropout, targets, whole })
     }
 }
 

@@ -84,10 +84,34 @@ impl LoraConfig {
         self.names(EMBEDDING) || theirs.into_iter().any(|name| self.names(name))
     }
 
-    /// True where a target is called as the vectors of the tokens are, in any family.
+    /// True where a target, or what is trained whole, is called as the vectors of the tokens are, in any family.
     #[must_use]
     pub fn names_embedding(&self) -> bool {
-        self.targets.iter().any(|target| is_embedding(target))
+        self.targets.iter().chain(&self.whole).any(|target| is_embedding(target))
+    }
+
+    /// What is trained whole is the vectors of the tokens, of a model whose head they are.
+    pub(crate) fn check_whole(&self, model: &GptConfig) -> Result<(), AdapterError> {
+        let refused = |expected: String| Err(AdapterError::Setting { field: "whole", expected });
+        let known = layout(model).parts(EMBEDDING);
+        let is_known =
+            |name: &String| name == EMBEDDING || known.iter().any(|known| is_named(known, name));
+        if let Some(name) = self.whole.iter().find(|name| !is_known(name)) {
+            let name = excerpt(name);
+            return refused(format!("wte, the vectors of the tokens, and not `{name}`"));
+        }
+        if self.whole.is_empty() {
+            return Ok(());
+        }
+        if !model.tied {
+            return refused(
+                "nothing where the output head is not tied to the token embedding".to_owned(),
+            );
+        }
+        match self.adapts_embedding(model) {
+            true => refused("nothing that is among the targets too".to_owned()),
+            false => Ok(()),
+        }
     }
 
     fn names(&self, layer: &str) -> bool {

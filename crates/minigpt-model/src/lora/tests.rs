@@ -154,7 +154,11 @@ fn an_adapter_read_back_computes_the_same_and_knows_its_base() {
         fs_err::write(&path, json.replace(from, to)).unwrap();
         refused(base(3, &config()), reason);
     };
-    with("{", "{\"use_dora\": true,", "use_dora true: expected null, false or nothing");
+    with(
+        "\"use_dora\": false",
+        "\"use_dora\": true",
+        "lora.dora is out of range: expected false where",
+    );
     with("\"ensure_weight_tying\": true", "\"ensure_weight_tying\": false", "wte without");
     with("\"r\": 4", "\"r\": 0", "lora.rank is out of range: expected 1 to 24");
     with("\"c_fc\"", "\"q_proj\"", "unknown matrix `q_proj`");

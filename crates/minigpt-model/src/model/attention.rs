@@ -66,8 +66,20 @@ impl CausalSelfAttention {
         context: &mut Context,
     ) -> Tensor<3> {
         let qkv = linear(before, x, &self.c_attn, context);
+        let mixed = match context.apart.clone() {
+            None => self.mixed(qkv, context),
+            Some(apart) => {
+                let [batch, time, _] = qkv.dims();
+                apart.gather(self.mixed(apart.spread(qkv), context), [batch, time])
+            }
+        };
+        linear(Before::Nothing, mixed, &self.c_proj, context)
+    }
+
+    /// What each position takes of those before it.
+    fn mixed(&self, qkv: Tensor<3>, context: &mut Context) -> Tensor<3> {
         if let Some(mixed) = self.turned_and_mixed(&qkv, context) {
-            return linear(Before::Nothing, mixed, &self.c_proj, context);
+            return mixed;
         }
         // Side by side, as in GPT-2, is how the kernels take them.
         let qkv = match self.is_side_by_side() {
@@ -78,8 +90,7 @@ impl CausalSelfAttention {
                 Tensor::cat(parts.map(join).to_vec(), 2)
             }
         };
-        let mixed = causal_attention(qkv, self.n_head, context.dropout.next(&self.dropout));
-        linear(Before::Nothing, mixed, &self.c_proj, context)
+        causal_attention(qkv, self.n_head, context.dropout.next(&self.dropout))
     }
 
     /// Norms of the heads, rotation, repetition and attention in one operation, where there is one.

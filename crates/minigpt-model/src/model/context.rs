@@ -1,5 +1,6 @@
 //! What one pass through the model carries from module to module.
 
+use super::segments::Apart;
 use crate::model::rotary::Rotation;
 use crate::ops::{DropoutState, Precision};
 
@@ -12,4 +13,6 @@ pub(crate) struct Context {
     pub(crate) precision: Precision,
     /// By what queries and keys are turned, where positions are rotary.
     pub(crate) rotation: Option<Rotation>,
+    /// What attends to itself alone, where a row has several examples.
+    pub(crate) apart: Option<Apart>,
 }

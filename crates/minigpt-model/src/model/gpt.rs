@@ -14,6 +14,7 @@ use super::context::Context;
 use super::norm::Norm;
 use super::parameters::Parameter;
 use super::rotary::Rotation;
+use super::segments::Segments;
 use crate::matrix::frozen::{Frozen, FrozenType};
 use crate::ops::{self, DropoutState, Lesson, Precision, SmoothedLoss};
 
@@ -180,16 +181,27 @@ impl Gpt {
     /// Where `time` exceeds [`block_size`](Self::block_size).
     #[must_use]
     pub fn hidden(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
-        let mut context = self.training_context(tokens.dims()[1]);
-        let x = self.embed(tokens, &mut context);
+        self.hidden_of(tokens, None)
+    }
+
+    /// As [`hidden`](Self::hidden), of rows that have several examples each, which do not see each other.
+    ///
+    /// # Panics
+    /// As [`hidden`](Self::hidden), with the longest example in place of `time`.
+    pub fn hidden_of(&self, tokens: Tensor<2, Int>, segments: Option<&Segments>) -> Tensor<3> {
+        let mut context = self.training_context(tokens.dims()[1], segments);
+        let x = self.embed(tokens, segments, &mut context);
         let x = self.h.iter().fold(x, |x, block| block.forward(x, &mut context));
         self.ln_f.forward(x)
     }
 
     /// For a pass over `time` positions from the first on, which drops elements where the device differentiates.
-    pub(super) fn training_context(&self, time: usize) -> Context {
-        let dropout = DropoutState::draw(&self.wte.weight.lazy_device());
-        self.context(dropout, &self.first_positions(time))
+    pub(super) fn training_context(&self, time: usize, segments: Option<&Segments>) -> Context {
+        let device = self.wte.weight.lazy_device();
+        let dropout = DropoutState::draw(&device);
+        let time = segments.map_or(time, Segments::longest);
+        let context = self.context(dropout, &self.first_positions(time));
+        Context { apart: segments.map(|segments| segments.apart(&device)), ..context }
     }
 
     /// One row of positions for all sequences.
@@ -208,11 +220,25 @@ impl Gpt {
                 Some(Rotation::new(config, self.config.head_size(), positions, &device))
             }
         };
-        Context { dropout, precision: self.precision, rotation }
+        Context { dropout, precision: self.precision, rotation, apart: None }
     }
 
-    /// Token ids `[batch, time]` at the first positions to `[batch, time, n_embd]`.
-    pub(super) fn embed(&self, tokens: Tensor<2, Int>, context: &mut Context) -> Tensor<3> {
+    /// Token ids `[batch, time]` at the first positions, or those of their segments, to `[batch, time, n_embd]`.
+    pub(super) fn embed(
+        &self,
+        tokens: Tensor<2, Int>,
+        segments: Option<&Segments>,
+        context: &mut Context,
+    ) -> Tensor<3> {
+        if let (Some(segments), Some(wpe)) = (segments, &self.wpe) {
+            let device = tokens.device();
+            let positions = position_ids(&[segments.positions()], &device).reshape(tokens.dims());
+            let x = match &self.tables.wte {
+                Some(table) => ops::frozen_embed(&tokens, table),
+                None => self.wte.forward(tokens),
+            };
+            return context.dropout.next(&self.dropout).apply(x + wpe.forward(positions));
+        }
         let wpe = self.wpe.as_ref().map(|wpe| wpe.weight.val());
         if let Some(table) = &self.tables.wte {
             let (time, x) = (tokens.dims()[1], ops::frozen_embed(&tokens, table));

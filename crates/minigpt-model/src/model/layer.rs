@@ -48,6 +48,7 @@ pub(crate) fn linear(
     let bias = layer.bias.as_ref().map(|bias| bias.val());
     let precision = context.precision;
     let beside = adapter.zip(dropout);
+    let gains = adapter.and_then(|adapter| adapter.gains(layer));
     if layer.frozen.is_some() || (beside.is_none() && bias.is_none()) {
         let weight = match &layer.frozen {
             Some(frozen) => ops::Weight::Frozen(frozen.clone()),
@@ -66,10 +67,7 @@ pub(crate) fn linear(
         };
         let is_gated = matches!(before, Before::Swiglu);
         if let Some(y) = ops::layer(&x, norm, is_gated, weight, beside, precision) {
-            return match bias {
-                Some(bias) => y + bias.unsqueeze(),
-                None => y,
-            };
+            return finished(y, gains, bias);
         }
     }
     let (x, weight) = (before.apply(x), layer.weight.base());
@@ -78,5 +76,19 @@ pub(crate) fn linear(
     let added = adapter.spread(layer.to(), |[a, b]| {
         ops::low_rank(x.clone(), a, b, adapter.scale, dropout.clone())
     });
-    ops::residual(ops::linear(x, weight, bias, precision), added, ops::DropoutMask::Off)
+    let (before_bias, bias) = if gains.is_some() { (None, bias) } else { (bias, None) };
+    let y = ops::linear(x, weight, before_bias, precision);
+    finished(ops::residual(y, added, ops::DropoutMask::Off), gains, bias)
+}
+
+/// Columns by what they are multiplied by, and the bias.
+fn finished(y: Tensor<3>, gains: Option<Tensor<1>>, bias: Option<Tensor<1>>) -> Tensor<3> {
+    let y = match gains {
+        Some(gains) => y * gains.unsqueeze(),
+        None => y,
+    };
+    match bias {
+        Some(bias) => y + bias.unsqueeze(),
+        None => y,
+    }
 }

@@ -55,6 +55,11 @@ pub(crate) struct LowRank {
     /// The columns of the matrix that have factors, in their order.
     #[module(skip)]
     pub(crate) parts: Vec<Range<usize>>,
+    /// The lengths of these columns, where they are trained apart.
+    pub(crate) magnitude: Option<Param<Tensor<1>>>,
+    /// The squares of their lengths in the base.
+    #[module(skip)]
+    pub(crate) squares: Option<Arc<Vec<f32>>>,
 }
 
 impl LowRank {
@@ -111,7 +116,15 @@ impl Reparameterization for LowRank {
     fn apply<const D: usize>(&self, base: Tensor<D>) -> Tensor<D> {
         let shape = base.dims();
         let delta = self.spread(shape[D - 1], |[a, b]| a.matmul(b).mul_scalar(self.scale));
-        base + delta.reshape(shape)
+        let merged = base + delta.reshape(shape);
+        let Some(magnitude) = &self.magnitude else { return merged };
+        let to = shape[D - 1];
+        let squares: Tensor<1> = merged.clone().square().sum_dim(0).reshape([to]);
+        let squares = self.parts.iter().map(|columns| squares.clone().slice(columns.clone()));
+        let norm = Tensor::cat(squares.collect(), 0).clamp_min(f32::MIN_POSITIVE).sqrt();
+        let mut along = [1; D];
+        along[D - 1] = to;
+        merged * self.among(to, magnitude.val() / norm).reshape(along)
     }
 }
 

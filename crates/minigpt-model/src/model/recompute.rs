@@ -7,6 +7,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, Int, Tensor};
 
 use super::gpt::Gpt;
+use super::segments::Segments;
 
 impl Gpt {
     /// A forward and a backward pass that keep of each block what goes into it and nothing of its inside,
@@ -14,7 +15,7 @@ impl Gpt {
     /// 2016](https://arxiv.org/abs/1604.06174)): about a third more work, and the memory of one block in
     /// place of all.
     ///
-    /// `tokens` is `[batch, time]`. `objective` gets what [`hidden`](Self::hidden) gives and makes the
+    /// `tokens` is `[batch, time]`, of one example each or of `segments`. `objective` gets what [`hidden`](Self::hidden) gives and makes the
     /// scalar `[1]` to differentiate; what it gives besides is returned. `gradients` gets the gradients
     /// part by part, those of the head first; a parameter in two parts, as `wte`, comes twice, to be added.
     /// They are those of a pass that keeps everything, on the CPU to the bit, dropout included.
@@ -24,12 +25,13 @@ impl Gpt {
     pub fn backward_by_block<T>(
         &self,
         tokens: Tensor<2, Int>,
+        segments: Option<&Segments>,
         objective: impl FnOnce(Tensor<3>) -> (Tensor<1>, T),
         mut gradients: impl FnMut(Gradients),
     ) -> T {
         let device = self.wte.weight.lazy_device();
-        let mut context = self.training_context(tokens.dims()[1]);
-        let embedded = self.embed(tokens, &mut context);
+        let mut context = self.training_context(tokens.dims()[1], segments);
+        let embedded = self.embed(tokens, segments, &mut context);
         let mut inputs = Vec::with_capacity(self.h.len());
         let mut x = embedded.clone().inner();
         for block in &self.h {

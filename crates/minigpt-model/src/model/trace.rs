@@ -42,7 +42,7 @@ impl Gpt {
     pub(crate) fn trace(&self, tokens: Tensor<2, Int>) -> TensorTrace<'_> {
         let positions = self.first_positions(tokens.dims()[1]);
         let mut context = self.context(DropoutState::off(), &positions);
-        let x = self.embed(tokens, &mut context);
+        let x = self.embed(tokens, None, &mut context);
         TensorTrace { blocks: self.h.iter(), context, x }
     }
 

@@ -96,7 +96,7 @@ fn perceptron([c_fc, c_proj]: [Linear; 2]) -> Mlp {
 
 /// Of a pass that drops nothing.
 fn context() -> Context {
-    Context { dropout: DropoutState::off(), precision: Precision::F32, rotation: None }
+    Context { dropout: DropoutState::off(), precision: Precision::F32, rotation: None, apart: None }
 }
 
 fn keyed(seed: u64) -> minigpt_ops::Dropout {

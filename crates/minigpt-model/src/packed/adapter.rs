@@ -64,14 +64,22 @@ impl PackedGpt {
     ///
     /// # Errors
     /// [`AdapterError`]: the folder's files are missing, damaged, the adapter is another model's, or adapts the vectors
-    /// of the tokens, which only a [`Gpt`](crate::Gpt) does.
+    /// of the tokens or lengths of columns, which only a [`Gpt`](crate::Gpt) does.
     pub fn with_adapter(
         &self,
         folder: &Path,
         fingerprint: &dyn Fn() -> Result<String, WeightsError>,
     ) -> Result<Self, AdapterError> {
-        let StoredAdapter { lora, layers } =
+        let StoredAdapter { lora, layers, whole } =
             StoredAdapter::read(folder, &self.config, fingerprint)?;
+        let changed = match (lora.dora, whole) {
+            (true, _) => Some("use_dora, lengths of columns that are trained apart"),
+            (false, Some(_)) => Some("modules_to_save, vectors of tokens that are trained whole"),
+            (false, None) => None,
+        };
+        if let Some(what) = changed {
+            return Err(AdapterError::PackedChange { path: folder.to_owned(), what });
+        }
         let mut blocks: Vec<[Option<LowRank>; PLACES]> =
             (0..self.config.n_layer).map(|_| Default::default()).collect();
         for (layer, parts) in layers {

@@ -1,77 +1,12 @@
 //! Fine-tuning: what a model that exists is trained on further, and how its task is put to it.
 
-use std::fmt;
-use std::str::FromStr;
-
-use minigpt_data::{ChatTemplate, Learnt, RowOptions, Template, TooLong, WeightedSource};
+use minigpt_data::{ChatTemplate, Learnt, RowOptions, TooLong, WeightedSource};
 use minigpt_model::LoraConfig;
 use serde::{Deserialize, Serialize};
 
+use super::recipes::Recipe;
+pub use super::task::FinetuneTask;
 use crate::error::TrainError;
-
-/// The task that a model is fine-tuned for, which decides the form of its examples and its loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FinetuneTask {
-    /// To continue texts of another kind.
-    Lm,
-    /// To answer instructions.
-    Instruct,
-    /// To summarise documents.
-    Summarize,
-    /// To tell what a text is, by a head on its last token.
-    Classify,
-    /// To prefer one of two answers, by direct preference optimisation ([Rafailov et al.,
-    /// 2023](https://arxiv.org/abs/2305.18290)).
-    Prefer,
-}
-
-impl FinetuneTask {
-    /// All tasks, in the order in which they are listed.
-    pub const ALL: [Self; 5] =
-        [Self::Lm, Self::Instruct, Self::Summarize, Self::Classify, Self::Prefer];
-
-    /// The name that [`FromStr`] takes.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Lm => "lm",
-            Self::Instruct => "instruct",
-            Self::Summarize => "summarize",
-            Self::Classify => "classify",
-            Self::Prefer => "prefer",
-        }
-    }
-
-    /// How the task is put to a model, where it is put in words: to answer, as the model was taught by its
-    /// own template if it has one.
-    fn template(self, of_base: Option<ChatTemplate>) -> Option<ChatTemplate> {
-        match self {
-            Self::Instruct | Self::Prefer => {
-                Some(of_base.unwrap_or_else(|| Template::instruct().into()))
-            }
-            Self::Summarize => Some(Template::summarize().into()),
-            Self::Lm | Self::Classify => None,
-        }
-    }
-}
-
-impl fmt::Display for FinetuneTask {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for FinetuneTask {
-    type Err = TrainError;
-
-    fn from_str(name: &str) -> Result<Self, TrainError> {
-        Self::ALL.into_iter().find(|task| task.name() == name).ok_or_else(|| {
-            let known = Self::ALL.map(Self::name).join(", ");
-            TrainError::UnknownName { kind: "task", name: name.to_owned(), known }
-        })
-    }
-}
 
 /// What a tuned model comes from and is for; a part of its run's configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,6 +19,9 @@ pub struct FinetuneConfig {
     pub fresh: bool,
     /// What for.
     pub task: FinetuneTask,
+    /// The recipe that the settings began with, if they did with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Recipe>,
     /// How the task is put to the model, where it is put in words.
     pub template: Option<ChatTemplate>,
     /// What a classifier tells apart, in the order of its head; empty for others.
@@ -99,6 +37,10 @@ pub struct FinetuneConfig {
     /// Whether the last answer of a conversation alone is learnt, instead of all.
     #[serde(default, skip_serializing_if = "is_false")]
     pub last_answer: bool,
+    /// Tokens of the rows in which several examples stand one after the other, none of which sees another; without it, a
+    /// row is one example.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<usize>,
     /// All sources of examples, where there are several or one has a weight; the first is the data's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<WeightedSource>,
@@ -119,12 +61,14 @@ impl FinetuneConfig {
             base,
             fresh: false,
             task,
+            recipe: None,
             template: task.template(of_base),
             labels: Vec::new(),
             skip_long: false,
             shorten_long: false,
             skip_bad: false,
             last_answer: false,
+            pack: None,
             sources: Vec::new(),
             beta: (task == FinetuneTask::Prefer).then_some(0.1),
             lora: None,

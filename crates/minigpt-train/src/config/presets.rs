@@ -257,7 +257,8 @@ fn hub(repo: &str, config: Option<&str>, revision: Option<&str>) -> Source {
 impl RunConfig {
     /// The recipe by which a model of this shape is tuned: a tenth of pretraining's learning rate, little
     /// decay, dropout against learning a small set by heart, a validation after each pass, and an end
-    /// when two of them bring nothing better.
+    /// when two of them bring nothing better. A [recipe](super::recipes::Recipe) that `finetune` names has values of its
+    /// own.
     #[must_use]
     pub fn finetuning(model: GptConfig, data: DataConfig, finetune: FinetuneConfig) -> Self {
         let decay = Decay::Linear;
@@ -279,7 +280,8 @@ impl RunConfig {
         let dropout = if finetune.task == FinetuneTask::Prefer { 0.0 } else { 0.1 };
         let schedule =
             ScheduleConfig { decay, final_ratio: 0.0, ..ScheduleConfig::cosine(learning_rate, 20) };
-        Self {
+        let recipe = finetune.recipe;
+        let config = Self {
             data,
             model: model.with_dropout(dropout),
             optimizer: OptimizerConfig { weight_decay: 0.01, ..OptimizerConfig::default() },
@@ -288,6 +290,10 @@ impl RunConfig {
             sample: SampleConfig { prompt, ..SampleConfig::default() },
             finetune: Some(finetune),
             continued: Vec::new(),
+        };
+        match recipe {
+            Some(recipe) => recipe.of(config),
+            None => config,
         }
     }
 }

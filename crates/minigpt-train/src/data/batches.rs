@@ -8,7 +8,7 @@ use burn::data::dataloader::{DataLoader, DataLoaderBuilder};
 use burn::data::dataset::{Dataset, DatasetError};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use minigpt_data::{Passes, TokenRow, TokenRows, Window, Windows};
-use minigpt_model::IGNORE_INDEX;
+use minigpt_model::{IGNORE_INDEX, Segments};
 
 use crate::data::pairs::{PreferenceSet, ReferredPair};
 
@@ -28,6 +28,8 @@ pub(crate) struct TokenBatch {
     /// Of preferences, whose rows are a chosen and a rejected one in turn: in nats how much likelier the
     /// reference found each chosen answer, `[batch / 2]`.
     pub(crate) references: Option<Tensor<1>>,
+    /// Where rows have several examples, how long these are.
+    pub(crate) segments: Option<Segments>,
 }
 
 impl TokenBatch {
@@ -54,7 +56,7 @@ impl TokenBatch {
         targets: Tensor<2, Int>,
         predicted: usize,
     ) -> Self {
-        Self { tokens, targets, predicted, loss_scale: 1.0, references: None }
+        Self { tokens, targets, predicted, loss_scale: 1.0, references: None, segments: None }
     }
 }
 
@@ -74,7 +76,13 @@ impl TokenBatch {
         let tensor =
             |ids: Vec<i32>| Tensor::from_data(TensorData::new(ids, [rows.len(), time]), device);
         let predicted = rows.iter().map(TokenRow::predicted).sum();
-        Self::of_tokens(tensor(tokens), tensor(targets), predicted)
+        let is_packed = rows.iter().any(|row| row.segments.len() > 1);
+        let lengths = rows.iter().map(|row| match row.segments.is_empty() {
+            true => vec![row.inputs.len()],
+            false => row.segments.clone(),
+        });
+        let segments = is_packed.then(|| Segments::new(lengths, time));
+        Self { segments, ..Self::of_tokens(tensor(tokens), tensor(targets), predicted) }
     }
 
     /// The pairs on `device`, a chosen and a rejected row in turn. What counts are pairs.
@@ -100,10 +108,12 @@ impl TokenBatch {
                 ids.clone().narrow(0, rows * start, rows * length) // [part, time]
             };
             let references = self.references.as_ref();
+            let segments = self.segments.as_ref();
             Self {
                 tokens: part(&self.tokens),
                 targets: part(&self.targets),
                 references: references.map(|all| all.clone().narrow(0, start, length)),
+                segments: segments.map(|all| all.rows(start..start + length)),
                 ..self
             }
         })

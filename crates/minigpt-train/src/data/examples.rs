@@ -48,7 +48,12 @@ pub struct RepeatedExample {
 impl ExampleData {
     /// Examples that are learnt, and examples that are held out, without those that were left out.
     pub fn kept(&self) -> [usize; 2] {
-        [&self.tokens.train, &self.tokens.valid].map(TokenSet::rows)
+        [&self.tokens.train, &self.tokens.valid].map(TokenSet::examples)
+    }
+
+    /// Rows that the examples to learn stand in.
+    pub fn rows(&self) -> usize {
+        self.tokens.train.rows()
     }
 }
 
@@ -158,7 +163,10 @@ impl ExampleData {
                     |dialogues, path| {
                         TokenRows::of_dialogues(tokenizer, template, dialogues, path, &options)
                     },
-                    TokenRows::joined,
+                    |sources| match finetune.pack {
+                        Some(length) => TokenRows::joined(packed(sources, length)),
+                        None => TokenRows::joined(sources),
+                    },
                 )?;
                 Self::of_rows([train, valid], HeldOut::Dialogues(found.valid), tokenizer, repeated)
             }
@@ -174,7 +182,7 @@ impl ExampleData {
     ) -> Self {
         let left_out = train.left_out() + valid.left_out();
         let shortened = train.shortened() + valid.shortened();
-        let read = train.len() + valid.len() + left_out;
+        let read = train.examples() + valid.examples() + left_out;
         let (tokenizer, skipped) = (tokenizer.clone(), SkippedExamples::default());
         let tokens = TokenData { tokenizer, train: train.into(), valid: valid.into() };
         Self { tokens, held_out, read, left_out, shortened, skipped, repeated }
@@ -239,6 +247,11 @@ impl<T> Gathered<T> {
         let train = self.train.iter().map(of_source).collect::<Result<_, DataError>>()?;
         Ok([joined(train), of_examples(&self.valid, &self.valid_name)?])
     }
+}
+
+/// The rows of each source with several examples in a row.
+fn packed(sources: Vec<(TokenRows, f64)>, length: usize) -> Vec<(TokenRows, f64)> {
+    sources.into_iter().map(|(rows, weight)| (rows.packed(length), weight)).collect()
 }
 
 /// The examples of all sources. What is held out is a source of its own, what each source has for it, or its last

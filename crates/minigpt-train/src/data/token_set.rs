@@ -60,7 +60,15 @@ impl TokenSet {
         }
     }
 
-    /// Number of examples; a text is one.
+    /// Number of examples, of which a row may have several; a text is one.
+    pub(crate) fn examples(&self) -> usize {
+        match self {
+            Self::Examples(rows) => rows.examples(),
+            Self::Text(_) | Self::Preferences(_) => self.rows(),
+        }
+    }
+
+    /// Number of rows of tokens; a text is one.
     pub(crate) fn rows(&self) -> usize {
         match self {
             Self::Text(_) => 1,
@@ -193,6 +201,7 @@ impl TokenSet {
             update(row.inputs.len() as u32);
             row.inputs.iter().for_each(|id| update(*id));
             row.targets.iter().for_each(|id| update(id.unwrap_or(NOT_ASKED)));
+            row.segments.iter().for_each(|length| update(*length as u32));
         };
         match self {
             Self::Text(split) => {

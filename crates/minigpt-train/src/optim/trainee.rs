@@ -1,13 +1,14 @@
 //! The model as burn-train sees it: one step forward and backward.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
-use burn::tensor::activation::log_sigmoid;
-use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
+use burn::tensor::activation::{log_sigmoid, sigmoid};
+use burn::tensor::{Device, ExecutionError, Gradients, Int, Tensor, TensorData};
 use burn::train::{InferenceStep, ItemLazy, Learner, TrainOutput, TrainStep};
-use minigpt_model::{Gpt, Lesson, LoraConfig, SmoothedLoss};
+use minigpt_model::{Gpt, Lesson, LoraConfig, Precision, Segments, SmoothedLoss};
 use minigpt_text::Classifier;
 
 use crate::config::{RunConfig, TrainingConfig};
@@ -107,6 +108,12 @@ impl Trainee {
         Ok(Self { transformer, ..self })
     }
 
+    /// The same, whose products are in another precision.
+    #[must_use]
+    pub(crate) fn with_precision(self, precision: Precision) -> Self {
+        Self { transformer: self.transformer.with_precision(precision), ..self }
+    }
+
     /// The head in place of the model's own.
     fn head(&self) -> Option<Tensor<2>> {
         self.score.as_ref().map(|score| score.weight.val())
@@ -152,21 +159,76 @@ impl Trainee {
         part: Goal,
         predicted: f64,
     ) -> (PartLoss, GradientsParams) {
-        let smoothing = self.label_smoothing;
-        if !self.gradient_checkpointing {
-            let loss = self.loss_of_hidden(self.transformer.hidden(tokens), part, smoothing);
-            let gradients = (loss.objective.clone() / predicted).backward();
-            return (loss.inner(), GradientsParams::from_grads(gradients, self));
-        }
-        let (model, mut parts) = (&self.transformer, GradientsAccumulator::new());
+        let parts = RefCell::new(GradientsAccumulator::new());
+        let keep = |gradients| {
+            let gradients = GradientsParams::from_grads(gradients, self);
+            parts.borrow_mut().accumulate(self, gradients);
+        };
+        let segments = part.segments.clone();
         let objective = |hidden| {
-            let loss = self.loss_of_hidden(hidden, part, smoothing);
+            if self.trains_head()
+                && let Some(references) = part.references
+            {
+                return self.through_rows(hidden, &part.targets, references, predicted, &keep);
+            }
+            let loss = self.loss_of_hidden(hidden, part, self.label_smoothing);
             (loss.objective.clone() / predicted, loss.inner())
         };
-        let loss = model.backward_by_block(tokens, objective, |gradients| {
-            parts.accumulate(self, GradientsParams::from_grads(gradients, self));
-        });
-        (loss, parts.grads())
+        let model = &self.transformer;
+        let loss = match self.gradient_checkpointing {
+            true => model.backward_by_block(tokens, segments.as_ref(), objective, keep),
+            false => {
+                let (objective, loss) = objective(model.hidden_of(tokens, segments.as_ref()));
+                keep(objective.backward());
+                loss
+            }
+        };
+        (loss, parts.into_inner().grads())
+    }
+
+    /// Whether the head of the tokens has a gradient.
+    fn trains_head(&self) -> bool {
+        let model = &self.transformer;
+        let head = model.lm_head.as_ref().map_or(&model.wte.weight, |head| &head.weight);
+        head.val().is_require_grad()
+    }
+
+    /// The objective of preferences where the head is trained. The gradient of a head is as large as the head, and there
+    /// would be one for each row: rows go through it one after the other, and what is given has the gradient by `hidden`
+    /// alone. `keep` gets the head's.
+    fn through_rows(
+        &self,
+        hidden: Tensor<3>,
+        targets: &Tensor<2, Int>,
+        references: Tensor<1>,
+        predicted: f64,
+        keep: &impl Fn(Gradients),
+    ) -> (Tensor<1>, PartLoss) {
+        let (values, references) = (hidden.clone().inner(), references.inner());
+        let plain = self.valid();
+        let log_probabilities = plain.log_probabilities(values.clone(), targets.clone().inner());
+        let [rows, time, width] = values.dims();
+        let answers: Tensor<2> = log_probabilities.clone().reshape([rows / 2, 2]);
+        let advantages = answers.clone().narrow(1, 0, 1) - answers.narrow(1, 1, 1);
+        let margins = (advantages.reshape([rows / 2]) - references.clone()) * self.beta;
+        // Of `-ln σ(margin)` by the margin, without its sign.
+        let pulls = sigmoid(-margins) * (self.beta / predicted);
+        let pulls: Vec<f32> = pulls.into_data().iter().collect();
+        let slope_of_row = |row: usize| {
+            let values = values.clone().narrow(0, row, 1);
+            let hidden = Tensor::from_inner(values).require_grad();
+            let targets = targets.clone().narrow(0, row, 1);
+            let loss = self.transformer.loss_of_hidden(hidden.clone(), None, targets, 0.0);
+            // A chosen answer shall become likelier, a rejected one less.
+            let sign = if row % 2 == 0 { 1.0 } else { -1.0 };
+            let mut gradients = (loss.objective * (sign * pulls[row / 2])).backward();
+            let slope = hidden.grad_remove(&mut gradients);
+            keep(gradients);
+            slope.unwrap_or_else(|| Tensor::zeros([1, time, width], &plain.device()))
+        };
+        let slopes = Tensor::cat((0..rows).map(slope_of_row).collect(), 0);
+        let objective = (hidden * Tensor::from_inner(slopes)).sum();
+        (objective, preference_loss(log_probabilities, references, self.beta))
     }
 }
 
@@ -175,6 +237,8 @@ struct Goal {
     targets: Tensor<2, Int>,
     references: Option<Tensor<1>>,
     lesson: Option<Lesson>,
+    /// Of the rows of several examples.
+    segments: Option<Segments>,
 }
 
 /// What a part of a batch comes to.
@@ -298,9 +362,9 @@ impl Trainee {
         let mut accumulator = GradientsAccumulator::new();
         let mut sum: Option<StepLoss> = None;
         for part in batch.parts(self.accumulation) {
-            let TokenBatch { tokens, targets, loss_scale, references, .. } = part;
+            let TokenBatch { tokens, targets, loss_scale, references, segments, .. } = part;
             let lesson = self.teachers.as_ref().map(|teachers| teachers.lesson(&tokens));
-            let goal = Goal { targets, references, lesson };
+            let goal = Goal { targets, references, lesson, segments };
             // Divided by the targets of all parts, so that their gradients add up to the batch's.
             let (loss, gradients) = self.differentiate(tokens, goal, predicted as f64 / loss_scale);
             accumulator.accumulate(self, gradients);
@@ -321,11 +385,12 @@ impl InferenceStep for Trainee {
     type Output = StepLoss;
 
     fn step(&self, batch: TokenBatch) -> StepLoss {
-        let TokenBatch { tokens, targets, predicted, references, .. } = batch;
+        let TokenBatch { tokens, targets, predicted, references, segments, .. } = batch;
         let PartLoss { nats, preferences, .. } = work_on(self.device(), || {
-            let hidden = self.transformer.hidden(tokens);
+            let hidden = self.transformer.hidden_of(tokens, segments.as_ref());
             // Teachers are for learning alone.
-            self.loss_of_hidden(hidden, Goal { targets, references, lesson: None }, 0.0)
+            let goal = Goal { targets, references, lesson: None, segments };
+            self.loss_of_hidden(hidden, goal, 0.0)
         });
         StepLoss { nats, predicted, preferences }
     }

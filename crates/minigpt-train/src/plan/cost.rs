@@ -90,6 +90,23 @@ impl Plan {
         })
     }
 
+    /// The same beside frozen weights of so many bytes: matrices that are not trained have no gradient, and lie neither
+    /// in 32-bit floats nor in checkpoints.
+    #[must_use]
+    pub fn beside_frozen(mut self, frozen: u64, config: &RunConfig) -> Self {
+        let (trained, model) = (self.trained as u64, &config.model);
+        let is_classifier = config.finetune.as_ref().is_some_and(|tuned| !tuned.labels.is_empty());
+        let is_trained = config.lora().is_some_and(|lora| !lora.whole.is_empty());
+        let head = 4 * (model.vocab_size as u64) * (model.n_embd as u64);
+        let gone = if is_classifier || is_trained { 0 } else { head };
+        self.memory = MemoryEstimate {
+            state: frozen + 16 * trained,
+            checkpoint: 12 * trained,
+            activations: self.memory.activations.saturating_sub(gone),
+        };
+        self
+    }
+
     /// What is left of the run in a folder, with its data; `damaged` hears of checkpoints from which
     /// it would not go on.
     ///
@@ -106,7 +123,12 @@ impl Plan {
         run.tokenizer_file()?;
         let set = checkpoint_to_resume(run, &config, data, damaged)?;
         let steps_taken = set.map_or(0, |manifest| manifest.step);
-        Ok(Self::new(&config, data, device)?.after(steps_taken))
+        let plan = Self::new(&config, data, device)?;
+        let plan = match run.frozen_bytes()? {
+            Some(frozen) => plan.beside_frozen(frozen, &config),
+            None => plan,
+        };
+        Ok(plan.after(steps_taken))
     }
 
     /// What a run takes that goes on after another's end, with the same data.

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::store::ModuleRecord;
 use burn::tensor::Device;
 use minigpt_files::{Limit, NewFolder, caught};
-use minigpt_model::{Gpt, check_finite};
+use minigpt_model::{Gpt, Kernels, check_finite};
 use minigpt_text::Classifier;
 
 use super::RunFolder;
@@ -32,6 +32,31 @@ impl RunFolder {
     ) -> Result<(Gpt, CheckpointManifest), TrainError> {
         let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
         Ok((self.merged(trainee)?.transformer, manifest))
+    }
+
+    /// The model of the best intact checkpoint as it was trained, on the processor: an adapter stands beside frozen
+    /// weights, which stay as they are kept. What to measure a tuned model by in no more memory than it was tuned in.
+    ///
+    /// # Errors
+    /// As [`best_model`](Self::best_model).
+    pub fn best_as_trained(
+        &self,
+        device: &Device,
+        damaged: OnDamage<'_>,
+    ) -> Result<(Gpt, CheckpointManifest), TrainError> {
+        let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
+        Ok((self.as_trained(trainee, device)?.transformer, manifest))
+    }
+
+    /// The frozen weights that the run trains an adapter beside, as a model; nothing where it keeps none, and on
+    /// devices that have no kernels for them.
+    ///
+    /// # Errors
+    /// [`TrainError::Weights`], and as [`tokenizer`](Self::tokenizer).
+    pub fn frozen_base(&self, device: &Device) -> Result<Option<Gpt>, TrainError> {
+        let Some(path) = self.base().filter(|_| keeps_frozen(device)) else { return Ok(None) };
+        let model = Gpt::load_frozen(&path, &self.config()?.model, device)?;
+        Ok(Some(model.with_tokenizer_size(self.tokenizer()?.vocab_size())))
     }
 
     /// Writes the adapter of the best intact checkpoint into a folder `adapter` of the run, as PEFT
@@ -66,7 +91,7 @@ impl RunFolder {
         damaged: OnDamage<'_>,
     ) -> Result<(Classifier, CheckpointManifest), TrainError> {
         let (trainee, manifest) = self.load_best(MODEL_FILE, device, damaged)?;
-        let trainee = self.merged(trainee)?;
+        let trainee = self.as_trained(trainee, device)?;
         let labels = self.config()?.finetune.map(|finetune| finetune.labels).unwrap_or_default();
         match trainee.classifier(labels) {
             Some(classifier) => Ok((classifier, manifest)),
@@ -146,6 +171,17 @@ impl RunFolder {
         Some(self.path.join(BASE_FILE)).filter(|path| path.exists())
     }
 
+    /// What the frozen weights that an adapter is trained beside take in memory, where the run has some.
+    ///
+    /// # Errors
+    /// [`TrainError::Weights`] where their file is damaged.
+    pub fn frozen_bytes(&self) -> Result<Option<u64>, TrainError> {
+        match self.base() {
+            Some(path) => Ok(Gpt::saved_frozen_bytes(&path)?),
+            None => Ok(None),
+        }
+    }
+
     /// Writes the weights of a new run that are frozen, once for all checkpoints.
     ///
     /// # Errors
@@ -154,6 +190,14 @@ impl RunFolder {
         match model.frozen_type() {
             Some(frozen) => Ok(model.save_frozen(frozen, &self.path.join(BASE_FILE))?),
             None => Ok(()),
+        }
+    }
+
+    /// The model as it was trained, where the device keeps frozen weights as they are, else merged.
+    fn as_trained(&self, trainee: Trainee, device: &Device) -> Result<Trainee, TrainError> {
+        match self.base().is_some() && keeps_frozen(device) {
+            true => Ok(trainee.with_precision(self.config()?.training.precision)),
+            false => self.merged(trainee),
         }
     }
 
@@ -209,6 +253,11 @@ impl RunFolder {
         check_finite(&path)?;
         trainee.try_load_record(read_record(&path)?).map_err(|error| damaged(error.to_string()))
     }
+}
+
+/// Whether a device computes with weights as files have them.
+fn keeps_frozen(device: &Device) -> bool {
+    Kernels::of(device) == Kernels::Cpu
 }
 
 /// The weights in a file that was checked against its checksum.

@@ -1,7 +1,7 @@
 //! What is measured on the base and on the tuned model: a text that was not learnt, and questions.
 
 use anyhow::{Result, ensure};
-use minigpt_data::{CountedTokens, Portion, Source, TokenizerSpec};
+use minigpt_data::{CountedTokens, Portion, Source, Tokenizer, TokenizerSpec};
 use minigpt_eval::{
     Bootstrap, ComparedTask, EvalConfig, Forgotten, Protocol, Task, TaskScores, answer, evaluate,
 };
@@ -9,7 +9,6 @@ use minigpt_model::Gpt;
 use minigpt_train::{DataConfig, FinetuneTask};
 
 use crate::args::FinetuneArgs;
-use crate::load::model::TrainedModel;
 use crate::load::questions;
 use crate::terminal::progress::{ByteProgress, CountProgress};
 
@@ -36,7 +35,7 @@ impl Comparison {
             [("--forgetting", args.forgetting.is_some()), ("--tasks", !args.tasks.is_empty())];
         for (option, _) in asked.into_iter().filter(|(_, is_asked)| *is_asked) {
             ensure!(
-                args.task != FinetuneTask::Classify,
+                args.task() != FinetuneTask::Classify,
                 "{option}: a classifier writes no text: leave it out with --task classify"
             );
             ensure!(!args.fresh, "{option}: with --fresh there is no base to compare with");
@@ -52,16 +51,17 @@ impl Comparison {
     /// Measures both models.
     pub(super) fn measure(
         &self,
-        base: &TrainedModel,
+        base: &Gpt,
         tuned: &Gpt,
+        tokenizer: &Tokenizer,
     ) -> Result<(Option<Forgotten>, Vec<ComparedTask>)> {
         let forgotten = match &self.text {
             None => None,
-            Some((name, documents)) => Some(forgotten(name, documents, base, tuned)?),
+            Some((name, documents)) => Some(forgotten(name, documents, [base, tuned], tokenizer)?),
         };
         let mut tasks = Vec::new();
         for task in &self.tasks {
-            tasks.extend(compared(task, base, tuned)?);
+            tasks.extend(compared(task, [base, tuned], tokenizer)?);
         }
         Ok((forgotten, tasks))
     }
@@ -97,11 +97,11 @@ fn read_text(source: &Source) -> Result<(String, Vec<String>)> {
 fn forgotten(
     name: &str,
     documents: &[String],
-    base: &TrainedModel,
-    tuned: &Gpt,
+    [base, tuned]: [&Gpt; 2],
+    tokenizer: &Tokenizer,
 ) -> Result<Forgotten> {
-    let text = CountedTokens::new(&base.tokenizer, documents, None, &mut |_| ())?;
-    let context = tuned.block_size().min(base.model.block_size()).min(CONTEXT);
+    let text = CountedTokens::new(tokenizer, documents, None, &mut |_| ())?;
+    let context = tuned.block_size().min(base.block_size()).min(CONTEXT);
     let config = EvalConfig {
         protocol: Protocol::disjoint(context),
         batch_size: BATCH,
@@ -112,23 +112,27 @@ fn forgotten(
         let report = evaluate(model, &text, &config, &mut |done| progress.show(done))?;
         anyhow::Ok((report.token_perplexity.value, report.evaluation.tokens))
     };
-    let (base_perplexity, _) = perplexity(&base.model, "reading as the base")?;
+    let (base_perplexity, _) = perplexity(base, "reading as the base")?;
     let (perplexity, tokens) = perplexity(tuned, "reading as the tuned model")?;
     Ok(Forgotten { text: name.to_owned(), tokens, base_perplexity, perplexity })
 }
 
 /// The figures of a task, of both models.
-fn compared(task: &Task, base: &TrainedModel, tuned: &Gpt) -> Result<Vec<ComparedTask>> {
+fn compared(
+    task: &Task,
+    [base, tuned]: [&Gpt; 2],
+    tokenizer: &Tokenizer,
+) -> Result<Vec<ComparedTask>> {
     let scores = |model: &Gpt, what: &'static str| {
         let mut progress: Option<CountProgress> = None;
-        let report = answer(model, &base.tokenizer, task, BATCH, &mut |done, total| {
+        let report = answer(model, tokenizer, task, BATCH, &mut |done, total| {
             progress
                 .get_or_insert_with(|| CountProgress::new(what, total, "continuations"))
                 .show(done);
         })?;
         anyhow::Ok((report.scores, report.questions))
     };
-    let (of_base, _) = scores(&base.model, "answering as the base")?;
+    let (of_base, _) = scores(base, "answering as the base")?;
     let (of_tuned, questions) = scores(tuned, "answering as the tuned model")?;
     let name = task.path.display().to_string();
     let figure = |figure: &str, base, tuned, standard_error| ComparedTask {

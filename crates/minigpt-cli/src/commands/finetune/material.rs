@@ -59,6 +59,10 @@ fn tell(config: &RunConfig, examples: &ExampleData) {
         "data: {sources}, read now: {learnt} examples to learn, {kept_out} held out, {} longer than the context left out",
         grouped(examples.left_out as u64),
     ));
+    if let Some(length) = config.finetune.as_ref().and_then(|finetune| finetune.pack) {
+        let [rows, length] = [examples.rows(), length].map(|number| grouped(number as u64));
+        say(format_args!("packed: {learnt} examples in {rows} rows of at most {length} tokens"));
+    }
     if examples.shortened > 0 {
         let number = grouped(examples.shortened as u64);
         say(format_args!(

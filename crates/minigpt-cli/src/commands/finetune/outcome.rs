@@ -74,7 +74,7 @@ pub(in crate::commands) fn report(
                 }
                 _ => Vec::new(),
             };
-            let (model, _) = run.best_model(device, &mut damaged)?;
+            let (model, _) = run.best_as_trained(device, &mut damaged)?;
             of_answers(&run, config, &dialogues, summary, comparison, &model, device)?
         }
     };
@@ -109,15 +109,13 @@ fn of_answers(
     let mut written = answers(model, most, "answering")?;
     let rouge_l = is_summary.then(|| rouge_l_of_answers(&written));
     let (mut forgotten, mut tasks) = (None, Vec::new());
-    if let Some(base) = base_of(config, comparison.is_average, device) {
-        for (answer, of_base) in written.iter_mut().zip(answers(
-            &base.model,
-            most.min(ANSWERS),
-            "answering as the base",
-        )?) {
+    if let Some(base) = base_of(run, config, comparison.is_average, device) {
+        for (answer, of_base) in
+            written.iter_mut().zip(answers(&base, most.min(ANSWERS), "answering as the base")?)
+        {
             answer.base = Some(of_base.written);
         }
-        (forgotten, tasks) = comparison.measure(&base, model)?;
+        (forgotten, tasks) = comparison.measure(&base, model, &tokenizer)?;
     }
     let of_preferences = finetune.task == FinetuneTask::Prefer;
     let perplexity = |figures: Option<ValidationFigures>| {
@@ -152,12 +150,16 @@ fn preferences(
     }))
 }
 
-/// The model that was tuned, loaded once more; where it is gone, only the tuned one is measured.
-fn base_of(config: &RunConfig, is_average: bool, device: &Device) -> Option<TrainedModel> {
+/// The model that was tuned: the frozen weights that the run keeps, or the model loaded once more; where it is gone, only
+/// the tuned one is measured.
+fn base_of(run: &RunFolder, config: &RunConfig, is_average: bool, device: &Device) -> Option<Gpt> {
     let finetune = config.finetune.as_ref().filter(|finetune| !finetune.fresh)?;
     let load = || {
+        if let Some(base) = run.frozen_base(device)? {
+            return Ok(base.with_precision(config.training.precision));
+        }
         let source: ModelSource = finetune.base.parse()?;
-        TrainedModel::load_onto(&source, is_average, device)
+        anyhow::Ok(TrainedModel::load_onto(&source, is_average, device)?.model)
     };
     load()
         .inspect_err(|error| {

@@ -26,8 +26,7 @@ fn refuses(changes: Value, parts: &[&str]) {
 #[test]
 fn what_peft_writes_by_default_is_read() {
     let targets = vec!["c_attn".to_owned()];
-    let expected =
-        LoraConfig { rank: 8, alpha: 16.0, rank_stabilized: false, dropout: 0.05, targets };
+    let expected = LoraConfig { alpha: 16.0, dropout: 0.05, targets, ..LoraConfig::new(8) };
     assert_eq!(with(serde_json::json!({})), Ok(expected));
 }
 
@@ -48,13 +47,11 @@ fn each_field_of_peft_is_honoured_harmless_or_refused() {
         "lora_bias",
         "lora_ga_config",
         "megatron_config",
-        "modules_to_save",
         "monteclora_config",
         "rank_pattern",
         "target_parameters",
         "trainable_token_indices",
         "use_bdlora",
-        "use_dora",
         "use_qalora",
         "velora_config",
     ];
@@ -71,6 +68,20 @@ fn each_field_of_peft_is_honoured_harmless_or_refused() {
         }
     }
     refuses(serde_json::json!({"of_the_future": "x"}), &["of_the_future \"x\": expected null"]);
+}
+
+#[test]
+fn what_is_trained_whole_is_the_vectors_of_the_tokens() {
+    let read = |names: &[&str], tied: bool| {
+        with(serde_json::json!({"modules_to_save": names, "ensure_weight_tying": tied}))
+    };
+    let both = read(&["embed_tokens", "model.embed_tokens", "lm_head"], true).unwrap();
+    assert_eq!(both.whole, ["embed_tokens"]);
+    assert!(read(&["wte"], false).unwrap_err().contains("ensure_weight_tying: expected true"));
+    assert!(read(&["lm_head"], true).unwrap_err().contains("merge_and_unload()"));
+    let other = read(&["classifier"], true).unwrap();
+    let error = other.validate(&GptConfig::tiny(40)).unwrap_err().to_string();
+    assert!(error.contains("lora.whole") && error.contains("not `classifier`"), "{error}");
 }
 
 #[test]

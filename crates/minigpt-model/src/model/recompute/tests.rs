@@ -39,7 +39,7 @@ fn gradients_of(by_block: bool, rate: f64, prepare: impl Fn(Gpt) -> Gpt) -> (f32
             let loss = model.loss_of_hidden(hidden, None, row(2), 0.1);
             (loss.objective / 7.0, loss.nats)
         };
-        let nats = model.backward_by_block(row(1), objective, |part| {
+        let nats = model.backward_by_block(row(1), None, objective, |part| {
             parts.accumulate(&model, GradientsParams::from_grads(part, &model));
         });
         (nats, parts.grads())

@@ -126,7 +126,7 @@ fn gradients(config: &GptConfig, rows: &[Vec<i32>], by_block: bool) -> Vec<Vec<f
             let head = model.output_embedding();
             (model.loss_of_hidden(hidden, Some(head), targets, 0.0).objective, ())
         };
-        model.backward_by_block(inputs, objective, |part| {
+        model.backward_by_block(inputs, None, objective, |part| {
             parts.accumulate(&model, GradientsParams::from_grads(part, &model));
         });
         parts.grads()

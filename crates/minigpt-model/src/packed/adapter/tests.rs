@@ -40,7 +40,8 @@ fn merged(base: &Gpt, lora: &LoraConfig, seed: u64, folder: &Path) -> Gpt {
             TensorData::new(values, [rows, columns])
         };
         let (a, b) = (random(matrix.from, inner), random(lora.rank, matrix.to()));
-        Some(Factors { a, b, parts: matrix.parts.into_iter().map(|part| part.columns).collect() })
+        let parts = matrix.parts.into_iter().map(|part| part.columns).collect();
+        Some(Factors { a, b, parts, lengths: None })
     });
     model.save_adapter(lora, "the base", folder).unwrap();
     model.materialize()

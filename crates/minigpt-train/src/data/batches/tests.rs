@@ -29,7 +29,11 @@ fn rows() -> TokenRows {
     let tokenizer = minigpt_data::Tokenizer::bytes().unwrap();
     let dialogue = |(given, answer): (&str, &str)| minigpt_data::Dialogue {
         place: minigpt_data::FileLine { path: std::path::Path::new("").into(), line: 1 },
-        turns: vec![minigpt_data::Turn { given: given.to_owned(), answer: answer.to_owned() }],
+        turns: vec![minigpt_data::Turn {
+            given: given.to_owned(),
+            answer: answer.to_owned(),
+            is_marked: false,
+        }],
     };
     let dialogues = [("a", "bc"), ("Who are", "ho"), ("Q:", "yes")].map(dialogue);
     let path = std::path::Path::new("");

@@ -1,7 +1,9 @@
 //! Fifty steps of LoRA against PEFT's: `tests/fixtures/lora.py` made the reference.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use burn::train::Learner;
 use minigpt_model::{FrozenType, Gpt, LoraConfig, Precision, SavedModel, WeightType};
@@ -16,6 +18,9 @@ use crate::optim::trainee::{Trainee, take_step};
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
 const LLAMA: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../minigpt-model/tests/fixtures/families/llama");
+/// Its head is its vectors of tokens.
+const TIED: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../minigpt-model/tests/fixtures/families/llama3");
 
 /// The losses of steps from the adapter in `start` on.
 fn losses(base: Gpt, start: &Path, reference: &Value, precision: Precision) -> Vec<f64> {
@@ -51,7 +56,8 @@ fn base(path: &Path, frozen: Option<WeightType>) -> Gpt {
     match frozen {
         None => saved.load(&device).unwrap(),
         Some(weight_type) => {
-            let frozen = FrozenType { weight_type, keeps_embedding: false };
+            let keeps_embedding = path == Path::new(TIED);
+            let frozen = FrozenType { weight_type, keeps_embedding };
             saved.load_frozen(frozen, &device).unwrap()
         }
     }
@@ -69,14 +75,57 @@ fn reference(folder: &Path) -> Value {
 #[test]
 fn losses_are_those_of_peft_on_a_base_that_is_frozen_and_on_one_that_is_not() {
     let reference = reference(Path::new(FIXTURES));
-    for kind in ["lora", "rslora"] {
+    for (kind, path) in [("lora", LLAMA), ("rslora", LLAMA), ("dora", LLAMA), ("whole", TIED)] {
         let start = Path::new(FIXTURES).join(format!("{kind}-start"));
         let expected: Vec<f64> = serde_json::from_value(reference[kind].clone()).unwrap();
         for frozen in [None, Some(WeightType::F32)] {
-            let base = base(Path::new(LLAMA), frozen);
+            let base = base(Path::new(path), frozen);
             let found = losses(base, &start, &reference, Precision::F32);
             let worst = furthest(&found, &expected);
             assert!(worst < 1e-3, "{kind}, {frozen:?}: off by {worst}");
+        }
+    }
+}
+
+/// PEFT's folder at the end of training, beside the weights and merged into them, and written again.
+#[test]
+fn what_peft_wrote_at_the_end_has_its_loss_and_is_written_as_it_was() {
+    let reference = reference(Path::new(FIXTURES));
+    let rows: Vec<Vec<i32>> = serde_json::from_value(reference["batches"][0].clone()).unwrap();
+    let time = rows[0].len() - 1;
+    for (kind, path) in [("dora", LLAMA), ("whole", TIED)] {
+        let end = Path::new(FIXTURES).join(format!("{kind}-end"));
+        let loss = |model: &Gpt| {
+            let device = Device::flex();
+            let part = |range: std::ops::Range<usize>| {
+                let ids: Vec<i32> =
+                    rows.iter().flat_map(|row| row[range.clone()].to_vec()).collect();
+                Tensor::from_data(TensorData::new(ids, [rows.len(), time]), &device)
+            };
+            let sum = model.loss_sum(part(0..time), part(1..time + 1)).into_scalar::<f32>();
+            f64::from(sum) / (rows.len() * time) as f64
+        };
+        let expected = reference[format!("{kind}-end")].as_f64().unwrap();
+        let lora = LoraConfig::read_peft(&end).unwrap();
+        for frozen in [None, Some(WeightType::F32)] {
+            let model = base(Path::new(path), frozen).valid().with_adapter(&end).unwrap();
+            assert!((loss(&model) - expected).abs() < 1e-4, "{kind}, {frozen:?}");
+            let merged = model.clone().thaw(&lora).unwrap().materialize();
+            assert!((loss(&merged) - expected).abs() < 1e-4, "{kind}, {frozen:?}, merged");
+
+            let folder = tempfile::tempdir().unwrap();
+            model.save_adapter(&lora, "llama", folder.path()).unwrap();
+            let names = |folder: &Path| {
+                let bytes = fs_err::read(folder.join("adapter_model.safetensors")).unwrap();
+                let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+                let head: BTreeMap<String, Value> =
+                    serde_json::from_slice(&bytes[8..][..length]).unwrap();
+                let tensors = head.into_iter().filter(|(name, _)| name != "__metadata__");
+                tensors.map(|(name, tensor)| (name, tensor["shape"].clone())).collect::<Vec<_>>()
+            };
+            assert_eq!(names(folder.path()), names(&end), "{kind}");
+            let again = base(Path::new(path), frozen).valid().with_adapter(folder.path()).unwrap();
+            assert_eq!(loss(&again), loss(&model), "{kind}");
         }
     }
 }

@@ -22,7 +22,11 @@ fn row(prompt: &[u32], answer: &[u32]) -> TokenRow {
     let all = [prompt, answer].concat();
     let is_answer = |at: usize| at + 1 >= prompt.len();
     let targets = all.iter().skip(1).enumerate().map(|(at, id)| is_answer(at).then_some(*id));
-    TokenRow { inputs: all[..all.len() - 1].to_vec(), targets: targets.collect() }
+    TokenRow {
+        inputs: all[..all.len() - 1].to_vec(),
+        targets: targets.collect(),
+        segments: Vec::new(),
+    }
 }
 
 fn pairs(reference: &Value, advantages: &[f32]) -> Vec<ReferredPair> {

@@ -5,6 +5,8 @@ use minigpt_data::{
     TooLong,
 };
 
+use minigpt_model::LoraConfig;
+
 use super::*;
 use crate::config::DataConfig;
 use crate::config::finetune::{FinetuneConfig, FinetuneTask};
@@ -73,4 +75,38 @@ fn the_memory_of_a_llama_is_that_of_its_gate_and_norms() {
     let matrices = 2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 192;
     let parameters = 3 * (matrices + 2 * 64) + 64 + 300 * 64;
     assert_eq!((estimate.state, estimate.checkpoint), (16 * parameters, 12 * parameters));
+}
+
+/// What is not trained is counted as it is kept, and neither in gradients nor in checkpoints.
+#[test]
+fn frozen_weights_are_counted_by_their_own_type() {
+    let tokenizer = Tokenizer::bytes().unwrap();
+    let model = GptConfig { block_size: 16, ..GptConfig::tiny(257) };
+    let text = LabelledText {
+        place: FileLine { path: Path::new("").into(), line: 1 },
+        text: "fine".to_owned(),
+        label: "good".to_owned(),
+    };
+    let options =
+        RowOptions { block_size: 16, too_long: TooLong::Refused, learnt: Learnt::EveryAnswer };
+    let labels = ["good".to_owned()];
+    let rows = TokenRows::of_labelled(&tokenizer, &[text], &labels, Path::new(""), &options);
+    let rows = rows.unwrap();
+    let data = TokenData { tokenizer, train: rows.clone().into(), valid: rows.into() };
+    let lora = LoraConfig::new(4);
+    let trained = lora.parameters(&model) as u64;
+    let mut finetune = FinetuneConfig::new(String::new(), FinetuneTask::Instruct, None);
+    finetune.lora = Some(lora);
+    let source = DataConfig::new(Source::Embedded, TokenizerSpec::Byte);
+    let mut config = RunConfig::finetuning(model.clone(), source, finetune);
+    config.sample.prompt = "fine".to_owned();
+    let plan = Plan::new(&config, &data, &Device::flex()).unwrap();
+    let frozen = plan.clone().beside_frozen(1000, &config);
+    assert_eq!(
+        (frozen.memory.state, frozen.memory.checkpoint),
+        (1000 + 16 * trained, 12 * trained)
+    );
+    let head = 4 * 257 * model.n_embd as u64;
+    assert_eq!(frozen.memory.activations, plan.memory.activations - head);
+    assert!(frozen.memory.total() < plan.memory.total());
 }
