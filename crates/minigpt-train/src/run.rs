@@ -261,7 +261,7 @@ impl RunFolder {
         self.path.join("tokenizer.json")
     }
 
-    /// The path of `metrics.csv`, which has a [`Row`] for each step and validation.
+    /// The path of `metrics.csv`, which has a [`Row`](crate::Row) for each step and validation.
     #[must_use]
     pub fn metrics_path(&self) -> PathBuf {
         self.path.join("metrics.csv")

@@ -103,7 +103,7 @@ impl TrainedModel {
             say_frozen(&model);
             return Ok(Self { origin, model, tokenizer, template, generation });
         }
-        ensure!(!average, "--average: {source} is not a run, so it has no moving average");
+        ensure!(!average, "--average: {source} is not a run and keeps no average");
         let saved = SavedModel::open(&path)?;
         let parameters = saved.config().parameter_counts().total();
         let bytes = frozen.weight_type.of_values(parameters);
@@ -163,7 +163,7 @@ impl TrainedModel {
         average: bool,
         device: &Device,
     ) -> Result<Self> {
-        ensure!(!average, "--average: {source} is not a run, so it has no moving average");
+        ensure!(!average, "--average: {source} is not a run and keeps no average");
         let saved = SavedModel::open(path)?;
         check_memory(&source.to_string(), saved.config(), device)?;
         let Pretrained { model, tokenizer, template, generation } =
@@ -204,7 +204,7 @@ impl LoadedModel {
             say_widened(trained.model.config(), *weight_type);
             return trained.packed(weight_type.unwrap_or(WeightType::F32), *cache_type);
         }
-        ensure!(!args.average, "--average: {source} is not a run, so it has no moving average");
+        ensure!(!args.average, "--average: {source} is not a run and keeps no average");
         let saved = SavedModel::open(&path)?;
         say_widened(saved.config(), *weight_type);
         let parameters = saved.config().parameter_counts().total();
