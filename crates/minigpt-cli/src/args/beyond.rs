@@ -11,7 +11,7 @@ pub(crate) struct BeyondArgs {
     #[arg(long, value_name = "TOKENS", num_args = 0..=1, default_missing_value = "2000")]
     pub(crate) cache: Option<usize>,
     /// The cache's share of the probability; chosen on the first half of the embedded novels' held-out text
-    #[arg(long, value_name = "SHARE", requires = "cache", default_value_t = 0.1)]
+    #[arg(long, value_name = "SHARE", requires = "cache", default_value_t = 0.2)]
     pub(crate) cache_lambda: f64,
     /// How much the likeness of two places counts, times the product of their hidden states; chosen so too, for a model
     /// 128 wide
@@ -24,9 +24,9 @@ pub(crate) struct BeyondArgs {
     /// What a gradient is divided by: rms (the size that it has in the run's training text) or sgd (nothing)
     #[arg(long, value_name = "RULE", requires = "dynamic", default_value = "rms")]
     pub(crate) dynamic_rule: DynamicRule,
-    /// The learning rate [default: 0.001 with rms, 0.3 with sgd, chosen on the same text]
-    #[arg(long, value_name = "RATE", requires = "dynamic")]
-    pub(crate) dynamic_rate: Option<f64>,
+    /// The learning rate; chosen on the same text
+    #[arg(long, value_name = "RATE", requires = "dynamic", default_value_t = 0.1)]
+    pub(crate) dynamic_rate: f64,
     /// The part of the way back to the weights as they were, after each window
     #[arg(long, value_name = "PART", requires = "dynamic", default_value_t = 0.001)]
     pub(crate) dynamic_decay: f64,
@@ -39,11 +39,8 @@ impl BeyondArgs {
     }
 
     pub(crate) fn dynamic(&self) -> Option<DynamicConfig> {
-        let Self { dynamic, dynamic_rule: rule, dynamic_rate, dynamic_decay: decay, .. } = *self;
-        let rate = dynamic_rate.unwrap_or(match rule {
-            DynamicRule::Rms => 0.001,
-            DynamicRule::Sgd => 0.3,
-        });
+        let Self { dynamic, dynamic_rule: rule, dynamic_rate: rate, dynamic_decay: decay, .. } =
+            *self;
         dynamic.then_some(DynamicConfig { rule, rate, decay })
     }
 }

@@ -62,8 +62,6 @@ fn a_decay_of_one_takes_everything_back_but_the_last_step() {
 
 #[test]
 fn a_step_by_sgd_is_burns() {
-    use burn::optim::Optimizer;
-
     let (model, text, targets) = (random_model(1), [72u32, 101, 108, 108], [108u32, 111]);
     let mut ours = DynamicModel::by_sgd(&model, 0.3, 0.0);
     ours.last_hidden(&[&text], 2);
@@ -74,7 +72,7 @@ fn a_step_by_sgd_is_burns() {
     let wanted = Tensor::from_data([[IGNORE_INDEX, IGNORE_INDEX, 108, 111]], &device(&theirs));
     let loss = theirs.loss_sum(inputs, wanted) / 2.0;
     let gradients = GradientsParams::from_grads(loss.backward(), &theirs);
-    let theirs = SgdConfig::new().init().step(0.3.into(), theirs, gradients).valid();
+    let theirs = SgdConfig::new().init().step(0.3, theirs, gradients).valid();
 
     let [ours, theirs] =
         [ours.model(), GptRef::from(&theirs)].map(|model| model.hidden(&[7, 8, 9]));

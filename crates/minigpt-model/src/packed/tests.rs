@@ -152,10 +152,10 @@ fn a_head_makes_the_logits_of_the_last_hidden_states() {
     let texts = [&TOKENS[..8], &TOKENS[1..]];
     for read in [GptRef::from(&model), GptRef::from(&packed)] {
         let hidden = read.last_hidden(&texts, 3);
-        assert_eq!(hidden.len(), 2 * 3 * 32);
-        for (text, hidden) in texts.iter().zip(hidden.chunks(3 * 32)) {
+        assert_eq!(hidden.len(), 2 * 3 * 64);
+        for (text, hidden) in texts.iter().zip(hidden.chunks(3 * 64)) {
             let whole = read.hidden(text);
-            assert_close(hidden, &whole[5 * 32..], 1e-5);
+            assert_close(hidden, &whole[5 * 64..], 1e-5);
             let logits = read.head(hidden);
             assert_eq!(logits.len(), 3 * 48);
             let known = |logits: &[f32]| logits[2 * 48..][..40].to_vec();
