@@ -78,14 +78,14 @@ impl GradientScales {
 
 impl DynamicModel {
     /// A copy of a model, whose weights follow gradients as they are.
-    #[must_use] 
+    #[must_use]
     pub fn by_sgd(model: &Gpt, rate: f64, decay: f64) -> Self {
         let config = DynamicConfig { rule: DynamicRule::Sgd, rate, decay };
         Self::new(differentiable(model), config, None)
     }
 
     /// A copy of the model that gradients were measured of, whose weights follow gradients over these.
-    #[must_use] 
+    #[must_use]
     pub fn by_rms(measured: GradientScales, rate: f64, decay: f64) -> Self {
         let config = DynamicConfig { rule: DynamicRule::Rms, rate, decay };
         Self::new(measured.model, config, Some(measured.scales))

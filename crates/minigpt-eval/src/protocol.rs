@@ -102,7 +102,7 @@ impl fmt::Display for DynamicRule {
 
 impl Protocol {
     /// One model with fixed weights over windows of `context` tokens that move on by `stride`.
-    #[must_use] 
+    #[must_use]
     pub fn windows(context: usize, stride: usize) -> Self {
         Self { context, stride, models: 1, cache: None, dynamic: None }
     }
@@ -114,7 +114,7 @@ impl Protocol {
     }
 
     /// Whether one model alone predicts, with weights that stay and no cache.
-    #[must_use] 
+    #[must_use]
     pub fn is_plain(&self) -> bool {
         self.models == 1 && self.cache.is_none() && self.dynamic.is_none()
     }
@@ -148,7 +148,7 @@ impl Protocol {
     }
 
     /// The protocol as a part of a file's name, another for each protocol.
-    #[must_use] 
+    #[must_use]
     pub fn file_name(&self) -> String {
         let Self { context, stride, models, cache, dynamic } = self;
         let mut name = format!("context-{context}-stride-{stride}");

@@ -238,7 +238,7 @@ impl Gpt {
     }
 
     /// Bytes of all weights where matrices are kept for an adapter: those of the matrices, and 32-bit floats.
-    #[must_use] 
+    #[must_use]
     pub fn kept_bytes(&self) -> Option<u64> {
         let (frozen, _) = self.frozen_bytes()?;
         Some((frozen + size_of::<f32>() * self.num_params()) as u64)

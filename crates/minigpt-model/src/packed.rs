@@ -204,7 +204,7 @@ impl PackedGpt {
     ///
     /// # Panics
     /// As [`forward_after`](Self::forward_after).
-    #[must_use] 
+    #[must_use]
     pub fn last_hidden(&self, texts: &[&[u32]], last: usize) -> Vec<f32> {
         // One text at a time, as in `score`.
         let hidden = |tokens: &&[u32]| {
@@ -217,7 +217,7 @@ impl PackedGpt {
 
     /// The logits of rows of the normalised residual stream, `[rows, n_embd]` to `[rows, vocab_size]`; those of padding
     /// are minus infinity.
-    #[must_use] 
+    #[must_use]
     pub fn head(&self, hidden: &[f32]) -> Vec<f32> {
         in_pool(|| self.logits_of_normal(hidden))
     }

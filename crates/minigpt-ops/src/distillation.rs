@@ -45,7 +45,7 @@ pub struct Lesson<'a> {
 /// # Panics
 ///
 /// If the lengths do not fit together or a target is not in the vocabulary.
-#[must_use] 
+#[must_use]
 pub fn distillation(
     precision: Precision,
     hidden: &[f32],

@@ -98,7 +98,7 @@ impl<'a> GptRef<'a> {
     ///
     /// # Panics
     /// Where texts differ in length or are shorter than `last`, and as [`Gpt::hidden`].
-    #[must_use] 
+    #[must_use]
     pub fn last_hidden(self, texts: &[&[u32]], last: usize) -> Vec<f32> {
         match self {
             Self::Packed(model) => model.last_hidden(texts, last),
@@ -112,7 +112,7 @@ impl<'a> GptRef<'a> {
 
     /// The logits of rows of the normalised residual stream, `[rows, n_embd]` to `[rows, vocab_size]`; those of padding
     /// are minus infinity.
-    #[must_use] 
+    #[must_use]
     pub fn head(self, hidden: &[f32]) -> Vec<f32> {
         match self {
             Self::Packed(model) => model.head(hidden),

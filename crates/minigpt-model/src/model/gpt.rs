@@ -188,7 +188,7 @@ impl Gpt {
     ///
     /// # Panics
     /// As [`hidden`](Self::hidden), with the longest example in place of `time`.
-    #[must_use] 
+    #[must_use]
     pub fn hidden_of(&self, tokens: Tensor<2, Int>, segments: Option<&Segments>) -> Tensor<3> {
         let mut context = self.training_context(tokens.dims()[1], segments);
         let x = self.embed(tokens, segments, &mut context);
@@ -366,7 +366,7 @@ impl Gpt {
     ///
     /// # Panics
     /// Where a teacher has other tokens or another vocabulary, or the output embedding is frozen.
-    #[must_use] 
+    #[must_use]
     pub fn distilled_loss_of_hidden(
         &self,
         hidden: Tensor<3>,
@@ -398,7 +398,7 @@ impl Gpt {
 
     /// What [`hidden`](Self::hidden) gave, `[batch, time, n_embd]`, to logits `[batch, time, vocab_size]`; those of padding
     /// are minus infinity.
-    #[must_use] 
+    #[must_use]
     pub fn head(&self, hidden: Tensor<3>) -> Tensor<3> {
         let logits = match self.frozen_head() {
             Some(frozen) => ops::frozen_head(hidden, frozen),

@@ -122,7 +122,7 @@ impl Trainee {
     /// What is minimised and what is reported of a part of a batch, whose last hidden states `[batch, time, n_embd]`
     /// are given.
     fn loss_of_hidden(&self, hidden: Tensor<3>, part: Goal, smoothing: f64) -> PartLoss {
-        let Goal { targets, references, lesson } = part;
+        let Goal { targets, references, lesson, .. } = part;
         if let Some(references) = references {
             let log_probabilities = self.log_probabilities(hidden, targets);
             return preference_loss(log_probabilities, references, self.beta);
