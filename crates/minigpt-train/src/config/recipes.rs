@@ -82,6 +82,7 @@ impl Recipe {
     pub const ALL: [Self; 4] = [Self::Chat, Self::Classify, Self::Domain, Self::Code];
 
     /// The name that [`FromStr`] takes.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Chat => "chat",
@@ -92,6 +93,7 @@ impl Recipe {
     }
 
     /// What it is for.
+    #[must_use]
     pub fn what(self) -> &'static str {
         match self {
             Self::Chat => "answer in the manner of your conversations",
@@ -102,6 +104,7 @@ impl Recipe {
     }
 
     /// The task that a model is tuned for.
+    #[must_use]
     pub fn task(self) -> FinetuneTask {
         match self {
             Self::Chat => FinetuneTask::Instruct,
@@ -126,6 +129,7 @@ impl Recipe {
     }
 
     /// The adapter that is trained.
+    #[must_use]
     pub fn lora(self) -> LoraConfig {
         let rank = self.value("finetune.lora.rank").unwrap_or(16.0);
         let dropout = self.value("finetune.lora.dropout").unwrap_or(0.0);

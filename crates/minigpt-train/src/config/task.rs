@@ -31,6 +31,7 @@ impl FinetuneTask {
         [Self::Lm, Self::Instruct, Self::Summarize, Self::Classify, Self::Prefer];
 
     /// The name that [`FromStr`] takes.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Lm => "lm",

@@ -52,6 +52,7 @@ impl ExampleData {
     }
 
     /// Rows that the examples to learn stand in.
+    #[must_use]
     pub fn rows(&self) -> usize {
         self.tokens.train.rows()
     }

@@ -220,7 +220,7 @@ impl Trainee {
             let targets = targets.clone().narrow(0, row, 1);
             let loss = self.transformer.loss_of_hidden(hidden.clone(), None, targets, 0.0);
             // A chosen answer shall become likelier, a rejected one less.
-            let sign = if row % 2 == 0 { 1.0 } else { -1.0 };
+            let sign = if row.is_multiple_of(2) { 1.0 } else { -1.0 };
             let mut gradients = (loss.objective * (sign * pulls[row / 2])).backward();
             let slope = hidden.grad_remove(&mut gradients);
             keep(gradients);

@@ -178,11 +178,13 @@ impl Proposal {
     }
 
     /// Steps between its validations.
+    #[must_use]
     pub fn eval_every(&self) -> usize {
         self.steps.div_ceil(self.validations)
     }
 
     /// The configuration that it changes, with the proposed model and recipe.
+    #[must_use]
     pub fn applied_to(&self, mut config: RunConfig) -> RunConfig {
         config.model = self.model.clone().with_dropout(self.dropout);
         config.schedule.learning_rate = self.learning_rate;

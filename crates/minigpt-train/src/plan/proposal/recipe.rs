@@ -21,6 +21,7 @@ const VOCABULARY: (u64, usize, usize) = (150, 512, 16_384);
 
 /// Ids of a tokenizer that is trained on so many bytes of text, a power of two: where a text is short, most words of a
 /// larger vocabulary would be read too seldom to be learnt.
+#[must_use]
 pub fn vocab_size_of(bytes: u64) -> usize {
     let (each, least, most) = VOCABULARY;
     let ids = usize::try_from(bytes / each).unwrap_or(most).clamp(least, most);
