@@ -196,7 +196,7 @@ impl LoadedModel {
                 device.description
             );
             let trained = TrainedModel::load_at(source, &fetch(source)?, args, &device)?;
-            return Ok(trained.as_tensors());
+            return Ok(trained.into_tensors());
         }
         let path = fetch(source)?;
         if !Pretrained::is_at(&path) {
@@ -249,7 +249,7 @@ impl LoadedModel {
 
 impl TrainedModel {
     /// The same, to be read or moved as tensors.
-    pub(crate) fn as_tensors(self) -> LoadedModel {
+    pub(crate) fn into_tensors(self) -> LoadedModel {
         self.map(|model| AnyGpt::Tensors(Box::new(model)))
     }
 }

@@ -47,7 +47,7 @@ fn open_to_move(source: &ModelSource, args: &WeightsArgs) -> Result<LoadedModel>
             "--weights {weight_type}: dynamic evaluation moves the weights, which are 32-bit floats then: leave --weights out"
         );
     }
-    Ok(TrainedModel::load(source, model)?.as_tensors())
+    Ok(TrainedModel::load(source, model)?.into_tensors())
 }
 
 /// A model as it reads by `protocol`.
