@@ -44,9 +44,9 @@ fn weights_that_hardly_move_are_the_model_and_those_that_move_learn_the_text() {
 #[test]
 fn a_decay_of_one_takes_everything_back_but_the_last_step() {
     let model = random_model(1);
-    let mut moved = DynamicModel::by_sgd(&model, 0.01, 1.0);
+    let mut moved = DynamicModel::by_sgd(&model, 0.002, 1.0);
     let texts: [&[u32]; 2] = [&[72, 101, 108, 108], &[1, 2, 3, 4]];
-    let mut once = DynamicModel::by_sgd(&model, 0.01, 0.0);
+    let mut once = DynamicModel::by_sgd(&model, 0.002, 0.0);
     once.last_hidden(&[texts[1]], 2);
     once.learn(&[5, 6]);
     for text in texts {
