@@ -64,9 +64,13 @@ pub(crate) fn describe(config: &RunConfig, plan: &Plan) {
     }
     let (warmup, steps) = (config.schedule.warmup_steps, plan.length.total_steps);
     if config.schedule.restart.is_none() && warmup > steps {
+        let all_chosen = match config.finetune {
+            None => ", and --minutes 5 chooses everything for a text of any length",
+            Some(_) => "",
+        };
         say(format_args!(
             "warning: the learning rate rises over {} steps, and the run has {}: it never reaches its peak; \
-             --set schedule.warmup_steps={} shortens that",
+             --set schedule.warmup_steps={} shortens that{all_chosen}",
             grouped(warmup as u64),
             grouped(steps as u64),
             (steps / 10).max(1),
