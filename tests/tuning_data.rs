@@ -129,10 +129,13 @@ fn examples_are_packed_into_rows() {
         json!({"prompt": format!("Who is {number}?"), "completion": answer})
     };
     sandbox.write("asks.jsonl", lines((0..24).map(ask)));
-    let common = "--task instruct --data asks.jsonl --batch-size 64 --dropout 0 --epochs 2";
+    let common =
+        "--task instruct --template plain --data asks.jsonl --batch-size 64 --dropout 0 --epochs 2";
     succeeds(&sandbox, &format!("{common} --name apart"));
     let (_, errors) = succeeds(&sandbox, &format!("{common} --pack 60 --name packed"));
-    assert!(errors.contains("packed: 21 examples in "), "{errors}");
+    let packed = errors.lines().find(|line| line.starts_with("packed: 22 examples in ")).unwrap();
+    let rows: usize = packed.split(' ').nth(4).unwrap().parse().unwrap();
+    assert!(rows < 14, "{packed}");
     // All examples are in each of the two steps, whichever rows they stand in.
     let losses = |name: &str| train_losses(&sandbox.path(&format!("runs/{name}")));
     for (packed, apart) in losses("packed").iter().zip(losses("apart")) {
@@ -170,6 +173,16 @@ fn recipes_set_what_is_not_given() {
 
     let (succeeded, _, errors) = finetune(&sandbox, "--recipe chat --task lm --data prose.txt");
     assert!(!succeeded && errors.contains("--recipe chat is for --task instruct"), "{errors}");
+    // A text is learnt in shorter windows than the context, which stays the model's.
+    let domain = "--recipe domain --data prose.txt --max-steps 1 --context 16 --name domain";
+    let (_, errors) = succeeds(&sandbox, domain);
+    assert!(errors.contains("context 64"), "{errors}");
+    let config = fs_err::read(sandbox.path("runs/domain/config.json")).unwrap();
+    let config: Value = serde_json::from_slice(&config).unwrap();
+    assert_eq!(config["finetune"]["context"], 16);
+    assert_eq!(config["model"]["block_size"], 64);
+    let (succeeded, _, errors) = finetune(&sandbox, "--recipe chat --data asks.jsonl --context 16");
+    assert!(!succeeded && errors.contains("--context is for --task lm"), "{errors}");
     let (succeeded, _, errors) = finetune(&sandbox, "--recipe poems --data prose.txt");
     assert!(!succeeded && errors.contains("chat, classify, domain, code"), "{errors}");
     let page = sandbox.succeeds(&["topics", "tuning"]);

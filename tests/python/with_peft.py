@@ -3,7 +3,6 @@
     with_peft.py read BASE ADAPTER PROMPT TOKENS    reads ADAPTER onto BASE
     with_peft.py write BASE ADAPTER PROMPT TOKENS   makes a random adapter and writes it to ADAPTER
     with_peft.py dora …                             the same, with the lengths of columns
-    with_peft.py whole …                            the same, with the vectors of the tokens whole
 
 What is written is not read again here: peft 0.21.2 leaves lm_head out of the targets that it writes, and then
 does not adapt it when it reads them, though it did before.
@@ -21,7 +20,6 @@ KINDS = {
     # The head is a second use of wte, and adapted as such.
     "write": {"target_modules": ["c_attn", "mlp.c_proj", "wte", "lm_head"], "ensure_weight_tying": True},
     "dora": {"target_modules": ["c_attn", "mlp.c_proj"], "use_dora": True},
-    "whole": {"target_modules": ["c_attn"], "modules_to_save": ["wte"], "ensure_weight_tying": True},
 }
 
 

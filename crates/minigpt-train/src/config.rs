@@ -225,6 +225,12 @@ impl RunConfig {
         self.finetune.as_ref()?.lora.as_ref()
     }
 
+    /// Tokens of the windows that a text is learnt in.
+    pub fn window(&self) -> usize {
+        let context = self.finetune.as_ref().and_then(|finetune| finetune.context);
+        context.unwrap_or(self.model.block_size)
+    }
+
     /// Checks everything that can be known before the data is read.
     ///
     /// # Errors
@@ -302,6 +308,14 @@ impl RunConfig {
                 "finetune.beta",
                 self.finetune.as_ref().and_then(|finetune| finetune.beta).is_none_or(positive),
                 "a number above 0",
+            ),
+            (
+                "finetune.context",
+                self.finetune
+                    .as_ref()
+                    .and_then(|finetune| finetune.context)
+                    .is_none_or(|length| (1..=self.model.block_size).contains(&length)),
+                "1 token to those of the model's context",
             ),
             (
                 "finetune.pack",

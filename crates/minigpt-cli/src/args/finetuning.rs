@@ -84,6 +84,10 @@ pub(crate) struct FinetuneArgs {
     /// Learn the last answer of each conversation alone, instead of every one
     #[arg(long, help_heading = EXAMPLES)]
     pub(crate) last_answer: bool,
+    /// With --task lm: tokens of the windows that a text is learnt in; attention of a window costs the square of it
+    /// [default: the model's context]
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) context: Option<usize>,
     /// Put several examples into each row, one after the other, up to so many tokens: none sees another, and a batch of
     /// rows has more of them. For --task instruct and summarize
     #[arg(long, help_heading = EXAMPLES, value_name = "TOKENS")]

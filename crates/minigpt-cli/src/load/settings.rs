@@ -106,6 +106,12 @@ pub(crate) fn of_finetune(
         args.task()
     );
     finetune.pack = args.pack;
+    ensure!(
+        args.context.is_none() || args.task() == FinetuneTask::Lm,
+        "--context is for --task lm, whose text is cut into windows: leave it out of --task {}",
+        args.task()
+    );
+    finetune.context = args.context;
     check_recipe(args)?;
     ensure!(
         args.beta.is_none() || args.task() == FinetuneTask::Prefer,

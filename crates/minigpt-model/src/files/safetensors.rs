@@ -1,12 +1,12 @@
 //! The safetensors format, in and out.
 
 use std::collections::HashMap;
-use std::io::Write;
-use std::ops::Deref;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::ops::{Deref, Range};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use burn::store::burn_pack::Tensor as StoredTensor;
+use burn::store::burn_pack::{Error as StoredError, Tensor as StoredTensor};
 use burn::tensor::{Bytes, DType};
 use minigpt_files::{caught, excerpt};
 use safetensors::tensor::{Metadata, TensorInfo};
@@ -24,9 +24,17 @@ const MAX_DIMENSIONS: usize = 8;
 /// Bytes of the number before the header.
 const LENGTH: usize = size_of::<u64>();
 
-/// The tensors of a safetensors file, read from its mapping when their bytes are asked for.
+/// The tensors of a safetensors file, each read when its bytes are asked for: not from a mapping, whose pages would stay
+/// in memory beside what is made of them.
 pub(crate) fn open(path: &Path) -> Result<Vec<StoredTensor>, WeightsError> {
-    tensors(path, minigpt_files::map(path)?)
+    let (start, metadata) = header(path, &minigpt_files::map(path)?)?;
+    let file = Arc::new(Mutex::new(fs_err::File::open(path)?));
+    of_metadata(path, start, &metadata, move |range| {
+        let mut bytes = vec![0; range.len()];
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = file.seek(SeekFrom::Start(range.start as u64));
+        read.and_then(|_| file.read_exact(&mut bytes)).map(|()| bytes)
+    })
 }
 
 /// The tensors in the bytes of a safetensors file, called `path` where something is wrong with them.
@@ -34,8 +42,18 @@ pub(crate) fn tensors(
     path: &Path,
     map: impl Deref<Target = [u8]> + Send + Sync + 'static,
 ) -> Result<Vec<StoredTensor>, WeightsError> {
-    let map = Arc::new(map);
     let (start, metadata) = header(path, &map)?;
+    of_metadata(path, start, &metadata, move |range| Ok(map[range].to_vec()))
+}
+
+/// The tensors whose bytes `read` gives.
+fn of_metadata(
+    path: &Path,
+    start: usize,
+    metadata: &Metadata,
+    read: impl Fn(Range<usize>) -> std::io::Result<Vec<u8>> + Send + Sync + 'static,
+) -> Result<Vec<StoredTensor>, WeightsError> {
+    let read = Arc::new(read);
     let tensors = metadata.tensors().into_iter().map(|(name, info)| {
         let kind = dtype(info.dtype).ok_or_else(|| WeightsError::Kind {
             path: path.to_owned(),
@@ -48,8 +66,12 @@ pub(crate) fn tensors(
         }
         // Within the file, which the header was held against.
         let range = start + info.data_offsets.0..start + info.data_offsets.1;
-        let (map, length) = (map.clone(), range.len());
-        let bytes = move || Ok(Bytes::from_bytes_vec(map[range.clone()].to_vec()));
+        let (read, length) = (read.clone(), range.len());
+        let bytes = move || {
+            let bytes =
+                read(range.clone()).map_err(|error| StoredError::IoError(error.to_string()));
+            bytes.map(Bytes::from_bytes_vec)
+        };
         Ok(StoredTensor::deferred(name, kind, info.shape.clone(), None, length, bytes))
     });
     tensors.collect()

@@ -107,10 +107,12 @@ const HARMLESS: [&str; 7] = [
 /// Beginnings that leave the base as it is. Others, as PiSSA's, move a part of the base into the factors.
 const PLAIN_BEGINNINGS: [&str; 3] = ["gaussian", "mica", "orthogonal"];
 
-/// What PEFT names where the vectors of the tokens are trained whole.
+/// What PEFT shall read where the vectors of the tokens are trained whole: them and the head, which it ties to them in
+/// some families alone.
 fn saved_whole(model: &GptConfig) -> Vec<String> {
     let paths = layout(model).parts(EMBEDDING);
-    paths.iter().map(|path| path.rsplit('.').next().unwrap_or(path).to_owned()).collect()
+    let paths = paths.into_iter().chain([HEAD]);
+    paths.map(|path| path.rsplit('.').next().unwrap_or(path).to_owned()).collect()
 }
 
 impl PeftConfig {

@@ -37,6 +37,9 @@ pub struct FinetuneConfig {
     /// Whether the last answer of a conversation alone is learnt, instead of all.
     #[serde(default, skip_serializing_if = "is_false")]
     pub last_answer: bool,
+    /// Tokens of the windows that a text is learnt in; without it, those of the model's context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<usize>,
     /// Tokens of the rows in which several examples stand one after the other, none of which sees another; without it, a
     /// row is one example.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,6 +71,7 @@ impl FinetuneConfig {
             shorten_long: false,
             skip_bad: false,
             last_answer: false,
+            context: None,
             pack: None,
             sources: Vec::new(),
             beta: (task == FinetuneTask::Prefer).then_some(0.1),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use minigpt_model::{GptConfig, LoraConfig};
+use minigpt_model::LoraConfig;
 use serde::{Deserialize, Serialize};
 
 use super::RunConfig;
@@ -63,7 +63,7 @@ const CLASSIFY: [Reason; 5] = [
 
 const DOMAIN: [Reason; 5] = [
     reason("finetune.lora.rank", 32.0, "a language is more to learn than a manner"),
-    reason("model.block_size", 512.0, "work on attention grows with its square"),
+    reason("finetune.context", 512.0, "work on attention grows with its square"),
     reason("schedule.learning_rate", 5e-4, "tried on four novels"),
     reason("training.batch_size", 4.0, "some 2,000 tokens a step keep two cores busy"),
     reason("training.epochs", 1.0, "a second pass begins to learn the text by heart"),
@@ -71,7 +71,7 @@ const DOMAIN: [Reason; 5] = [
 
 const CODE: [Reason; 5] = [
     reason("finetune.lora.rank", 32.0, "names and idioms are more to learn than a manner"),
-    reason("model.block_size", 1024.0, "what is called may stand far from its call"),
+    reason("finetune.context", 1024.0, "what is called may stand far from its call"),
     reason("schedule.learning_rate", 5e-4, "as for other texts"),
     reason("training.batch_size", 2.0, "some 2,000 tokens a step keep two cores busy"),
     reason("training.epochs", 2.0, "names of one's own are seldom seen in one pass"),
@@ -145,9 +145,11 @@ impl Recipe {
                 "training.batch_size" => config.training.batch_size = value as usize,
                 "training.epochs" => config.training.epochs = value as usize,
                 "model.resid_pdrop" => config.model = config.model.with_dropout(value),
-                "model.block_size" => {
-                    let block_size = config.model.block_size.min(value as usize);
-                    config.model = GptConfig { block_size, ..config.model };
+                "finetune.context" => {
+                    let context = config.model.block_size.min(value as usize);
+                    if let Some(finetune) = &mut config.finetune {
+                        finetune.context = finetune.context.or(Some(context));
+                    }
                 }
                 // The adapter's are in the part on tuning, which is given.
                 _ => {}

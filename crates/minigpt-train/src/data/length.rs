@@ -27,7 +27,7 @@ impl Length {
     /// [`TrainError::Data`] where a split is too small for one window.
     pub(crate) fn new(config: &RunConfig, data: &TokenData) -> Result<Self, TrainError> {
         config.validate()?;
-        let (block_size, batch_size) = (config.model.block_size, config.training.batch_size);
+        let (block_size, batch_size) = (config.window(), config.training.batch_size);
         data.valid.batches(block_size, batch_size)?;
         let steps_per_pass = data.train.steps_per_pass(block_size, batch_size)?;
         let whole_passes = steps_per_pass.saturating_mul(config.training.epochs);

@@ -338,7 +338,7 @@ impl Start {
         let length = Length::new(&config, &data)?;
         let (validating, devices) = (devices.main.clone(), devices.autodiff());
         let first_step = state.step;
-        let block_size = config.model.block_size;
+        let block_size = config.window();
         let TrainingConfig { batch_size, seed, keep_last, .. } = config.training;
         let steps = first_step..length.total_steps;
         let train_batches =

@@ -51,7 +51,7 @@ impl Plan {
         let (model, training) = (&config.model, &config.training);
         let length = Length::new(config, data)?;
         data.check_vocabulary(model)?;
-        let tokens_per_row = data.train.tokens_per_row(model.block_size);
+        let tokens_per_row = data.train.tokens_per_row(config.window());
         let tokens = length.total_steps as f64 * training.batch_size as f64 * tokens_per_row;
         let windows = training.batch_size.div_ceil(training.accumulation);
         // What work and activations are counted of: a classifier's head has a row for each label, and rows of
@@ -59,7 +59,7 @@ impl Plan {
         let labels = config.finetune.as_ref().map_or(0, |finetune| finetune.labels.len());
         let outputs = if labels == 0 { model.vocab_size } else { labels };
         let learnt = if labels == 0 { data.tokenizer.vocab_size() } else { labels };
-        let block_size = data.train.longest_row(model.block_size);
+        let block_size = data.train.longest_row(config.window());
         let as_used = GptConfig { vocab_size: outputs, block_size, ..model.clone() };
         let estimate = |model| match training.gradient_checkpointing {
             true => MemoryEstimate::by_block(model, windows, device),

@@ -165,7 +165,7 @@ impl RunCard {
                 "- learning rate: {} after {} warm-up steps{restarted}, then {decay} to {} of it",
                 schedule.learning_rate, schedule.warmup_steps, schedule.final_ratio,
             ),
-            format!("- batch: {} windows of {} tokens", training.batch_size, model.block_size),
+            format!("- batch: {} windows of {} tokens", training.batch_size, self.config.window()),
             format!(
                 "- dropout: {} embeddings, {} attention, {} residual; label smoothing {}",
                 model.embd_pdrop, model.attn_pdrop, model.resid_pdrop, training.label_smoothing,

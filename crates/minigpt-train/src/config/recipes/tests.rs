@@ -32,8 +32,10 @@ fn a_recipe_has_the_values_whose_reasons_it_gives() {
 
 #[test]
 fn a_context_is_no_longer_than_the_models() {
-    assert_eq!(config(Recipe::Domain, 128).model.block_size, 128);
-    assert_eq!(config(Recipe::Chat, 8192).model.block_size, 8192);
+    assert_eq!(config(Recipe::Domain, 128).window(), 128);
+    let long = config(Recipe::Domain, 8192);
+    assert_eq!((long.window(), long.model.block_size), (512, 8192));
+    assert_eq!(config(Recipe::Chat, 8192).window(), 8192);
 }
 
 #[test]
