@@ -114,10 +114,15 @@ fn a_run_of_some_minutes_chooses_everything_and_ends_by_its_clock() {
     assert!(minutes > 0.0 && minutes < 0.27, "{minutes}");
     let steps = config["training"]["max_steps"].as_u64().unwrap();
     assert!(said.contains(&format!("/{steps}: loss")), "{said}");
+    assert!(said.contains("as you say: optimizer.weight_decay = 0.3"), "{said}");
 
     for (more, said) in [
         ("--minutes 0", "--minutes 0: expected a number of at least 0.25"),
         ("--minutes nan", "--minutes NaN: expected a number of at least 0.25"),
+        (
+            "--minutes 0.25 --set model.n_layer=2",
+            "--minutes chooses model.n_layer: leave one of the two out",
+        ),
         ("--minutes 5 --max-steps 3", "cannot be used with '--max-steps <MAX_STEPS>'"),
         ("--minutes 5 --preset tiny", "cannot be used with '--preset <PRESET>'"),
     ] {

@@ -154,7 +154,7 @@ impl Command {
   minigpt train                                  four novels, a minute on two CPU cores
   minigpt train --preset tiny                    seconds, to see that everything works
   minigpt train --data notes.txt --name notes    your own text
-  minigpt train --data notes.txt --minutes 20    the best for the time, chosen for you
+  minigpt train --data notes.txt --minutes 20    sizes and recipe chosen for the time
   minigpt train --data \"books/*.txt.gz\" --tokenizer char
   minigpt train --preset wikitext2               the tutorial's experiment, from the hub
   minigpt train --preset wikitext2-hour --data wikitext-2

@@ -11,6 +11,6 @@ pub(crate) fn cache_folder(given: Option<&Path>) -> Result<PathBuf> {
         Some(folder) => Ok(folder.to_owned()),
         None => dirs::cache_dir()
             .map(|folder| folder.join("minigpt"))
-            .context("this account has no cache folder: name one with --cache"),
+            .context("this account has no cache folder: name one with the variable MINIGPT_CACHE"),
     }
 }

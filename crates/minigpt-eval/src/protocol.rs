@@ -138,7 +138,7 @@ impl Protocol {
             whole("cache", tokens, MOST_CACHED)?;
             let is_share = lambda > 0.0 && lambda < 1.0;
             number("cache lambda", lambda, is_share, "a number above 0 and below 1")?;
-            number("cache theta", theta, theta >= 0.0, "a number of at least 0")?;
+            number("cache theta", theta, (0.0..=1000.0).contains(&theta), "0 to 1000")?;
         }
         if let Some(DynamicConfig { rate, decay, .. }) = self.dynamic {
             number("dynamic rate", rate, rate > 0.0, "a number above 0")?;

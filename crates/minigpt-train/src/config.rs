@@ -289,7 +289,16 @@ impl RunConfig {
             ),
             ("training.teacher.models", taught(|it| !it.models.is_empty()), "at least one"),
             ("training.teacher.weight", taught(|it| (0.0..=1.0).contains(&it.weight)), "0 to 1"),
-            ("training.teacher.temperature", taught(|it| it.temperature > 0.0), "a number above 0"),
+            (
+                "training.teacher.temperature",
+                taught(|it| (0.01..=100.0).contains(&it.temperature)),
+                "0.01 to 100",
+            ),
+            (
+                "training.teacher",
+                training.teacher.is_none() || self.finetune.is_none(),
+                "none in a run that tunes a model",
+            ),
             (
                 "training.label_smoothing",
                 training.teacher.is_none() || training.label_smoothing == 0.0,

@@ -44,7 +44,8 @@ pub(super) fn write(dist: &Path, packed: &Path, bill: &Path, version: &str) -> R
         let name = format!("usr/share/man/man1/{}.gz", page.file_name().to_string_lossy());
         put(&root.join(name), &packed_with_gzip(&fs_err::read(page.path())?)?)?;
     }
-    let version = format!("{version}-{REVISION}");
+    // What comes before a release sorts before it.
+    let version = format!("{}-{REVISION}", version.replace('-', "~"));
     let documents = root.join("usr/share/doc/minigpt");
     let bill_name = bill.file_name().context("the bill of materials has no name")?;
     copy(&packed.join("README.md"), &documents.join("README.md"))?;

@@ -1,5 +1,7 @@
 //! Models as a protocol has them read a text.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, ensure};
 use minigpt_data::{ModelSource, Source, TokenStore};
 use minigpt_eval::{DynamicConfig, DynamicModel, DynamicRule, GradientScales, Protocol, Reader};
@@ -80,7 +82,9 @@ fn gradient_scales(
     let is_text = config.finetune.as_ref().is_none_or(|tuned| tuned.task == FinetuneTask::Lm);
     ensure!(is_text, "the run learnt from examples, which are no text");
     ensure!(config.data.source != Source::Stdin, "the run read standard input, which is gone");
-    let store: TokenStore = tokens::prepare(&config.data, None)?;
+    // `--cache` is another thing here.
+    let cache = std::env::var_os("MINIGPT_CACHE").map(PathBuf::from);
+    let store: TokenStore = tokens::prepare(&config.data, cache.as_deref())?;
     ensure!(
         store.tokenizer().fingerprint()? == trained.tokenizer.fingerprint()?,
         "the text of the run gives another tokenizer now"

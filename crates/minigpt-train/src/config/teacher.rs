@@ -11,7 +11,7 @@ pub struct TeacherConfig {
     pub models: Vec<TeacherModel>,
     /// The share `α` of the objective that is theirs, 0 to 1.
     pub weight: f64,
-    /// The temperature `T` at which they are compared, above 0.
+    /// The temperature `T` at which they are compared, 0.01 to 100.
     pub temperature: f64,
 }
 

@@ -114,19 +114,19 @@ impl Proposal {
         let (mut model, mut micro_batch) = workload.largest(limit, first)?;
         measuring(&model);
         let mut speed = workload.speed(&model, micro_batch)?;
-        for seconds in budget.seconds.into_iter().cycle().take(2) {
-            let (next, next_micro_batch) = workload.largest(limit, Some(seconds * speed))?;
-            if next == model {
-                break;
+        let mut most = (TOKENS_PER_PARAMETER * model.parameter_counts().total() as f64) as u64;
+        if let Some(seconds) = budget.seconds {
+            for _ in 0..2 {
+                let (next, next_micro_batch) = workload.largest(limit, Some(seconds * speed))?;
+                if next == model {
+                    break;
+                }
+                (model, micro_batch) = (next, next_micro_batch);
+                measuring(&model);
+                speed = workload.speed(&model, micro_batch)?;
             }
-            (model, micro_batch) = (next, next_micro_batch);
-            measuring(&model);
-            speed = workload.speed(&model, micro_batch)?;
+            most = workload.most_tokens();
         }
-        let most = match budget.seconds {
-            Some(_) => workload.most_tokens(),
-            None => (TOKENS_PER_PARAMETER * model.parameter_counts().total() as f64) as u64,
-        };
         Ok(Self::of(model, micro_batch, speed, budget.seconds, most, workload))
     }
 
@@ -144,16 +144,19 @@ impl Proposal {
         // Forward alone, which is a third of the work.
         let validated = workload.valid_tokens as f64 / 3.0;
         let validations = recipe::validations(seconds, validated / tokens_per_second);
-        let validated = validations as f64 * validated;
-        let affordable = seconds
-            .map_or(u64::MAX, |seconds| (seconds * tokens_per_second - validated).max(0.0) as u64);
+        let affordable = seconds.map_or(u64::MAX, |seconds| {
+            (seconds * tokens_per_second - validations as f64 * validated).max(0.0) as u64
+        });
         let wanted = most.min(affordable);
         let batch_size = recipe::batch_size(&model, wanted);
         let windows = micro_batch.windows.min(batch_size);
         let per_step = (batch_size * model.block_size) as u64;
         let steps = (wanted / per_step).max(1) as usize;
+        // As many as there are once so many steps are between them.
+        let validations = steps.div_ceil(steps.div_ceil(validations));
         let tokens = steps as u64 * per_step;
-        let operations = (tokens as f64 + validated) * operations_per_token(&model);
+        let read = tokens as f64 + validations as f64 * validated;
+        let operations = read * operations_per_token(&model);
         let passes = tokens as f64 / workload.train_tokens as f64;
         let memory = speed::memory(&model, MicroBatch { windows, ..micro_batch }, workload.device);
         Self {

@@ -10,6 +10,7 @@ use minigpt_train::{Budget, Proposal, RunConfig, Workload};
 use crate::args::TrainArgs;
 use crate::commands::plan::{describe, memory_of, shape, tokenized};
 use crate::load::settings;
+use crate::terminal::format::duration;
 use crate::terminal::output::say;
 
 /// What a measurement may take, a part of the time and at least some seconds; there are up to three.
@@ -20,6 +21,22 @@ const AFTER: (f64, f64) = (2.0, 0.02);
 
 /// The part by which a run may be longer than it was asked to be, when other programs slow it.
 const LATE: f64 = 0.05;
+
+/// Seconds of training below which nothing is learnt.
+const LEAST: f64 = 3.0;
+
+/// What the time was reckoned with, and nobody else may change.
+const CHOSEN: [&str; 9] = [
+    "model.n_layer",
+    "model.n_head",
+    "model.n_embd",
+    "model.n_inner",
+    "model.block_size",
+    "training.batch_size",
+    "training.accumulation",
+    "training.max_steps",
+    "training.max_minutes",
+];
 
 /// The shortest time, in minutes: reading, measuring and writing take seconds.
 const SHORTEST: f64 = 0.25;
@@ -39,13 +56,17 @@ pub(super) fn choose(
     let store = tokenized(config, &args.text)?;
     let seconds = 60.0 * minutes;
     let (after, part) = AFTER;
-    let left = |began: Instant| seconds * (1.0 - part) - after - began.elapsed().as_secs_f64();
+    let left = || seconds * (1.0 - part) - after - began.elapsed().as_secs_f64();
     let measured_for = (MEASURED.0 * seconds).max(MEASURED.1);
-    let budget = Budget {
-        seconds: Some((left(began) - 3.0 * measured_for).max(1.0)),
-        memory: memory_of(device),
-        ..Budget::default()
-    };
+    let for_training = left() - 3.0 * measured_for;
+    ensure!(
+        for_training >= LEAST,
+        "--minutes {minutes}: reading the text took {} of them, and too little is left: expected more minutes; its tokens \
+         are in the cache now, so the same command reaches further",
+        duration(began.elapsed().as_secs_f64())
+    );
+    let budget =
+        Budget { seconds: Some(for_training), memory: memory_of(device), ..Budget::default() };
     let workload = Workload {
         vocab_size: store.tokenizer().vocab_size(),
         train_tokens: store.train().len(),
@@ -64,7 +85,17 @@ pub(super) fn choose(
     say(format_args!("\n{}", String::from_utf8_lossy(&lines)));
     let mut chosen = proposal.applied_to(config.clone());
     // Where the machine is slower than it was when it was measured.
-    chosen.training.max_minutes = Some((left(began) + LATE * seconds) / 60.0);
+    chosen.training.max_minutes = Some((left() + LATE * seconds).max(1.0) / 60.0);
+    let before = chosen.settings();
     *config = settings::of_chosen(chosen, args)?;
+    for (key, value) in
+        config.settings().iter().filter(|(key, value)| before.get(*key) != Some(*value))
+    {
+        ensure!(
+            !CHOSEN.contains(&key.as_str()),
+            "--minutes chooses {key}: leave one of the two out"
+        );
+        say(format_args!("as you say: {key} = {value}"));
+    }
     Ok(store)
 }

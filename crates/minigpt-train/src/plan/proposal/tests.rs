@@ -163,7 +163,7 @@ fn rates_are_kaplans_for_adamw_and_fall_with_the_width_for_muon() {
 }
 
 #[test]
-fn a_run_within_a_time_ends_where_more_passes_teach_nothing() {
+fn a_run_within_a_time_ends_after_the_most_passes() {
     let device = Device::flex();
     let workload = Workload { train_tokens: 1000, valid_tokens: 500, ..workload(&device) };
     let budget = Budget { seconds: Some(1e6), ..Budget::default() };
@@ -180,6 +180,7 @@ fn what_is_proposed_is_what_is_configured() {
     assert_eq!(config.model.n_embd, proposal.model.n_embd);
     assert_eq!(config.training.max_steps, Some(proposal.steps));
     assert!(proposal.eval_every() * (proposal.validations - 1) < proposal.steps);
+    assert_eq!(proposal.steps.div_ceil(proposal.eval_every()), proposal.validations);
 }
 
 #[test]
