@@ -128,9 +128,12 @@ fn ensembles_caches_and_moving_weights_are_named_everywhere() {
     let name = "disjoint windows of 32 tokens, ensemble of 2 models, each token predicted once";
     assert_eq!((&both["description"], &both["model"]), (&name.into(), &"runs/run,runs/two".into()));
     assert_eq!(both["protocol"]["models"], 2);
-    // An ensemble is not the first run's.
-    let file = "evaluation/prose.txt-validation-context-32-stride-32-ensemble-of-2.json";
-    assert!(sandbox.path(file).is_file());
+    // An ensemble is not the first run's, and two of them are not each other's.
+    let start = "prose.txt-validation-context-32-stride-32-ensemble-of-2-";
+    let files = fs_err::read_dir(sandbox.path("evaluation")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let names = names.filter(|name| name.starts_with(start) && name.ends_with(".json"));
+    assert_eq!(names.count(), 2);
 
     for (options, name, file) in [
         (

@@ -9,6 +9,7 @@ use minigpt_data::ModelSource;
 use minigpt_eval::{
     Accuracy, EvalReport, Measured, Protocol, SavedEvaluation, Task, TaskReport, TaskScores, answer,
 };
+use minigpt_files::sha256;
 use minigpt_report::draw_loss_sources;
 use serde::Serialize;
 
@@ -58,14 +59,18 @@ fn read_text(args: &EvalArgs) -> Result<()> {
     let folder = args.out.clone().unwrap_or_else(folder);
     fs_err::create_dir_all(&folder)?;
     let protocol = report.protocol;
-    let name = format!("{}-{}", text.file_name(), protocol.file_name());
+    let names: Vec<String> = sources.iter().map(ToString::to_string).collect();
+    let mut name = format!("{}-{}", text.file_name(), protocol.file_name());
+    if models.len() > 1 {
+        // Of these models and no others.
+        name += &format!("-{}", &sha256(names.join(","))[..8]);
+    }
     // Not `with_extension`, which would take the end of a name for one.
     let files = ["png", "json"].map(|extension| folder.join(format!("{name}.{extension}")));
     // The protocol says how many; the title has room for one name.
     let others = if models.len() > 1 { " and others" } else { "" };
     let title = format!("{}{others} on {}: {protocol}", first.name(), text.description());
     draw_loss_sources(&files[0], &title, &report)?;
-    let names: Vec<String> = sources.iter().map(ToString::to_string).collect();
     let parameters = models.iter().map(|model| model.config().parameter_counts().total());
     // What `--json` prints, and what the file beside the picture holds.
     let saved = SavedEvaluation {
