@@ -84,7 +84,7 @@ fn alone_it_proposes_what_to_do_next() {
 fn topics_are_listed_and_explained() {
     let sandbox = Sandbox::new();
     let list = sandbox.succeeds(&["topics"]);
-    assert_eq!(list.lines().count(), 4, "{list}");
+    assert_eq!(list.lines().count(), 5, "{list}");
     for line in list.lines() {
         let name = line.split_whitespace().nth(2).unwrap();
         assert!(sandbox.succeeds(&["topics", name]).lines().count() > 10, "{name}");
