@@ -92,11 +92,7 @@ fn a_run_of_some_minutes_chooses_everything_and_ends_by_its_clock() {
     let output = sandbox.minigpt(&train.split(' ').collect::<Vec<_>>());
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
-    for line in [
-        "vocabulary:    512 ids by bpe:512, for ",
-        "model:         4 layers, ",
-        "time:          about ",
-    ] {
+    for line in [" ids by bpe:512, for ", "model:         4 layers, ", "time:          about "] {
         assert!(said.contains(line), "{line}: {said}");
     }
     let config: Value = {
