@@ -113,8 +113,9 @@ fn a_run_of_some_minutes_chooses_everything_and_ends_by_its_clock() {
     assert!(said.contains("as you say: optimizer.weight_decay = 0.3"), "{said}");
 
     for (more, said) in [
-        ("--minutes 0", "--minutes 0: expected a number of at least 0.25"),
-        ("--minutes nan", "--minutes NaN: expected a number of at least 0.25"),
+        ("--minutes 0", "--minutes 0: expected 0.25 to 262800"),
+        ("--minutes 1e300", ": expected 0.25 to 262800"),
+        ("--minutes nan", "--minutes NaN: expected 0.25 to 262800"),
         (
             "--minutes 0.25 --set model.n_layer=2",
             "--minutes chooses model.n_layer: leave one of the two out",

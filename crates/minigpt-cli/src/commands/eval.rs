@@ -13,7 +13,7 @@ use minigpt_files::sha256;
 use minigpt_report::draw_loss_sources;
 use serde::Serialize;
 
-use crate::args::EvalArgs;
+use crate::args::{EvalArgs, WeightsArgs, WeightsChoice};
 use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
 use crate::load::eval_text::EvalText;
 use crate::load::model::LoadedModel;
@@ -65,6 +65,11 @@ fn read_text(args: &EvalArgs) -> Result<()> {
         // Of these models and no others.
         name += &format!("-{}", &sha256(names.join(","))[..8]);
     }
+    let other = other_weights(&args.model);
+    if !other.is_empty() {
+        let plain = |c: char| if c.is_alphanumeric() || "._".contains(c) { c } else { '-' };
+        name += &format!("-{}", other.join("-").chars().map(plain).collect::<String>());
+    }
     // Not `with_extension`, which would take the end of a name for one.
     let files = ["png", "json"].map(|extension| folder.join(format!("{name}.{extension}")));
     // The protocol says how many; the title has room for one name.
@@ -81,7 +86,10 @@ fn read_text(args: &EvalArgs) -> Result<()> {
         split: text.portion.to_string(),
         detokenizer: text.detokenizer.map(|detokenizer| detokenizer.to_string()),
         documents: text.documents.len(),
-        description: format!("{protocol}, each token predicted once"),
+        description: std::iter::once(format!("{protocol}, each token predicted once"))
+            .chain(other)
+            .collect::<Vec<_>>()
+            .join(", "),
         tokens_per_second: report.tokens_per_second(),
         files: files.clone(),
         command: std::env::args().collect(),
@@ -96,6 +104,16 @@ fn read_text(args: &EvalArgs) -> Result<()> {
         write!(out, "{}", in_words(&text, &saved.report))?;
         files.iter().try_for_each(|file| writeln!(out, "{}", file.display()))
     })
+}
+
+/// What makes the model another than it is as it is stored: figures of it are no other's.
+fn other_weights(args: &WeightsArgs) -> Vec<String> {
+    let WeightsChoice(weights) = args.weights;
+    let weights = weights.map(|weight_type| format!("{weight_type} weights"));
+    let adapter = args.model.adapter.as_ref();
+    let adapter = adapter.map(|folder| format!("adapter {}", folder.display()));
+    let average = args.model.average.then(|| "averaged weights".to_owned());
+    [weights, adapter, average].into_iter().flatten().collect()
 }
 
 fn in_words(text: &EvalText, report: &EvalReport) -> String {

@@ -105,6 +105,13 @@ pub(crate) fn of_finetune(
         "--pack is for --task instruct and summarize: leave it out of --task {}",
         args.task()
     );
+    let context = model.block_size;
+    if let Some(pack) = args.pack {
+        ensure!(
+            (1..=context).contains(&pack),
+            "--pack {pack}: expected 1 to {context}, the context of the model"
+        );
+    }
     finetune.pack = args.pack;
     ensure!(
         args.context.is_none() || args.task() == FinetuneTask::Lm,

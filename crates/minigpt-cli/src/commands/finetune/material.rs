@@ -61,7 +61,9 @@ fn tell(config: &RunConfig, examples: &ExampleData) {
     ));
     if let Some(length) = config.finetune.as_ref().and_then(|finetune| finetune.pack) {
         let [rows, length] = [examples.rows(), length].map(|number| grouped(number as u64));
-        say(format_args!("packed: {learnt} examples in {rows} rows of at most {length} tokens"));
+        say(format_args!(
+            "packed: {learnt} examples in {rows} rows of at most {length} tokens; a longer one has a row of its own"
+        ));
     }
     if examples.shortened > 0 {
         let number = grouped(examples.shortened as u64);

@@ -26,7 +26,7 @@ const LATE: f64 = 0.05;
 const LEAST: f64 = 3.0;
 
 /// What the time was reckoned with, and nobody else may change.
-const CHOSEN: [&str; 9] = [
+const CHOSEN: [&str; 10] = [
     "model.n_layer",
     "model.n_head",
     "model.n_embd",
@@ -34,12 +34,16 @@ const CHOSEN: [&str; 9] = [
     "model.block_size",
     "training.batch_size",
     "training.accumulation",
+    "training.epochs",
     "training.max_steps",
     "training.max_minutes",
 ];
 
 /// The shortest time, in minutes: reading, measuring and writing take seconds.
 const SHORTEST: f64 = 0.25;
+
+/// The longest, half a year.
+const LONGEST: f64 = 262_800.0;
 
 /// Chooses, says what and why, and gives the tokens. `began` is when the command did.
 pub(super) fn choose(
@@ -50,8 +54,8 @@ pub(super) fn choose(
     config: &mut RunConfig,
 ) -> Result<TokenStore> {
     ensure!(
-        minutes.is_finite() && minutes >= SHORTEST,
-        "--minutes {minutes}: expected a number of at least {SHORTEST}"
+        (SHORTEST..=LONGEST).contains(&minutes),
+        "--minutes {minutes}: expected {SHORTEST} to {LONGEST}"
     );
     let store = tokenized(config, &args.text)?;
     let seconds = 60.0 * minutes;
