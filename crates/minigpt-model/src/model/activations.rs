@@ -27,8 +27,10 @@ impl GptConfig {
         kernels == Kernels::Cpu && is_plain
     }
 
-    /// Between the projections: the first saves what it gets, which the normalisation gave.
-    fn saved_by_attention(&self, kernels: Kernels) -> u128 {
+    /// What of it is saved between the projections of attention: the first saves what it gets, which the normalisation
+    /// gave.
+    #[must_use]
+    pub fn saved_by_attention(&self, kernels: Kernels) -> u128 {
         let width = |heads: usize| size(heads) * size(self.head_size());
         let (queries, keys) = (width(self.n_head), width(self.n_kv_head()));
         let is_root_mean_square = self.norm.kind == NormKind::RmsNorm && !self.bias.norm;

@@ -68,10 +68,7 @@ impl CausalSelfAttention {
         let qkv = linear(before, x, &self.c_attn, context);
         let mixed = match context.apart.clone() {
             None => self.mixed(qkv, context),
-            Some(apart) => {
-                let [batch, time, _] = qkv.dims();
-                apart.gather(self.mixed(apart.spread(qkv), context), [batch, time])
-            }
+            Some(apart) => apart.each(qkv, |qkv| self.mixed(qkv, context)),
         };
         linear(Before::Nothing, mixed, &self.c_proj, context)
     }
@@ -106,7 +103,7 @@ impl CausalSelfAttention {
             (None, None) => None,
             _ => return None,
         };
-        let rotation = context.rotation.as_ref()?;
+        let rotation = context.rotation.as_ref()?.first(qkv.dims()[1]);
         // The state goes on where the operation is taken alone.
         let mut dropout = context.dropout;
         let mask = dropout.next(&self.dropout);
@@ -155,7 +152,7 @@ impl CausalSelfAttention {
     /// Queries, keys and values, normalised, turned and divided where they are: `[batch, n_head, time, head_size]` and
     /// twice `[batch, n_kv_head, time, head_size]`, of `[batch, time, (n_head + 2 * n_kv_head) * head_size]`.
     fn heads(&self, qkv: Tensor<3>, context: &Context) -> [Tensor<4>; 3] {
-        let [_, _, width] = qkv.dims();
+        let [_, time, width] = qkv.dims();
         let (n_head, n_kv_head) = (self.n_head, self.n_kv_head);
         let head_size = width / (n_head + 2 * n_kv_head);
         let part = |first: usize, heads: usize, norm: Option<&Norm>| {
@@ -168,7 +165,10 @@ impl CausalSelfAttention {
         let k = part(n_head, n_kv_head, self.k_norm.as_ref());
         let v = part(n_head + n_kv_head, n_kv_head, None);
         match &context.rotation {
-            Some(rotation) => [rotation.turn(q), rotation.turn(k), v],
+            Some(rotation) => {
+                let rotation = rotation.first(time);
+                [rotation.turn(q), rotation.turn(k), v]
+            }
             None => [q, k, v],
         }
     }

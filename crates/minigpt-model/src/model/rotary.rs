@@ -50,6 +50,15 @@ impl Rotation {
         [&self.cos, &self.sin]
     }
 
+    /// Of the first `time` of its positions.
+    pub(crate) fn first(&self, time: usize) -> Self {
+        let [cos, sin] = [&self.cos, &self.sin].map(|table| match table.dims()[2] == time {
+            true => table.clone(),
+            false => table.clone().narrow(2, 0, time),
+        });
+        Self { cos, sin }
+    }
+
     /// `x` `[batch, heads, time, head_size]`, each pair `(a, b)` turned:
     /// `(a · cos - b · sin, b · cos + a · sin)`.
     pub(crate) fn turn(&self, x: Tensor<4>) -> Tensor<4> {

@@ -66,13 +66,20 @@ impl Plan {
             false => MemoryEstimate::new(model, windows, device),
         };
         let MemoryEstimate { activations, .. } = estimate(&as_used);
+        let is_packed = config.finetune.as_ref().is_some_and(|finetune| finetune.pack.is_some());
+        let padding = if is_packed {
+            let blocks = if training.gradient_checkpointing { 1 } else { model.n_layer };
+            padding_of_attention(&as_used, windows, blocks, device)
+        } else {
+            0
+        };
         let teachers = training.teacher.as_ref();
         let teachers = teachers
             .map(|teachers| TeacherCost::new(teachers, model, data, windows, tokens))
             .transpose()?;
         let (of_teachers, work_of_teachers) =
             teachers.map_or((0, 0.0), |cost| (cost.memory, cost.operations));
-        let activations = activations.saturating_add(of_teachers);
+        let activations = activations.saturating_add(padding).saturating_add(of_teachers);
         let memory = MemoryEstimate { activations, ..estimate(model) };
         let parameters = model.parameter_counts();
         let trained = config.lora().map_or(parameters.total(), |lora| lora.parameters(model));
@@ -151,6 +158,14 @@ impl Plan {
             self.teachers.map(|cost| TeacherCost { operations: cost.operations * left, ..cost });
         Self { steps_taken, operations: self.operations * left, teachers, ..self }
     }
+}
+
+/// Bytes of what attention saves in so many blocks of as many tokens again as full windows have: packed examples stand
+/// in rows of up to twice their length there.
+fn padding_of_attention(model: &GptConfig, windows: usize, blocks: usize, device: &Device) -> u64 {
+    let tokens = windows as u128 * model.block_size as u128;
+    let saved = model.saved_by_attention(Kernels::of(device));
+    u64::try_from(4 * tokens * blocks as u128 * saved).unwrap_or(u64::MAX)
 }
 
 /// What the teachers of a run cost.

@@ -10,7 +10,8 @@ use crate::model::config::{
 use crate::model::gpt::Gpt;
 use crate::ops::tests::GENERATOR;
 
-const LENGTHS: [usize; 5] = [7, 3, 1, 12, 9];
+/// One that is long beside short ones, of several classes of lengths.
+const LENGTHS: [usize; 7] = [7, 3, 1, 12, 9, 1, 2];
 
 fn configs() -> [GptConfig; 3] {
     let gpt2 = GptConfig { block_size: 32, ..GptConfig::tiny(61) }.with_dropout(0.0);
@@ -62,6 +63,31 @@ fn norms(model: &Gpt, gradients: &GradientsParams) -> Vec<f32> {
     norms.1
 }
 
+fn spread_tokens(lengths: Vec<Vec<usize>>, time: usize) -> usize {
+    let apart = Segments::new(lengths, time).apart(&Device::flex());
+    let x = Tensor::<3>::zeros([1, apart.places.dims()[0], 1], &Device::flex());
+    let mut tokens = 0;
+    apart.each(x, |part| {
+        let [rows, longest, _] = part.dims();
+        tokens += rows * longest;
+        part
+    });
+    tokens
+}
+
+/// Attention sees at most twice the tokens, whatever stands beside a long example.
+#[test]
+fn short_examples_beside_a_long_one_take_short_rows() {
+    let short = vec![1; 32];
+    assert_eq!(spread_tokens(vec![vec![32], short], 32), 64);
+    assert_eq!(spread_tokens(vec![vec![8, 5, 4, 3, 2, 1]], 23), 8 + 8 + 4 + 4 + 2 + 1);
+    for long in 1..=70 {
+        let lengths: Vec<usize> = (1..=long).collect();
+        let all = lengths.iter().sum();
+        assert!(spread_tokens(vec![lengths], all) < 2 * all, "up to {long}");
+    }
+}
+
 /// Two rows of examples, and each example by itself: the losses are equal, and so are the gradients.
 #[test]
 fn examples_in_a_row_are_as_each_by_itself() {
@@ -81,7 +107,7 @@ fn examples_in_a_row_are_as_each_by_itself() {
         }
         let expected_norms = norms(&model, &apart.grads());
 
-        let rows = [vec![0, 3, 1], vec![4, 2]];
+        let rows = [vec![0, 3, 1], vec![4, 2, 5, 6]];
         let [first, second] = [0, 1].map(|row: usize| packed(&rows[row], &device));
         let inputs = Tensor::cat(vec![first[0].clone(), second[0].clone()], 0);
         let targets = Tensor::cat(vec![first[1].clone(), second[1].clone()], 0);

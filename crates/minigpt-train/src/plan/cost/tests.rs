@@ -101,6 +101,12 @@ fn frozen_weights_are_counted_by_their_own_type() {
     let mut config = RunConfig::finetuning(model.clone(), source, finetune);
     config.sample.prompt = "fine".to_owned();
     let plan = Plan::new(&config, &data, &Device::flex()).unwrap();
+    let mut packed = config.clone();
+    packed.finetune.as_mut().unwrap().pack = Some(16);
+    let packed = Plan::new(&packed, &data, &Device::flex()).unwrap();
+    // A step of 16 rows of five tokens; queries, keys, values and what attention gives once more.
+    let padding = 4 * (16 * 5) * (model.n_layer * 4 * model.n_embd) as u64;
+    assert_eq!(packed.memory.activations, plan.memory.activations + padding);
     let frozen = plan.clone().beside_frozen(1000, &config);
     assert_eq!(
         (frozen.memory.state, frozen.memory.checkpoint),
