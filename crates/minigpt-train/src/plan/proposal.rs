@@ -4,12 +4,13 @@ mod recipe;
 mod shapes;
 mod speed;
 
+use burn::tensor::Device;
 use minigpt_model::GptConfig;
 use serde::Serialize;
 
 use crate::config::RunConfig;
 use crate::error::TrainError;
-use crate::plan::cost::operations_per_token;
+use crate::plan::cost::{MemoryEstimate, operations_per_token};
 use crate::plan::workload::Workload;
 
 pub use recipe::vocab_size_of;
@@ -158,7 +159,7 @@ impl Proposal {
         let read = tokens as f64 + validations as f64 * validated;
         let operations = read * operations_per_token(&model);
         let passes = tokens as f64 / workload.train_tokens as f64;
-        let memory = speed::memory(&model, MicroBatch { windows, ..micro_batch }, workload.device);
+        let memory = memory(&model, MicroBatch { windows, ..micro_batch }, workload.device);
         Self {
             parameters,
             batch_size,
@@ -199,6 +200,14 @@ impl Proposal {
         training.max_steps = Some(self.steps);
         training.eval_every = Some(self.eval_every());
         config
+    }
+}
+
+/// The estimate of the memory at its peak, in bytes.
+fn memory(model: &GptConfig, micro_batch: MicroBatch, device: &Device) -> u64 {
+    match micro_batch.by_block {
+        true => MemoryEstimate::by_block(model, micro_batch.windows, device).total(),
+        false => MemoryEstimate::new(model, micro_batch.windows, device).total(),
     }
 }
 

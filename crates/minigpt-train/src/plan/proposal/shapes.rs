@@ -4,8 +4,7 @@ use minigpt_data::DataError;
 use minigpt_model::GptConfig;
 
 use super::recipe::{batch_size, weights_in_blocks};
-use super::speed::memory;
-use super::{MicroBatch, TOKENS_PER_PARAMETER};
+use super::{MicroBatch, TOKENS_PER_PARAMETER, memory};
 use crate::error::TrainError;
 use crate::plan::cost::operations_per_token;
 use crate::plan::workload::Workload;

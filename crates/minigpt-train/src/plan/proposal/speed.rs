@@ -6,10 +6,10 @@ use std::time::Instant;
 use burn::tensor::Device;
 use minigpt_model::GptConfig;
 
-use super::MicroBatch;
 use super::shapes::of_width;
+use super::{MicroBatch, memory};
 use crate::error::TrainError;
-use crate::plan::cost::{MemoryEstimate, operations_per_token};
+use crate::plan::cost::operations_per_token;
 use crate::plan::measure::{TimedStep, time_steps};
 use crate::plan::workload::Workload;
 
@@ -88,11 +88,4 @@ impl Workload<'_> {
 /// Operations of a training step.
 pub(super) fn operations(model: &GptConfig, windows: usize) -> f64 {
     operations_per_token(model) * (windows * model.block_size) as f64
-}
-
-pub(super) fn memory(model: &GptConfig, micro_batch: MicroBatch, device: &Device) -> u64 {
-    match micro_batch.by_block {
-        true => MemoryEstimate::by_block(model, micro_batch.windows, device).total(),
-        false => MemoryEstimate::new(model, micro_batch.windows, device).total(),
-    }
 }

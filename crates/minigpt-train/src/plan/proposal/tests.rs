@@ -1,12 +1,9 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use burn::tensor::Device;
-
 use super::recipe::learning_rate;
-use super::speed::{SAMPLE, memory, operations};
+use super::speed::{SAMPLE, operations};
 use super::*;
-use crate::plan::cost::MemoryEstimate;
 
 /// GPT-2's shape, and AdamW.
 static RECIPE: LazyLock<RunConfig> = LazyLock::new(|| RunConfig::preset("wikitext2").unwrap());
