@@ -226,6 +226,7 @@ impl RunConfig {
     }
 
     /// Tokens of the windows that a text is learnt in.
+    #[must_use]
     pub fn window(&self) -> usize {
         let context = self.finetune.as_ref().and_then(|finetune| finetune.context);
         context.unwrap_or(self.model.block_size)

@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use burn::tensor::Device;
 use minigpt_model::GptConfig;
 
 use super::shapes::of_width;
