@@ -145,7 +145,7 @@ fn examples_are_packed_into_rows() {
     let said = String::from_utf8_lossy(&resumed.stderr).into_owned();
     assert!(said.contains("complete"), "{said}");
     let (succeeded, _, errors) = finetune(&sandbox, &format!("{common} --pack 65"));
-    assert!(!succeeded && errors.contains("finetune.pack is out of range"), "{errors}");
+    assert!(!succeeded && errors.contains("--pack 65: expected 1 to 64"), "{errors}");
     let (succeeded, _, errors) = finetune(&sandbox, "--task lm --data prose.txt --pack 60");
     assert!(!succeeded && errors.contains("--pack is for --task instruct"), "{errors}");
 }
