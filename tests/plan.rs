@@ -121,6 +121,10 @@ fn a_run_of_some_minutes_chooses_everything_and_ends_by_its_clock() {
             "--minutes chooses model.n_layer: leave one of the two out",
         ),
         ("--minutes 5 --max-steps 3", "cannot be used with '--max-steps <MAX_STEPS>'"),
+        (
+            "--minutes 0.25 --set training.epochs=3",
+            "--minutes chooses training.epochs: leave one of the two out",
+        ),
         ("--minutes 5 --preset tiny", "cannot be used with '--preset <PRESET>'"),
     ] {
         let words = ["train", "--data", "prose.txt", "--device", "cpu"];

@@ -90,7 +90,11 @@ pub(super) fn choose(
     let mut chosen = proposal.applied_to(config.clone());
     // Where the machine is slower than it was when it was measured.
     chosen.training.max_minutes = Some((left() + LATE * seconds).max(1.0) / 60.0);
-    let before = chosen.settings();
+    let mut before = proposal.applied_to(RunConfig::preset(&args.preset)?);
+    before.data = chosen.data.clone();
+    before.training.precision = chosen.training.precision;
+    before.training.max_minutes = chosen.training.max_minutes;
+    let before = before.settings();
     *config = settings::of_chosen(chosen, args)?;
     for (key, value) in
         config.settings().iter().filter(|(key, value)| before.get(*key) != Some(*value))
