@@ -55,7 +55,7 @@ fn what_goes_beyond_a_model_is_in_every_name_and_checked() {
     refuses(
         with(1, 0.1, f64::NAN),
         None,
-        "cache theta NaN is out of range: expected a number of at least 0",
+        "cache theta NaN is out of range: expected 0 to 1000",
     );
     let with = |rate, decay| Some(DynamicConfig { rule: DynamicRule::Sgd, rate, decay });
     let rate = "dynamic rate 0 is out of range: expected a number above 0";
