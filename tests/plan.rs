@@ -110,7 +110,7 @@ fn a_run_of_some_minutes_chooses_everything_and_ends_by_its_clock() {
     assert!(minutes > 0.0 && minutes < 0.27, "{minutes}");
     let steps = config["training"]["max_steps"].as_u64().unwrap();
     assert!(said.contains(&format!("/{steps}: loss")), "{said}");
-    assert!(said.contains("as you say: optimizer.weight_decay = 0.3"), "{said}");
+    assert!(said.contains("your setting: optimizer.weight_decay = 0.3"), "{said}");
 
     for (more, said) in [
         ("--minutes 0", "--minutes 0: expected 0.25 to 262800"),

@@ -136,6 +136,9 @@ fn examples_are_packed_into_rows() {
     let packed = errors.lines().find(|line| line.starts_with("packed: 22 examples in ")).unwrap();
     let rows: usize = packed.split(' ').nth(4).unwrap().parse().unwrap();
     assert!(rows < 14, "{packed}");
+    let (shown, _) = succeeds(&sandbox, &format!("{common} --pack 60 --show 3"));
+    let whole = |line: &&str| line.starts_with("Who is ") && line.ends_with('⟧');
+    assert_eq!(shown.lines().filter(whole).count(), 3, "{shown}");
     // All examples are in each of the two steps, whichever rows they stand in.
     let losses = |name: &str| train_losses(&sandbox.path(&format!("runs/{name}")));
     for (packed, apart) in losses("packed").iter().zip(losses("apart")) {

@@ -91,8 +91,9 @@ pub struct RowOptions {
 
 /// The rows of some examples; cheap to clone.
 ///
-/// A row holds one example, or [several](Self::packed), none of which sees another. Rows of about one length stand together in a batch, so that little of it is padding; what
-/// there is comes after a row, where causal attention does not look.
+/// A row holds one example, or [several](Self::packed), none of which sees another. Rows of about one length stand
+/// together in a batch, so that little of it is padding; what there is comes after a row, where causal attention does not
+/// look.
 #[derive(Clone, Debug)]
 pub struct TokenRows {
     rows: Arc<[TokenRow]>,

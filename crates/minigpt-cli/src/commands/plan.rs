@@ -138,7 +138,7 @@ pub(super) fn describe(
     )?;
     writeln!(
         out,
-        "length:        {} steps, {} tokens, {:.1} a parameter; a model of billions wants {TOKENS_PER_PARAMETER} (Hoffmann et al., 2022)",
+        "length:        {} steps, {} tokens, {:.1} a parameter; {TOKENS_PER_PARAMETER} suit models of billions (Hoffmann et al., 2022)",
         grouped(proposal.steps as u64),
         grouped(proposal.tokens),
         proposal.tokens as f64 / proposal.parameters as f64

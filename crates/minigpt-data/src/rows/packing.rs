@@ -4,6 +4,29 @@ use std::collections::BTreeMap;
 
 use super::{Batches, TokenRow, TokenRows};
 
+impl TokenRow {
+    /// The examples that stand in the row, in their order.
+    #[must_use]
+    pub fn examples(&self) -> Vec<Self> {
+        if self.segments.is_empty() {
+            return vec![self.clone()];
+        }
+        let mut start = 0;
+        let lengths = self.segments.iter();
+        lengths
+            .map(|length| {
+                let place = start..start + length;
+                start = place.end;
+                Self {
+                    inputs: self.inputs[place.clone()].to_vec(),
+                    targets: self.targets[place].to_vec(),
+                    segments: Vec::new(),
+                }
+            })
+            .collect()
+    }
+}
+
 impl TokenRows {
     /// The same examples in fewer rows, of at most `length` tokens each: none of them sees another, and each begins at
     /// the first position. Longer ones have a row of their own.

@@ -15,8 +15,8 @@ impl Gpt {
     /// 2016](https://arxiv.org/abs/1604.06174)): about a third more work, and the memory of one block in
     /// place of all.
     ///
-    /// `tokens` is `[batch, time]`, of one example each or of `segments`. `objective` gets what [`hidden`](Self::hidden) gives and makes the
-    /// scalar `[1]` to differentiate; what it gives besides is returned. `gradients` gets the gradients
+    /// `tokens` is `[batch, time]`, of one example each or of `segments`. `objective` gets what
+    /// [`hidden`](Self::hidden) gives and makes the scalar `[1]` to differentiate; what it gives besides is returned. `gradients` gets the gradients
     /// part by part, those of the head first; a parameter in two parts, as `wte`, comes twice, to be added.
     /// They are those of a pass that keeps everything, on the CPU to the bit, dropout included.
     ///

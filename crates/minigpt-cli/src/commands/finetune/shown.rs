@@ -28,12 +28,14 @@ pub(super) fn show_examples(
         (&data.tokenizer, config.finetune.as_ref().map(|finetune| finetune.task));
     stream(|out| match &data.train {
         TokenSet::Examples(rows) => {
-            for (index, row) in rows.rows().iter().take(number).enumerate() {
+            // One by one, whatever rows they share.
+            let examples = rows.rows().iter().flat_map(TokenRow::examples);
+            for (index, row) in examples.take(number).enumerate() {
                 if task == Some(FinetuneTask::Classify) {
                     let labels = config.finetune.as_ref().map(|finetune| &finetune.labels[..]);
-                    labelled(out, index, tokenizer, row, labels.unwrap_or_default())?;
+                    labelled(out, index, tokenizer, &row, labels.unwrap_or_default())?;
                 } else {
-                    example(out, &format!("example {}", index + 1), tokenizer, row)?;
+                    example(out, &format!("example {}", index + 1), tokenizer, &row)?;
                 }
             }
             Ok(())

@@ -103,7 +103,7 @@ pub(super) fn choose(
             !CHOSEN.contains(&key.as_str()),
             "--minutes chooses {key}: leave one of the two out"
         );
-        say(format_args!("as you say: {key} = {value}"));
+        say(format_args!("your setting: {key} = {value}"));
     }
     Ok(store)
 }
