@@ -241,12 +241,7 @@ proptest! {
         for row in packed.rows() {
             prop_assert!(row.inputs.len() <= length.max(*longest));
             prop_assert_eq!(row.segments.iter().sum::<usize>(), row.inputs.len());
-            let mut start = 0;
-            for segment in &row.segments {
-                let part = start..start + segment;
-                found.push((row.inputs[part.clone()].to_vec(), row.targets[part].to_vec()));
-                start += segment;
-            }
+            found.extend(row.examples().into_iter().map(|row| (row.inputs, row.targets)));
         }
         let mut expected: Vec<_> =
             rows.rows().iter().map(|row| (row.inputs.clone(), row.targets.clone())).collect();
