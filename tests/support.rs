@@ -59,8 +59,10 @@ impl Sandbox {
     pub(crate) fn succeeds(&self, args: &[&str]) -> String {
         let output = self.minigpt(args);
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "minigpt {} failed:\n{errors}", args.join(" "));
-        String::from_utf8(output.stdout).unwrap()
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let args = args.join(" ");
+        assert!(output.status.success(), "minigpt {args} failed:\n{printed}{errors}");
+        printed
     }
 
     /// The error line of a command that must fail.
