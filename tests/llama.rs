@@ -184,7 +184,7 @@ fn a_model_with_a_chat_template_is_asked_by_it() {
 #[test]
 fn turns_of_a_conversation_are_put_by_the_template() {
     let sandbox = chat_folder();
-    let repl = ["repl", "--run", "chat", "--greedy", "--max-tokens", "4", "--device", "cpu"];
+    let repl = ["repl", "chat", "--greedy", "--max-tokens", "4", "--device", "cpu"];
     let mut child = sandbox.command(&repl);
     child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = child.spawn().unwrap();

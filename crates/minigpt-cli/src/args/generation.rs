@@ -207,15 +207,18 @@ pub(crate) struct ApplicationArgs {
 lines can be edited, the arrows bring back those before, and Ctrl-C ends the model's turn.
 
 Examples:
-  minigpt repl --run runs/austen
-  minigpt repl --run SmolLM2-135M-Instruct.Q8_0.gguf
-  minigpt repl --qa --max-tokens 40 --temperature 0.8"
+  minigpt chat runs/austen
+  minigpt chat SmolLM2-135M-Instruct.Q8_0.gguf
+  minigpt chat --qa --max-tokens 40 --temperature 0.8"
 )]
 pub(crate) struct ReplArgs {
     /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]
     /// [default: the newest run in runs/]
-    #[arg(long, value_name = "MODEL")]
+    #[arg(value_name = "MODEL")]
+    pub(crate) source: Option<ModelSource>,
+    /// What MODEL was called before it stood alone, for scripts that have it.
+    #[arg(long, value_name = "MODEL", hide = true, conflicts_with = "source")]
     pub(crate) run: Option<ModelSource>,
     /// Put each line as a question, `Q: … A:`, where the model has no chat template
     #[arg(long)]

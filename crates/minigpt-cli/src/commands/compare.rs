@@ -2,6 +2,7 @@
 
 mod picture;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -42,10 +43,11 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
         ModelSource::Hub(model) => bail!("{model} is no run, which would have a text"),
     };
     let text = EvalText::read(&args.text, first)?;
-    let mut models = Vec::new();
+    let (mut models, mut tokenizers) = (Vec::new(), BTreeSet::new());
     for source in &args.models {
         let trained = LoadedModel::open(source, &args.model)?;
         let report = text.evaluate(&trained, &args.protocol)?;
+        tokenizers.insert(trained.tokenizer.fingerprint()?);
         models.push(ComparedModel {
             model: source.to_string(),
             parameters: trained.config().parameter_counts().total(),
@@ -59,8 +61,9 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
         });
     }
     let quoted: &[Quoted] = if args.quoted { &QUOTED } else { &[] };
+    let has_one_tokenizer = tokenizers.len() == 1;
     let title = format!("Perplexity on {}", text.description());
-    draw_bars(&picture, &title, &picture::panels(&models, quoted))?;
+    draw_bars(&picture, &title, &picture::panels(&models, has_one_tokenizer, quoted))?;
     let description = text.description();
     let rows = || [head(), measured_rows(&models), quoted_rows(quoted)].concat();
     if args.json {
@@ -80,6 +83,9 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
         TableFormat::Csv => csv(&description, &models, quoted)?,
     };
     print(|out| write!(out, "{text}"))?;
+    if !has_one_tokenizer {
+        say("token perplexities of different tokenizers cannot be compared: compare bits per byte");
+    }
     say(format_args!("picture: {}", args.out.display()));
     Ok(ExitCode::SUCCESS)
 }

@@ -20,7 +20,10 @@ const CHAT_TOKENS: usize = 512;
 
 pub(crate) fn run(args: &ReplArgs) -> Result<ExitCode> {
     args.sampling.validate()?;
-    let trained = LoadedModel::open(&named_or_newest(args.run.as_ref())?, &args.model)?;
+    let trained = LoadedModel::open(
+        &named_or_newest(args.source.as_ref().or(args.run.as_ref()))?,
+        &args.model,
+    )?;
     args.sampling.check(&trained.tokenizer)?;
     args.sampling.say_defaults(&trained.generation);
     let mut stop = args.stop.clone();

@@ -1,32 +1,52 @@
-//! Perplexities of the compared models as bars.
+//! What the compared models reach, as bars.
 
 use minigpt_eval::{ComparedModel, Measured, Metric, Quoted};
 use minigpt_plot::{Bar, BarPanel};
 
-/// Token and word perplexity of the models, with their intervals; quoted figures are pale and stand below.
-pub(crate) fn panels(models: &[ComparedModel], quoted: &[Quoted]) -> [BarPanel; 2] {
-    let panel = |caption, metric| {
-        let measured = |model: &ComparedModel| match metric {
-            Metric::Token => Some(model.token_perplexity),
-            Metric::Word => model.word_perplexity,
-        };
-        let bar = |model: &ComparedModel| Some(of_measured(&model.model, measured(model)?));
-        let mut bars: Vec<Bar> = models.iter().filter_map(bar).collect();
-        bars.extend(quoted.iter().filter(|row| row.metric == metric).map(of_quoted));
-        let remark = if bars.iter().any(|bar| bar.is_pale) {
-            "logarithmic; lower is better; pale: quoted, on other texts and by other protocols"
-        } else {
-            "logarithmic; lower is better"
-        };
-        BarPanel { caption, remark, bars }
+/// Token and word perplexity of the models, with their intervals; quoted figures are pale and stand below. Models with
+/// tokenizers of their own have tokens of different lengths: bits per byte take the place of their token perplexity.
+pub(crate) fn panels(
+    models: &[ComparedModel],
+    has_one_tokenizer: bool,
+    quoted: &[Quoted],
+) -> [BarPanel; 2] {
+    let of_tokens = if has_one_tokenizer {
+        let bars = bars(models, |model| Some(model.token_perplexity), perplexity);
+        panel("Perplexity per token", bars, quoted.iter().filter(|row| row.metric == Metric::Token))
+    } else {
+        let bars = bars(models, |model| Some(model.bits_per_byte), |bits| format!("{bits:.3}"));
+        panel("Bits per byte", bars, [])
     };
-    [panel("Perplexity per token", Metric::Token), panel("Perplexity per word", Metric::Word)]
+    let bars = bars(models, |model| model.word_perplexity, perplexity);
+    let of_words = quoted.iter().filter(|row| row.metric == Metric::Word);
+    [of_tokens, panel("Perplexity per word", bars, of_words)]
 }
 
-fn of_measured(name: &str, measured: Measured) -> Bar {
-    let Measured { value, low, high } = measured;
-    let (name, label) = (name.to_owned(), perplexity(value));
-    Bar { name, value, interval: low.zip(high), label, is_pale: false }
+fn panel<'a>(
+    caption: &'static str,
+    mut bars: Vec<Bar>,
+    quoted: impl IntoIterator<Item = &'a Quoted>,
+) -> BarPanel {
+    bars.extend(quoted.into_iter().map(of_quoted));
+    let remark = if bars.iter().any(|bar| bar.is_pale) {
+        "logarithmic; lower is better; pale: quoted, on other texts and by other protocols"
+    } else {
+        "logarithmic; lower is better"
+    };
+    BarPanel { caption, remark, bars }
+}
+
+fn bars(
+    models: &[ComparedModel],
+    figure: fn(&ComparedModel) -> Option<Measured>,
+    label: fn(f64) -> String,
+) -> Vec<Bar> {
+    let bar = |model: &ComparedModel| {
+        let Measured { value, low, high } = figure(model)?;
+        let (name, label) = (model.model.clone(), label(value));
+        Some(Bar { name, value, interval: low.zip(high), label, is_pale: false })
+    };
+    models.iter().filter_map(bar).collect()
 }
 
 fn of_quoted(row: &Quoted) -> Bar {

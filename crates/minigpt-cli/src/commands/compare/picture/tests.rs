@@ -15,7 +15,8 @@ fn every_figure_has_its_bar_and_what_is_quoted_is_pale() {
         training: None,
         tokens_per_second: 1e4,
     };
-    let panels = panels(&[model], &QUOTED);
+    let models = [model];
+    let panels = panels(&models, true, &QUOTED);
     let labels = panels
         .each_ref()
         .map(|panel| panel.bars.iter().map(|bar| bar.label.as_str()).collect::<Vec<_>>());
@@ -26,4 +27,9 @@ fn every_figure_has_its_bar_and_what_is_quoted_is_pale() {
     assert!(labels[0].contains(&"35–45 (tutorial)"));
     assert_eq!(labels[1][..2], ["220.4", "29.41 (paper)"]);
     assert!(panels.iter().all(|panel| panel.remark.contains("pale: quoted")));
+
+    // Tokens of two tokenizers are not of one length.
+    let [of_bytes, of_words] = super::panels(&models, false, &[]);
+    assert_eq!((of_bytes.caption, of_bytes.bars[0].label.as_str()), ("Bits per byte", "1.400"));
+    assert_eq!(of_words.bars[0].label, "220.4");
 }
