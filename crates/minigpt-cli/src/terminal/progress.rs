@@ -180,8 +180,10 @@ impl TrainProgress {
     }
 
     fn show_step(&mut self, row: &Row) {
+        // A mean of about a twentieth of the run, and of twenty steps at most.
+        let weight = (20.0 / self.length.total_steps as f64).clamp(0.05, 1.0);
         let before = self.smoothed_loss.unwrap_or(row.loss);
-        let loss = 0.95 * before + 0.05 * row.loss;
+        let loss = before + weight * (row.loss - before);
         self.smoothed_loss = Some(loss);
         let learning_rate = row.learning_rate.unwrap_or_default();
         let speed = row.tokens as f64 / row.seconds.max(1e-9);
