@@ -10,6 +10,7 @@ use crate::error::EvalError;
 use crate::evaluation::Evaluation;
 use crate::protocol::Protocol;
 use crate::reader::Readers;
+use crate::recited::Recited;
 use crate::token_losses::TokenLosses;
 
 /// How a model is measured on a text: protocol, batch and intervals.
@@ -49,6 +50,9 @@ pub struct EvalReport {
     pub bits_per_character: Measured,
     /// The part of the tokens that the model held for most probable.
     pub accuracy: Measured,
+    /// What the model recites of the text; unknown of files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recited: Option<Recited>,
     /// The loss by the number of tokens read before, from 1 on.
     pub by_context: Vec<ContextLoss>,
     /// The loss by how often a token occurs in the text.
@@ -134,6 +138,7 @@ pub fn evaluate<'a>(
         bits_per_byte,
         bits_per_character,
         accuracy,
+        recited: Some(Recited::of(&losses.is_greedy)),
         by_context: by_context(&losses, context),
         by_frequency: by_frequency(&losses, vocab_size),
         seconds,

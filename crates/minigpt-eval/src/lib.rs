@@ -4,7 +4,7 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | perplexity of a text | [`evaluate()`], [`EvalConfig`], [`Protocol`], [`EvalReport`] |
+//! | perplexity of a text | [`evaluate()`], [`EvalConfig`], [`Protocol`], [`EvalReport`], [`Recited`] |
 //! | intervals | [`Bootstrap`], [`Measured`] |
 //! | questions | [`Task`], [`answer`], [`TaskReport`], [`NamedTask`] |
 //! | passages | [`grounding()`], [`GroundingReport`] |
@@ -26,6 +26,7 @@ mod named_tasks;
 mod neural_cache;
 mod protocol;
 mod reader;
+mod recited;
 mod rouge;
 mod saved;
 mod tasks;
@@ -46,6 +47,7 @@ pub use grounding::{
 pub use named_tasks::NamedTask;
 pub use protocol::{CacheConfig, DynamicConfig, DynamicRule, Protocol};
 pub use reader::{Reader, Readers};
+pub use recited::Recited;
 pub use rouge::rouge_l;
 pub use saved::{ComparedTask, Forgotten, PreferenceFigures, SavedEvaluation, TaskFigures};
 pub use tasks::{Cloze, MultipleChoice, Questions, Task};

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use minigpt_data::ModelSource;
 use minigpt_eval::{
-    Accuracy, EvalReport, Measured, Protocol, SavedEvaluation, Task, TaskReport, TaskScores, answer,
+    Accuracy, EvalReport, Measured, Protocol, Recited, SavedEvaluation, Task, TaskReport,
+    TaskScores, answer,
 };
 use minigpt_files::sha256;
 use minigpt_report::draw_loss_sources;
@@ -160,12 +161,13 @@ fn in_words(text: &EvalText, report: &EvalReport) -> String {
         true => "",
         false => "note: not to be compared with figures of one model with fixed weights\n",
     };
+    let recited = report.recited.as_ref().map(recited_in_words).unwrap_or_default();
     let documents = match text.documents.len() {
         1 => "1 document".to_owned(),
         number => format!("{} documents", grouped(number as u64)),
     };
     format!(
-        "text: {}: {documents}, {} bytes, {} words, {} tokens\nprotocol: {}, each token predicted once\n{beyond}{padding}\n{}\n{intervals}time: {}, {} tokens/s\n",
+        "text: {}: {documents}, {} bytes, {} words, {} tokens\nprotocol: {}, each token predicted once\n{beyond}{padding}\n{}\n{intervals}{recited}time: {}, {} tokens/s\n",
         text.description(),
         grouped(sums.bytes),
         grouped(sums.words),
@@ -175,6 +177,20 @@ fn in_words(text: &EvalText, report: &EvalReport) -> String {
         duration(report.seconds),
         grouped(report.tokens_per_second() as u64),
     )
+}
+
+/// What hints at text that the model has learnt.
+fn recited_in_words(recited: &Recited) -> String {
+    let Recited { passages, tokens, longest } = *recited;
+    match passages {
+        0 => format!("recited: no passage; at most {longest} tokens in a row predicted right\n"),
+        _ => format!(
+            "recited: {} tokens, in {passages} {} of 16 or more predicted right in a row, the longest {longest}: the model \
+             may have learnt them\n",
+            grouped(tokens as u64),
+            if passages == 1 { "passage" } else { "passages" },
+        ),
+    }
 }
 
 fn percent(part: Measured) -> Measured {

@@ -1,6 +1,8 @@
 //! What the figures do not say.
 
-use minigpt_train::FinetuneTask;
+use std::path::Path;
+
+use minigpt_train::{FinetuneTask, shell_word};
 
 use crate::document::{Document, Text};
 use crate::record::RunRecord;
@@ -35,6 +37,20 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
             "The figures of the task are of held-out examples from the same source as those that were learnt, and say \
              nothing of questions or texts of other kinds."
                 .into(),
+        );
+    }
+    // A base of weights that a run did not make.
+    let is_of_a_run = |base: &str| Path::new(base).join("metrics.csv").exists();
+    let base = |run: &RunRecord| {
+        let tuned = run.config.finetune.as_ref().filter(|tuned| !tuned.fresh)?;
+        Some(tuned.base.clone()).filter(|base| !is_of_a_run(base))
+    };
+    if let Some(base) = runs.iter().find_map(base) {
+        limits.push(
+            Text::from("What the base has read is not known here. It may have read the held-out text, if that was public, so \
+                        that figures before and after tuning are of text it knows. ")
+                .code(format!("minigpt eval {} --data TEXT", shell_word(&base)))
+                .plain(" counts the passages that it recites."),
         );
     }
     let contexts: Vec<usize> = runs.iter().map(|run| run.config.model.block_size).collect();

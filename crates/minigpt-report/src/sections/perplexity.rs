@@ -1,6 +1,6 @@
 //! What `minigpt eval` measured: perplexities by protocol with their intervals, and where the loss comes from.
 
-use minigpt_eval::{ContextLoss, FrequencyLoss, Measured, SavedEvaluation};
+use minigpt_eval::{ContextLoss, FrequencyLoss, Measured, Recited, SavedEvaluation};
 use minigpt_plot::often;
 use minigpt_train::FinetuneTask;
 
@@ -63,6 +63,7 @@ fn protocols(document: &mut Document, runs: &[&RunRecord]) {
         "bits per byte",
         "bits per character",
         "tokens predicted right",
+        "recited tokens (longest passage)",
     ];
     let row = |(run, saved): (&RunRecord, &SavedEvaluation)| {
         let report = &saved.report;
@@ -83,12 +84,20 @@ fn protocols(document: &mut Document, runs: &[&RunRecord]) {
             measured(report.bits_per_byte, 4).into(),
             measured(report.bits_per_character, 4).into(),
             measured(report.accuracy, 4).into(),
+            report.recited.map(recited).into(),
         ]
     };
     let saved = runs.iter().flat_map(|run| run.evaluations.iter().map(|saved| (*run, saved)));
     let rows = saved.map(row).collect();
     let caption = "Each figure with its 95 % bootstrap interval";
     document.table(caption, head.map(str::to_owned).to_vec(), rows);
+}
+
+fn recited(recited: Recited) -> String {
+    match recited.passages {
+        0 => "0".to_owned(),
+        _ => format!("{} ({})", grouped(recited.tokens as u64), recited.longest),
+    }
 }
 
 fn measured(measured: Measured, places: usize) -> String {
