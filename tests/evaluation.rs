@@ -63,6 +63,7 @@ fn a_runs_own_validation_is_measured_as_training_did() {
         "prose.txt, validation split",
         "windows of 32 tokens, stride 8",
         "bits per character",
+        "\nrecited: ",
         "10 resamples",
     ] {
         assert!(text.contains(part), "no {part:?} in\n{text}");
