@@ -36,7 +36,9 @@ def written(minigpt, model, index, questions, passages="3"):
         for way, more in ways.items():
             command = [minigpt, "ask", record["question"], *common, *more]
             shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            answer = json.loads(shown)["text"]
+            report = json.loads(shown)
+            # A prompt with passages has the answer: what the model wrote after it counts.
+            answer = report.get("answer") or report["text"].removeprefix(report["prompt"])
             counts[way] += record["answer"].lower() in answer.lower()
             print(json.dumps({"question": record["question"], "way": way, "answer": answer}), file=sys.stderr)
     print(json.dumps(counts))
