@@ -32,7 +32,7 @@ const BEGINNING: &str = "minigpt index ";
 /// What this version writes and reads; another number is another format.
 pub(crate) const FORMAT: u32 = 3;
 
-/// The file of an index that minigpt 0.2's first versions made with tantivy, formats 1 and 2.
+/// The file of an index of formats 1 and 2, which earlier versions made with tantivy.
 const FILE_OF_TANTIVY: &str = "meta.json";
 
 /// Bytes of the checksum at the end.
