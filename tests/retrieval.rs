@@ -207,6 +207,25 @@ fn of_several_that_make_an_index_the_last_ones_is_there_whole() {
     assert_eq!(left.count(), 1, "temporary files were left behind");
 }
 
+#[test]
+fn an_update_that_is_killed_leaves_the_index_before_or_after_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("sea.txt", "Emma walked to the sea.");
+    sandbox.write("long.txt", "Anne and Emma walked to the town.\n\n".repeat(40_000));
+    sandbox.succeeds(&["index", "sea.txt"]);
+    for milliseconds in (0..300).step_by(30) {
+        let mut command = sandbox.command(&["index", "long.txt"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let ask = ["ask", "--index", "minigpt.index", "--no-model", "Emma"];
+        assert!(sandbox.succeeds(&ask).contains("Emma walked to the"));
+        let output = sandbox.succeeds(&["index", "sea.txt"]);
+        assert!(output.starts_with("minigpt.index: 1 passages of 1 texts"), "{output}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_told_as_that_and_the_index_is_kept() {

@@ -307,6 +307,25 @@ fn of_several_that_make_an_index_the_last_does_and_nothing_is_left() {
 }
 
 #[test]
+fn a_reader_has_the_index_before_or_after_a_change() {
+    let place = Place::new();
+    let texts = |name: &str| -> Vec<Text> {
+        (0..50).map(|n| Text::given(format!("{name}/{n:02}"), format!("the {name} {n}"))).collect()
+    };
+    let make = |name| update(&place.index(), &texts(name), 20, &mut |_| {}).unwrap();
+    make("sea");
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..20).for_each(|n| drop(make(["town", "sea"][n % 2]))));
+        for _ in 0..100 {
+            let found = place.search("the");
+            assert_eq!(found.len(), 50);
+            let name = found[0].passage.source.split('/').next().unwrap();
+            assert!(found.iter().all(|found| found.passage.text.contains(name)));
+        }
+    });
+}
+
+#[test]
 fn a_folder_with_what_a_dead_process_left_gets_its_index() {
     let place = Place::new();
     place.write("a.txt", "the sea");
