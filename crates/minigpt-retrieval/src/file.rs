@@ -64,18 +64,20 @@ struct Bytes {
 
 /// Whether a folder has an index; an error where it has something else.
 pub(crate) fn is_there(folder: &Path) -> Result<bool, RetrievalError> {
-    if folder.join(FILE).exists() {
-        return Ok(true);
-    }
     if !folder.exists() {
         return Ok(false);
     }
-    let is_free = folder.is_dir() && {
-        // A process that died may have left what it was writing.
-        let is_left = |name: &std::ffi::OsStr| is_temporary(&name.to_string_lossy());
-        let mut entries = fs_err::read_dir(folder)?;
-        entries.all(|entry| entry.is_ok_and(|entry| is_left(&entry.file_name())))
-    };
+    if !folder.is_dir() {
+        return Err(missing(folder));
+    }
+    // Looked at once, since another process may make the index meanwhile.
+    let entries = fs_err::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name()));
+    let names = entries.collect::<Result<Vec<_>, _>>()?;
+    if names.iter().any(|name| name == FILE) {
+        return Ok(true);
+    }
+    // A process that died may have left what it was writing.
+    let is_free = names.iter().all(|name| is_temporary(&name.to_string_lossy()));
     if is_free { Ok(false) } else { Err(missing(folder)) }
 }
 
@@ -148,8 +150,9 @@ pub(crate) fn open(folder: &Path) -> Result<Stored, RetrievalError> {
 /// What an index says of itself, and where its sections begin.
 fn header(folder: &Path, bytes: &[u8]) -> Result<(Header, usize), RetrievalError> {
     let damaged = |reason: &str| damaged(folder, reason);
-    let format = bytes.strip_prefix(BEGINNING.as_bytes());
-    let format = format.ok_or_else(|| damaged("it does not begin as an index does"))?;
+    // Somebody else's file of this name is not to be removed, as a damaged one is.
+    let no_index = || RetrievalError::NoIndex { path: folder.to_owned() };
+    let format = bytes.strip_prefix(BEGINNING.as_bytes()).ok_or_else(no_index)?;
     let is_ours = format.strip_prefix(FORMAT.to_string().as_bytes());
     let Some(after) = is_ours.and_then(|after| after.strip_prefix(b"\n")) else {
         let line = format.split(|byte| *byte == b'\n').next().unwrap_or_default();
