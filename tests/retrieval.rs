@@ -102,9 +102,10 @@ fn the_novels_questions_find_their_passages() {
     let ask = ["ask", "--index", "minigpt.index", "--questions", "austen.jsonl", "--no-model"];
     let report = json(&sandbox.succeeds(&[&ask[..], &["--json"]].concat()));
     assert_eq!(report["retrieval"]["questions"], 43);
-    assert!(report["retrieval"]["mrr"].as_f64().unwrap() > 0.6, "{report}");
+    // What tantivy found, with lengths that it rounds.
+    assert!(report["retrieval"]["mrr"].as_f64().unwrap() > 0.646, "{report}");
     let last = &report["retrieval"]["recall"][3];
-    assert!(last["k"] == 10 && last["recall"].as_f64().unwrap() > 0.75, "{report}");
+    assert!(last["k"] == 10 && last["recall"].as_f64().unwrap() > 0.813, "{report}");
 }
 
 #[test]
@@ -135,12 +136,20 @@ fn what_cannot_be_indexed_or_asked_is_told_in_one_line() {
     refuses(&["index", "notes"], "notes does not exist");
     assert!(sandbox.succeeds(&ASK).contains("green hat"), "the index is as it was");
 
-    let meta = sandbox.path("minigpt.index/meta.json");
-    let text = fs_err::read_to_string(&meta).unwrap();
-    fs_err::write(&meta, text.replace("\\\"format\\\":2", "\\\"format\\\":7")).unwrap();
+    let file = sandbox.path("minigpt.index/index.bin");
+    let bytes = fs_err::read(&file).unwrap();
+    fs_err::write(&file, [b"minigpt index 7", &bytes[15..]].concat()).unwrap();
     refuses(&ASK, "was made by another version: format 7");
-    fs_err::write(&meta, "{}").unwrap();
-    refuses(&ASK, "minigpt.index is damaged");
+    fs_err::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    refuses(&ASK, "minigpt.index is damaged: it does not match its checksum");
+    // As an earlier version left it.
+    fs_err::remove_file(&file).unwrap();
+    sandbox.write("minigpt.index/meta.json", "{}");
+    sandbox.write("new.txt", "Anne walked to the sea.");
+    for args in [&ASK[..], &["index", "new.txt"]] {
+        refuses(args, "was made by another version: its files are tantivy's; remove it or choose");
+    }
+    sandbox.succeeds(&["index", "new.txt", "--out", "new"]);
 }
 
 #[test]
@@ -168,33 +177,53 @@ fn text_without_spaces_is_found() {
 }
 
 #[test]
-fn of_several_that_make_an_index_one_wins_and_the_others_say_so() {
+fn of_several_that_make_an_index_the_last_ones_is_there_whole() {
     let sandbox = Sandbox::new();
+    sandbox.write("sea.txt", "Emma walked to the sea.");
     for round in 0..5 {
         let name = format!("new-{round}");
-        let args = ["index", "embedded", "--out", &name];
-        let start = || {
-            let mut command = sandbox.command(&args);
+        let start = |texts: &str| {
+            let mut command = sandbox.command(&["index", texts, "--out", &name]);
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         };
-        let children: Vec<_> = (0..3).map(|_| start()).collect();
-        let mut made = 0;
+        let children = ["embedded", "sea.txt", "embedded"].map(start);
         for child in children {
             let output = child.wait_with_output().unwrap();
             let errors = String::from_utf8(output.stderr).unwrap();
-            let is_told = errors.contains("made by another process meanwhile")
-                || errors.contains("being changed by another process");
-            assert!(output.status.success() || is_told, "{errors}");
-            made += usize::from(output.status.success());
+            assert!(output.status.success(), "{errors}");
         }
-        assert!(made > 0, "nobody made the index");
-        let ask = ["ask", "--index", &name, "--no-model", "Emma"];
-        assert!(!sandbox.succeeds(&ask).is_empty());
+        let ask = ["ask", "--index", &name, "--no-model", "--json", "Emma"];
+        let passages = json(&sandbox.succeeds(&ask))["passages"].clone();
+        let is_of = |source: &str| {
+            let passages = passages.as_array().unwrap().iter();
+            passages
+                .filter(|passage| passage["source"].as_str().unwrap().starts_with(source))
+                .count()
+        };
+        assert!((is_of("sea.txt"), is_of("embedded/")) != (0, 0), "{passages}");
+        assert!(is_of("sea.txt") == 0 || is_of("embedded/") == 0, "{passages}");
     }
-    let hidden = fs_err::read_dir(sandbox.path(""))
-        .unwrap()
-        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'));
-    assert_eq!(hidden.count(), 0, "temporary folders were left behind");
+    let left = fs_err::read_dir(sandbox.path("new-0")).unwrap();
+    assert_eq!(left.count(), 1, "temporary files were left behind");
+}
+
+#[test]
+fn an_update_that_is_killed_leaves_the_index_before_or_after_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("sea.txt", "Emma walked to the sea.");
+    sandbox.write("long.txt", "Anne and Emma walked to the town.\n\n".repeat(40_000));
+    sandbox.succeeds(&["index", "sea.txt"]);
+    for milliseconds in (0..300).step_by(30) {
+        let mut command = sandbox.command(&["index", "long.txt"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let ask = ["ask", "--index", "minigpt.index", "--no-model", "Emma"];
+        assert!(sandbox.succeeds(&ask).contains("Emma walked to the"));
+        let output = sandbox.succeeds(&["index", "sea.txt"]);
+        assert!(output.starts_with("minigpt.index: 1 passages of 1 texts"), "{output}");
+    }
 }
 
 #[cfg(target_os = "linux")]

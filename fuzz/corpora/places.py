@@ -1,22 +1,100 @@
 """Indices, and what a hub answers."""
 
 import hashlib
-import random
+import struct
 
 from safetensors import text
 
 
 def make_index():
-    rng = random.Random(20)
-    cases = {"valid_as_it_was": bytes([0, 255, 255])}
-    for file in range(8):
-        cases[f"file_{file}_empty"] = bytes([file, 0, 0])
-        cases[f"file_{file}_cut"] = bytes([file, rng.randrange(1, 60), 0])
-        for number in range(6):
-            at = rng.randrange(0, 250 if number else 40)
-            length = rng.choice([1, 1, 2, 4, 8])
-            damage = rng.choice([bytes(length), b"\xff" * length, rng.randbytes(length)])
-            cases[f"file_{file}_damaged_{number}"] = bytes([file, at & 255, at >> 8]) + damage
+    """An index of two passages, and what might be in its place. All but the cases of `as_it_is` get a checksum."""
+
+    def u64(*numbers):
+        return struct.pack(f"<{len(numbers)}Q", *numbers)
+
+    texts = [b"Anne walked to the sea.", b"The sea was grey."]
+    terms = {b"ann": [0], b"grey": [1], b"sea": [0, 1], b"the": [0, 1], b"to": [0], b"walk": [0], b"was": [1]}
+    # How many passages after the one before it, and how often.
+    lists = [b"".join(bytes([at - (places[n - 1] + 1 if n else 0), 1]) for n, at in enumerate(places)) for places in terms.values()]
+    ends = [(sum(map(len, list(terms)[: n + 1])), sum(map(len, lists[: n + 1]))) for n in range(len(terms))]
+    whole = {
+        "text": b"".join(texts),
+        "passages": u64(len(texts[0]), 1, 1, 5, len(texts[0]) + len(texts[1]), 3, 3, 4),
+        "terms": b"".join(terms),
+        "ends": u64(*[end for pair in ends for end in pair]),
+        "postings": b"".join(lists),
+    }
+    text_of_contents = {"sha256": "0" * 64, "passages": 2}
+    contents = {"analyzer": "stems_and_pairs", "words": 20, "texts": {"sea.txt": text_of_contents}}
+
+    def file(beginning=b"minigpt index 3\n", header=None, lengths=None, **others):
+        sections = whole | others
+        if header is None:
+            of = {name: len(section) for name, section in sections.items()} | (lengths or {})
+            header = text({"contents": contents, "bytes": of}).encode()
+        return b"\x01" + beginning + header + b"\n" + b"".join(sections.values())
+
+    def about(**changes):
+        lengths = {name: len(section) for name, section in whole.items()}
+        return file(header=text({"contents": contents | changes, "bytes": lengths}).encode())
+
+    valid, huge = file(), (1 << 64) - 1
+    checked = valid[1:] + hashlib.sha256(valid[1:]).hexdigest().encode()
+    rows = whole["passages"]
+    cases = {
+        "valid": valid,
+        "valid_as_it_is": b"\0" + checked,
+        "valid_without_a_term": file(terms=b"", ends=b"", postings=b""),
+        "valid_unsorted": file(terms=whole["terms"][::-1]),
+        "valid_of_no_length": file(passages=rows[:24] + u64(0) + rows[32:56] + u64(0)),
+        "valid_of_any_length": file(passages=rows[:24] + u64(huge) + rows[32:]),
+        "valid_of_any_count": file(terms=b"sea", ends=u64(3, 10), postings=b"\0" + b"\xff" * 8 + b"\x7f"),
+        "as_it_is_empty": b"\0",
+        "as_it_is_cut": b"\0" + checked[:-1],
+        "as_it_is_more": b"\0" + checked + b"\n",
+        "as_it_is_changed": b"\0" + checked.replace(b"grey", b"gray"),
+        "as_it_is_without_a_checksum": b"\0" + valid[1:],
+        "nothing": b"\x01",
+        "magic_alone": b"\x01minigpt index 3",
+        "magic_and_line": b"\x01minigpt index 3\n",
+        "format_of_tomorrow": file(beginning=b"minigpt index 4\n"),
+        "format_of_many_digits": file(beginning=b"minigpt index " + b"3" * 500 + b"\n"),
+        "format_of_control_characters": file(beginning=b"minigpt index \x1b[2J\n"),
+        "another_program": file(beginning=b"SQLite format 3\0"),
+        "header_without_end": b"\x01minigpt index 3\n" + b"{" * 1500,
+        "header_of_depth": file(header=b"[" * 1500),
+        "header_empty": file(header=b""),
+        "header_null": file(header=b"null"),
+        "header_not_utf_8": file(header=b'{"contents":"\xff"}'),
+        "words_none": about(words=0),
+        "words_negative": about(words=-1),
+        "words_huge": about(words=huge),
+        "analyzer_of_another": about(analyzer="words\x1b[31m" * 20),
+        "texts_none": about(texts={}),
+        "texts_too_few": about(texts={"sea.txt": text_of_contents | {"passages": 1}}),
+        "texts_too_many": about(texts={"sea.txt": text_of_contents | {"passages": huge}}),
+        "texts_of_overflow": about(texts={name: text_of_contents | {"passages": huge} for name in "ab"}),
+        "texts_unknown": about(more=1),
+        "valid_empty_text_first": about(texts={"a": text_of_contents | {"passages": 0}, "b": text_of_contents}),
+    }
+    for name, section in whole.items():
+        cases |= {
+            f"{name}_missing": file(**{name: b""}),
+            f"{name}_cut": file(**{name: section[:-1]}),
+            f"{name}_of_ones": file(**{name: b"\xff" * len(section)}),
+            f"{name}_of_zeros": file(**{name: bytes(len(section))}),
+            f"{name}_length_huge": file(lengths={name: huge}),
+            f"{name}_length_short": file(lengths={name: len(section) - 1}),
+            f"{name}_length_negative": file(lengths={name: -1}),
+        }
+    for name, at in {"end": 0, "first_line": 1, "last_line": 2}.items():
+        for value in (0, huge, 1 << 63):
+            damaged = rows[: 8 * at] + u64(value) + rows[8 * at + 8 :]
+            cases[f"passage_{name}_{value:x}"] = file(passages=damaged)
+    for name, gap in {"beyond": b"\x02", "without_end": b"\x80" * 20, "huge": b"\xff" * 8 + b"\x7f"}.items():
+        postings = gap + b"\x01"
+        cases[f"posting_{name}"] = file(terms=b"sea", ends=u64(3, len(postings)), postings=postings)
+    cases["posting_without_a_count"] = file(terms=b"sea", ends=u64(3, 1), postings=b"\0")
     return cases
 
 

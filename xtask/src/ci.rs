@@ -15,10 +15,10 @@ use crate::{documents, packages, structure, test};
 /// What a crate must never need. The model is for people who bring their own program, pictures build in seconds,
 /// and whoever writes or measures texts does not train.
 const LEAN: [(&str, &[&str]); 4] = [
-    ("minigpt-model", &["tokenizers", "tantivy", "plotters", "clap", "burn-train"]),
+    ("minigpt-model", &["tokenizers", "minigpt-retrieval", "plotters", "clap", "burn-train"]),
     ("minigpt-plot", &["burn", "tokenizers", "rayon"]),
-    ("minigpt-text", &["tantivy", "plotters", "clap", "burn-train"]),
-    ("minigpt-eval", &["tantivy", "plotters", "clap", "burn-train"]),
+    ("minigpt-text", &["minigpt-retrieval", "plotters", "clap", "burn-train"]),
+    ("minigpt-eval", &["minigpt-retrieval", "plotters", "clap", "burn-train"]),
 ];
 
 /// A step of CI; the order here is the order of running, cheapest first.

@@ -127,10 +127,8 @@ fn run(command: Option<Command>) -> Result<ExitCode> {
 
 /// How the names of libraries' threads begin whose panics whoever waits for them is told of: those on which
 /// burn drives GPUs, where it tries some things that fail (whether a kernel is worth tuning, by buffers that
-/// may be too large), those on which tantivy reads an index that may be damaged, and those of a worker's
-/// connections, which anybody may break.
-const REPORTING_THREADS: [&str; 5] =
-    ["DSD-", "thrd-tantivy", "segment_updater", "merge_thread", WORKER_THREAD];
+/// may be too large), and those of a worker's connections, which anybody may break.
+const REPORTING_THREADS: [&str; 2] = ["DSD-", WORKER_THREAD];
 
 /// burn panics where a device is lost or its memory is full: what computes reports that as an error, and
 /// the panic itself is printed only where somebody looks for it.

@@ -49,7 +49,18 @@ pub struct Passage {
 /// ```
 #[must_use]
 pub fn passages(source: &str, text: &str, words: usize) -> Vec<Passage> {
-    let mut cutter = Cutter { source, text, most: words.max(1), open: None, passages: Vec::new() };
+    let passage = |Stretch { lines, bytes }: Stretch| Passage {
+        source: source.to_owned(),
+        first_line: *lines.start(),
+        last_line: *lines.end(),
+        text: text[bytes].to_owned(),
+    };
+    stretches(text, words).into_iter().map(passage).collect()
+}
+
+/// Where the passages of a text are.
+pub(crate) fn stretches(text: &str, words: usize) -> Vec<Stretch> {
+    let mut cutter = Cutter { text, most: words.max(1), open: None, stretches: Vec::new() };
     let mut start = 0;
     for (index, line) in text.split_inclusive('\n').enumerate() {
         let range = start..start + line.len();
@@ -61,7 +72,14 @@ pub fn passages(source: &str, text: &str, words: usize) -> Vec<Passage> {
         }
     }
     cutter.close();
-    cutter.passages
+    cutter.stretches
+}
+
+/// A passage's place in its text.
+pub(crate) struct Stretch {
+    /// Counted from 1.
+    pub(crate) lines: RangeInclusive<usize>,
+    pub(crate) bytes: Range<usize>,
 }
 
 /// The passage that grows.
@@ -72,12 +90,11 @@ struct Open {
 }
 
 struct Cutter<'a> {
-    source: &'a str,
     text: &'a str,
     /// Words that a passage has at most.
     most: usize,
     open: Option<Open>,
-    passages: Vec<Passage>,
+    stretches: Vec<Stretch>,
 }
 
 impl Cutter<'_> {
@@ -134,13 +151,8 @@ impl Cutter<'_> {
     }
 
     fn close(&mut self) {
-        let Some(open) = self.open.take() else { return };
-        self.passages.push(Passage {
-            source: self.source.to_owned(),
-            first_line: *open.lines.start(),
-            last_line: *open.lines.end(),
-            text: self.text[open.bytes].to_owned(),
-        });
+        let open = self.open.take();
+        self.stretches.extend(open.map(|Open { lines, bytes, .. }| Stretch { lines, bytes }));
     }
 }
 

@@ -32,8 +32,8 @@ pub enum RetrievalError {
         /// The folder.
         path: PathBuf,
     },
-    /// An index that another version of minigpt or of tantivy wrote.
-    #[error("{path} was made by another version: {reason}; remove it and index the texts again", path = path.display())]
+    /// An index that another version of minigpt wrote.
+    #[error("{path} was made by another version: {reason}; remove it or choose another name, and index the texts again: `minigpt index TEXTS --out NAME`", path = path.display())]
     OtherVersion {
         /// The folder.
         path: PathBuf,
@@ -45,30 +45,24 @@ pub enum RetrievalError {
     Damaged {
         /// The folder.
         path: PathBuf,
-        /// What tantivy says.
+        /// What is wrong with it.
         reason: String,
     },
-    /// Another process changes the index.
-    #[error("{path} is being changed by another process: wait for it, or name another index", path = path.display())]
-    Busy {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// Another process made an index of this name while this one did.
-    #[error("{path} was made by another process meanwhile and is left as it is: run the command again to update it", path = path.display())]
-    MadeMeanwhile {
-        /// The folder.
-        path: PathBuf,
-    },
     /// An index that could not be written.
-    #[error("cannot write {path}: {reason}; {left}", path = path.display())]
+    #[error("cannot write {path}: {reason}; nothing was changed", path = path.display())]
     Unwritten {
         /// The folder.
         path: PathBuf,
         /// Why.
         reason: String,
-        /// What is left.
-        left: &'static str,
+    },
+    /// More than an index can hold, which is made in memory.
+    #[error(
+        "the texts have more than {most}, which an index can hold: make several of fewer texts"
+    )]
+    TooMuch {
+        /// What it can hold.
+        most: &'static str,
     },
     /// A length of passages out of its range.
     #[error("{words} words in a passage: expected {} to {}", crate::chunk::WORDS.start(), crate::chunk::WORDS.end())]

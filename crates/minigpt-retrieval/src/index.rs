@@ -1,18 +1,16 @@
 //! What is found in an index.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tantivy::collector::TopDocs;
-use tantivy::query::{BooleanQuery, Query, TermQuery};
-use tantivy::schema::IndexRecordOption;
-use tantivy::tokenizer::TextAnalyzer;
-use tantivy::{IndexReader, ReloadPolicy, TantivyDocument, Term};
 
-use crate::analyzer::analyzer;
-use crate::contents::{Contents, open, reading};
-use crate::fields::Fields;
+use crate::analyzer::terms;
+use crate::bm25::Bm25;
+use crate::contents::IndexedText;
+use crate::file::{damaged, open};
+use crate::stored::{Posting, Stored};
 use crate::words::words;
 use crate::{Passage, RetrievalError};
 
@@ -29,50 +27,52 @@ pub struct Found {
 /// An index to search, as it was when it was opened.
 pub struct Index {
     folder: PathBuf,
-    fields: Fields,
-    contents: Contents,
-    analyzer: TextAnalyzer,
-    reader: IndexReader,
+    stored: Stored,
+    bm25: Bm25,
+    /// Each text's name, with the number of its first passage.
+    sources: Vec<(usize, String)>,
 }
 
 impl Index {
     /// Opens what [`update`](crate::update) made.
     ///
     /// # Errors
-    /// [`RetrievalError::NoIndex`], [`RetrievalError::OtherVersion`] and [`RetrievalError::Damaged`].
+    /// [`RetrievalError::NoIndex`], [`RetrievalError::OtherVersion`], [`RetrievalError::Damaged`] and
+    /// [`RetrievalError::Io`].
     pub fn open(folder: &Path) -> Result<Self, RetrievalError> {
-        let (index, contents) = open(folder)?;
-        let contents =
-            contents.ok_or_else(|| RetrievalError::NoIndex { path: folder.to_owned() })?;
-        // It is as it was when it was opened: nothing needs to watch the folder.
-        let reader = reading(folder, || {
-            index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()
-        })?;
-        let (fields, _) = Fields::new();
-        Ok(Self { folder: folder.to_owned(), fields, contents, analyzer: analyzer(), reader })
+        let stored = open(folder)?;
+        let bm25 = Bm25::new(stored.passages.iter().map(|passage| passage.length));
+        let mut first = 0;
+        let source = |(source, text): (&String, &IndexedText)| {
+            let from = (first, source.clone());
+            first += text.passages;
+            from
+        };
+        let sources = stored.contents.texts.iter().map(source).collect();
+        Ok(Self { folder: folder.to_owned(), stored, bm25, sources })
     }
 
     /// The most words of a passage, as the index was made with.
     #[must_use]
     pub fn words(&self) -> usize {
-        self.contents.words
+        self.stored.contents.words
     }
 
     /// Number of texts in the index.
     #[must_use]
     pub fn texts(&self) -> usize {
-        self.contents.texts.len()
+        self.sources.len()
     }
 
     /// Number of passages in the index, of all texts.
     #[must_use]
     pub fn passages(&self) -> usize {
-        self.contents.passages()
+        self.stored.passages.len()
     }
 
     /// The texts' names.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &str> {
-        self.contents.texts.keys().map(String::as_str)
+        self.sources.iter().map(|(_, source)| source.as_str())
     }
 
     /// The passages that have words of the question, the best `most` of them, best first: by BM25, and
@@ -81,27 +81,45 @@ impl Index {
     /// # Errors
     /// [`RetrievalError::Damaged`].
     pub fn search(&self, question: &str, most: usize) -> Result<Vec<Found>, RetrievalError> {
-        let terms = self.terms(question);
-        if terms.is_empty() || most == 0 {
-            return Ok(Vec::new());
+        let mut scores = vec![0.0; self.passages()];
+        for term in terms(question).collect::<BTreeSet<_>>() {
+            let postings = self.postings(&term)?;
+            let idf = self.bm25.idf(postings.len());
+            for Posting { passage, count } in postings {
+                let length = self.stored.passages[passage].length;
+                scores[passage] += self.bm25.score(idf, count, length);
+            }
         }
-        let each = |term: &String| -> Box<dyn Query> {
-            let term = Term::from_field_text(self.fields.text, term);
-            Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
-        };
-        let query = BooleanQuery::union(terms.iter().map(each).collect());
-        let mut found = reading(&self.folder, || {
-            let searcher = self.reader.searcher();
-            let best = searcher.search(&query, &TopDocs::with_limit(most).order_by_score())?;
-            let each = best.into_iter().map(|(score, address)| {
-                let document: TantivyDocument = searcher.doc(address)?;
-                Ok(Found { passage: self.fields.passage(&document), score })
-            });
-            each.collect::<tantivy::Result<Vec<_>>>()
-        })?;
-        let place = |found: &Found| (found.passage.source.clone(), found.passage.first_line);
-        found.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| place(a).cmp(&place(b))));
-        Ok(found)
+        let mut best: Vec<(usize, f64)> =
+            scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0).collect();
+        // Passages are in the order of their sources and lines.
+        let order = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        if most < best.len() {
+            best.select_nth_unstable_by(most, order);
+            best.truncate(most);
+        }
+        best.sort_unstable_by(order);
+        let found =
+            |(passage, score)| Ok(Found { passage: self.passage(passage)?, score: score as f32 });
+        best.into_iter().map(found).collect()
+    }
+
+    fn passage(&self, number: usize) -> Result<Passage, RetrievalError> {
+        let stored = &self.stored.passages[number];
+        let text = self.stored.text(stored);
+        let text = text.ok_or_else(|| damaged(&self.folder, "a passage is not UTF-8"))?;
+        let after = self.sources.partition_point(|(first, _)| *first <= number);
+        Ok(Passage {
+            source: self.sources[after - 1].1.clone(),
+            first_line: stored.first_line as usize,
+            last_line: stored.last_line as usize,
+            text: text.to_owned(),
+        })
+    }
+
+    fn postings(&self, term: &str) -> Result<Vec<Posting>, RetrievalError> {
+        let reason = || format!("the passages with {term:?} are not those of the index");
+        self.stored.postings(term).ok_or_else(|| damaged(&self.folder, &reason()))
     }
 
     /// As much of what was found as fits a prompt, best first: whole passages as long as `fits` says
@@ -125,19 +143,19 @@ impl Index {
             }
         }
         let Some(best) = found.first().filter(|_| texts.is_empty()) else { return Ok(texts) };
-        let text = &best.passage.text;
+        let (weights, text) = (self.weights(question)?, &best.passage.text);
         // More words are more tokens, so that the longest is between one that fits and one that does not.
         let (mut fitting, mut too_many) = (0, words(text).count());
         while fitting + 1 < too_many {
             let middle = fitting.midpoint(too_many);
-            if fits(&[self.excerpt(question, text, middle)?])? {
+            if fits(&[stretch(&weights, text, middle)])? {
                 fitting = middle;
             } else {
                 too_many = middle;
             }
         }
         if fitting > 0 {
-            texts.push(self.excerpt(question, text, fitting)?);
+            texts.push(stretch(&weights, text, fitting));
         }
         Ok(texts)
     }
@@ -153,47 +171,36 @@ impl Index {
         text: &str,
         most: usize,
     ) -> Result<String, RetrievalError> {
-        let weights = self.weights(question)?;
-        let words: Vec<_> = words(text).collect();
-        if words.len() <= most || most == 0 {
-            return Ok(if most == 0 { String::new() } else { text.to_owned() });
-        }
-        // A word of white space's may be several of the analyzer's, `to-day` for instance.
-        let terms: Vec<BTreeSet<String>> =
-            words.iter().map(|word| self.terms(&text[word.clone()])).collect();
-        let value = |start: usize| -> f64 {
-            let covered: BTreeSet<&String> = terms[start..start + most].iter().flatten().collect();
-            covered.into_iter().filter_map(|term| weights.get(term)).sum()
-        };
-        let better = |best: (usize, f64), start| {
-            let value = value(start);
-            if value > best.1 { (start, value) } else { best }
-        };
-        let (start, _) = (1..=words.len() - most).fold((0, value(0)), better);
-        Ok(text[words[start].start..words[start + most - 1].end].to_owned())
+        Ok(stretch(&self.weights(question)?, text, most))
     }
 
     /// Inverse document frequencies of the question's words, as BM25 has them.
     fn weights(&self, question: &str) -> Result<BTreeMap<String, f64>, RetrievalError> {
-        let searcher = self.reader.searcher();
-        let all = searcher.num_docs() as f64;
-        let mut weights = BTreeMap::new();
-        for term in self.terms(question) {
-            let key = Term::from_field_text(self.fields.text, &term);
-            let with = reading(&self.folder, || searcher.doc_freq(&key))? as f64;
-            weights.insert(term, (1.0 + (all - with + 0.5).max(0.0) / (with + 0.5)).ln());
-        }
-        Ok(weights)
+        let weight = |term: String| {
+            let with = self.postings(&term)?.len();
+            Ok((term, self.bm25.idf(with)))
+        };
+        terms(question).map(weight).collect()
     }
+}
 
-    /// The words of a text as they are in the index, each once.
-    fn terms(&self, text: &str) -> BTreeSet<String> {
-        let mut analyzer = self.analyzer.clone();
-        let mut stream = analyzer.token_stream(text);
-        let mut terms = BTreeSet::new();
-        while stream.advance() {
-            terms.insert(stream.token().text.clone());
-        }
-        terms
+/// The first stretch of at most `most` words whose terms, each counted once, weigh most.
+fn stretch(weights: &BTreeMap<String, f64>, text: &str, most: usize) -> String {
+    let words: Vec<_> = words(text).collect();
+    if words.len() <= most || most == 0 {
+        return if most == 0 { String::new() } else { text.to_owned() };
     }
+    // A word of white space's may be several terms, `to-day` for instance.
+    let of_word = |word: &Range<usize>| terms(&text[word.clone()]).collect();
+    let terms: Vec<BTreeSet<String>> = words.iter().map(of_word).collect();
+    let value = |start: usize| -> f64 {
+        let covered: BTreeSet<&String> = terms[start..start + most].iter().flatten().collect();
+        covered.into_iter().filter_map(|term| weights.get(term)).sum()
+    };
+    let better = |best: (usize, f64), start| {
+        let value = value(start);
+        if value > best.1 { (start, value) } else { best }
+    };
+    let (start, _) = (1..=words.len() - most).fold((0, value(0)), better);
+    text[words[start].start..words[start + most - 1].end].to_owned()
 }

@@ -260,18 +260,8 @@ fn adapter(stage: &Stage) -> Result<Vec<Target>> {
 
 fn index(stage: &Stage) -> Result<Vec<Target>> {
     let folder = stage.template("index", &[("index", "index")])?;
-    let mut names = Vec::new();
-    for entry in fs_err::read_dir(folder.join("index"))? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
-    }
-    names.retain(|name| !name.ends_with(".lock"));
-    // Their beginnings are drawn anew with each index.
-    names.sort_by_key(|name| name.rsplit('.').next().map(str::to_owned));
-    let target = |name: &String| {
-        let kind = if name.ends_with(".json") { Kind::Json } else { Kind::Binary };
-        Target::new(&folder, &format!("index/{name}"), kind, "ask --index index --no-model sea")
-    };
-    names.iter().map(target).collect()
+    let command = "ask --index index --no-model sea";
+    Ok(vec![Target::new(&folder, "index/index.bin", Kind::Binary, command)?])
 }
 
 /// The files of a run that some command reads.

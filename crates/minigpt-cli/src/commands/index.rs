@@ -8,7 +8,8 @@ use std::time::Instant;
 use anyhow::Result;
 use minigpt_data::{Portion, ReadOptions, Source};
 use minigpt_retrieval::{
-    Changes, Index, PASSAGE_WORDS, RetrievalError, SkippedText, Text, find_texts, update,
+    Changes, Index, IndexingStage, PASSAGE_WORDS, RetrievalError, SkippedText, Text, find_texts,
+    update,
 };
 use serde::Serialize;
 
@@ -44,7 +45,11 @@ pub(crate) fn run(args: &IndexArgs) -> Result<ExitCode> {
     let words = words(args)?;
     let mut progress = ByteProgress::new();
     let changes = update(&args.out, &texts, words, &mut |at| {
-        progress.show("indexing", at.done_bytes, Some(at.total_bytes));
+        let what = match at.stage {
+            IndexingStage::Reading => "reading",
+            IndexingStage::Indexing => "indexing",
+        };
+        progress.show(what, at.done_bytes, Some(at.total_bytes));
     })?;
     drop(progress);
     say_skipped(&changes.skipped);
