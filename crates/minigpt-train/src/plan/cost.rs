@@ -130,12 +130,21 @@ impl Plan {
         run.tokenizer_file()?;
         let set = checkpoint_to_resume(run, &config, data, damaged)?;
         let steps_taken = set.map_or(0, |manifest| manifest.step);
-        let plan = Self::new(&config, data, device)?;
-        let plan = match run.frozen_bytes()? {
-            Some(frozen) => plan.beside_frozen(frozen, &config),
+        Ok(Self::of_run(run, &config, data, device)?.after(steps_taken))
+    }
+
+    /// Of a run with these settings beside the frozen weights that the folder has, if it has some.
+    fn of_run(
+        run: &RunFolder,
+        config: &RunConfig,
+        data: &TokenData,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        let plan = Self::new(config, data, device)?;
+        Ok(match run.frozen_bytes()? {
+            Some(frozen) => plan.beside_frozen(frozen, config),
             None => plan,
-        };
-        Ok(plan.after(steps_taken))
+        })
     }
 
     /// What a run takes that goes on after another's end, with the same data.
@@ -147,7 +156,8 @@ impl Plan {
         data: &TokenData,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        Ok(Self::new(continuation.config(), data, device)?.after(continuation.from_step))
+        let plan = Self::of_run(continuation.other(), continuation.config(), data, device)?;
+        Ok(plan.after(continuation.from_step))
     }
 
     /// What is left after so many steps.
