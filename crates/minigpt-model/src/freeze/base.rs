@@ -184,10 +184,8 @@ fn load_safetensors(path: &Path, config: &GptConfig, device: &Device) -> Result<
         })
     };
     let frozen = frozen_type(path, &[said(WEIGHTS)?, said(KEEPS_EMBEDDING)?])?;
-    let mut stored: BTreeMap<String, StoredTensor> = safetensors::open(path)?
-        .into_iter()
-        .map(|tensor| (tensor.name.clone(), tensor))
-        .collect();
+    let mut stored: BTreeMap<String, StoredTensor> =
+        safetensors::open(path)?.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
     let mut model = frozen.model(config, device, |parameter| {
         let (name, expected) = (parameter.name.clone(), parameter.shape.clone());
         let path = path.to_owned();
