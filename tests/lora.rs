@@ -145,7 +145,9 @@ fn frozen_weights_are_kept_once_and_checkpoints_have_the_adapter() {
     let size = |path: &str| fs_err::metadata(sandbox.path(path)).unwrap().len();
     let whole = size("runs/base/checkpoints/step-000060/model.bpk");
     assert!(size("runs/adapted/checkpoints/step-000030/model.bpk") < whole / 5);
-    assert!(size("runs/adapted/base.safetensors") > whole / 2);
+    // A block of 32 numbers takes 34 bytes, not 128; the columns of 64 of these matrices are two.
+    let base = size("runs/adapted/base.gguf");
+    assert!((whole / 4..whole / 3).contains(&base), "{base} of {whole}");
 
     let tuned = text(&sandbox, "runs/adapted", &[]);
     // Of the weights that were rounded and of those that were not, the adapter is the same one's.

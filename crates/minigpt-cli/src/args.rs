@@ -133,14 +133,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether it takes training steps.
-    pub(crate) fn trains(&self) -> bool {
+    /// Whether it takes training steps, other than a run that is [launched](crate::commands::session::launch) once all
+    /// is read.
+    pub(crate) fn trains_at_once(&self) -> bool {
         match self {
-            Self::Train(_)
-            | Self::Sweep(_)
-            | Self::Plan(_)
-            | Self::Finetune(_)
-            | Self::Worker(_) => true,
+            Self::Sweep(_) | Self::Plan(_) | Self::Worker(_) => true,
             Self::Bench(args) => !args.decode,
             _ => false,
         }

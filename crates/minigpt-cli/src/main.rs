@@ -22,6 +22,7 @@
 //! minigpt train --preset tiny --json | tail -1 | jq .best.loss
 //! ```
 
+mod allocator;
 mod args;
 mod cache;
 mod commands;
@@ -44,18 +45,6 @@ use crate::args::{Cli, Command};
 use crate::commands::generate;
 use crate::device::{WORKER_THREAD, lost_worker};
 use crate::terminal::output::{NoReader, say, say_error};
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// What one training step frees is used again by the next instead of going back to the system, whose zeroed pages cost
-/// a twentieth of a step.
-fn keep_freed_memory() {
-    // Which option this is: the binding has names for few. -1 is never.
-    const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-    // SAFETY: no other thread runs yet. What the environment says of it holds.
-    unsafe { libmimalloc_sys::mi_option_set_default(PURGE_DELAY, -1) };
-}
 
 fn main() -> ExitCode {
     keep_loaded_state_on_the_host();
@@ -89,8 +78,8 @@ fn is_of_device(error: &anyhow::Error) -> bool {
 
 fn run(command: Option<Command>) -> Result<ExitCode> {
     let Some(command) = command else { return commands::topics::introduce() };
-    if command.trains() {
-        keep_freed_memory();
+    if command.trains_at_once() {
+        allocator::keep_freed_memory();
     }
     match command {
         Command::Train(args) => commands::train::run(&args),

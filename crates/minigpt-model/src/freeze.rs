@@ -1,7 +1,8 @@
 //! Models for an adapter: their own weights are kept as files have them.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+mod base;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::module::Module;
@@ -12,33 +13,34 @@ use minigpt_files::Checksum;
 
 use crate::files::error::WeightsError;
 use crate::files::pretrained::SavedModel;
-use crate::files::safetensors;
-use crate::files::weights::finite;
 use crate::lora::{Factors, Lengths, LoraConfig};
 use crate::matrix::frozen::{Frozen, FrozenType};
 use crate::matrix::weight_type::{WeightType, floats};
+use crate::model::assembly::Content;
 use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
 use crate::model::linear::LowRank;
 use crate::model::parameters::{Parameter, Role};
 
 impl FrozenType {
-    fn freeze(
-        self,
-        parameter: &Parameter,
-        values: &TensorData,
-    ) -> Result<Option<Frozen>, WeightsError> {
-        if parameter.role == Role::TokenEmbedding && self.keeps_embedding {
-            return Ok(None);
+    /// True for what is no parameter of a frozen model.
+    fn freezes(self, parameter: &Parameter) -> bool {
+        let is_kept = parameter.role == Role::TokenEmbedding && self.keeps_embedding;
+        parameter.role.is_matrix() && !is_kept
+    }
+
+    fn freeze(self, parameter: &Parameter, values: TensorData) -> Result<Content, WeightsError> {
+        if !self.freezes(parameter) {
+            return Ok(Content::Values(values));
         }
         let Self { weight_type, .. } = self;
-        let values = values.iter().collect();
+        let values = values.try_into_vec().expect("weights are read as 32-bit floats");
         let shape = [parameter.shape[0], parameter.shape[1]];
         let frozen = Frozen::of(shape, parameter.role.is_projection(), values, weight_type);
         let name = || parameter.name.clone();
         let frozen =
             frozen.map_err(|error| WeightsError::Pack { name: name(), weight_type, error });
-        frozen.map(Some)
+        frozen.map(Content::Frozen)
     }
 }
 
@@ -67,12 +69,10 @@ impl FrozenType {
         let source = |parameter: &Parameter| {
             let values = values(parameter)?;
             checksum.update(&values.bytes()[..]);
-            Ok(values)
+            self.freeze(parameter, values)
         };
-        let freeze = |parameter: &Parameter, values: &TensorData| self.freeze(parameter, values);
-        let mut model = Gpt::assemble_frozen(config, device, source, &freeze)?;
+        let mut model = Gpt::assemble_frozen(config, device, self, source)?;
         model.tables.fingerprint = Some(checksum.finish());
-        model.tables.frozen = Some(self);
         Ok(model)
     }
 }
@@ -91,13 +91,6 @@ fn in_order(
         Ok(TensorData::new(floats(&bytes), parameter.shape.clone()))
     }
 }
-
-/// What a file of frozen weights says of them.
-const WEIGHTS: &str = "weights";
-const KEEPS_EMBEDDING: &str = "keeps_embedding";
-const FINGERPRINT: &str = "fingerprint";
-/// What they take in memory.
-const BYTES: &str = "bytes";
 
 impl Gpt {
     /// The model for an adapter, on the processor: its matrices become no parameters. It gives them up one after the
@@ -139,68 +132,6 @@ impl Gpt {
         let model = Self::assemble(&config, &device, in_order(self.stored_parameters()))?;
         let model = model.with_factors(lora, |layer| factors.remove(layer));
         Ok(model.with_tokenizer_size(self.tokenizer_size()).with_precision(self.precision))
-    }
-
-    /// Writes the weights of a frozen model, from which [`load_frozen`](Self::load_frozen) makes the same one again.
-    ///
-    /// # Errors
-    /// [`WeightsError::Write`] where the file cannot be written.
-    pub fn save_frozen(&self, frozen: FrozenType, path: &Path) -> Result<(), WeightsError> {
-        let metadata = HashMap::from([
-            (WEIGHTS.to_owned(), frozen.weight_type.to_string()),
-            (KEEPS_EMBEDDING.to_owned(), frozen.keeps_embedding.to_string()),
-            (FINGERPRINT.to_owned(), self.fingerprint()?),
-            (BYTES.to_owned(), self.kept_bytes().unwrap_or_default().to_string()),
-        ]);
-        let stored = self.stored_parameters().into_iter();
-        let stored = stored.filter(|tensor| !tensor.name.contains(".lora."));
-        safetensors::write(path, stored.collect(), metadata)
-    }
-
-    /// What the model of a file of [`save_frozen`](Self::save_frozen) takes in memory, where the file says it.
-    ///
-    /// # Errors
-    /// [`WeightsError`]: the file is missing or damaged.
-    pub fn saved_frozen_bytes(path: &Path) -> Result<Option<u64>, WeightsError> {
-        Ok(safetensors::metadata(path)?.get(BYTES).and_then(|bytes| bytes.parse().ok()))
-    }
-
-    /// The frozen model of a file of [`save_frozen`](Self::save_frozen).
-    ///
-    /// # Errors
-    /// [`WeightsError`]: the file is missing, damaged, or another model's.
-    pub fn load_frozen(
-        path: &Path,
-        config: &GptConfig,
-        device: &Device,
-    ) -> Result<Self, WeightsError> {
-        let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), reason };
-        let metadata = safetensors::metadata(path)?;
-        let said = |key: &str| {
-            metadata.get(key).ok_or_else(|| damaged(format!("its metadata have no `{key}`")))
-        };
-        let weight_type = said(WEIGHTS)?.parse::<WeightType>();
-        let weight_type = weight_type.map_err(|error| damaged(error.to_string()))?;
-        let keeps_embedding = said(KEEPS_EMBEDDING)? == "true";
-        let mut stored: BTreeMap<String, StoredTensor> = safetensors::open(path)?
-            .into_iter()
-            .map(|tensor| (tensor.name.clone(), tensor))
-            .collect();
-        let frozen = FrozenType { weight_type, keeps_embedding };
-        let mut model = frozen.model(config, device, |parameter| {
-            let (name, expected) = (parameter.name.clone(), parameter.shape.clone());
-            let path = path.to_owned();
-            let Some(tensor) = stored.remove(&name) else {
-                return Err(WeightsError::Missing { path, name, expected });
-            };
-            let found = tensor.shape.to_vec();
-            if found != expected {
-                return Err(WeightsError::Misshapen { path, name, found, expected });
-            }
-            finite(&path, &tensor)
-        })?;
-        model.tables.fingerprint = Some(said(FINGERPRINT)?.clone());
-        Ok(model)
     }
 
     /// The matrices that are no parameters, by the names of the parameters that they stand for.

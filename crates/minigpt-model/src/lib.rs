@@ -51,6 +51,8 @@ pub use model::norm::Norm;
 pub use model::parameters::{Parameter, ParameterCounts, Role};
 pub use model::score::Scores;
 pub use model::segments::Segments;
-pub use ops::{IGNORE_INDEX, Kernels, Lesson, Precision, SmoothedLoss, add_squares};
+pub use ops::{
+    IGNORE_INDEX, Kernels, Lesson, Precision, SmoothedLoss, add_squares, release_free_memory,
+};
 pub use packed::{Converted, PackedCache, PackedGpt, TextInput, TokenScore};
 pub use trace::{Trace, TracedBlock};

@@ -80,12 +80,16 @@ impl Matrix {
     }
 
     pub(crate) fn view(&self) -> QuantizedMatrix<'_> {
-        let bytes = &self.storage[self.range.clone()];
-        QuantizedMatrix::new(self.format, self.rows, self.columns, bytes)
+        QuantizedMatrix::new(self.format, self.rows, self.columns, self.blocks())
     }
 
     pub(crate) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Its rows of blocks.
+    pub(crate) fn blocks(&self) -> &[u8] {
+        &self.storage[self.range.clone()]
     }
 
     /// Bytes that it takes, in memory or in the file.

@@ -6,7 +6,7 @@
 
 pub(crate) mod activation;
 mod activations;
-mod assembly;
+pub(crate) mod assembly;
 pub(crate) mod attention;
 pub(crate) mod block;
 pub(crate) mod cache;

@@ -394,6 +394,13 @@ pub(crate) fn frozen_head(hidden: Tensor<3>, head: &Arc<Frozen>) -> Tensor<3> {
     logits.expect("only processors keep weights frozen")
 }
 
+/// Gives the memory of tensors that are gone back to the allocator, which the next ones of their size would have had: after
+/// a training, whose sizes do not come again.
+pub fn release_free_memory() {
+    #[cfg(feature = "cpu")]
+    cpu::release_free_memory();
+}
+
 /// `sum`, or nothing yet, and the squares of all elements of `x`, in one part or several that are still to be
 /// added, `[parts]`: over a step's gradients the square of their global norm. It has no gradient itself.
 #[must_use]

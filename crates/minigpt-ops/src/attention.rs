@@ -56,7 +56,7 @@ pub fn causal_attention(
 }
 
 /// Gradient of [`causal_attention`]: `d_qkv` `[batch, time, 3 * n_embd]`, replaced, from `d_out`
-/// `[batch, time, n_embd]` and what the forward pass got and gave, `dropout` included.
+/// `[batch, time, n_embd]`, what the forward pass got, `dropout` included, and its `log_sums`. What it gave is not needed.
 ///
 /// # Panics
 ///
@@ -64,16 +64,14 @@ pub fn causal_attention(
 pub fn causal_attention_backward(
     shape: AttentionShape,
     qkv: &[f32],
-    out: &[f32],
     log_sums: &[f32],
     d_out: &[f32],
     dropout: Dropout,
     d_qkv: &mut [f32],
 ) {
-    shape.check(qkv, out, log_sums);
-    assert_eq!(d_out.len(), out.len(), "attention: d_out is not [batch, time, n_embd]");
+    shape.check(qkv, d_out, log_sums);
     assert_eq!(d_qkv.len(), qkv.len(), "attention: d_qkv is not [batch, time, 3 * n_embd]");
-    if out.is_empty() {
+    if d_out.is_empty() {
         return;
     }
     let gradients: Vec<_> = d_qkv
@@ -82,8 +80,8 @@ pub fn causal_attention_backward(
         .collect();
     let heads = gradients.into_par_iter().zip(log_sums.par_chunks(shape.time));
     heads.enumerate().for_each(|(index, (gradients, log_sums))| {
-        let [out, d_out] = [out, d_out].map(|packed| shape.part(packed, 1, 0, index));
-        Head::new(shape, qkv, index, dropout).backward(out, d_out, log_sums, gradients);
+        let d_out = shape.part(d_out, 1, 0, index);
+        Head::new(shape, qkv, index, dropout).backward(d_out, log_sums, gradients);
     });
 }
 
@@ -176,7 +174,7 @@ impl<'a> Head<'a> {
 
     /// Gradients of queries, keys and values. The last queries come first: their keys are all, so that
     /// what they give replaces what was there, and the others add to it.
-    fn backward(&self, out: Matrix, d_out: Matrix, log_sums: &[f32], gradients: [MatrixMut; 3]) {
+    fn backward(&self, d_out: Matrix, log_sums: &[f32], gradients: [MatrixMut; 3]) {
         let (mut tile, mut d_tile) = (self.tile(), self.tile());
         let [mut d_queries, mut d_keys, mut d_values] = gradients;
         for first in (0..self.time).step_by(QUERIES).rev() {
@@ -185,20 +183,12 @@ impl<'a> Head<'a> {
             let output = if end == self.time { Output::Replace } else { Output::Add };
             let (weights, d_scores) = (&mut tile[..n * end], &mut d_tile[..n * end]);
             self.scores(first, end, weights);
-            let (out, d_out) = (out.rows(first..end), d_out.rows(first..end));
+            let d_out = d_out.rows(first..end);
             let d_weights = MatrixMut::new(d_scores, n, end);
             let values = self.values.rows(0..end).transposed();
             scaled_product_here(1.0, d_out, values, d_weights, Output::Replace);
             let log_sums = &log_sums[first..end];
-            vectorized!(softmax_backward(
-                first,
-                weights,
-                d_scores,
-                self.dropout,
-                log_sums,
-                out,
-                d_out
-            ));
+            vectorized!(softmax_backward(first, weights, d_scores, self.dropout, log_sums));
             let [weights, d_scores] = [weights, d_scores].map(|tile| Matrix::new(tile, n, end));
             let [queries, keys] = [self.queries.rows(first..end), self.keys.rows(0..end)];
             let scale = self.scale;
@@ -234,6 +224,10 @@ fn softmax(first: usize, scores: &mut [f32], dropout: Dropout, log_sums: &mut [f
 
 #[inline(always)]
 fn drop_and_scale(weights: &mut [f32], dropout: Dropout, scale: f32) {
+    if dropout.is_none() {
+        weights.iter_mut().for_each(|weight| *weight *= scale);
+        return;
+    }
     for (key, weight) in weights.iter_mut().enumerate() {
         *weight *= scale * dropout.multiplier(key as u32);
     }
@@ -248,35 +242,38 @@ fn softmax_backward(
     d_weights: &mut [f32],
     dropout: Dropout,
     log_sums: &[f32],
-    out: Matrix,
-    d_out: Matrix,
 ) {
     let end = first + log_sums.len();
     let rows = scores.chunks_exact_mut(end).zip(d_weights.chunks_exact_mut(end));
-    for (i, ((scores, d_weights), &log_sum)) in rows.zip(log_sums).enumerate() {
-        let query = first + i;
+    for ((query, (scores, d_weights)), &log_sum) in (first..).zip(rows).zip(log_sums) {
         let seen = padded(query, end);
-        // The weights' inner product with their gradients equals that of the output with its own.
-        let along = dot(out.row(i), d_out.row(i));
-        let dropout = dropout.place(query as u64);
-        row_backward(&mut scores[..seen], &mut d_weights[..seen], dropout, log_sum, along);
-        scores[query + 1..].fill(0.0);
+        // Later keys have neither weight nor gradient.
+        scores[query + 1..seen].fill(f32::NEG_INFINITY);
         d_weights[query + 1..].fill(0.0);
+        let dropout = dropout.place(query as u64);
+        row_backward(&mut scores[..seen], &mut d_weights[..seen], dropout, log_sum);
+        scores[query + 1..].fill(0.0);
     }
 }
 
+/// The inner product of a row's weights with their gradients equals that of the output with its own: so the output is
+/// not needed.
 #[inline(always)]
-fn row_backward(
-    scores: &mut [f32],
-    d_weights: &mut [f32],
-    dropout: Dropout,
-    log_sum: f32,
-    along: f32,
-) {
+fn row_backward(scores: &mut [f32], d_weights: &mut [f32], dropout: Dropout, log_sum: f32) {
+    scores.iter_mut().for_each(|score| *score = exp(*score - log_sum));
+    if dropout.is_none() {
+        let along = dot(scores, d_weights);
+        for (softmax, gradient) in scores.iter().zip(d_weights) {
+            *gradient = softmax * (*gradient - along);
+        }
+        return;
+    }
+    drop_and_scale(d_weights, dropout, 1.0);
+    let along = dot(scores, d_weights);
     for (key, (weight, gradient)) in scores.iter_mut().zip(d_weights).enumerate() {
-        let (softmax, multiplier) = (exp(*weight - log_sum), dropout.multiplier(key as u32));
-        *weight = softmax * multiplier;
-        *gradient = softmax * gradient.mul_add(multiplier, -along);
+        let softmax = *weight;
+        *weight = softmax * dropout.multiplier(key as u32);
+        *gradient = softmax * (*gradient - along);
     }
 }
 

@@ -17,6 +17,7 @@ use minigpt_train::{
 use self::display::{Display, observer, print_event};
 use self::pages::Pages;
 use self::report::{describe, report};
+use crate::allocator::give_back_freed_memory;
 use crate::args::SessionArgs;
 use crate::device::machine::machine;
 use crate::terminal::ending::before_ending;
@@ -68,6 +69,7 @@ pub(crate) fn launch(
     let watch = signals.watch(display.stopping());
     let observer = observer(display, &signals, &interrupter);
     let outcome = run(interrupter, observer);
+    give_back_freed_memory();
     drop((watch, ending));
     let summary = outcome.inspect_err(|error| how_to_go_on(path, error))?;
     if session.json {

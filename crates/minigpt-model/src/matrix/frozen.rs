@@ -36,8 +36,8 @@ pub(crate) struct Frozen {
 }
 
 impl Frozen {
-    /// Values `[rows, columns]` in the model's order, of the matrix of a layer or of a table, as `weight_type` or as a smaller type that has the same numbers: those
-    /// of a quantised file stay as they were.
+    /// Values `[rows, columns]` in the model's order, of the matrix of a layer or of a table, as `weight_type` or as a
+    /// smaller type that has the same numbers: those of a quantised file stay as they were.
     ///
     /// # Errors
     /// [`TensorError`] where a value is too large for the type.
@@ -58,7 +58,17 @@ impl Frozen {
             Some(matrix) => matrix,
             None => Matrix::of_values(&values, from, weight_type.of_row(from))?,
         };
-        Ok(Self { matrix: Arc::new(matrix), from })
+        Ok(Self::of_matrix(matrix, from))
+    }
+
+    /// A matrix with rows of `from` numbers.
+    pub(crate) fn of_matrix(matrix: Matrix, from: usize) -> Self {
+        Self { matrix: Arc::new(matrix), from }
+    }
+
+    /// Its rows in the blocks that they are kept in.
+    pub(crate) fn blocks(&self) -> &[u8] {
+        self.matrix.blocks()
     }
 
     /// Its shape as the parameter has it.

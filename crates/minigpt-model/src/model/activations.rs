@@ -4,15 +4,24 @@
 mod tests;
 
 use super::config::{BiasConfig, GptConfig, MlpKind, NormKind, Position};
-use crate::ops::Kernels;
+use crate::ops::{Kernels, Precision};
 
 impl GptConfig {
-    /// Numbers that a block saves per token of a whole context for its backward pass, where `kernels` run.
+    /// Numbers of 32 bits that a block saves per token of a whole context for its backward pass, where `kernels` run and
+    /// products are in `precision`: what the processor rounds to 16 bits is half as many.
     ///
     /// Left out is what there is one or two of for a vector or a head. The result is wide, because valid sizes can
     /// multiply to more than any memory has.
     #[must_use]
-    pub fn saved_activations_per_block(&self, kernels: Kernels) -> u128 {
+    pub fn saved_activations_per_block(&self, kernels: Kernels, precision: Precision) -> u128 {
+        let saved = self.saved_numbers_per_block(kernels);
+        match self.is_lean(kernels) && precision.rounds_on_processors() {
+            true => saved.div_ceil(2),
+            false => saved,
+        }
+    }
+
+    fn saved_numbers_per_block(&self, kernels: Kernels) -> u128 {
         let norm = match self.is_lean(kernels) {
             // The layer after it makes again what it gives.
             true => size(self.n_embd),

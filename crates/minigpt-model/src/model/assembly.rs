@@ -11,11 +11,16 @@ use super::linear::Linear;
 use super::parameters::Parameter;
 use crate::matrix::frozen::Frozen;
 
-/// Gives a parameter its values.
-type Source<'a, E> = dyn FnMut(&Parameter) -> Result<TensorData, E> + 'a;
+/// What a module gets for a parameter.
+pub(crate) enum Content {
+    /// The parameter's values.
+    Values(TensorData),
+    /// A matrix that is not trained.
+    Frozen(Frozen),
+}
 
-/// Keeps the values of a matrix that is not trained; nothing where it stays a parameter.
-pub(crate) type Freeze<'a, E> = dyn Fn(&Parameter, &TensorData) -> Result<Option<Frozen>, E> + 'a;
+/// Gives a parameter its content.
+type Source<'a, E> = dyn FnMut(&Parameter) -> Result<Content, E> + 'a;
 
 /// Hands each of a configuration's [parameters](GptConfig::parameters) to the module that it belongs to.
 pub(crate) struct Assembly<'a, E> {
@@ -23,34 +28,33 @@ pub(crate) struct Assembly<'a, E> {
     device: &'a Device,
     parameters: Peekable<Box<dyn Iterator<Item = Parameter> + 'a>>,
     source: Box<Source<'a, E>>,
-    freeze: Option<&'a Freeze<'a, E>>,
 }
 
 impl<'a, E> Assembly<'a, E> {
-    /// The values come from `source`.
+    /// The content comes from `source`; of all but [matrices](crate::model::parameters::Role::is_matrix) it is values.
     pub(crate) fn new(
         config: &'a GptConfig,
         device: &'a Device,
-        source: impl FnMut(&Parameter) -> Result<TensorData, E> + 'a,
+        source: impl FnMut(&Parameter) -> Result<Content, E> + 'a,
     ) -> Self {
         let parameters: Box<dyn Iterator<Item = Parameter>> = Box::new(config.parameters());
         let (parameters, source) = (parameters.peekable(), Box::new(source));
-        Self { config, device, parameters, source, freeze: None }
-    }
-
-    /// The same, with matrices frozen.
-    pub(crate) fn with_freeze(self, freeze: &'a Freeze<'a, E>) -> Self {
-        Self { freeze: Some(freeze), ..self }
+        Self { config, device, parameters, source }
     }
 
     /// The parameter of that name, if it is the next.
+    ///
+    /// # Panics
+    /// Where it is frozen: only matrices are.
     pub(crate) fn optional<const D: usize>(
         &mut self,
         name: &str,
     ) -> Result<Option<Param<Tensor<D>>>, E> {
         match self.parameters.next_if(|next| next.name == name) {
             Some(parameter) => {
-                let values = (self.source)(&parameter)?;
+                let Content::Values(values) = (self.source)(&parameter)? else {
+                    panic!("{name} is no matrix and cannot be frozen")
+                };
                 Ok(Some(Param::from_data(values, self.device)))
             }
             None => Ok(None),
@@ -66,20 +70,17 @@ impl<'a, E> Assembly<'a, E> {
         Ok(found.unwrap_or_else(|| panic!("the next parameter of the table is not {name}")))
     }
 
-    /// The matrix of that name, if it is the next; frozen, where matrices are, and then a parameter of one zero.
+    /// The matrix of that name, if it is the next; where it is frozen, the parameter is one zero.
     pub(crate) fn optional_matrix(&mut self, name: &str) -> Result<Option<Matrix>, E> {
         let Some(parameter) = self.parameters.next_if(|next| next.name == name) else {
             return Ok(None);
         };
-        let values = (self.source)(&parameter)?;
-        let frozen = match self.freeze {
-            Some(freeze) => freeze(&parameter, &values)?.map(Arc::new),
-            None => None,
-        };
-        let values = match frozen {
+        let (values, frozen) = match (self.source)(&parameter)? {
+            Content::Values(values) => (values, None),
             // None at all may lie anywhere in a file, and burn refuses numbers that do not lie on four bytes.
-            Some(_) => TensorData::new(vec![0.0_f32], [1, 1]),
-            None => values,
+            Content::Frozen(matrix) => {
+                (TensorData::new(vec![0.0_f32], [1, 1]), Some(Arc::new(matrix)))
+            }
         };
         Ok(Some((Param::from_data(values, self.device), frozen)))
     }

@@ -6,7 +6,7 @@ use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Embedding};
 use burn::tensor::{Device, Int, Tensor, TensorData, s};
 
-use super::assembly::{Assembly, Freeze};
+use super::assembly::{Assembly, Content};
 use super::block::Block;
 use super::cache::KvCache;
 use super::config::{GptConfig, Position};
@@ -72,19 +72,22 @@ impl Gpt {
     pub(crate) fn assemble<E>(
         config: &GptConfig,
         device: &Device,
-        source: impl FnMut(&Parameter) -> Result<TensorData, E>,
+        mut source: impl FnMut(&Parameter) -> Result<TensorData, E>,
     ) -> Result<Self, E> {
-        Self::of_parts(Assembly::new(config, device, source))
+        let values = |parameter: &Parameter| source(parameter).map(Content::Values);
+        Self::of_parts(Assembly::new(config, device, values))
     }
 
-    /// The same, whose matrices stay as `freeze` keeps them.
+    /// The same, with matrices that are frozen.
     pub(crate) fn assemble_frozen<E>(
         config: &GptConfig,
         device: &Device,
-        source: impl FnMut(&Parameter) -> Result<TensorData, E>,
-        freeze: &Freeze<'_, E>,
+        frozen: FrozenType,
+        source: impl FnMut(&Parameter) -> Result<Content, E>,
     ) -> Result<Self, E> {
-        Self::of_parts(Assembly::new(config, device, source).with_freeze(freeze))
+        let mut model = Self::of_parts(Assembly::new(config, device, source))?;
+        model.tables.frozen = Some(frozen);
+        Ok(model)
     }
 
     fn of_parts<E>(mut parts: Assembly<'_, E>) -> Result<Self, E> {

@@ -22,6 +22,7 @@ use heads::GroupedPlan;
 use layer::LayerPlan;
 use loss::FrozenHead;
 use memory::buffer;
+pub(super) use memory::release_free_memory;
 
 /// A tensor of burn's CPU backend.
 pub(super) type FlexTensor = FloatTensor<Flex>;

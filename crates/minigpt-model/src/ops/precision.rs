@@ -30,9 +30,12 @@ impl Precision {
         let device = device.clone().inner();
         self == Self::F32
             || self.of_tensors(&device).is_some()
-            || (self == Self::Bf16
-                && Kernels::of(&device) == Kernels::Cpu
-                && minigpt_ops::Precision::Bf16.is_native())
+            || (Kernels::of(&device) == Kernels::Cpu && self.rounds_on_processors())
+    }
+
+    /// True where layers on processors round to 16 bits what they save for the backward pass, as products do.
+    pub(crate) fn rounds_on_processors(self) -> bool {
+        self == Self::Bf16 && minigpt_ops::Precision::Bf16.is_native()
     }
 
     /// True where gradients on `device` would be too small for the type unless the loss is scaled.

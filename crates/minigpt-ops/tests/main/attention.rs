@@ -16,7 +16,7 @@ fn check_attention(shape: AttentionShape, rate: f32, seed: u64) {
         let (mut out, mut log_sums) = (fresh(n), fresh(batch * n_head * time));
         causal_attention(shape, &qkv, mask, &mut out, &mut log_sums);
         let mut d_qkv = fresh(3 * n);
-        causal_attention_backward(shape, &qkv, &out, &log_sums, &d_out, mask, &mut d_qkv);
+        causal_attention_backward(shape, &qkv, &log_sums, &d_out, mask, &mut d_qkv);
         vec![out, d_qkv]
     });
     let multiplier = |head: usize, query: usize, key: usize| {

@@ -149,6 +149,11 @@ impl Continuation {
         &self.config
     }
 
+    /// The run that is continued.
+    pub(crate) fn other(&self) -> &RunFolder {
+        &self.other
+    }
+
     /// The name that the run's folder is made of: the other's, without the number that a run has which goes on
     /// itself.
     #[must_use]

@@ -1,7 +1,7 @@
 //! What a run will cost, before it starts.
 
 use burn::tensor::Device;
-use minigpt_model::{GptConfig, Kernels, MlpKind, ParameterCounts};
+use minigpt_model::{GptConfig, Kernels, MlpKind, ParameterCounts, Precision};
 use serde::Serialize;
 
 use crate::config::RunConfig;
@@ -62,8 +62,8 @@ impl Plan {
         let block_size = data.train.longest_row(config.window());
         let as_used = GptConfig { vocab_size: outputs, block_size, ..model.clone() };
         let estimate = |model| match training.gradient_checkpointing {
-            true => MemoryEstimate::by_block(model, windows, device),
-            false => MemoryEstimate::new(model, windows, device),
+            true => MemoryEstimate::by_block(model, windows, training.precision, device),
+            false => MemoryEstimate::new(model, windows, training.precision, device),
         };
         let MemoryEstimate { activations, .. } = estimate(&as_used);
         let is_packed = config.finetune.as_ref().is_some_and(|finetune| finetune.pack.is_some());
@@ -98,7 +98,8 @@ impl Plan {
     }
 
     /// The same beside frozen weights of so many bytes: matrices that are not trained have no gradient, and lie neither
-    /// in 32-bit floats nor in checkpoints.
+    /// in 32-bit floats nor in checkpoints. Activations are most of what is left, and of their memory an eighth more is
+    /// held than is in use at a time.
     #[must_use]
     pub fn beside_frozen(mut self, frozen: u64, config: &RunConfig) -> Self {
         let (trained, model) = (self.trained as u64, &config.model);
@@ -106,10 +107,11 @@ impl Plan {
         let is_trained = config.lora().is_some_and(|lora| !lora.whole.is_empty());
         let head = 4 * (model.vocab_size as u64) * (model.n_embd as u64);
         let gone = if is_classifier || is_trained { 0 } else { head };
+        let activations = self.memory.activations.saturating_sub(gone);
         self.memory = MemoryEstimate {
             state: frozen + 16 * trained,
             checkpoint: 12 * trained,
-            activations: self.memory.activations.saturating_sub(gone),
+            activations: activations.saturating_add(activations / 8),
         };
         self
     }
@@ -130,12 +132,21 @@ impl Plan {
         run.tokenizer_file()?;
         let set = checkpoint_to_resume(run, &config, data, damaged)?;
         let steps_taken = set.map_or(0, |manifest| manifest.step);
-        let plan = Self::new(&config, data, device)?;
-        let plan = match run.frozen_bytes()? {
-            Some(frozen) => plan.beside_frozen(frozen, &config),
+        Ok(Self::of_run(run, &config, data, device)?.after(steps_taken))
+    }
+
+    /// Of a run with these settings beside the frozen weights that the folder has, if it has some.
+    fn of_run(
+        run: &RunFolder,
+        config: &RunConfig,
+        data: &TokenData,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        let plan = Self::new(config, data, device)?;
+        Ok(match run.frozen_bytes()? {
+            Some(frozen) => plan.beside_frozen(frozen, config),
             None => plan,
-        };
-        Ok(plan.after(steps_taken))
+        })
     }
 
     /// What a run takes that goes on after another's end, with the same data.
@@ -147,7 +158,8 @@ impl Plan {
         data: &TokenData,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        Ok(Self::new(continuation.config(), data, device)?.after(continuation.from_step))
+        let plan = Self::of_run(continuation.other(), continuation.config(), data, device)?;
+        Ok(plan.after(continuation.from_step))
     }
 
     /// What is left after so many steps.
@@ -240,15 +252,26 @@ const PASSING_VECTORS: u128 = 10;
 
 impl MemoryEstimate {
     /// The memory of a run with steps of `batch_size` full windows on `device`.
-    pub(crate) fn new(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
-        let blocks = model.n_layer as u128 * model.saved_activations_per_block(Kernels::of(device));
+    pub(crate) fn new(
+        model: &GptConfig,
+        batch_size: usize,
+        precision: Precision,
+        device: &Device,
+    ) -> Self {
+        let block = model.saved_activations_per_block(Kernels::of(device), precision);
+        let blocks = model.n_layer as u128 * block;
         Self::of_blocks(model, batch_size, blocks)
     }
 
     /// The same with gradient checkpointing: of each block its input, and the inside of one.
-    pub(crate) fn by_block(model: &GptConfig, batch_size: usize, device: &Device) -> Self {
+    pub(crate) fn by_block(
+        model: &GptConfig,
+        batch_size: usize,
+        precision: Precision,
+        device: &Device,
+    ) -> Self {
         let inputs = model.n_layer as u128 * model.n_embd as u128;
-        let inside = model.saved_activations_per_block(Kernels::of(device));
+        let inside = model.saved_activations_per_block(Kernels::of(device), precision);
         Self::of_blocks(model, batch_size, inputs + inside)
     }
 

@@ -32,9 +32,10 @@ impl TimedStep {
     /// Bytes that such a step of a model takes on `device`: weights, optimiser and activations.
     #[must_use]
     pub fn memory(&self, config: &GptConfig, device: &Device) -> u64 {
+        let (batch_size, precision) = (self.batch_size, self.precision);
         let estimate = match self.gradient_checkpointing {
-            true => MemoryEstimate::by_block(config, self.batch_size, device),
-            false => MemoryEstimate::new(config, self.batch_size, device),
+            true => MemoryEstimate::by_block(config, batch_size, precision, device),
+            false => MemoryEstimate::new(config, batch_size, precision, device),
         };
         estimate.on_device()
     }

@@ -5,7 +5,7 @@ mod shapes;
 mod speed;
 
 use burn::tensor::Device;
-use minigpt_model::GptConfig;
+use minigpt_model::{GptConfig, Precision};
 use serde::Serialize;
 
 use crate::config::RunConfig;
@@ -203,12 +203,15 @@ impl Proposal {
     }
 }
 
-/// The estimate of the memory at its peak, in bytes.
+/// The estimate of the memory at its peak, in bytes: with products in `f32`, for a proposal to be the same on processors
+/// that have no bf16.
 fn memory(model: &GptConfig, micro_batch: MicroBatch, device: &Device) -> u64 {
-    match micro_batch.by_block {
-        true => MemoryEstimate::by_block(model, micro_batch.windows, device).total(),
-        false => MemoryEstimate::new(model, micro_batch.windows, device).total(),
-    }
+    let (windows, precision) = (micro_batch.windows, Precision::F32);
+    let estimate = match micro_batch.by_block {
+        true => MemoryEstimate::by_block(model, windows, precision, device),
+        false => MemoryEstimate::new(model, windows, precision, device),
+    };
+    estimate.total()
 }
 
 #[cfg(test)]

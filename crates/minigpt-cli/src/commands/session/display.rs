@@ -8,6 +8,7 @@ use minigpt_train::{Interrupter, Observer, Plan, TrainEvent};
 use serde::Serialize;
 
 use super::INTERRUPTED;
+use crate::allocator::{give_back_freed_memory, keep_freed_memory};
 use crate::args::SessionArgs;
 use crate::terminal::dashboard::Dashboard;
 use crate::terminal::output::{print, stdout_is_terminal};
@@ -22,7 +23,20 @@ pub(crate) fn observer(
     interrupter: &Interrupter,
 ) -> Observer {
     let (signals, interrupter) = (signals.clone(), interrupter.clone());
+    let mut is_training = false;
     Box::new(move |event: TrainEvent| {
+        // What is read and validated, a checkpoint and pictures need memory of other sizes than steps.
+        match event {
+            TrainEvent::Step(_) if !is_training => {
+                is_training = true;
+                keep_freed_memory();
+            }
+            TrainEvent::Validated { .. } => {
+                is_training = false;
+                give_back_freed_memory();
+            }
+            _ => {}
+        }
         display.show(event);
         if signals.exit_code().is_some() && !interrupter.should_stop() {
             interrupter.stop(Some("interrupted"));

@@ -121,24 +121,96 @@ fn products_in_bf16_are_near() {
     found.2.iter().zip(&expected.2).for_each(|(a, b)| assert_near(a, b, 0.1));
 }
 
+fn last(model: &Gpt) -> TensorData {
+    model.valid().forward_last(row(&Device::flex(), 0)).into_data()
+}
+
+/// In blocks whose rounding is not what rounding their numbers again gives, as those of `q4_0` and `q4_1`.
 #[test]
-fn a_saved_base_is_the_same_and_names_what_it_was_made_of() {
+fn a_saved_base_is_the_same_to_the_bit_and_no_larger_than_in_memory() {
+    let device = Device::flex().autodiff();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("base.gguf");
+    for config in configs() {
+        for weight_type in WeightType::ALL {
+            for keeps_embedding in [true, false] {
+                let frozen = FrozenType { weight_type, keeps_embedding };
+                let model = Gpt::init(&config, 1, &device).unwrap();
+                let fingerprint = model.fingerprint().unwrap();
+                let model = model.freeze(frozen).unwrap();
+                model.save_frozen(frozen, &path).unwrap();
+                let read = Gpt::load_frozen(&path, &config, &device).unwrap();
+                assert_eq!(read.frozen_type(), Some(frozen));
+                assert_eq!(read.fingerprint().unwrap(), fingerprint);
+                assert_eq!(last(&read), last(&model), "{weight_type}");
+                let blocks = |model: &Gpt| {
+                    let matrices = model.frozen_matrices().into_iter();
+                    matrices.map(|(name, kept)| (name, kept.blocks().to_vec())).collect::<Vec<_>>()
+                };
+                assert_eq!(blocks(&read), blocks(&model));
+                // But for the numbers that stand for matrices, and a header.
+                let kept = model.kept_bytes().unwrap();
+                let said = Gpt::saved_frozen_bytes(&path).unwrap().unwrap();
+                assert!(said <= kept && kept < said + 128, "{said} of {kept}");
+                let size = fs_err::metadata(&path).unwrap().len();
+                assert!(size < said + 4096, "{size} for {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_saved_base_that_is_damaged_or_anothers_is_refused_by_name() {
     let device = Device::flex().autodiff();
     let [config, _] = configs();
-    let model = Gpt::init(&config, 1, &device).unwrap();
-    let fingerprint = model.fingerprint().unwrap();
-    let frozen = FrozenType { weight_type: WeightType::Q4_1, keeps_embedding: true };
-    let model = model.freeze(frozen).unwrap();
-    assert_eq!(
-        (model.fingerprint().unwrap(), model.frozen_type()),
-        (fingerprint.clone(), Some(frozen))
-    );
+    let frozen = FrozenType { weight_type: WeightType::Bf16, keeps_embedding: false };
+    let model = Gpt::init(&config, 1, &device).unwrap().freeze(frozen).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("base.gguf");
+    model.save_frozen(frozen, &path).unwrap();
+    let whole = fs_err::read(&path).unwrap();
+    let error = |config: &GptConfig| {
+        let error = Gpt::load_frozen(&path, config, &device).unwrap_err().to_string();
+        assert!(error.contains("base.gguf") && !error.contains('\n'), "{error}");
+        error
+    };
+    let other = GptConfig { n_embd: 64, ..config.clone() };
+    assert!(error(&other).contains("wte.weight has the shape [61, 32]"), "{}", error(&other));
+    let deeper = GptConfig { n_layer: 3, ..config.clone() };
+    assert!(error(&deeper).contains("has no tensor h.2."), "{}", error(&deeper));
+
+    fs_err::write(&path, &whole[..whole.len() - 40]).unwrap();
+    assert!(error(&config).contains("is damaged"), "{}", error(&config));
+    let mut spoilt = whole;
+    let end = spoilt.len();
+    spoilt[end - 32..].copy_from_slice(&[0xff; 32]);
+    fs_err::write(&path, &spoilt).unwrap();
+    assert!(error(&config).contains("NaN"), "{}", error(&config));
+    fs_err::remove_file(&path).unwrap();
+    assert!(error(&config).contains("does not exist"), "{}", error(&config));
+}
+
+/// As versions before wrote it: 32-bit floats in the model's order.
+#[test]
+fn a_base_of_before_is_read_too() {
+    let device = Device::flex().autodiff();
+    let [config, _] = configs();
+    let frozen = FrozenType { weight_type: WeightType::Q8_0, keeps_embedding: true };
+    let model = Gpt::init(&config, 1, &device).unwrap().freeze(frozen).unwrap();
+    let said = [
+        ("weights", "q8_0".to_owned()),
+        ("keeps_embedding", "true".to_owned()),
+        ("fingerprint", model.fingerprint().unwrap()),
+        ("bytes", model.kept_bytes().unwrap().to_string()),
+    ];
+    let said = said.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("base.safetensors");
-    model.save_frozen(frozen, &path).unwrap();
+    crate::files::safetensors::write(&path, model.stored_parameters(), said).unwrap();
     let read = Gpt::load_frozen(&path, &config, &device).unwrap();
-    assert_eq!((read.fingerprint().unwrap(), read.frozen_type()), (fingerprint, Some(frozen)));
-    let last = |model: &Gpt| model.valid().forward_last(row(&Device::flex(), 0)).into_data();
+    assert_eq!(read.frozen_type(), Some(frozen));
+    assert_eq!(read.fingerprint().unwrap(), model.fingerprint().unwrap());
+    assert_eq!(Gpt::saved_frozen_bytes(&path).unwrap(), model.kept_bytes());
     assert_eq!(last(&read), last(&model));
 
     let other = GptConfig { n_embd: 64, ..config };

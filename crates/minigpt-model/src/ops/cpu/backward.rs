@@ -163,8 +163,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let qkv = Saved::new(qkv, plan.precision);
         // Of what is saved, for the backward pass to make the same weights again.
         let (out, log_sums) = plan.forward(&qkv.widened(), &scales, &angles);
-        let saved = Saved::new(out.clone(), plan.precision);
-        let state = GroupedState { qkv, scales, angles, plan, out: saved, log_sums };
+        let state = GroupedState { qkv, scales, angles, plan, log_sums };
         record::<Flex, _, C, _>(GroupedAttention, nodes, out, state)
     }
 
@@ -194,7 +193,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
     ) -> FloatTensor<Self> {
         let ([qkv], nodes) = split([qkv]);
         let (out, log_sums) = fused::causal_attention(&qkv, n_head, dropout);
-        let state = AttentionState { qkv, n_head, dropout, out: out.clone(), log_sums };
+        let state = AttentionState { qkv, n_head, dropout, log_sums };
         record::<Flex, _, C, _>(CausalAttention, nodes, out, state)
     }
 
@@ -382,7 +381,6 @@ struct AttentionState {
     qkv: FlexTensor,
     n_head: usize,
     dropout: Dropout,
-    out: FlexTensor,
     log_sums: Vec<f32>,
 }
 
@@ -391,12 +389,11 @@ impl Backward<Flex, 1> for CausalAttention {
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let d_out = contiguous(grads.consume::<Flex>(&ops.node));
-        let AttentionState { qkv, n_head, dropout, out, log_sums } = &ops.state;
+        let AttentionState { qkv, n_head, dropout, log_sums } = &ops.state;
         let mut d_qkv = buffer(values(qkv).len());
         minigpt_ops::causal_attention_backward(
             attention_shape(qkv, *n_head),
             values(qkv),
-            values(out),
             log_sums,
             values(&d_out),
             *dropout,

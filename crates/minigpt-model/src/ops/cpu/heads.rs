@@ -112,7 +112,6 @@ pub(super) struct GroupedState {
     pub(super) scales: [FlexTensor; 2],
     pub(super) angles: [FlexTensor; 2],
     pub(super) plan: GroupedPlan,
-    pub(super) out: Saved,
     pub(super) log_sums: Vec<f32>,
 }
 
@@ -121,7 +120,7 @@ impl Backward<Flex, 5> for GroupedAttention {
 
     fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, _: &mut Checkpointer) {
         let d_out = contiguous(grads.consume::<Flex>(&ops.node));
-        let GroupedState { qkv, scales, angles, plan, out, log_sums } = &ops.state;
+        let GroupedState { qkv, scales, angles, plan, log_sums } = &ops.state;
         let [qkv_node, queries_node, keys_node, ..] = parents(&ops);
         let qkv = &qkv.widened();
         let all = plan.spread(qkv, scales, angles);
@@ -129,7 +128,6 @@ impl Backward<Flex, 5> for GroupedAttention {
         minigpt_ops::causal_attention_backward(
             attention_shape(&all, plan.heads[0]),
             values(&all),
-            values(&out.widened()),
             log_sums,
             values(&d_out),
             plan.dropout,

@@ -98,6 +98,13 @@ fn kept() -> MutexGuard<'static, Kept> {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Gives up what is free, after a training: its sizes do not come again.
+pub(in crate::ops) fn release_free_memory() {
+    let mut kept = kept();
+    let lent = kept.lent;
+    *kept = Kept { lent, ..Kept::new() };
+}
+
 /// Memory for a result. What it holds is left from an earlier one.
 pub(super) fn buffer(len: usize) -> Vec<f32> {
     let found = if len < SMALLEST { None } else { kept().take(len) };

@@ -156,7 +156,7 @@ fn a_block_keeps_what_the_estimate_of_memory_says() {
             "{name}: 2 blocks keep of 4 x 128 tokens {bytes} bytes, by plain operations {plain_bytes}; each of \
              them {floats} and {plain_floats} floats a token"
         );
-        let estimate = config.saved_activations_per_block(Kernels::Gpu) as u64;
+        let estimate = config.saved_activations_per_block(Kernels::Gpu, Precision::F32) as u64;
         // Sums of the attention's heads, and two statistics of each of two norms.
         let expected = estimate + (n_head + 2 * 2) as u64;
         assert!(floats.abs_diff(expected) <= slack, "{name}: {floats} are not {expected}");

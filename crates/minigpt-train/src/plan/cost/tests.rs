@@ -50,7 +50,7 @@ fn a_classifier_has_the_work_of_its_own_head() {
     assert!(classes.memory.activations < words.memory.activations);
     // No row is as long as the context.
     let as_used = GptConfig { vocab_size: 2, block_size: 5, ..model.clone() };
-    let estimate = MemoryEstimate::new(&as_used, 16, &Device::flex());
+    let estimate = MemoryEstimate::new(&as_used, 16, Precision::F32, &Device::flex());
     assert_eq!(classes.memory.activations, estimate.activations);
     assert_eq!(classes.memory.state, words.memory.state);
 }
@@ -67,9 +67,9 @@ fn the_memory_of_a_llama_is_that_of_its_gate_and_norms() {
     let passing = 10 * 64 + 3 * 192;
     // The head once more, and the logits of all tokens, which are few.
     let rest = 300 * 64 + tokens * 300;
-    let estimate = MemoryEstimate::new(&llama, 5, &device);
+    let estimate = MemoryEstimate::new(&llama, 5, Precision::F32, &device);
     assert_eq!(estimate.activations, 4 * (tokens * (3 * block + passing) + rest));
-    let by_block = MemoryEstimate::by_block(&llama, 5, &device);
+    let by_block = MemoryEstimate::by_block(&llama, 5, Precision::F32, &device);
     assert_eq!(by_block.activations, 4 * (tokens * (3 * 64 + block + passing) + rest));
     // Matrices of a block: queries and output, keys and values, three of the perceptron; then the scales and `wte`.
     let matrices = 2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 192;
@@ -113,6 +113,7 @@ fn frozen_weights_are_counted_by_their_own_type() {
         (1000 + 16 * trained, 12 * trained)
     );
     let head = 4 * 257 * model.n_embd as u64;
-    assert_eq!(frozen.memory.activations, plan.memory.activations - head);
+    let activations = plan.memory.activations - head;
+    assert_eq!(frozen.memory.activations, activations + activations / 8);
     assert!(frozen.memory.total() < plan.memory.total());
 }

@@ -69,7 +69,7 @@ fn less_memory_gives_a_smaller_model_that_fits() {
     // What fits no other way is computed block by block.
     let device = Device::flex();
     let gpt2 = GptConfig::gpt2();
-    let between = MemoryEstimate::new(&gpt2, 1, &device).total() - 1;
+    let between = MemoryEstimate::new(&gpt2, 1, Precision::F32, &device).total() - 1;
     let micro_batch = workload(&device).micro_batch(&gpt2, between).unwrap();
     assert!(micro_batch.by_block);
 }
