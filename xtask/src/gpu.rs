@@ -87,7 +87,7 @@ fn measure_in(gpu: &Gpu, program: &Path, scratch: &Path) -> Result<Report> {
     let began = Instant::now();
     let setting = Setting { program, device: &gpu.device, peer: gpu.peer.as_deref(), scratch };
     // What is measured depends on the device, so that it is asked first, which takes no time.
-    let listed = Part::devices().run(&setting, plan::limit(10, gpu.minutes), None);
+    let listed = Record::of(&Part::Devices, &setting, plan::limit(10, gpu.minutes), None);
     let adapter = listed.found.as_ref().and_then(|found| Adapter::chosen(found, &gpu.device));
     let parts = plan::parts(gpu.quick, gpu.peer.is_some());
     announce(gpu, program, adapter.as_ref(), &listed, parts.len());
@@ -113,7 +113,7 @@ fn measure_in(gpu: &Gpu, program: &Path, scratch: &Path) -> Result<Report> {
         println!("{number} {part}, at most {} of {} left", minutes(limit), minutes(left));
         let record = match plan::why_not(part, report.adapter.as_ref(), limit) {
             Some(reason) => Record::left_out(part, reason),
-            None => part.run(&setting, limit, memory.as_ref()),
+            None => Record::of(part, &setting, limit, memory.as_ref()),
         };
         println!(
             "{:width$} {} ({})",

@@ -89,5 +89,5 @@ fn excerpt(line: &str) -> String {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;

@@ -3,15 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::card_memory::CardMemory;
-use super::limited::{self, Ended};
-use super::record::Record;
+use super::limited::Ended;
 use crate::bench::launches;
 use crate::bench::shapes::Shape;
 
@@ -22,7 +19,7 @@ const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/peers");
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) enum Part {
-    /// The device's name, driver and limits.
+    /// The device's name, driver and limits: the first part, not among [`super::plan::parts()`].
     Devices,
     /// Whether it computes what the processor does: a process of this number, from 1.
     Parity(usize),
@@ -62,11 +59,6 @@ const SMALLER: [&str; 6] = ["--layers", "1", "--heads", "4", "--width", "64"];
 const STEPS: [&str; 2] = ["--steps", "6"];
 
 impl Part {
-    /// The first part, which is not among [`super::plan::parts()`].
-    pub(super) fn devices() -> Self {
-        Self::Devices
-    }
-
     /// How long it may take where all have five minutes: several times what a card should need, with the kernels that
     /// each process compiles and tries out.
     pub(super) fn seconds(&self) -> u64 {
@@ -78,34 +70,8 @@ impl Part {
         }
     }
 
-    /// Does it. Whatever goes wrong is in the record.
-    pub(super) fn run(
-        &self,
-        setting: &Setting<'_>,
-        limit: Duration,
-        memory: Option<&CardMemory>,
-    ) -> Record {
-        let mut record = Record::new(self, limit);
-        if let Some(memory) = memory {
-            memory.begin();
-        }
-        let ended = self.command(setting).and_then(|mut command| {
-            record.command = shown(&command);
-            limited::run(&mut command, limit, setting.scratch)
-        });
-        record.card_memory = memory.and_then(CardMemory::most);
-        let found = ended.and_then(|ended| {
-            record.seconds = ended.seconds;
-            self.found(&ended, setting.scratch)
-        });
-        match found {
-            Ok((found, failed)) => (record.found, record.failed) = (Some(found), failed),
-            Err(error) => record.failed = Some(format!("{error:#}")),
-        }
-        record
-    }
-
-    fn command(&self, setting: &Setting<'_>) -> Result<Command> {
+    /// The command that measures it.
+    pub(super) fn command(&self, setting: &Setting<'_>) -> Result<Command> {
         if let Self::Peer(step) = self {
             let mut command = Command::new(setting.peer.context("no --peer was given")?);
             command.arg(peer_script()?).args(["--device", "cuda", "--precision"]);
@@ -148,7 +114,7 @@ impl Part {
     }
 
     /// What the command found, and why it failed nevertheless.
-    fn found(&self, ended: &Ended, scratch: &Path) -> Result<(Value, Option<String>)> {
+    pub(super) fn found(&self, ended: &Ended, scratch: &Path) -> Result<(Value, Option<String>)> {
         if let Self::Parity(_) = self
             && ended.status.is_some()
             && let Some(found) = json_of(&ended.printed)
@@ -213,7 +179,7 @@ pub(super) fn peer_script() -> Result<PathBuf> {
 }
 
 /// A command with what it is told by the environment, as one types it.
-fn shown(command: &Command) -> String {
+pub(super) fn shown(command: &Command) -> String {
     let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
     let set = set.map(|(name, value)| format!("{}={} ", name.display(), value.display()));
     let words = std::iter::once(command.get_program()).chain(command.get_args());

@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::part::Part;
+use super::card_memory::CardMemory;
+use super::limited;
+use super::part::{Part, Setting, shown};
 use super::plan::Adapter;
 
 /// All that was found, gpu.json.
@@ -67,6 +69,33 @@ impl Record {
             failed: None,
             card_memory: None,
         }
+    }
+
+    /// Measures a part. Whatever goes wrong is in the record.
+    pub(super) fn of(
+        part: &Part,
+        setting: &Setting<'_>,
+        limit: Duration,
+        memory: Option<&CardMemory>,
+    ) -> Self {
+        let mut record = Self::new(part, limit);
+        if let Some(memory) = memory {
+            memory.begin();
+        }
+        let ended = part.command(setting).and_then(|mut command| {
+            record.command = shown(&command);
+            limited::run(&mut command, limit, setting.scratch)
+        });
+        record.card_memory = memory.and_then(CardMemory::most);
+        let found = ended.and_then(|ended| {
+            record.seconds = ended.seconds;
+            part.found(&ended, setting.scratch)
+        });
+        match found {
+            Ok((found, failed)) => (record.found, record.failed) = (Some(found), failed),
+            Err(error) => record.failed = Some(format!("{error:#}")),
+        }
+        record
     }
 
     /// A part that was not begun.

@@ -1,3 +1,6 @@
+//! With a shell, which Windows has not.
+#![cfg(unix)]
+
 use super::*;
 
 fn sh(script: &str, limit: Duration) -> Ended {
