@@ -140,7 +140,8 @@ fn announce(gpu: &Gpu, program: &Path, adapter: Option<&Adapter>, listed: &Recor
     match adapter {
         Some(adapter) => println!("device: {adapter}"),
         None => {
-            println!("device: no {} in what the program lists: {listed}", gpu.device);
+            let reason = listed.failed.as_deref().unwrap_or("the program lists no such device");
+            println!("device: {}: {reason}", gpu.device);
             println!(
                 "        a card needs its driver for Vulkan, and the loader (Debian, Ubuntu: libvulkan1)"
             );

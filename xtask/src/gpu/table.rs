@@ -8,7 +8,13 @@ const FAILED: &str = "failed";
 
 /// The rows with their heads, a line each.
 pub(super) fn of(records: &[Record]) -> String {
-    let heads = ["what", "minigpt", "PyTorch", "ratio"].map(str::to_owned);
+    let has_peer = records.iter().any(|record| matches!(record.part, Part::Peer(_)));
+    let heads = if has_peer {
+        ["what", "minigpt", "PyTorch", "ratio"]
+    } else {
+        ["what", "minigpt", "", ""]
+    };
+    let heads = heads.map(str::to_owned);
     let is_ours = |record: &&Record| !matches!(record.part, Part::Devices | Part::Peer(_));
     let rows: Vec<_> = std::iter::once(heads)
         .chain(records.iter().filter(is_ours).map(|record| row(record, records)))
@@ -23,15 +29,29 @@ pub(super) fn of(records: &[Record]) -> String {
         line.trim_end().to_owned() + "\n"
     });
     let mut text: String = lines.collect();
-    for record in records {
-        if let Some(reason) = &record.failed {
-            text += &format!("{}: {reason}\n", record.what);
-        }
-    }
-    if records.iter().any(|record| matches!(record.part, Part::Peer(_))) {
+    text += &reasons(records);
+    if has_peer {
         text += "A ratio above 1 means that minigpt is faster. PyTorch: eager, f32 without TF32, 16 bits as bf16.\n";
     }
     text
+}
+
+/// Why some have no figure, each reason once.
+fn reasons(records: &[Record]) -> String {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for record in records {
+        let Some(reason) = record.failed.as_deref() else { continue };
+        match reasons.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, parts)) => parts.push(&record.what),
+            None => reasons.push((reason, vec![&record.what])),
+        }
+    }
+    let lines = reasons.iter().map(|(reason, parts)| match parts.as_slice() {
+        [one] => format!("{one}: {reason}\n"),
+        [one, others @ ..] => format!("{one}, and {} more: {reason}\n", others.len()),
+        [] => String::new(),
+    });
+    lines.collect()
 }
 
 fn row(record: &Record, records: &[Record]) -> [String; 4] {
