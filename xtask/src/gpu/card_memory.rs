@@ -3,6 +3,11 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::sleep;
+use std::time::Duration;
+
+/// Longer than two looks.
+const SETTLED: Duration = Duration::from_millis(500);
 
 /// The tool, which says five times a second what all processes together use.
 pub(super) struct CardMemory {
@@ -39,8 +44,9 @@ impl CardMemory {
         Some(Self { tool, cards })
     }
 
-    /// From here on the highest use counts.
+    /// From here on the highest use counts. Waits for a look that knows nothing of the process before.
     pub(super) fn begin(&self) {
+        sleep(SETTLED);
         let mut cards = self.cards.lock().unwrap_or_else(PoisonError::into_inner);
         for card in cards.iter_mut() {
             *card = Card { before: card.now, now: card.now, most: card.now };

@@ -20,13 +20,13 @@ fn without_the_tool_nothing_is_known() {
 #[cfg(unix)]
 #[test]
 fn a_tool_is_read_while_it_runs() {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
     let mut tool = Command::new("sh");
     tool.args(["-c", "echo '0, 100'; echo '0, 612'; exec sleep 60"]);
     let memory = CardMemory::start(tool).unwrap();
     let began = Instant::now();
     while memory.most() != Some(512.0) && began.elapsed() < Duration::from_secs(30) {
-        std::thread::sleep(Duration::from_millis(10));
+        sleep(Duration::from_millis(10));
     }
     assert_eq!(memory.most(), Some(512.0));
     memory.begin();
