@@ -83,8 +83,6 @@ fn measure(gpu: &Gpu, program: &Path) -> Result<Report> {
 }
 
 fn measure_in(gpu: &Gpu, program: &Path, scratch: &Path) -> Result<Report> {
-    let whole = Duration::from_secs(u64::from(gpu.minutes) * 60);
-    let began = Instant::now();
     let setting = Setting { program, device: &gpu.device, peer: gpu.peer.as_deref(), scratch };
     // What is measured depends on the device, so that it is asked first, which takes no time.
     let listed = Record::of(&Part::Devices, &setting, plan::limit(10, gpu.minutes), None);
@@ -92,7 +90,6 @@ fn measure_in(gpu: &Gpu, program: &Path, scratch: &Path) -> Result<Report> {
     let parts = plan::parts(gpu.quick, gpu.peer.is_some());
     announce(gpu, program, adapter.as_ref(), &listed, parts.len());
 
-    let memory = CardMemory::start(Command::new("nvidia-smi"));
     let mut report = Report {
         minigpt: version(program),
         device: gpu.device.clone(),
@@ -100,38 +97,47 @@ fn measure_in(gpu: &Gpu, program: &Path, scratch: &Path) -> Result<Report> {
         adapter,
         is_quick: gpu.quick,
         processor: processor(),
-        limit_seconds: whole.as_secs_f64(),
+        limit_seconds: 60.0 * f64::from(gpu.minutes),
         seconds: 0.0,
         parity: Parity::Unknown,
         parts: vec![listed],
     };
     let json = gpu.out.join("gpu.json");
-    for (index, part) in parts.iter().enumerate() {
-        let left = whole.saturating_sub(began.elapsed());
-        let limit = plan::limit(part.seconds(), gpu.minutes).min(left);
-        let number = format!("[{}/{}]", index + 1, parts.len());
-        println!("{number} {part}, at most {} of {} left", minutes(limit), minutes(left));
-        let record = match plan::why_not(part, report.adapter.as_ref(), limit) {
-            Some(reason) => Record::left_out(part, reason),
-            None => Record::of(part, &setting, limit, memory.as_ref()),
-        };
-        println!(
-            "{:width$} {} ({})",
-            "",
-            record,
-            minutes(Duration::from_secs_f64(record.seconds)),
-            width = number.len()
-        );
-        report.parts.push(record);
-        report.parity = Parity::of(&report.parts);
-        report.seconds = began.elapsed().as_secs_f64();
-        // After each part: whoever interrupts this keeps what was measured.
-        minigpt_files::write(&json, serde_json::to_string_pretty(&report)?)?;
-    }
+    go_through(&parts, &setting, gpu.minutes, &mut report, &json)?;
     print!("\n{}", table::of(&report.parts));
     println!("\n{}", report.verdict());
     println!("wrote {}", json.display());
     Ok(report)
+}
+
+/// Measures part after part and writes the report after each: whoever interrupts this keeps what was measured.
+fn go_through(
+    parts: &[Part],
+    setting: &Setting<'_>,
+    in_minutes: u32,
+    report: &mut Report,
+    json: &Path,
+) -> Result<()> {
+    let whole = Duration::from_secs(u64::from(in_minutes) * 60);
+    let began = Instant::now();
+    let memory = CardMemory::start(Command::new("nvidia-smi"));
+    for (index, part) in parts.iter().enumerate() {
+        let left = whole.saturating_sub(began.elapsed());
+        let limit = plan::limit(part.seconds(), in_minutes).min(left);
+        let number = format!("[{}/{}]", index + 1, parts.len());
+        println!("{number} {part}, at most {} of {} left", minutes(limit), minutes(left));
+        let record = match plan::why_not(part, report.adapter.as_ref(), limit) {
+            Some(reason) => Record::left_out(part, reason),
+            None => Record::of(part, setting, limit, memory.as_ref()),
+        };
+        let (indent, took) = (number.len(), Duration::from_secs_f64(record.seconds));
+        println!("{:indent$} {record} ({})", "", minutes(took));
+        report.parts.push(record);
+        report.parity = Parity::of(&report.parts);
+        report.seconds = began.elapsed().as_secs_f64();
+        minigpt_files::write(json, serde_json::to_string_pretty(report)?)?;
+    }
+    Ok(())
 }
 
 /// Says what comes, and how long at most.
