@@ -43,7 +43,7 @@ pub(crate) struct Gpu {
     /// How long all parts may take together; the limit of each part grows with it
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
     minutes: u32,
-    /// One small shape: to try this command itself, as with --device gpu:software --minutes 30
+    /// One small shape: to try this command itself, as with --device gpu:software --minutes 60
     #[arg(long)]
     quick: bool,
     /// Measure nothing; pack the program and this command for a machine without Rust or a network
