@@ -75,7 +75,8 @@ impl Ended {
             return device.map_or(late.clone(), |device| format!("{late}; {}", excerpt(device)));
         };
         let error = lines().rev().find_map(|line| line.strip_prefix("error: "));
-        let last = || lines().rev().find(|line| !line.is_empty());
+        // A driver that breaks ends the process by a signal, whatever was said before.
+        let last = || lines().rev().find(|line| !line.is_empty() && status.code().is_some());
         error.or(device).or_else(last).map_or_else(|| status.to_string(), excerpt)
     }
 }

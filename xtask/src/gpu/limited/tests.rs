@@ -37,6 +37,7 @@ fn the_reason_is_the_programs_own_line_or_the_last_one_or_the_status() {
     assert_eq!(reason("echo 'error: no GPU found' >&2; echo later >&2; exit 1"), "no GPU found");
     assert_eq!(reason("echo first >&2; echo 'last one' >&2; exit 2"), "last one");
     assert!(reason("exit 3").contains('3'));
+    assert!(reason("echo progress >&2; kill -SEGV $$").starts_with("signal: 11"));
     let long = reason("printf 'error: %0999d' 7 >&2; exit 1");
     assert!(long.chars().count() < 200 && long.ends_with('…'), "{long}");
 }
