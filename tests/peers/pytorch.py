@@ -1,8 +1,10 @@
-"""The training step that `cargo xtask bench --peer PYTHON` compares minigpt's with, in PyTorch on the CPU.
+"""The training step that `cargo xtask bench --peer PYTHON` compares minigpt's with, in PyTorch on the CPU;
+`cargo xtask gpu --peer PYTHON` runs it with --device cuda on a card.
 
 A GPT-2 of the given shape, or with --model a Llama, as PyTorch's users would write it (fused attention, tanh GELU
 or SwiGLU, tied head, fused AdamW with decay on matrices, global-norm limit), on random tokens. Prints one JSON object: median seconds of a step,
-tokens a second, the process's highest memory in MiB, and page faults a step.
+tokens a second, the process's highest memory in MiB, page faults a step, and of a card its name and what tensors took of
+its memory.
 
     python3 -m venv peers && peers/bin/pip install torch numpy
     peers/bin/python tests/peers/pytorch.py --vocab 4096 --compile
@@ -33,8 +35,11 @@ def arguments():
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
     arguments = parser.parse_args()
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        parser.exit(1, f"error: PyTorch {torch.__version__} finds no CUDA device\n")
     for name, size in PUBLISHED.get(arguments.model, {}).items():
         setattr(arguments, name, size)
     return arguments
@@ -79,7 +84,7 @@ class Gpt(nn.Module):
                 nn.init.normal_(weight, std=0.02)
 
     def forward(self, tokens, targets):
-        positions = torch.arange(tokens.shape[1])
+        positions = torch.arange(tokens.shape[1], device=tokens.device)
         x = self.drop(self.wte(tokens) + self.wpe(positions))
         for block in self.h:
             x = block(x)
@@ -149,7 +154,9 @@ def main():
     a = arguments()
     torch.manual_seed(0)
     torch.set_num_threads(a.threads)
-    model = Llama(a) if a.model else Gpt(a)
+    model = (Llama(a) if a.model else Gpt(a)).to(a.device)
+    # A card works on while Python goes on: the clock stops when it is done.
+    synchronize = torch.cuda.synchronize if a.device == "cuda" else lambda: None
     groups = [[p for p in model.parameters() if (p.dim() == 2) == decays] for decays in (True, False)]
     optimizer = torch.optim.AdamW(
         [{"params": group, "weight_decay": decay} for group, decay in zip(groups, (0.1, 0.0))], lr=3e-4, fused=True
@@ -157,27 +164,35 @@ def main():
     loss_of = torch.compile(model) if a.compile else model
 
     def step():
-        tokens, targets = torch.randint(a.vocab, (2, a.batch, a.context))
+        tokens, targets = torch.randint(a.vocab, (2, a.batch, a.context), device=a.device)
+        synchronize()
         began = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=a.precision == "bf16"):
+        with torch.autocast(a.device, torch.bfloat16, enabled=a.precision == "bf16"):
             loss = loss_of(tokens, targets)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         loss.item()
+        synchronize()
         return time.perf_counter() - began
 
     step(), step()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     seconds = statistics.median([step() for _ in range(a.steps)])
     usage = resource.getrusage(resource.RUSAGE_SELF)
+    of_card = {} if a.device == "cpu" else {
+        "device": torch.cuda.get_device_name(),
+        "device_memory": torch.cuda.max_memory_reserved() / 2**20,
+    }
     print(json.dumps({
+        "torch": torch.__version__,
         "parameters": sum(p.numel() for p in model.parameters()),
         "seconds_per_step": seconds,
         "tokens_per_second": a.batch * a.context / seconds,
         "peak_memory": usage.ru_maxrss / 1024,
         "page_faults_per_step": (usage.ru_minflt - before) / a.steps,
+        **of_card,
     }))
 
 

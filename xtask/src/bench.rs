@@ -2,11 +2,11 @@
 
 mod checkpointing;
 mod engine;
-mod launches;
+pub(crate) mod launches;
 mod plot;
 mod program;
 mod serving;
-mod shapes;
+pub(crate) mod shapes;
 mod tuning;
 
 use std::path::{Path, PathBuf};
@@ -247,7 +247,7 @@ fn quietly(command: &mut Command) -> Result<String> {
 }
 
 /// The processor's name, where Linux's `/proc` tells it.
-fn processor() -> String {
+pub(crate) fn processor() -> String {
     let info = fs_err::read_to_string(Path::new("/proc/cpuinfo")).unwrap_or_default();
     let line = info.lines().find(|line| line.starts_with("model name"));
     let name = line.and_then(|line| line.split_once(':')).map(|(_, name)| name.trim());

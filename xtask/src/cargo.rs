@@ -51,6 +51,11 @@ pub(crate) fn build(features: &Features) -> Command {
     command
 }
 
+/// This program with optimisations, as it is given to others.
+pub(crate) fn own() -> Command {
+    building(["build", "--release", "--package", "xtask"])
+}
+
 /// The tests of the workspace, doc tests included; the examples are built with them.
 pub(crate) fn test(features: &Features, args: &[OsString]) -> Command {
     let mut command = building(["test", "--release", "--workspace"]);

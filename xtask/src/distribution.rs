@@ -95,7 +95,7 @@ pub(crate) fn run(package: &Package, features: &Features) -> Result<()> {
 }
 
 /// All crates have one version.
-fn version() -> &'static str {
+pub(crate) fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
@@ -125,6 +125,11 @@ fn archive(dist: &Path, name: &str) -> Result<PathBuf> {
     if cfg!(windows) {
         return zipped(dist, name);
     }
+    tarred(dist, name)
+}
+
+/// A folder in `dist` as a compressed archive beside it.
+pub(crate) fn tarred(dist: &Path, name: &str) -> Result<PathBuf> {
     let file = format!("{name}.tar.gz");
     output(Command::new("tar").current_dir(dist).args(["-czf", &file, name]))?;
     Ok(dist.join(file))

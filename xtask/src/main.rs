@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask train`, `test`, `bench`, `attack`, `reproduce`, `package`,
+//! The project's chores: `cargo xtask train`, `test`, `bench`, `gpu`, `attack`, `reproduce`, `package`,
 //! `recording` and `ci`.
 //!
 //! Every chore is a cargo command line that you could type yourself; this program only knows which
@@ -14,6 +14,7 @@ mod ci;
 mod distribution;
 mod documents;
 mod features;
+mod gpu;
 mod packages;
 mod recording;
 mod reproduce;
@@ -40,6 +41,8 @@ Examples:
   cargo xtask bench --peer venv/bin/python   over many shapes, in turn with PyTorch
   cargo xtask bench engine                   what the engine costs beside the steps; memory
   cargo xtask bench engine --steps 100 --preset austen
+  cargo xtask gpu --peer venv/bin/python     a graphics card: right or wrong, and how fast
+  cargo xtask gpu --pack gpu.tar.gz          the same for a machine without Rust
   cargo xtask attack                         damaged files of every format, to the program
   cargo xtask attack --only parquet --mutants 5000
   cargo xtask reproduce --data wikitext-2    the tutorial's experiment, with a report
@@ -78,6 +81,8 @@ enum Chore {
     },
     /// Measure speed and memory: training steps over many shapes, decoding, tokenizing, starting
     Bench(bench::Bench),
+    /// Check and measure a graphics card in five minutes: parity, steps, launches, memory, decoding
+    Gpu(gpu::Gpu),
     /// Give the program damaged files of every format it reads: none may break it
     Attack(attack::Attack),
     /// Run the tutorial's experiment and write a report of it
@@ -97,6 +102,7 @@ fn main() -> Result<ExitCode> {
         Chore::Train { args } => cargo::replace_process(cargo::train(&features(), &args)),
         Chore::Test { args } => test::run(&features(), &args),
         Chore::Bench(bench) => bench::run(&bench, &features()).map(|()| ExitCode::SUCCESS),
+        Chore::Gpu(gpu) => gpu::run(&gpu, features),
         Chore::Attack(attack) => attack::run(&attack, features),
         Chore::Reproduce(args) => reproduce::run(&args, &features()).map(|()| ExitCode::SUCCESS),
         Chore::Package(package) => {

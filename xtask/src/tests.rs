@@ -11,6 +11,7 @@ fn passed_through(line: &str) -> String {
             args.join(" ".as_ref()).into_string().unwrap()
         }
         Chore::Bench(_)
+        | Chore::Gpu(_)
         | Chore::Attack(_)
         | Chore::Reproduce(_)
         | Chore::Package(_)

@@ -93,6 +93,20 @@ fn sweep() -> Vec<Shape> {
 }
 
 impl Shape {
+    /// True of models of 100 million parameters or more.
+    pub(crate) fn is_large(&self) -> bool {
+        self.layers >= 12
+    }
+
+    /// A short name: the model's, or its vocabulary.
+    pub(crate) fn name(&self) -> String {
+        let Self { vocab, layers, width, published, .. } = self;
+        match published {
+            Some(name) => (*name).to_owned(),
+            None => format!("{vocab} ids, {layers}x{width}"),
+        }
+    }
+
     /// As `minigpt bench` and the peers take it. The Llama family trains without dropout.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let Self { vocab, context, layers, heads, width, batch, published } = self;
@@ -114,12 +128,9 @@ impl Shape {
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { vocab, context, layers, heads, width, batch, published } = self;
-        let model = match published {
-            Some(name) => (*name).to_owned(),
-            None => format!("{vocab} ids, {layers}x{width}, {heads} heads"),
-        };
-        f.pad(&format!("{model}, {context} long, batch {batch}"))
+        let Self { context, heads, batch, published, .. } = self;
+        let heads = published.map_or_else(|| format!(", {heads} heads"), |_| String::new());
+        f.pad(&format!("{}{heads}, {context} long, batch {batch}", self.name()))
     }
 }
 
