@@ -133,8 +133,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether it takes training steps, other than a run that is [launched](crate::commands::session::launch) once all
-    /// is read.
+    /// Whether it takes training steps, other than a run that is launched once all is read.
     pub(crate) fn trains_at_once(&self) -> bool {
         match self {
             Self::Sweep(_) | Self::Plan(_) | Self::Worker(_) => true,
