@@ -58,6 +58,10 @@ fn a_runs_own_validation_is_measured_as_training_did() {
         assert!(path.metadata().unwrap().len() > 1000, "{}", path.display());
     }
 
+    // A cache repeats what it has just read, which is no sign of learning.
+    let has_recited = |report: &Value| report.get("recited").is_some();
+    assert!(has_recited(&report) && !has_recited(&json(&eval(&sandbox, "--cache --json"))));
+
     let text = eval(&sandbox, "--stride 8 --batch-size 3 --resamples 10");
     for part in [
         "prose.txt, validation split",

@@ -288,6 +288,9 @@ fn runs_are_compared() {
     assert!(error.contains("prose.txt is not a run folder"), "{error}");
 }
 
+/// What a report says of a base that no run made.
+const UNKNOWN: &str = "What the base has read is not known here.";
+
 #[test]
 fn tuned_models_are_reported_with_their_before_and_after() {
     let sandbox = Sandbox::new();
@@ -316,6 +319,7 @@ fn tuned_models_are_reported_with_their_before_and_after() {
             markdown.contains("The settings start from the recipe of `minigpt finetune`"),
             "{markdown}"
         );
+        assert!(!markdown.contains(UNKNOWN), "a run's text is known: {markdown}");
         if task == "classify" {
             assert!(
                 markdown.contains("macro-F1") && !markdown.contains("## Samples"),
@@ -325,6 +329,16 @@ fn tuned_models_are_reported_with_their_before_and_after() {
         } else {
             assert!(markdown.contains("expected: At sea."), "{markdown}");
         }
+    }
+    // Of a model that no run made, also where a run was tuned from it and another from that.
+    sandbox.succeeds(&["export", "runs/base", "--out", "published"]);
+    for (base, name) in [("published", "once"), ("runs/once", "twice")] {
+        let tune = ["finetune", base, "--task", "instruct", "--data", "instructions.jsonl"];
+        let more = ["--max-steps", "2", "--device", "cpu", "--name", name];
+        sandbox.succeeds(&[&tune[..], &more].concat());
+        let [markdown, _] = reported(&sandbox, &format!("runs/{name}"));
+        assert!(markdown.contains(UNKNOWN), "{markdown}");
+        assert!(markdown.contains("minigpt eval published --data TEXT"), "{markdown}");
     }
 }
 

@@ -89,7 +89,7 @@ pub(crate) enum Command {
     /// Index your texts for `minigpt ask`
     Index(IndexArgs),
     /// Talk with a model in turns, in the terminal
-    #[command(visible_alias = "chat")]
+    #[command(name = "chat", visible_alias = "repl")]
     Repl(ReplArgs),
     /// Serve models over HTTP: OpenAI's API, a chat page, a playground, and the runs
     Serve(ServeArgs),
@@ -133,8 +133,8 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether it takes training steps, other than a run that is launched once all is read.
-    pub(crate) fn trains_at_once(&self) -> bool {
+    /// Whether it begins with training steps; `train` and `finetune` keep freed memory from their first step on.
+    pub(crate) fn keeps_freed_memory(&self) -> bool {
         match self {
             Self::Sweep(_) | Self::Plan(_) | Self::Worker(_) => true,
             Self::Bench(args) => !args.decode,

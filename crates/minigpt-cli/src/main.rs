@@ -78,7 +78,7 @@ fn is_of_device(error: &anyhow::Error) -> bool {
 
 fn run(command: Option<Command>) -> Result<ExitCode> {
     let Some(command) = command else { return commands::topics::introduce() };
-    if command.trains_at_once() {
+    if command.keeps_freed_memory() {
         allocator::keep_freed_memory();
     }
     match command {

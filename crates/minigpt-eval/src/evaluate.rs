@@ -50,7 +50,8 @@ pub struct EvalReport {
     pub bits_per_character: Measured,
     /// The part of the tokens that the model held for most probable.
     pub accuracy: Measured,
-    /// What the model recites of the text; unknown of files of earlier versions.
+    /// What the model recites of the text; unknown of files of earlier versions. Nothing where a cache or moving weights
+    /// repeat what they have just read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recited: Option<Recited>,
     /// The loss by the number of tokens read before, from 1 on.
@@ -138,7 +139,7 @@ pub fn evaluate<'a>(
         bits_per_byte,
         bits_per_character,
         accuracy,
-        recited: Some(Recited::of(&losses.is_greedy)),
+        recited: protocol.is_plain().then(|| Recited::of(&losses.is_greedy)),
         by_context: by_context(&losses, context),
         by_frequency: by_frequency(&losses, vocab_size),
         seconds,

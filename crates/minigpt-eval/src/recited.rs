@@ -2,9 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Tokens in a row that make a passage. A set phrase is shorter.
-const LEAST: usize = 16;
-
 /// What of a text its model recites: passages of 16 tokens or more, each of whose tokens is the most probable one after
 /// the text before it. Greedy decoding from there writes them word for word, which is how text that was learnt by heart
 /// is found (Carlini et al., 2023, "Quantifying Memorization Across Neural Language Models",
@@ -20,12 +17,15 @@ pub struct Recited {
 }
 
 impl Recited {
+    /// Tokens in a row that make a passage. A set phrase is shorter.
+    pub const LEAST: usize = 16;
+
     /// Of a text of whose tokens, in order, `is_greedy` says which are the most probable ones.
     #[must_use]
     pub(crate) fn of(is_greedy: &[bool]) -> Self {
         let rows = is_greedy.split(|is_greedy| !is_greedy).map(<[bool]>::len);
         rows.fold(Self::default(), |found, row| {
-            let is_passage = row >= LEAST;
+            let is_passage = row >= Self::LEAST;
             Self {
                 passages: found.passages + usize::from(is_passage),
                 tokens: found.tokens + if is_passage { row } else { 0 },

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 
 use self::checkpoint::{CheckpointFolder, TOKENIZER_FILE};
 use self::curves::Quantity;
-use self::models::BASE_FILES;
+use self::models::{BASE_FILE, EARLIER_BASE_FILE};
 use self::start::{Machine, Preset, StartFigures};
 use self::summary::Summary;
 use crate::config::RunConfig;
@@ -145,7 +145,7 @@ impl RunFolder {
     /// Removes what a process left that ended before the folder was a run, and that would be taken for the run's own.
     fn clear_beginning(&self) -> Result<(), TrainError> {
         self.checkpoints().clear()?;
-        for file in BASE_FILES.into_iter().chain([REFERENCES_FILE]) {
+        for file in [BASE_FILE, EARLIER_BASE_FILE, REFERENCES_FILE] {
             match fs_err::remove_file(self.path.join(file)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
                 _ => {}

@@ -217,7 +217,7 @@ pub(crate) struct ReplArgs {
     /// [default: the newest run in runs/]
     #[arg(value_name = "MODEL")]
     pub(crate) source: Option<ModelSource>,
-    /// What MODEL was called before it stood alone, for scripts that have it.
+    /// Earlier name of MODEL, kept for scripts.
     #[arg(long, value_name = "MODEL", hide = true, conflicts_with = "source")]
     pub(crate) run: Option<ModelSource>,
     /// Put each line as a question, `Q: … A:`, where the model has no chat template

@@ -43,11 +43,11 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
         ModelSource::Hub(model) => bail!("{model} is no run, which would have a text"),
     };
     let text = EvalText::read(&args.text, first)?;
-    let (mut models, mut tokenizers) = (Vec::new(), BTreeSet::new());
+    let (mut models, mut token_counts) = (Vec::new(), BTreeSet::new());
     for source in &args.models {
         let trained = LoadedModel::open(source, &args.model)?;
         let report = text.evaluate(&trained, &args.protocol)?;
-        tokenizers.insert(trained.tokenizer.fingerprint()?);
+        token_counts.insert(report.evaluation.tokens);
         models.push(ComparedModel {
             model: source.to_string(),
             parameters: trained.config().parameter_counts().total(),
@@ -61,8 +61,9 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
         });
     }
     let quoted: &[Quoted] = if args.quoted { &QUOTED } else { &[] };
-    let has_one_tokenizer = tokenizers.len() == 1;
-    let title = format!("Perplexity on {}", text.description());
+    // Token by token, models can be compared that read the text as the same number of tokens.
+    let has_one_tokenizer = token_counts.len() == 1;
+    let title = format!("Models on {}", text.description());
     draw_bars(&picture, &title, &picture::panels(&models, has_one_tokenizer, quoted))?;
     let description = text.description();
     let rows = || [head(), measured_rows(&models), quoted_rows(quoted)].concat();
@@ -85,6 +86,9 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
     print(|out| write!(out, "{text}"))?;
     if !has_one_tokenizer {
         say("token perplexities of different tokenizers cannot be compared: compare bits per byte");
+        if args.quoted {
+            say("the picture leaves out the quoted figures per token");
+        }
     }
     say(format_args!("picture: {}", args.out.display()));
     Ok(ExitCode::SUCCESS)

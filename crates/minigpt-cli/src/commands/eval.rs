@@ -185,10 +185,11 @@ fn recited_in_words(recited: &Recited) -> String {
     match passages {
         0 => format!("recited: no passage; at most {longest} tokens in a row predicted right\n"),
         _ => format!(
-            "recited: {} tokens, in {passages} {} of 16 or more predicted right in a row, the longest {longest}: the model \
+            "recited: {} tokens, in {passages} {} of {} or more predicted right in a row, the longest {longest}: the model \
              may have learnt them\n",
             grouped(tokens as u64),
             if passages == 1 { "passage" } else { "passages" },
+            Recited::LEAST,
         ),
     }
 }

@@ -15,7 +15,8 @@ impl GptConfig {
     #[must_use]
     pub fn saved_activations_per_block(&self, kernels: Kernels, precision: Precision) -> u128 {
         let saved = self.saved_numbers_per_block(kernels);
-        match self.is_lean(kernels) && precision.rounds_on_processors() {
+        let is_rounded = self.is_lean(kernels) && self.is_grouped() && self.mlp == MlpKind::Swiglu;
+        match is_rounded && precision.rounds_on_processors() {
             true => saved.div_ceil(2),
             false => saved,
         }
@@ -42,10 +43,7 @@ impl GptConfig {
     pub fn saved_by_attention(&self, kernels: Kernels) -> u128 {
         let width = |heads: usize| size(heads) * size(self.head_size());
         let (queries, keys) = (width(self.n_head), width(self.n_kv_head()));
-        let is_root_mean_square = self.norm.kind == NormKind::RmsNorm && !self.bias.norm;
-        let is_grouped = matches!(self.position, Position::Rotary(_))
-            && (!self.qk_norm || is_root_mean_square)
-            && !self.scale_attn_by_inverse_layer_idx;
+        let is_grouped = self.is_grouped();
         let norms = match self.qk_norm {
             // Part of the operation that turns and repeats them.
             true if is_grouped && kernels == Kernels::Cpu => 0,
@@ -71,6 +69,14 @@ impl GptConfig {
             Kernels::Plain => 12 * size(self.n_embd),
         };
         norms + attended + mixed + maps + rest
+    }
+
+    /// True where turning, norms of heads and repeating for a group are part of attention on processors.
+    fn is_grouped(&self) -> bool {
+        let is_root_mean_square = self.norm.kind == NormKind::RmsNorm && !self.bias.norm;
+        matches!(self.position, Position::Rotary(_))
+            && (!self.qk_norm || is_root_mean_square)
+            && !self.scale_attn_by_inverse_layer_idx
     }
 
     /// From what the first matrix gives to what the second one gets.

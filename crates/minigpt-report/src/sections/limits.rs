@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use minigpt_train::{FinetuneTask, shell_word};
+use minigpt_train::{FinetuneTask, RunConfig, RunFolder, shell_word};
 
 use crate::document::{Document, Text};
 use crate::record::RunRecord;
@@ -39,13 +39,7 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
                 .into(),
         );
     }
-    // A base of weights that a run did not make.
-    let is_of_a_run = |base: &str| Path::new(base).join("metrics.csv").exists();
-    let base = |run: &RunRecord| {
-        let tuned = run.config.finetune.as_ref().filter(|tuned| !tuned.fresh)?;
-        Some(tuned.base.clone()).filter(|base| !is_of_a_run(base))
-    };
-    if let Some(base) = runs.iter().find_map(base) {
+    if let Some(base) = runs.iter().find_map(|run| base_of_others(&run.config)) {
         limits.push(
             Text::from("What the base has read is not known here. It may have read the held-out text, if that was public, so \
                         that figures before and after tuning are of text it knows. ")
@@ -69,4 +63,23 @@ pub(super) fn add(document: &mut Document, runs: &[RunRecord]) {
         limits.push("A run that has not come to its end has no figures of its end.".into());
     }
     document.list(limits);
+}
+
+/// Runs that were tuned one from the other, at most.
+const CHAIN: usize = 16;
+
+/// The model that a run was tuned from, or the run before it, where no run trained it from new weights.
+fn base_of_others(config: &RunConfig) -> Option<String> {
+    let mut tuned = config.finetune.clone()?;
+    for _ in 0..CHAIN {
+        if tuned.fresh {
+            return None;
+        }
+        let base = RunFolder::open(Path::new(&tuned.base)).and_then(|run| run.config());
+        match base {
+            Ok(config) => tuned = config.finetune?,
+            Err(_) => return Some(tuned.base),
+        }
+    }
+    None
 }

@@ -278,7 +278,8 @@ impl RunConfig {
         };
         // A model that never had dropout is thrown far off by it: SmolLM2 begins at 9.7 nats a token instead of 3.5. The
         // reference of preferences has none, and a mask of its own would be most of a margin.
-        let is_without = model.resid_pdrop == 0.0 && !finetune.fresh;
+        let rates = [model.embd_pdrop, model.attn_pdrop, model.resid_pdrop];
+        let is_without = rates == [0.0; 3] && !finetune.fresh;
         let dropout = if finetune.task == FinetuneTask::Prefer || is_without { 0.0 } else { 0.1 };
         let schedule =
             ScheduleConfig { decay, final_ratio: 0.0, ..ScheduleConfig::cosine(learning_rate, 20) };

@@ -41,7 +41,7 @@ const fn reason(setting: &'static str, value: f64, why: &'static str) -> Reason 
 
 /// Of all recipes.
 const SHARED: [Reason; 2] = [
-    reason("model.resid_pdrop", 0.0, "the model had none, and few passes learn little by heart"),
+    reason("model.resid_pdrop", 0.0, "few passes learn little by heart"),
     reason("schedule.final_ratio", 0.0, "the last steps are the smallest"),
 ];
 

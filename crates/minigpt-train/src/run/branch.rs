@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use minigpt_files::{Limit, read};
 
-use super::models::BASE_FILES;
+use super::models::{BASE_FILE, EARLIER_BASE_FILE};
 use super::repair::{SAMPLES, samples_until};
 use super::tensorboard::EventWriter;
 use super::{CHECKPOINTS, Environment, LOCK_FILE, REFERENCES_FILE, RunFolder, write_json};
@@ -17,12 +17,12 @@ use crate::run::metrics::{read_rows, to_csv};
 const OF_BEGINNING: [&str; 2] = ["generation_config.json", "start.json"];
 
 /// Those that may be large, as the weights that an adapter is trained beside.
-const LARGE: [&str; 3] = [BASE_FILES[0], BASE_FILES[1], REFERENCES_FILE];
+const LARGE: [&str; 3] = [BASE_FILE, EARLIER_BASE_FILE, REFERENCES_FILE];
 
 /// All that stands in the folder of a branch before it is a run, but for its checkpoints and events.
 const OF_BRANCH: [&str; 11] = [
-    BASE_FILES[0],
-    BASE_FILES[1],
+    BASE_FILE,
+    EARLIER_BASE_FILE,
     "config.json",
     "environment.json",
     "generation_config.json",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use minigpt_files::{is_file_name, is_folder};
 
-use super::models::BASE_FILES;
+use super::models::{BASE_FILE, EARLIER_BASE_FILE};
 use super::{CHECKPOINTS, EVENTS, LOCK_FILE, REFERENCES_FILE, RunFolder};
 use crate::error::TrainError;
 
@@ -28,8 +28,8 @@ const PARTS: [&str; 9] = [
 /// Files of a run that are read again, by it or of it, besides those of its folders.
 const FILES: [&str; 12] = [
     LOCK_FILE,
-    BASE_FILES[0],
-    BASE_FILES[1],
+    BASE_FILE,
+    EARLIER_BASE_FILE,
     REFERENCES_FILE,
     "config.json",
     "environment.json",

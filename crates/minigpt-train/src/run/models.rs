@@ -14,9 +14,10 @@ use crate::error::TrainError;
 use crate::optim::trainee::{Trainee, fresh_trainee};
 use crate::run::checkpoint::{AVERAGE_FILE, CheckpointManifest, MODEL_FILE, OnDamage};
 
-/// The weights that an adapter is trained beside, which checkpoints then lack: as they are kept, and of runs of before
-/// as 32-bit floats.
-pub(super) const BASE_FILES: [&str; 2] = ["base.gguf", "base.safetensors"];
+/// The weights that an adapter is trained beside, which checkpoints then lack.
+pub(super) const BASE_FILE: &str = "base.gguf";
+/// The same as 32-bit floats, in runs of earlier versions.
+pub(super) const EARLIER_BASE_FILE: &str = "base.safetensors";
 
 /// What a file of weights has besides them: names and shapes of the tensors, a few hundred bytes each.
 const HEAD: u64 = 16 << 20;
@@ -169,7 +170,10 @@ impl RunFolder {
 
     /// The weights that the run trains an adapter beside, where they are frozen.
     pub(crate) fn base(&self) -> Option<PathBuf> {
-        BASE_FILES.map(|file| self.path.join(file)).into_iter().find(|path| path.exists())
+        [BASE_FILE, EARLIER_BASE_FILE]
+            .map(|file| self.path.join(file))
+            .into_iter()
+            .find(|path| path.exists())
     }
 
     /// What the frozen weights that an adapter is trained beside take in memory, where the run has some.
@@ -189,7 +193,7 @@ impl RunFolder {
     /// [`TrainError::Weights`] where they cannot be written.
     pub(crate) fn write_base(&self, model: &Gpt) -> Result<(), TrainError> {
         match model.frozen_type() {
-            Some(frozen) => Ok(model.save_frozen(frozen, &self.path.join(BASE_FILES[0]))?),
+            Some(frozen) => Ok(model.save_frozen(frozen, &self.path.join(BASE_FILE))?),
             None => Ok(()),
         }
     }

@@ -55,6 +55,8 @@ fn what_is_rounded_to_16_bits_is_half_as_much() {
     let whole = saved(&llama, Precision::F32);
     let rounded = if minigpt_ops::Precision::Bf16.is_native() { whole / 2 } else { whole };
     assert_eq!(saved(&llama, Precision::Bf16), rounded);
-    // Its layers are operations of their own.
+    // Another perceptron, and layers that are operations of their own.
+    let squared = GptConfig { mlp: MlpKind::ReluSquared, ..llama };
+    assert_eq!(saved(&squared, Precision::Bf16), saved(&squared, Precision::F32));
     assert_eq!(saved(&gpt2(), Precision::Bf16), saved(&gpt2(), Precision::F32));
 }
