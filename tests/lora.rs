@@ -174,6 +174,26 @@ fn frozen_weights_are_kept_once_and_checkpoints_have_the_adapter() {
     let on = train_losses(&sandbox.path("runs/adapted-2"));
     assert_eq!((&on[..losses.len()], on.len()), (&losses[..], losses.len() + 5));
 
+    // Killed after the last checkpoint, a run lacks its end, which resuming writes.
+    let adapter = sandbox.path("runs/adapted/adapter");
+    fs_err::remove_file(sandbox.path("runs/adapted/summary.json")).unwrap();
+    fs_err::remove_dir_all(&adapter).unwrap();
+    sandbox.succeeds(&["train", "--resume", "runs/adapted", "--device", "cpu"]);
+    assert!(adapter.join("adapter_config.json").exists());
+    assert_eq!(train_losses(&sandbox.path("runs/adapted")), losses);
+    let again = ["train", "--resume", "runs/adapted", "--device", "cpu"];
+    assert!(sandbox.fails(&again).contains("nothing to resume"));
+
+    // Without the base an adapter is of no use, and nothing is begun.
+    fs_err::remove_file(sandbox.path("runs/adapted/base.gguf")).unwrap();
+    let generate = ["generate", "runs/adapted", "--prompt", "It", "--device", "cpu"];
+    let go_on = ["train", "--continue", "runs/adapted", "--more-steps", "5", "--device", "cpu"];
+    for command in [&generate[..], &go_on] {
+        let error = sandbox.fails(command);
+        assert!(error.contains("base.gguf is missing"), "{error}");
+    }
+    assert!(!sandbox.path("runs/adapted-3").exists());
+
     let bench = "bench --tune --model runs/base --lora 2 --context 8 --batch 2 --steps 1 --json --device cpu";
     let found = sandbox.succeeds(&bench.split(' ').collect::<Vec<_>>());
     let found: Value = serde_json::from_str(&found).unwrap();

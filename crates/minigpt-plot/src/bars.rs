@@ -16,6 +16,8 @@ const FRAME: u32 = 190;
 /// Pixels for names at the left, and for values after the longest bar.
 const NAMES: i32 = 250;
 const VALUES: i32 = 260;
+/// Where an axis may begin at the least, but for a power of ten below it.
+const SMALLEST: f64 = 1e-3;
 
 /// A list of bars with its own logarithmic axis.
 #[derive(Clone, Debug)]
@@ -74,7 +76,7 @@ fn draw_panel<DB: DrawingBackend>(area: &Area<DB>, panel: &BarPanel) -> Result<(
     let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
     let high = finite.iter().copied().fold(1.0, f64::max);
     // From a power of ten below the smallest, so that a bar's length does not exaggerate.
-    let start = 10f64.powf((low.min(high).max(1.0).log10() - 0.3).floor().max(0.0));
+    let start = 10f64.powf((low.min(high).max(SMALLEST).log10() - 0.3).floor());
     let width = area.dim_in_pixel().0 as i32 - NAMES - VALUES;
     let place = |value: f64| {
         let part = (value / start).ln() / (high * 1.02 / start).ln().max(1e-9);
@@ -104,7 +106,8 @@ fn draw_panel<DB: DrawingBackend>(area: &Area<DB>, panel: &BarPanel) -> Result<(
 fn ticks(start: f64, end: f64) -> Vec<f64> {
     let is_wide = end / start > 1e3;
     let steps: &[f64] = if is_wide { &[1.0] } else { &[1.0, 2.0, 5.0] };
-    let ticks = (0..300).flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
+    let ticks = (SMALLEST.log10() as i32 - 1..300)
+        .flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
     let ticks: Vec<f64> = ticks.filter(|tick| (start..=end).contains(tick)).collect();
     let every = ticks.len().div_ceil(9).max(1);
     ticks.into_iter().step_by(every).collect()

@@ -210,6 +210,14 @@ pub enum TrainError {
         /// The run folder.
         path: PathBuf,
     },
+    /// The frozen weights that the run's adapter is trained beside are not in its folder.
+    #[error(
+        "{path} is missing: the run's adapter needs these weights beside it, put the file back"
+    )]
+    NoBase {
+        /// The file.
+        path: PathBuf,
+    },
     /// The run has taken all its steps.
     #[error(
         "{path} is complete after {steps} steps: there is nothing to resume, but it can be continued"

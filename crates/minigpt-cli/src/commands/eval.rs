@@ -186,7 +186,7 @@ fn recited_in_words(recited: &Recited) -> String {
         0 => format!("recited: no passage; at most {longest} tokens in a row predicted right\n"),
         _ => format!(
             "recited: {} tokens, in {passages} {} of {} or more predicted right in a row, the longest {longest}: the model \
-             may have learnt them\n",
+             may have learnt them, or copied what stands before\n",
             grouped(tokens as u64),
             if passages == 1 { "passage" } else { "passages" },
             Recited::LEAST,

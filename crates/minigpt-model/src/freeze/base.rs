@@ -1,7 +1,7 @@
 //! The file of frozen weights: each matrix in the blocks that it is kept in, so that it is exact and no larger.
 //!
-//! It is GGUF's format with our names of parameters, whose matrices are `[out, in]`. Files of before have the values as
-//! 32-bit floats in safetensors.
+//! It is GGUF's format with our names of parameters, whose matrices are `[out, in]`. Files of earlier versions have the
+//! values as 32-bit floats in safetensors.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use burn::store::burn_pack::Tensor as StoredTensor;
 use burn::tensor::{Device, TensorData};
-use minigpt_files::excerpt;
+use minigpt_files::{Checksum, excerpt};
 use minigpt_gguf::{Gguf, TensorInfo, TensorType, write};
 
 use super::FrozenType;
@@ -24,12 +24,14 @@ use crate::model::config::GptConfig;
 use crate::model::gpt::Gpt;
 use crate::model::parameters::Parameter;
 
-/// What such a file says in the place of an architecture, of which no program has one.
+/// What such a file says in the place of an architecture: one that no program has, so that none loads it by mistake.
 const ARCHITECTURE: (&str, &str) = ("general.architecture", "minigpt-frozen");
 /// What it says of its weights, with [`PREFIX`] before it in GGUF.
 const WEIGHTS: &str = "weights";
 const KEEPS_EMBEDDING: &str = "keeps_embedding";
 const FINGERPRINT: &str = "fingerprint";
+/// The SHA-256 of all tensors, one after the other.
+const CHECKSUM: &str = "sha256";
 /// Of the older files: what the weights take in memory.
 const BYTES: &str = "bytes";
 const PREFIX: &str = "minigpt-frozen.";
@@ -49,15 +51,28 @@ impl Gpt {
     pub fn save_frozen(&self, frozen: FrozenType, path: &Path) -> Result<(), WeightsError> {
         let failed = |reason: String| WeightsError::Write { path: path.to_owned(), reason };
         let said = |key: &str, value: String| (format!("{PREFIX}{key}"), value.into());
+        let matrices = self.frozen_matrices();
+        let own = || {
+            let own = self.stored_parameters().into_iter();
+            own.filter(|tensor| !tensor.name.contains(".lora."))
+        };
+        let mut checksum = Checksum::default();
+        for tensor in own() {
+            match matrices.get(&tensor.name) {
+                Some(matrix) => checksum.update(matrix.blocks()),
+                None => {
+                    checksum.update(tensor.into_bytes().map_err(|error| failed(error.to_string()))?)
+                }
+            }
+        }
         let metadata = [
             (ARCHITECTURE.0.to_owned(), ARCHITECTURE.1.into()),
             said(WEIGHTS, frozen.weight_type.to_string()),
             said(KEEPS_EMBEDDING, frozen.keeps_embedding.to_string()),
             said(FINGERPRINT, self.fingerprint()?),
+            said(CHECKSUM, checksum.finish()),
         ];
-        let matrices = self.frozen_matrices();
-        let own = self.stored_parameters().into_iter();
-        let tensors: Vec<_> = own.filter(|tensor| !tensor.name.contains(".lora.")).collect();
+        let tensors: Vec<_> = own().collect();
         let infos = tensors.iter().map(|tensor| match matrices.get(&tensor.name) {
             Some(matrix) => {
                 let tensor_type = matrix.weight_type().of_ggml();
@@ -124,6 +139,12 @@ fn load_gguf(path: &Path, config: &GptConfig, device: &Device) -> Result<Gpt, We
     let file = Arc::new(Gguf::open(path)?);
     let said = |key: &str| file.metadata().get::<&str>(&format!("{PREFIX}{key}"));
     let frozen = frozen_type(path, &[said(WEIGHTS)?, said(KEEPS_EMBEDDING)?])?;
+    let mut checksum = Checksum::default();
+    file.tensors().for_each(|tensor| checksum.update(tensor.blocks()));
+    if checksum.finish() != said(CHECKSUM)? {
+        let reason = "its weights do not match their checksum".to_owned();
+        return Err(WeightsError::Damaged { path: path.to_owned(), reason });
+    }
     let source = |parameter: &Parameter| content(&file, parameter, frozen);
     let mut model = Gpt::assemble_frozen(config, device, frozen, source)?;
     model.tables.fingerprint = Some(said(FINGERPRINT)?.to_owned());

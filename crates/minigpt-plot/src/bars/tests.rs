@@ -24,6 +24,8 @@ fn the_picture_has_every_bar() {
 #[test]
 fn there_are_never_too_many_ticks() {
     assert_eq!(ticks(10.0, 60.0), [10.0, 20.0, 50.0]);
+    // Bits per byte.
+    assert_eq!(ticks(0.1, 1.9), [0.1, 0.2, 0.5, 1.0]);
     for end in [1.5, 60.0, 999.0, 1e6, 1e25] {
         let ticks = ticks(1.0, end);
         assert!((1..=9).contains(&ticks.len()), "{ticks:?}");

@@ -174,7 +174,8 @@ impl Trainer<'_> {
         check_same(&manifest, &expected, folder, &checkpoints)?;
 
         let data = with_references(data, |pairs| References::read(&run.references_path(), pairs))?;
-        let model = match run.base() {
+        let base = if has_set { run.base_of(&manifest)? } else { run.base() };
+        let model = match base {
             Some(base) => {
                 let device = devices.main.clone().autodiff();
                 if Kernels::of(&device) != Kernels::Cpu {
@@ -262,7 +263,8 @@ pub(crate) fn checkpoint_to_resume(
     if manifest.validation.is_none() {
         return Ok(Some(manifest));
     }
-    if steps >= length.total_steps {
+    // Killed after its last step, a run lacks what is written at its end.
+    if steps >= length.total_steps && run.summary_path().exists() {
         return Err(TrainError::Complete { path, steps });
     }
     // Without them, patience begins anew.

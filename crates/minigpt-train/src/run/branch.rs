@@ -51,6 +51,7 @@ impl RunFolder {
         config: &RunConfig,
         environment: &Environment,
     ) -> Result<(), TrainError> {
+        other.base_of(set)?;
         self.copy_history(other, set.step)?;
         let (sets, copies) = (other.checkpoints(), self.checkpoints());
         copies.copy(&sets, set)?;

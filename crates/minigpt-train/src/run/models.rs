@@ -176,6 +176,25 @@ impl RunFolder {
             .find(|path| path.exists())
     }
 
+    /// The same, beside a checkpoint that holds the adapter alone.
+    ///
+    /// # Errors
+    /// [`TrainError::NoBase`] where they are missing, [`TrainError::Io`] where the checkpoint's model cannot be seen.
+    pub(crate) fn base_of(
+        &self,
+        manifest: &CheckpointManifest,
+    ) -> Result<Option<PathBuf>, TrainError> {
+        let base = self.base();
+        if base.is_none() && self.config()?.lora().is_some() {
+            let model = self.checkpoints().set(manifest.step).join(MODEL_FILE);
+            let whole = manifest.model.parameter_counts().total() * size_of::<f32>();
+            if fs_err::metadata(&model)?.len() < whole as u64 {
+                return Err(TrainError::NoBase { path: self.path.join(BASE_FILE) });
+            }
+        }
+        Ok(base)
+    }
+
     /// What the frozen weights that an adapter is trained beside take in memory, where the run has some.
     ///
     /// # Errors
@@ -233,7 +252,7 @@ impl RunFolder {
         let damaged = |reason: String| TrainError::Damaged { path: path.clone(), reason };
         // Before memory is taken for a model: a manifest can claim any.
         manifest.model.validate().map_err(|error| damaged(format!("its manifest: {error}")))?;
-        let (config, base) = (self.config()?, self.base());
+        let (config, base) = (self.config()?, self.base_of(manifest)?);
         let parameters = match (&base, config.lora()) {
             (Some(_), Some(lora)) => lora.parameters(&manifest.model),
             _ => manifest.model.parameter_counts().total(),
