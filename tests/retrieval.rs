@@ -36,6 +36,7 @@ fn an_index_follows_its_folder() {
     assert_eq!(names("added"), "[\"notes/hill.txt\"]");
     assert_eq!(names("changed"), "[\"notes/town.md\"]");
     assert_eq!(names("removed"), "[\"notes/sea.txt\"]");
+    assert_eq!(changes["words"], 100);
     assert!(changes["skipped"][0]["reason"].as_str().unwrap().contains("NUL"));
     let output = sandbox.succeeds(&["index", "notes", "minigpt.index"]);
     assert!(output.contains("0 new, 0 changed, 0 removed, 2 as they were"), "{output}");

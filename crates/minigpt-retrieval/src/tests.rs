@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use crate::{
-    Changes, Found, Index, IndexingProgress, IndexingStage, RetrievalError, Text, find_texts,
-    update,
+    Changes, Found, Index, IndexingProgress, IndexingStage, PASSAGE_WORDS, RetrievalError, Text,
+    find_texts, update,
 };
 
 /// An index folder in a folder of texts.
@@ -41,7 +41,7 @@ impl Place {
 
     fn update(&self) -> Result<Changes, RetrievalError> {
         let texts = find_texts(&[self.texts()], &self.index())?;
-        update(&self.index(), &texts, 20, &mut |_| {})
+        update(&self.index(), &texts, Some(20), &mut |_| {})
     }
 
     fn search(&self, question: &str) -> Vec<Found> {
@@ -87,10 +87,12 @@ fn another_length_of_passages_cuts_all_texts_again() {
     place.write("a.txt", "one two three four five six seven eight nine ten ".repeat(2));
     assert_eq!(place.update().unwrap().passages, 1);
     let texts = find_texts(&[place.texts()], &place.index()).unwrap();
-    let changes = update(&place.index(), &texts, 10, &mut |_| {}).unwrap();
+    let changes = update(&place.index(), &texts, Some(10), &mut |_| {}).unwrap();
     assert_eq!((changes.changed.len(), changes.passages), (1, 2));
+    let changes = update(&place.index(), &texts, None, &mut |_| {}).unwrap();
+    assert_eq!((changes.unchanged, changes.words), (1, 10), "as the index has them");
     assert_eq!(place.search("seven").len(), 2);
-    let error = update(&place.index(), &texts, 0, &mut |_| {}).unwrap_err();
+    let error = update(&place.index(), &texts, Some(0), &mut |_| {}).unwrap_err();
     assert_eq!(error.to_string(), "0 words in a passage: expected 8 to 10000");
 }
 
@@ -169,8 +171,8 @@ proptest! {
         }),
     ) {
         let (one, other) = (Place::new(), Place::new());
-        update(&one.index(), &texts, 8, &mut |_| {}).unwrap();
-        update(&other.index(), &shuffled, 8, &mut |_| {}).unwrap();
+        update(&one.index(), &texts, Some(8), &mut |_| {}).unwrap();
+        update(&other.index(), &shuffled, Some(8), &mut |_| {}).unwrap();
         let found = one.search("a bb");
         prop_assert_eq!(&found, &other.search("a bb"));
         let order = |found: &Found| (found.passage.source.clone(), found.passage.first_line);
@@ -200,7 +202,7 @@ proptest! {
             grown.update().unwrap();
         }
         let texts = find_texts(&[grown.texts()], &fresh.index()).unwrap();
-        update(&fresh.index(), &texts, 20, &mut |_| {}).unwrap();
+        update(&fresh.index(), &texts, Some(20), &mut |_| {}).unwrap();
         let file = |place: &Place| fs_err::read(place.index().join("index.bin")).unwrap();
         prop_assert!(file(&grown) == file(&fresh));
     }
@@ -255,7 +257,7 @@ fn what_is_no_text_is_refused_and_leaves_nothing() {
     assert!(!place.index().exists());
 
     let texts = find_texts(&[place.texts().join("picture.png")], &place.index()).unwrap();
-    let error = update(&place.index(), &texts, 20, &mut |_| {}).unwrap_err().to_string();
+    let error = update(&place.index(), &texts, Some(20), &mut |_| {}).unwrap_err().to_string();
     assert!(error.contains("is not text: a NUL byte at byte 4"), "{error}");
     assert!(!place.index().exists());
 }
@@ -275,7 +277,7 @@ fn a_folder_of_something_else_is_not_touched() {
     let place = Place::new();
     place.write("a.txt", "the sea");
     let texts = find_texts(&[place.texts()], &place.index()).unwrap();
-    let error = update(&place.texts(), &texts, 20, &mut |_| {}).unwrap_err();
+    let error = update(&place.texts(), &texts, Some(20), &mut |_| {}).unwrap_err();
     assert!(matches!(error, RetrievalError::NoIndex { .. }));
     assert!(place.texts().join("a.txt").exists());
     assert!(matches!(Index::open(&place.texts()), Err(RetrievalError::NoIndex { .. })));
@@ -294,7 +296,7 @@ fn of_several_that_make_an_index_the_last_does_and_nothing_is_left() {
         }
         let texts = find_texts(&[place.texts()], &place.index()).unwrap();
         let outcomes: Vec<_> = std::thread::scope(|scope| {
-            let make = || update(&place.index(), &texts, 20, &mut |_| {});
+            let make = || update(&place.index(), &texts, Some(20), &mut |_| {});
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
@@ -312,7 +314,7 @@ fn a_reader_has_the_index_before_or_after_a_change() {
     let texts = |name: &str| -> Vec<Text> {
         (0..50).map(|n| Text::given(format!("{name}/{n:02}"), format!("the {name} {n}"))).collect()
     };
-    let make = |name| update(&place.index(), &texts(name), 20, &mut |_| {}).unwrap();
+    let make = |name| update(&place.index(), &texts(name), Some(20), &mut |_| {}).unwrap();
     make("sea");
     std::thread::scope(|scope| {
         scope.spawn(|| (0..20).for_each(|n| drop(make(["town", "sea"][n % 2]))));
@@ -341,7 +343,7 @@ fn progress_ends_with_all_bytes_read() {
     place.write("a.txt", "the sea and the hill\n\n".repeat(1 << 17));
     let texts = find_texts(&[place.texts()], &place.index()).unwrap();
     let mut stages = Vec::new();
-    update(&place.index(), &texts, 20, &mut |at| stages.push(at)).unwrap();
+    update(&place.index(), &texts, Some(20), &mut |at| stages.push(at)).unwrap();
     let (read, indexed): (Vec<IndexingProgress>, Vec<_>) =
         stages.into_iter().partition(|at| at.stage == IndexingStage::Reading);
     assert!(read.last().is_some_and(|at| at.done_bytes == at.total_bytes));
@@ -383,6 +385,7 @@ fn texts_without_spaces_are_found() {
 fn texts_of_the_program_are_found_by_their_names() {
     let place = Place::new();
     let texts = [Text::given("novels/emma", "Emma Woodhouse, handsome, clever, and rich")];
-    update(&place.index(), &texts, 20, &mut |_| {}).unwrap();
+    let changes = update(&place.index(), &texts, None, &mut |_| {}).unwrap();
+    assert_eq!(changes.words, PASSAGE_WORDS);
     assert_eq!(place.search("Who is clever?")[0].passage.source, "novels/emma");
 }

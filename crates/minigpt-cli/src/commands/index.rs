@@ -7,10 +7,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use minigpt_data::{Portion, ReadOptions, Source};
-use minigpt_retrieval::{
-    Changes, Index, IndexingStage, PASSAGE_WORDS, RetrievalError, SkippedText, Text, find_texts,
-    update,
-};
+use minigpt_retrieval::{Changes, IndexingStage, SkippedText, Text, find_texts, update};
 use serde::Serialize;
 
 use crate::args::IndexArgs;
@@ -28,7 +25,6 @@ const SKIPPED_SHOWN: usize = 3;
 #[derive(Serialize)]
 struct Output<'a> {
     index: &'a Path,
-    words: usize,
     #[serde(flatten)]
     changes: &'a Changes,
     seconds: f64,
@@ -42,9 +38,8 @@ pub(crate) fn run(args: &IndexArgs) -> Result<ExitCode> {
     if !embedded.is_empty() {
         texts.extend(novels()?);
     }
-    let words = words(args)?;
     let mut progress = ByteProgress::new();
-    let changes = update(&args.out, &texts, words, &mut |at| {
+    let changes = update(&args.out, &texts, args.words, &mut |at| {
         let what = match at.stage {
             IndexingStage::Reading => "reading",
             IndexingStage::Indexing => "indexing",
@@ -56,7 +51,7 @@ pub(crate) fn run(args: &IndexArgs) -> Result<ExitCode> {
     let seconds = began.elapsed().as_secs_f64();
     print(|out| {
         if args.json {
-            let output = Output { index: &args.out, words, changes: &changes, seconds };
+            let output = Output { index: &args.out, changes: &changes, seconds };
             serde_json::to_writer_pretty(&mut *out, &output)?;
             return writeln!(out);
         }
@@ -64,18 +59,6 @@ pub(crate) fn run(args: &IndexArgs) -> Result<ExitCode> {
         writeln!(out, "time: {seconds:.1} s")
     })?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Words of a passage: as asked for, or as the index has them already.
-fn words(args: &IndexArgs) -> Result<usize> {
-    if let Some(words) = args.words {
-        return Ok(words);
-    }
-    match Index::open(&args.out) {
-        Ok(index) => Ok(index.words()),
-        Err(RetrievalError::NoIndex { .. }) => Ok(PASSAGE_WORDS),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The novels in the program, each by its title.
