@@ -223,7 +223,7 @@ fn an_update_that_is_killed_leaves_the_index_before_or_after_it() {
         let ask = ["ask", "--index", "minigpt.index", "--no-model", "Emma"];
         assert!(sandbox.succeeds(&ask).contains("Emma walked to the"));
         let output = sandbox.succeeds(&["index", "sea.txt"]);
-        assert!(output.starts_with("minigpt.index: 1 passages of 1 texts"), "{output}");
+        assert!(output.starts_with("minigpt.index: 1 passage of 1 text\n"), "{output}");
     }
 }
 

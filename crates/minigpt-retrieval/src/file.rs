@@ -38,6 +38,9 @@ const FILE_OF_TANTIVY: &str = "meta.json";
 /// Bytes of the checksum at the end.
 const CHECKSUM: usize = 64;
 
+/// Bytes that are written between two calls that tell of progress.
+const BLOCK: usize = 1 << 20;
+
 /// A gigabyte of text with its terms has less than two.
 const INDEX: Limit = Limit::new(4 << 30, "an index");
 
@@ -90,11 +93,13 @@ fn missing(folder: &Path) -> RetrievalError {
     }
 }
 
-/// Writes the index in a folder anew, which is as it was where that fails.
+/// Writes the index in a folder anew, which is as it was where that fails; `progress` is told how many bytes are
+/// written, and of how many.
 pub(crate) fn write(
     folder: &Path,
     contents: Contents,
     sections: &Sections,
+    progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), RetrievalError> {
     let Sections { text, passages, terms, ends, postings } = sections;
     let bytes = Bytes {
@@ -111,16 +116,19 @@ pub(crate) fn write(
     if header.len() as u64 > HEADER.bytes() {
         return Err(HEADER.exceeded(folder.display()).into());
     }
-    if parts.iter().map(|part| part.len()).sum::<usize>() as u64 + CHECKSUM as u64 > INDEX.bytes() {
+    let total = (parts.iter().map(|part| part.len()).sum::<usize>() + CHECKSUM) as u64;
+    if total > INDEX.bytes() {
         return Err(INDEX.exceeded(folder.display()).into());
     }
     let is_new = !folder.exists();
     let written = fs_err::create_dir_all(folder).and_then(|()| {
         write_with(&folder.join(FILE), |file| {
-            let mut checksum = Checksum::default();
-            for part in parts {
-                checksum.update(part);
-                file.write_all(part)?;
+            let (mut checksum, mut done) = (Checksum::default(), 0);
+            for block in parts.into_iter().flat_map(|part| part.chunks(BLOCK)) {
+                checksum.update(block);
+                file.write_all(block)?;
+                done += block.len() as u64;
+                progress(done, total);
             }
             file.write_all(checksum.finish().as_bytes())
         })

@@ -344,11 +344,16 @@ fn progress_ends_with_all_bytes_read() {
     let texts = find_texts(&[place.texts()], &place.index()).unwrap();
     let mut stages = Vec::new();
     update(&place.index(), &texts, Some(20), &mut |at| stages.push(at)).unwrap();
-    let (read, indexed): (Vec<IndexingProgress>, Vec<_>) =
-        stages.into_iter().partition(|at| at.stage == IndexingStage::Reading);
+    let of = |stage| -> Vec<&IndexingProgress> {
+        stages.iter().filter(|at| at.stage == stage).collect()
+    };
+    let [read, indexed, written] =
+        [IndexingStage::Reading, IndexingStage::Indexing, IndexingStage::Writing].map(of);
     assert!(read.last().is_some_and(|at| at.done_bytes == at.total_bytes));
-    assert!(indexed.len() > 1 && indexed.is_sorted_by_key(|at| at.done_bytes), "{indexed:?}");
-    assert!(indexed.iter().all(|at| at.done_bytes <= at.total_bytes));
+    for stage in [indexed, written] {
+        assert!(stage.len() > 1 && stage.is_sorted_by_key(|at| at.done_bytes), "{stage:?}");
+        assert!(stage.iter().all(|at| at.done_bytes <= at.total_bytes));
+    }
 }
 
 #[test]

@@ -27,16 +27,18 @@ pub enum IndexingStage {
     Reading,
     /// Makes the index, where one has.
     Indexing,
+    /// Writes the index that was made.
+    Writing,
 }
 
-/// How far a stage of an update is, in bytes of text.
+/// How far a stage of an update is, in bytes of text, and of the index while it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexingProgress {
     /// What it does.
     pub stage: IndexingStage,
-    /// Bytes of text that it is done with.
+    /// Bytes that it is done with.
     pub done_bytes: u64,
-    /// Bytes of all texts.
+    /// Bytes of all texts, or of the index.
     pub total_bytes: u64,
 }
 
@@ -73,8 +75,8 @@ pub struct SkippedText {
 /// Makes the index in `folder` one of exactly these texts, in passages of at most `words` words: reads all, and
 /// where one is new, has changed or is not among them any more, makes the index again. Without `words`, passages
 /// have as many as those of the index, and [`PASSAGE_WORDS`] in a new one. Of two texts of one name the latter
-/// counts. Either all of it happens, or the index stays as it was; of several processes that make it
-/// at once, the last one's is there.
+/// counts. Either all of it happens, or the index stays as it was; of several processes that make it at once, the
+/// last one's is there.
 ///
 /// # Errors
 /// [`RetrievalError::Words`], [`RetrievalError::NoText`], [`RetrievalError::NotText`],
@@ -109,7 +111,9 @@ pub fn update(
     if changes.passages == 0 {
         return Err(nothing);
     }
-    write(folder, contents, &inverted.finish())?;
+    write(folder, contents, &inverted.finish(), &mut |done_bytes, total_bytes| {
+        progress(IndexingProgress { stage: IndexingStage::Writing, done_bytes, total_bytes });
+    })?;
     Ok(changes)
 }
 

@@ -11,7 +11,7 @@ use minigpt_retrieval::{Changes, IndexingStage, SkippedText, Text, find_texts, u
 use serde::Serialize;
 
 use crate::args::IndexArgs;
-use crate::terminal::format::grouped;
+use crate::terminal::format::{counted, grouped};
 use crate::terminal::output::{print, say};
 use crate::terminal::progress::ByteProgress;
 
@@ -43,6 +43,7 @@ pub(crate) fn run(args: &IndexArgs) -> Result<ExitCode> {
         let what = match at.stage {
             IndexingStage::Reading => "reading",
             IndexingStage::Indexing => "indexing",
+            IndexingStage::Writing => "writing",
         };
         progress.show(what, at.done_bytes, Some(at.total_bytes));
     })?;
@@ -85,10 +86,10 @@ fn say_skipped(skipped: &[SkippedText]) {
 fn in_words(index: &Path, changes: &Changes) -> String {
     let count = |number: usize| grouped(number as u64);
     format!(
-        "{}: {} passages of {} texts\ntexts: {} new, {} changed, {} removed, {} as they were\n",
+        "{}: {} of {}\ntexts: {} new, {} changed, {} removed, {} as they were\n",
         index.display(),
-        count(changes.passages),
-        count(changes.texts),
+        counted(changes.passages, "passage"),
+        counted(changes.texts, "text"),
         count(changes.added.len()),
         count(changes.changed.len()),
         count(changes.removed.len()),
