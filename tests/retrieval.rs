@@ -36,6 +36,7 @@ fn an_index_follows_its_folder() {
     assert_eq!(names("added"), "[\"notes/hill.txt\"]");
     assert_eq!(names("changed"), "[\"notes/town.md\"]");
     assert_eq!(names("removed"), "[\"notes/sea.txt\"]");
+    assert_eq!(changes["words"], 100);
     assert!(changes["skipped"][0]["reason"].as_str().unwrap().contains("NUL"));
     let output = sandbox.succeeds(&["index", "notes", "minigpt.index"]);
     assert!(output.contains("0 new, 0 changed, 0 removed, 2 as they were"), "{output}");
@@ -222,7 +223,7 @@ fn an_update_that_is_killed_leaves_the_index_before_or_after_it() {
         let ask = ["ask", "--index", "minigpt.index", "--no-model", "Emma"];
         assert!(sandbox.succeeds(&ask).contains("Emma walked to the"));
         let output = sandbox.succeeds(&["index", "sea.txt"]);
-        assert!(output.starts_with("minigpt.index: 1 passages of 1 texts"), "{output}");
+        assert!(output.starts_with("minigpt.index: 1 passage of 1 text\n"), "{output}");
     }
 }
 

@@ -25,7 +25,7 @@ def make_index():
         "postings": b"".join(lists),
     }
     text_of_contents = {"sha256": "0" * 64, "passages": 2}
-    contents = {"analyzer": "stems_and_pairs", "words": 20, "texts": {"sea.txt": text_of_contents}}
+    contents = {"analyzer": "stems_and_pairs_2", "words": 20, "texts": {"sea.txt": text_of_contents}}
 
     def file(beginning=b"minigpt index 3\n", header=None, lengths=None, **others):
         sections = whole | others

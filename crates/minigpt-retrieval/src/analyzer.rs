@@ -5,26 +5,30 @@ use frostem::{Algorithm, Stemmer};
 use crate::words::is_unspaced;
 
 /// The analyzer's name in an index; what it does cannot change without another name.
-pub(crate) const ANALYZER: &str = "stems_and_pairs";
+pub(crate) const ANALYZER: &str = "stems_and_pairs_2";
 
-/// Pieces of so many bytes are of no language, and are left out.
+/// Pieces of so many characters are left out: longer runs of letters are data (hashes, base64), not words.
 const TOO_LONG: usize = 40;
 
 /// The terms of a text in their order: words without punctuation, in lower case, by their English stems; in
 /// scripts without spaces each character, so that a word of one is found, and each pair of neighbours, which
 /// tells words apart.
 pub(crate) fn terms(text: &str) -> impl Iterator<Item = String> {
-    pieces(text).filter_map(term)
+    pieces(text).map(term)
 }
 
 /// The term that a piece stands for.
-pub(crate) fn term(piece: &str) -> Option<String> {
-    let is_short = piece.len() < TOO_LONG;
-    is_short.then(|| Stemmer::new(Algorithm::English).stem(&piece.to_lowercase()).into_owned())
+pub(crate) fn term(piece: &str) -> String {
+    Stemmer::new(Algorithm::English).stem(&piece.to_lowercase()).into_owned()
 }
 
 /// The stretches of a text that are terms once they are lower-case stems.
 pub(crate) fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    runs(text).filter(|run| run.chars().count() < TOO_LONG)
+}
+
+/// Words, and characters of scripts without spaces with their pairs.
+fn runs(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     // The pair that comes after the character before it.
     let mut pair = None;

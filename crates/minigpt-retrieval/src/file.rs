@@ -12,6 +12,7 @@
 use std::io::{ErrorKind, Write};
 use std::ops::Range;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use minigpt_files::{Checksum, Limit, excerpt, is_temporary, read, sha256, write_with};
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,12 @@ const FILE_OF_TANTIVY: &str = "meta.json";
 
 /// Bytes of the checksum at the end.
 const CHECKSUM: usize = 64;
+
+/// A temporary file that is younger may be somebody's who writes just now.
+const OLD: Duration = Duration::from_secs(24 * 3600);
+
+/// Bytes that are written between two calls that tell of progress.
+const BLOCK: usize = 1 << 20;
 
 /// A gigabyte of text with its terms has less than two.
 const INDEX: Limit = Limit::new(4 << 30, "an index");
@@ -90,11 +97,13 @@ fn missing(folder: &Path) -> RetrievalError {
     }
 }
 
-/// Writes the index in a folder anew, which is as it was where that fails.
+/// Writes the index in a folder anew, which is as it was where that fails; `progress` is told how many bytes are
+/// written, and of how many.
 pub(crate) fn write(
     folder: &Path,
     contents: Contents,
     sections: &Sections,
+    progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), RetrievalError> {
     let Sections { text, passages, terms, ends, postings } = sections;
     let bytes = Bytes {
@@ -111,27 +120,48 @@ pub(crate) fn write(
     if header.len() as u64 > HEADER.bytes() {
         return Err(HEADER.exceeded(folder.display()).into());
     }
-    if parts.iter().map(|part| part.len()).sum::<usize>() as u64 + CHECKSUM as u64 > INDEX.bytes() {
+    let total = (parts.iter().map(|part| part.len()).sum::<usize>() + CHECKSUM) as u64;
+    if total > INDEX.bytes() {
         return Err(INDEX.exceeded(folder.display()).into());
     }
     let is_new = !folder.exists();
     let written = fs_err::create_dir_all(folder).and_then(|()| {
         write_with(&folder.join(FILE), |file| {
-            let mut checksum = Checksum::default();
-            for part in parts {
-                checksum.update(part);
-                file.write_all(part)?;
+            let (mut checksum, mut done) = (Checksum::default(), 0);
+            for block in parts.into_iter().flat_map(|part| part.chunks(BLOCK)) {
+                checksum.update(block);
+                file.write_all(block)?;
+                done += block.len() as u64;
+                progress(done, total);
             }
             file.write_all(checksum.finish().as_bytes())
         })
     });
-    written.map_err(|error| {
+    if let Err(error) = written {
         if is_new {
             // Only where nobody else has put anything there.
             let _ = fs_err::remove_dir(folder);
         }
-        RetrievalError::Unwritten { path: folder.to_owned(), reason: excerpt(&error.to_string()) }
-    })
+        let reason = excerpt(&error.to_string());
+        return Err(RetrievalError::Unwritten { path: folder.to_owned(), reason });
+    }
+    // The index is there: what cannot be removed is no failure.
+    let _ = remove_old_temporaries(folder);
+    Ok(())
+}
+
+/// Removes files that processes which died were writing; each may be as large as an index.
+fn remove_old_temporaries(folder: &Path) -> std::io::Result<()> {
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        let found = entry.metadata()?;
+        let age = SystemTime::now().duration_since(found.modified()?).unwrap_or_default();
+        let is_temporary = is_temporary(&entry.file_name().to_string_lossy());
+        if is_temporary && found.is_file() && age > OLD {
+            fs_err::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads the index in a folder.

@@ -52,12 +52,6 @@ impl Index {
         Ok(Self { folder: folder.to_owned(), stored, bm25, sources })
     }
 
-    /// The most words of a passage, as the index was made with.
-    #[must_use]
-    pub fn words(&self) -> usize {
-        self.stored.contents.words
-    }
-
     /// Number of texts in the index.
     #[must_use]
     pub fn texts(&self) -> usize {

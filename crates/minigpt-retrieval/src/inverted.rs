@@ -18,8 +18,8 @@ const PIECES: usize = 1_000_000;
 pub(crate) struct Inverted {
     sections: Sections,
     passages: u64,
-    /// Each term's place in `postings`, by the pieces that were met; none of those that are too long.
-    pieces: HashMap<String, Option<usize>>,
+    /// Each term's place in `postings`, by the pieces that were met.
+    pieces: HashMap<String, usize>,
     terms: HashMap<String, usize>,
     postings: Vec<Postings>,
 }
@@ -66,10 +66,8 @@ impl Inverted {
         lines: &RangeInclusive<usize>,
         text: &str,
     ) -> Result<(), RetrievalError> {
-        let mut terms = Vec::new();
-        for piece in pieces(text) {
-            terms.extend(self.term(piece)?);
-        }
+        let terms = pieces(text).map(|piece| self.term(piece));
+        let mut terms = terms.collect::<Result<Vec<_>, _>>()?;
         self.sections.text.extend(text.as_bytes());
         let end = self.sections.text.len();
         for number in [end, *lines.start(), *lines.end(), terms.len()] {
@@ -84,13 +82,13 @@ impl Inverted {
     }
 
     /// The place of a piece's term in `postings`.
-    fn term(&mut self, piece: &str) -> Result<Option<usize>, RetrievalError> {
+    fn term(&mut self, piece: &str) -> Result<usize, RetrievalError> {
         if let Some(known) = self.pieces.get(piece) {
             return Ok(*known);
         }
         let new = self.postings.len();
-        let place = term(piece).map(|term| *self.terms.entry(term).or_insert(new));
-        if place == Some(new) {
+        let place = *self.terms.entry(term(piece)).or_insert(new);
+        if place == new {
             if new == TERMS {
                 return Err(RetrievalError::TooMuch { most: "10,000,000 different words" });
             }

@@ -1,6 +1,7 @@
 //! The index as a whole, on disk.
 
 mod damage;
+mod processes;
 mod reference;
 
 use std::collections::BTreeSet;
@@ -9,8 +10,8 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use crate::{
-    Changes, Found, Index, IndexingProgress, IndexingStage, RetrievalError, Text, find_texts,
-    update,
+    Changes, Found, Index, IndexingProgress, IndexingStage, PASSAGE_WORDS, RetrievalError, Text,
+    find_texts, update,
 };
 
 /// An index folder in a folder of texts.
@@ -41,7 +42,7 @@ impl Place {
 
     fn update(&self) -> Result<Changes, RetrievalError> {
         let texts = find_texts(&[self.texts()], &self.index())?;
-        update(&self.index(), &texts, 20, &mut |_| {})
+        update(&self.index(), &texts, Some(20), &mut |_| {})
     }
 
     fn search(&self, question: &str) -> Vec<Found> {
@@ -87,10 +88,12 @@ fn another_length_of_passages_cuts_all_texts_again() {
     place.write("a.txt", "one two three four five six seven eight nine ten ".repeat(2));
     assert_eq!(place.update().unwrap().passages, 1);
     let texts = find_texts(&[place.texts()], &place.index()).unwrap();
-    let changes = update(&place.index(), &texts, 10, &mut |_| {}).unwrap();
+    let changes = update(&place.index(), &texts, Some(10), &mut |_| {}).unwrap();
     assert_eq!((changes.changed.len(), changes.passages), (1, 2));
+    let changes = update(&place.index(), &texts, None, &mut |_| {}).unwrap();
+    assert_eq!((changes.unchanged, changes.words), (1, 10), "as the index has them");
     assert_eq!(place.search("seven").len(), 2);
-    let error = update(&place.index(), &texts, 0, &mut |_| {}).unwrap_err();
+    let error = update(&place.index(), &texts, Some(0), &mut |_| {}).unwrap_err();
     assert_eq!(error.to_string(), "0 words in a passage: expected 8 to 10000");
 }
 
@@ -169,8 +172,8 @@ proptest! {
         }),
     ) {
         let (one, other) = (Place::new(), Place::new());
-        update(&one.index(), &texts, 8, &mut |_| {}).unwrap();
-        update(&other.index(), &shuffled, 8, &mut |_| {}).unwrap();
+        update(&one.index(), &texts, Some(8), &mut |_| {}).unwrap();
+        update(&other.index(), &shuffled, Some(8), &mut |_| {}).unwrap();
         let found = one.search("a bb");
         prop_assert_eq!(&found, &other.search("a bb"));
         let order = |found: &Found| (found.passage.source.clone(), found.passage.first_line);
@@ -200,7 +203,7 @@ proptest! {
             grown.update().unwrap();
         }
         let texts = find_texts(&[grown.texts()], &fresh.index()).unwrap();
-        update(&fresh.index(), &texts, 20, &mut |_| {}).unwrap();
+        update(&fresh.index(), &texts, Some(20), &mut |_| {}).unwrap();
         let file = |place: &Place| fs_err::read(place.index().join("index.bin")).unwrap();
         prop_assert!(file(&grown) == file(&fresh));
     }
@@ -255,7 +258,7 @@ fn what_is_no_text_is_refused_and_leaves_nothing() {
     assert!(!place.index().exists());
 
     let texts = find_texts(&[place.texts().join("picture.png")], &place.index()).unwrap();
-    let error = update(&place.index(), &texts, 20, &mut |_| {}).unwrap_err().to_string();
+    let error = update(&place.index(), &texts, Some(20), &mut |_| {}).unwrap_err().to_string();
     assert!(error.contains("is not text: a NUL byte at byte 4"), "{error}");
     assert!(!place.index().exists());
 }
@@ -275,64 +278,11 @@ fn a_folder_of_something_else_is_not_touched() {
     let place = Place::new();
     place.write("a.txt", "the sea");
     let texts = find_texts(&[place.texts()], &place.index()).unwrap();
-    let error = update(&place.texts(), &texts, 20, &mut |_| {}).unwrap_err();
+    let error = update(&place.texts(), &texts, Some(20), &mut |_| {}).unwrap_err();
     assert!(matches!(error, RetrievalError::NoIndex { .. }));
     assert!(place.texts().join("a.txt").exists());
     assert!(matches!(Index::open(&place.texts()), Err(RetrievalError::NoIndex { .. })));
     assert!(matches!(Index::open(&place.index()), Err(RetrievalError::NoIndex { .. })));
-}
-
-#[test]
-fn of_several_that_make_an_index_the_last_does_and_nothing_is_left() {
-    for is_there in [false, true] {
-        let place = Place::new();
-        for number in 0..20 {
-            place.write(&number.to_string(), format!("the sea {number}"));
-        }
-        if is_there {
-            fs_err::create_dir(place.index()).unwrap();
-        }
-        let texts = find_texts(&[place.texts()], &place.index()).unwrap();
-        let outcomes: Vec<_> = std::thread::scope(|scope| {
-            let make = || update(&place.index(), &texts, 20, &mut |_| {});
-            let threads: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-        });
-        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-        assert_eq!(place.search("sea").len(), 20);
-        let entries = fs_err::read_dir(place.0.path()).unwrap();
-        assert_eq!(entries.count(), 2, "something was left beside the index and the texts");
-        assert_eq!(fs_err::read_dir(place.index()).unwrap().count(), 1);
-    }
-}
-
-#[test]
-fn a_reader_has_the_index_before_or_after_a_change() {
-    let place = Place::new();
-    let texts = |name: &str| -> Vec<Text> {
-        (0..50).map(|n| Text::given(format!("{name}/{n:02}"), format!("the {name} {n}"))).collect()
-    };
-    let make = |name| update(&place.index(), &texts(name), 20, &mut |_| {}).unwrap();
-    make("sea");
-    std::thread::scope(|scope| {
-        scope.spawn(|| (0..20).for_each(|n| drop(make(["town", "sea"][n % 2]))));
-        for _ in 0..100 {
-            let found = place.search("the");
-            assert_eq!(found.len(), 50);
-            let name = found[0].passage.source.split('/').next().unwrap();
-            assert!(found.iter().all(|found| found.passage.text.contains(name)));
-        }
-    });
-}
-
-#[test]
-fn a_folder_with_what_a_dead_process_left_gets_its_index() {
-    let place = Place::new();
-    place.write("a.txt", "the sea");
-    fs_err::create_dir(place.index()).unwrap();
-    fs_err::write(place.index().join(".minigpt-dead"), "half").unwrap();
-    place.update().unwrap();
-    assert_eq!(place.search("sea").len(), 1);
 }
 
 #[test]
@@ -341,12 +291,17 @@ fn progress_ends_with_all_bytes_read() {
     place.write("a.txt", "the sea and the hill\n\n".repeat(1 << 17));
     let texts = find_texts(&[place.texts()], &place.index()).unwrap();
     let mut stages = Vec::new();
-    update(&place.index(), &texts, 20, &mut |at| stages.push(at)).unwrap();
-    let (read, indexed): (Vec<IndexingProgress>, Vec<_>) =
-        stages.into_iter().partition(|at| at.stage == IndexingStage::Reading);
+    update(&place.index(), &texts, Some(20), &mut |at| stages.push(at)).unwrap();
+    let of = |stage| -> Vec<&IndexingProgress> {
+        stages.iter().filter(|at| at.stage == stage).collect()
+    };
+    let [read, indexed, written] =
+        [IndexingStage::Reading, IndexingStage::Indexing, IndexingStage::Writing].map(of);
     assert!(read.last().is_some_and(|at| at.done_bytes == at.total_bytes));
-    assert!(indexed.len() > 1 && indexed.is_sorted_by_key(|at| at.done_bytes), "{indexed:?}");
-    assert!(indexed.iter().all(|at| at.done_bytes <= at.total_bytes));
+    for stage in [indexed, written] {
+        assert!(stage.len() > 1 && stage.is_sorted_by_key(|at| at.done_bytes), "{stage:?}");
+        assert!(stage.iter().all(|at| at.done_bytes <= at.total_bytes));
+    }
 }
 
 #[test]
@@ -383,6 +338,7 @@ fn texts_without_spaces_are_found() {
 fn texts_of_the_program_are_found_by_their_names() {
     let place = Place::new();
     let texts = [Text::given("novels/emma", "Emma Woodhouse, handsome, clever, and rich")];
-    update(&place.index(), &texts, 20, &mut |_| {}).unwrap();
+    let changes = update(&place.index(), &texts, None, &mut |_| {}).unwrap();
+    assert_eq!(changes.words, PASSAGE_WORDS);
     assert_eq!(place.search("Who is clever?")[0].passage.source, "novels/emma");
 }

@@ -12,7 +12,7 @@ use crate::contents::{Contents, IndexedText};
 use crate::file::{is_there, open, write};
 use crate::inverted::Inverted;
 use crate::texts::Reading;
-use crate::{RetrievalError, Text};
+use crate::{PASSAGE_WORDS, RetrievalError, Text};
 
 /// Text of an index at most: it is made in memory, and read into it.
 const TEXT: u64 = 1 << 30;
@@ -27,16 +27,18 @@ pub enum IndexingStage {
     Reading,
     /// Makes the index, where one has.
     Indexing,
+    /// Writes the index that was made.
+    Writing,
 }
 
-/// How far a stage of an update is, in bytes of text.
+/// How far a stage of an update is, in bytes of text, and of the index while it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexingProgress {
     /// What it does.
     pub stage: IndexingStage,
-    /// Bytes of text that it is done with.
+    /// Bytes that it is done with.
     pub done_bytes: u64,
-    /// Bytes of all texts.
+    /// Bytes of all texts, or of the index.
     pub total_bytes: u64,
 }
 
@@ -57,6 +59,8 @@ pub struct Changes {
     pub texts: usize,
     /// Passages in the index now.
     pub passages: usize,
+    /// The most words of a passage.
+    pub words: usize,
 }
 
 /// A file of a folder that is no text, or cannot be read.
@@ -69,9 +73,10 @@ pub struct SkippedText {
 }
 
 /// Makes the index in `folder` one of exactly these texts, in passages of at most `words` words: reads all, and
-/// where one is new, has changed or is not among them any more, makes the index again. Of two texts of one name
-/// the latter counts. Either all of it happens, or the index stays as it was; of several processes that make it
-/// at once, the last one's is there.
+/// where one is new, has changed or is not among them any more, makes the index again. Without `words`, passages
+/// have as many as those of the index, and [`PASSAGE_WORDS`] in a new one. Of two texts of one name the latter
+/// counts. Either all of it happens, or the index stays as it was; of several processes that make it at once, the
+/// last one's is there.
 ///
 /// # Errors
 /// [`RetrievalError::Words`], [`RetrievalError::NoText`], [`RetrievalError::NotText`],
@@ -81,18 +86,19 @@ pub struct SkippedText {
 pub fn update(
     folder: &Path,
     texts: &[Text],
-    words: usize,
+    words: Option<usize>,
     progress: &mut dyn FnMut(IndexingProgress),
 ) -> Result<Changes, RetrievalError> {
-    if !WORDS.contains(&words) {
+    if let Some(words) = words.filter(|words| !WORDS.contains(words)) {
         return Err(RetrievalError::Words { words });
     }
     let before = if is_there(folder)? { Some(open(folder)?.contents) } else { None };
+    let words = words.or(before.as_ref().map(|before| before.words)).unwrap_or(PASSAGE_WORDS);
     if texts.is_empty() {
         return Err(RetrievalError::NoText { places: "no file".to_owned() });
     }
     let (read, skipped) = read(texts, progress)?;
-    let mut changes = Changes { skipped, texts: read.len(), ..Changes::default() };
+    let mut changes = Changes { skipped, texts: read.len(), words, ..Changes::default() };
     changes.compare(before.as_ref(), &read, words);
     if let Some(before) = before.filter(|_| !changes.are_any()) {
         changes.passages = before.passages();
@@ -105,7 +111,9 @@ pub fn update(
     if changes.passages == 0 {
         return Err(nothing);
     }
-    write(folder, contents, &inverted.finish())?;
+    write(folder, contents, &inverted.finish(), &mut |done_bytes, total_bytes| {
+        progress(IndexingProgress { stage: IndexingStage::Writing, done_bytes, total_bytes });
+    })?;
     Ok(changes)
 }
 

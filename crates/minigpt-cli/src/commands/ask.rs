@@ -15,7 +15,7 @@ use crate::commands::generate::{self, say_drafts};
 use crate::load::grammar::{say_unfinished, with_schema};
 use crate::load::model::{LoadedModel, named_or_newest, newest_run};
 use crate::load::prompts::say_left_out;
-use crate::terminal::format::grouped;
+use crate::terminal::format::counted;
 use crate::terminal::output::{print, printable, say, stream as stream_out};
 use crate::terminal::progress::CountProgress;
 use crate::terminal::table;
@@ -328,13 +328,10 @@ fn measure(args: &AskArgs, index: &Index, path: &Path) -> Result<()> {
             serde_json::to_writer_pretty(&mut *out, &measured)?;
             return writeln!(out);
         }
-        let (passages, texts) = (grouped(index.passages() as u64), index.texts());
-        writeln!(
-            out,
-            "{}: {} questions, {passages} passages of {texts} texts",
-            path.display(),
-            questions.len()
-        )?;
+        let questions = counted(questions.len(), "question");
+        let [passages, texts] =
+            [counted(index.passages(), "passage"), counted(index.texts(), "text")];
+        writeln!(out, "{}: {questions}, {passages} of {texts}", path.display())?;
         write!(out, "{}", retrieval_in_words(&retrieval))?;
         match &answers {
             Some(answers) => write!(out, "\n{}", answers_in_words(answers)),

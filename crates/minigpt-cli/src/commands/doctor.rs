@@ -16,6 +16,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::args::DoctorArgs;
+use crate::terminal::format::counted;
 use crate::terminal::output::{print, say};
 
 /// What was found of one thing.
@@ -90,10 +91,6 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode> {
         print(|out| writeln!(out, "\n{problems}, {notes}"))?;
     }
     Ok(if report.problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn in_words(check: &Check) -> String {

@@ -7,14 +7,11 @@ use std::time::Instant;
 
 use anyhow::Result;
 use minigpt_data::{Portion, ReadOptions, Source};
-use minigpt_retrieval::{
-    Changes, Index, IndexingStage, PASSAGE_WORDS, RetrievalError, SkippedText, Text, find_texts,
-    update,
-};
+use minigpt_retrieval::{Changes, IndexingStage, SkippedText, Text, find_texts, update};
 use serde::Serialize;
 
 use crate::args::IndexArgs;
-use crate::terminal::format::grouped;
+use crate::terminal::format::{counted, grouped};
 use crate::terminal::output::{print, say};
 use crate::terminal::progress::ByteProgress;
 
@@ -28,7 +25,6 @@ const SKIPPED_SHOWN: usize = 3;
 #[derive(Serialize)]
 struct Output<'a> {
     index: &'a Path,
-    words: usize,
     #[serde(flatten)]
     changes: &'a Changes,
     seconds: f64,
@@ -42,12 +38,12 @@ pub(crate) fn run(args: &IndexArgs) -> Result<ExitCode> {
     if !embedded.is_empty() {
         texts.extend(novels()?);
     }
-    let words = words(args)?;
     let mut progress = ByteProgress::new();
-    let changes = update(&args.out, &texts, words, &mut |at| {
+    let changes = update(&args.out, &texts, args.words, &mut |at| {
         let what = match at.stage {
             IndexingStage::Reading => "reading",
             IndexingStage::Indexing => "indexing",
+            IndexingStage::Writing => "writing",
         };
         progress.show(what, at.done_bytes, Some(at.total_bytes));
     })?;
@@ -56,7 +52,7 @@ pub(crate) fn run(args: &IndexArgs) -> Result<ExitCode> {
     let seconds = began.elapsed().as_secs_f64();
     print(|out| {
         if args.json {
-            let output = Output { index: &args.out, words, changes: &changes, seconds };
+            let output = Output { index: &args.out, changes: &changes, seconds };
             serde_json::to_writer_pretty(&mut *out, &output)?;
             return writeln!(out);
         }
@@ -64,18 +60,6 @@ pub(crate) fn run(args: &IndexArgs) -> Result<ExitCode> {
         writeln!(out, "time: {seconds:.1} s")
     })?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Words of a passage: as asked for, or as the index has them already.
-fn words(args: &IndexArgs) -> Result<usize> {
-    if let Some(words) = args.words {
-        return Ok(words);
-    }
-    match Index::open(&args.out) {
-        Ok(index) => Ok(index.words()),
-        Err(RetrievalError::NoIndex { .. }) => Ok(PASSAGE_WORDS),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The novels in the program, each by its title.
@@ -102,10 +86,10 @@ fn say_skipped(skipped: &[SkippedText]) {
 fn in_words(index: &Path, changes: &Changes) -> String {
     let count = |number: usize| grouped(number as u64);
     format!(
-        "{}: {} passages of {} texts\ntexts: {} new, {} changed, {} removed, {} as they were\n",
+        "{}: {} of {}\ntexts: {} new, {} changed, {} removed, {} as they were\n",
         index.display(),
-        count(changes.passages),
-        count(changes.texts),
+        counted(changes.passages, "passage"),
+        counted(changes.texts, "text"),
         count(changes.added.len()),
         count(changes.changed.len()),
         count(changes.removed.len()),

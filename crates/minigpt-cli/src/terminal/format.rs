@@ -4,6 +4,11 @@ use std::time::Duration;
 
 pub(crate) use minigpt_report::format::{bytes, decimals, duration, grouped};
 
+/// So many of something, as `1 text` or `7,057 passages`.
+pub(crate) fn counted(number: usize, what: &str) -> String {
+    format!("{} {what}{}", grouped(number as u64), if number == 1 { "" } else { "s" })
+}
+
 /// A large number with three digits, as `1.12M` or `124M`.
 pub(crate) fn count(number: u64) -> String {
     let units = [(1e9, "B"), (1e6, "M"), (1e3, "k")];

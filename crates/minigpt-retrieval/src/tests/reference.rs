@@ -21,7 +21,7 @@ fn scores_are_those_of_bm25s() {
     let place = Place::new();
     let named = |(number, text)| Text::given(format!("{number}"), text);
     let texts: Vec<Text> = PARAGRAPHS.lines().enumerate().map(named).collect();
-    let changes = update(&place.index(), &texts, 1000, &mut |_| {}).unwrap();
+    let changes = update(&place.index(), &texts, Some(1000), &mut |_| {}).unwrap();
     assert_eq!(changes.passages, texts.len());
     let all: Vec<Scored> = serde_json::from_str(SCORES).unwrap();
     for Scored { question, scores } in all {

@@ -44,14 +44,6 @@ fn a_hub_that_never_answers_is_a_note_and_the_token_is_never_told() {
 }
 
 #[test]
-fn one_problem_is_one() {
-    assert_eq!(
-        [0, 1, 2].map(|count| counted(count, "problem")),
-        ["0 problems", "1 problem", "2 problems"]
-    );
-}
-
-#[test]
 fn a_disk_that_did_not_answer_is_a_problem() {
     let checks = disk::checks(None);
     let hub_cache = checks.iter().find(|check| check.name == "hub cache").unwrap();

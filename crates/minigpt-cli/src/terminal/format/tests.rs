@@ -7,6 +7,14 @@ fn numbers_read_well() {
 }
 
 #[test]
+fn one_of_something_is_one() {
+    assert_eq!(
+        [0, 1, 2, 7057].map(|number| counted(number, "passage")),
+        ["0 passages", "1 passage", "2 passages", "7,057 passages"]
+    );
+}
+
+#[test]
 fn counts_and_times_are_short() {
     let counts = [7, 999, 1_118_720, 999_999, 12_345_678, 124_439_808, 1_711_376_384];
     let counts: Vec<String> = counts.into_iter().map(count).collect();
