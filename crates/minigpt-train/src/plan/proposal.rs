@@ -5,7 +5,7 @@ mod shapes;
 mod speed;
 
 use burn::tensor::Device;
-use minigpt_model::{GptConfig, Precision};
+use minigpt_model::GptConfig;
 use serde::Serialize;
 
 use crate::config::RunConfig;
@@ -159,7 +159,7 @@ impl Proposal {
         let read = tokens as f64 + validations as f64 * validated;
         let operations = read * operations_per_token(&model);
         let passes = tokens as f64 / workload.train_tokens as f64;
-        let memory = memory(&model, MicroBatch { windows, ..micro_batch }, workload.device);
+        let memory = workload.memory(&model, MicroBatch { windows, ..micro_batch });
         Self {
             parameters,
             batch_size,
@@ -203,15 +203,17 @@ impl Proposal {
     }
 }
 
-/// The estimate of the memory at its peak, in bytes: with products in `f32`, for a proposal to be the same on processors
-/// that have no bf16.
-fn memory(model: &GptConfig, micro_batch: MicroBatch, device: &Device) -> u64 {
-    let (windows, precision) = (micro_batch.windows, Precision::F32);
-    let estimate = match micro_batch.by_block {
-        true => MemoryEstimate::by_block(model, windows, precision, device),
-        false => MemoryEstimate::new(model, windows, precision, device),
-    };
-    estimate.total()
+impl Workload<'_> {
+    /// The estimate of the memory at its peak, in bytes.
+    fn memory(&self, model: &GptConfig, micro_batch: MicroBatch) -> u64 {
+        let MicroBatch { windows, by_block } = micro_batch;
+        let precision = self.recipe.training.precision;
+        let estimate = match by_block {
+            true => MemoryEstimate::by_block(model, windows, precision, self.device),
+            false => MemoryEstimate::new(model, windows, precision, self.device),
+        };
+        estimate.total()
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use minigpt_data::DataError;
 use minigpt_model::GptConfig;
 
 use super::recipe::{batch_size, weights_in_blocks};
-use super::{MicroBatch, TOKENS_PER_PARAMETER, memory};
+use super::{MicroBatch, TOKENS_PER_PARAMETER};
 use crate::error::TrainError;
 use crate::plan::cost::operations_per_token;
 use crate::plan::workload::Workload;
@@ -147,16 +147,14 @@ impl Workload<'_> {
         let largest = |by_block: bool| {
             let micro_batches = powers().take_while(|windows| *windows <= most);
             let micro_batches = micro_batches.map(|windows| MicroBatch { windows, by_block });
-            micro_batches
-                .take_while(|micro_batch| memory(model, *micro_batch, self.device) <= limit)
-                .last()
+            micro_batches.take_while(|micro_batch| self.memory(model, *micro_batch) <= limit).last()
         };
         largest(false).or_else(|| largest(true))
     }
 
     pub(super) fn too_little(&self, model: &GptConfig, limit: u64) -> TrainError {
         let micro_batch = MicroBatch { windows: 1, by_block: true };
-        let least = memory(model, micro_batch, self.device).div_ceil(1 << 20);
+        let least = self.memory(model, micro_batch).div_ceil(1 << 20);
         let parameters = model.parameter_counts().total();
         TrainError::TooLittleMemory { limit: limit >> 20, least, parameters }
     }

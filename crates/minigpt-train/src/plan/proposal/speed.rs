@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use minigpt_model::GptConfig;
 
+use super::MicroBatch;
 use super::shapes::of_width;
-use super::{MicroBatch, memory};
 use crate::error::TrainError;
 use crate::plan::cost::operations_per_token;
 use crate::plan::measure::{TimedStep, time_steps};
@@ -35,7 +35,7 @@ impl Workload<'_> {
             sample.n_layer = sample.n_layer.div_ceil(2);
         }
         let is_large = |sample: &GptConfig| {
-            memory(sample, MicroBatch { windows, ..micro_batch }, self.device) > SAMPLE.1
+            self.memory(sample, MicroBatch { windows, ..micro_batch }) > SAMPLE.1
         };
         let (width, vocabulary, context) = LEAST;
         while sample.vocab_size > vocabulary && is_large(&sample) {

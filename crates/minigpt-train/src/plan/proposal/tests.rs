@@ -65,11 +65,11 @@ fn less_memory_gives_a_smaller_model_that_fits() {
         [160, 300, 1000, 8000].map(|m| of(m).0.parameter_counts().total()).to_vec();
     assert!(sizes.is_sorted() && sizes[0] < sizes[3], "{sizes:?}");
     let (model, micro_batch) = of(300);
-    assert!(memory(&model, micro_batch, &Device::flex()) <= 300 << 20);
+    assert!(workload(&Device::flex()).memory(&model, micro_batch) <= 300 << 20);
     // What fits no other way is computed block by block.
     let device = Device::flex();
     let gpt2 = GptConfig::gpt2();
-    let between = MemoryEstimate::new(&gpt2, 1, Precision::F32, &device).total() - 1;
+    let between = MemoryEstimate::new(&gpt2, 1, RECIPE.training.precision, &device).total() - 1;
     let micro_batch = workload(&device).micro_batch(&gpt2, between).unwrap();
     assert!(micro_batch.by_block);
 }
@@ -140,7 +140,7 @@ fn what_is_measured_is_small_however_large_the_model() {
         for (model, micro_batch) in models.into_iter().flatten() {
             let (sample, windows) = workload.sample(&model, micro_batch);
             sample.validate().unwrap();
-            let memory = memory(&sample, MicroBatch { windows, ..micro_batch }, &device);
+            let memory = workload.memory(&sample, MicroBatch { windows, ..micro_batch });
             assert!(memory <= SAMPLE.1, "{model:?}: {memory} bytes of {sample:?}");
             assert!(operations(&sample, windows) <= SAMPLE.0, "{model:?}: {sample:?}");
         }
