@@ -61,7 +61,8 @@ impl Gpt {
             match matrices.get(&tensor.name) {
                 Some(matrix) => checksum.update(matrix.blocks()),
                 None => {
-                    checksum.update(tensor.into_bytes().map_err(|error| failed(error.to_string()))?)
+                    let bytes = tensor.into_bytes().map_err(|error| failed(error.to_string()))?;
+                    checksum.update(&bytes[..]);
                 }
             }
         }
