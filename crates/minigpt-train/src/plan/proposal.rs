@@ -4,7 +4,6 @@ mod recipe;
 mod shapes;
 mod speed;
 
-use burn::tensor::Device;
 use minigpt_model::GptConfig;
 use serde::Serialize;
 
