@@ -1,6 +1,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use burn::tensor::Device;
+
 use super::recipe::learning_rate;
 use super::speed::{SAMPLE, operations};
 use super::*;
