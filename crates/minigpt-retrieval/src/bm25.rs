@@ -1,9 +1,9 @@
-//! How well a passage answers to a word of a question.
+//! BM25, the score of a passage for a question.
 
-/// How soon more of the same word counts no more.
+/// Term-frequency saturation: the larger, the more repeats count.
 const K1: f64 = 1.2;
 
-/// How much a passage's length counts: 0 not at all, 1 in full.
+/// Length normalisation, from 0 (off) to 1 (full).
 const B: f64 = 0.75;
 
 /// BM25 ([Robertson and Zaragoza, 2009](https://doi.org/10.1561/1500000019), section 3.4) of a collection of

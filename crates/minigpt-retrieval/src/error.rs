@@ -58,7 +58,7 @@ pub enum RetrievalError {
     },
     /// More than an index can hold, which is made in memory.
     #[error(
-        "the texts have more than {most}, which an index can hold: make several of fewer texts"
+        "an index holds at most {most}, and these texts have more: split them over several indexes"
     )]
     TooMuch {
         /// What it can hold.

@@ -41,7 +41,7 @@ impl Index {
     /// [`RetrievalError::Io`].
     pub fn open(folder: &Path) -> Result<Self, RetrievalError> {
         let stored = open(folder)?;
-        let bm25 = Bm25::new(stored.passages.iter().map(|passage| passage.length));
+        let bm25 = Bm25::new(stored.lengths());
         let mut first = 0;
         let source = |(source, text): (&String, &IndexedText)| {
             let from = (first, source.clone());
@@ -61,7 +61,7 @@ impl Index {
     /// Number of passages in the index, of all texts.
     #[must_use]
     pub fn passages(&self) -> usize {
-        self.stored.passages.len()
+        self.stored.passages()
     }
 
     /// The texts' names.
@@ -80,7 +80,7 @@ impl Index {
             let postings = self.postings(&term)?;
             let idf = self.bm25.idf(postings.len());
             for Posting { passage, count } in postings {
-                let length = self.stored.passages[passage].length;
+                let length = self.stored.length(passage);
                 scores[passage] += self.bm25.score(idf, count, length);
             }
         }
@@ -99,15 +99,14 @@ impl Index {
     }
 
     fn passage(&self, number: usize) -> Result<Passage, RetrievalError> {
-        let stored = &self.stored.passages[number];
-        let text = self.stored.text(stored);
-        let text = text.ok_or_else(|| damaged(&self.folder, "a passage is not UTF-8"))?;
+        let stored = self.stored.passage(number);
+        let stored = stored.ok_or_else(|| damaged(&self.folder, "a passage is not UTF-8"))?;
         let after = self.sources.partition_point(|(first, _)| *first <= number);
         Ok(Passage {
             source: self.sources[after - 1].1.clone(),
             first_line: stored.first_line as usize,
             last_line: stored.last_line as usize,
-            text: text.to_owned(),
+            text: stored.text.to_owned(),
         })
     }
 
