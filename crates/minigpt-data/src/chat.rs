@@ -222,7 +222,15 @@ impl ChatTemplate {
                 Kind::Jinja(_) => tokenizer.encode_with_special(&turn.given)?,
             };
             if turn.is_marked {
-                return Ok([given, tokenizer.encode_with_special(&turn.answer)?]);
+                // As one text: where a tokenizer puts a space before texts, an answer begins none. Separately where a
+                // token would reach over its beginning.
+                let mut whole =
+                    tokenizer.encode_with_special(&(turn.given.clone() + &turn.answer))?;
+                let answer = match whole.starts_with(&given) {
+                    true => whole.split_off(given.len()),
+                    false => tokenizer.encode_with_special(&turn.answer)?,
+                };
+                return Ok([given, answer]);
             }
             let mut answer = tokenizer.encode_continuation(&turn.answer)?;
             answer.push(tokenizer.end_of_text());
