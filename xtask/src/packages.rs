@@ -70,8 +70,9 @@ fn package() -> Command {
 }
 
 fn unpack(package: &str, folder: &Path) -> Result<()> {
+    // All files of a package have one time, that of none: cargo would take the check of an earlier one for its own.
     let mut tar = Command::new("tar");
-    let status = tar.args(["-xzf", package, "-C"]).arg(folder).status();
+    let status = tar.args(["-xzmf", package, "-C"]).arg(folder).status();
     ensure!(status.context("could not start tar")?.success(), "{package} could not be unpacked");
     Ok(())
 }
