@@ -62,9 +62,9 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
     }
     let quoted: &[Quoted] = if args.quoted { &QUOTED } else { &[] };
     // Token by token, models can be compared that read the text as the same number of tokens.
-    let has_one_tokenizer = token_counts.len() == 1;
+    let are_tokens_alike = token_counts.len() == 1;
     let title = format!("Models on {}", text.description());
-    draw_bars(&picture, &title, &picture::panels(&models, has_one_tokenizer, quoted))?;
+    draw_bars(&picture, &title, &picture::panels(&models, are_tokens_alike, quoted))?;
     let description = text.description();
     let rows = || [head(), measured_rows(&models), quoted_rows(quoted)].concat();
     if args.json {
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
         TableFormat::Csv => csv(&description, &models, quoted)?,
     };
     print(|out| write!(out, "{text}"))?;
-    if !has_one_tokenizer {
+    if !are_tokens_alike {
         say("token perplexities of different tokenizers cannot be compared: compare bits per byte");
         if args.quoted {
             say("the picture leaves out the quoted figures per token");

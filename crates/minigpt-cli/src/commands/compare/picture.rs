@@ -7,10 +7,10 @@ use minigpt_plot::{Bar, BarPanel};
 /// tokenizers of their own have tokens of different lengths: bits per byte take the place of their token perplexity.
 pub(crate) fn panels(
     models: &[ComparedModel],
-    has_one_tokenizer: bool,
+    are_tokens_alike: bool,
     quoted: &[Quoted],
 ) -> [BarPanel; 2] {
-    let of_tokens = if has_one_tokenizer {
+    let of_tokens = if are_tokens_alike {
         let bars = bars(models, |model| Some(model.token_perplexity), perplexity);
         panel("Perplexity per token", bars, quoted.iter().filter(|row| row.metric == Metric::Token))
     } else {
