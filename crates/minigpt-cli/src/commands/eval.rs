@@ -19,7 +19,7 @@ use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
 use crate::load::eval_text::EvalText;
 use crate::load::model::LoadedModel;
 use crate::load::{questions, readers};
-use crate::terminal::format::{decimals, duration, grouped};
+use crate::terminal::format::{counted, decimals, duration, grouped};
 use crate::terminal::output::print;
 use crate::terminal::progress::CountProgress;
 use crate::terminal::table;
@@ -185,10 +185,10 @@ fn recited_in_words(recited: &Recited) -> String {
     match passages {
         0 => format!("recited: no passage; at most {longest} tokens in a row predicted right\n"),
         _ => format!(
-            "recited: {} tokens, in {passages} {} of {} or more predicted right in a row, the longest {longest}: the model \
+            "recited: {} tokens, in {} of {} or more predicted right in a row, the longest {longest}: the model \
              may have learnt them, or copied what stands before\n",
             grouped(tokens as u64),
-            if passages == 1 { "passage" } else { "passages" },
+            counted(passages, "passage"),
             Recited::LEAST,
         ),
     }
