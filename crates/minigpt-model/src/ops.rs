@@ -295,12 +295,13 @@ pub(crate) fn causal_attention(
     qkv: &Tensor<3>,
     n_head: usize,
     dropout: &DropoutMask,
+    precision: Precision,
 ) -> Option<Tensor<3>> {
     match kernels_for(qkv) {
         #[cfg(feature = "cpu")]
         Kernels::Cpu => {
-            let qkv = qkv.clone().into_dispatch();
-            let mixed = Dispatch::causal_attention(qkv, n_head, dropout.key());
+            let (qkv, precision) = (qkv.clone().into_dispatch(), precision.of_kernels());
+            let mixed = Dispatch::causal_attention(qkv, n_head, dropout.key(), precision);
             Some(Tensor::from_dispatch(mixed))
         }
         #[cfg(feature = "gpu")]

@@ -21,8 +21,15 @@ const INNER: usize = 1024;
 const SHAPE: AttentionShape = AttentionShape { batch: 16, time: 128, n_head: 8, head_size: 32 };
 const VOCABULARIES: [usize; 2] = [4096, 50257];
 
+const F32: bool = false;
+const BF16: bool = true;
+
 fn main() {
     divan::main();
+}
+
+fn precision(is_bf16: bool) -> Precision {
+    if is_bf16 { Precision::Bf16 } else { Precision::F32 }
 }
 
 fn zeros(length: usize) -> Vec<f32> {
@@ -79,13 +86,6 @@ mod linear_layers {
 
     const SIZES: [(usize, usize); 4] = [(D, 3 * D), (D, D), (D, INNER), (INNER, D)];
 
-    const F32: bool = false;
-    const BF16: bool = true;
-
-    fn precision(is_bf16: bool) -> Precision {
-        if is_bf16 { Precision::Bf16 } else { Precision::F32 }
-    }
-
     #[divan::bench(args = SIZES, consts = [F32, BF16])]
     fn forward<const IS_BF16: bool>(bencher: Bencher, (k, m): (usize, usize)) {
         let precision = precision(IS_BF16);
@@ -114,14 +114,15 @@ mod attention {
     /// Of the pairs that the causal mask leaves.
     const FORWARD: usize = 2 * N * D * SHAPE.time;
 
-    #[divan::bench]
-    fn fused(bencher: Bencher) {
+    #[divan::bench(consts = [F32, BF16])]
+    fn fused<const IS_BF16: bool>(bencher: Bencher) {
+        let precision = precision(IS_BF16);
         let qkv = values(3 * N * D, 1.0);
         let (mut out, mut log_sums) = (zeros(N * D), zeros(N * SHAPE.n_head));
         let mask = Dropout::new(0.1, 1);
-        bencher
-            .counter(flops(FORWARD))
-            .bench_local(|| causal_attention(SHAPE, &qkv, mask, &mut out, &mut log_sums));
+        bencher.counter(flops(FORWARD)).bench_local(|| {
+            causal_attention(precision, SHAPE, &qkv, mask, &mut out, &mut log_sums)
+        });
     }
 
     #[divan::bench]
@@ -131,15 +132,16 @@ mod attention {
         bencher.counter(flops(FORWARD)).bench_local(|| plain::attention(SHAPE, &qkv, &mask));
     }
 
-    #[divan::bench]
-    fn fused_backward(bencher: Bencher) {
+    #[divan::bench(consts = [F32, BF16])]
+    fn fused_backward<const IS_BF16: bool>(bencher: Bencher) {
+        let precision = precision(IS_BF16);
         let (qkv, d_out) = (values(3 * N * D, 1.0), values(N * D, 1.0));
         let (mut out, mut log_sums) = (zeros(N * D), zeros(N * SHAPE.n_head));
         let mask = Dropout::new(0.1, 1);
-        causal_attention(SHAPE, &qkv, mask, &mut out, &mut log_sums);
+        causal_attention(precision, SHAPE, &qkv, mask, &mut out, &mut log_sums);
         let mut d_qkv = zeros(3 * N * D);
         bencher.counter(flops(5 * FORWARD / 2)).bench_local(|| {
-            causal_attention_backward(SHAPE, &qkv, &log_sums, &d_out, mask, &mut d_qkv);
+            causal_attention_backward(precision, SHAPE, &qkv, &log_sums, &d_out, mask, &mut d_qkv);
         });
     }
 

@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use crate::Dropout;
-use crate::matrix::{Matrix, MatrixMut, Output, scaled_product_here};
+use crate::matrix::{Matrix, MatrixMut, Operand, Output, scaled_product_here};
+use crate::precision::Precision;
 use crate::scratch::Scratch;
 use crate::simd::{LANES, dot, exp, map_and_sum, max, vectorized};
 
@@ -24,7 +25,8 @@ pub struct AttentionShape {
 }
 
 /// Scaled dot-product attention of each position to itself and those before
-/// ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)), dropout on its weights.
+/// ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)), dropout on its weights. Products are in `precision`, the
+/// softmax in `f32`.
 ///
 /// `qkv` is `[batch, time, 3 * n_embd]` with queries, keys and values side by side, `out`
 /// `[batch, time, n_embd]`. `log_sums` `[batch, n_head, time]` gets the logarithm of each softmax's
@@ -35,6 +37,7 @@ pub struct AttentionShape {
 ///
 /// If the lengths do not fit together.
 pub fn causal_attention(
+    precision: Precision,
     shape: AttentionShape,
     qkv: &[f32],
     dropout: Dropout,
@@ -51,7 +54,7 @@ pub fn causal_attention(
         .collect();
     let heads = outs.into_par_iter().zip(log_sums.par_chunks_mut(shape.time));
     heads.enumerate().for_each(|(index, (out, log_sums))| {
-        Head::new(shape, qkv, index, dropout).forward(out, log_sums);
+        Head::new(precision, shape, qkv, index, dropout).forward(out, log_sums);
     });
 }
 
@@ -62,6 +65,7 @@ pub fn causal_attention(
 ///
 /// If the lengths do not fit together.
 pub fn causal_attention_backward(
+    precision: Precision,
     shape: AttentionShape,
     qkv: &[f32],
     log_sums: &[f32],
@@ -81,7 +85,7 @@ pub fn causal_attention_backward(
     let heads = gradients.into_par_iter().zip(log_sums.par_chunks(shape.time));
     heads.enumerate().for_each(|(index, (gradients, log_sums))| {
         let d_out = shape.part(d_out, 1, 0, index);
-        Head::new(shape, qkv, index, dropout).backward(d_out, log_sums, gradients);
+        Head::new(precision, shape, qkv, index, dropout).backward(d_out, log_sums, gradients);
     });
 }
 
@@ -130,6 +134,7 @@ impl AttentionShape {
 
 /// One head of one sequence: each part `[time, head_size]`.
 struct Head<'a> {
+    precision: Precision,
     time: usize,
     scale: f32,
     queries: Matrix<'a>,
@@ -139,11 +144,17 @@ struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    fn new(shape: AttentionShape, qkv: &'a [f32], index: usize, dropout: Dropout) -> Self {
+    fn new(
+        precision: Precision,
+        shape: AttentionShape,
+        qkv: &'a [f32],
+        index: usize,
+        dropout: Dropout,
+    ) -> Self {
         let [queries, keys, values] = [0, 1, 2].map(|part| shape.part(qkv, 3, part, index));
         let scale = 1.0 / (shape.head_size as f32).sqrt();
         let dropout = dropout.place(index as u64);
-        Self { time: shape.time, scale, queries, keys, values, dropout }
+        Self { precision, time: shape.time, scale, queries, keys, values, dropout }
     }
 
     /// Room for the scores of [`QUERIES`].
@@ -151,57 +162,58 @@ impl<'a> Head<'a> {
         Scratch::new(QUERIES.min(self.time) * self.time)
     }
 
+    fn operand(&self, matrix: Matrix<'a>) -> Operand<'a> {
+        Operand::new_here(self.precision, matrix)
+    }
+
     fn forward(&self, mut out: MatrixMut, log_sums: &mut [f32]) {
         let mut tile = self.tile();
+        let [to_keys, values] = [self.keys.transposed(), self.values].map(|m| self.operand(m));
         for first in (0..self.time).step_by(QUERIES) {
             let end = (first + QUERIES).min(self.time);
             let scores = &mut tile[..(end - first) * end];
-            self.scores(first, end, scores);
+            self.scores(first, end, &to_keys, scores);
             let log_sums = &mut log_sums[first..end];
             vectorized!(softmax(first, scores, self.dropout, log_sums));
             let weights = Matrix::new(scores, end - first, end);
-            let values = self.values.rows(0..end);
-            scaled_product_here(1.0, weights, values, out.some_rows(first..end), Output::Replace);
+            scaled_product_here(1.0, weights, &values, out.some_rows(first..end), Output::Replace);
         }
     }
 
     /// Scores of the queries `first..end` against the keys `0..end`.
-    fn scores(&self, first: usize, end: usize, scores: &mut [f32]) {
-        let (queries, keys) = (self.queries.rows(first..end), self.keys.rows(0..end));
+    fn scores(&self, first: usize, end: usize, to_keys: &Operand, scores: &mut [f32]) {
         let scores = MatrixMut::new(scores, end - first, end);
-        scaled_product_here(self.scale, queries, keys.transposed(), scores, Output::Replace);
+        let queries = self.queries.rows(first..end);
+        scaled_product_here(self.scale, queries, to_keys, scores, Output::Replace);
     }
 
     /// Gradients of queries, keys and values. The last queries come first: their keys are all, so that
     /// what they give replaces what was there, and the others add to it.
-    fn backward(&self, d_out: Matrix, log_sums: &[f32], gradients: [MatrixMut; 3]) {
+    fn backward(&self, d_out: Matrix<'a>, log_sums: &[f32], gradients: [MatrixMut; 3]) {
         let (mut tile, mut d_tile) = (self.tile(), self.tile());
         let [mut d_queries, mut d_keys, mut d_values] = gradients;
+        let [to_keys, to_values, keys] =
+            [self.keys.transposed(), self.values.transposed(), self.keys].map(|m| self.operand(m));
         for first in (0..self.time).step_by(QUERIES).rev() {
             let end = (first + QUERIES).min(self.time);
             let n = end - first;
-            let output = if end == self.time { Output::Replace } else { Output::Add };
             let (weights, d_scores) = (&mut tile[..n * end], &mut d_tile[..n * end]);
-            self.scores(first, end, weights);
+            self.scores(first, end, &to_keys, weights);
             let d_out = d_out.rows(first..end);
             let d_weights = MatrixMut::new(d_scores, n, end);
-            let values = self.values.rows(0..end).transposed();
-            scaled_product_here(1.0, d_out, values, d_weights, Output::Replace);
+            scaled_product_here(1.0, d_out, &to_values, d_weights, Output::Replace);
             let log_sums = &log_sums[first..end];
             vectorized!(softmax_backward(first, weights, d_scores, self.dropout, log_sums));
             let [weights, d_scores] = [weights, d_scores].map(|tile| Matrix::new(tile, n, end));
-            let [queries, keys] = [self.queries.rows(first..end), self.keys.rows(0..end)];
-            let scale = self.scale;
-            scaled_product_here(1.0, weights.transposed(), d_out, d_values.first_rows(end), output);
-            scaled_product_here(
-                scale,
-                d_scores.transposed(),
-                queries,
-                d_keys.first_rows(end),
-                output,
-            );
             let d_queries = d_queries.some_rows(first..end);
-            scaled_product_here(scale, d_scores, keys, d_queries, Output::Replace);
+            scaled_product_here(self.scale, d_scores, &keys, d_queries, Output::Replace);
+            let output = if end == self.time { Output::Replace } else { Output::Add };
+            let [queries, d_out] =
+                [self.queries.rows(first..end), d_out].map(|rows| self.operand(rows));
+            let d_values = d_values.first_rows(end);
+            scaled_product_here(1.0, weights.transposed(), &d_out, d_values, output);
+            let d_keys = d_keys.first_rows(end);
+            scaled_product_here(self.scale, d_scores.transposed(), &queries, d_keys, output);
         }
     }
 }

@@ -136,6 +136,11 @@ impl<'a> MatrixMut<'a> {
         })
     }
 
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn row_count(&self) -> usize {
+        self.rows
+    }
+
     pub(crate) fn column_count(&self) -> usize {
         self.columns
     }
@@ -342,7 +347,7 @@ pub(crate) fn upper_product(a: Matrix, b: &Operand, c: &mut [f32]) {
                     row_stride: n,
                     data: PhantomData,
                 };
-                scaled_product_here(1.0, a, b, c, Output::Replace);
+                gemm(1.0, a, b, c, Output::Replace, Parallelism::None);
             });
         }
         #[cfg(target_arch = "x86_64")]
@@ -358,16 +363,31 @@ pub(crate) fn upper_product(a: Matrix, b: &Operand, c: &mut [f32]) {
 pub(crate) fn product_here(a: Matrix, b: &Operand, c: &mut [f32], output: Output, next: &[f32]) {
     match b {
         Operand::F32(b) => {
-            scaled_product_here(1.0, a, *b, MatrixMut::new(c, a.rows, b.columns), output);
+            let c = MatrixMut::new(c, a.rows, b.columns);
+            gemm(1.0, a, *b, c, output, Parallelism::None);
         }
         #[cfg(target_arch = "x86_64")]
         Operand::Bf16(b) => bf16::product(a, b, c, output, Part::Whole, Parallelism::None, next),
     }
 }
 
-/// `c = scale · a · b` or `c += scale · a · b` on the calling thread alone.
-pub(crate) fn scaled_product_here(scale: f32, a: Matrix, b: Matrix, c: MatrixMut, output: Output) {
-    gemm(scale, a, b, c, output, Parallelism::None);
+/// `c = scale · a · b` or `c += scale · a · b` on the calling thread alone, `b` being the first rows and columns of `of`,
+/// as many as `a` and `c` have columns.
+pub(crate) fn scaled_product_here(
+    scale: f32,
+    a: Matrix,
+    of: &Operand,
+    c: MatrixMut,
+    output: Output,
+) {
+    match of {
+        Operand::F32(of) => {
+            let b = of.rows_at(0, a.columns).columns_at(0, c.columns);
+            gemm(scale, a, b, c, output, Parallelism::None);
+        }
+        #[cfg(target_arch = "x86_64")]
+        Operand::Bf16(of) => bf16::scaled_product_here(scale, a, of, c, output),
+    }
 }
 
 fn gemm(scale: f32, a: Matrix, b: Matrix, c: MatrixMut, output: Output, parallelism: Parallelism) {

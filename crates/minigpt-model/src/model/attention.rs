@@ -10,7 +10,7 @@ use super::context::Context;
 use super::layer::{Before, linear};
 use super::linear::Linear;
 use super::norm::Norm;
-use crate::ops;
+use crate::ops::{self, Precision};
 
 /// Stands for minus infinity in masked scores: its exponential is exactly zero in `f32`, and
 /// unlike infinity it can be written as a literal in every shader language.
@@ -87,7 +87,8 @@ impl CausalSelfAttention {
                 Tensor::cat(parts.map(join).to_vec(), 2)
             }
         };
-        causal_attention(qkv, self.n_head, context.dropout.next(&self.dropout))
+        let mask = context.dropout.next(&self.dropout);
+        causal_attention(qkv, self.n_head, mask, context.precision)
     }
 
     /// Norms of the heads, rotation, repetition and attention in one operation, where there is one.
@@ -208,8 +209,9 @@ pub(crate) fn causal_attention(
     qkv: Tensor<3>,
     n_head: usize,
     dropout: ops::DropoutMask,
+    precision: Precision,
 ) -> Tensor<3> {
-    if let Some(mixed) = ops::causal_attention(&qkv, n_head, &dropout) {
+    if let Some(mixed) = ops::causal_attention(&qkv, n_head, &dropout, precision) {
         return mixed;
     }
     let [_, time, width] = qkv.dims();

@@ -131,6 +131,7 @@ pub(super) trait Fused: Backend {
         qkv: FloatTensor<Self>,
         n_head: usize,
         dropout: Dropout,
+        precision: Precision,
     ) -> FloatTensor<Self>;
 
     /// Objective and nats, `[1]` each; only the objective has a gradient.
@@ -247,8 +248,13 @@ impl Fused for Flex {
         scalars(head.loss(&contiguous(hidden), &Ids::new(targets), None))
     }
 
-    fn causal_attention(qkv: FlexTensor, n_head: usize, dropout: Dropout) -> FlexTensor {
-        causal_attention(&contiguous(qkv), n_head, dropout).0
+    fn causal_attention(
+        qkv: FlexTensor,
+        n_head: usize,
+        dropout: Dropout,
+        precision: Precision,
+    ) -> FlexTensor {
+        causal_attention(&contiguous(qkv), n_head, dropout, precision).0
     }
 
     fn linear_cross_entropy(
@@ -434,12 +440,13 @@ pub(super) fn causal_attention(
     qkv: &FlexTensor,
     n_head: usize,
     dropout: Dropout,
+    precision: Precision,
 ) -> (FlexTensor, Vec<f32>) {
     let shape = attention_shape(qkv, n_head);
     let n_embd = n_head * shape.head_size;
     let mut out = buffer(shape.batch * shape.time * n_embd);
     let mut log_sums = vec![0.0; shape.batch * n_head * shape.time];
-    minigpt_ops::causal_attention(shape, values(qkv), dropout, &mut out, &mut log_sums);
+    minigpt_ops::causal_attention(precision, shape, values(qkv), dropout, &mut out, &mut log_sums);
     (tensor(out, [shape.batch, shape.time, n_embd]), log_sums)
 }
 

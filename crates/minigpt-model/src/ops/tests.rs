@@ -265,7 +265,7 @@ proptest! {
         let base = if dropped { keyed(key) } else { minigpt_ops::Dropout::NONE };
         let fused = evaluate(&[batch * time * width], |inputs| {
             let qkv = permuted(&inputs[0], batch, time, width);
-            causal_attention(qkv, n_head, DropoutMask::Keyed(base)).flatten(0, 2)
+            causal_attention(qkv, n_head, DropoutMask::Keyed(base), Precision::F32).flatten(0, 2)
         });
         // The kernel gives each head and each query a place.
         let mask = (0..batch * n_head * time * time).map(|index| {

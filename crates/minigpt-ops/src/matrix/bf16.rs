@@ -7,6 +7,7 @@
 //! 2008](https://doi.org/10.1145/1356052.1356053)). An element is summed in the same order whatever the
 //! number of threads.
 
+mod pack;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,8 @@ use std::ops::Range;
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::{Kept, Matrix, Output, Part};
+use self::pack::{pack_columns, pack_rows};
+use super::{Kept, Matrix, MatrixMut, Output, Part};
 use crate::precision::Precision;
 use crate::scratch::Scratch;
 
@@ -150,21 +152,41 @@ pub(crate) fn product(
     let block = m.div_ceil(blocks).next_multiple_of(ROWS);
     let multiply = |(index, c): (usize, &mut [f32])| {
         let a = a.rows_at(index * block, block);
+        let c = MatrixMut::new(c, a.row_count(), n);
         let share = next.len().div_ceil(m.div_ceil(block)).max(1);
         let next = next.chunks(share).nth(index).unwrap_or_default();
         // SAFETY: the processor has the instructions, or there would be no `Columns`.
         unsafe {
             let first = if part == Part::Upper { index * block } else { 0 };
-            if a.is_row_major() {
-                multiply_rows::<1, PAIRS>(a, b, c, output, first, next);
-            } else {
-                multiply_rows::<ROWS, 1>(a, b, c, output, first, next);
-            }
+            multiply_rows(1.0, a, b, c, output, first, next);
         }
     };
     match parallelism {
         Parallelism::None => c.chunks_mut(block * n).enumerate().for_each(multiply),
         Parallelism::Rayon(_) => c.par_chunks_mut(block * n).enumerate().for_each(multiply),
+    }
+}
+
+/// `c = scale · a · b` or `c += scale · a · b` on the calling thread alone, `b` being the first rows and columns of `of`,
+/// as many as `a` and `c` have columns.
+///
+/// # Panics
+///
+/// Where the sizes do not fit together.
+pub(crate) fn scaled_product_here(
+    scale: f32,
+    a: Matrix,
+    of: &Columns,
+    mut c: MatrixMut,
+    output: Output,
+) {
+    assert!(a.column_count() <= of.rows && c.column_count() <= of.columns, "no such part");
+    assert_eq!(c.row_count(), a.row_count(), "the product has another size");
+    for first in (0..a.row_count()).step_by(BLOCK) {
+        let a = a.rows_at(first, BLOCK);
+        let c = c.some_rows(first..first + a.row_count());
+        // SAFETY: the processor has the instructions, or there would be no `Columns`.
+        unsafe { multiply_rows(scale, a, of, c, output, 0, &[]) };
     }
 }
 
@@ -195,24 +217,44 @@ pub(crate) fn product_of_kept(
     for (j, columns) in b.packed.chunks_exact(b.rows.div_ceil(2) * COLUMNS).enumerate() {
         let columns = columns.as_chunks::<COLUMNS>().0;
         for (a, rows) in panels.iter().zip(c.chunks_mut(ROWS * b.columns)) {
+            let rows = MatrixMut::new(rows, rows.len() / b.columns, b.columns);
             // SAFETY: the processor has the instructions, or there would be no `Columns`.
-            unsafe { tile::<1, PAIRS>(a, columns, rows, b.columns, j * COLUMNS, output) };
+            unsafe { tile::<1, PAIRS>(1.0, a, columns, rows, j * COLUMNS, output) };
         }
     }
 }
 
-/// `c = a · b` or `c += a · b` for all rows of `a`, from the panel of column `from` on. In a packed panel of rows, the
-/// next pair is `PAIR` further on and the next row `ROW`.
+/// `c = scale · a · b` or `c += scale · a · b` for all rows of `a`, from the panel of column `from` on, `b` having more
+/// rows and columns where they are not asked for.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn multiply_rows<const PAIR: usize, const ROW: usize>(
+fn multiply_rows(
+    scale: f32,
     a: Matrix,
     b: &Columns,
-    c: &mut [f32],
+    c: MatrixMut,
     output: Output,
     from: usize,
     next: &[f32],
 ) {
-    let (m, n, pairs) = (a.row_count(), b.columns, b.rows.div_ceil(2));
+    if a.is_row_major() {
+        multiply_panels::<1, PAIRS>(scale, a, b, c, output, from, next);
+    } else {
+        multiply_panels::<ROWS, 1>(scale, a, b, c, output, from, next);
+    }
+}
+
+/// In a packed panel of rows, the next pair is `PAIR` further on and the next row `ROW`.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+fn multiply_panels<const PAIR: usize, const ROW: usize>(
+    scale: f32,
+    a: Matrix,
+    b: &Columns,
+    mut c: MatrixMut,
+    output: Output,
+    from: usize,
+    next: &[f32],
+) {
+    let (m, n, pairs) = (a.row_count(), c.column_count(), a.column_count().div_ceil(2));
     let mut panels = Scratch::new(m.div_ceil(ROWS) * ROWS * PAIRS);
     let tiles = pairs.div_ceil(PAIRS) * n.div_ceil(COLUMNS) * m.div_ceil(ROWS);
     let mut next = next.chunks(next.len().div_ceil(tiles.max(1)).max(1));
@@ -227,94 +269,17 @@ fn multiply_rows<const PAIR: usize, const ROW: usize>(
             }
         }
         let output = if first > 0 { Output::Add } else { output };
-        let columns = b.packed.chunks_exact(pairs * COLUMNS).enumerate();
-        for (j, b) in columns.skip(from / COLUMNS) {
+        let columns = b.packed.chunks_exact(b.rows.div_ceil(2) * COLUMNS).enumerate();
+        for (j, b) in columns.take(n.div_ceil(COLUMNS)).skip(from / COLUMNS) {
             let b = &b.as_chunks::<COLUMNS>().0[first..first + count];
             let panels = panels.as_chunks::<{ ROWS * PAIRS }>().0;
-            for (a, rows) in panels.iter().zip(c.chunks_mut(ROWS * n)) {
+            for (a, top) in panels.iter().zip((0..m).step_by(ROWS)) {
                 fetch::<_MM_HINT_T1>(next.next().unwrap_or_default());
-                tile::<PAIR, ROW>(a, b, rows, n, j * COLUMNS, output);
+                let rows = c.some_rows(top..m.min(top + ROWS));
+                tile::<PAIR, ROW>(scale, a, b, rows, j * COLUMNS, output);
             }
         }
     }
-}
-
-/// Rows `first..` of a matrix whose rows are in one piece, at most [`ROWS`] of them, rounded: of each, up to
-/// [`PAIRS`] pairs from `pair` on.
-#[target_feature(enable = "avx512f,avx512bf16")]
-fn pack_rows(matrix: Matrix, first: usize, pair: usize, packed: &mut [f32]) {
-    let last = (first + ROWS).min(matrix.row_count());
-    for (row, packed) in (first..last).zip(packed.chunks_exact_mut(PAIRS)) {
-        let row = &matrix.row(row)[2 * pair..];
-        for (values, packed) in row.chunks(2 * LANES).zip(packed.chunks_exact_mut(LANES)) {
-            store(round(load(values), load(values.get(LANES..).unwrap_or_default())), packed);
-        }
-    }
-}
-
-/// Columns `first..` of `matrix`, at most `WIDTH` of them, rounded: for each two rows, what stands in them in
-/// one column side by side, column after column; zeros where there is no such row or column.
-///
-/// The pairs of bfloat16 are kept in the memory of `f32`, which they fill.
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn pack_columns<const WIDTH: usize>(matrix: Matrix, first: usize, packed: &mut [f32]) {
-    let (k, width) = (matrix.row_count(), (matrix.column_count() - first).min(WIDTH));
-    let (packed, _) = packed.as_chunks_mut::<WIDTH>();
-    if matrix.is_row_major() {
-        let row = |row: usize| if row < k { &matrix.row(row)[first..first + width] } else { &[] };
-        for (pair, packed) in packed.iter_mut().enumerate() {
-            let (even, odd) = (row(2 * pair), row(2 * pair + 1));
-            for (lane, packed) in packed.chunks_mut(LANES).enumerate() {
-                let own = |row: &[f32]| load(row.get(lane * LANES..).unwrap_or_default());
-                store(interleave(own(even), own(odd)), packed);
-            }
-        }
-        return;
-    }
-    let columns = matrix.transposed();
-    for (block, packed) in packed.chunks_mut(LANES).enumerate() {
-        for group in (0..WIDTH).step_by(LANES) {
-            let mut pairs = [_mm512_setzero_si512(); LANES];
-            for (lane, pairs) in pairs.iter_mut().enumerate().take(width.saturating_sub(group)) {
-                let values = &columns.row(first + group + lane)[2 * LANES * block..];
-                *pairs = round(load(values), load(values.get(LANES..).unwrap_or_default()));
-            }
-            for (packed, pairs) in packed.iter_mut().zip(transposed(pairs)) {
-                store(pairs, &mut packed[group..WIDTH.min(group + LANES)]);
-            }
-        }
-    }
-}
-
-/// Rows of 32-bit numbers to columns.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn transposed(rows: [__m512i; LANES]) -> [__m512i; LANES] {
-    let mut pairs = rows;
-    for i in (0..LANES).step_by(2) {
-        pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-        pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
-    }
-    let mut fours = pairs;
-    for i in (0..LANES).step_by(4) {
-        fours[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
-        fours[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
-        fours[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
-        fours[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
-    }
-    let mut eights = fours;
-    for i in (0..LANES).step_by(8) {
-        for j in 0..4 {
-            eights[i + j] = _mm512_shuffle_i32x4::<0x88>(fours[i + j], fours[i + j + 4]);
-            eights[i + j + 4] = _mm512_shuffle_i32x4::<0xdd>(fours[i + j], fours[i + j + 4]);
-        }
-    }
-    let mut columns = eights;
-    for i in 0..8 {
-        columns[i] = _mm512_shuffle_i32x4::<0x88>(eights[i], eights[i + 8]);
-        columns[i + 8] = _mm512_shuffle_i32x4::<0xdd>(eights[i], eights[i + 8]);
-    }
-    columns
 }
 
 /// The first [`LANES`] values, zeros after the last.
@@ -341,55 +306,29 @@ fn first_lanes(count: usize) -> __mmask16 {
     if count < LANES { (1 << count) - 1 } else { __mmask16::MAX }
 }
 
-/// Rounded to nearest, ties to even: `lower`, then `upper`.
-#[target_feature(enable = "avx512f,avx512bf16")]
-#[inline]
-fn round(lower: __m512, upper: __m512) -> __m512i {
-    // SAFETY: both types are 64 bytes of numbers.
-    unsafe { std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(upper, lower)) }
-}
-
-/// Rounded, an element of each in turn.
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-#[inline]
-fn interleave(even: __m512, odd: __m512) -> __m512i {
-    const ORDER: [u16; 2 * LANES] = {
-        let mut order = [0; 2 * LANES];
-        let mut i = 0;
-        while i < LANES {
-            order[2 * i] = i as u16;
-            order[2 * i + 1] = (LANES + i) as u16;
-            i += 1;
-        }
-        order
-    };
-    // SAFETY: as long as a register.
-    let order = unsafe { _mm512_loadu_si512(ORDER.as_ptr().cast()) };
-    _mm512_permutexvar_epi16(order, round(even, odd))
-}
-
-/// One tile of the output: the product of a panel of each operand, to [`COLUMNS`] columns from `first` on of `rows`,
-/// `n` wide, as many as there are.
+/// One tile of the output: the product of a panel of each operand times `scale`, to [`COLUMNS`] columns from `first` on
+/// of `rows`, as many as there are.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn tile<const PAIR: usize, const ROW: usize>(
+    scale: f32,
     a: &[f32; ROWS * PAIRS],
     b: &[[f32; COLUMNS]],
-    rows: &mut [f32],
-    n: usize,
+    mut rows: MatrixMut,
     first: usize,
     output: Output,
 ) {
-    let last = (first + COLUMNS).min(n);
+    let last = (first + COLUMNS).min(rows.column_count());
     if output == Output::Add {
-        rows.chunks_exact(n).for_each(|row| fetch::<_MM_HINT_T0>(&row[first..last]));
+        (0..rows.row_count()).for_each(|row| fetch::<_MM_HINT_T0>(&rows.row_mut(row)[first..last]));
     }
     let sums = sums::<PAIR, ROW>(a, b);
+    let scale = _mm512_set1_ps(scale);
     // By reference: they would be moved through memory twice.
-    for (row, sums) in rows.chunks_exact_mut(n).zip(&sums) {
-        for (part, &sum) in row[first..last].chunks_mut(LANES).zip(sums) {
+    for (row, sums) in (0..rows.row_count()).zip(&sums) {
+        for (part, &sum) in rows.row_mut(row)[first..last].chunks_mut(LANES).zip(sums) {
             let sum = match output {
-                Output::Replace => sum,
-                Output::Add => _mm512_add_ps(load(part), sum),
+                Output::Replace => _mm512_mul_ps(scale, sum),
+                Output::Add => _mm512_fmadd_ps(scale, sum, load(part)),
             };
             store(_mm512_castps_si512(sum), part);
         }

@@ -190,10 +190,11 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         qkv: FloatTensor<Self>,
         n_head: usize,
         dropout: Dropout,
+        precision: Precision,
     ) -> FloatTensor<Self> {
         let ([qkv], nodes) = split([qkv]);
-        let (out, log_sums) = fused::causal_attention(&qkv, n_head, dropout);
-        let state = AttentionState { qkv, n_head, dropout, log_sums };
+        let (out, log_sums) = fused::causal_attention(&qkv, n_head, dropout, precision);
+        let state = AttentionState { qkv, n_head, dropout, precision, log_sums };
         record::<Flex, _, C, _>(CausalAttention, nodes, out, state)
     }
 
@@ -381,6 +382,7 @@ struct AttentionState {
     qkv: FlexTensor,
     n_head: usize,
     dropout: Dropout,
+    precision: Precision,
     log_sums: Vec<f32>,
 }
 
@@ -389,9 +391,10 @@ impl Backward<Flex, 1> for CausalAttention {
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let d_out = contiguous(grads.consume::<Flex>(&ops.node));
-        let AttentionState { qkv, n_head, dropout, log_sums } = &ops.state;
+        let AttentionState { qkv, n_head, dropout, precision, log_sums } = &ops.state;
         let mut d_qkv = buffer(values(qkv).len());
         minigpt_ops::causal_attention_backward(
+            *precision,
             attention_shape(qkv, *n_head),
             values(qkv),
             log_sums,

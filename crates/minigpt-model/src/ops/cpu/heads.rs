@@ -56,7 +56,7 @@ pub(crate) struct GroupedPlan {
     /// Of the norms of queries and keys, where there are any.
     pub(super) epsilon: Option<f32>,
     pub(super) dropout: Dropout,
-    /// What is saved for the backward pass.
+    /// Of the products, and of what is saved for the backward pass.
     pub(super) precision: minigpt_ops::Precision,
 }
 
@@ -95,7 +95,12 @@ impl GroupedPlan {
         scales: &[FlexTensor; 2],
         angles: &[FlexTensor; 2],
     ) -> (FlexTensor, Vec<f32>) {
-        causal_attention(&self.spread(qkv, scales, angles), self.heads[0], self.dropout)
+        causal_attention(
+            &self.spread(qkv, scales, angles),
+            self.heads[0],
+            self.dropout,
+            self.precision,
+        )
     }
 }
 
@@ -126,6 +131,7 @@ impl Backward<Flex, 5> for GroupedAttention {
         let all = plan.spread(qkv, scales, angles);
         let mut d_all = buffer(values(&all).len());
         minigpt_ops::causal_attention_backward(
+            plan.precision,
             attention_shape(&all, plan.heads[0]),
             values(&all),
             log_sums,

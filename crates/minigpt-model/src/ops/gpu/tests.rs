@@ -74,7 +74,7 @@ fn attention_equals_the_plain_one() {
                         true => DropoutMask::Off,
                         false => DropoutMask::Keyed(dropout),
                     };
-                    causal_attention(qkv, n_head, dropout).flatten(0, 2)
+                    causal_attention(qkv, n_head, dropout, Precision::F32).flatten(0, 2)
                 })
             };
             assert_equal(&run(&gpu), &plainly(|| run(&Device::flex())));

@@ -1,0 +1,111 @@
+//! Numbers rounded to bfloat16 in the order that the kernel reads them in.
+
+use std::arch::x86_64::*;
+
+use super::{LANES, PAIRS, ROWS, load, store};
+use crate::matrix::Matrix;
+
+/// Rows `first..` of a matrix whose rows are in one piece, at most [`ROWS`] of them, rounded: of each, up to
+/// [`PAIRS`] pairs from `pair` on.
+#[target_feature(enable = "avx512f,avx512bf16")]
+pub(super) fn pack_rows(matrix: Matrix, first: usize, pair: usize, packed: &mut [f32]) {
+    let last = (first + ROWS).min(matrix.row_count());
+    for (row, packed) in (first..last).zip(packed.chunks_exact_mut(PAIRS)) {
+        let row = &matrix.row(row)[2 * pair..];
+        for (values, packed) in row.chunks(2 * LANES).zip(packed.chunks_exact_mut(LANES)) {
+            store(round(load(values), load(values.get(LANES..).unwrap_or_default())), packed);
+        }
+    }
+}
+
+/// Columns `first..` of `matrix`, at most `WIDTH` of them, rounded: for each two rows, what stands in them in
+/// one column side by side, column after column; zeros where there is no such row or column.
+///
+/// The pairs of bfloat16 are kept in the memory of `f32`, which they fill.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+pub(super) fn pack_columns<const WIDTH: usize>(matrix: Matrix, first: usize, packed: &mut [f32]) {
+    let (k, width) = (matrix.row_count(), (matrix.column_count() - first).min(WIDTH));
+    let (packed, _) = packed.as_chunks_mut::<WIDTH>();
+    if matrix.is_row_major() {
+        let row = |row: usize| if row < k { &matrix.row(row)[first..first + width] } else { &[] };
+        for (pair, packed) in packed.iter_mut().enumerate() {
+            let (even, odd) = (row(2 * pair), row(2 * pair + 1));
+            for (lane, packed) in packed.chunks_mut(LANES).enumerate() {
+                let own = |row: &[f32]| load(row.get(lane * LANES..).unwrap_or_default());
+                store(interleave(own(even), own(odd)), packed);
+            }
+        }
+        return;
+    }
+    let columns = matrix.transposed();
+    for (block, packed) in packed.chunks_mut(LANES).enumerate() {
+        for group in (0..WIDTH).step_by(LANES) {
+            let mut pairs = [_mm512_setzero_si512(); LANES];
+            for (lane, pairs) in pairs.iter_mut().enumerate().take(width.saturating_sub(group)) {
+                let values = &columns.row(first + group + lane)[2 * LANES * block..];
+                *pairs = round(load(values), load(values.get(LANES..).unwrap_or_default()));
+            }
+            for (packed, pairs) in packed.iter_mut().zip(transposed(pairs)) {
+                store(pairs, &mut packed[group..WIDTH.min(group + LANES)]);
+            }
+        }
+    }
+}
+
+/// Rows of 32-bit numbers to columns.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn transposed(rows: [__m512i; LANES]) -> [__m512i; LANES] {
+    let mut pairs = rows;
+    for i in (0..LANES).step_by(2) {
+        pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+        pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+    }
+    let mut fours = pairs;
+    for i in (0..LANES).step_by(4) {
+        fours[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
+        fours[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
+        fours[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
+        fours[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
+    }
+    let mut eights = fours;
+    for i in (0..LANES).step_by(8) {
+        for j in 0..4 {
+            eights[i + j] = _mm512_shuffle_i32x4::<0x88>(fours[i + j], fours[i + j + 4]);
+            eights[i + j + 4] = _mm512_shuffle_i32x4::<0xdd>(fours[i + j], fours[i + j + 4]);
+        }
+    }
+    let mut columns = eights;
+    for i in 0..8 {
+        columns[i] = _mm512_shuffle_i32x4::<0x88>(eights[i], eights[i + 8]);
+        columns[i + 8] = _mm512_shuffle_i32x4::<0xdd>(eights[i], eights[i + 8]);
+    }
+    columns
+}
+
+/// Rounded to nearest, ties to even: `lower`, then `upper`.
+#[target_feature(enable = "avx512f,avx512bf16")]
+#[inline]
+fn round(lower: __m512, upper: __m512) -> __m512i {
+    // SAFETY: both types are 64 bytes of numbers.
+    unsafe { std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(upper, lower)) }
+}
+
+/// Rounded, an element of each in turn.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+#[inline]
+fn interleave(even: __m512, odd: __m512) -> __m512i {
+    const ORDER: [u16; 2 * LANES] = {
+        let mut order = [0; 2 * LANES];
+        let mut i = 0;
+        while i < LANES {
+            order[2 * i] = i as u16;
+            order[2 * i + 1] = (LANES + i) as u16;
+            i += 1;
+        }
+        order
+    };
+    // SAFETY: as long as a register.
+    let order = unsafe { _mm512_loadu_si512(ORDER.as_ptr().cast()) };
+    _mm512_permutexvar_epi16(order, round(even, odd))
+}
