@@ -34,6 +34,12 @@ const LANES: usize = 16;
 /// Pairs of the inner dimension taken at a time: a panel of each operand then fits the first cache.
 const PAIRS: usize = Kept::COLUMNS / 2;
 
+/// Chunks of [`PAIRS`] for which the rows of a thread are packed at a time, where its output is larger than [`CACHED`].
+const CHUNKS: usize = 4;
+
+/// Numbers of an output that the second cache surely holds beside the operands.
+const CACHED: usize = 1 << 17;
+
 /// Rows that a thread takes at a time: their panels fit the second cache.
 const BLOCK: usize = 8 * ROWS;
 
@@ -255,28 +261,39 @@ fn multiply_panels<const PAIR: usize, const ROW: usize>(
     next: &[f32],
 ) {
     let (m, n, pairs) = (a.row_count(), c.column_count(), a.column_count().div_ceil(2));
-    let mut panels = Scratch::new(m.div_ceil(ROWS) * ROWS * PAIRS);
-    let tiles = pairs.div_ceil(PAIRS) * n.div_ceil(COLUMNS) * m.div_ceil(ROWS);
+    let chunks = pairs.div_ceil(PAIRS);
+    // What the second cache holds can be added to there, and one chunk's panels stay in the first.
+    let at_once = if m * n > CACHED { CHUNKS.min(chunks) } else { 1 };
+    // All panels of rows of a chunk, chunk after chunk.
+    let panels_of_chunk = m.div_ceil(ROWS) * ROWS * PAIRS;
+    let mut packed = Scratch::new(at_once * panels_of_chunk);
+    let tiles = chunks * n.div_ceil(COLUMNS) * m.div_ceil(ROWS);
     let mut next = next.chunks(next.len().div_ceil(tiles.max(1)).max(1));
-    for first in (0..pairs).step_by(PAIRS) {
-        let count = PAIRS.min(pairs - first);
-        for (panel, packed) in panels.chunks_exact_mut(ROWS * PAIRS).enumerate() {
-            if PAIR == 1 {
-                pack_rows(a, panel * ROWS, first, packed);
-            } else {
-                let rest = a.columns_at(2 * first, 2 * count).transposed();
-                pack_columns::<ROWS>(rest, panel * ROWS, &mut packed[..count * ROWS]);
+    for first in (0..pairs).step_by(at_once * PAIRS) {
+        let chunk_starts = || (first..pairs).step_by(PAIRS).take(at_once);
+        for (start, panels) in chunk_starts().zip(packed.chunks_exact_mut(panels_of_chunk)) {
+            let count = PAIRS.min(pairs - start);
+            for (panel, packed) in panels.chunks_exact_mut(ROWS * PAIRS).enumerate() {
+                if PAIR == 1 {
+                    pack_rows(a, panel * ROWS, start, packed);
+                } else {
+                    let rest = a.columns_at(2 * start, 2 * count).transposed();
+                    pack_columns::<ROWS>(rest, panel * ROWS, &mut packed[..count * ROWS]);
+                }
             }
         }
-        let output = if first > 0 { Output::Add } else { output };
         let columns = b.packed.chunks_exact(b.rows.div_ceil(2) * COLUMNS).enumerate();
         for (j, b) in columns.take(n.div_ceil(COLUMNS)).skip(from / COLUMNS) {
-            let b = &b.as_chunks::<COLUMNS>().0[first..first + count];
-            let panels = panels.as_chunks::<{ ROWS * PAIRS }>().0;
-            for (a, top) in panels.iter().zip((0..m).step_by(ROWS)) {
-                fetch::<_MM_HINT_T1>(next.next().unwrap_or_default());
-                let rows = c.some_rows(top..m.min(top + ROWS));
-                tile::<PAIR, ROW>(scale, a, b, rows, j * COLUMNS, output);
+            // Chunk after chunk for the same columns: what is added to stays in the first cache.
+            for (start, panels) in chunk_starts().zip(packed.chunks_exact(panels_of_chunk)) {
+                let b = &b.as_chunks::<COLUMNS>().0[start..start + PAIRS.min(pairs - start)];
+                let output = if start > 0 { Output::Add } else { output };
+                let panels = panels.as_chunks::<{ ROWS * PAIRS }>().0;
+                for (a, top) in panels.iter().zip((0..m).step_by(ROWS)) {
+                    fetch::<_MM_HINT_T1>(next.next().unwrap_or_default());
+                    let rows = c.some_rows(top..m.min(top + ROWS));
+                    tile::<PAIR, ROW>(scale, a, b, rows, j * COLUMNS, output);
+                }
             }
         }
     }
