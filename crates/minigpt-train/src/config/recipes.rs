@@ -50,7 +50,7 @@ const CHAT: [Reason; 4] = [
     reason("finetune.lora.rank", 16.0, "a manner and some facts: 3.6 % of SmolLM2's parameters"),
     reason("schedule.learning_rate", 5e-4, "as for texts with labels; small models take 2e-3"),
     reason("training.batch_size", 8.0, "conversations are few: more steps from the same ones"),
-    reason("training.epochs", 3.0, "at most: a run ends when two passes bring nothing"),
+    reason("training.epochs", 3.0, "the best of them is kept: of 990 instructions the second"),
 ];
 
 const CLASSIFY: [Reason; 5] = [
