@@ -9,7 +9,7 @@
 //!
 //! The order to read in: [`Limit`] and [`read()`] (whole files), [`Bounded`] (streams), [`caught`]
 //! (libraries that panic), [`excerpt()`] (foreign text in our messages), [`write()`] and [`NewFolder`]
-//! (what we write), [`write_named`] (where a user says), [`sha256`], [`size_below`].
+//! (what we write), [`write_named`] (where a user says), [`leftovers`] (of processes that died), [`sha256`], [`size_below`].
 //!
 //! For every crate of minigpt but `minigpt-ops`: it stands below them all and needs none of them. A program
 //! that reads files of strangers can use it alone.
@@ -40,6 +40,7 @@
 mod caught;
 mod checksum;
 mod excerpt;
+mod leftovers;
 mod named;
 mod read;
 mod size;
@@ -48,6 +49,7 @@ mod write;
 pub use caught::{caught, is_caught};
 pub use checksum::{Checksum, sha256, sha256_file};
 pub use excerpt::excerpt;
+pub use leftovers::{is_left, leftovers};
 pub use named::{check_named, named_file, write_named};
 pub use read::{Bounded, Limit, is_file_name, is_folder, map, open, read, read_text};
 pub use size::{FolderSize, size_below};

@@ -12,9 +12,8 @@
 use std::io::{ErrorKind, Write};
 use std::ops::Range;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
-use minigpt_files::{Checksum, Limit, excerpt, is_temporary, read, sha256, write_with};
+use minigpt_files::{Checksum, Limit, excerpt, is_temporary, leftovers, read, sha256, write_with};
 use serde::{Deserialize, Serialize};
 
 use crate::RetrievalError;
@@ -38,9 +37,6 @@ const FILE_OF_TANTIVY: &str = "meta.json";
 
 /// Bytes of the checksum at the end.
 const CHECKSUM: usize = 64;
-
-/// A temporary file that is younger may be somebody's who writes just now.
-const OLD: Duration = Duration::from_secs(24 * 3600);
 
 /// Bytes that are written between two calls that tell of progress.
 const BLOCK: usize = 1 << 20;
@@ -145,21 +141,9 @@ pub(crate) fn write(
         let reason = excerpt(&error.to_string());
         return Err(RetrievalError::Unwritten { path: folder.to_owned(), reason });
     }
-    // The index is there: what cannot be removed is no failure.
-    let _ = remove_old_temporaries(folder);
-    Ok(())
-}
-
-/// Removes files that processes which died were writing; each may be as large as an index.
-fn remove_old_temporaries(folder: &Path) -> std::io::Result<()> {
-    for entry in fs_err::read_dir(folder)? {
-        let entry = entry?;
-        let found = entry.metadata()?;
-        let age = SystemTime::now().duration_since(found.modified()?).unwrap_or_default();
-        let is_temporary = is_temporary(&entry.file_name().to_string_lossy());
-        if is_temporary && found.is_file() && age > OLD {
-            fs_err::remove_file(entry.path())?;
-        }
+    // Each may be as large as an index. It is there: what cannot be removed is no failure.
+    for path in leftovers(folder) {
+        let _ = fs_err::remove_file(path);
     }
     Ok(())
 }

@@ -4,10 +4,9 @@
 //! with, the last, to go on from, and the one before its learning rate fell where a longer run goes on from that.
 //! What was set aside as damaged stays.
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
 
-use minigpt_files::{is_temporary, size_below};
+use minigpt_files::{is_left, leftovers, size_below};
 use serde::Serialize;
 
 use super::checkpoint::Spare;
@@ -17,9 +16,6 @@ use super::{CHECKPOINTS, RunFolder};
 use crate::config::Decay;
 use crate::error::TrainError;
 use crate::optim::schedule::Schedule;
-
-/// A temporary file that is younger may be somebody's who writes just now.
-const OLD: Duration = Duration::from_secs(3600);
 
 /// Entries of a folder whose bytes are added up.
 const ENTRIES: usize = 100_000;
@@ -105,11 +101,11 @@ impl RunFolder {
         for spare in self.spare()? {
             add(checkpoints.path_of(spare), spare.into());
         }
-        for path in checkpoints.broken_off()?.into_iter().filter(|path| is_old(path)) {
+        for path in checkpoints.broken_off()?.into_iter().filter(|path| is_left(path)) {
             add(path, PrunablePart::BrokenOff);
         }
         for folder in ["", "plots", "evaluation", CHECKPOINTS] {
-            for path in old_temporaries(&self.path().join(folder)) {
+            for path in leftovers(&self.path().join(folder)) {
                 add(path, PrunablePart::Temporary);
             }
         }
@@ -153,30 +149,6 @@ impl From<Spare> for PrunablePart {
             Spare::Optimizer(step) => Self::OptimizerState { step },
         }
     }
-}
-
-/// Files and folders of a folder that were left under a temporary name; a link to a folder is not followed.
-fn old_temporaries(folder: &Path) -> Vec<PathBuf> {
-    if !folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
-        return Vec::new();
-    }
-    let Ok(entries) = fs_err::read_dir(folder) else { return Vec::new() };
-    let is_left = |entry: &fs_err::DirEntry| {
-        is_temporary(&entry.file_name().to_string_lossy()) && is_old(&entry.path())
-    };
-    entries.flatten().filter(is_left).map(|entry| entry.path()).collect()
-}
-
-/// Whether nothing was written there for long: into a file, or into those of a folder.
-fn is_old(path: &Path) -> bool {
-    let modified = |path: &Path| path.symlink_metadata().and_then(|found| found.modified()).ok();
-    let is_folder = path.symlink_metadata().is_ok_and(|found| found.is_dir());
-    let entries = is_folder.then(|| fs_err::read_dir(path).ok()).flatten();
-    let newest = entries
-        .and_then(|entries| entries.flatten().filter_map(|entry| modified(&entry.path())).max());
-    let age = newest.or_else(|| modified(path));
-    let age = age.and_then(|time| SystemTime::now().duration_since(time).ok());
-    age.is_some_and(|age| age >= OLD)
 }
 
 #[cfg(test)]

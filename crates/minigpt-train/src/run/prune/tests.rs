@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use std::time::{Duration, SystemTime};
+
 use super::*;
 use crate::config::RunConfig;
 use crate::run::summary::{End, Summary};
@@ -30,7 +32,7 @@ fn run(path: &Path, end: End) -> RunFolder {
 
 fn make_old(file: &Path) {
     let file = fs_err::OpenOptions::new().append(true).open(file).unwrap();
-    file.set_modified(SystemTime::now() - 2 * OLD).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(2 * 3600)).unwrap();
 }
 
 fn pruned(run: &RunFolder) -> Vec<Prunable> {
