@@ -345,7 +345,7 @@ fn gguf_files_are_had_one_by_one_listed_and_removed() {
     assert_eq!(listed(), [large]);
     for gone in ["o/m/small.gguf", "o/whole", "o/never"] {
         let error = remove(gone).unwrap_err().to_string();
-        assert!(error.contains(" is not in the cache of the hub"), "{error}");
+        assert!(error.contains(" is not in the Hugging Face cache"), "{error}");
     }
     assert_eq!(remove("o/m").unwrap(), 5040);
     assert_eq!(listed(), []);
