@@ -62,7 +62,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Train a model and leave a run folder
+    /// Train a model and save it in a run folder
     Train(Box<TrainArgs>),
     /// Train with many settings and find the best: grid or random search, seeds, successive halving
     Sweep(SweepArgs),
@@ -93,7 +93,7 @@ pub(crate) enum Command {
     Repl(ReplArgs),
     /// Serve models over HTTP: OpenAI's API, a chat page, a playground, and the runs
     Serve(ServeArgs),
-    /// Draw what each attention head looks at, and measure its habit: previous token, first token, …
+    /// Draw what each attention head attends to, and measure its habit: previous token, first token, …
     Attention(AttentionArgs),
     /// Export a model for transformers, llama.cpp or Ollama
     #[command(group = ArgGroup::new("written").required(true).multiple(true).args(["out", "gguf"]))]
@@ -109,13 +109,13 @@ pub(crate) enum Command {
     Data(DataCommand),
     /// Draw the loss curves of one run, or of several overlaid
     Plot(PlotArgs),
-    /// Write the report of a run, or of several compared: HTML, Markdown, LaTeX tables
+    /// Write a report on a run, or on several for comparison: HTML, Markdown, LaTeX tables
     Report(ReportArgs),
     /// Measure the speed of training steps or of generation
     Bench(BenchArgs),
     /// List runs, and free space
     Runs(RunsArgs),
-    /// Export runs to MLflow and trackio
+    /// Export runs to MLflow or trackio
     Track(TrackArgs),
     /// List the devices that can train
     Devices(DevicesArgs),
@@ -212,8 +212,8 @@ pub(crate) struct TrainArgs {
         help_heading = "Device and display"
     )]
     pub(crate) devices: Vec<DeviceChoice>,
-    /// Resume this run exactly, from its last checkpoint; it takes only --device, --devices, --cache, --dry-run,
-    /// --tui, --json and --serve besides
+    /// Resume this run exactly, from its last checkpoint; only --device, --devices, --cache, --dry-run, --tui,
+    /// --json and --serve can be combined with it
     #[arg(long, value_name = "RUN", help_heading = "Continue a run", conflicts_with_all = [
         "preset", "data", "valid", "text_field", "lossy", "separator", "lines", "tokenizer", "model", "minutes", "name",
         "runs", "epochs",

@@ -307,7 +307,7 @@ pub enum DataError {
     },
     /// The hub does not give a file, and the cache does not have it.
     #[error(
-        "{file} cannot be fetched from {address}: {reason}; offline, give a folder with the files instead"
+        "{file} cannot be fetched from {address}: {reason}; without a network, give a folder with the files"
     )]
     Hub {
         /// The file, or the dataset or model as a whole.

@@ -68,7 +68,9 @@ impl FromStr for WeightsChoice {
             return Ok(Self(None));
         }
         name.parse().map(|chosen| Self(Some(chosen))).map_err(|UnknownWeightType { name }| {
-            format!("unknown type of weights `{name}`: expected auto, f32, f16, bf16, q8_0, q4_0 or q4_1")
+            format!(
+                "unknown weight type `{name}`: expected auto, f32, f16, bf16, q8_0, q4_0 or q4_1"
+            )
         })
     }
 }
@@ -265,7 +267,7 @@ pub(crate) struct AttentionArgs {
     /// here for other models]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// Windows of held-out text on which habits are measured: the run's own text, or the embedded novel for other
+    /// Windows of held-out text on which the heads' habits are measured: the run's own text, or the embedded novel for other
     /// models; 0 leaves habits out
     #[arg(long, default_value_t = 32)]
     pub(crate) windows: usize,

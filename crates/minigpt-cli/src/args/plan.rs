@@ -22,15 +22,15 @@ Examples:
   minigpt plan --memory 8GiB --time 12h --data notes.txt --tokenizer bpe:4096 --json"
 )]
 pub(crate) struct PlanArgs {
-    /// Parameters of the model, as 124M
+    /// Parameters of the model, such as 124M
     #[arg(long, value_name = "COUNT", value_parser = quantity::count)]
     pub(crate) params: Option<u64>,
     #[arg(long, help = one_of("Plan this shape instead of choosing one", &GptConfig::PRESETS), conflicts_with = "params")]
     pub(crate) model: Option<String>,
-    /// Memory that training may take, as 8GiB
+    /// Memory that training may take, such as 8GiB
     #[arg(long, value_name = "BYTES", value_parser = quantity::bytes)]
     pub(crate) memory: Option<u64>,
-    /// Time that training may take, as 2h
+    /// Time that training may take, such as 2h
     #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
     pub(crate) time: Option<Duration>,
     /// Preset of all other settings, as for `minigpt train`

@@ -16,7 +16,7 @@ use super::ApplicationArgs;
 Afterwards the index holds exactly the named texts. Hidden files are skipped, and so are files of a
 folder that have invalid UTF-8 or a NUL byte.")]
 pub(crate) struct IndexArgs {
-    /// Text files, folders of them, or `embedded` for the novels that come with minigpt
+    /// Text files, folders of text files, or `embedded` for the novels that come with minigpt
     #[arg(required = true, value_name = "TEXT")]
     pub(crate) texts: Vec<PathBuf>,
     /// Folder of the index; created if missing

@@ -138,7 +138,7 @@ fn a_failure_that_stays_names_file_address_and_what_to_do() {
         let server = Server::wikitext();
         server.fault("/cdn", &[fault; 3]);
         let error = server.read("hf:o/d/large").unwrap_err().to_string();
-        let offline = "; offline, give a folder with the files instead";
+        let offline = "; without a network, give a folder with the files";
         assert_eq!(error, format!("{}{reason}{offline}", address(&server)));
         assert_eq!(server.requests("/cdn").len(), requests, "{fault:?}");
         // Nothing wrong stays in the cache.

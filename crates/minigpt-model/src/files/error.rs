@@ -21,7 +21,7 @@ pub enum WeightsError {
         found: String,
     },
     /// The configuration is damaged, or asks for what [`Gpt`](crate::Gpt) does not do.
-    #[error("{path} is not the configuration of a model that minigpt runs: {reason}")]
+    #[error("{path} is not a supported model configuration: {reason}")]
     Config {
         /// The configuration.
         path: PathBuf,

@@ -32,7 +32,7 @@ pub enum AdapterError {
     )]
     UntiedEmbedding,
     /// The configuration is damaged, or asks for what is not done here.
-    #[error("{path} is not the configuration of a LoRA adapter that minigpt runs: {reason}")]
+    #[error("{path} is not a supported LoRA configuration: {reason}")]
     Config {
         /// The configuration.
         path: PathBuf,

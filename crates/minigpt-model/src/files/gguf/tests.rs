@@ -197,7 +197,7 @@ fn each_key_of_the_architecture_is_honoured_harmless_or_refused() {
         ("llama.attention.sliding_window", 15_u32.into(), "expected at least 16, the context"),
         ("llama.rope.dimension_count", 4_u32.into(), "rope.dimension_count 4: expected 8"),
         ("llama.vocab_size", 49_u32.into(), "vocab_size 49: expected 50, the rows of token_embd"),
-        ("llama.attention.head_count", 5_u32.into(), "is not the configuration of a model"),
+        ("llama.attention.head_count", 5_u32.into(), "is not a supported model configuration"),
         ("llama.block_count", 3_u32.into(), "has no tensor blk.2.attn_norm.weight"),
         ("llama.attention.head_count", Value::from(vec![4_i32, 4]), "expected an integer"),
     ];

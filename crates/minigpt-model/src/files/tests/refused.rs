@@ -155,5 +155,5 @@ fn a_configuration_of_another_model_is_refused() {
     // The first that is missing ends the search.
     refuses(json(r#"{"n_layer": 10000}"#), "has no tensor h.2.ln_1.weight");
     fs_err::write(&path, "{").unwrap();
-    folder.refuses(&["config.json is not the configuration of a model"]);
+    folder.refuses(&["config.json is not a supported model configuration"]);
 }
