@@ -206,8 +206,8 @@ pub(crate) struct ApplicationArgs {
 #[derive(Args, Debug)]
 #[command(
     after_help = "Each line is a turn, and the model answers it. /reset forgets the conversation; /quit or
-Ctrl-D ends the program. On a terminal, lines can be edited, the arrow keys recall earlier lines, and
-Ctrl-C ends the model's turn.
+Ctrl-D ends the program. On a terminal, lines can be edited, the arrow keys recall earlier lines,
+and Ctrl-C ends the model's turn.
 
 Examples:
   minigpt chat runs/austen
