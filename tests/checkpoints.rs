@@ -210,7 +210,7 @@ fn with_another_tokenizer_a_run_is_neither_asked_nor_resumed() {
         let error = sandbox.fails(&command.split(' ').collect::<Vec<_>>());
         let message = "runs/run/tokenizer.json is not the tokenizer that the run was trained with";
         assert!(error.contains(message), "{command}: {error}");
-        let copy = "restore it, as from runs/run/checkpoints/step-000020/tokenizer.json";
+        let copy = "restore it from runs/run/checkpoints/step-000020/tokenizer.json";
         assert!(error.ends_with(copy), "{command}: {error}");
     }
     assert!(!sandbox.path("exported").exists());
@@ -273,7 +273,7 @@ fn nothing_beside_an_export_or_a_picture_is_touched() {
     assert!(sandbox.path("model/model.safetensors").is_file());
     assert!(fs_err::read(sandbox.path("model.gguf")).unwrap().starts_with(b"GGUF"));
     let error = sandbox.fails(&["export", "runs/run", "--out", "model", "--device", "cpu"]);
-    assert!(error.contains("model is there already"), "{error}");
+    assert!(error.contains("model already exists"), "{error}");
     // An export is replaced by another, but neither a file of another kind nor the model itself.
     run("export runs/run --gguf model.gguf --device cpu");
     let error = sandbox.fails(&["export", "runs/run", "--gguf", "chart.partial"]);

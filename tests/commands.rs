@@ -194,7 +194,7 @@ fn devices_lists_the_processor() {
 #[test]
 fn other_text_and_another_tokenizer_are_not_resumed() {
     for (tokenizer, message) in
-        [("bpe:300", "was trained with another tokenizer"), ("byte", "was trained on other text")]
+        [("bpe:300", "the tokenizer of runs/first"), ("byte", "the data source of runs/first")]
     {
         let sandbox = Sandbox::new();
         sandbox.write("prose.txt", prose());

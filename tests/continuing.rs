@@ -325,10 +325,10 @@ fn what_makes_no_sense_is_refused_by_name() {
         ),
         (
             "runs/run --more-steps 4294967295",
-            &["--more-steps 4294967295: that is too much after 10 steps: a run has at most"],
+            &["--more-steps 4294967295: too many steps to add after 10: a run has at most"],
         ),
-        ("runs/run --more-epochs 4294967295", &["--more-epochs 4294967295: that is too much"]),
-        ("runs/run --more-minutes 1e300", &["--more-minutes 1", ": that is too much"]),
+        ("runs/run --more-epochs 4294967295", &["--more-epochs 4294967295: too many steps to add"]),
+        ("runs/run --more-minutes 1e300", &["--more-minutes 1", ": too many steps to add"]),
     ] {
         let error = is_refused(&sandbox, more);
         assert!(parts.iter().all(|part| error.contains(part)), "{more}: {error}");
@@ -359,7 +359,7 @@ fn what_makes_no_sense_is_refused_by_name() {
     train(&sandbox, "--max-steps 10 --save-every 5 --name cut");
     fs_err::remove_dir_all(sandbox.path("runs/cut/checkpoints/step-000010")).unwrap();
     let error = is_refused(&sandbox, "runs/cut --more-steps 2");
-    assert!(error.contains("has not ended: 5 of its 10 steps are taken"), "{error}");
+    assert!(error.contains("is unfinished: 5 of its 10 steps are done"), "{error}");
     assert!(error.ends_with("minigpt train --resume runs/cut"), "{error}");
     // But a branch may leave it.
     let said = goes_on(&sandbox, "runs/cut --more-steps 2 --from-step 5");

@@ -239,7 +239,8 @@ fn without_the_hub_the_error_says_what_to_do() {
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(
-        error.contains("HF_HUB_OFFLINE is set") && error.contains("offline, give a folder"),
+        error.contains("HF_HUB_OFFLINE is set")
+            && error.contains("without a network, give a folder"),
         "{error}"
     );
     assert!(!sandbox.path("runs").exists());

@@ -213,12 +213,12 @@ fn bad_examples_are_one_clear_line() {
     let error = sandbox.fails(&finetune("instruct", "empty", ""));
     assert!(error.contains("empty has no files of examples: expected .jsonl"), "{error}");
     let error = sandbox.fails(&finetune("instruct", "embedded", ""));
-    assert!(error.contains("embedded holds no examples: expected a file"), "{error}");
+    assert!(error.contains("embedded holds no examples: expected a .jsonl"), "{error}");
     let error = sandbox.fails(&finetune("instruct", "missing.jsonl", ""));
     assert!(error.contains("missing.jsonl does not exist"), "{error}");
     let wide = finetune("instruct", "bad.jsonl", "--set model.n_embd=32");
     sandbox.write("bad.jsonl", lines(vec![record; 20]));
-    assert!(sandbox.fails(&wide).contains("the base is not of the configuration's shape"));
+    assert!(sandbox.fails(&wide).contains("the base model's shape differs from the configuration"));
     let unknown = sandbox.minigpt(&finetune("translate", "bad.jsonl", ""));
     let errors = String::from_utf8_lossy(&unknown.stderr);
     assert!(errors.contains(

@@ -102,7 +102,7 @@ fn texts_keep_to_a_json_schema() {
     assert!(refused("nowhere.json").contains("nowhere.json does not exist"));
     let said = refused(r#"{"type": "array", "uniqueItems": true}"#);
     assert!(
-        said.contains("--json-schema: texts cannot be made to keep")
+        said.contains("--json-schema: the JSON schema is not supported")
             && said.contains("uniqueItems"),
         "{said}"
     );

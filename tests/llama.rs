@@ -356,7 +356,7 @@ fn the_hubs_cache_is_listed_and_emptied() {
     let (_, _, said) = models(&["remove", "hf:owner/model/small.gguf"]);
     assert!(said.contains("removed: hf:owner/model/small.gguf, 3 MiB"), "{said}");
     let (removed, _, error) = models(&["remove", "hf:owner/model/small.gguf"]);
-    assert!(!removed && error.contains("is not in the cache of the hub"), "{error}");
+    assert!(!removed && error.contains("is not in the Hugging Face cache"), "{error}");
     let (removed, _, error) = models(&["remove", "prose.txt"]);
     assert!(!removed && error.contains("prose.txt is no model of the hub"), "{error}");
 }

@@ -120,7 +120,7 @@ fn what_cannot_be_indexed_or_asked_is_told_in_one_line() {
     refuses(&["index", "nothing", "--out", "new"], "nothing: no text to index");
     refuses(&["index", "gone"], "gone does not exist");
     refuses(&["index", "notes/picture.png"], "picture.png is not text");
-    refuses(&["index", "notes", "--words", "0"], "0 words in a passage: expected 8 to 10000");
+    refuses(&["index", "notes", "--words", "0"], "passages of 0 words: expected 8 to 10000");
     refuses(&["index", "notes/sea.txt", "--out", "notes"], "notes is not an index");
     refuses(&["index", "notes/sea.txt", "notes", "--out", "notes"], "notes is not an index");
     assert!(!sandbox.path("new").exists());
@@ -140,7 +140,7 @@ fn what_cannot_be_indexed_or_asked_is_told_in_one_line() {
     let file = sandbox.path("minigpt.index/index.bin");
     let bytes = fs_err::read(&file).unwrap();
     fs_err::write(&file, [b"minigpt index 7", &bytes[15..]].concat()).unwrap();
-    refuses(&ASK, "was made by another version: format 7");
+    refuses(&ASK, "was made by another version of minigpt: format 7");
     fs_err::write(&file, &bytes[..bytes.len() / 2]).unwrap();
     refuses(&ASK, "minigpt.index is damaged: it does not match its checksum");
     // As an earlier version left it.
@@ -148,7 +148,10 @@ fn what_cannot_be_indexed_or_asked_is_told_in_one_line() {
     sandbox.write("minigpt.index/meta.json", "{}");
     sandbox.write("new.txt", "Anne walked to the sea.");
     for args in [&ASK[..], &["index", "new.txt"]] {
-        refuses(args, "was made by another version: its files are tantivy's; remove it or choose");
+        refuses(
+            args,
+            "was made by another version of minigpt: its files are tantivy's; remove it or choose",
+        );
     }
     sandbox.succeeds(&["index", "new.txt", "--out", "new"]);
 }

@@ -121,7 +121,11 @@ fn a_budget_that_is_used_up_is_said_and_can_be_raised() {
 #[test]
 fn what_is_wrong_is_said_before_the_first_trial() {
     for (from, to, expected) in [
-        ("seeds = [1, 2]", "seed = 1", "rates.toml: not a sweep: line 4: unknown field `seed`"),
+        (
+            "seeds = [1, 2]",
+            "seed = 1",
+            "rates.toml: not a valid sweep file: line 4: unknown field `seed`",
+        ),
         ("training.max_steps", "training.max_step", "unknown setting `training.max_step`"),
         ("1e-5]", "-1.0]", "trial learning_rate=-1.0: schedule.learning_rate is out of range"),
         ("bpe:300", "bpe:3", "tokenizer"),

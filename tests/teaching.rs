@@ -113,5 +113,5 @@ fn what_cannot_teach_is_told_in_one_line() {
     let several =
         format!("{TRAIN} {student} runs/one --devices cpu,cpu").replace("--device cpu ", "");
     let error = sandbox.fails(&several.split_whitespace().collect::<Vec<_>>());
-    assert!(error.contains("a run with teachers takes one device, and got 2"), "{error}");
+    assert!(error.contains("a run with teachers has 2 devices: expected one"), "{error}");
 }

@@ -62,9 +62,9 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Train a model and leave a run folder
+    /// Train a model and save it in a run folder
     Train(Box<TrainArgs>),
-    /// Train with many settings, and find the best: a grid or random draws, seeds, halving
+    /// Train with many settings and find the best: grid or random search, seeds, successive halving
     Sweep(SweepArgs),
     /// Propose a model and a recipe for a budget of parameters, memory or time
     Plan(PlanArgs),
@@ -74,17 +74,17 @@ pub(crate) enum Command {
     Classify(ClassifyArgs),
     /// Continue prompts with a trained model
     Generate(GenerateArgs),
-    /// Complete a text, 50 tokens
+    /// Complete a text with 50 tokens
     #[command(after_help = "Examples:
   minigpt complete \"The key to success is \" --run runs/austen
   minigpt complete \"It was\" -n 3 --temperature 0.8")]
     Complete(ApplicationArgs),
-    /// Write a story about a theme, 200 tokens
+    /// Write a story of 200 tokens about a theme
     #[command(after_help = "Examples:
   minigpt story \"a magical forest\" --run runs/austen
   minigpt story \"a lost letter\" --no-repeat-ngram 4")]
     Story(ApplicationArgs),
-    /// Answer a question, 100 tokens, from an index of your texts if there is one
+    /// Answer a question in 100 tokens, from an index of your texts if there is one
     Ask(AskArgs),
     /// Index your texts for `minigpt ask`
     Index(IndexArgs),
@@ -93,7 +93,7 @@ pub(crate) enum Command {
     Repl(ReplArgs),
     /// Serve models over HTTP: OpenAI's API, a chat page, a playground, and the runs
     Serve(ServeArgs),
-    /// Draw what each attention head looks at, and measure its habit: previous token, first token, …
+    /// Draw what each attention head attends to, and measure its habit: previous token, first token, …
     Attention(AttentionArgs),
     /// Export a model for transformers, llama.cpp or Ollama
     #[command(group = ArgGroup::new("written").required(true).multiple(true).args(["out", "gguf"]))]
@@ -109,13 +109,13 @@ pub(crate) enum Command {
     Data(DataCommand),
     /// Draw the loss curves of one run, or of several overlaid
     Plot(PlotArgs),
-    /// Write the report of a run, or of several compared: HTML, Markdown, LaTeX tables
+    /// Write a report on a run, or on several for comparison: HTML, Markdown, LaTeX tables
     Report(ReportArgs),
     /// Measure the speed of training steps or of generation
     Bench(BenchArgs),
     /// List runs, and free space
     Runs(RunsArgs),
-    /// Export runs to MLflow and trackio
+    /// Export runs to MLflow or trackio
     Track(TrackArgs),
     /// List the devices that can train
     Devices(DevicesArgs),
@@ -148,7 +148,7 @@ impl Command {
     args_override_self = true,
     after_help = "Examples:
   minigpt train                                  four novels, a minute on two CPU cores
-  minigpt train --preset tiny                    seconds, to see that everything works
+  minigpt train --preset tiny                    a few seconds, to test the installation
   minigpt train --data notes.txt --name notes    your own text
   minigpt train --data notes.txt --minutes 20    sizes and recipe chosen for the time
   minigpt train --data \"books/*.txt.gz\" --tokenizer char
@@ -158,15 +158,15 @@ impl Command {
   minigpt train --precision f32                  without 16-bit products
   minigpt train --teacher runs/one,runs/two      learn from what two runs make of the text, too
   minigpt train --dry-run --model gpt2           what it would cost
-  minigpt train --devices gpu:0,gpu:1            half of each batch on each
-  minigpt train --devices gpu,remote:den:7000    and on other machines, see `minigpt worker`
+  minigpt train --devices gpu:0,gpu:1            half of each batch on each GPU
+  minigpt train --devices gpu,remote:den:7000    on other machines too, see `minigpt worker`
   minigpt train --serve                          with curves in a browser, at 127.0.0.1:8080/runs
   minigpt train --resume runs/notes              resume from the last checkpoint
   minigpt train --continue runs/notes --more-epochs 2     continue a complete run as runs/notes-2
   minigpt train --continue runs/notes --more-steps 500 --from-step 1000 --dry-run
 
-Exit codes: 0 done, 1 an error, 2 a wrong command line; of a run that was saved: 130 after Ctrl-C,
-143 after SIGTERM, 129 after the end of the terminal."
+Exit codes: 0 done, 1 an error, 2 a wrong command line. A run that was stopped and saved exits with
+130 after Ctrl-C, 143 after SIGTERM, 129 after the end of the terminal."
 )]
 pub(crate) struct TrainArgs {
     #[arg(
@@ -177,20 +177,20 @@ pub(crate) struct TrainArgs {
     pub(crate) preset: String,
     /// `embedded`, a file (text, .jsonl, .json, .csv, .tsv, .parquet; also .gz, .xz, .zst), a folder or
     /// a quoted pattern of them, - for standard input, or hf:OWNER/DATASET from the Hugging Face hub,
-    /// with /CONFIG and @REVISION after it where needed; a folder with train.* and valid.* brings its
-    /// split
+    /// with /CONFIG and @REVISION after it where needed; of a folder with train.* and valid.*, valid.* is
+    /// held out
     /// [default: the preset's]
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) data: Option<Source>,
     #[arg(long, help = one_of("Size of the model", &GptConfig::PRESETS))]
     pub(crate) model: Option<String>,
-    /// Train for about so many minutes from now: vocabulary, sizes, batch, rate and passes are chosen for this text and
-    /// this machine, which is measured first; options of the recipe change what is chosen
+    /// Train for about this many minutes: measure this machine, then choose vocabulary, model sizes, batch, learning rate
+    /// and passes for it and for the text; options of the recipe override these choices
     #[arg(long, value_name = "MINUTES", conflicts_with_all = [
         "preset", "model", "config", "epochs", "max_steps", "max_minutes", "batch_size", "dry_run", "continue", "teacher",
     ])]
     pub(crate) minutes: Option<f64>,
-    /// Name of the run, the folder under --runs [default: the preset's, numbered where taken]
+    /// Name of the run and of its folder under --runs [default: the preset's name, with a number if it is taken]
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// Folder that holds the runs
@@ -202,8 +202,8 @@ pub(crate) struct TrainArgs {
     pub(crate) recipe: RecipeArgs,
     #[command(flatten)]
     pub(crate) teaching: TeachingArgs,
-    /// Share each batch among several devices, as gpu:0,gpu:1 or gpu,remote:HOST:PORT: the first keeps the
-    /// weights and validates
+    /// Share each batch among several devices, as gpu:0,gpu:1 or gpu,remote:HOST:PORT: the first device keeps
+    /// the weights and validates
     #[arg(
         long,
         value_name = "DEVICES",
@@ -212,8 +212,8 @@ pub(crate) struct TrainArgs {
         help_heading = "Device and display"
     )]
     pub(crate) devices: Vec<DeviceChoice>,
-    /// Continue this run folder from its last checkpoint, exactly; only --device, --devices, --cache, --dry-run,
-    /// --tui, --json and --serve go with it
+    /// Resume this run exactly, from its last checkpoint; only --device, --devices, --cache, --dry-run, --tui,
+    /// --json and --serve can be combined with it
     #[arg(long, value_name = "RUN", help_heading = "Continue a run", conflicts_with_all = [
         "preset", "data", "valid", "text_field", "lossy", "separator", "lines", "tokenizer", "model", "minutes", "name",
         "runs", "epochs",
@@ -229,7 +229,7 @@ pub(crate) struct TrainArgs {
 
 /// How long and how a model learns.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Recipe, by default that of the preset or task")]
+#[command(next_help_heading = "Recipe (default: that of the preset or task)")]
 pub(crate) struct RecipeArgs {
     /// Passes over the training text
     #[arg(long)]
@@ -237,10 +237,10 @@ pub(crate) struct RecipeArgs {
     /// Take this many steps instead of whole passes
     #[arg(long)]
     pub(crate) max_steps: Option<usize>,
-    /// End after this many minutes; a resumed run gets as many again
+    /// End after this many minutes; a resumed run gets the same time again
     #[arg(long, value_name = "MINUTES")]
     pub(crate) max_minutes: Option<f64>,
-    /// Windows of a text, or examples, in a training step
+    /// Windows of text, or examples, per training step
     #[arg(long)]
     pub(crate) batch_size: Option<usize>,
     /// Peak learning rate
@@ -252,7 +252,7 @@ pub(crate) struct RecipeArgs {
     /// Steps between validations
     #[arg(long)]
     pub(crate) eval_every: Option<usize>,
-    /// Steps between checkpoints besides those of the validations
+    /// Steps between additional checkpoints; each validation saves one too
     #[arg(long)]
     pub(crate) save_every: Option<usize>,
     /// Skip up to this many steps whose loss or gradient is NaN or infinite
@@ -261,13 +261,13 @@ pub(crate) struct RecipeArgs {
     /// A file of settings in TOML, with the sections and names of a run's config.json
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Any setting by its name in config.json, as optimizer.kind=adamw; may be given several times
+    /// Set any setting by its name in config.json, such as optimizer.kind=adamw; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Prompt of the samples
+    /// Prompt of the sample texts that are written during training
     #[arg(long)]
     pub(crate) prompt: Option<String>,
-    /// Seed of weights, order and dropout
+    /// Random seed of initial weights, data order and dropout
     #[arg(long)]
     pub(crate) seed: Option<u64>,
 }
@@ -282,19 +282,19 @@ pub(crate) struct SessionArgs {
     /// [default: the preset's]
     #[arg(long)]
     pub(crate) precision: Option<PrecisionChoice>,
-    /// Print the model, the length and the cost of the run, and stop; with --resume what is left, with --continue
-    /// what is added
+    /// Print the model, length and cost of the run, and stop; with --resume, of the remaining steps; with --continue,
+    /// of the added steps
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Show the run on the whole screen, with curves; Ctrl-C stops it with a checkpoint, and so do q and then s
+    /// Show the run with its curves on the whole terminal; Ctrl-C, or q and then s, saves a checkpoint and stops
     #[arg(long, conflicts_with_all = ["json", "dry_run"])]
     pub(crate) tui: bool,
-    /// Print each event of the run as a line of JSON on standard output, its summary last; progress
+    /// Print each event of the run as a line of JSON on standard output, the run's summary last; progress
     /// goes to standard error
     #[arg(long)]
     pub(crate) json: bool,
-    /// Show the run in a browser while it trains, with its curves and samples: at this address, or without one at
-    /// 127.0.0.1:8080. With MINIGPT_API_KEY set, clients must send that key
+    /// Show the run in a browser while it trains, with its curves and samples; without HOST:PORT, at
+    /// 127.0.0.1:8080. If MINIGPT_API_KEY is set, clients must send that key
     #[arg(
         long,
         value_name = "HOST:PORT",
@@ -312,13 +312,13 @@ fn folder_or_nothing() -> impl TypedValueParser<Value = PathBuf> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Say what a text is: size, tokens, frequencies, split, and whether it is enough for a model
+    /// Describe a text: size, tokens, frequencies, split, and whether it is large enough for a model
     #[command(after_help = "Examples:
   minigpt data stats
   minigpt data stats books/ --tokenizer bpe:4096 --model mini
   minigpt data stats hf:Salesforce/wikitext/wikitext-2-v1 --preset wikitext2 --json")]
     Stats(DataArgs),
-    /// Tokenize a text into the cache and do nothing else; training then starts at once
+    /// Tokenize a text into the cache, so that training starts at once
     #[command(after_help = "Examples:
   minigpt data prepare books/ --tokenizer bpe:4096
   minigpt data prepare --preset wikitext103")]
@@ -329,7 +329,7 @@ pub(crate) enum DataCommand {
 pub(crate) struct DataArgs {
     /// The text, as `minigpt train --data` takes it [default: the preset's]
     pub(crate) source: Option<Source>,
-    /// Preset of tokenizer and model, where no option sets them
+    /// Preset that sets the tokenizer and model, unless options set them
     #[arg(long, default_value = "austen")]
     pub(crate) preset: String,
     #[arg(long, help = one_of("Size of the model the text is for", &GptConfig::PRESETS))]
@@ -348,8 +348,8 @@ pub(crate) struct DataArgs {
   minigpt devices --check gpu          run it twice: a second start uses the first one's kernels
   MINIGPT_PLAIN_GPU=1 minigpt devices --check gpu     without fusion and cached autotune results")]
 pub(crate) struct DevicesArgs {
-    /// Compare what a device computes with the processor: logits, cached and not, and training steps; exit code
-    /// 1 where they differ by more than rounding
+    /// Compare a device's results with the processor's: logits with and without the key-value cache, and training
+    /// steps; exit code 1 if they differ by more than rounding
     #[arg(long, value_name = "DEVICE")]
     pub(crate) check: Option<DeviceChoice>,
     /// Print a JSON array
@@ -361,15 +361,16 @@ pub(crate) struct DevicesArgs {
 #[command(after_help = "Examples:
   minigpt worker                                          for runs on this machine
   MINIGPT_TOKEN=secret minigpt worker --listen 0.0.0.0:7000
-  MINIGPT_TOKEN=secret minigpt train --devices gpu,remote:den:7000     there, to use it
+  MINIGPT_TOKEN=secret minigpt train --devices gpu,remote:den:7000     to use it elsewhere
 
-Nothing is encrypted: use a tunnel across a network that is not yours. A run gives up a worker that
-does not answer for two minutes, or for MINIGPT_WORKER_TIMEOUT seconds, set where the run is.")]
+Traffic is not encrypted: use a tunnel across a network that you do not trust. A run gives up on a
+worker that does not answer for two minutes. Set MINIGPT_WORKER_TIMEOUT for the run to change these
+120 seconds.")]
 pub(crate) struct WorkerArgs {
-    /// Address to listen at; with port 0, at a free one
+    /// Address to listen at; port 0 means any free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7000")]
     pub(crate) listen: String,
-    /// Secret that a run must know; set MINIGPT_TOKEN where the run is too
+    /// Secret that a run must send; set MINIGPT_TOKEN on the run's machine too
     #[arg(long, env = "MINIGPT_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     #[arg(long, help = LENT_DEVICE_HELP, default_value = "auto")]

@@ -13,7 +13,8 @@
 //! Reading order: [`args`] (what may be said), [`commands`] (a module for each command), [`load`] (from a name to a
 //! model), [`device`], [`terminal`] (the only place that prints), [`outputs`] (where files go), [`cache`].
 //!
-//! Exit codes: 0 done, 1 an error, 2 a wrong command line; of a run that was saved 130 after Ctrl-C, 143 after SIGTERM.
+//! Exit codes: 0 done, 1 an error, 2 a wrong command line; a run that was stopped and saved exits with 130 after
+//! Ctrl-C, 143 after SIGTERM.
 //! Errors of the libraries name settings and files; here they get the flag that sets them.
 //!
 //! # Example

@@ -21,13 +21,13 @@ pub enum DataError {
         path: PathBuf,
     },
     /// The folder has no file that looks like text.
-    #[error("{path} holds no text files: expected .txt, .md, .jsonl or .parquet files, plain or packed as .gz, .xz or .zst; files of other kinds are given themselves", path = path.display())]
+    #[error("{path} holds no text files: expected .txt, .md, .jsonl or .parquet files, plain or packed as .gz, .xz or .zst; name a file of another kind directly", path = path.display())]
     NoTextFiles {
         /// The folder.
         path: PathBuf,
     },
     /// The folder has two candidates for one split, such as `train.txt` and `train.txt.xz`.
-    #[error("{path} holds more than one {split} file ({files}): expected one; remove the others or give the file itself", path = path.display())]
+    #[error("{path} holds more than one {split} file ({files}): expected one; remove the others or name the file directly", path = path.display())]
     AmbiguousSplit {
         /// The folder.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum DataError {
         offset: usize,
     },
     /// The file's name says that it is packed, but it cannot be unpacked.
-    #[error("{path} cannot be unpacked: {reason}; expected a whole {extension} file, check it with `{tool} -t`", path = path.display(), reason = shortened(reason))]
+    #[error("{path} cannot be unpacked: {reason}; expected a complete {extension} file; check it with `{tool} -t`", path = path.display(), reason = shortened(reason))]
     BadPacking {
         /// The file.
         path: PathBuf,
@@ -81,13 +81,13 @@ pub enum DataError {
         reason: String,
     },
     /// A file without an example that can be used.
-    #[error("{path} holds no examples: expected JSON lines, a JSON list, or a .csv or .tsv table with names in its first line, of examples that fit the model's context", path = path.display())]
+    #[error("{path} holds no examples: expected JSON lines, a JSON list, or a .csv or .tsv table with column names in its first line; examples must fit the model's context", path = path.display())]
     NoExamples {
         /// The file.
         path: PathBuf,
     },
     /// No template has this name.
-    #[error("unknown template `{name}`: expected one of {known}, or a file of Jinja")]
+    #[error("unknown template `{name}`: expected one of {known}, or a Jinja file")]
     UnknownTemplate {
         /// The name given.
         name: String,
@@ -109,7 +109,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// All examples are invalid.
-    #[error("{path}: all {number} examples are invalid, most of them for {reason}", path = path.display())]
+    #[error("{path}: all {number} examples are invalid; the most frequent reason: {reason}", path = path.display())]
     OnlyBadExamples {
         /// The file.
         path: PathBuf,
@@ -119,7 +119,7 @@ pub enum DataError {
         reason: String,
     },
     /// Too few examples to hold some out.
-    #[error("{path} holds {number} examples, too few to hold one out: give more, or validation examples", path = path.display())]
+    #[error("{path} holds {number} examples, too few to hold one out for validation: give more examples, or separate validation examples", path = path.display())]
     TooFewExamples {
         /// The file.
         path: PathBuf,
@@ -127,13 +127,13 @@ pub enum DataError {
         number: usize,
     },
     /// A character that cannot stand between the values of a table.
-    #[error("separator {given:?}: expected one ASCII character that is no letter, digit, space or quote, such as \";\", \"|\" or \"tab\"", given = shortened(given))]
+    #[error("separator {given:?}: expected one ASCII character other than a letter, digit, space or quote, such as \";\", \"|\" or \"tab\"", given = shortened(given))]
     BadSeparator {
         /// The separator as given.
         given: String,
     },
     /// Labelled texts that are all the same.
-    #[error("{path}: all training texts have the label {label:?}: expected two labels at least; the last tenth is held out, so mix the lines", path = path.display(), label = shortened(label))]
+    #[error("{path}: all training texts have the label {label:?}: expected at least two labels; the last tenth is held out, so shuffle the lines", path = path.display(), label = shortened(label))]
     OneLabel {
         /// The file.
         path: PathBuf,
@@ -141,7 +141,7 @@ pub enum DataError {
         label: String,
     },
     /// A `.parquet` file that is damaged or has no such column.
-    #[error("{path} cannot be read: {reason}; expected a whole .parquet file with a column of text", path = path.display(), reason = shortened(reason))]
+    #[error("{path} cannot be read: {reason}; expected a complete .parquet file with a column of text", path = path.display(), reason = shortened(reason))]
     BadParquet {
         /// The file.
         path: PathBuf,
@@ -149,7 +149,7 @@ pub enum DataError {
         reason: String,
     },
     /// Some of the numbered parts of a split are missing.
-    #[error("{path} is one of {expected} parts, but only {found} exist: expected all of them; get the others or rename this one", path = path.display())]
+    #[error("{path} is one of {expected} parts, but only {found} exist: expected all of them; get the missing parts or rename this one", path = path.display())]
     MissingParts {
         /// The first part that is there.
         path: PathBuf,
@@ -160,7 +160,7 @@ pub enum DataError {
     },
     /// A pattern that is malformed or matches nothing.
     #[error(
-        "pattern {pattern:?}: {reason}; expected one that matches files, such as \"books/*.txt\""
+        "pattern {pattern:?}: {reason}; expected a pattern that matches files, such as \"books/*.txt\""
     )]
     BadPattern {
         /// The pattern as given.
@@ -177,7 +177,7 @@ pub enum DataError {
         bytes: u64,
     },
     /// Fewer tokens than one window needs.
-    #[error("too little text: {tokens} tokens, but one window of {block_size} needs {needed}; give more text or a shorter context", needed = block_size + 1)]
+    #[error("too little text: {tokens} tokens, but one window of {block_size} tokens needs {needed}; give more text or a shorter context", needed = block_size + 1)]
     TooFewTokens {
         /// Tokens in the split, with its `<|endoftext|>` tokens.
         tokens: usize,
@@ -245,7 +245,7 @@ pub enum DataError {
     },
     /// A tokenizer that GGUF files cannot describe.
     #[error(
-        "the tokenizer cannot be written as GGUF: {reason}; llama.cpp reads byte-level BPE of known patterns and SentencePiece's BPE"
+        "the tokenizer cannot be written as GGUF: {reason}; llama.cpp reads SentencePiece's BPE, and byte-level BPE with known split patterns"
     )]
     NotForGguf {
         /// What is in the way.
@@ -266,7 +266,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A character that a tokenizer of characters has no id for.
-    #[error("character {character:?} (U+{code:04X}) is not in the vocabulary: the char tokenizer knows the {known} characters of its corpus; take it out of the text, or use the tokenizer \"byte\" or \"bpe:<size>\"", code = u32::from(*character))]
+    #[error("character {character:?} (U+{code:04X}) is not in the vocabulary: the char tokenizer knows the {known} characters of its corpus; remove the character from the text, or use the tokenizer \"byte\" or \"bpe:<size>\"", code = u32::from(*character))]
     UnknownCharacter {
         /// The character.
         character: char,
@@ -300,14 +300,14 @@ pub enum DataError {
         given: String,
     },
     /// A model is not in the hub's cache.
-    #[error("hf:{model} is not in the cache of the hub: expected the name of a model that is")]
+    #[error("hf:{model} is not in the Hugging Face cache: expected the name of a cached model")]
     NotCached {
         /// The name as given, without "hf:".
         model: String,
     },
     /// The hub does not give a file, and the cache does not have it.
     #[error(
-        "{file} cannot be fetched from {address}: {reason}; offline, give a folder with the files instead"
+        "{file} cannot be fetched from {address}: {reason}; without a network, give a folder with the files"
     )]
     Hub {
         /// The file, or the dataset or model as a whole.
@@ -318,7 +318,7 @@ pub enum DataError {
         reason: String,
     },
     /// A token store that was changed by hand, or written by another version.
-    #[error("{path} is not a usable token store: {reason}; remove the store's folder, and it is made again", path = path.display(), reason = shortened(reason))]
+    #[error("{path} is not a usable token store: {reason}; remove the store's folder, and the text is tokenized again", path = path.display(), reason = shortened(reason))]
     BadStore {
         /// The file or folder.
         path: PathBuf,

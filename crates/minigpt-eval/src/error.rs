@@ -35,14 +35,14 @@ pub enum EvalError {
         expected: &'static str,
     },
     /// No rule of dynamic evaluation has this name.
-    #[error("unknown rule `{name}`: expected rms or sgd")]
+    #[error("unknown rule of dynamic evaluation `{name}`: expected rms or sgd")]
     UnknownRule {
         /// The name given.
         name: String,
     },
     /// The models of an ensemble do not know the same ids.
     #[error(
-        "the models of an ensemble know {first} and {other} ids: expected models with one tokenizer"
+        "the ensemble's models have vocabularies of {first} and {other} ids: expected models with the same tokenizer"
     )]
     Ensemble {
         /// The first one's.
@@ -52,7 +52,7 @@ pub enum EvalError {
     },
     /// Weights that moved while they read are no numbers any more.
     #[error(
-        "dynamic evaluation: the loss is NaN or infinite after {tokens} tokens: expected a lower rate than {rate}"
+        "dynamic evaluation: the loss is NaN or infinite after {tokens} tokens: expected a learning rate below {rate}"
     )]
     Diverged {
         /// Tokens that were predicted.
@@ -64,7 +64,7 @@ pub enum EvalError {
     #[error("batch_size is out of range: expected at least 1")]
     BatchSize,
     /// No unit of the bootstrap has this name.
-    #[error("unknown unit `{name}`: expected windows or documents")]
+    #[error("unknown unit of resamples `{name}`: expected windows or documents")]
     UnknownUnit {
         /// The name given.
         name: String,
@@ -88,14 +88,14 @@ pub enum EvalError {
         known: String,
     },
     /// A task's file is empty.
-    #[error("{path} holds no questions: expected a JSON object a line")]
+    #[error("{path} holds no questions: expected a JSON object on each line")]
     EmptyTask {
         /// The file.
         path: PathBuf,
     },
     /// A reference answer is longer than the model's context.
     #[error(
-        "answer {answer:?} has {tokens} tokens, and the model's context is {block_size}: expected a shorter one"
+        "answer {answer:?} has {tokens} tokens, and the model's context is {block_size}: expected a shorter answer"
     )]
     Answer {
         /// The answer.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum RetrievalError {
     /// Nothing exists at a path that was given.
-    #[error("{path} does not exist: expected a text file or a folder of them", path = path.display())]
+    #[error("{path} does not exist: expected a text file or a folder of text files", path = path.display())]
     Missing {
         /// The path as it was given.
         path: PathBuf,
@@ -27,13 +27,13 @@ pub enum RetrievalError {
         places: String,
     },
     /// A folder that holds something else, or is missing.
-    #[error("{path} is not an index: expected a folder made by `minigpt index`, or a new name for one", path = path.display())]
+    #[error("{path} is not an index: expected a folder made by `minigpt index`, or the name of a new folder", path = path.display())]
     NoIndex {
         /// The folder.
         path: PathBuf,
     },
     /// An index that another version of minigpt wrote.
-    #[error("{path} was made by another version: {reason}; remove it or choose another name, and index the texts again: `minigpt index TEXTS --out NAME`", path = path.display())]
+    #[error("{path} was made by another version of minigpt: {reason}; remove it or choose another name, and index the texts again: `minigpt index TEXTS --out NAME`", path = path.display())]
     OtherVersion {
         /// The folder.
         path: PathBuf,
@@ -65,7 +65,7 @@ pub enum RetrievalError {
         most: &'static str,
     },
     /// A length of passages out of its range.
-    #[error("{words} words in a passage: expected {} to {}", crate::chunk::WORDS.start(), crate::chunk::WORDS.end())]
+    #[error("passages of {words} words: expected {} to {}", crate::chunk::WORDS.start(), crate::chunk::WORDS.end())]
     Words {
         /// The length that was asked for.
         words: usize,
@@ -81,7 +81,7 @@ pub enum RetrievalError {
         reason: String,
     },
     /// A file without questions.
-    #[error("{path} holds no questions: expected a JSON object with question, source and answer a line", path = path.display())]
+    #[error("{path} holds no questions: expected on each line a JSON object with question, source and answer", path = path.display())]
     NoQuestions {
         /// The file.
         path: PathBuf,

@@ -94,7 +94,7 @@ fn another_length_of_passages_cuts_all_texts_again() {
     assert_eq!((changes.unchanged, changes.words), (1, 10), "as the index has them");
     assert_eq!(place.search("seven").len(), 2);
     let error = update(&place.index(), &texts, Some(0), &mut |_| {}).unwrap_err();
-    assert_eq!(error.to_string(), "0 words in a passage: expected 8 to 10000");
+    assert_eq!(error.to_string(), "passages of 0 words: expected 8 to 10000");
 }
 
 /// BM25 as Robertson and Zaragoza write it, with the inverse document frequency that Lucene made

@@ -73,13 +73,13 @@ impl Default for Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// Too many wait.
-    #[error("too many requests wait: try again in a moment")]
+    #[error("too many requests are waiting: try again in a moment")]
     Busy,
     /// Computing the answer panicked.
     #[error("the model failed while it computed the answer: see the server's own output")]
     Broken,
     /// The thread has ended.
-    #[error("the model has ended: start the server again")]
+    #[error("the model's thread has ended: restart the server")]
     Gone,
 }
 

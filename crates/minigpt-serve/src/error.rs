@@ -65,7 +65,10 @@ impl ApiError {
 
     /// 503: the server stops.
     pub(crate) fn stopping() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the server stops: ask it when it is back")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the server is stopping: try again when it is back",
+        )
     }
 
     /// The same about a field.

@@ -32,7 +32,7 @@ pub enum TextError {
     Gguf(#[from] GgufError),
     /// A GGUF file's tokenizer does what ours do not.
     #[error(
-        "{path}: {key} is {found}: expected 0, false or nothing, for it may change a text's ids"
+        "{path}: {key} is {found}, which may change a text's token ids: expected 0, false or no such key"
     )]
     TokenizerKey {
         /// The file.
@@ -69,7 +69,7 @@ pub enum TextError {
     },
     /// A text does not fit a classifier's context.
     #[error(
-        "text {number} has {tokens} tokens, with the end of text, and the model's context is {block_size}: shorten it"
+        "text {number} has {tokens} tokens, end-of-text token included, and the model's context is {block_size}: shorten the text"
     )]
     TextTooLong {
         /// Which of the texts, counted from 1.
@@ -81,7 +81,7 @@ pub enum TextError {
     },
     /// A model folder's tokenizer has ids that its model does not know.
     #[error(
-        "{path}: its tokenizer has {ids} ids and its model knows {vocab_size}: expected the model's own tokenizer"
+        "{path}: the tokenizer has {ids} ids and the model's vocabulary {vocab_size}: expected the model's own tokenizer"
     )]
     TokenizerTooLarge {
         /// The folder.
@@ -92,14 +92,14 @@ pub enum TextError {
         vocab_size: usize,
     },
     /// Something is where a model shall be exported to.
-    #[error("{path} is there already: choose another folder, or move it away")]
+    #[error("{path} already exists: choose another folder, or move it away")]
     ExportExists {
         /// The folder or file.
         path: PathBuf,
     },
     /// llama.cpp has no tokenizer of this kind.
     #[error(
-        "cannot write {path}: llama.cpp has no such tokenizer: {reason}; train with bpe:SIZE, byte or gpt2"
+        "cannot write {path}: llama.cpp does not support this tokenizer: {reason}; train with bpe:SIZE, byte or gpt2"
     )]
     NoGgufTokenizer {
         /// The file.

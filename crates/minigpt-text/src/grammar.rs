@@ -65,13 +65,13 @@ pub enum GrammarError {
         reason: String,
     },
     /// It asks for something that is not done, or for too much.
-    #[error("texts cannot be made to keep to the JSON schema: {reason}")]
+    #[error("the JSON schema is not supported: {reason}")]
     Unsupported {
         /// What it asks for, in the words of llguidance.
         reason: String,
     },
     /// The tokenizer's tokens cannot be used.
-    #[error("the tokenizer's tokens cannot be followed through a grammar: {reason}")]
+    #[error("the tokenizer cannot be used with a JSON schema: {reason}")]
     Tokenizer {
         /// What is wrong with them.
         reason: String,

@@ -25,10 +25,12 @@ pub enum ToolsError {
         expected: &'static str,
     },
     /// The model was not taught to call functions.
-    #[error("the model's chat template has no tools: leave them out, or choose another model")]
+    #[error(
+        "the model's chat template does not support tools: send no tools, or choose another model"
+    )]
     NoTemplate,
     /// A call is asked for of a function that is none of the tools.
-    #[error("no tool is called {name:?}: expected one of {known}")]
+    #[error("unknown tool {name:?}: expected one of {known}")]
     Unknown {
         /// The name.
         name: String,

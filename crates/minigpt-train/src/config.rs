@@ -150,7 +150,7 @@ pub struct TrainingConfig {
     /// Parts that a step's windows go through the model in, one after the other, in less memory. At
     /// dropout 0 it is the same step to rounding; otherwise each part draws a dropout mask of its own.
     pub accumulation: usize,
-    /// Compute the inside of each block again in the backward pass, and keep only what goes into it
+    /// Recompute each block's activations in the backward pass, from its input alone, to save memory
     /// ([Chen et al., 2016](https://arxiv.org/abs/1604.06174)): the same step in less memory and more time.
     #[serde(default)]
     pub gradient_checkpointing: bool,
@@ -167,7 +167,7 @@ pub struct TrainingConfig {
     pub max_minutes: Option<f64>,
     /// Steps between validations; without it, one at the end of each pass. Each saves a checkpoint.
     pub eval_every: Option<usize>,
-    /// Steps between checkpoints besides those of the validations.
+    /// Steps between additional checkpoints; each validation saves one too.
     pub save_every: Option<usize>,
     /// End the run after this many validations without a new best. A run that ended so is resumed
     /// with a larger one.
@@ -185,7 +185,7 @@ pub struct TrainingConfig {
     pub teacher: Option<TeacherConfig>,
     /// Most recent checkpoints kept, besides the best.
     pub keep_last: usize,
-    /// Seed of weights, order and dropout.
+    /// Random seed of initial weights, data order and dropout.
     pub seed: u64,
 }
 

@@ -73,7 +73,7 @@ pub enum TrainError {
     },
     /// The model knows fewer ids than the tokenizer has.
     #[error(
-        "model.vocab_size is {vocab_size}: expected at least {ids}, the ids of the tokenizer; leave it out to have as many, or give the tokenizer a smaller size"
+        "model.vocab_size is {vocab_size}: expected at least {ids}, the tokenizer's number of ids; leave model.vocab_size out, or choose a smaller tokenizer"
     )]
     Vocabulary {
         /// Ids that the model knows.
@@ -109,13 +109,13 @@ pub enum TrainError {
     #[error(transparent)]
     Io(#[from] std::io::Error),
     /// A run of that name is there already.
-    #[error("run folder {path} already holds a run: choose another name, or move it away")]
+    #[error("run folder {path} already holds a run: choose another name, or move the folder away")]
     RunExists {
         /// The folder.
         path: PathBuf,
     },
     /// Another process trains there.
-    #[error("another process is training in {path}: wait for its end, or stop it")]
+    #[error("another process is training in {path}: wait until it ends, or stop it")]
     InUse {
         /// The folder.
         path: PathBuf,
@@ -135,14 +135,16 @@ pub enum TrainError {
         path: PathBuf,
     },
     /// A part of a run folder is a link, which may lead to anybody's file.
-    #[error("{path} is a symbolic link: expected a part of the run itself; links are not followed")]
+    #[error(
+        "{path} is a symbolic link: expected a file or folder of the run; links are not followed"
+    )]
     Link {
         /// The link.
         path: PathBuf,
     },
     /// A checkpoint has no optimiser state any more.
     #[error(
-        "{path} has no optimiser state, since `minigpt runs --prune` removed it: training cannot continue from it; take the run's last checkpoint"
+        "{path} has no optimiser state, since `minigpt runs --prune` removed it: training cannot continue from it; use the run's last checkpoint"
     )]
     Pruned {
         /// The checkpoint.
@@ -158,7 +160,7 @@ pub enum TrainError {
     },
     /// The run trains an adapter beside weights that only the processor's operations take.
     #[error(
-        "{path} keeps the weights beside its adapter for the processor: resume the run with --device cpu"
+        "{path} holds frozen weights that only the processor can use: resume the run with --device cpu"
     )]
     FrozenElsewhere {
         /// The file of the weights.
@@ -184,7 +186,7 @@ pub enum TrainError {
     },
     /// The novels in the program are no examples.
     #[error(
-        "{source_name} holds no examples: expected a file of them, as .jsonl, .json, .csv, .tsv or .parquet, a folder, or hf:OWNER/DATASET"
+        "{source_name} holds no examples: expected a .jsonl, .json, .csv, .tsv or .parquet file, a folder of such files, or hf:OWNER/DATASET"
     )]
     NoExampleFile {
         /// The source given.
@@ -192,7 +194,7 @@ pub enum TrainError {
     },
     /// A model is of another shape than the one that shall be tuned.
     #[error(
-        "the base is not of the configuration's shape: {reason}; leave the model's sizes as they are"
+        "the base model's shape differs from the configuration: {reason}; leave the model's sizes unchanged"
     )]
     OtherBase {
         /// What differs.
@@ -212,7 +214,7 @@ pub enum TrainError {
     },
     /// The frozen weights that the run's adapter is trained beside are not in its folder.
     #[error(
-        "{path} is missing: the run's adapter needs these weights beside it, put the file back"
+        "{path} is missing: it holds the frozen weights that the run's adapter needs; restore the file"
     )]
     NoBase {
         /// The file.
@@ -220,7 +222,7 @@ pub enum TrainError {
     },
     /// The run has taken all its steps.
     #[error(
-        "{path} is complete after {steps} steps: there is nothing to resume, but it can be continued"
+        "{path} is complete after {steps} steps: there is nothing to resume; to train further, continue the run"
     )]
     Complete {
         /// The run folder.
@@ -229,7 +231,7 @@ pub enum TrainError {
         steps: usize,
     },
     /// A run that shall be continued has not come to its end.
-    #[error("{path} has not ended: {steps} of its {total} steps are taken, resume it first")]
+    #[error("{path} is unfinished: {steps} of its {total} steps are done; resume it first")]
     NotEnded {
         /// The run folder.
         path: PathBuf,
@@ -240,7 +242,7 @@ pub enum TrainError {
     },
     /// A run that goes on keeps this setting.
     #[error(
-        "{key} cannot change when a run is continued; these can: {changeable}. For another value, begin a new run"
+        "{key} cannot change when a run is continued: expected one of {changeable}; for another {key}, start a new run"
     )]
     KeptSetting {
         /// The setting.
@@ -249,13 +251,15 @@ pub enum TrainError {
         changeable: String,
     },
     /// How long the steps of a run take is unknown.
-    #[error("{path} does not say how long a step takes: name the steps or passes to add")]
+    #[error(
+        "{path} does not say how long a step takes: give the steps or passes to add, not minutes"
+    )]
     NoPace {
         /// The run's metrics.
         path: PathBuf,
     },
     /// With what is added, a run would have more steps than a run can have.
-    #[error("that is too much after {after} steps: a run has at most {most} in all")]
+    #[error("too many steps to add after {after}: a run has at most {most} steps in all")]
     TooManySteps {
         /// Steps that there are.
         after: usize,
@@ -264,7 +268,7 @@ pub enum TrainError {
     },
     /// The run has ended by its patience.
     #[error(
-        "{path} ended at step {steps}, after {validations} validations without a new best: raise training.patience in its config.json to go on, or continue it"
+        "{path} ended at step {steps}, after {validations} validations without a new best: raise training.patience in its config.json and resume the run, or continue it"
     )]
     OutOfPatience {
         /// The run folder.
@@ -276,7 +280,7 @@ pub enum TrainError {
     },
     /// A run's file is not the tokenizer that it was trained with.
     #[error(
-        "{path} is not the tokenizer that the run was trained with: its SHA-256 is {found}, and its checkpoints' is {expected}; restore it, as from {copy}"
+        "{path} is not the tokenizer that the run was trained with: its SHA-256 is {found}, expected {expected}; restore it from {copy}"
     )]
     OtherTokenizerFile {
         /// The file.
@@ -290,7 +294,7 @@ pub enum TrainError {
     },
     /// The text is not the one that the run was trained on.
     #[error(
-        "{path} was trained on other text than its data source holds now: restore the source, or start a new run"
+        "the data source of {path} has changed since the run was trained: restore the source, or start a new run"
     )]
     OtherData {
         /// The run folder.
@@ -305,14 +309,14 @@ pub enum TrainError {
         reason: String,
     },
     /// Several devices would share a batch that teachers read.
-    #[error("a run with teachers takes one device, and got {count}: expected one")]
+    #[error("a run with teachers has {count} devices: expected one")]
     TeacherDevices {
         /// Devices given.
         count: usize,
     },
     /// The text's tokenizer is not the run's.
     #[error(
-        "{path} was trained with another tokenizer than its text gives now: restore the text or the tokenizer's file, or start a new run"
+        "the tokenizer of {path} has changed since the run was trained: restore the text or the tokenizer's file, or start a new run"
     )]
     OtherTokenizer {
         /// The run folder.
@@ -320,7 +324,7 @@ pub enum TrainError {
     },
     /// Nothing to draw yet.
     #[error(
-        "cannot draw {path}: there is no {quantity} yet, let the run take a step or a validation"
+        "cannot draw {path}: the run has no {quantity} yet; wait for its next step or validation"
     )]
     NoMetrics {
         /// The picture.
@@ -338,7 +342,7 @@ pub enum TrainError {
     },
     /// No two runs differ only in their seed.
     #[error(
-        "no two of the runs differ only in training.seed, so that no band can be drawn: {first} and {second} differ in {setting}"
+        "cannot draw a band: expected runs that differ only in training.seed, but {first} and {second} differ in {setting}"
     )]
     NoSeeds {
         /// A run.
@@ -349,14 +353,16 @@ pub enum TrainError {
         setting: String,
     },
     /// A single run has no band.
-    #[error("a band needs runs that differ in training.seed: there is one run, {run}")]
+    #[error(
+        "cannot draw a band of one run, {run}: expected several runs that differ only in training.seed"
+    )]
     OneSeed {
         /// The run.
         run: String,
     },
     /// Two runs of one seed say nothing of how much seeds differ.
     #[error(
-        "{first} and {second} have the same settings and training.seed {seed}: a band is over runs of different seeds"
+        "cannot draw a band: {first} and {second} have the same settings and training.seed {seed}, expected different seeds"
     )]
     SameSeed {
         /// A run.
@@ -368,7 +374,7 @@ pub enum TrainError {
     },
     /// The loss or its gradient is NaN or infinite.
     #[error(
-        "loss {loss} at step {step} (learning rate {learning_rate:.3e}, gradient norm {grad_norm}, windows {first} to {last} of the run's order): lower the learning rate, or let such steps be left out by training.skip_bad_steps; {}",
+        "loss {loss} at step {step} (learning rate {learning_rate:.3e}, gradient norm {grad_norm}, windows {first} to {last} of the run's order): lower the learning rate, or skip such steps with training.skip_bad_steps; {}",
         what_is_kept(*kept)
     )]
     NonFinite {
@@ -401,9 +407,7 @@ pub enum TrainError {
         kept: Option<usize>,
     },
     /// A device was lost, or its driver gave up.
-    #[error(
-        "the device failed: {reason}; the checkpoints that there are can be resumed on another"
-    )]
+    #[error("the device failed: {reason}; resume the run's last checkpoint on another device")]
     Device {
         /// What burn said.
         reason: String,
@@ -425,7 +429,7 @@ pub enum TrainError {
 fn what_is_kept(checkpoint: Option<usize>) -> String {
     match checkpoint {
         Some(step) => format!("the checkpoint of step {step} is kept"),
-        None => "there is no checkpoint yet: training.save_every takes them sooner".to_owned(),
+        None => "there is no checkpoint yet; set training.save_every to save one sooner".to_owned(),
     }
 }
 

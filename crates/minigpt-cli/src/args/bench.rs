@@ -18,36 +18,36 @@ const TUNING: &str = "Fine-tuning";
 #[command(after_help = "Examples:
   minigpt bench                                  the tutorial's model, 50257 ids
   minigpt bench --vocab 4096 --context 256 --batch 8
-  minigpt bench --model mini-llama --vocab 4096  the same size in today's shape
+  minigpt bench --model mini-llama --vocab 4096  the same size in Llama's shape
   minigpt bench --model smollm2-135m --decode    tokens a second, one text
-  minigpt bench --decode --model model.gguf      prompt, one text and several of a file
-  minigpt bench --decode --model model.gguf --peer python     beside llama.cpp, with xllamacpp
+  minigpt bench --decode --model model.gguf      a file: its prompt, one text, several texts
+  minigpt bench --decode --model model.gguf --peer python     compare with llama.cpp
   minigpt bench --decode --model model.gguf --lengths 128,512,1024,2048 --out speed.png")]
 pub(crate) struct BenchArgs {
-    #[arg(long, help = one_of("Shape of the model, with its own vocabulary if it was published; with --decode or --tune also a file, a folder or a run", &GptConfig::PRESETS), conflicts_with_all = ["layers", "heads", "width"])]
+    #[arg(long, help = one_of("Model to time, also a file, a folder or a run with --decode or --tune; published models bring their vocabulary. Presets", &GptConfig::PRESETS), conflicts_with_all = ["layers", "heads", "width"])]
     pub(crate) model: Option<String>,
-    /// Token ids [default: 50257, or the model's]
+    /// Vocabulary size [default: 50257, or the model's]
     #[arg(long)]
     pub(crate) vocab: Option<usize>,
-    /// Positions [default: 128]
+    /// Context length in tokens [default: 128]
     #[arg(long)]
     pub(crate) context: Option<usize>,
-    /// Blocks
+    /// Number of transformer blocks
     #[arg(long, default_value_t = 4)]
     pub(crate) layers: usize,
-    /// Heads of each block
+    /// Attention heads per block
     #[arg(long, default_value_t = 8)]
     pub(crate) heads: usize,
     /// Width of the residual stream
     #[arg(long, default_value_t = 256)]
     pub(crate) width: usize,
-    /// Windows in a training step [default: 16]
+    /// Windows per training step [default: 16]
     #[arg(long)]
     pub(crate) batch: Option<usize>,
     /// Probability that a value is dropped while training [default: 0.1]
     #[arg(long)]
     pub(crate) dropout: Option<f64>,
-    /// Compute the inside of each block again in the backward pass
+    /// Recompute each block's activations in the backward pass, to save memory
     #[arg(long, conflicts_with = "decode")]
     pub(crate) gradient_checkpointing: bool,
     /// Optimise the matrices inside the blocks with Muon instead of AdamW
@@ -57,47 +57,46 @@ pub(crate) struct BenchArgs {
     /// [default: f32]
     #[arg(long)]
     pub(crate) precision: Option<PrecisionChoice>,
-    /// Steps to time, after two that are not [default: 6]
+    /// Steps to time, after two untimed steps [default: 6]
     #[arg(long)]
     pub(crate) steps: Option<usize>,
-    /// Time tuning the model of a file: all its weights or, with --lora, an adapter beside them
+    /// Time the fine-tuning of a model file: of all its weights or, with --lora, of an adapter
     /// [default of --batch: 4, of --context: 256]
     #[arg(long, help_heading = TUNING, conflicts_with_all = ["decode", "muon", "vocab", "dropout"], requires = "model")]
     pub(crate) tune: bool,
     /// With --tune: rank of the adapter
     #[arg(long, help_heading = TUNING, value_name = "RANK", requires = "tune")]
     pub(crate) lora: Option<usize>,
-    /// With --lora: matrices with an adapter, as for `minigpt finetune` [default: all-linear]
+    /// With --lora: matrices that get an adapter, as for `minigpt finetune` [default: all-linear]
     #[arg(long, help_heading = TUNING, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
     pub(crate) lora_targets: Option<Vec<String>>,
-    /// Time generation instead of training steps: as many tokens as the context has positions
+    /// Time generation instead of training steps: as many tokens as the context holds
     #[arg(long, help_heading = WRITING)]
     pub(crate) decode: bool,
-    /// With a file as model: tokens of the prompt that is read [default: 512, or what the context has]
+    /// With a model file: prompt length in tokens [default: 512, or what the context holds]
     #[arg(long, help_heading = WRITING, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) prompt: Option<u32>,
-    /// With a file as model: tokens of each text [default: 64, or what the context has]
+    /// With a model file: tokens to write of each text [default: 64, or what the context holds]
     #[arg(long, help_heading = WRITING, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) tokens: Option<u32>,
-    /// With a file as model: texts that are written at once [default: 8]
+    /// With a model file: texts that are written at once [default: 8]
     #[arg(long, help_heading = WRITING, value_name = "N", requires = "decode", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) texts: Option<u32>,
-    /// With a file as model: what weights are kept as, as for `minigpt generate`; with --lora: what the frozen ones
-    /// are, as for `minigpt finetune` [default: auto]
+    /// With a model file: type of the weights, as for `minigpt generate`; with --lora: type of the frozen weights,
+    /// as for `minigpt finetune` [default: auto]
     #[arg(long, help_heading = WRITING, value_name = "TYPE")]
     pub(crate) weights: Option<WeightsChoice>,
-    /// With a file as model: what keys and values of the tokens before are kept as, as for `minigpt generate`
-    /// [default: f32]
+    /// With a model file: type of the key-value cache, as for `minigpt generate` [default: f32]
     #[arg(long, help_heading = WRITING, value_name = "TYPE", requires = "decode", value_parser = cache_type)]
     pub(crate) cache_type: Option<CacheType>,
-    /// With a file as model: how fast one text is written where it has so many tokens, as 128,512,2048, instead of
-    /// the rest; of each, --tokens are timed [default: 16]
+    /// With a model file: time only how fast one text grows at these lengths in tokens, such as 128,512,2048; at each
+    /// length, --tokens tokens are timed [default: 16]
     #[arg(long, help_heading = WRITING, value_name = "TOKENS", value_delimiter = ',', requires = "decode", conflicts_with_all = ["prompt", "texts"], value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) lengths: Vec<u32>,
-    /// With --lengths: a picture of it, a .png or .svg
+    /// With --lengths: file for a picture of the speeds, a .png or .svg
     #[arg(long, help_heading = WRITING, value_name = "FILE", requires = "lengths")]
     pub(crate) out: Option<PathBuf>,
-    /// With a GGUF file as model: a Python that has xllamacpp, to time llama.cpp with the same file
+    /// With a GGUF file: path of a Python that has xllamacpp, to time llama.cpp with the same file
     #[arg(long, help_heading = WRITING, value_name = "PYTHON", requires = "decode")]
     pub(crate) peer: Option<PathBuf>,
     #[arg(long, help = DEVICE_HELP, default_value = "cpu")]

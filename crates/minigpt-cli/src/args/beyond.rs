@@ -5,29 +5,30 @@ use minigpt_eval::{CacheConfig, DynamicConfig, DynamicRule};
 
 /// More computing for a lower loss: other protocols, named in every table.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Beyond one fixed model")]
+#[command(next_help_heading = "Neural cache and dynamic evaluation")]
 pub(crate) struct BeyondArgs {
-    /// Mix in a neural cache of the last tokens read (Grave et al., 2016): 2,000 where no number is given
+    /// Mix in a neural cache of the last TOKENS tokens read (Grave et al., 2016); without a number, 2,000 tokens
     #[arg(long, value_name = "TOKENS", num_args = 0..=1, default_missing_value = "2000")]
     pub(crate) cache: Option<usize>,
-    /// The cache's share of the probability; chosen on the first half of the embedded novels' held-out text
+    /// The cache's share of the probability; the default was chosen on the first half of the embedded novels'
+    /// held-out text
     #[arg(long, value_name = "SHARE", requires = "cache", default_value_t = 0.2)]
     pub(crate) cache_lambda: f64,
-    /// How much the likeness of two places counts, times the product of their hidden states; chosen so too, for a model
-    /// 128 wide
+    /// Factor by which the cache multiplies the dot product of two positions' hidden states; the default was chosen on
+    /// the same text as --cache-lambda, for a model 128 wide
     #[arg(long, value_name = "FACTOR", requires = "cache", default_value_t = 0.1)]
     pub(crate) cache_theta: f64,
-    /// Let the weights follow the text, window by window, after each was predicted (Krause et al., 2018). The model's
-    /// files stay as they are
+    /// Dynamic evaluation (Krause et al., 2018): after each predicted window, take a gradient step on it. The model's
+    /// files do not change
     #[arg(long)]
     pub(crate) dynamic: bool,
-    /// What a gradient is divided by: rms (the size that it has in the run's training text) or sgd (nothing)
+    /// What a gradient is divided by: rms (its typical size on the run's training text) or sgd (nothing)
     #[arg(long, value_name = "RULE", requires = "dynamic", default_value = "rms")]
     pub(crate) dynamic_rule: DynamicRule,
-    /// The learning rate; chosen on the same text
+    /// Learning rate of dynamic evaluation; the default was chosen on the same text as --cache-lambda
     #[arg(long, value_name = "RATE", requires = "dynamic", default_value_t = 0.1)]
     pub(crate) dynamic_rate: f64,
-    /// The part of the way back to the weights as they were, after each window
+    /// After each window, pull the weights back by this part of their distance to the original weights
     #[arg(long, value_name = "PART", requires = "dynamic", default_value_t = 0.001)]
     pub(crate) dynamic_decay: f64,
 }

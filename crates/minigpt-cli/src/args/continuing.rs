@@ -8,7 +8,7 @@ use clap::Args;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Continue a run")]
 pub(crate) struct ContinueArgs {
-    /// Continue this complete run in a new run folder, which starts with its history. Other options that it takes:
+    /// Train this complete run further, in a new run folder that starts with its history. Takes only these other options:
     /// --name, --from-step, --learning-rate, --set schedule.decay=..., --eval-every, --save-every,
     /// --max-minutes, --skip-bad-steps
     #[arg(long = "continue", id = "continue", value_name = "RUN", requires = "more", conflicts_with_all = [
@@ -22,10 +22,10 @@ pub(crate) struct ContinueArgs {
     /// With --continue: steps to add
     #[arg(long, value_name = "STEPS", requires = "continue", group = "more", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) more_steps: Option<u32>,
-    /// With --continue: minutes to add, as steps at the pace of the run with its validations
+    /// With --continue: minutes to add, converted to steps at the run's pace, validations included
     #[arg(long, value_name = "MINUTES", requires = "continue", group = "more", value_parser = minutes)]
     pub(crate) more_minutes: Option<f64>,
-    /// With --continue: from the checkpoint of this step instead of the run's end
+    /// With --continue: start from the checkpoint of this step instead of the run's end
     #[arg(long, value_name = "STEP", requires = "continue")]
     pub(crate) from_step: Option<usize>,
 }

@@ -32,11 +32,11 @@ pub(crate) struct ModelArgs {
 pub(crate) struct WeightsArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// Type of the weights on a processor: auto (as they are stored; GGUF's other types, as Q4_K or Q6_K, as q8_0),
-    /// f32, f16, bf16, q8_0, q4_0 or q4_1
+    /// Type of the weights on a processor: auto (the stored type; q8_0 for other GGUF types, such as Q4_K or
+    /// Q6_K), f32, f16, bf16, q8_0, q4_0 or q4_1
     #[arg(long, value_name = "TYPE", default_value = "auto")]
     pub(crate) weights: WeightsChoice,
-    /// Type of the key-value cache on a processor: f32, or f16 or bf16 in half the memory
+    /// Type of the key-value cache on a processor: f32, or f16 or bf16 with half the memory
     #[arg(long, value_name = "TYPE", default_value_t, value_parser = cache_type)]
     pub(crate) cache_type: CacheType,
 }
@@ -68,7 +68,9 @@ impl FromStr for WeightsChoice {
             return Ok(Self(None));
         }
         name.parse().map(|chosen| Self(Some(chosen))).map_err(|UnknownWeightType { name }| {
-            format!("unknown type of weights `{name}`: expected auto, f32, f16, bf16, q8_0, q4_0 or q4_1")
+            format!(
+                "unknown weight type `{name}`: expected auto, f32, f16, bf16, q8_0, q4_0 or q4_1"
+            )
         })
     }
 }
@@ -87,7 +89,7 @@ pub(crate) struct SamplingArgs {
     /// Never repeat a sequence of N tokens; 0 allows it [default: the model's, or 0]
     #[arg(long, value_name = "N")]
     pub(crate) no_repeat_ngram: Option<usize>,
-    /// Make tokens that already occurred less probable (above 1)
+    /// Make tokens that already occurred less probable, with a FACTOR above 1
     /// [default: the model's, or 1]
     #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
     pub(crate) repetition_penalty: Option<f64>,
@@ -100,17 +102,17 @@ pub(crate) struct SamplingArgs {
     /// Always take the most probable token
     #[arg(long)]
     pub(crate) greedy: bool,
-    /// Divide the logits: below 1 is more careful, above 1 wilder, 0 takes the most probable token [default: the model's,
-    /// or 1]
+    /// Divide the logits by this: below 1 makes texts more predictable, above 1 more varied; 0 takes the most probable
+    /// token [default: the model's, or 1]
     #[arg(long, conflicts_with = "greedy", allow_negative_numbers = true)]
     pub(crate) temperature: Option<f64>,
     /// Keep only the K most probable tokens; 0 keeps all [default: the model's, or 50]
     #[arg(long, value_name = "K", conflicts_with = "greedy")]
     pub(crate) top_k: Option<usize>,
-    /// Keep only the most probable tokens that reach probability P together [default: the model's, or 0.95]
+    /// Keep only the most probable tokens whose probabilities add up to P [default: the model's, or 0.95]
     #[arg(long, value_name = "P", conflicts_with = "greedy", allow_negative_numbers = true)]
     pub(crate) top_p: Option<f64>,
-    /// Drop tokens below P times the most probable one's probability [default: the model's, or none]
+    /// Drop tokens less probable than P times the most probable token [default: the model's, or none]
     #[arg(long, value_name = "P", conflicts_with = "greedy", allow_negative_numbers = true)]
     pub(crate) min_p: Option<f64>,
     /// Random seed: the same seed gives the same text
@@ -124,18 +126,18 @@ pub(crate) struct WriteArgs {
     /// End the text before this string, in which \n, \t, \r and \\ are escapes; may be given several times
     #[arg(long, value_name = "TEXT", value_parser = unescaped, allow_hyphen_values = true)]
     pub(crate) stop: Vec<String>,
-    /// Write JSON that is valid by this JSON schema, and nothing else: its text, or the file that has it. The model is not
-    /// told of it: say in the prompt what is asked for
+    /// Write only JSON that is valid by this JSON schema, given as text or as a file. The model does not see the schema:
+    /// say in the prompt what the JSON should contain
     #[arg(long, value_name = "SCHEMA", conflicts_with = "beams")]
     pub(crate) json_schema: Option<String>,
     /// Prompt lookup decoding: draft tokens from earlier text and check them in one pass. The text stays the same;
-    /// answers that quote their prompt are written faster. On the processor, one text at a time
+    /// answers that quote their prompt are written faster. For one text at a time, on the processor
     #[arg(long, conflicts_with = "beams")]
     pub(crate) lookup: bool,
     /// Write N texts at once, each with its own seed
     #[arg(short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) n: u32,
-    /// Search for the most probable texts, N at a time, instead of drawing one
+    /// Search for the most probable text with N beams, instead of sampling one
     #[arg(long, value_name = "N", conflicts_with_all = ["n", "logprobs", "greedy", "temperature", "top_k", "top_p", "min_p", "seed"], value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) beams: Option<u32>,
     /// Show how probable each token was: in colours on a terminal, else a line per token
@@ -164,20 +166,20 @@ pub(crate) struct GenerateArgs {
     /// A run folder, a model's folder in Hugging Face's layout, its GGUF file or nanoGPT's .pt, or
     /// hf:OWNER/MODEL[/FILE.gguf]
     pub(crate) model: ModelSource,
-    /// What to continue; "" for a text from its start
+    /// Text to continue; "" starts a new text
     #[arg(long, required_unless_present = "prompts", allow_hyphen_values = true)]
     pub(crate) prompt: Option<String>,
-    /// A file of prompts, one a line, that are continued together
+    /// A file of prompts, one on each line, that are continued together
     #[arg(long, value_name = "FILE", conflicts_with_all = ["prompt", "logprobs", "beams"])]
     pub(crate) prompts: Option<PathBuf>,
     /// Continue prompts as they are, without the template that the model was tuned with
     #[arg(long)]
     pub(crate) raw: bool,
-    /// Put each prompt into the model's chat template, as a user's message; the default for a run that was tuned
+    /// Put each prompt into the model's chat template, as a user's message; the default for a run that was fine-tuned
     /// to answer
     #[arg(long, conflicts_with = "raw")]
     pub(crate) chat: bool,
-    /// Tokens to write at most; the model's end of text, as <|endoftext|>, ends earlier
+    /// Most tokens to write; the model's end-of-text token, such as <|endoftext|>, ends the text earlier
     #[arg(long, default_value_t = 100)]
     pub(crate) max_tokens: usize,
     #[command(flatten)]
@@ -193,7 +195,7 @@ pub(crate) struct ApplicationArgs {
     /// [default: the newest run in runs/]
     #[arg(long, value_name = "MODEL")]
     pub(crate) run: Option<ModelSource>,
-    /// Tokens to write at most [default: 50 for complete, 200 for story, 100 for ask; 256 by the model's chat
+    /// Most tokens to write [default: 50 for complete, 200 for story, 100 for ask; 256 if the model has a chat
     /// template]
     #[arg(long)]
     pub(crate) max_tokens: Option<usize>,
@@ -203,8 +205,9 @@ pub(crate) struct ApplicationArgs {
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Lines are turns: the model goes on after each. /reset forgets, /quit or Ctrl-D ends. On a terminal,
-lines can be edited, the arrows bring back those before, and Ctrl-C ends the model's turn.
+    after_help = "Each line is a turn, and the model answers it. /reset forgets the conversation; /quit or
+Ctrl-D ends the program. On a terminal, lines can be edited, the arrow keys recall earlier lines,
+and Ctrl-C ends the model's turn.
 
 Examples:
   minigpt chat runs/austen
@@ -220,14 +223,14 @@ pub(crate) struct ReplArgs {
     /// Earlier name of MODEL, kept for scripts.
     #[arg(long, value_name = "MODEL", hide = true, conflicts_with = "source")]
     pub(crate) run: Option<ModelSource>,
-    /// Put each line as a question, `Q: … A:`, where the model has no chat template
+    /// Format each line as a question, `Q: … A:`, if the model has no chat template
     #[arg(long)]
     pub(crate) qa: bool,
-    /// Tokens to write at most in a turn [default: 60, or 512 by the model's chat template]
+    /// Most tokens to write in a turn [default: 60, or 512 if the model has a chat template]
     #[arg(long)]
     pub(crate) max_tokens: Option<usize>,
     /// Prompt lookup decoding: draft tokens from earlier text and check them in one pass. The text stays the same;
-    /// answers that quote their prompt are written faster. On the processor, one text at a time
+    /// answers that quote their prompt are written faster. For one text at a time, on the processor
     #[arg(long)]
     pub(crate) lookup: bool,
     /// End a turn before this string, in which \n, \t, \r and \\ are escapes; may be given several times
@@ -248,30 +251,30 @@ pub(crate) struct AttentionArgs {
     /// hf:OWNER/MODEL[/FILE.gguf]
     #[arg(value_name = "MODEL")]
     pub(crate) source: ModelSource,
-    /// What the model reads
+    /// Text that the model reads
     #[arg(default_value = "The scientist discovered")]
     pub(crate) prompt: String,
-    /// Tokens that the model then writes, greedily; a picture for each
+    /// Tokens that the model then writes, greedily; each token gets a picture
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) tokens: u32,
     /// Draw heads of this layer only, counted from 0
     #[arg(long)]
     pub(crate) layer: Option<usize>,
-    /// Draw this head only, counted from 0, as large as it gets
+    /// Draw this head only, counted from 0, in a large picture
     #[arg(long, requires = "layer")]
     pub(crate) head: Option<usize>,
     /// Folder for the pictures and the page [default: attention in the run folder, or
     /// here for other models]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// Windows of held-out text on which habits are measured: the run's own text, or the embedded novel for other
+    /// Windows of held-out text on which the heads' habits are measured: the run's own text, or the embedded novel for other
     /// models; 0 leaves habits out
     #[arg(long, default_value_t = 32)]
     pub(crate) windows: usize,
-    /// Folder that keeps tokens, as for `minigpt train`
+    /// Folder of the token cache, as for `minigpt train`
     #[arg(long, value_name = "FOLDER", env = "MINIGPT_CACHE", value_parser = folder_or_nothing())]
     pub(crate) cache: Option<PathBuf>,
-    /// Print the habits of all heads, the weights of the drawn ones and the names of the files as JSON
+    /// Print as JSON the habits of all heads, the attention weights of the drawn heads, and the files' names
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -282,12 +285,12 @@ pub(crate) struct AttentionArgs {
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:
-  minigpt models                                       what is in the cache of the hub
+  minigpt models                                       list the cached models
   minigpt models fetch hf:HuggingFaceTB/SmolLM2-135M-Instruct
   minigpt models fetch hf:owner/model-GGUF/model-Q8_0.gguf
   minigpt models remove hf:openai-community/gpt2
 
-The cache is the one of Hugging Face's own programs: HF_HUB_CACHE, or hub in HF_HOME, or
+Hugging Face's own programs share the cache: the folder HF_HUB_CACHE, or hub in HF_HOME, or
 ~/.cache/huggingface/hub."
 )]
 pub(crate) struct ModelsArgs {
@@ -300,15 +303,15 @@ pub(crate) struct ModelsArgs {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum ModelsCommand {
-    /// Download a model, so that it is there without a network, and say where
+    /// Download a model for use without a network, and print its path
     Fetch {
         /// hf:OWNER/MODEL, or hf:OWNER/MODEL/FILE.gguf
         #[arg(value_name = "MODEL")]
         model: ModelSource,
     },
-    /// Take models out of the cache, in all their revisions
+    /// Remove models from the cache, with all their revisions
     Remove {
-        /// hf:OWNER/MODEL for all that is there of a repository, or hf:OWNER/MODEL/FILE.gguf
+        /// hf:OWNER/MODEL for all cached files of a repository, or hf:OWNER/MODEL/FILE.gguf
         #[arg(value_name = "MODEL", required = true)]
         models: Vec<ModelSource>,
     },
@@ -332,7 +335,7 @@ pub(crate) struct ExportArgs {
     /// File for llama.cpp, and a Modelfile for Ollama beside it
     #[arg(long, value_name = "FILE")]
     pub(crate) gguf: Option<PathBuf>,
-    /// What weights are written as: f32, f16, bf16, or for --gguf alone q8_0, q4_0 or q4_1
+    /// Type of the written weights: f32, f16 or bf16; with only --gguf also q8_0, q4_0 or q4_1
     #[arg(long, value_name = "TYPE", default_value_t)]
     pub(crate) dtype: WeightType,
     /// Licence of the weights for the card, as the hub calls it: mit, cc-by-sa-4.0, …

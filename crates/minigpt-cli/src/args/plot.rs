@@ -13,8 +13,8 @@ use super::one_of;
   minigpt plot runs/austen --curve grad-norm
   minigpt plot runs/slow runs/fast --out compared.png
   minigpt plot runs/slow runs/fast --curve perplexity --x minutes --out compared.svg
-  minigpt plot runs/austen --log-x --log-y --x tokens        straight where loss follows a power law
-  minigpt plot runs/seed-1 runs/seed-2 runs/seed-3 --band    mean, and least to greatest
+  minigpt plot runs/austen --log-x --log-y --x tokens        a power law is a straight line
+  minigpt plot runs/seed-1 runs/seed-2 runs/seed-3 --band    mean, in a band of all values
   minigpt plot runs/austen --size slide --theme dark --out slide.png
   minigpt plot runs/austen --size column --out figure.svg --data-csv figure.csv")]
 pub(crate) struct PlotArgs {
@@ -30,8 +30,8 @@ pub(crate) struct PlotArgs {
     /// What the horizontal axis counts: steps, tokens, passes or minutes
     #[arg(long, default_value = "steps")]
     pub(crate) x: Axis,
-    /// Smooth over this many steps, an odd number (an even one counts as the next), with the unsmoothed values pale
-    /// below; 0 draws unsmoothed values alone
+    /// Smooth over this odd number of steps (an even number counts as the next odd one), with the unsmoothed values
+    /// pale below; 0 draws only unsmoothed values
     /// [default: a fortieth of the longest run]
     #[arg(long, value_name = "STEPS")]
     pub(crate) smooth: Option<usize>,
@@ -41,7 +41,7 @@ pub(crate) struct PlotArgs {
     /// Make the vertical axis logarithmic
     #[arg(long)]
     pub(crate) log_y: bool,
-    /// Draw the learning rate too, with an axis of its own at the right
+    /// Draw the learning rate too, with a separate axis at the right
     #[arg(long)]
     pub(crate) learning_rate: bool,
     /// Draw runs that differ only in their seed as their mean with a band: min-max, or --band=sd for one standard

@@ -6,18 +6,18 @@ use clap::{ArgGroup, Args, ValueEnum};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  minigpt runs                        those in runs/, the newest first
+  minigpt runs                        the runs in runs/, the newest first
   minigpt runs --sort best            the best first, by bits per byte, which compares tokenizers
   minigpt runs elsewhere --json
   minigpt runs --prune                what could be removed, and what that would free
   minigpt runs --prune --yes          remove it
-  minigpt runs runs/austen --prune    of one run
+  minigpt runs runs/austen --prune    the same for one run
 
-Of complete runs --prune removes all checkpoints but the best, the last, and the one before a stable
-learning rate fell, from which --continue starts. If the best is neither of the other two, its
-optimiser state is removed too. Of all runs that are not training, --prune removes unfinished
-checkpoints and temporary files an hour after the last write. What resuming, generating and
-measuring need is kept.")]
+From a complete run, --prune removes all checkpoints but the best, the last, and the one before a
+stable learning rate fell, from which --continue starts. If the best checkpoint is neither of the
+other two, --prune removes its optimiser state too. From every run that is not training, --prune
+removes unfinished checkpoints and temporary files an hour after the last write. It keeps what
+resuming, generating and measuring need.")]
 pub(crate) struct RunsArgs {
     /// Folder that holds runs, or one run [default: runs]
     pub(crate) folder: Option<PathBuf>,
@@ -40,11 +40,11 @@ pub(crate) struct RunsArgs {
 pub(crate) enum RunOrder {
     /// By name
     Name,
-    /// The newest
+    /// The newest first
     Date,
     /// The lowest bits per byte of a validation first; classifiers follow, by nats per label
     Best,
-    /// The largest on the disk
+    /// The largest on disk first
     Size,
 }
 
@@ -53,18 +53,18 @@ pub(crate) enum RunOrder {
     group = ArgGroup::new("written").required(true).multiple(true).args(["mlflow", "csv"]),
     after_help = "Examples:
   minigpt track runs/austen --mlflow mlruns
-  minigpt track runs/* --mlflow mlruns --experiment novels     several; again while they train
+  minigpt track runs/* --mlflow mlruns --experiment novels     several runs; repeat to update
   minigpt track runs/austen --csv austen.csv                   for trackio.import_csv and others
 
 TensorBoard reads run folders directly: tensorboard --logdir runs. docs/trackers.md says how each
 tracker reads what is written."
 )]
 pub(crate) struct TrackArgs {
-    /// Run folders; those that still train too
+    /// Run folders, complete or still training
     #[arg(required = true)]
     pub(crate) runs: Vec<PathBuf>,
-    /// Write them into this folder as MLflow's file store: parameters, metrics, tags, pictures and samples. A run that
-    /// is there already is brought up to date
+    /// Write the runs into this folder as MLflow's file store: parameters, metrics, tags, pictures and samples. A run
+    /// that the store already has is updated
     #[arg(long, value_name = "FOLDER")]
     pub(crate) mlflow: Option<PathBuf>,
     /// Name of the experiment in MLflow; created if missing

@@ -13,16 +13,16 @@ use super::ApplicationArgs;
   minigpt index README.md docs/ --out docs.index
   minigpt index embedded --out austen.index          the four novels, and the start of a fifth
 
-Afterwards the index has exactly the texts that are named. Hidden files are left out, and so are
-files of a folder with invalid UTF-8 or a NUL byte.")]
+Afterwards the index holds exactly the named texts. Hidden files are skipped, and so are files of a
+folder that have invalid UTF-8 or a NUL byte.")]
 pub(crate) struct IndexArgs {
-    /// Text files, folders of them, or `embedded` for the novels that come with minigpt
+    /// Text files, folders of text files, or `embedded` for the novels that come with minigpt
     #[arg(required = true, value_name = "TEXT")]
     pub(crate) texts: Vec<PathBuf>,
     /// Folder of the index; created if missing
     #[arg(long, value_name = "INDEX", default_value = "minigpt.index")]
     pub(crate) out: PathBuf,
-    /// Most words of a passage [default: those of the index; 100 for a new one]
+    /// Most words of a passage [default: the index's own setting; 100 for a new index]
     #[arg(long, value_name = "N")]
     pub(crate) words: Option<usize>,
     /// Print a JSON object
@@ -38,10 +38,10 @@ pub(crate) struct IndexArgs {
   minigpt ask --index minigpt.index --no-model --show-passages \"Who is Emma?\"
   minigpt ask --index austen.index --questions austen.jsonl --run runs/austen
 
-With an index, the passages that a question is about come into the prompt before it, as many as fit
-the model's context, and are quoted below the answer. A file of questions has a JSON object a line,
+With an index, the passages found for a question come before it in the prompt, as many as fit the
+model's context, and are quoted below the answer. Each line of a file of questions is a JSON object:
   {\"question\": \"Who walked to the sea?\", \"source\": \"sea.txt:12\", \"answer\": \"Anne\"}
-with the line that has the answer, in that line's words.")]
+The source names the line that holds the answer. The answer is copied from that line.")]
 pub(crate) struct AskArgs {
     /// Answer from this index, which `minigpt index` made
     #[arg(long, value_name = "INDEX", conflicts_with_all = ["n", "beams", "logprobs"])]

@@ -21,10 +21,10 @@ use crate::device::{DEVICE_HELP, DeviceChoice};
   schedule.learning_rate = { from = 1e-3, to = 1e-2, steps = 3, scale = \"log\" }
   data.tokenizer = [\"bpe:8192\", \"bpe:16384\"]
 
-Any setting of a run's config.json can stand there. method = \"random\" with settings = 20 draws 20
-settings instead of trying every combination. [halving] with rungs = [100, 300] ends the worse half
-at these steps (keep = \"third\": two thirds). [variants.NAME] has settings that change together.
-data = \"notes.txt\" names another text.
+[set] and [vary] take any setting of a run's config.json. method = \"random\" with settings = 20 draws
+20 settings instead of trying every combination. [halving] with rungs = [100, 300] ends the worse
+half of the trials at these steps; with keep = \"third\", it ends the worse two thirds.
+[variants.NAME] has settings that change together. data = \"notes.txt\" names another text.
 
 Every trial is a run folder in runs/FILE/, next to sweep.json and sweep.png. The same command
 resumes where it stopped, and does not repeat complete trials.
@@ -40,7 +40,7 @@ Exit codes: 0 done, or the budget is used up; 1 an error, 2 a wrong command line
 Ctrl-C and saved, 143 by SIGTERM."
 )]
 pub(crate) struct SweepArgs {
-    /// What is tried, in TOML
+    /// File that describes the sweep, in TOML
     pub(crate) file: PathBuf,
     /// Name of the sweep's folder under --runs [default: the file's]
     #[arg(long)]

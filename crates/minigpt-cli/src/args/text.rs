@@ -11,7 +11,8 @@ use super::folder_or_nothing;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Text")]
 pub(crate) struct TextArgs {
-    /// Held-out text for validation, in any form that the text may have [default: its own, or its last tenth]
+    /// Held-out text for validation, in any form that --data takes [default: the data's own validation part, or its
+    /// last tenth]
     #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) valid: Option<Source>,
     /// The field of .jsonl and .json records or column of .csv, .tsv and .parquet files that holds the
@@ -41,7 +42,8 @@ pub(crate) struct FileArgs {
     /// Read invalid UTF-8 as U+FFFD instead of refusing the file
     #[arg(long)]
     pub(crate) lossy: bool,
-    /// Character between the values of .csv and .tsv files: one of ASCII, as ; or tab [default: a comma, and a tab]
+    /// Character between the values of .csv and .tsv files: one ASCII character, such as ;, or tab [default: a comma in
+    /// .csv, a tab in .tsv]
     #[arg(long, value_name = "CHARACTER")]
     pub(crate) separator: Option<Separator>,
 }

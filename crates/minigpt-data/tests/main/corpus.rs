@@ -140,11 +140,11 @@ fn each_failure_has_its_own_line() {
         ),
         (
             "two",
-            "holds more than one train file (train.txt, train.txt.xz): expected one; remove the others or give the file itself",
+            "holds more than one train file (train.txt, train.txt.xz): expected one; remove the others or name the file directly",
         ),
         (
             "no-text",
-            "holds no text files: expected .txt, .md, .jsonl or .parquet files, plain or packed as .gz, .xz or .zst; files of other kinds are given themselves",
+            "holds no text files: expected .txt, .md, .jsonl or .parquet files, plain or packed as .gz, .xz or .zst; name a file of another kind directly",
         ),
     ];
     for (name, message) in cases {
@@ -154,7 +154,7 @@ fn each_failure_has_its_own_line() {
     }
     let bad_xz = Corpus::from_path(&folder.path().join("bad.txt.xz")).unwrap_err().to_string();
     assert!(bad_xz.contains("bad.txt.xz cannot be unpacked: "), "{bad_xz}");
-    assert!(bad_xz.ends_with("; expected a whole .xz file, check it with `xz -t`"), "{bad_xz}");
+    assert!(bad_xz.ends_with("; expected a complete .xz file; check it with `xz -t`"), "{bad_xz}");
 
     let good = folder.path().join("tiny.txt");
     let missing = folder.path().join("none.txt");

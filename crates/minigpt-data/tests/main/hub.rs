@@ -138,7 +138,7 @@ fn a_failure_that_stays_names_file_address_and_what_to_do() {
         let server = Server::wikitext();
         server.fault("/cdn", &[fault; 3]);
         let error = server.read("hf:o/d/large").unwrap_err().to_string();
-        let offline = "; offline, give a folder with the files instead";
+        let offline = "; without a network, give a folder with the files";
         assert_eq!(error, format!("{}{reason}{offline}", address(&server)));
         assert_eq!(server.requests("/cdn").len(), requests, "{fault:?}");
         // Nothing wrong stays in the cache.
@@ -345,7 +345,7 @@ fn gguf_files_are_had_one_by_one_listed_and_removed() {
     assert_eq!(listed(), [large]);
     for gone in ["o/m/small.gguf", "o/whole", "o/never"] {
         let error = remove(gone).unwrap_err().to_string();
-        assert!(error.contains(" is not in the cache of the hub"), "{error}");
+        assert!(error.contains(" is not in the Hugging Face cache"), "{error}");
     }
     assert_eq!(remove("o/m").unwrap(), 5040);
     assert_eq!(listed(), []);

@@ -332,7 +332,7 @@ fn missing_parts_are_noticed() {
     assert!(
         error.ends_with(
             "train-00000-of-00003.jsonl is one of 3 parts, but only 2 exist: \
-             expected all of them; get the others or rename this one"
+             expected all of them; get the missing parts or rename this one"
         ),
         "{error}"
     );

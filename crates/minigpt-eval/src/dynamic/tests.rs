@@ -91,5 +91,5 @@ fn a_rate_that_is_too_large_is_told() {
     let wild = Reader::from(DynamicModel::by_sgd(&model, 1e30, 0.0));
     let error = evaluate(wild, &text, &config, &mut |_| {}).unwrap_err().to_string();
     assert!(error.starts_with("dynamic evaluation: the loss is NaN or infinite after "), "{error}");
-    assert!(error.contains("expected a lower rate than 1"), "{error}");
+    assert!(error.contains("expected a learning rate below 1"), "{error}");
 }

@@ -63,7 +63,7 @@ fn models_of_other_vocabularies_are_no_ensemble() {
     let error = Readers::new(vec![(&one).into(), (&other.unwrap()).into()]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the models of an ensemble know 257 and 300 ids: expected models with one tokenizer"
+        "the ensemble's models have vocabularies of 257 and 300 ids: expected models with the same tokenizer"
     );
 }
 

@@ -23,7 +23,7 @@ pub enum TensorError {
     },
     /// Rows that are no whole blocks.
     #[error(
-        "tensor {name} has rows of {row} values; expected a multiple of {}, the block of {tensor_type}",
+        "tensor {name} has rows of {row} values; expected a multiple of {}, the block size of {tensor_type}",
         tensor_type.block_values()
     )]
     Row {
@@ -35,10 +35,10 @@ pub enum TensorError {
         tensor_type: TensorType,
     },
     /// A type that is only read.
-    #[error("{0} is only read; expected one of F32, F16, BF16, Q8_0, Q4_0, Q4_1")]
+    #[error("{0} can be read but not written; expected one of F32, F16, BF16, Q8_0, Q4_0, Q4_1")]
     OnlyRead(TensorType),
     /// A value beyond the range of the type, or a NaN or infinite one in a block with a scale.
-    #[error("{value} does not fit {tensor_type}; choose F32")]
+    #[error("{value} is out of range for {tensor_type}; choose F32")]
     Range {
         /// The value.
         value: f32,

@@ -46,14 +46,14 @@ fn values_that_do_not_fit_a_type_are_refused() {
         values[0] = value;
         tensor_type.quantize(&values, &mut Vec::new()).unwrap_err().to_string()
     };
-    assert_eq!(error(TensorType::F16, 65_520.0), "65520 does not fit F16; choose F32");
+    assert_eq!(error(TensorType::F16, 65_520.0), "65520 is out of range for F16; choose F32");
     error(TensorType::Bf16, f32::MAX);
     for tensor_type in [TensorType::Q8_0, TensorType::Q4_0, TensorType::Q4_1] {
         for value in [1e30, f32::MAX, f32::MIN, f32::INFINITY, f32::NEG_INFINITY] {
             let error = error(tensor_type, value);
-            assert!(error.starts_with(&format!("{value} does not fit")), "{error}");
+            assert!(error.starts_with(&format!("{value} is out of range")), "{error}");
         }
-        assert!(error(tensor_type, f32::NAN).starts_with("NaN does not fit"));
+        assert!(error(tensor_type, f32::NAN).starts_with("NaN is out of range"));
     }
     assert_eq!(
         TensorType::Q6K.quantize(&[0.0; 256], &mut Vec::new()),

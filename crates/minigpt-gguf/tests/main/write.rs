@@ -162,6 +162,6 @@ fn what_cannot_be_written_leaves_the_old_file_and_says_why() {
     );
     assert_eq!(
         write_values(&[], &one, &[f32::NAN; 32]),
-        "tensor w: NaN does not fit Q8_0; choose F32"
+        "tensor w: NaN is out of range for Q8_0; choose F32"
     );
 }

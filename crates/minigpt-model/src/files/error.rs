@@ -21,7 +21,7 @@ pub enum WeightsError {
         found: String,
     },
     /// The configuration is damaged, or asks for what [`Gpt`](crate::Gpt) does not do.
-    #[error("{path} is not the configuration of a model that minigpt runs: {reason}")]
+    #[error("{path} is not a supported model configuration: {reason}")]
     Config {
         /// The configuration.
         path: PathBuf,
@@ -49,7 +49,7 @@ pub enum WeightsError {
     },
     /// A pickle that asks for Python objects other than tensors and their containers.
     #[error(
-        "{path} is a pickle that asks Python for {name}: expected tensors alone; nothing was run, use the model's safetensors file or another copy"
+        "{path} is a pickle that loads the Python object {name}: expected tensors only; no code was run; use the model's safetensors file or another copy"
     )]
     Code {
         /// The file.
@@ -58,7 +58,9 @@ pub enum WeightsError {
         name: String,
     },
     /// A parameter of the model is not among the weights.
-    #[error("{path} has no tensor {name}, of shape {expected:?} by its configuration")]
+    #[error(
+        "{path} has no tensor {name}: by the model's configuration, expected one of shape {expected:?}"
+    )]
     Missing {
         /// The file or folder.
         path: PathBuf,
@@ -68,7 +70,9 @@ pub enum WeightsError {
         expected: Vec<usize>,
     },
     /// A tensor that the model has no place for.
-    #[error("{path} has a tensor {name}, which a model of its configuration does not have")]
+    #[error(
+        "{path} has an unexpected tensor {name}: the model's configuration has no such parameter"
+    )]
     Unexpected {
         /// The file or folder.
         path: PathBuf,
@@ -77,7 +81,7 @@ pub enum WeightsError {
     },
     /// A tensor of another shape than the model's.
     #[error(
-        "{path}: {name} has the shape {found:?}, by its configuration it should be {expected:?}"
+        "{path}: {name} has the shape {found:?}: by the model's configuration, expected {expected:?}"
     )]
     Misshapen {
         /// The file or folder.
@@ -101,7 +105,7 @@ pub enum WeightsError {
     },
     /// A number that training or damage has spoilt.
     #[error(
-        "{path}: {name} has {value} among its numbers, the first at {index}: expected finite 32-bit numbers; get the file again, or use weights from before the training diverged"
+        "{path}: {name} contains {value}, first at index {index}: expected finite 32-bit numbers; get the file again, or use weights from before the training diverged"
     )]
     NotFinite {
         /// The file.
@@ -115,7 +119,7 @@ pub enum WeightsError {
     },
     /// A head of its own in a model that should have none.
     #[error(
-        "{path}: {head} is not the token embedding: expected the same, because tie_word_embeddings says so; if the model has a head of its own, set tie_word_embeddings to false"
+        "{path}: {head} differs from the token embedding, although tie_word_embeddings is true: if the model's output head is untied, set tie_word_embeddings to false"
     )]
     UntiedHead {
         /// The file or folder.
@@ -125,7 +129,7 @@ pub enum WeightsError {
     },
     /// A model that no layout has words for.
     #[error(
-        "cannot write {path}: {family}, the nearest family that other programs know, has no place for this model's {setting}"
+        "cannot write {path}: {family}, the nearest model type of other programs, does not support this model's {setting}"
     )]
     Layout {
         /// The file.
@@ -136,7 +140,9 @@ pub enum WeightsError {
         setting: &'static str,
     },
     /// A format that has no numbers of this type.
-    #[error("cannot write {path}: {format} has no {weight_type}: expected {expected}")]
+    #[error(
+        "cannot write {path}: {format} does not support weights as {weight_type}: expected {expected}"
+    )]
     WeightType {
         /// The file.
         path: PathBuf,
@@ -148,7 +154,7 @@ pub enum WeightsError {
         expected: &'static str,
     },
     /// A number that is too large for the type that weights are to be kept as.
-    #[error("{name} cannot be kept as {weight_type}: {error}")]
+    #[error("cannot store {name} as {weight_type}: {error}")]
     Pack {
         /// The file, if there is one, and the parameter.
         name: String,
@@ -166,7 +172,7 @@ pub enum WeightsError {
         reason: String,
     },
     /// A model with adapters beside its matrices, where they are not done.
-    #[error("{name} has an adapter beside it: merge it into the weights first")]
+    #[error("{name} has a LoRA adapter: merge the adapter into the weights first")]
     Adapter {
         /// The first such parameter.
         name: String,

@@ -206,7 +206,7 @@ fn the_tied_head_and_old_masks_are_passed_over() {
     other.bytes[5] ^= 1;
     folder.tensors.insert("lm_head.weight".to_owned(), other);
     folder.write_whole();
-    folder.refuses(&["model.safetensors", "lm_head.weight is not the token embedding"]);
+    folder.refuses(&["model.safetensors", "lm_head.weight differs from the token embedding"]);
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Default for Draw {
 pub enum SamplingError {
     /// Not a finite number of at least 0.
     #[error(
-        "temperature {0} is out of range: expected 0, which always takes the most probable token, or a number above"
+        "temperature {0} is out of range: expected 0, which always takes the most probable token, or a positive number"
     )]
     Temperature(f64),
     /// Not a probability above zero.
@@ -91,11 +91,11 @@ pub enum SamplingError {
     NotANumber,
     /// Every token is forbidden.
     #[error(
-        "no token may follow: the allowed, banned and not repeated tokens, and those of a grammar, leave none"
+        "no next token is possible: the allowed, banned, no-repeat and grammar rules together exclude every token"
     )]
     NoToken,
     /// A [filter](crate::TokenFilter) cannot say what may follow.
-    #[error("no token may follow: {0}")]
+    #[error("no next token is possible: {0}")]
     Filter(String),
 }
 

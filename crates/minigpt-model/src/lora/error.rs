@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use crate::files::error::WeightsError;
 
 /// What to do with an adapter that is more than a product of two factors.
-pub(super) const MERGE: &str =
-    "merge it in Python with merge_and_unload() and save_pretrained(), and use the merged model";
+pub(super) const MERGE: &str = "merge the adapter in Python with merge_and_unload() and save_pretrained(), and use the merged model";
 
 /// An adapter that cannot be used, or is another model's.
 #[derive(Debug, thiserror::Error)]
@@ -29,11 +28,11 @@ pub enum AdapterError {
     },
     /// The token vectors of a model whose head is another matrix.
     #[error(
-        "lora.targets: the token embedding `wte` cannot be adapted where the output head is not tied to it: expected matrices of the blocks"
+        "lora.targets: cannot adapt the token embedding `wte` of a model with an untied output head: expected matrices of the blocks"
     )]
     UntiedEmbedding,
     /// The configuration is damaged, or asks for what is not done here.
-    #[error("{path} is not the configuration of a LoRA adapter that minigpt runs: {reason}")]
+    #[error("{path} is not a supported LoRA configuration: {reason}")]
     Config {
         /// The configuration.
         path: PathBuf,
@@ -42,7 +41,7 @@ pub enum AdapterError {
     },
     /// The adapter was trained on another model.
     #[error(
-        "{path} is an adapter for another base model: {reason}; use it with the model it was trained on"
+        "{path} is an adapter for another base model: {reason}; use the adapter with the model that it was trained on"
     )]
     OtherBase {
         /// The factors' file.
@@ -52,7 +51,7 @@ pub enum AdapterError {
     },
     /// The adapter has token vectors of its own.
     #[error(
-        "{path} has the whole tensor {name}, which PEFT saves where the vocabulary was resized: expected factors alone; {MERGE}"
+        "{path} holds the full tensor {name}, which PEFT saves after the vocabulary was resized: expected LoRA factors only; {MERGE}"
     )]
     WholeEmbedding {
         /// The factors' file.
@@ -62,7 +61,7 @@ pub enum AdapterError {
     },
     /// Lengths of columns, or vectors of tokens trained whole, of a model whose weights are packed.
     #[error(
-        "{path} has {what}: expected factors alone, beside weights in their stored type; {MERGE}"
+        "{path} has {what}: a model with weights in their stored type takes LoRA factors only; {MERGE}"
     )]
     PackedChange {
         /// The adapter's folder.
@@ -72,7 +71,7 @@ pub enum AdapterError {
     },
     /// Factors beside the vectors of the tokens, of a model whose weights are packed.
     #[error(
-        "{path} adapts {layer}, the token embedding: expected matrices of the blocks only, beside weights in their stored type; {MERGE}"
+        "{path} adapts {layer}, the token embedding: a model with weights in their stored type takes adapters of block matrices only; {MERGE}"
     )]
     PackedEmbedding {
         /// The adapter's folder.
@@ -82,7 +81,7 @@ pub enum AdapterError {
     },
     /// The factors are in a pickle.
     #[error(
-        "{path} is a pickle: expected adapter_model.safetensors; in Python, PeftModel.from_pretrained() and save_pretrained() make one of it"
+        "{path} is a pickle: expected adapter_model.safetensors; in Python, load it with PeftModel.from_pretrained() and write it with save_pretrained()"
     )]
     Pickled {
         /// The pickle.

@@ -35,7 +35,7 @@ pub enum WeightType {
 
 /// A name that no [`WeightType`] has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown type of weights `{name}`: expected f32, f16, bf16, q8_0, q4_0 or q4_1")]
+#[error("unknown weight type `{name}`: expected f32, f16, bf16, q8_0, q4_0 or q4_1")]
 pub struct UnknownWeightType {
     /// The name given.
     pub name: String,

@@ -286,7 +286,7 @@ fn an_adapter_is_to_be_merged_first() {
     let error = PackedGpt::of(adapted, WeightType::F32).unwrap_err().to_string();
     assert_eq!(
         error,
-        "h.0.attn.c_attn.weight has an adapter beside it: merge it into the weights first"
+        "h.0.attn.c_attn.weight has a LoRA adapter: merge the adapter into the weights first"
     );
 }
 
@@ -311,7 +311,7 @@ fn a_number_that_is_not_finite_is_named() {
     let error = SavedModel::open(&path).unwrap().load_packed(None).unwrap_err().to_string();
     let index = 48 * 64 - 32;
     assert!(error.contains("model.gguf: output.weight has "), "{error}");
-    assert!(error.contains(&format!("the first at {index}:")), "{error}");
+    assert!(error.contains(&format!("first at index {index}:")), "{error}");
 }
 
 #[test]

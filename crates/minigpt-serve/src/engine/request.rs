@@ -39,7 +39,7 @@ pub enum WriteEvent {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// So many were before it that it never began.
-    #[error("its time was over while it waited: try again in a moment")]
+    #[error("the request reached its time limit before it began: try again in a moment")]
     Late,
     /// What was asked cannot be done.
     #[error("{0}")]

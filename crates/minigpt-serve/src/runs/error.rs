@@ -8,7 +8,7 @@ use crate::error::ApiError;
 /// Why nothing can be told of a run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
-    #[error("there is no run `{0}`: GET /api/runs lists those that there are")]
+    #[error("unknown run `{0}`: GET /api/runs lists the runs")]
     Unknown(String),
     /// A file of the run, or the folder of runs, cannot be read.
     #[error("{0}")]

@@ -202,7 +202,7 @@ fn constraints_and_a_grammar_that_leave_nothing_are_told() {
     let prompt = Prompt::of_text(&tokenizer, "A number: ").unwrap();
     let mut text = TextGenerator::new(&model, &tokenizer, &prompt, &options).unwrap();
     let error = text.next().unwrap().unwrap_err().to_string();
-    assert!(error.starts_with("no token may follow"), "{error}");
+    assert!(error.starts_with("no next token is possible"), "{error}");
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn what_is_no_tool_is_refused_by_place() {
     let bad = r#"[{"type": "function", "function": {"name": "f", "parameters": 3}}]"#;
     assert_eq!(refusal(bad), "tools[0].function.parameters: expected a JSON schema");
     let unknown = tools(QWEN).call_schema(Some("fly")).unwrap_err().to_string();
-    assert_eq!(unknown, "no tool is called \"fly\": expected one of weather, turn, stop");
+    assert_eq!(unknown, "unknown tool \"fly\": expected one of weather, turn, stop");
     let plain = ChatTemplate::from_jinja("{{ messages }}", Default::default(), "a test").unwrap();
     assert_eq!(Tools::from_json(TOOLS, &plain).unwrap_err(), ToolsError::NoTemplate);
 }

@@ -15,7 +15,7 @@ pub struct Length {
     pub total_steps: usize,
     /// Steps between validations.
     pub eval_every: usize,
-    /// Steps between checkpoints besides those of the validations.
+    /// Steps between additional checkpoints; each validation saves one too.
     pub save_every: Option<usize>,
 }
 

@@ -8,7 +8,7 @@ use crate::error::TrainError;
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
     /// The file is not valid TOML, or has a key that no sweep has.
-    #[error("not a sweep: {0}")]
+    #[error("not a valid sweep file: {0}")]
     Toml(String),
     /// A field of the file has no meaning.
     #[error("{field}: expected {expected}")]
@@ -40,7 +40,9 @@ pub enum SweepError {
         most: usize,
     },
     /// A folder of a trial holds a run of other settings.
-    #[error("{path} holds a run with another {setting}: choose another --name, or move it away")]
+    #[error(
+        "{path} holds a run with another {setting}: choose another --name, or move the folder away"
+    )]
     OtherRun {
         /// The folder.
         path: PathBuf,

@@ -177,7 +177,10 @@ fn invalid_examples_are_counted_by_reason() {
     assert_eq!(repeated(&found.train, |dialogue| &dialogue.turns), [[0, 1]]);
     fs_err::write(&path, bad).unwrap();
     let error = reader.instructions(&source, &template, &tokenizer, &mut |_| {}).unwrap_err();
-    assert!(error.to_string().contains("are invalid, most of them for no field"), "{error}");
+    assert!(
+        error.to_string().contains("are invalid; the most frequent reason: no field"),
+        "{error}"
+    );
 }
 
 #[test]

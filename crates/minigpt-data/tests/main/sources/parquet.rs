@@ -175,5 +175,8 @@ fn a_bad_parquet_file_is_named() {
     fs_err::write(&path, &whole[..whole.len() - 20]).unwrap();
     let error = read(&string(&path)).unwrap_err().to_string();
     assert!(error.contains("a.parquet cannot be read: "), "{error}");
-    assert!(error.ends_with("; expected a whole .parquet file with a column of text"), "{error}");
+    assert!(
+        error.ends_with("; expected a complete .parquet file with a column of text"),
+        "{error}"
+    );
 }

@@ -110,7 +110,7 @@ fn what_llama_cpp_has_no_place_for_is_not_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.gguf");
         let error = model.save_gguf(&[], WeightType::F32, &path).unwrap_err().to_string();
-        assert!(error.ends_with(&format!("has no place for this model's {setting}")), "{error}");
+        assert!(error.ends_with(&format!("does not support this model's {setting}")), "{error}");
         assert!(!path.exists());
     };
     let gpt2 = GptConfig::new(50, 16, 1, 4, 32);
@@ -197,7 +197,7 @@ fn each_key_of_the_architecture_is_honoured_harmless_or_refused() {
         ("llama.attention.sliding_window", 15_u32.into(), "expected at least 16, the context"),
         ("llama.rope.dimension_count", 4_u32.into(), "rope.dimension_count 4: expected 8"),
         ("llama.vocab_size", 49_u32.into(), "vocab_size 49: expected 50, the rows of token_embd"),
-        ("llama.attention.head_count", 5_u32.into(), "is not the configuration of a model"),
+        ("llama.attention.head_count", 5_u32.into(), "is not a supported model configuration"),
         ("llama.block_count", 3_u32.into(), "has no tensor blk.2.attn_norm.weight"),
         ("llama.attention.head_count", Value::from(vec![4_i32, 4]), "expected an integer"),
     ];
@@ -209,7 +209,7 @@ fn each_key_of_the_architecture_is_honoured_harmless_or_refused() {
     assert!(error.contains("metadata llama.block_count is missing"), "{error}");
     // Fewer blocks than there are tensors of.
     let error = changed(&path, &[("llama.block_count", Some(1_u32.into()))]).unwrap_err();
-    assert!(error.contains("has a tensor blk.1."), "{error}");
+    assert!(error.contains("has an unexpected tensor blk.1."), "{error}");
 }
 
 #[test]

@@ -192,7 +192,10 @@ fn what_no_family_has_is_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let error = model.save_safetensors(&path, WeightType::Q8_0).unwrap_err().to_string();
-    assert!(error.ends_with("safetensors has no q8_0: expected f32, f16 or bf16"), "{error}");
+    assert!(
+        error.ends_with("safetensors does not support weights as q8_0: expected f32, f16 or bf16"),
+        "{error}"
+    );
     let refused = |config: GptConfig, message: &str| {
         let model = Gpt::init(&config, 0, &Device::flex()).unwrap();
         let error = model.save_safetensors(&path, WeightType::F32).unwrap_err().to_string();
@@ -201,17 +204,17 @@ fn what_no_family_has_is_not_written() {
     let llama = model.config().clone();
     refused(
         GptConfig { mlp: MlpKind::GeluTanh, ..llama.clone() },
-        "llama, the nearest family that other programs know, has no place for this model's mlp",
+        "llama, the nearest model type of other programs, does not support this model's mlp",
     );
     let mut biased = llama.clone();
     biased.bias.attention_output = true;
-    refused(biased, "no place for this model's bias");
+    refused(biased, "does not support this model's bias");
     refused(
         GptConfig { scale_attn_by_inverse_layer_idx: true, ..llama.clone() },
-        "no place for this model's scale_attn_by_inverse_layer_idx",
+        "does not support this model's scale_attn_by_inverse_layer_idx",
     );
     let position = GptConfig::tiny(40).position;
-    refused(GptConfig { position, ..llama }, "no place for this model's n_kv_head");
+    refused(GptConfig { position, ..llama }, "does not support this model's n_kv_head");
     assert!(!path.exists());
 }
 

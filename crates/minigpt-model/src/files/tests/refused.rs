@@ -9,7 +9,7 @@ fn numbers_that_are_not_finite_are_refused_with_their_tensor() {
         let spoilt = folder.tensors.get_mut("transformer.h.1.mlp.c_fc.weight").unwrap();
         spoilt.bytes[4 * 7..][..4].copy_from_slice(&value.to_le_bytes());
         folder.write_whole();
-        let message = format!("h.1.mlp.c_fc.weight has {shown} among its numbers, the first at 7");
+        let message = format!("h.1.mlp.c_fc.weight contains {shown}, first at index 7");
         folder.refuses(&["model.safetensors: ", &message]);
     }
     // Nor is a number that 32 bits do not hold.
@@ -18,7 +18,7 @@ fn numbers_that_are_not_finite_are_refused_with_their_tensor() {
     let stored = Stored { dtype: Dtype::F64, shape: vec![8], bytes };
     folder.tensors.insert("transformer.ln_f.bias".to_owned(), stored);
     folder.write_whole();
-    folder.refuses(&["ln_f.bias has inf among its numbers, the first at 0"]);
+    folder.refuses(&["ln_f.bias contains inf, first at index 0"]);
 
     let path = folder.path("model.bpk");
     let mut model = Gpt::init(&small(), 0, &Device::flex()).unwrap();
@@ -28,7 +28,7 @@ fn numbers_that_are_not_finite_are_refused_with_their_tensor() {
     model.ln_f.weight = burn::module::Param::from_tensor(scale);
     model.into_record().save(&path).unwrap();
     let error = crate::check_finite(&path).unwrap_err().to_string();
-    assert!(error.contains("model.bpk: ln_f.weight has NaN among its numbers"), "{error}");
+    assert!(error.contains("model.bpk: ln_f.weight contains NaN"), "{error}");
     fs_err::write(&path, [255; 100]).unwrap();
     let error = crate::check_finite(&path).unwrap_err().to_string();
     assert!(error.contains("model.bpk is damaged: "), "{error}");
@@ -44,7 +44,7 @@ fn long_names_and_shapes_are_cut_in_the_error() {
         assert!(folder.refusal().len() < 700, "{}", folder.refusal());
     };
     let name = "x".repeat(1 << 20);
-    refuses(name.clone(), Stored::counting(&[1]), &["has a tensor xxx"]);
+    refuses(name.clone(), Stored::counting(&[1]), &["has an unexpected tensor xxx"]);
     let odd = Stored { dtype: Dtype::F8_E4M3, shape: vec![1], bytes: vec![0] };
     refuses(name, odd, &["holds F8_E4M3"]);
     refuses("wide".to_owned(), Stored::counting(&[1; 100_000]), &["wide has 100000 dimensions"]);
@@ -82,12 +82,14 @@ fn tensors_that_do_not_fit_are_named() {
     };
     spoil(
         &|tensors| drop(tensors.remove("transformer.h.1.mlp.c_fc.bias")),
-        &["has no tensor h.1.mlp.c_fc.bias, of shape [12]"],
+        &[
+            "has no tensor h.1.mlp.c_fc.bias: by the model's configuration, expected one of shape [12]",
+        ],
     );
     let more = |tensors: &mut HashMap<String, Stored>| {
         tensors.insert("transformer.h.2.ln_1.weight".to_owned(), Stored::counting(&[8]));
     };
-    spoil(&more, &["has a tensor h.2.ln_1.weight, which a model"]);
+    spoil(&more, &["has an unexpected tensor h.2.ln_1.weight"]);
     let transposed = |tensors: &mut HashMap<String, Stored>| {
         tensors.insert("transformer.h.0.mlp.c_fc.weight".to_owned(), Stored::counting(&[12, 8]));
     };
@@ -153,5 +155,5 @@ fn a_configuration_of_another_model_is_refused() {
     // The first that is missing ends the search.
     refuses(json(r#"{"n_layer": 10000}"#), "has no tensor h.2.ln_1.weight");
     fs_err::write(&path, "{").unwrap();
-    folder.refuses(&["config.json is not the configuration of a model"]);
+    folder.refuses(&["config.json is not a supported model configuration"]);
 }

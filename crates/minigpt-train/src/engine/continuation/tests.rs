@@ -123,7 +123,7 @@ fn only_what_decides_the_rest_may_change() {
         ("sample.prompt", "Emma"),
     ] {
         let error = changed(key, value).unwrap_err();
-        let expected = format!("{key} cannot change when a run is continued; these can: ");
+        let expected = format!("{key} cannot change when a run is continued: expected one of ");
         assert!(error.starts_with(&expected), "{error}");
     }
 }

@@ -40,7 +40,7 @@ fn what_means_nothing_is_refused_in_one_line() {
         ("", None),
         ("seed = 1", Some("line 1: unknown field `seed`")),
         ("method = \"bayes\"", Some("unknown variant `bayes`")),
-        ("preset = ", Some("not a sweep: line 1")),
+        ("preset = ", Some("not a valid sweep file: line 1")),
         ("method = \"random\"", Some("settings: expected how many to draw")),
         ("settings = 3", Some("settings: expected none, unless method is random")),
         ("method = \"random\"\nsettings = 0", Some("settings: expected 1 to 2000")),

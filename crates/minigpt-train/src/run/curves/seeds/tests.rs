@@ -32,10 +32,13 @@ fn runs_that_differ_in_more_are_refused_by_the_setting() {
     let error = by_seed(vec![run("a", 1, 0.1), run("b", 2, 0.2)]).unwrap_err().to_string();
     assert_eq!(
         error,
-        "no two of the runs differ only in training.seed, so that no band can be drawn: a and b differ in optimizer.weight_decay"
+        "cannot draw a band: expected runs that differ only in training.seed, but a and b differ in optimizer.weight_decay"
     );
     let error = by_seed(vec![run("a", 1, 0.1)]).unwrap_err().to_string();
-    assert_eq!(error, "a band needs runs that differ in training.seed: there is one run, a");
+    assert_eq!(
+        error,
+        "cannot draw a band of one run, a: expected several runs that differ only in training.seed"
+    );
 }
 
 #[test]
@@ -43,7 +46,7 @@ fn runs_of_one_seed_make_no_band() {
     let runs = vec![run("a", 1, 0.1), run("other", 2, 0.1), run("again", 1, 0.1)];
     assert_eq!(
         by_seed(runs).unwrap_err().to_string(),
-        "a and again have the same settings and training.seed 1: a band is over runs of different seeds"
+        "cannot draw a band: a and again have the same settings and training.seed 1, expected different seeds"
     );
 }
 
