@@ -74,7 +74,7 @@ fn settings_by_a_wrong_name_or_of_a_wrong_kind() {
     let set = |setting: &'static str, message| refuses(&["--set", setting], message);
     set(
         "training.batchsize=8",
-        "unknown setting `training.batchsize`: expected perhaps `batch_size`",
+        "unknown setting `training.batchsize`: expected perhaps `training.batch_size`",
     );
     set("training.batch_size=many", "setting training.batch_size = \"many\": invalid type");
     set("training.batch_size", "--set training.batch_size: expected KEY=VALUE");
@@ -84,6 +84,14 @@ fn settings_by_a_wrong_name_or_of_a_wrong_kind() {
     refuses(&["--config", "missing.toml"], "missing.toml");
     refuses(&["--config", "prose.txt"], "prose.txt: not valid TOML");
     refuses(&["--tui"], "--tui: standard output is no terminal");
+}
+
+#[test]
+fn a_command_that_is_an_option_of_train() {
+    let sandbox = Sandbox::new();
+    assert!(sandbox.fails(&["resume", "runs/x"]).contains("'train --resume'"));
+    assert!(sandbox.fails(&["continue", "runs/x"]).contains("'train --continue'"));
+    assert!(sandbox.fails(&["sevre"]).contains("'serve'"));
 }
 
 #[test]
