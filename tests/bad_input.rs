@@ -89,9 +89,14 @@ fn settings_by_a_wrong_name_or_of_a_wrong_kind() {
 #[test]
 fn a_command_that_is_an_option_of_train() {
     let sandbox = Sandbox::new();
-    assert!(sandbox.fails(&["resume", "runs/x"]).contains("'train --resume'"));
-    assert!(sandbox.fails(&["continue", "runs/x"]).contains("'train --continue'"));
-    assert!(sandbox.fails(&["sevre"]).contains("'serve'"));
+    for (command, tip) in
+        [("resume", "'train --resume'"), ("continue", "'train --continue'"), ("sevre", "'serve'")]
+    {
+        let output = sandbox.minigpt(&[command]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(error.contains(tip), "{error}");
+    }
 }
 
 #[test]
