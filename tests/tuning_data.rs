@@ -113,7 +113,7 @@ fn long_conversations_are_shortened_by_turns_and_the_last_answer_can_be_all() {
         "--task instruct --data chats.jsonl --template plain --dry-run --shorten-long",
     );
     assert!(errors.contains("shortened: 1 conversations lost their last turns"), "{errors}");
-    assert!(errors.contains("9 examples to learn, 1 held out, 0 longer"), "{errors}");
+    assert!(errors.contains("9 examples to learn, 1 held out\n"), "{errors}");
     let shown = "--task instruct --data chats.jsonl --template plain --skip-long --show 1";
     let marks = |more: &str| succeeds(&sandbox, &format!("{shown} {more}")).0.matches('⟦').count();
     assert_eq!((marks(""), marks("--last-answer")), (2, 1));
