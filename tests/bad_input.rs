@@ -77,7 +77,7 @@ fn settings_by_a_wrong_name_or_of_a_wrong_kind() {
     let set = |setting: &'static str, message| refuses(&["--set", setting], message);
     set(
         "training.batchsize=8",
-        "unknown setting `training.batchsize`: expected perhaps `batch_size`",
+        "unknown setting `training.batchsize`: expected perhaps `training.batch_size`",
     );
     set("training.batch_size=many", "setting training.batch_size = \"many\": invalid type");
     set("training.batch_size", "--set training.batch_size: expected KEY=VALUE");
@@ -87,6 +87,19 @@ fn settings_by_a_wrong_name_or_of_a_wrong_kind() {
     refuses(&["--config", "missing.toml"], "missing.toml");
     refuses(&["--config", "prose.txt"], "prose.txt: not valid TOML");
     refuses(&["--tui"], "--tui: standard output is no terminal");
+}
+
+#[test]
+fn a_command_that_is_an_option_of_train() {
+    let sandbox = Sandbox::new();
+    for (command, tip) in
+        [("resume", "'train --resume'"), ("continue", "'train --continue'"), ("sevre", "'serve'")]
+    {
+        let output = sandbox.minigpt(&[command]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(error.contains(tip), "{error}");
+    }
 }
 
 #[test]

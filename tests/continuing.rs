@@ -309,7 +309,7 @@ fn what_makes_no_sense_is_refused_by_name() {
     let sandbox = sandbox();
     train(&sandbox, "--max-steps 10 --name run");
     for (more, parts) in [
-        ("runs/none --more-steps 2", &["runs/none is not a run folder"][..]),
+        ("runs/none --more-steps 2", &["runs/none does not exist"][..]),
         (
             "runs/run --more-steps 2 --from-step 7",
             &["no checkpoint of step 7: expected one of [10]"],

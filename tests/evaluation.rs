@@ -72,6 +72,10 @@ fn a_runs_own_validation_is_measured_as_training_did() {
     ] {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
+    let right = text.lines().find(|line| line.starts_with("tokens predicted right")).unwrap();
+    assert_eq!(right.matches(" %").count(), 3, "{right}");
+    let many = eval(&sandbox, "--context 8");
+    assert!(!many.contains("fewer than"), "{many}");
 }
 
 #[test]
@@ -81,6 +85,8 @@ fn another_text_is_measured_whole_or_by_its_split() {
     let page = |options: &str| json(&eval(&sandbox, &format!("--data page.txt --json {options}")));
     let (plain, detokenized) = (page(""), page("--detokenize wikitext"));
     assert_eq!(plain["split"], "all");
+    let few = eval(&sandbox, "--data page.txt --context 8");
+    assert!(few.contains("note: intervals from fewer than 20 windows say too little"), "{few}");
     let sums = |report: &Value, name: &str| report["evaluation"][name].as_u64().unwrap();
     for name in ["words", "bytes", "characters"] {
         assert_eq!(sums(&plain, name), sums(&detokenized, name), "{name} of the text as it was");
@@ -269,6 +275,7 @@ fn models_are_compared_in_every_format() {
     let alone: Value = serde_json::from_str(&alone).unwrap();
     assert_eq!(number(&alone["token_perplexity"]["value"]), one);
     assert!(number(&models[0]["training"]["seconds"]) > 0.0);
+    assert_eq!(json["has_comparable_tokens"], true);
 }
 
 #[test]

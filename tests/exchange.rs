@@ -191,7 +191,7 @@ fn what_cannot_be_exported_or_imported_is_said_in_one_line() {
         sandbox.fails(&[&args[..], more].concat())
     };
     assert!(generate("out", &["--average"]).contains("keeps no average"));
-    assert!(generate("nowhere", &[]).contains("nowhere is not a run folder, nor a model's"));
+    assert!(generate("nowhere", &[]).contains("nowhere does not exist: expected a run folder"));
     let error = generate("nowhere.gguf", &[]);
     assert!(error.contains("nowhere.gguf does not exist: expected a GGUF file; check"), "{error}");
     assert!(generate("nowhere.pt", &[]).contains("nowhere.pt does not exist: expected a file"));

@@ -304,7 +304,11 @@ fn a_classifier_that_learnt_nothing_says_so() {
     sandbox.write("sorted.jsonl", lines(sorted));
     let once = "--name sorted --max-steps 6 --set sample.max_tokens=4";
     let errors = said(&finetune("classify", "sorted.jsonl", once));
-    assert!(errors.contains("warm-up: 1 steps instead of 20, for the run has 6"), "{errors}");
+    assert!(errors.contains("loading "), "{errors}");
+    assert!(
+        errors.contains("warm-up: shortened from 20 to 1 step: the whole run has only 6 steps"),
+        "{errors}"
+    );
     assert!(errors.contains("warning: all held-out texts have the same label"), "{errors}");
     assert!(errors.contains("if it is sorted by label, shuffle it"), "{errors}");
     let run = RunFolder::open(&sandbox.path("runs/sorted")).unwrap();

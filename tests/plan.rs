@@ -92,7 +92,9 @@ fn a_run_of_some_minutes_chooses_everything_and_ends_by_its_clock() {
     let output = sandbox.minigpt(&train.split(' ').collect::<Vec<_>>());
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
-    for line in [" ids by bpe:512, for ", "model:         4 layers, ", "time:          about "] {
+    let why = ", the size that suits a text of this length";
+    for line in [why, " ids by bpe:512, for ", "model:         4 layers, ", "time:          about "]
+    {
         assert!(said.contains(line), "{line}: {said}");
     }
     let config: Value = {

@@ -85,7 +85,9 @@ fn numbers(text: &str) -> Vec<Number> {
         let amount: f64 = written.parse().unwrap();
         let smaller = |rest: &str| rest.get(..2).and_then(|digits| digits.parse::<f64>().ok());
         let (mut divisor, mut seconds) = (1.0, None);
-        if unit(" GiB").is_some() {
+        if unit(" %").or(unit("\u{a0}%")).is_some() {
+            divisor = 0.01;
+        } else if unit(" GiB").is_some() {
             divisor = f64::from(1 << 30);
         } else if unit(" MiB").is_some() {
             divisor = f64::from(1 << 20);
@@ -209,6 +211,10 @@ fn every_number_of_a_report_is_in_the_runs_folder_and_everybody_can_read_it() {
         "windows of 32 tokens, stride 8",
         "**After step 10:**",
         "| layer 0, head 0 |",
+        "| head | habit | previous | itself | first | induction | spread |",
+        "These settings were changed.",
+        "**At the end, sample ",
+        "\u{a0}% (",
         "peak main memory of the last process",
         "git revision",
         "minigpt eval runs/first --device cpu --stride 8 --split all",
@@ -216,6 +222,7 @@ fn every_number_of_a_report_is_in_the_runs_folder_and_everybody_can_read_it() {
         assert!(markdown.contains(part), "{part} is not in\n{markdown}");
     }
     assert!(!markdown.contains("Not in the folder"), "{markdown}");
+    assert!(!markdown.contains("`model.vocab_size`"), "it is the tokenizer's: {markdown}");
     assert_accessible(&html);
     for picture in markdown.split("](pictures/").skip(1) {
         let file = picture.split(')').next().unwrap();
@@ -307,7 +314,9 @@ fn tuned_models_are_reported_with_their_before_and_after() {
     sandbox.write("opinions.jsonl", lines((0..60).map(opinion).collect()));
     for (task, data) in [("instruct", "instructions.jsonl"), ("classify", "opinions.jsonl")] {
         let tune = ["finetune", "runs/base", "--task", task, "--data", data, "--epochs", "2"];
-        sandbox.succeeds(&[&tune[..], &["--device", "cpu", "--name", task]].concat());
+        let said = sandbox.succeeds(&[&tune[..], &["--device", "cpu", "--name", task]].concat());
+        let few = ", on 4 examples: too few to say how it is on others";
+        assert_eq!(said.contains(few), task == "instruct", "{said}");
         let run = format!("runs/{task}");
         let [markdown, html] = reported(&sandbox, &run);
         let values = values(&sandbox.path(&run));
@@ -328,6 +337,7 @@ fn tuned_models_are_reported_with_their_before_and_after() {
             assert!(html.contains("predicted &lt;b&gt;no&lt;/b&gt;"), "{html}");
         } else {
             assert!(markdown.contains("expected: At sea."), "{markdown}");
+            assert!(markdown.contains("the answers of 4 held-out examples is"), "{markdown}");
         }
     }
     // Of a model that no run made, also where a run was tuned from it and another from that.

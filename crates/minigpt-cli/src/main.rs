@@ -38,6 +38,7 @@ use std::thread;
 
 use anyhow::Result;
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 use minigpt_files::is_caught;
 use minigpt_text::Application;
 use minigpt_train::{DEVICE_THREAD, TrainError, is_pool_thread};
@@ -50,7 +51,7 @@ use crate::terminal::output::{NoReader, say, say_error};
 fn main() -> ExitCode {
     keep_loaded_state_on_the_host();
     configure_plain_gpu();
-    let command = Cli::parse().command;
+    let command = parse().command;
     report_panics_as_errors();
     match catch_unwind(AssertUnwindSafe(|| run(command))) {
         Ok(Ok(code)) => code,
@@ -70,6 +71,25 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What the command line asks for. Of two commands that are options of `train`, the tip names these.
+fn parse() -> Cli {
+    let complete = |mut error: clap::Error| {
+        let given = match error.get(ContextKind::InvalidSubcommand) {
+            Some(ContextValue::String(given)) => given.as_str(),
+            _ => "",
+        };
+        let option = match given {
+            "resume" => "train --resume",
+            "continue" => "train --continue",
+            _ => return error,
+        };
+        let tip = ContextValue::Strings(vec![option.to_owned()]);
+        error.insert(ContextKind::SuggestedSubcommand, tip);
+        error
+    };
+    Cli::try_parse().unwrap_or_else(|error| complete(error).exit())
 }
 
 /// Whether it is what burn says of a device that failed, which tells nothing of a worker that is gone.

@@ -119,7 +119,7 @@ pub enum DataError {
         reason: String,
     },
     /// Too few examples to hold some out.
-    #[error("{path} holds {number} examples, too few to hold one out for validation: give more examples, or separate validation examples", path = path.display())]
+    #[error("{path} holds {number} example{s}, too few to hold one out for validation: give more examples, or separate validation examples", path = path.display(), s = if *number == 1 { "" } else { "s" })]
     TooFewExamples {
         /// The file.
         path: PathBuf,

@@ -207,6 +207,10 @@ fn parsed<T>(
         Ok(value) => return Ok(value),
         Err(error) => error,
     };
+    // What serde_json says of a line that is no record at all is of no use.
+    if let Some(first) = json.trim_start().chars().next().filter(|first| !"{[".contains(*first)) {
+        return Err(format!("no JSON object: it begins with {first:?} instead of '{{'"));
+    }
     match mended(json, bad_bytes) {
         Cow::Borrowed(_) => Err(in_words(&error)),
         Cow::Owned(mended) => read(&mended).map_err(|error| in_words(&error)),

@@ -73,6 +73,9 @@ pub struct Measured {
 }
 
 impl Bootstrap {
+    /// Parts below which an interval says too little: few draws differ, and one unusual part decides.
+    pub const ENOUGH: usize = 20;
+
     /// Each of `figures` of the sum of all parts, with its interval.
     pub(crate) fn measure<const N: usize, const F: usize>(
         &self,

@@ -147,6 +147,12 @@ pub fn evaluate<'a>(
 }
 
 impl EvalReport {
+    /// Whether there are intervals, but of fewer parts than [`Bootstrap::ENOUGH`].
+    #[must_use]
+    pub fn has_few_parts(&self) -> bool {
+        self.token_perplexity.low.is_some() && self.parts < Bootstrap::ENOUGH
+    }
+
     /// Tokens predicted per second of the whole evaluation.
     #[must_use]
     pub fn tokens_per_second(&self) -> f64 {

@@ -23,7 +23,7 @@ use crate::error::EvalError;
 /// computing is worth, and are never to be compared with those of a model alone.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Protocol {
-    /// Most tokens read before one is predicted.
+    /// Maximum number of tokens read before each prediction.
     pub context: usize,
     /// Tokens from the start of one window to that of the next.
     pub stride: usize,

@@ -134,6 +134,12 @@ pub enum TrainError {
         /// The folder.
         path: PathBuf,
     },
+    /// Nothing is there.
+    #[error("{path} does not exist: expected the folder of a run")]
+    NoRun {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A part of a run folder is a link, which may lead to anybody's file.
     #[error(
         "{path} is a symbolic link: expected a file or folder of the run; links are not followed"

@@ -205,13 +205,13 @@ impl RunFolder {
     /// Opens the folder of a run.
     ///
     /// # Errors
-    /// [`TrainError::NotARun`] where it holds no configuration.
+    /// [`TrainError::NoRun`] where nothing is there, [`TrainError::NotARun`] where it holds no configuration.
     pub fn open(path: &Path) -> Result<Self, TrainError> {
         let run = Self { path: path.to_owned() };
-        if run.config_path().is_file() {
-            Ok(run)
-        } else {
-            Err(TrainError::NotARun { path: run.path })
+        match run.path.exists() {
+            _ if run.config_path().is_file() => Ok(run),
+            true => Err(TrainError::NotARun { path: run.path }),
+            false => Err(TrainError::NoRun { path: run.path }),
         }
     }
 

@@ -127,7 +127,7 @@ pub(crate) struct EvalTextArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Protocol")]
 pub(crate) struct ProtocolArgs {
-    /// Most tokens read before one is predicted [default: the model's context]
+    /// Maximum number of tokens read before each prediction [default: the model's context]
     #[arg(long, value_name = "TOKENS")]
     pub(crate) context: Option<usize>,
     /// Tokens from one window to the next; fewer than the context give each prediction more context,

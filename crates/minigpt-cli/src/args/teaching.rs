@@ -9,8 +9,8 @@ use minigpt_train::TeacherConfig;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Distillation")]
 pub(crate) struct TeachingArgs {
-    /// Learn from what these runs make of the text too: run folders with the same tokenizer, or checkpoints of them,
-    /// several with commas, whose probabilities are averaged
+    /// Also learn from these runs' predictions: run folders with the same tokenizer, or checkpoints of them, several with
+    /// commas, whose probabilities are averaged
     #[arg(long, value_name = "RUN", value_delimiter = ',')]
     pub(crate) teacher: Vec<PathBuf>,
     /// The teachers' share of the objective, 0 to 1; the text has the rest

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::args::{CompareArgs, TableFormat};
 use crate::commands::classify::{NO_PERPLEXITY, refuse_classifier};
+use crate::commands::eval::few_parts;
 use crate::load::eval_text::EvalText;
 use crate::load::model::LoadedModel;
 use crate::outputs;
@@ -28,6 +29,8 @@ struct Output<'a> {
     data: String,
     models: &'a [ComparedModel],
     quoted: &'a [Quoted],
+    /// Whether the models read the text as the same number of tokens: token perplexities of others cannot be compared.
+    has_comparable_tokens: bool,
 }
 
 pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
@@ -44,10 +47,12 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
     };
     let text = EvalText::read(&args.text, first)?;
     let (mut models, mut token_counts) = (Vec::new(), BTreeSet::new());
+    let mut few = None;
     for source in &args.models {
         let trained = LoadedModel::open(source, &args.model)?;
         let report = text.evaluate(&trained, &args.protocol)?;
         token_counts.insert(report.evaluation.tokens);
+        few = few.or_else(|| report.has_few_parts().then(|| few_parts(&report)));
         models.push(ComparedModel {
             model: source.to_string(),
             parameters: trained.config().parameter_counts().total(),
@@ -68,7 +73,12 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
     let description = text.description();
     let rows = || [head(), measured_rows(&models), quoted_rows(quoted)].concat();
     if args.json {
-        let output = Output { data: description, models: &models, quoted };
+        let output = Output {
+            data: description,
+            models: &models,
+            quoted,
+            has_comparable_tokens: are_tokens_alike,
+        };
         let json = serde_json::to_string_pretty(&output)?;
         print(|out| writeln!(out, "{json}"))?;
         return Ok(ExitCode::SUCCESS);
@@ -89,6 +99,9 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode> {
         if args.quoted {
             say("the picture leaves out the quoted figures per token");
         }
+    }
+    if let Some(few) = few {
+        say(few.trim_end());
     }
     say(format_args!("picture: {}", args.out.display()));
     Ok(ExitCode::SUCCESS)

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use minigpt_data::ModelSource;
 use minigpt_eval::{
-    Accuracy, EvalReport, Measured, Protocol, Recited, SavedEvaluation, Task, TaskReport,
-    TaskScores, answer,
+    Accuracy, Bootstrap, EvalReport, Measured, Protocol, Recited, SavedEvaluation, Task,
+    TaskReport, TaskScores, Unit, answer,
 };
 use minigpt_files::sha256;
 use minigpt_report::draw_loss_sources;
@@ -120,32 +120,34 @@ fn other_weights(args: &WeightsArgs) -> Vec<String> {
 fn in_words(text: &EvalText, report: &EvalReport) -> String {
     let sums = report.evaluation;
     let figures = [
-        ("token perplexity", Some(report.token_perplexity), 2),
+        ("token perplexity", Some(report.token_perplexity), 2, ""),
         // A text without spaces has none.
-        ("word perplexity", report.word_perplexity, 2),
-        ("bits per byte", Some(report.bits_per_byte), 4),
-        ("bits per character", Some(report.bits_per_character), 4),
-        ("tokens predicted right", Some(percent(report.accuracy)), 2),
+        ("word perplexity", report.word_perplexity, 2, ""),
+        ("bits per byte", Some(report.bits_per_byte), 4, ""),
+        ("bits per character", Some(report.bits_per_character), 4, ""),
+        ("tokens predicted right", Some(percent(report.accuracy)), 2, " %"),
     ];
     let head = ["", "value", "95 % interval"].map(str::to_owned).to_vec();
     let rows: Vec<Vec<String>> = figures
         .into_iter()
-        .filter_map(|(name, measured, places)| {
+        .filter_map(|(name, measured, places, unit)| {
             let Measured { value, low, high } = measured?;
+            let shown = |value| format!("{}{unit}", decimals(value, places));
             let interval = match low.zip(high) {
-                Some((low, high)) => {
-                    format!("{} – {}", decimals(low, places), decimals(high, places))
-                }
+                Some((low, high)) => format!("{} – {}", shown(low), shown(high)),
                 None => "–".to_owned(),
             };
-            Some(vec![name.to_owned(), decimals(value, places), interval])
+            Some(vec![name.to_owned(), shown(value), interval])
         })
         .collect();
     let intervals = if report.token_perplexity.low.is_some() {
         let (bootstrap, parts) = (report.bootstrap, grouped(report.parts as u64));
         format!(
-            "intervals: {} resamples of the {parts} {}, seed {}\n",
-            bootstrap.resamples, bootstrap.unit, bootstrap.seed
+            "intervals: {} resamples of the {parts} {}, seed {}\n{}",
+            bootstrap.resamples,
+            bootstrap.unit,
+            bootstrap.seed,
+            if report.has_few_parts() { few_parts(report) } else { String::new() },
         )
     } else {
         String::new()
@@ -176,6 +178,19 @@ fn in_words(text: &EvalText, report: &EvalReport) -> String {
         table::text(&[vec![head], rows].concat()),
         duration(report.seconds),
         grouped(report.tokens_per_second() as u64),
+    )
+}
+
+/// That intervals of few parts say little, and what makes more.
+pub(super) fn few_parts(report: &EvalReport) -> String {
+    let more = match report.bootstrap.unit {
+        Unit::Windows => "a shorter --context or a longer text makes more",
+        Unit::Documents => "--resample windows makes more",
+    };
+    format!(
+        "note: intervals from fewer than {} {} say too little: {more}\n",
+        Bootstrap::ENOUGH,
+        report.bootstrap.unit
     )
 }
 

@@ -30,6 +30,7 @@ use crate::device::precision::{self, PrecisionChoice};
 use crate::load::model::TrainedModel;
 use crate::load::sampling::say_not_done;
 use crate::load::{frozen, settings};
+use crate::terminal::format::counted;
 use crate::terminal::output::say;
 
 pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
@@ -100,8 +101,9 @@ fn with_fitting_warmup(
     if warmup == recipe(&config).schedule.warmup_steps && warmup >= steps {
         config.schedule.warmup_steps = (steps / 10).max(1);
         say(format_args!(
-            "warm-up: {} steps instead of {warmup}, for the run has {steps}",
-            config.schedule.warmup_steps
+            "warm-up: shortened from {warmup} to {}: the whole run has only {}",
+            counted(config.schedule.warmup_steps, "step"),
+            counted(steps, "step"),
         ));
     }
     Ok(config)
@@ -109,6 +111,7 @@ fn with_fitting_warmup(
 
 /// The model that is tuned, on a device that differentiates; beside an adapter its weights are frozen.
 fn load_base(args: &FinetuneArgs, device: &Device) -> Result<TrainedModel> {
+    say(format_args!("loading {}", args.base));
     let tuned = device.clone().autodiff();
     let Some(lora) = settings::lora(args) else {
         return TrainedModel::load_onto(&args.base, args.average, &tuned);

@@ -67,10 +67,9 @@ pub(crate) fn run(args: &TrackArgs) -> Result<ExitCode> {
 
 fn found(path: &Path) -> Result<FoundRun> {
     FoundRun::named(path).with_context(|| {
-        format!(
-            "{} is not a run folder: expected the folder of a run, with its config.json",
-            path.display()
-        )
+        let (path, found) = (path.display(), path.exists());
+        let wrong = if found { "is not a run folder" } else { "does not exist" };
+        format!("{path} {wrong}: expected the folder of a run, with its config.json")
     })
 }
 

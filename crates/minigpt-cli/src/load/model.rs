@@ -327,6 +327,11 @@ fn beside(model: &PackedGpt, folder: &Path, path: &Path) -> Result<PackedGpt, Ad
 
 fn open_run(path: &Path) -> Result<RunFolder> {
     ensure!(
+        path.exists(),
+        "{} does not exist: expected a run folder, a model's in Hugging Face's layout, or a GGUF file",
+        path.display()
+    );
+    ensure!(
         path.join(CONFIG_FILE).is_file(),
         "{} is not a run folder, nor a model's in Hugging Face's layout or a GGUF file: expected a config.json in it, or \
          a checkpoint's folder as RUN/checkpoints/step-000250",

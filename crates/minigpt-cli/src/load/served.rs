@@ -106,6 +106,7 @@ fn folder_and_base(given: &Path) -> (&Path, Option<&str>) {
 
 impl Base {
     fn load(source: ModelSource, args: &ServeArgs) -> Result<Self> {
+        say(format_args!("loading {source}"));
         let loaded = LoadedModel::open(&source, &weights_args(args, None))?;
         say_not_done(&loaded.generation);
         let created = created(&fetch(&source)?);

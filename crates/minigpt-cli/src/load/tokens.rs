@@ -16,7 +16,7 @@ use crate::terminal::progress::ByteProgress;
 /// The tokens that `config` asks for, from the cache or made now.
 pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<TokenStore> {
     let mut text = Text::open(config, cache)?;
-    let store = text.tokenized(config)?;
+    let store = text.tokenized(config, "")?;
     text.describe(config, &store);
     Ok(store)
 }
@@ -25,13 +25,14 @@ pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<Token
 pub(crate) fn prepare_fitting(config: &mut DataConfig, cache: Option<&Path>) -> Result<TokenStore> {
     let mut text = Text::open(config, cache)?;
     config.tokenizer = TokenizerSpec::Bpe { vocab_size: vocab_size_of(u64::MAX) };
-    let mut store = text.tokenized(config)?;
+    let mut store =
+        text.tokenized(config, ", the largest that is chosen, to learn how long the text is")?;
     // How long it is, its tokens say first.
     let fitting =
         TokenizerSpec::Bpe { vocab_size: vocab_size_of(store.manifest().splits[0].bytes) };
     if config.tokenizer != fitting {
         config.tokenizer = fitting;
-        store = text.tokenized(config)?;
+        store = text.tokenized(config, ", the size that suits a text of this length")?;
     }
     text.describe(config, &store);
     Ok(store)
@@ -62,13 +63,14 @@ impl Text {
         Ok(Self { documents, root, progress })
     }
 
-    fn tokenized(&mut self, config: &DataConfig) -> Result<TokenStore> {
+    /// Its tokens; `why` follows what is said of a tokenizer that is trained.
+    fn tokenized(&mut self, config: &DataConfig, why: &str) -> Result<TokenStore> {
         let Self { documents, root, progress } = self;
         let store = TokenStore::prepare(root, documents, &config.tokenizer, &mut |at| match at {
             Preparing::Reading { bytes } => progress.show("reading", bytes, None),
             Preparing::Training(TextProgress { done_bytes: 0, total_bytes }) => {
                 let size = format::bytes(total_bytes);
-                progress.line(&format!("training tokenizer {} on {size}", config.tokenizer));
+                progress.line(&format!("training tokenizer {} on {size}{why}", config.tokenizer));
             }
             Preparing::Training(TextProgress { done_bytes, total_bytes }) => {
                 progress.show("training tokenizer", done_bytes, Some(total_bytes));

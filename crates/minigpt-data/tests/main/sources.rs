@@ -114,6 +114,8 @@ fn a_bad_line_is_named() {
         (r#"{"story": "", "id": 1}"#, r#"no field "text" among ["id", "story"]"#),
         (r#"{"text": 5}"#, r#""text" is a number"#),
         ("[1]", "a list instead of an object"),
+        ("Once upon a time", "no JSON object: it begins with 'O' instead of '{'"),
+        ("not JSON", "no JSON object: it begins with 'n' instead of '{'"),
     ] {
         let text = "{\"text\": \"good\"}\n".repeat(56) + line;
         fs_err::write(&path, text).unwrap();

@@ -78,20 +78,18 @@ fn habits(document: &mut Document, habits: &[HeadHabits]) {
     };
     let listed = habits.iter().filter(is_listed).count();
     let rows = habits.iter().filter(is_listed).take(HEADS).map(row).collect();
-    let head = [
-        "head",
-        "habit",
-        "to the token before",
-        "to itself",
-        "to the first",
-        "to what followed before",
-        "evenness",
-    ];
+    let head = ["head", "habit", "previous", "itself", "first", "induction", "spread"];
     let caption = "Mean attention of each head on each kind of target, on text of the run's kind";
     document.table(caption, head.map(str::to_owned).to_vec(), rows);
+    document.paragraph(
+        "The targets are the token before (previous), the token itself, the first token, and what followed an earlier \
+         occurrence of the token (induction). A head's habit is the target with the most attention, where that is at \
+         least a tenth of it and three times what even attention would give. Otherwise its habit is spread. The column \
+         spread is the entropy of its attention over the largest one.",
+    );
     if listed < habits.len() || listed > HEADS {
         document.paragraph(format!(
-            "Of {} heads those that have a habit are listed, as far as they fit; the others attend to nothing in particular.",
+            "Of {} heads those whose habit is not spread are listed, as far as they fit.",
             grouped(habits.len() as u64)
         ));
     }
@@ -99,10 +97,10 @@ fn habits(document: &mut Document, habits: &[HeadHabits]) {
 
 fn name(habit: Habit) -> &'static str {
     match habit {
-        Habit::Previous => "the token before",
+        Habit::Previous => "previous",
         Habit::Itself => "itself",
-        Habit::First => "the first token",
-        Habit::Induction => "what followed the same token",
-        Habit::Spread => "none",
+        Habit::First => "first",
+        Habit::Induction => "induction",
+        Habit::Spread => "spread",
     }
 }

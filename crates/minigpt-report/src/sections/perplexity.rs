@@ -83,7 +83,7 @@ fn protocols(document: &mut Document, runs: &[&RunRecord]) {
             report.word_perplexity.map(|perplexity| measured(perplexity, 2)).into(),
             measured(report.bits_per_byte, 4).into(),
             measured(report.bits_per_character, 4).into(),
-            measured(report.accuracy, 4).into(),
+            percent(report.accuracy).into(),
             report.recited.map(recited).into(),
         ]
     };
@@ -91,6 +91,15 @@ fn protocols(document: &mut Document, runs: &[&RunRecord]) {
     let rows = saved.map(row).collect();
     let caption = "Each figure with its 95 % bootstrap interval";
     document.table(caption, head.map(str::to_owned).to_vec(), rows);
+    let few = runs.iter().flat_map(|run| &run.evaluations).map(|saved| &saved.report);
+    for report in few.filter(|report| report.has_few_parts()) {
+        document.note(format!(
+            "The intervals of {} are from {} {}, which is too few: they say little.",
+            report.protocol,
+            grouped(report.parts as u64),
+            report.bootstrap.unit,
+        ));
+    }
 }
 
 fn recited(recited: Recited) -> String {
@@ -101,13 +110,20 @@ fn recited(recited: Recited) -> String {
 }
 
 fn measured(measured: Measured, places: usize) -> String {
-    let value = decimals(measured.value, places);
-    match measured.low.zip(measured.high) {
+    with_interval(measured, |value| decimals(value, places))
+}
+
+fn percent(measured: Measured) -> String {
+    with_interval(measured, |part| format!("{}\u{a0}%", decimals(100.0 * part, 2)))
+}
+
+fn with_interval(Measured { value, low, high }: Measured, shown: impl Fn(f64) -> String) -> String {
+    match low.zip(high) {
+        // The interval stays in one line, for which its spaces are no-break spaces.
         Some((low, high)) => {
-            // The interval stays in one line, for which its spaces are no-break spaces.
-            format!("{value} ({}\u{a0}–\u{a0}{})", decimals(low, places), decimals(high, places))
+            format!("{} ({}\u{a0}–\u{a0}{})", shown(value), shown(low), shown(high))
         }
-        None => value,
+        None => shown(value),
     }
 }
 

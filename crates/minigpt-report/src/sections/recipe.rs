@@ -62,7 +62,7 @@ fn from_preset(document: &mut Document, run: &RunRecord) {
     let rows: Vec<Vec<Text>> = preset
         .changed
         .iter()
-        .filter(|(key, _)| !is_told_elsewhere(key))
+        .filter(|(key, _)| !is_told_elsewhere(key) && !is_tokenizers(key, run))
         .map(|(key, value)| {
             vec![Text::default().code(key), cell(settings.get(key)), cell(Some(value))]
         })
@@ -78,9 +78,9 @@ fn from_preset(document: &mut Document, run: &RunRecord) {
     };
     document.paragraph(match (rows.is_empty(), is_recorded) {
         (true, _) => of_recipe.plain(", and nothing was changed."),
-        (false, true) => of_recipe.plain(". This is what was changed."),
+        (false, true) => of_recipe.plain(". These settings were changed."),
         (false, false) => of_recipe.plain(
-            ". This is what differs from it; its values are those of today's minigpt, since runs of earlier \
+            ". These settings differ from it; its values are those of today's minigpt, since runs of earlier \
              versions do not record them.",
         ),
     });
@@ -91,6 +91,16 @@ fn from_preset(document: &mut Document, run: &RunRecord) {
 /// A tuned run's template and labels, which are its base's and its data's, and the runs that it continues.
 fn is_told_elsewhere(key: &str) -> bool {
     ["finetune.template", "finetune.labels", "continued"].iter().any(|start| key.starts_with(start))
+}
+
+/// The size of the vocabulary, which is the tokenizer's unless somebody set it: on the command line, or perhaps in a file
+/// that it names.
+fn is_tokenizers(key: &str, run: &RunRecord) -> bool {
+    let may_set = |word: &String| {
+        word.contains("vocab_size") || word.starts_with("--config") || word == "sweep"
+    };
+    let words = run.environment.as_ref().map_or(&[][..], |environment| &environment.command);
+    key == "model.vocab_size" && !words.iter().any(may_set)
 }
 
 /// What the runs have not in common.

@@ -45,13 +45,18 @@ fn of_run(document: &mut Document, run: &RunRecord, most: usize) {
         let label = format!("After step {}:", sample.step);
         document.verbatim(label, shortened(sample.text.trim_matches('\n'), LENGTH));
     }
-    let is_shown = |text: &&String| {
+    let number = last.clone().count();
+    let is_shown = |(_, text): &(usize, &String)| {
         let shown = run.samples.last().map(|sample| sample.text.trim_matches('\n'));
         shown != Some(text.trim_matches('\n'))
     };
-    let last: Vec<&String> = last.filter(is_shown).collect();
-    for sample in last.into_iter().take(if most == 1 { 1 } else { usize::MAX }) {
-        document.verbatim("At the end:", shortened(sample.trim_matches('\n'), LENGTH));
+    let last = (1..).zip(last).filter(is_shown);
+    for (place, sample) in last.take(if most == 1 { 1 } else { usize::MAX }) {
+        let label = match number {
+            1 => "At the end:".to_owned(),
+            _ => format!("At the end, sample {place} of {number}:"),
+        };
+        document.verbatim(label, shortened(sample.trim_matches('\n'), LENGTH));
     }
 }
 

@@ -106,13 +106,8 @@ fn verdict(run: &RunRecord) -> Text {
             " After step {} the loss on held-out pairs is {:.4} nats; the base's is ln 2.",
             best.step, best.loss
         )),
-        (_, kind) => {
-            let what = match kind {
-                None | Some(FinetuneTask::Lm) => "the held-out text",
-                Some(_) => "the held-out answers",
-            };
-            of_text(text, what, run, &best)
-        }
+        (_, None | Some(FinetuneTask::Lm)) => of_text(text, "the held-out text", run, &best),
+        (_, Some(_)) => of_text(text, &answers(run), run, &best),
     };
     let text = against(text, run, &best);
     match run.summary.as_ref().and_then(|summary| summary.last) {
@@ -122,6 +117,15 @@ fn verdict(run: &RunRecord) -> Text {
             last.step, last.loss, best.step
         )),
         _ => text,
+    }
+}
+
+/// Held-out answers, with the number of examples that have them, where the run recorded it.
+fn answers(run: &RunRecord) -> String {
+    match run.start.as_ref().and_then(|start| start.valid.examples) {
+        Some(1) => "the answers of the one held-out example".to_owned(),
+        Some(number) => format!("the answers of {} held-out examples", grouped(number as u64)),
+        None => "the held-out answers".to_owned(),
     }
 }
 

@@ -56,14 +56,15 @@ impl RunConfig {
         };
         let mut all = serde_json::to_value(self).map_err(|error| bad(error.to_string()))?;
         write_choices(&self.model, &mut all["model"]).map_err(|error| bad(error.to_string()))?;
-        let mut place = &mut all;
+        let (mut place, mut before) = (&mut all, String::new());
         for name in key.split('.') {
             let names: Vec<String> =
                 place.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default();
             place = place.get_mut(name).ok_or_else(|| TrainError::UnknownSetting {
                 key: key.to_owned(),
-                expected: expected(name, &names),
+                expected: expected(&before, name, &names),
             })?;
+            before += &format!("{name}.");
         }
         value.clone_into(place);
         serde_json::from_value(all).map_err(|error| bad(error.to_string()))
@@ -125,13 +126,13 @@ pub(crate) fn not_finite(key: String, number: f64) -> TrainError {
     TrainError::BadSetting { key, value: number.to_string(), reason }
 }
 
-/// The nearest of the names, and all of them.
-fn expected(given: &str, names: &[String]) -> String {
+/// The nearest of the names that may stand after `before`, and all of them.
+fn expected(before: &str, given: &str, names: &[String]) -> String {
     let distance = |name: &&String| strsim::damerau_levenshtein(given, name);
     match names.iter().min_by_key(distance) {
         None => "nothing below it".to_owned(),
         Some(nearest) if distance(&nearest) <= 3 => {
-            format!("perhaps `{nearest}`; there are {}", names.join(", "))
+            format!("perhaps `{before}{nearest}`; there are {}", names.join(", "))
         }
         Some(_) => format!("one of {}", names.join(", ")),
     }

@@ -69,6 +69,19 @@ pub enum HeldOut {
     Preferences(Vec<Preference>),
 }
 
+impl HeldOut {
+    /// How many examples there are.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "nothing is held out where there is nothing")]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Dialogues(dialogues) => dialogues.len(),
+            Self::Labelled(texts) => texts.len(),
+            Self::Preferences(pairs) => pairs.len(),
+        }
+    }
+}
+
 /// The examples of all sources, and what is held out of them.
 struct Gathered<T> {
     /// Those of each source, with its name and weight.

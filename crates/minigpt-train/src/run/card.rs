@@ -359,7 +359,7 @@ fn shape(config: &GptConfig) -> String {
     };
     format!(
         "## Model\n\n{architecture}: {n_layer} layers of {n_head} heads{groups}, {n_embd} wide, {n_inner} \
-         in the perceptrons, a context of {block_size} tokens, a vocabulary of {vocab_size}."
+         in the MLPs, a context of {block_size} tokens, a vocabulary of {vocab_size}."
     )
 }
 

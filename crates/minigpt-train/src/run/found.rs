@@ -156,7 +156,7 @@ impl FoundRun {
     /// The run, to be read.
     ///
     /// # Errors
-    /// [`TrainError::NotARun`] where it has no configuration, [`TrainError::Link`] where a part of it is a link,
+    /// [`TrainError::NoRun`] where it is gone, [`TrainError::NotARun`] where it has no configuration, [`TrainError::Link`] where a part of it is a link,
     /// which may lead to anybody's file.
     pub fn folder(&self) -> Result<RunFolder, TrainError> {
         for part in PARTS {

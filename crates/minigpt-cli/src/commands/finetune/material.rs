@@ -55,9 +55,12 @@ fn tell(config: &RunConfig, examples: &ExampleData) {
         }
         _ => config.data.source.to_string(),
     };
+    let left_out = match examples.left_out {
+        0 => String::new(),
+        number => format!(", {} longer than the context left out", grouped(number as u64)),
+    };
     say(format_args!(
-        "data: {sources}, read now: {learnt} examples to learn, {kept_out} held out, {} longer than the context left out",
-        grouped(examples.left_out as u64),
+        "data: {sources}, read now: {learnt} examples to learn, {kept_out} held out{left_out}"
     ));
     if let Some(length) = config.finetune.as_ref().and_then(|finetune| finetune.pack) {
         let [rows, length] = [examples.rows(), length].map(|number| grouped(number as u64));

@@ -21,7 +21,7 @@ use super::compared::Comparison;
 use crate::args::SessionArgs;
 use crate::commands::session::display::print_event;
 use crate::load::model::TrainedModel;
-use crate::terminal::format::{decimals, grouped};
+use crate::terminal::format::{counted, decimals, grouped};
 use crate::terminal::output::{print, say};
 use crate::terminal::progress::CountProgress;
 use crate::terminal::table;
@@ -31,6 +31,8 @@ const ANSWERS: usize = 10;
 const SUMMARIES: usize = 100;
 /// Answers that are shown.
 const SHOWN: usize = 3;
+/// Held-out examples below which their perplexity says little of others.
+const FEW: usize = 20;
 
 /// Measures the best model on what was held out, unless the run was interrupted.
 pub(in crate::commands) fn report(
@@ -58,6 +60,7 @@ pub(in crate::commands) fn report(
     let folder = path.join("evaluation");
     fs_err::create_dir_all(&folder)?;
     let task = config.finetune.as_ref().map_or(FinetuneTask::Lm, |finetune| finetune.task);
+    let examples = held_out.as_ref().map_or(0, HeldOut::len);
     let figures = match held_out {
         Some(HeldOut::Labelled(texts)) => {
             of_labels(&run, config, &texts, &folder, device, &mut damaged)?
@@ -86,7 +89,7 @@ pub(in crate::commands) fn report(
     if session.json {
         return print_event("task", &figures);
     }
-    print(|out| show(&figures, out))
+    print(|out| show(&figures, examples, out))
 }
 
 fn of_answers(
@@ -233,7 +236,7 @@ fn say_if_nothing_was_learnt(confusion: &Confusion, is_tail: bool) {
     ));
 }
 
-fn show(figures: &TaskFigures, out: &mut impl Write) -> std::io::Result<()> {
+fn show(figures: &TaskFigures, examples: usize, out: &mut impl Write) -> std::io::Result<()> {
     match figures {
         TaskFigures::Answers {
             base_perplexity,
@@ -247,7 +250,9 @@ fn show(figures: &TaskFigures, out: &mut impl Write) -> std::io::Result<()> {
             if let (Some(before), Some(after)) = (base_perplexity, perplexity) {
                 writeln!(
                     out,
-                    "\nheld-out answers: perplexity {before:.2} before, {after:.2} after"
+                    "\nheld-out answers: perplexity {before:.2} before, {after:.2} after, on {}{}",
+                    counted(examples, "example"),
+                    if examples < FEW { ": too few to say how it is on others" } else { "" },
                 )?;
             }
             if let Some(rouge_l) = rouge_l {

@@ -21,7 +21,7 @@ pub(crate) fn describe(config: &RunConfig, plan: &Plan) {
         grouped(model.vocab_size as u64),
     ));
     say(format_args!(
-        "model: {} layers, {} wide, {} heads, context {}: {} parameters ({} embeddings, {} attention, {} perceptrons, {} norms)",
+        "model: {} layers, {} wide, {} heads, context {}: {} parameters ({} embeddings, {} attention, {} MLPs, {} norms)",
         model.n_layer,
         model.n_embd,
         model.n_head,

@@ -58,7 +58,7 @@ fn choices_of_gpt2s_relatives_are_settings_too() {
     assert_eq!(position, Position::Rotary(RotaryConfig { base: 5e5, scaling }));
 
     let error = RunConfig::tiny().with_setting("model.n_kv_heads", "2").unwrap_err().to_string();
-    assert!(error.contains("expected perhaps `n_kv_head`"), "{error}");
+    assert!(error.contains("expected perhaps `model.n_kv_head`"), "{error}");
     let error = RunConfig::tiny().with_setting("model.mlp", "relu").unwrap_err().to_string();
     assert!(error.contains("`swiglu`"), "{error}");
 }
@@ -69,7 +69,14 @@ fn a_wrong_name_or_value_is_told_with_the_right_ones() {
     let error = |key, value| config.with_setting(key, value).unwrap_err().to_string();
     let wrong = error("training.batchsize", "8");
     assert!(
-        wrong.starts_with("unknown setting `training.batchsize`: expected perhaps `batch_size`; "),
+        wrong.starts_with(
+            "unknown setting `training.batchsize`: expected perhaps `training.batch_size`; "
+        ),
+        "{wrong}"
+    );
+    let wrong = error("model.mode", "8");
+    assert!(
+        wrong.starts_with("unknown setting `model.mode`: expected perhaps `model.mlp`"),
         "{wrong}"
     );
     let wrong = error("trainer.seed", "8");

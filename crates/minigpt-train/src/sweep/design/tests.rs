@@ -74,7 +74,10 @@ fn the_command_says_what_the_trial_was() {
 fn a_wrong_name_or_value_is_refused_before_anything_is_trained() {
     for (text, expected) in [
         ("preset = \"tony\"", "unknown preset `tony`"),
-        ("[set]\noptimizer.kid = 1", "unknown setting `optimizer.kid`: expected perhaps `kind`"),
+        (
+            "[set]\noptimizer.kid = 1",
+            "unknown setting `optimizer.kid`: expected perhaps `optimizer.kind`",
+        ),
         ("[vary]\nmodel.n_layer = [2, -1]", "setting model.n_layer = -1"),
         (
             "[vary]\nschedule.learning_rate = { from = 1e-3, to = 1e-2 }",
