@@ -141,8 +141,8 @@ fn line(
             let mut shape = one.shape;
             let x = *size(&mut shape);
             *size(&mut shape) = *size(&mut SMALL.clone());
-            let (_, figures) = one.programs.iter().find(|(other, _)| *other == program)?;
-            (shape == SMALL).then_some((x as f64, quantity(figures)?))
+            let timed = one.programs.iter().find(|timed| timed.program == program)?;
+            (shape == SMALL).then_some((x as f64, quantity(&timed.figures)?))
         })
         .collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
