@@ -6,6 +6,7 @@ mod floor;
 pub(crate) mod launches;
 mod plot;
 mod program;
+mod ratios;
 mod serving;
 pub(crate) mod shapes;
 mod tuning;
@@ -22,12 +23,13 @@ use crate::cargo;
 use crate::features::Features;
 use floor::Peak;
 use program::{Figures, Form, Program, TUNED_MALLOC};
+use ratios::Ratios;
 use shapes::{Group, Shape};
 
 /// The program that is measured.
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/minigpt");
 
-/// Of the table.
+/// Of the table, and of the picture beside a peer.
 const COLUMNS: &str = "\
 What is printed of each shape and program:
   ms/step      median time of a training step
@@ -35,7 +37,9 @@ What is printed of each shape and program:
                precision (`minigpt bench --peak`). A plan counts attention to all positions; half of them are masked
   of floor     floor over time, or model FLOPs utilisation
   MiB          peak memory of the process
-  faults/step  memory pages that a step fetched anew";
+  faults/step  memory pages that a step fetched anew
+
+With --peer, ratios.png draws PyTorch's best over ours, speed and memory, for every shape.";
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = COLUMNS)]
@@ -54,7 +58,7 @@ pub(crate) struct Bench {
     /// How often each program takes its turn; the fastest counts
     #[arg(long, default_value_t = 2)]
     rounds: usize,
-    /// Where bench.json and bench.png go
+    /// Where bench.json goes, with --peer ratios.png, and bench.png of the sweep
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
 }
@@ -172,6 +176,13 @@ fn all(bench: &Bench) -> Result<()> {
         plot::draw(&report.shapes, &picture)?;
         println!("wrote {}", picture.display());
     }
+    let ratios = report.shapes.iter().map(|one| (one.shape.to_string(), one.ratios()));
+    let ratios: Vec<_> = ratios.filter(|(_, ratios)| ratios.any.is_some()).collect();
+    if !ratios.is_empty() {
+        let picture = bench.out.join("ratios.png");
+        ratios::draw(&ratios, &picture)?;
+        println!("wrote {}", picture.display());
+    }
     Ok(())
 }
 
@@ -210,9 +221,6 @@ impl Measured {
                 "{shape:44} {program:27} {milliseconds:9.1} {floor:9.1} {share:6.0} % {memory:9.0} {faults:12.0}"
             );
         }
-        let f32 = self.ratio(|program| !program.is_bf16, |figures| Some(figures.seconds_per_step));
-        let any = self.ratio(|_| true, |figures| Some(figures.seconds_per_step));
-        let memory = self.ratio(|_| true, |figures| figures.peak_memory);
         for is_bf16 in [false, true] {
             let seconds = |form| {
                 let program = Program { form, is_bf16 };
@@ -229,11 +237,20 @@ impl Measured {
                 );
             }
         }
-        if let (Some(f32), Some(any), Some(memory)) = (f32, any, memory) {
+        if let Ratios { f32: Some(f32), any: Some(any), memory: Some(memory) } = self.ratios() {
             println!(
                 "{:44} PyTorch's best over ours: f32 {f32:.2}, any precision {any:.2}, memory {memory:.2}",
                 ""
             );
+        }
+    }
+
+    /// PyTorch's best over ours.
+    fn ratios(&self) -> Ratios {
+        Ratios {
+            f32: self.ratio(|program| !program.is_bf16, |figures| Some(figures.seconds_per_step)),
+            any: self.ratio(|_| true, |figures| Some(figures.seconds_per_step)),
+            memory: self.ratio(|_| true, |figures| figures.peak_memory),
         }
     }
 
