@@ -389,6 +389,27 @@ fn readers_that_go_away_end_nothing() {
 }
 
 #[test]
+fn a_processor_has_a_peak_and_a_step_its_work() {
+    let sandbox = Sandbox::new();
+    let json = |words: &str| -> serde_json::Value {
+        let words: Vec<&str> = words.split(' ').collect();
+        serde_json::from_str(&sandbox.succeeds(&words)).unwrap()
+    };
+    let peak = json("bench --peak --json");
+    assert!(peak["f32_gflop_per_second"].as_f64().unwrap() > 0.0, "{peak}");
+    assert!(peak["bf16_gflop_per_second"].as_f64().is_none_or(|speed| speed > 0.0), "{peak}");
+    assert!(sandbox.succeeds(&["bench", "--peak"]).contains("GFLOP/s"));
+    let shape = "--vocab 50 --context 8 --layers 1 --heads 1 --width 8 --batch 3 --steps 1";
+    let step = json(&format!("bench {shape} --json"));
+    // A block's matrices and biases, its norms and the last, and the head; then attention.
+    let weights = 12 * 8 * 8 + 9 * 8 + 4 * 8 + 2 * 8 + 50 * 8;
+    let operations = 3 * 8 * (6 * weights + 12 * 8 * 8);
+    assert_eq!(step["operations_per_step"].as_f64(), Some(f64::from(operations)), "{step}");
+    let output = sandbox.minigpt(&["bench", "--peak", "--batch", "2"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
 fn a_device_is_checked_against_the_processor() {
     let sandbox = Sandbox::new();
     let output = sandbox.succeeds(&["devices", "--check", "cpu"]);

@@ -2,9 +2,11 @@
 
 mod checkpointing;
 mod engine;
+mod floor;
 pub(crate) mod launches;
 mod plot;
 mod program;
+mod ratios;
 mod serving;
 pub(crate) mod shapes;
 mod tuning;
@@ -19,14 +21,28 @@ use serde::Serialize;
 
 use crate::cargo;
 use crate::features::Features;
+use floor::Peak;
 use program::{Figures, Form, Program, TUNED_MALLOC};
+use ratios::Ratios;
 use shapes::{Group, Shape};
 
 /// The program that is measured.
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/minigpt");
 
+/// Of the table, and of the picture beside a peer.
+const COLUMNS: &str = "\
+What is printed of each shape and program:
+  ms/step      median time of a training step
+  floor, ms    the floating-point operations of the step, as a run's plan counts them, at the processor's peak in this
+               precision (`minigpt bench --peak`). A plan counts attention to all positions; half of them are masked
+  of floor     floor over time, or model FLOPs utilisation
+  MiB          peak memory of the process
+  faults/step  memory pages that a step fetched anew
+
+With --peer, ratios.png draws PyTorch's best over ours, speed and memory, for every shape.";
+
 #[derive(Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, after_help = COLUMNS)]
 pub(crate) struct Bench {
     #[command(subcommand)]
     benchmark: Option<Benchmark>,
@@ -42,7 +58,7 @@ pub(crate) struct Bench {
     /// How often each program takes its turn; the fastest counts
     #[arg(long, default_value_t = 2)]
     rounds: usize,
-    /// Where bench.json and bench.png go
+    /// Where bench.json goes, with --peer ratios.png, and bench.png of the sweep
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
 }
@@ -64,6 +80,7 @@ enum Benchmark {
 struct Report {
     processor: String,
     threads: usize,
+    peak: Peak,
     shapes: Vec<Measured>,
     /// The tutorial's model, one text, tokens a second.
     decode: Figures,
@@ -77,7 +94,21 @@ struct Report {
 #[derive(Serialize)]
 pub(crate) struct Measured {
     shape: Shape,
-    programs: Vec<(Program, Figures)>,
+    /// Floating-point operations, as a run's plan counts them.
+    operations_per_step: f64,
+    programs: Vec<Timed>,
+}
+
+/// One program's steps.
+#[derive(Serialize)]
+struct Timed {
+    program: Program,
+    #[serde(flatten)]
+    figures: Figures,
+    /// What the operations take at the processor's peak in this precision.
+    floor_seconds: f64,
+    /// The floor over the time that was measured.
+    share_of_floor: f64,
 }
 
 pub(crate) fn run(bench: &Bench, features: &Features) -> Result<()> {
@@ -106,15 +137,20 @@ fn all(bench: &Bench) -> Result<()> {
         [] => &[Group::Article, Group::Sweep][..],
         groups => groups,
     };
+    let peak = Peak::measure()?;
+    peak.print();
     let mut measured = Vec::new();
-    println!("{:44} {:27} {:>9} {:>9} {:>12}", "shape", "program", "ms/step", "MiB", "faults/step");
+    println!(
+        "{:44} {:27} {:>9} {:>9} {:>8} {:>9} {:>12}",
+        "shape", "program", "ms/step", "floor, ms", "of floor", "MiB", "faults/step"
+    );
     for group in groups {
         let programs = match group {
             Group::Sweep => Program::few(bench.peer.is_some()),
             _ => Program::all(bench.peer.is_some()),
         };
         for shape in group.shapes() {
-            let measure = measure(&shape, &programs, bench)?;
+            let measure = measure(&shape, &programs, &peak, bench)?;
             measure.print();
             measured.push(measure);
         }
@@ -122,6 +158,7 @@ fn all(bench: &Bench) -> Result<()> {
     let report = Report {
         processor: processor(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
+        peak,
         shapes: measured,
         decode: program::decode()?,
         tokenize_megabytes_per_second: tokenize()?,
@@ -139,11 +176,18 @@ fn all(bench: &Bench) -> Result<()> {
         plot::draw(&report.shapes, &picture)?;
         println!("wrote {}", picture.display());
     }
+    let ratios = report.shapes.iter().map(|one| (one.shape.to_string(), one.ratios()));
+    let ratios: Vec<_> = ratios.filter(|(_, ratios)| ratios.any.is_some()).collect();
+    if !ratios.is_empty() {
+        let picture = bench.out.join("ratios.png");
+        ratios::draw(&ratios, &picture)?;
+        println!("wrote {}", picture.display());
+    }
     Ok(())
 }
 
 /// Every program in turn, several times: the machine may be slower for a while.
-fn measure(shape: &Shape, programs: &[Program], bench: &Bench) -> Result<Measured> {
+fn measure(shape: &Shape, programs: &[Program], peak: &Peak, bench: &Bench) -> Result<Measured> {
     let mut best: Vec<(Program, Figures)> = Vec::new();
     for round in 0..bench.rounds.max(1) {
         for (index, program) in programs.iter().enumerate() {
@@ -154,26 +198,34 @@ fn measure(shape: &Shape, programs: &[Program], bench: &Bench) -> Result<Measure
             }
         }
     }
-    Ok(Measured { shape: *shape, programs: best })
+    let operations_per_step = best.iter().find_map(|(_, figures)| figures.operations_per_step);
+    let operations_per_step =
+        operations_per_step.with_context(|| format!("no program told the work of {shape}"))?;
+    let timed = best.into_iter().map(|(program, figures)| {
+        let floor_seconds = peak.floor_seconds(operations_per_step, program.is_bf16);
+        let share_of_floor = floor_seconds / figures.seconds_per_step;
+        Timed { program, figures, floor_seconds, share_of_floor }
+    });
+    Ok(Measured { shape: *shape, operations_per_step, programs: timed.collect() })
 }
 
 impl Measured {
     fn print(&self) {
-        for (program, figures) in &self.programs {
+        for Timed { program, figures, floor_seconds, share_of_floor } in &self.programs {
             let shape = self.shape.to_string();
             let faults = figures.page_faults_per_step.unwrap_or(f64::NAN);
             let memory = figures.peak_memory.unwrap_or(f64::NAN);
             let milliseconds = 1e3 * figures.seconds_per_step;
-            println!("{shape:44} {program:27} {milliseconds:9.1} {memory:9.0} {faults:12.0}");
+            let (floor, share) = (1e3 * floor_seconds, 100.0 * share_of_floor);
+            println!(
+                "{shape:44} {program:27} {milliseconds:9.1} {floor:9.1} {share:6.0} % {memory:9.0} {faults:12.0}"
+            );
         }
-        let f32 = self.ratio(|program| !program.is_bf16, |figures| Some(figures.seconds_per_step));
-        let any = self.ratio(|_| true, |figures| Some(figures.seconds_per_step));
-        let memory = self.ratio(|_| true, |figures| figures.peak_memory);
         for is_bf16 in [false, true] {
             let seconds = |form| {
                 let program = Program { form, is_bf16 };
-                let mut found = self.programs.iter().filter(|(other, _)| *other == program);
-                found.next().map(|(_, figures)| figures.seconds_per_step)
+                let mut found = self.programs.iter().filter(|timed| timed.program == program);
+                found.next().map(|timed| timed.figures.seconds_per_step)
             };
             if let (Some(muon), Some(adamw)) = (seconds(Form::MinigptMuon), seconds(Form::Minigpt))
             {
@@ -185,11 +237,20 @@ impl Measured {
                 );
             }
         }
-        if let (Some(f32), Some(any), Some(memory)) = (f32, any, memory) {
+        if let Ratios { f32: Some(f32), any: Some(any), memory: Some(memory) } = self.ratios() {
             println!(
                 "{:44} PyTorch's best over ours: f32 {f32:.2}, any precision {any:.2}, memory {memory:.2}",
                 ""
             );
+        }
+    }
+
+    /// PyTorch's best over ours.
+    fn ratios(&self) -> Ratios {
+        Ratios {
+            f32: self.ratio(|program| !program.is_bf16, |figures| Some(figures.seconds_per_step)),
+            any: self.ratio(|_| true, |figures| Some(figures.seconds_per_step)),
+            memory: self.ratio(|_| true, |figures| figures.peak_memory),
         }
     }
 
@@ -200,12 +261,12 @@ impl Measured {
         quantity: fn(&Figures) -> Option<f64>,
     ) -> Option<f64> {
         let least = |is_ours: bool| {
-            let programs = self.programs.iter().filter(|(program, _)| among(program));
-            let own = programs.filter(|(program, _)| match is_ours {
-                true => program.form == Form::Minigpt,
-                false => program.form.is_peer(),
+            let programs = self.programs.iter().filter(|timed| among(&timed.program));
+            let own = programs.filter(|timed| match is_ours {
+                true => timed.program.form == Form::Minigpt,
+                false => timed.program.form.is_peer(),
             });
-            own.filter_map(|(_, figures)| quantity(figures)).reduce(f64::min)
+            own.filter_map(|timed| quantity(&timed.figures)).reduce(f64::min)
         };
         Some(least(false)? / least(true)?)
     }

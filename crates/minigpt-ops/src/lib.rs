@@ -45,6 +45,7 @@
 //! | attention to kept keys and values | [`KeyValues`], [`cached_attention`] | |
 //! | rotary positions, in place | [`rotate`] | |
 //! | `silu(gate) · up`, `gelu(x)` exactly, `x + a`, in place | [`silu_gate`], [`exact_gelu`], [`add_branch`] | |
+//! | the processor's peak | [`multiply_adds`] | |
 //!
 //! Results are the same to the bit for any number of threads: work and sums are divided by fixed sizes,
 //! and [`Dropout`] computes its mask from a key and an index. Work runs on the current rayon pool.
@@ -100,6 +101,7 @@ mod layer_norm;
 mod linear;
 mod matrix;
 mod muon;
+mod peak;
 mod pool;
 mod precision;
 pub mod quantized;
@@ -131,6 +133,7 @@ pub use instructions::Instructions;
 pub use layer_norm::{RowStatistics, layer_norm, layer_norm_backward};
 pub use linear::{linear, linear_backward, project, project_backward, project_backward_input};
 pub use muon::Muon;
+pub use peak::multiply_adds;
 pub use pool::{in_pool, is_pool_thread};
 pub use precision::Precision;
 pub use residual::{add_branch, residual_dropout};

@@ -10,12 +10,12 @@ use super::Measured;
 use super::program::{Figures, Program};
 use super::shapes::{SMALL, Shape};
 
-const FONT: &str = "sans-serif";
+pub(super) const FONT: &str = "sans-serif";
 const WIDTH: u32 = 1800;
 const HEIGHT: u32 = 1000;
 
 /// Okabe and Ito's colours, as in the curves of a run.
-const COLOURS: [RGBColor; 4] =
+pub(super) const COLOURS: [RGBColor; 4] =
     [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
 
 /// What changes from left to right, and how to read it from a shape.
@@ -35,7 +35,7 @@ const QUANTITIES: [Quantity; 2] = [
     ("peak memory, MiB", |figures| figures.peak_memory),
 ];
 
-type Area<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;
+pub(super) type Area<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;
 
 /// Points that belong together.
 pub(crate) struct Line {
@@ -141,8 +141,8 @@ fn line(
             let mut shape = one.shape;
             let x = *size(&mut shape);
             *size(&mut shape) = *size(&mut SMALL.clone());
-            let (_, figures) = one.programs.iter().find(|(other, _)| *other == program)?;
-            (shape == SMALL).then_some((x as f64, quantity(figures)?))
+            let timed = one.programs.iter().find(|timed| timed.program == program)?;
+            (shape == SMALL).then_some((x as f64, quantity(&timed.figures)?))
         })
         .collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));

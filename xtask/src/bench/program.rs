@@ -44,6 +44,9 @@ pub(crate) struct Figures {
     pub(crate) tokens_per_second: f64,
     pub(crate) peak_memory: Option<f64>,
     pub(crate) page_faults_per_step: Option<f64>,
+    /// Floating-point operations, which our training steps alone tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) operations_per_step: Option<f64>,
 }
 
 impl Figures {

@@ -19,6 +19,7 @@ const TUNING: &str = "Fine-tuning";
   minigpt bench                                  the tutorial's model, 50257 ids
   minigpt bench --vocab 4096 --context 256 --batch 8
   minigpt bench --model mini-llama --vocab 4096  the same size in Llama's shape
+  minigpt bench --peak                           what the processor can do at most
   minigpt bench --model smollm2-135m --decode    tokens a second, one text
   minigpt bench --decode --model model.gguf      a file: its prompt, one text, several texts
   minigpt bench --decode --model model.gguf --peer python     compare with llama.cpp
@@ -60,6 +61,10 @@ pub(crate) struct BenchArgs {
     /// Steps to time, after two untimed steps [default: 6]
     #[arg(long)]
     pub(crate) steps: Option<usize>,
+    /// Measure the processor's peak instead: multiply-adds of registers on all threads, in f32 and, where it has
+    /// `vdpbf16ps`, in bf16
+    #[arg(long, conflicts_with_all = ["model", "vocab", "context", "layers", "heads", "width", "batch", "dropout", "gradient_checkpointing", "muon", "precision", "steps", "tune", "decode", "weights", "device"])]
+    pub(crate) peak: bool,
     /// Time the fine-tuning of a model file: of all its weights or, with --lora, of an adapter
     /// [default of --batch: 4, of --context: 256]
     #[arg(long, help_heading = TUNING, conflicts_with_all = ["decode", "muon", "vocab", "dropout"], requires = "model")]

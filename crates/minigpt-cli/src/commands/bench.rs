@@ -1,6 +1,7 @@
 //! `minigpt bench`.
 
 mod contexts;
+mod peak;
 mod peer;
 mod tuning;
 mod writing;
@@ -19,6 +20,7 @@ use serde::Serialize;
 use crate::args::BenchArgs;
 use crate::device::memory;
 use crate::device::precision::PrecisionChoice;
+use crate::terminal::format::operations;
 use crate::terminal::output::print;
 
 /// Steps or tokens before the clock counts: memory is fetched and caches are filled.
@@ -37,6 +39,9 @@ struct Report {
     parameters: usize,
     /// Median.
     seconds_per_step: f64,
+    /// Floating-point operations of a training step, as a run's plan counts them; of fresh models alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operations_per_step: Option<f64>,
     tokens_per_second: f64,
     /// Highest so far, in MiB, where the system tells.
     peak_memory: Option<f64>,
@@ -45,6 +50,10 @@ struct Report {
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
+    if args.peak {
+        let peak = peak::measure();
+        return finish(args, &peak, |out| peak.write(out));
+    }
     check_range("--batch", args.batch, MOST_WINDOWS)?;
     check_range("--steps", args.steps, MOST_STEPS)?;
     if let Some(source) = file(args)? {
@@ -197,7 +206,9 @@ fn train(config: &GptConfig, args: &BenchArgs, device: &Device) -> Result<Report
         watch.step(seconds);
         ControlFlow::Continue(())
     })?;
-    Ok(Report::new(config.parameter_counts().total(), &watch, batch * config.block_size))
+    let parameters = config.parameter_counts().total();
+    let report = Report::new(parameters, &watch, batch * config.block_size);
+    Ok(Report { operations_per_step: Some(step.operations(config)), ..report })
 }
 
 fn timed_step(args: &BenchArgs, batch_size: usize, device: &Device) -> TimedStep {
@@ -232,6 +243,7 @@ impl Report {
         Self {
             parameters,
             seconds_per_step,
+            operations_per_step: None,
             tokens_per_second: tokens as f64 / seconds_per_step,
             peak_memory: peak_memory(),
             page_faults_per_step: faults.map(|faults| faults / seconds.len() as f64),
@@ -242,6 +254,10 @@ impl Report {
         writeln!(out, "parameters      {}", self.parameters)?;
         writeln!(out, "time            {:.2} ms a {what}", 1e3 * self.seconds_per_step)?;
         writeln!(out, "speed           {:.0} tokens a second", self.tokens_per_second)?;
+        if let Some(work) = self.operations_per_step {
+            let pace = work / self.seconds_per_step / 1e9;
+            writeln!(out, "work            {} a {what}, {pace:.0} GFLOP/s", operations(work))?;
+        }
         if let Some(peak) = self.peak_memory {
             writeln!(out, "peak memory     {peak:.0} MiB")?;
         }

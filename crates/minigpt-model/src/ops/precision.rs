@@ -33,6 +33,17 @@ impl Precision {
             || (Kernels::of(&device) == Kernels::Cpu && self.rounds_on_processors())
     }
 
+    /// Does multiply-adds on the processor and tells the operations, as [`minigpt_ops::multiply_adds`]; `None` where the
+    /// processor has none of this type.
+    #[must_use]
+    pub fn multiply_adds(self, rounds: usize) -> Option<u64> {
+        match self {
+            Self::F32 => minigpt_ops::multiply_adds(minigpt_ops::Precision::F32, rounds),
+            Self::F16 => None,
+            Self::Bf16 => minigpt_ops::multiply_adds(minigpt_ops::Precision::Bf16, rounds),
+        }
+    }
+
     /// True where layers on processors round to 16 bits what they save for the backward pass, as products do.
     pub(crate) fn rounds_on_processors(self) -> bool {
         self == Self::Bf16 && minigpt_ops::Precision::Bf16.is_native()

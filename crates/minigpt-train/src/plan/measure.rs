@@ -13,7 +13,7 @@ use crate::error::TrainError;
 use crate::optim::optimizer::optimizer;
 use crate::optim::schedule::Schedule;
 use crate::optim::trainee::{Trainee, take_step};
-use crate::plan::cost::MemoryEstimate;
+use crate::plan::cost::{MemoryEstimate, operations_per_token};
 
 /// What a training step that is timed does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,6 +38,14 @@ impl TimedStep {
             false => MemoryEstimate::new(config, batch_size, precision, device),
         };
         estimate.on_device()
+    }
+
+    /// Floating-point operations of such a step of a model, as [`Plan::operations`](crate::Plan::operations) counts
+    /// them: neither what the optimiser does nor what is computed a second time.
+    #[must_use]
+    pub fn operations(&self, config: &GptConfig) -> f64 {
+        let tokens = self.batch_size as f64 * config.block_size as f64;
+        tokens * operations_per_token(config)
     }
 }
 

@@ -7,6 +7,7 @@ fn the_faster_turn_counts() {
         tokens_per_second: 1.0 / seconds_per_step,
         peak_memory: Some(memory),
         page_faults_per_step: None,
+        operations_per_step: None,
     };
     let mut best = figures(2.0, 100.0);
     best.improve(figures(1.0, 120.0));
