@@ -66,6 +66,12 @@ pub(crate) fn run(recording: &Recording, features: &Features) -> Result<()> {
         }
     };
     let program = fs_err::canonicalize(program)?;
+    // The session calls it by this name: another one would be recorded.
+    ensure!(
+        program.file_stem().is_some_and(|name| name == "minigpt"),
+        "{} has another name: expected a program called minigpt",
+        program.display()
+    );
     let folder = Path::new("target/recording");
     if folder.exists() {
         fs_err::remove_dir_all(folder)?;
