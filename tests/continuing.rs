@@ -351,7 +351,7 @@ fn what_makes_no_sense_is_refused_by_name() {
     fs_err::rename(sandbox.path("prose.txt"), sandbox.path("kept.txt")).unwrap();
     sandbox.write("prose.txt", prose().replace("Anne", "Anna"));
     let error = is_refused(&sandbox, "runs/run --more-steps 2");
-    assert!(error.contains("the data source of runs/run has changed"), "{error}");
+    assert!(error.contains("the tokenizer of runs/run has changed"), "{error}");
     fs_err::rename(sandbox.path("kept.txt"), sandbox.path("prose.txt")).unwrap();
     assert!(!sandbox.path("runs/run-2").exists());
 
