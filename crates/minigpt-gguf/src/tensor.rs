@@ -117,7 +117,7 @@ mod tests {
         };
         assert_eq!(
             error(&[33, 2], TensorType::Q4_1),
-            "tensor w has rows of 33 values; expected a multiple of 32, the block of Q4_1"
+            "tensor w has rows of 33 values; expected a multiple of 32, the block size of Q4_1"
         );
         assert_eq!(
             error(&[1; 5], TensorType::F32),

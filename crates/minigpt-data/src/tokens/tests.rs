@@ -59,7 +59,7 @@ fn too_short_is_an_error() {
     let message = |block_size| positions(4).windows(block_size).unwrap_err().to_string();
     assert_eq!(
         message(4),
-        "too little text: 4 tokens, but one window of 4 needs 5; \
+        "too little text: 4 tokens, but one window of 4 tokens needs 5; \
          give more text or a shorter context"
     );
     assert_eq!(message(0), "block size 0 is too small: expected at least 1 token per window");

@@ -75,8 +75,8 @@ fn a_dataset_is_downloaded_once_and_then_read_offline() {
         error,
         format!(
             "datasets/o/other cannot be fetched from {}/api/datasets/o/other/revision/main: \
-             HF_HUB_OFFLINE is set and the cache does not have it; offline, give a folder with \
-             the files instead",
+             HF_HUB_OFFLINE is set and the cache does not have it; without a network, give a \
+             folder with the files",
             server.address
         )
     );

@@ -142,7 +142,7 @@ fn characters_are_numbered_in_order() {
     assert_eq!(
         chars.encode("hallo").unwrap_err().to_string(),
         "character 'a' (U+0061) is not in the vocabulary: the char tokenizer knows the 7 \
-         characters of its corpus; take it out of the text, or use the tokenizer \"byte\" or \
+         characters of its corpus; remove the character from the text, or use the tokenizer \"byte\" or \
          \"bpe:<size>\""
     );
     let folder = tempfile::tempdir().unwrap();

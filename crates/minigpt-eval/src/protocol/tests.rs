@@ -59,6 +59,6 @@ fn what_goes_beyond_a_model_is_in_every_name_and_checked() {
     refuses(None, with(0.1, 1.5), "dynamic decay 1.5 is out of range: expected 0 to 1");
     assert_eq!(
         "adam".parse::<DynamicRule>().unwrap_err().to_string(),
-        "unknown rule `adam`: expected rms or sgd"
+        "unknown rule of dynamic evaluation `adam`: expected rms or sgd"
     );
 }

@@ -310,7 +310,7 @@ fn a_number_that_is_not_finite_is_named() {
     fs_err::write(&path, bytes).unwrap();
     let error = SavedModel::open(&path).unwrap().load_packed(None).unwrap_err().to_string();
     let index = 48 * 64 - 32;
-    assert!(error.contains("model.gguf: output.weight has "), "{error}");
+    assert!(error.contains("model.gguf: output.weight contains "), "{error}");
     assert!(error.contains(&format!("first at index {index}:")), "{error}");
 }
 

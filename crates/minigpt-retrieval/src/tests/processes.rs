@@ -63,7 +63,7 @@ fn what_a_process_left_that_died_long_ago_is_removed() {
     place.write("a.txt", "the sea");
     fs_err::create_dir(place.index()).unwrap();
     let hour = Duration::from_secs(3600);
-    let ages = [(".minigpt-new", hour), (".minigpt-old", 25 * hour), ("notes", 25 * hour)];
+    let ages = [(".minigpt-new", hour / 2), (".minigpt-old", 2 * hour), ("notes", 2 * hour)];
     let write = |name: &str, age| {
         let file = fs_err::File::create(place.index().join(name)).unwrap();
         file.set_modified(SystemTime::now() - age).unwrap();

@@ -93,7 +93,7 @@ fn tensors_that_do_not_fit_are_named() {
     let transposed = |tensors: &mut HashMap<String, Stored>| {
         tensors.insert("transformer.h.0.mlp.c_fc.weight".to_owned(), Stored::counting(&[12, 8]));
     };
-    spoil(&transposed, &["h.0.mlp.c_fc.weight has the shape [12, 8]", "should be [8, 12]"]);
+    spoil(&transposed, &["h.0.mlp.c_fc.weight has the shape [12, 8]", "expected [8, 12]"]);
     let whole_numbers = |tensors: &mut HashMap<String, Stored>| {
         let stored = Stored { dtype: Dtype::I64, shape: vec![8], bytes: vec![0; 64] };
         tensors.insert("transformer.ln_f.bias".to_owned(), stored);
