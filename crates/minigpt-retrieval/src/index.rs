@@ -84,17 +84,17 @@ impl Index {
                 scores[passage] += self.bm25.score(idf, count, length);
             }
         }
-        let mut best: Vec<(usize, f64)> =
-            scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0).collect();
+        let found = scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0);
+        // Scores as they are given: what looks equal is equal.
+        let mut best: Vec<_> = found.map(|(passage, score)| (passage, score as f32)).collect();
         // Passages are in the order of their sources and lines.
-        let order = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        let order = |a: &(usize, f32), b: &(usize, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
         if most < best.len() {
             best.select_nth_unstable_by(most, order);
             best.truncate(most);
         }
         best.sort_unstable_by(order);
-        let found =
-            |(passage, score)| Ok(Found { passage: self.passage(passage)?, score: score as f32 });
+        let found = |(passage, score)| Ok(Found { passage: self.passage(passage)?, score });
         best.into_iter().map(found).collect()
     }
 
