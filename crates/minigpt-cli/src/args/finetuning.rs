@@ -95,8 +95,8 @@ pub(crate) struct FinetuneArgs {
     /// With --task prefer: how strongly the model is held to its base; a larger BETA keeps it closer [default: 0.1]
     #[arg(long, value_name = "BETA")]
     pub(crate) beta: Option<f64>,
-    /// A text, as `minigpt eval --data` takes it, of which the perplexity is measured before and after: what tuning
-    /// makes the model forget. Not after --resume
+    /// Measure what tuning makes the model forget: its perplexity on this text before and after. Takes a text as
+    /// `minigpt eval --data` does. Not with --resume
     #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     pub(crate) forgetting: Option<Source>,
     /// Questions, as for `minigpt eval --tasks`, that are put to the base and to the tuned model. Not after --resume
@@ -125,8 +125,8 @@ pub(crate) struct FinetuneArgs {
     /// Train the length of each column of these matrices too, apart from its direction: DoRA
     #[arg(long, help_heading = ADAPTER, requires = "adapted")]
     pub(crate) dora: bool,
-    /// What is trained whole besides, and saved with the adapter: wte, the vectors of the tokens and the head, or
-    /// embed_tokens; PEFT's modules_to_save
+    /// Matrices to train as a whole beside the adapter, and to save with it: wte (the token embedding and a tied
+    /// head), which a Llama calls embed_tokens; PEFT's modules_to_save
     #[arg(long, help_heading = ADAPTER, value_name = "NAMES", value_delimiter = ',', requires = "adapted")]
     pub(crate) lora_whole: Option<Vec<String>>,
     /// With --lora, on this machine's processor: type of the frozen weights: auto, f32, f16, bf16, q8_0, q4_0 or
