@@ -28,7 +28,7 @@ fn main() {
 }
 
 /// Whether programs of this machine may keep the places to adjust when they are loaded as a bit map instead of a table, as
-/// glibc reads since 2.36: a fourteenth of the program with `gpu`. A linker that does not know the option ignores it.
+/// glibc reads since 2.36: a fourteenth of the program with `gpu`. GNU ld ignores a word of `-z` that it does not know.
 fn has_packed_relocations() -> bool {
     let is_set = |name: &str, value: &str| std::env::var(name).is_ok_and(|set| set == value);
     let is_of_glibc =

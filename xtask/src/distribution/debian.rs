@@ -87,6 +87,12 @@ pub(super) fn try_package(package: &Path, root: &Path, version: &str) -> Result<
     Ok(())
 }
 
+/// Whether a program needs a glibc that reads packed relocations, which dpkg-shlibdeps does not look at.
+pub(super) fn has_packed_relocations(program: &[u8]) -> bool {
+    let version = b"GLIBC_ABI_DT_RELR";
+    program.windows(version.len()).any(|bytes| bytes == version)
+}
+
 /// The packages of the libraries that the program is linked to, as dpkg-shlibdeps finds them.
 fn libraries(folder: &Path, program: &Path) -> Result<String> {
     // It wants to be called in a folder of sources.
@@ -101,7 +107,11 @@ fn libraries(folder: &Path, program: &Path) -> Result<String> {
     fs_err::remove_dir_all(folder)?;
     let found = found?;
     let depends = found.lines().find_map(|line| line.strip_prefix("shlibs:Depends="));
-    Ok(depends.context("dpkg-shlibdeps names no packages")?.to_owned())
+    let depends = depends.context("dpkg-shlibdeps names no packages")?.to_owned();
+    Ok(match has_packed_relocations(&fs_err::read(&program)?) {
+        true => depends + ", libc6 (>= 2.36)",
+        false => depends,
+    })
 }
 
 /// Debian's file of copyrights, in its machine-readable format.

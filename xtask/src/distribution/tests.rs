@@ -89,3 +89,10 @@ fn a_debian_package_is_unpacked_and_names_its_libraries() {
     assert!(is_there("-rw-r--r--", " ./usr/share/zsh/vendor-completions/_minigpt"), "{files}");
     assert!(is_there("-rw-r--r--", " ./usr/share/doc/minigpt/copyright"), "{files}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn packed_relocations_are_seen_in_a_program() {
+    assert!(debian::has_packed_relocations(b"\0GLIBC_2.35\0GLIBC_ABI_DT_RELR\0"));
+    assert!(!debian::has_packed_relocations(b"\0GLIBC_2.35\0"));
+}
