@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::Precision;
 use crate::blocks::{ROWS, sum_rows};
-use crate::matrix::{Matrix, Operand, Output, product};
+use crate::matrix::{Matrix, Operand, Output, product, product_of_transposed};
 
 /// `y = x · weight + bias`: `x` `[n, k]`, `weight` `[k, m]`, `bias` `[m]`, `y` `[n, m]`.
 ///
@@ -70,9 +70,7 @@ pub fn project_backward(
 ) {
     project_backward_input(precision, n, weight, dy, dx);
     let (k, m) = (x.len() / n.max(1), dy.len() / n.max(1));
-    let dy = Matrix::new(dy, n, m);
-    let x = Matrix::new(x, n, k).transposed();
-    product(x, &Operand::new(precision, dy), d_weight, Output::Replace);
+    product_of_transposed(precision, Matrix::new(x, n, k), Matrix::new(dy, n, m), d_weight);
 }
 
 /// The gradient of [`project`] by its input alone, for a weight that is not trained: `dx = dy · weightᵀ`,

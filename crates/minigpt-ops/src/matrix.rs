@@ -29,6 +29,11 @@ impl<'a> Matrix<'a> {
         Self { data, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
+    /// Without an element.
+    pub(crate) fn none() -> Self {
+        Self::new(&[], 0, 0)
+    }
+
     /// Some columns of the row-major matrix of all of `data`, whose rows have `width` elements.
     pub(crate) fn of_columns(data: &'a [f32], width: usize, columns: Range<usize>) -> Self {
         assert!(columns.start <= columns.end && columns.end <= width, "no such columns");
@@ -67,6 +72,10 @@ impl<'a> Matrix<'a> {
 }
 
 impl Matrix<'_> {
+    pub(crate) fn row_count(self) -> usize {
+        self.rows
+    }
+
     /// Up to `count` rows from `first` on, of a matrix that may be transposed.
     pub(crate) fn rows_at(self, first: usize, count: usize) -> Self {
         self.transposed().columns_at(first, count).transposed()
@@ -83,10 +92,6 @@ impl Matrix<'_> {
 /// What packing needs to know.
 #[cfg(target_arch = "x86_64")]
 impl Matrix<'_> {
-    pub(crate) fn row_count(self) -> usize {
-        self.rows
-    }
-
     pub(crate) fn column_count(self) -> usize {
         self.columns
     }
@@ -97,13 +102,14 @@ impl Matrix<'_> {
     }
 }
 
-/// A matrix to write: rows of adjacent elements, some way apart.
+/// A matrix to write: rows of adjacent elements, some way apart, or columns.
 #[derive(Debug)]
 pub(crate) struct MatrixMut<'a> {
     start: *mut f32,
     rows: usize,
     columns: usize,
     row_stride: usize,
+    column_stride: usize,
     data: PhantomData<&'a mut [f32]>,
 }
 
@@ -115,7 +121,7 @@ impl<'a> MatrixMut<'a> {
     pub(crate) fn new(data: &'a mut [f32], rows: usize, columns: usize) -> Self {
         assert_eq!(data.len(), rows * columns, "a matrix of {rows} by {columns} has other data");
         let start = data.as_mut_ptr();
-        Self { start, rows, columns, row_stride: columns, data: PhantomData }
+        Self { start, rows, columns, row_stride: columns, column_stride: 1, data: PhantomData }
     }
 
     /// The row-major matrix of all of `data`, whose rows have `width` elements, split into blocks of
@@ -132,6 +138,7 @@ impl<'a> MatrixMut<'a> {
             rows,
             columns: columns.min(width - first),
             row_stride: width,
+            column_stride: 1,
             data: PhantomData,
         })
     }
@@ -145,9 +152,19 @@ impl<'a> MatrixMut<'a> {
         self.columns
     }
 
-    /// Row `i`.
+    pub(crate) fn transposed(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    /// Row `i` of a matrix that is not transposed.
     pub(crate) fn row_mut(&mut self, i: usize) -> &mut [f32] {
-        assert!(i < self.rows, "no such row");
+        assert!(i < self.rows && self.column_stride == 1, "no such row");
         // SAFETY: the constructors have checked that the rows and columns are within the data, and no other
         // matrix or slice shares them.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(i * self.row_stride), self.columns) }
@@ -158,11 +175,42 @@ impl<'a> MatrixMut<'a> {
         self.some_rows(0..rows)
     }
 
-    /// Some rows.
+    /// Some rows, of a matrix that may be transposed.
     pub(crate) fn some_rows(&mut self, rows: Range<usize>) -> MatrixMut<'_> {
         assert!(rows.start <= rows.end && rows.end <= self.rows, "no such rows");
         let start = self.start.wrapping_add(rows.start * self.row_stride);
         MatrixMut { start, rows: rows.len(), data: PhantomData, ..*self }
+    }
+}
+
+/// What our own kernel needs.
+#[cfg(target_arch = "x86_64")]
+impl<'a> MatrixMut<'a> {
+    /// True where the elements of a row are adjacent.
+    pub(crate) fn is_row_major(&self) -> bool {
+        self.column_stride == 1
+    }
+
+    /// Column `i` of a matrix that is transposed.
+    pub(crate) fn column_mut(&mut self, i: usize) -> &mut [f32] {
+        assert!(i < self.columns && self.row_stride == 1, "no such column");
+        // SAFETY: as of a row.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(i * self.column_stride), self.rows) }
+    }
+
+    /// The rows before row `at`, and the others, of a matrix that may be transposed.
+    pub(crate) fn split_rows(self, at: usize) -> [MatrixMut<'a>; 2] {
+        assert!(at <= self.rows, "no such row");
+        let start = self.start.wrapping_add(at * self.row_stride);
+        [Self { rows: at, ..self }, Self { start, rows: self.rows - at, ..self }]
+    }
+
+    pub(crate) fn fill(&mut self, value: f32) {
+        if self.is_row_major() {
+            (0..self.rows).for_each(|row| self.row_mut(row).fill(value));
+        } else {
+            (0..self.columns).for_each(|column| self.column_mut(column).fill(value));
+        }
     }
 }
 
@@ -297,7 +345,9 @@ impl<'a> Kept<'a> {
 /// `c = a · b` or `c += a · b` on the calling thread alone, both of one precision.
 pub(crate) fn product_of_kept_here(a: Kept, b: &Operand, c: &mut [f32], output: Output) {
     match b {
-        Operand::F32(_) => product_here(Matrix::new(a.data, a.rows, a.columns), b, c, output, &[]),
+        Operand::F32(_) => {
+            product_here(Matrix::new(a.data, a.rows, a.columns), b, c, output, Matrix::none())
+        }
         #[cfg(target_arch = "x86_64")]
         Operand::Bf16(b) => bf16::product_of_kept(a.data, a.columns, b, c, output),
     }
@@ -314,9 +364,24 @@ pub(crate) fn product(a: Matrix, b: &Operand, c: &mut [f32], output: Output) {
         }
         #[cfg(target_arch = "x86_64")]
         Operand::Bf16(b) => {
-            bf16::product(a, b, c, output, Part::Whole, Parallelism::Rayon(0), &[]);
+            let c = MatrixMut::new(c, a.rows, b.column_count());
+            bf16::product(a, b, c, output, Part::Whole, Parallelism::Rayon(0), Matrix::none());
         }
     }
+}
+
+/// `c = aᵀ · b` on all threads of the current rayon pool, of matrices that are not transposed. `c` is row-major.
+pub(crate) fn product_of_transposed(precision: Precision, a: Matrix, b: Matrix, c: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if Kept::is_packed(precision) && b.columns > a.columns {
+        // The wider one is read once, where it is multiplied; the other one is packed for all threads.
+        let c = MatrixMut::new(c, a.columns, b.columns).transposed();
+        let a = bf16::Columns::new(a, Parallelism::Rayon(0));
+        let (b, none) = (b.transposed(), Matrix::none());
+        bf16::product(b, &a, c, Output::Replace, Part::Whole, Parallelism::Rayon(0), none);
+        return;
+    }
+    product(a.transposed(), &Operand::new(precision, b), c, Output::Replace);
 }
 
 /// Which elements of a product are computed.
@@ -345,6 +410,7 @@ pub(crate) fn upper_product(a: Matrix, b: &Operand, c: &mut [f32]) {
                     rows: a.rows,
                     columns: b.columns,
                     row_stride: n,
+                    column_stride: 1,
                     data: PhantomData,
                 };
                 gemm(1.0, a, b, c, Output::Replace, Parallelism::None);
@@ -352,22 +418,26 @@ pub(crate) fn upper_product(a: Matrix, b: &Operand, c: &mut [f32]) {
         }
         #[cfg(target_arch = "x86_64")]
         Operand::Bf16(b) => {
-            bf16::product(a, b, c, Output::Replace, Part::Upper, Parallelism::Rayon(0), &[]);
+            let (c, none) = (MatrixMut::new(c, a.rows, b.column_count()), Matrix::none());
+            bf16::product(a, b, c, Output::Replace, Part::Upper, Parallelism::Rayon(0), none);
         }
     }
 }
 
-/// [`product`] on the calling thread alone, which meanwhile fetches `next` from memory where it is its own kernel: the
-/// numbers that the next product begins with.
+/// [`product`] on the calling thread alone, which meanwhile fetches `then` from memory where it is our own kernel: what
+/// the next product begins with.
 #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "nothing is fetched"))]
-pub(crate) fn product_here(a: Matrix, b: &Operand, c: &mut [f32], output: Output, next: &[f32]) {
+pub(crate) fn product_here(a: Matrix, b: &Operand, c: &mut [f32], output: Output, then: Matrix) {
     match b {
         Operand::F32(b) => {
             let c = MatrixMut::new(c, a.rows, b.columns);
             gemm(1.0, a, *b, c, output, Parallelism::None);
         }
         #[cfg(target_arch = "x86_64")]
-        Operand::Bf16(b) => bf16::product(a, b, c, output, Part::Whole, Parallelism::None, next),
+        Operand::Bf16(b) => {
+            let c = MatrixMut::new(c, a.rows, b.column_count());
+            bf16::product(a, b, c, output, Part::Whole, Parallelism::None, then);
+        }
     }
 }
 
@@ -402,7 +472,7 @@ fn gemm(scale: f32, a: Matrix, b: Matrix, c: MatrixMut, output: Output, parallel
             b.columns,
             a.columns,
             c.start,
-            1,
+            c.column_stride as isize,
             c.row_stride as isize,
             output == Output::Add,
             a.data.as_ptr(),

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::blocks::sum_rows;
 use crate::frozen::FrozenWeight;
+use crate::matrix::Matrix;
 use crate::scratch::Scratch;
 use crate::simd::{add, vectorized};
 
@@ -51,11 +52,11 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// The numbers that lie in memory at these rows.
-    pub(super) fn in_memory(self, rows: Range<usize>, d: usize) -> &'a [f32] {
+    /// Some rows, where they lie in memory.
+    pub(super) fn in_memory(self, rows: Range<usize>, d: usize) -> Matrix<'a> {
         match self {
-            Self::F32(head) => &head[rows.start * d..rows.end * d],
-            Self::Frozen(_) => &[],
+            Self::F32(head) => Matrix::new(&head[rows.start * d..rows.end * d], rows.len(), d),
+            Self::Frozen(_) => Matrix::none(),
         }
     }
 

@@ -35,7 +35,7 @@ struct TileHead<'a> {
     first: usize,
     rows: Matrix<'a>,
     /// What the tile after it reads.
-    next: &'a [f32],
+    next: Matrix<'a>,
 }
 
 impl Problem {
@@ -100,7 +100,8 @@ impl Problem {
         read: &mut Read,
     ) {
         let (n, first) = (chunk.targets.len(), head.first);
-        let (next, then) = head.next.split_at(head.next.len() / 2);
+        let half = head.next.row_count().div_ceil(2);
+        let (next, then) = (head.next.rows_at(0, half), head.next.rows_at(half, half));
         product_here(head.rows, hidden, tile, Output::Replace, next);
         let known = read.targets.len();
         for (token, &target) in chunk.targets.iter().enumerate() {

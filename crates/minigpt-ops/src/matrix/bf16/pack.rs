@@ -2,51 +2,67 @@
 
 use std::arch::x86_64::*;
 
-use super::{LANES, PAIRS, ROWS, load, store};
+use super::tile::{LANES, ROWS, load, store};
 use crate::matrix::Matrix;
 
-/// Rows `first..` of a matrix whose rows are in one piece, at most [`ROWS`] of them, rounded: of each, up to
-/// [`PAIRS`] pairs from `pair` on.
+/// Rows `first..` of a matrix whose rows are in one piece, at most [`ROWS`] of them, rounded, a row `STRIDE` after the
+/// one before.
 #[target_feature(enable = "avx512f,avx512bf16")]
-pub(super) fn pack_rows(matrix: Matrix, first: usize, pair: usize, packed: &mut [f32]) {
+pub(super) fn pack_rows<const STRIDE: usize>(matrix: Matrix, first: usize, packed: &mut [f32]) {
     let last = (first + ROWS).min(matrix.row_count());
-    for (row, packed) in (first..last).zip(packed.chunks_exact_mut(PAIRS)) {
-        let row = &matrix.row(row)[2 * pair..];
-        for (values, packed) in row.chunks(2 * LANES).zip(packed.chunks_exact_mut(LANES)) {
+    for (row, packed) in (first..last).zip(packed.chunks_exact_mut(STRIDE)) {
+        for (values, packed) in
+            matrix.row(row).chunks(2 * LANES).zip(packed.chunks_exact_mut(LANES))
+        {
             store(round(load(values), load(values.get(LANES..).unwrap_or_default())), packed);
         }
     }
 }
 
-/// Columns `first..` of `matrix`, at most `WIDTH` of them, rounded: for each two rows, what stands in them in
-/// one column side by side, column after column; zeros where there is no such row or column.
+/// Columns `first..` of `matrix` in panels of `WIDTH`, each `panel` after the one before, rounded: for each two rows, what
+/// stands in them in one column side by side, column after column; zeros where there is no such row or column.
 ///
 /// The pairs of bfloat16 are kept in the memory of `f32`, which they fill.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) fn pack_columns<const WIDTH: usize>(matrix: Matrix, first: usize, packed: &mut [f32]) {
-    let (k, width) = (matrix.row_count(), (matrix.column_count() - first).min(WIDTH));
-    let (packed, _) = packed.as_chunks_mut::<WIDTH>();
+pub(super) fn pack_columns<const WIDTH: usize>(
+    matrix: Matrix,
+    first: usize,
+    packed: &mut [f32],
+    panel: usize,
+) {
+    let (k, pairs) = (matrix.row_count(), matrix.row_count().div_ceil(2));
     if matrix.is_row_major() {
-        let row = |row: usize| if row < k { &matrix.row(row)[first..first + width] } else { &[] };
-        for (pair, packed) in packed.iter_mut().enumerate() {
+        // All panels of two rows: memory is read as it lies.
+        let row = |row: usize| if row < k { &matrix.row(row)[first..] } else { &[] };
+        for pair in 0..pairs {
             let (even, odd) = (row(2 * pair), row(2 * pair + 1));
-            for (lane, packed) in packed.chunks_mut(LANES).enumerate() {
-                let own = |row: &[f32]| load(row.get(lane * LANES..).unwrap_or_default());
-                store(interleave(own(even), own(odd)), packed);
+            for (index, packed) in packed.chunks_exact_mut(panel).enumerate() {
+                let packed = &mut packed[pair * WIDTH..][..WIDTH];
+                for (lane, packed) in packed.chunks_mut(LANES).enumerate() {
+                    let start = index * WIDTH + lane * LANES;
+                    let own = |row: &[f32]| load(row.get(start..).unwrap_or_default());
+                    store(interleave(own(even), own(odd)), packed);
+                }
             }
         }
         return;
     }
     let columns = matrix.transposed();
-    for (block, packed) in packed.chunks_mut(LANES).enumerate() {
-        for group in (0..WIDTH).step_by(LANES) {
-            let mut pairs = [_mm512_setzero_si512(); LANES];
-            for (lane, pairs) in pairs.iter_mut().enumerate().take(width.saturating_sub(group)) {
-                let values = &columns.row(first + group + lane)[2 * LANES * block..];
-                *pairs = round(load(values), load(values.get(LANES..).unwrap_or_default()));
-            }
-            for (packed, pairs) in packed.iter_mut().zip(transposed(pairs)) {
-                store(pairs, &mut packed[group..WIDTH.min(group + LANES)]);
+    for (index, packed) in packed.chunks_exact_mut(panel).enumerate() {
+        let (packed, _) = packed[..pairs * WIDTH].as_chunks_mut::<WIDTH>();
+        let first = first + index * WIDTH;
+        let width = columns.row_count().saturating_sub(first).min(WIDTH);
+        for (block, packed) in packed.chunks_mut(LANES).enumerate() {
+            for group in (0..WIDTH).step_by(LANES) {
+                let mut pairs = [_mm512_setzero_si512(); LANES];
+                for (lane, pairs) in pairs.iter_mut().enumerate().take(width.saturating_sub(group))
+                {
+                    let values = &columns.row(first + group + lane)[2 * LANES * block..];
+                    *pairs = round(load(values), load(values.get(LANES..).unwrap_or_default()));
+                }
+                for (packed, pairs) in packed.iter_mut().zip(transposed(pairs)) {
+                    store(pairs, &mut packed[group..WIDTH.min(group + LANES)]);
+                }
             }
         }
     }
@@ -55,7 +71,7 @@ pub(super) fn pack_columns<const WIDTH: usize>(matrix: Matrix, first: usize, pac
 /// Rows of 32-bit numbers to columns.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn transposed(rows: [__m512i; LANES]) -> [__m512i; LANES] {
+pub(super) fn transposed(rows: [__m512i; LANES]) -> [__m512i; LANES] {
     let mut pairs = rows;
     for i in (0..LANES).step_by(2) {
         pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
