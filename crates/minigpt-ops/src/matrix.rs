@@ -29,8 +29,8 @@ impl<'a> Matrix<'a> {
         Self { data, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
-    /// Without an element.
-    pub(crate) fn none() -> Self {
+    /// A matrix without elements.
+    pub(crate) fn empty() -> Self {
         Self::new(&[], 0, 0)
     }
 
@@ -152,16 +152,6 @@ impl<'a> MatrixMut<'a> {
         self.columns
     }
 
-    pub(crate) fn transposed(self) -> Self {
-        Self {
-            rows: self.columns,
-            columns: self.rows,
-            row_stride: self.column_stride,
-            column_stride: self.row_stride,
-            ..self
-        }
-    }
-
     /// Row `i` of a matrix that is not transposed.
     pub(crate) fn row_mut(&mut self, i: usize) -> &mut [f32] {
         assert!(i < self.rows && self.column_stride == 1, "no such row");
@@ -186,6 +176,16 @@ impl<'a> MatrixMut<'a> {
 /// What our own kernel needs.
 #[cfg(target_arch = "x86_64")]
 impl<'a> MatrixMut<'a> {
+    pub(crate) fn transposed(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+
     /// True where the elements of a row are adjacent.
     pub(crate) fn is_row_major(&self) -> bool {
         self.column_stride == 1
@@ -346,7 +346,7 @@ impl<'a> Kept<'a> {
 pub(crate) fn product_of_kept_here(a: Kept, b: &Operand, c: &mut [f32], output: Output) {
     match b {
         Operand::F32(_) => {
-            product_here(Matrix::new(a.data, a.rows, a.columns), b, c, output, Matrix::none())
+            product_here(Matrix::new(a.data, a.rows, a.columns), b, c, output, Matrix::empty())
         }
         #[cfg(target_arch = "x86_64")]
         Operand::Bf16(b) => bf16::product_of_kept(a.data, a.columns, b, c, output),
@@ -365,7 +365,7 @@ pub(crate) fn product(a: Matrix, b: &Operand, c: &mut [f32], output: Output) {
         #[cfg(target_arch = "x86_64")]
         Operand::Bf16(b) => {
             let c = MatrixMut::new(c, a.rows, b.column_count());
-            bf16::product(a, b, c, output, Part::Whole, Parallelism::Rayon(0), Matrix::none());
+            bf16::product(a, b, c, output, Part::Whole, Parallelism::Rayon(0), Matrix::empty());
         }
     }
 }
@@ -377,14 +377,15 @@ pub(crate) fn product_of_transposed(precision: Precision, a: Matrix, b: Matrix, 
         // The wider one is read once, where it is multiplied; the other one is packed for all threads.
         let c = MatrixMut::new(c, a.columns, b.columns).transposed();
         let a = bf16::Columns::new(a, Parallelism::Rayon(0));
-        let (b, none) = (b.transposed(), Matrix::none());
-        bf16::product(b, &a, c, Output::Replace, Part::Whole, Parallelism::Rayon(0), none);
+        let (b, empty) = (b.transposed(), Matrix::empty());
+        bf16::product(b, &a, c, Output::Replace, Part::Whole, Parallelism::Rayon(0), empty);
         return;
     }
     product(a.transposed(), &Operand::new(precision, b), c, Output::Replace);
 }
 
 /// Which elements of a product are computed.
+#[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Part {
     Whole,
@@ -418,16 +419,22 @@ pub(crate) fn upper_product(a: Matrix, b: &Operand, c: &mut [f32]) {
         }
         #[cfg(target_arch = "x86_64")]
         Operand::Bf16(b) => {
-            let (c, none) = (MatrixMut::new(c, a.rows, b.column_count()), Matrix::none());
-            bf16::product(a, b, c, Output::Replace, Part::Upper, Parallelism::Rayon(0), none);
+            let (c, empty) = (MatrixMut::new(c, a.rows, b.column_count()), Matrix::empty());
+            bf16::product(a, b, c, Output::Replace, Part::Upper, Parallelism::Rayon(0), empty);
         }
     }
 }
 
-/// [`product`] on the calling thread alone, which meanwhile fetches `then` from memory where it is our own kernel: what
-/// the next product begins with.
+/// [`product`] on the calling thread alone, which meanwhile fetches `next_operand` from memory where it is our own
+/// kernel: what the next product reads first.
 #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "nothing is fetched"))]
-pub(crate) fn product_here(a: Matrix, b: &Operand, c: &mut [f32], output: Output, then: Matrix) {
+pub(crate) fn product_here(
+    a: Matrix,
+    b: &Operand,
+    c: &mut [f32],
+    output: Output,
+    next_operand: Matrix,
+) {
     match b {
         Operand::F32(b) => {
             let c = MatrixMut::new(c, a.rows, b.columns);
@@ -436,7 +443,7 @@ pub(crate) fn product_here(a: Matrix, b: &Operand, c: &mut [f32], output: Output
         #[cfg(target_arch = "x86_64")]
         Operand::Bf16(b) => {
             let c = MatrixMut::new(c, a.rows, b.column_count());
-            bf16::product(a, b, c, output, Part::Whole, Parallelism::None, then);
+            bf16::product(a, b, c, output, Part::Whole, Parallelism::None, next_operand);
         }
     }
 }

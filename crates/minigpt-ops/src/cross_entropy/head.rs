@@ -56,7 +56,7 @@ impl<'a> Head<'a> {
     pub(super) fn in_memory(self, rows: Range<usize>, d: usize) -> Matrix<'a> {
         match self {
             Self::F32(head) => Matrix::new(&head[rows.start * d..rows.end * d], rows.len(), d),
-            Self::Frozen(_) => Matrix::none(),
+            Self::Frozen(_) => Matrix::empty(),
         }
     }
 

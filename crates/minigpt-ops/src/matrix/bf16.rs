@@ -29,7 +29,7 @@ use crate::scratch::Scratch;
 /// fits the second cache, which is fast enough.
 const PAIRS: usize = 384;
 
-/// From one packed row to the next: a line more than a power of two, or all rows share a few sets of the first cache.
+/// From one packed row to the next: an odd number of cache lines, or the rows would share a few sets of the first cache.
 const STRIDE: usize = PAIRS + LANES;
 
 /// The same of rows that are [kept](keep).
@@ -135,8 +135,8 @@ impl Columns {
     }
 }
 
-/// `c = a · b` or `c += a · b`, on all threads of the current rayon pool or on the calling one alone. Meanwhile `then` is
-/// fetched from memory, what the next product begins with.
+/// `c = a · b` or `c += a · b`, on all threads of the current rayon pool or on the calling one alone. Meanwhile
+/// `next_operand` is fetched from memory, what the next product reads first.
 ///
 /// # Panics
 ///
@@ -148,7 +148,7 @@ pub(crate) fn product(
     output: Output,
     part: Part,
     parallelism: Parallelism,
-    then: Matrix,
+    next_operand: Matrix,
 ) {
     assert_eq!(a.column_count(), b.rows, "inner dimensions differ");
     let size = [c.row_count(), c.column_count()];
@@ -159,7 +159,7 @@ pub(crate) fn product(
     if size.contains(&0) || b.rows == 0 {
         return;
     }
-    Product { b, output, part, parallelism }.rows(a, c, 0, then);
+    Product { b, output, part, parallelism }.multiply(a, c, 0, next_operand);
 }
 
 /// What all rows of a product share.
@@ -172,19 +172,20 @@ struct Product<'a> {
 
 impl Product<'_> {
     /// The rows `a` of the left operand, the first of which is row `first`: each half by itself, until a block is left.
-    fn rows(&self, a: Matrix, c: MatrixMut, first: usize, then: Matrix) {
+    fn multiply(&self, a: Matrix, c: MatrixMut, first: usize, next_operand: Matrix) {
         let m = a.row_count();
         if m <= BLOCK {
             let from = if self.part == Part::Upper { first } else { 0 };
             // SAFETY: the processor has the instructions, or there would be no `Columns`.
-            unsafe { multiply_rows(1.0, a, self.b, c, self.output, from, then) };
+            unsafe { multiply_rows(1.0, a, self.b, c, self.output, from, next_operand) };
             return;
         }
         let half = (m / 2).next_multiple_of(ROWS);
         let (upper, lower) = (a.rows_at(0, half), a.rows_at(half, m));
         let [c_upper, c_lower] = c.split_rows(half);
-        let multiply_upper = || self.rows(upper, c_upper, first, lower);
-        let multiply_lower = || self.rows(lower, c_lower, first + half, then);
+        let begin = lower.rows_at(0, BLOCK).columns_at(0, 2 * chunk(a.column_count().div_ceil(2)));
+        let multiply_upper = || self.multiply(upper, c_upper, first, begin);
+        let multiply_lower = || self.multiply(lower, c_lower, first + half, next_operand);
         match self.parallelism {
             Parallelism::None => {
                 multiply_upper();
@@ -212,11 +213,17 @@ pub(crate) fn scaled_product_here(
 ) {
     assert!(a.column_count() <= of.rows && c.column_count() <= of.columns, "no such part");
     assert_eq!(c.row_count(), a.row_count(), "the product has another size");
+    if a.column_count() == 0 && output == Output::Replace {
+        c.fill(0.0);
+    }
+    if a.column_count() == 0 {
+        return;
+    }
     for first in (0..a.row_count()).step_by(BLOCK) {
         let a = a.rows_at(first, BLOCK);
         let c = c.some_rows(first..first + a.row_count());
         // SAFETY: the processor has the instructions, or there would be no `Columns`.
-        unsafe { multiply_rows(scale, a, of, c, output, 0, Matrix::none()) };
+        unsafe { multiply_rows(scale, a, of, c, output, 0, Matrix::empty()) };
     }
 }
 
@@ -264,13 +271,18 @@ fn multiply_rows(
     c: MatrixMut,
     output: Output,
     from: usize,
-    then: Matrix,
+    next_operand: Matrix,
 ) {
     if a.is_row_major() {
-        multiply_panels::<1, STRIDE>(scale, a, b, c, output, from, then);
+        multiply_panels::<1, STRIDE>(scale, a, b, c, output, from, next_operand);
     } else {
-        multiply_panels::<ROWS, 1>(scale, a, b, c, output, from, then);
+        multiply_panels::<ROWS, 1>(scale, a, b, c, output, from, next_operand);
     }
+}
+
+/// Pairs of each chunk but the last, of so many in all.
+fn chunk(pairs: usize) -> usize {
+    pairs.div_ceil(pairs.div_ceil(PAIRS).max(1)).next_multiple_of(LANES)
 }
 
 /// In a packed panel of rows, the next pair is `PAIR` further on and the next row `ROW`.
@@ -282,13 +294,13 @@ fn multiply_panels<const PAIR: usize, const ROW: usize>(
     mut c: MatrixMut,
     output: Output,
     from: usize,
-    then: Matrix,
+    next_operand: Matrix,
 ) {
     let (m, n, pairs) = (a.row_count(), c.column_count(), a.column_count().div_ceil(2));
-    let chunk = pairs.div_ceil(pairs.div_ceil(PAIRS)).next_multiple_of(LANES);
+    let chunk = chunk(pairs);
     let panel_len = if PAIR == 1 { ROWS * ROW } else { chunk * PAIR };
     let mut packed = Scratch::new(m.div_ceil(ROWS) * panel_len);
-    let tiles = n.div_ceil(COLUMNS) * m.div_ceil(ROWS);
+    let tiles = (n.div_ceil(COLUMNS) - from / COLUMNS) * m.div_ceil(ROWS);
     for start in (0..pairs).step_by(chunk) {
         let end = pairs.min(start + chunk);
         let taken = a.columns_at(2 * start, 2 * (end - start));
@@ -299,11 +311,7 @@ fn multiply_panels<const PAIR: usize, const ROW: usize>(
         } else {
             pack_columns::<ROWS>(taken.transposed(), 0, &mut packed, panel_len);
         }
-        let next = if end < pairs {
-            a.columns_at(2 * end, 2 * chunk)
-        } else {
-            then.rows_at(0, m).columns_at(0, 2 * chunk)
-        };
+        let next = if end < pairs { a.columns_at(2 * end, 2 * chunk) } else { next_operand };
         let mut ahead = Ahead::new(next, tiles);
         let output = if start > 0 { Output::Add } else { output };
         let columns = b.packed.chunks_exact(b.rows.div_ceil(2) * COLUMNS).enumerate();

@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::super::{Kept, MatrixMut, Output};
 use super::pack::transposed;
+use crate::matrix::{Kept, MatrixMut, Output};
 
 /// Rows of a tile of the output: 28 of the 32 registers hold it.
 pub(super) const ROWS: usize = Kept::ROWS;
@@ -52,8 +52,8 @@ pub(super) fn tile<const PAIR: usize, const ROW: usize>(
     assert!((ROWS - 1) * ROW + b.len() * PAIR < a.len() + PAIR, "a panel of other sizes");
     let last = (first + COLUMNS).min(rows.column_count());
     if !rows.is_row_major() {
-        // SAFETY: as many numbers as are read.
-        let sums = unsafe { sums::<PAIR, ROW>(a, b) };
+        // SAFETY: the assertion above.
+        let sums = unsafe { tile_sums::<PAIR, ROW>(a, b) };
         for group in [0, 1] {
             let mut half = [_mm512_setzero_si512(); LANES];
             for (half, sums) in half.iter_mut().zip(&sums) {
@@ -68,8 +68,8 @@ pub(super) fn tile<const PAIR: usize, const ROW: usize>(
     if output == Output::Add {
         (0..rows.row_count()).for_each(|row| fetch::<_MM_HINT_T0>(&rows.row_mut(row)[first..last]));
     }
-    // SAFETY: as many numbers as are read.
-    let sums = unsafe { sums::<PAIR, ROW>(a, b) };
+    // SAFETY: the assertion above.
+    let sums = unsafe { tile_sums::<PAIR, ROW>(a, b) };
     // By reference: they would be moved through memory twice.
     for (row, sums) in (0..rows.row_count()).zip(&sums) {
         for (part, &sum) in rows.row_mut(row)[first..last].chunks_mut(LANES).zip(sums) {
@@ -95,10 +95,10 @@ fn put(scale: f32, sums: __m512, to: &mut [f32], output: Output) {
 ///
 /// # Safety
 ///
-/// `a` has the pairs of all rows that `b` has.
+/// `a` has more than `(ROWS - 1) * ROW + (b.len() - 1) * PAIR` numbers, unless `b` is empty.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
-unsafe fn sums<const PAIR: usize, const ROW: usize>(
+unsafe fn tile_sums<const PAIR: usize, const ROW: usize>(
     a: &[f32],
     b: &[[f32; COLUMNS]],
 ) -> [[__m512; 2]; ROWS] {
