@@ -9,6 +9,7 @@
 
 mod ahead;
 mod pack;
+mod registers;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -20,7 +21,8 @@ use rayon::prelude::*;
 
 use self::ahead::Ahead;
 use self::pack::{pack_columns, pack_rows};
-use self::tile::{COLUMNS, LANES, ROWS, tile};
+use self::registers::LANES;
+use self::tile::{COLUMNS, ROWS, tile};
 use super::{Kept, Matrix, MatrixMut, Output, Part};
 use crate::precision::Precision;
 use crate::scratch::Scratch;

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::tile::LANES;
+use super::registers::LANES;
 use crate::matrix::Matrix;
 
 /// The numbers of a matrix, line by line.

@@ -2,7 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::tile::{LANES, ROWS, load, store};
+use super::registers::{LANES, load, store, transposed};
+use super::tile::ROWS;
 use crate::matrix::Matrix;
 
 /// Rows `first..` of a matrix whose rows are in one piece, at most [`ROWS`] of them, rounded, a row `STRIDE` after the
@@ -66,37 +67,6 @@ pub(super) fn pack_columns<const WIDTH: usize>(
             }
         }
     }
-}
-
-/// Rows of 32-bit numbers to columns.
-#[target_feature(enable = "avx512f")]
-#[inline]
-pub(super) fn transposed(rows: [__m512i; LANES]) -> [__m512i; LANES] {
-    let mut pairs = rows;
-    for i in (0..LANES).step_by(2) {
-        pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-        pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
-    }
-    let mut fours = pairs;
-    for i in (0..LANES).step_by(4) {
-        fours[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
-        fours[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
-        fours[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
-        fours[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
-    }
-    let mut eights = fours;
-    for i in (0..LANES).step_by(8) {
-        for j in 0..4 {
-            eights[i + j] = _mm512_shuffle_i32x4::<0x88>(fours[i + j], fours[i + j + 4]);
-            eights[i + j + 4] = _mm512_shuffle_i32x4::<0xdd>(fours[i + j], fours[i + j + 4]);
-        }
-    }
-    let mut columns = eights;
-    for i in 0..8 {
-        columns[i] = _mm512_shuffle_i32x4::<0x88>(eights[i], eights[i + 8]);
-        columns[i + 8] = _mm512_shuffle_i32x4::<0xdd>(eights[i], eights[i + 8]);
-    }
-    columns
 }
 
 /// Rounded to nearest, ties to even: `lower`, then `upper`.

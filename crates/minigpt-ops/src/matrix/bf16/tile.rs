@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::pack::transposed;
+use super::registers::{LANES, load, store, transposed};
 use crate::matrix::{Kept, MatrixMut, Output};
 
 /// Rows of a tile of the output: 28 of the 32 registers hold it.
@@ -10,33 +10,6 @@ pub(super) const ROWS: usize = Kept::ROWS;
 
 /// Columns of a tile: two registers of [`LANES`].
 pub(super) const COLUMNS: usize = 2 * LANES;
-
-/// `f32` in a register.
-pub(super) const LANES: usize = 16;
-
-/// The first [`LANES`] values, zeros after the last.
-#[target_feature(enable = "avx512f")]
-#[inline]
-pub(super) fn load(values: &[f32]) -> __m512 {
-    // SAFETY: the mask leaves out what is not in the slice.
-    unsafe { _mm512_maskz_loadu_ps(first_lanes(values.len()), values.as_ptr()) }
-}
-
-/// Into the first [`LANES`] values, as many as there are.
-#[target_feature(enable = "avx512f")]
-#[inline]
-pub(super) fn store(register: __m512i, values: &mut [f32]) {
-    // SAFETY: the mask leaves out what is not in the slice.
-    unsafe {
-        _mm512_mask_storeu_epi32(values.as_mut_ptr().cast(), first_lanes(values.len()), register);
-    }
-}
-
-/// A bit for each of the first `count` lanes.
-#[inline]
-fn first_lanes(count: usize) -> __mmask16 {
-    if count < LANES { (1 << count) - 1 } else { __mmask16::MAX }
-}
 
 /// One tile of the output: the product of a panel of each operand times `scale`, to [`COLUMNS`] columns from `first` on
 /// of `rows`, as many as there are.
