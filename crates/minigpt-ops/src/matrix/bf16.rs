@@ -215,10 +215,10 @@ pub(crate) fn scaled_product_here(
 ) {
     assert!(a.column_count() <= of.rows && c.column_count() <= of.columns, "no such part");
     assert_eq!(c.row_count(), a.row_count(), "the product has another size");
-    if a.column_count() == 0 && output == Output::Replace {
-        c.fill(0.0);
-    }
     if a.column_count() == 0 {
+        if output == Output::Replace {
+            c.fill(0.0);
+        }
         return;
     }
     for first in (0..a.row_count()).step_by(BLOCK) {
@@ -229,7 +229,7 @@ pub(crate) fn scaled_product_here(
     }
 }
 
-/// Rows of `matrix`, of at most [`Kept::COLUMNS`], as a product's left operand.
+/// Rows of `matrix`, which has at most [`Kept::COLUMNS`] columns, as a product's left operand.
 pub(crate) fn keep(matrix: Matrix, room: &mut [f32]) {
     assert!(Precision::Bf16.is_native(), "the processor has no bf16 instructions");
     for (panel, packed) in room.chunks_exact_mut(ROWS * KEPT).enumerate() {
