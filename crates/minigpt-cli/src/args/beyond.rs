@@ -14,10 +14,10 @@ pub(crate) struct BeyondArgs {
     /// held-out text
     #[arg(long, value_name = "SHARE", requires = "cache", default_value_t = 0.2)]
     pub(crate) cache_lambda: f64,
-    /// Factor by which the cache multiplies the dot product of two positions' hidden states; the default was chosen on
-    /// the same text as --cache-lambda, for a model 128 wide
-    #[arg(long, value_name = "FACTOR", requires = "cache", default_value_t = 0.1)]
-    pub(crate) cache_theta: f64,
+    /// Factor by which the cache multiplies the dot product of two positions' hidden states [default: by the width of the
+    /// model, 0.1 for 128 and half as much for 512]
+    #[arg(long, value_name = "FACTOR", requires = "cache")]
+    pub(crate) cache_theta: Option<f64>,
     /// Dynamic evaluation (Krause et al., 2018): after each predicted window, take a gradient step on it. The model's
     /// files do not change
     #[arg(long)]
@@ -34,9 +34,11 @@ pub(crate) struct BeyondArgs {
 }
 
 impl BeyondArgs {
-    pub(crate) fn cache(&self) -> Option<CacheConfig> {
-        let Self { cache, cache_lambda, cache_theta, .. } = *self;
-        cache.map(|tokens| CacheConfig { tokens, lambda: cache_lambda, theta: cache_theta })
+    /// The cache of a model so wide.
+    pub(crate) fn cache(&self, width: usize) -> Option<CacheConfig> {
+        let Self { cache, cache_lambda: lambda, cache_theta, .. } = *self;
+        let theta = cache_theta.unwrap_or_else(|| CacheConfig::theta_of(width));
+        cache.map(|tokens| CacheConfig { tokens, lambda, theta })
     }
 
     pub(crate) fn dynamic(&self) -> Option<DynamicConfig> {

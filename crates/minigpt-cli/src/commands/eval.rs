@@ -39,9 +39,10 @@ fn read_text(args: &EvalArgs) -> Result<()> {
     let (sources, dynamic) = (args.sources(), args.beyond.dynamic());
     let models = readers::open_all(&sources, &args.model, dynamic.is_some())?;
     let block_size = models.iter().map(|model| model.config().block_size).min().unwrap_or(0);
+    let width = models.iter().map(|model| model.config().n_embd).max().unwrap_or(1);
+    let cache = args.beyond.cache(width);
     let protocol = args.protocol.protocol(block_size);
-    let protocol =
-        Protocol { models: models.len(), cache: args.beyond.cache(), dynamic, ..protocol };
+    let protocol = Protocol { models: models.len(), cache, dynamic, ..protocol };
     protocol.validate(block_size)?;
     let first = &models[0];
     let text = EvalText::read(&args.text, || {

@@ -62,3 +62,9 @@ fn what_goes_beyond_a_model_is_in_every_name_and_checked() {
         "unknown rule of dynamic evaluation `adam`: expected rms or sgd"
     );
 }
+
+#[test]
+fn theta_follows_the_width() {
+    let widths = [128, 384, 512];
+    assert_eq!(widths.map(CacheConfig::theta_of), [0.1, 0.058, 0.05]);
+}
