@@ -52,7 +52,8 @@ pub use model::parameters::{Parameter, ParameterCounts, Role};
 pub use model::score::Scores;
 pub use model::segments::Segments;
 pub use ops::{
-    IGNORE_INDEX, Kernels, Lesson, Precision, SmoothedLoss, add_squares, release_free_memory,
+    DropoutKey, IGNORE_INDEX, Kernels, Lesson, Precision, SmoothedLoss, add_squares,
+    release_free_memory,
 };
 pub use packed::{Converted, PackedCache, PackedGpt, TextInput, TokenScore};
 pub use trace::{Trace, TracedBlock};

@@ -36,6 +36,7 @@ use burn::backend::Dispatch;
 use burn::tensor::{DType, Int, Tensor, TensorData};
 #[cfg(feature = "cpu")]
 use cpu::Fused;
+pub use dropout::DropoutKey;
 pub(crate) use dropout::{DropoutMask, DropoutState};
 #[cfg(feature = "gpu")]
 use gpu::OnGpu;

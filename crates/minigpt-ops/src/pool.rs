@@ -6,6 +6,15 @@ pub fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| work())
 }
 
+/// Both works, each on a thread of the pool where two are free; the operations inside are still shared by threads that have
+/// nothing else to do.
+pub fn both<A: Send, B: Send>(
+    one: impl FnOnce() -> A + Send,
+    two: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    rayon::join(one, two)
+}
+
 /// True on a thread that [`in_pool`] runs work on.
 #[must_use]
 pub fn is_pool_thread() -> bool {

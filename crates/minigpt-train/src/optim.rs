@@ -9,6 +9,7 @@ pub(crate) mod loss_scale;
 pub(crate) mod muon;
 pub(crate) mod optimizer;
 pub(crate) mod schedule;
+pub(crate) mod step;
 pub(crate) mod teachers;
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use super::parameters::Parameter;
 use super::rotary::Rotation;
 use super::segments::Segments;
 use crate::matrix::frozen::{Frozen, FrozenType};
-use crate::ops::{self, DropoutState, Lesson, Precision, SmoothedLoss};
+use crate::ops::{self, DropoutKey, DropoutState, Lesson, Precision, SmoothedLoss};
 
 /// GPT-2's architecture ([Radford et al., 2019](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf)),
 /// and its relatives', as [`GptConfig`] describes them.
@@ -39,6 +39,9 @@ pub struct Gpt {
     pub(crate) config: GptConfig,
     #[module(skip)]
     pub(crate) precision: Precision,
+    /// Of the masks of the next pass, where it is not drawn.
+    #[module(skip)]
+    dropout_key: Option<DropoutKey>,
     /// At most the rows of `wte`.
     #[module(skip)]
     tokenizer_size: usize,
@@ -107,6 +110,7 @@ impl Gpt {
             lm_head: lm_head.map(|weight| Head { weight }),
             dropout: DropoutConfig::new(config.embd_pdrop).init(),
             precision: Precision::default(),
+            dropout_key: None,
             tokenizer_size: config.vocab_size,
             config: config.clone(),
             tables: Tables { wte, head: head.flatten(), fingerprint: None, frozen: None },
@@ -140,6 +144,13 @@ impl Gpt {
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> Self {
         Self { precision, ..self }
+    }
+
+    /// The same model, whose masks follow from that key in each pass, for one of several passes at once. On a device
+    /// without kernels of this crate, masks are the device's all the same.
+    #[must_use]
+    pub fn with_dropout_key(self, key: DropoutKey) -> Self {
+        Self { dropout_key: Some(key), ..self }
     }
 
     /// The model's shape.
@@ -202,7 +213,7 @@ impl Gpt {
     /// For a pass over `time` positions from the first on, which drops elements where the device differentiates.
     pub(super) fn training_context(&self, time: usize, segments: Option<&Segments>) -> Context {
         let device = self.wte.weight.lazy_device();
-        let dropout = DropoutState::draw(&device);
+        let dropout = DropoutState::new(&device, self.dropout_key);
         let time = segments.map_or(time, Segments::longest);
         let context = self.context(dropout, &self.first_positions(time));
         Context { apart: segments.map(|segments| segments.apart(&device)), ..context }

@@ -21,11 +21,26 @@ pub(crate) struct DropoutState {
     seed: Option<u64>,
 }
 
+/// What all masks of one forward pass follow from. Passes on several threads draw theirs beforehand, in order: the next
+/// number of a device's generator would be that of whichever thread comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DropoutKey(u64);
+
+impl DropoutKey {
+    /// The next of the device's generator.
+    #[must_use]
+    pub fn draw(device: &Device) -> Self {
+        Self(draw_key(device))
+    }
+}
+
 impl DropoutState {
-    /// For a pass on `device`: only one that differentiates drops anything.
-    pub(crate) fn draw(device: &Device) -> Self {
+    /// For a pass on `device`, with a key that is drawn where none is given: only a pass that differentiates drops
+    /// anything.
+    pub(crate) fn new(device: &Device, given: Option<DropoutKey>) -> Self {
         let is_training = device.is_autodiff();
-        let key = (is_training && Kernels::of(device) != Kernels::Plain).then(|| draw_key(device));
+        let draw = || given.map_or_else(|| draw_key(device), |DropoutKey(key)| key);
+        let key = (is_training && Kernels::of(device) != Kernels::Plain).then(draw);
         Self { is_training, key, place: 0, seed: None }
     }
 

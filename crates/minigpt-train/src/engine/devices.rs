@@ -11,7 +11,8 @@ use burn::train::{TrainOutput, TrainStep};
 
 use crate::data::batches::TokenBatch;
 use crate::error::TrainError;
-use crate::optim::trainee::{StepLoss, Trainee};
+use crate::optim::step::StepLoss;
+use crate::optim::trainee::Trainee;
 
 /// Name of the threads on which other devices than the first take their parts: a panic there is reported as
 /// [`TrainError::Device`].

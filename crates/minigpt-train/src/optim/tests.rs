@@ -14,7 +14,8 @@ use crate::data::batches::TokenBatch;
 use crate::optim::muon::Muon;
 use crate::optim::optimizer::with_muon;
 use crate::optim::schedule::Schedule;
-use crate::optim::trainee::{Trainee, take_step};
+use crate::optim::step::take_step;
+use crate::optim::trainee::Trainee;
 
 const MODEL: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../minigpt-model/tests/fixtures/gpt2-tiny-random");

@@ -1,4 +1,4 @@
-//! The model as burn-train sees it: one step forward and backward.
+//! The model in training, and the loss of a part of a batch with its gradients.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -6,15 +6,13 @@ use std::sync::Arc;
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::activation::{log_sigmoid, sigmoid};
-use burn::tensor::{Device, ExecutionError, Gradients, Int, Tensor, TensorData};
-use burn::train::{InferenceStep, ItemLazy, Learner, TrainOutput, TrainStep};
+use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use minigpt_model::{Gpt, Lesson, LoraConfig, Precision, Segments, SmoothedLoss};
 use minigpt_text::Classifier;
 
 use crate::config::{RunConfig, TrainingConfig};
 use crate::data::batches::TokenBatch;
 use crate::error::TrainError;
-use crate::optim::clip::clip_global_norm;
 use crate::optim::in_memory::work_on;
 use crate::optim::teachers::Teachers;
 
@@ -27,14 +25,14 @@ pub(crate) struct Trainee {
     /// The head of a classifier; without one, the model's own predicts tokens.
     pub(crate) score: Option<ClassHead>,
     /// Parts that a batch goes through the model in.
-    accumulation: usize,
+    pub(super) accumulation: usize,
     label_smoothing: f64,
     gradient_checkpointing: bool,
     /// How much a preference's margin counts.
     beta: f64,
     /// Who is learnt from besides the text.
     #[module(skip)]
-    teachers: Option<Arc<Teachers>>,
+    pub(super) teachers: Option<Arc<Teachers>>,
 }
 
 /// The head that tells classes apart, named as in Hugging Face's `GPT2ForSequenceClassification`.
@@ -114,6 +112,11 @@ impl Trainee {
         Self { transformer: self.transformer.with_precision(precision), ..self }
     }
 
+    /// Where its weights are.
+    pub(super) fn device(&self) -> Device {
+        self.transformer.wte.weight.lazy_device()
+    }
+
     /// The head in place of the model's own.
     fn head(&self) -> Option<Tensor<2>> {
         self.score.as_ref().map(|score| score.weight.val())
@@ -121,7 +124,7 @@ impl Trainee {
 
     /// What is minimised and what is reported of a part of a batch, whose last hidden states `[batch, time, n_embd]`
     /// are given.
-    fn loss_of_hidden(&self, hidden: Tensor<3>, part: Goal, smoothing: f64) -> PartLoss {
+    pub(super) fn loss_of_hidden(&self, hidden: Tensor<3>, part: Goal, smoothing: f64) -> PartLoss {
         let Goal { targets, references, lesson, .. } = part;
         if let Some(references) = references {
             let log_probabilities = self.log_probabilities(hidden, targets);
@@ -153,7 +156,7 @@ impl Trainee {
     }
 
     /// What a part of a batch comes to, and the gradients of the objective over `predicted`.
-    fn differentiate(
+    pub(super) fn differentiate(
         &self,
         tokens: Tensor<2, Int>,
         part: Goal,
@@ -233,22 +236,22 @@ impl Trainee {
 }
 
 /// What a part of a batch is compared with.
-struct Goal {
-    targets: Tensor<2, Int>,
-    references: Option<Tensor<1>>,
-    lesson: Option<Lesson>,
+pub(super) struct Goal {
+    pub(super) targets: Tensor<2, Int>,
+    pub(super) references: Option<Tensor<1>>,
+    pub(super) lesson: Option<Lesson>,
     /// Of the rows of several examples.
-    segments: Option<Segments>,
+    pub(super) segments: Option<Segments>,
 }
 
 /// What a part of a batch comes to.
-struct PartLoss {
+pub(super) struct PartLoss {
     /// What is minimised, `[1]`.
     objective: Tensor<1>,
     /// What is reported, `[1]`.
-    nats: Tensor<1>,
+    pub(super) nats: Tensor<1>,
     /// Of preferences: the sum of the margins, and how many are above 0, `[2]`.
-    preferences: Option<Tensor<1>>,
+    pub(super) preferences: Option<Tensor<1>>,
 }
 
 impl PartLoss {
@@ -310,109 +313,6 @@ impl ModuleMapper for Number {
         let (_, tensor, mapper) = param.consume();
         Param::from_mapped_value(ParamId::from(self.0), tensor, mapper)
     }
-}
-
-/// What a step says of its batch.
-#[derive(Clone, Debug)]
-pub(crate) struct StepLoss {
-    /// Sum of the cross-entropy in nats, `[1]`.
-    pub(crate) nats: Tensor<1>,
-    /// Number of targets summed.
-    pub(crate) predicted: usize,
-    /// Of preferences: the sum of the margins, and how many are above 0, `[2]`.
-    pub(crate) preferences: Option<Tensor<1>>,
-}
-
-impl StepLoss {
-    /// With what another part of the same step says.
-    #[must_use]
-    pub(crate) fn and(self, other: Self) -> Self {
-        let preferences = self.preferences.zip(other.preferences).map(|(one, two)| one + two);
-        Self { nats: self.nats + other.nats, predicted: self.predicted, preferences }
-    }
-
-    pub(crate) fn on_device(self, device: &Device) -> Self {
-        let preferences = self.preferences.map(|figures| figures.to_device(device));
-        Self { nats: self.nats.to_device(device), preferences, ..self }
-    }
-}
-
-impl ItemLazy for StepLoss {
-    fn sync(self) -> Result<Self, ExecutionError> {
-        Ok(self)
-    }
-}
-
-impl TrainStep for Trainee {
-    type Input = TokenBatch;
-    type Output = StepLoss;
-
-    fn step(&self, batch: TokenBatch) -> TrainOutput<StepLoss> {
-        work_on(self.device(), || self.forward_and_backward(batch))
-    }
-}
-
-impl Trainee {
-    fn device(&self) -> Device {
-        self.transformer.wte.weight.lazy_device()
-    }
-
-    fn forward_and_backward(&self, batch: TokenBatch) -> TrainOutput<StepLoss> {
-        let predicted = batch.predicted;
-        let mut accumulator = GradientsAccumulator::new();
-        let mut sum: Option<StepLoss> = None;
-        for part in batch.parts(self.accumulation) {
-            let TokenBatch { tokens, targets, loss_scale, references, segments, .. } = part;
-            let lesson = self.teachers.as_ref().map(|teachers| teachers.lesson(&tokens));
-            let goal = Goal { targets, references, lesson, segments };
-            // Divided by the targets of all parts, so that their gradients add up to the batch's.
-            let (loss, gradients) = self.differentiate(tokens, goal, predicted as f64 / loss_scale);
-            accumulator.accumulate(self, gradients);
-            let PartLoss { nats, preferences, .. } = loss;
-            let loss = StepLoss { nats, predicted, preferences };
-            sum = Some(match sum {
-                Some(sum) => sum.and(loss),
-                None => loss,
-            });
-        }
-        let item = sum.expect("a batch has at least one window");
-        TrainOutput { grads: accumulator.grads(), item }
-    }
-}
-
-impl InferenceStep for Trainee {
-    type Input = TokenBatch;
-    type Output = StepLoss;
-
-    fn step(&self, batch: TokenBatch) -> StepLoss {
-        let TokenBatch { tokens, targets, predicted, references, segments, .. } = batch;
-        let PartLoss { nats, preferences, .. } = work_on(self.device(), || {
-            let hidden = self.transformer.hidden_of(tokens, segments.as_ref());
-            // Teachers are for learning alone.
-            let goal = Goal { targets, references, lesson: None, segments };
-            self.loss_of_hidden(hidden, goal, 0.0)
-        });
-        StepLoss { nats, predicted, preferences }
-    }
-}
-
-/// The optimiser's step.
-pub(crate) fn move_weights(learner: &mut Learner<Trainee>, gradients: GradientsParams) {
-    work_on(learner.model().device(), || learner.optimizer_step(gradients));
-}
-
-/// One step of the weights against the gradient of a batch, whose norm `[1]` is returned with the loss.
-pub(crate) fn take_step(
-    learner: &mut Learner<Trainee>,
-    batch: TokenBatch,
-    grad_clip: f32,
-) -> (StepLoss, Tensor<1>) {
-    let scale = batch.loss_scale;
-    let output = learner.train_step(batch);
-    let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, grad_clip, scale);
-    learner.lr_step();
-    move_weights(learner, gradients);
-    (output.item, norm)
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use crate::engine::devices::guarded;
 use crate::error::TrainError;
 use crate::optim::optimizer::optimizer;
 use crate::optim::schedule::Schedule;
-use crate::optim::trainee::{Trainee, take_step};
+use crate::optim::step::take_step;
+use crate::optim::trainee::Trainee;
 
 /// Around a power of two, where kernels for whole tiles and for rests meet, and long ones.
 const CONTEXTS: [usize; 5] = [31, 32, 33, 127, 1000];

@@ -12,7 +12,8 @@ use crate::data::batches::TokenBatch;
 use crate::error::TrainError;
 use crate::optim::optimizer::optimizer;
 use crate::optim::schedule::Schedule;
-use crate::optim::trainee::{Trainee, take_step};
+use crate::optim::step::take_step;
+use crate::optim::trainee::Trainee;
 use crate::plan::cost::{MemoryEstimate, operations_per_token};
 
 /// What a training step that is timed does.

@@ -13,7 +13,8 @@ use crate::config::{OptimizerConfig, ScheduleConfig};
 use crate::data::batches::TokenBatch;
 use crate::optim::optimizer::optimizer;
 use crate::optim::schedule::Schedule;
-use crate::optim::trainee::{Trainee, take_step};
+use crate::optim::step::take_step;
+use crate::optim::trainee::Trainee;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
 const LLAMA: &str =

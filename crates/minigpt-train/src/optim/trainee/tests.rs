@@ -10,6 +10,7 @@ use crate::config::{Decay, OptimizerConfig, ScheduleConfig};
 use crate::data::pairs::ReferredPair;
 use crate::optim::optimizer::optimizer;
 use crate::optim::schedule::Schedule;
+use crate::optim::step::take_step;
 
 const MODEL: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../minigpt-model/tests/fixtures/gpt2-tiny-random");

@@ -1,0 +1,153 @@
+//! A training step: a batch forward and backward, and the weights after it.
+
+use burn::module::Module;
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::{Device, ExecutionError, Tensor};
+use burn::train::{InferenceStep, ItemLazy, Learner, TrainOutput, TrainStep};
+use minigpt_model::{DropoutKey, Kernels};
+use minigpt_ops::both;
+
+use crate::data::batches::TokenBatch;
+use crate::optim::clip::clip_global_norm;
+use crate::optim::in_memory::work_on;
+use crate::optim::trainee::{Goal, PartLoss, Trainee};
+
+/// Weights times tokens up to which a pass goes in halves: 0.6e9 are a tenth faster so, 3e9 are no faster.
+const IN_HALVES: usize = 1_000_000_000;
+
+/// What a step says of its batch.
+#[derive(Clone, Debug)]
+pub(crate) struct StepLoss {
+    /// Sum of the cross-entropy in nats, `[1]`.
+    pub(crate) nats: Tensor<1>,
+    /// Number of targets summed.
+    pub(crate) predicted: usize,
+    /// Of preferences: the sum of the margins, and how many are above 0, `[2]`.
+    pub(crate) preferences: Option<Tensor<1>>,
+}
+
+impl StepLoss {
+    /// With what another part of the same step says.
+    #[must_use]
+    pub(crate) fn and(self, other: Self) -> Self {
+        let preferences = self.preferences.zip(other.preferences).map(|(one, two)| one + two);
+        Self { nats: self.nats + other.nats, predicted: self.predicted, preferences }
+    }
+
+    pub(crate) fn on_device(self, device: &Device) -> Self {
+        let preferences = self.preferences.map(|figures| figures.to_device(device));
+        Self { nats: self.nats.to_device(device), preferences, ..self }
+    }
+}
+
+impl ItemLazy for StepLoss {
+    fn sync(self) -> Result<Self, ExecutionError> {
+        Ok(self)
+    }
+}
+
+impl TrainStep for Trainee {
+    type Input = TokenBatch;
+    type Output = StepLoss;
+
+    fn step(&self, batch: TokenBatch) -> TrainOutput<StepLoss> {
+        work_on(self.device(), || self.forward_and_backward(batch))
+    }
+}
+
+impl Trainee {
+    fn forward_and_backward(&self, batch: TokenBatch) -> TrainOutput<StepLoss> {
+        let mut accumulator = GradientsAccumulator::new();
+        let mut sum: Option<StepLoss> = None;
+        for part in batch.parts(self.accumulation) {
+            // In the order of the windows, so that the sum is the same each time.
+            for TrainOutput { grads, item } in self.outputs(part) {
+                accumulator.accumulate(self, grads);
+                sum = Some(match sum {
+                    Some(sum) => sum.and(item),
+                    None => item,
+                });
+            }
+        }
+        let item = sum.expect("a batch has at least one window");
+        TrainOutput { grads: accumulator.grads(), item }
+    }
+
+    /// What a part of a batch comes to: as one, or in two halves at once where each operation is too small to be shared by
+    /// threads.
+    fn outputs(&self, part: TokenBatch) -> Vec<TrainOutput<StepLoss>> {
+        let device = self.device();
+        let [rows, time] = part.tokens.dims();
+        let weights = self.transformer.config().parameter_counts().total();
+        let is_shared = Kernels::of(&device) != Kernels::Cpu || self.transformer.is_frozen();
+        if is_shared || weights * rows * time > IN_HALVES {
+            return vec![self.output(part)];
+        }
+        // In their order, and before there are threads.
+        let keys = [(); 2].map(|()| DropoutKey::draw(&device));
+        self.in_halves(part, keys)
+    }
+
+    fn in_halves(&self, part: TokenBatch, keys: [DropoutKey; 2]) -> Vec<TrainOutput<StepLoss>> {
+        let mut halves = part.parts(2);
+        let [one, two] = keys.map(|key| halves.next().map(|half| (key, half)));
+        let output = |half: Option<(DropoutKey, TokenBatch)>| {
+            let (key, half) = half?;
+            // A copy has a graph of its own: two threads that use one wait for each other.
+            let copy = self.clone().fork(&self.device());
+            let transformer = copy.transformer.with_dropout_key(key);
+            Some(Self { transformer, ..copy }.output(half))
+        };
+        // A batch may have a single window.
+        let (one, two) = both(|| output(one), || output(two));
+        [one, two].into_iter().flatten().collect()
+    }
+
+    fn output(&self, part: TokenBatch) -> TrainOutput<StepLoss> {
+        let TokenBatch { tokens, targets, predicted, loss_scale, references, segments, .. } = part;
+        let lesson = self.teachers.as_ref().map(|teachers| teachers.lesson(&tokens));
+        let goal = Goal { targets, references, lesson, segments };
+        // Divided by the targets of all parts, so that their gradients add up to the batch's.
+        let (loss, grads) = self.differentiate(tokens, goal, predicted as f64 / loss_scale);
+        let PartLoss { nats, preferences, .. } = loss;
+        TrainOutput { grads, item: StepLoss { nats, predicted, preferences } }
+    }
+}
+
+impl InferenceStep for Trainee {
+    type Input = TokenBatch;
+    type Output = StepLoss;
+
+    fn step(&self, batch: TokenBatch) -> StepLoss {
+        let TokenBatch { tokens, targets, predicted, references, segments, .. } = batch;
+        let PartLoss { nats, preferences, .. } = work_on(self.device(), || {
+            let hidden = self.transformer.hidden_of(tokens, segments.as_ref());
+            // Teachers are for learning alone.
+            let goal = Goal { targets, references, lesson: None, segments };
+            self.loss_of_hidden(hidden, goal, 0.0)
+        });
+        StepLoss { nats, predicted, preferences }
+    }
+}
+
+/// The optimiser's step.
+pub(crate) fn move_weights(learner: &mut Learner<Trainee>, gradients: GradientsParams) {
+    work_on(learner.model().device(), || learner.optimizer_step(gradients));
+}
+
+/// One step of the weights against the gradient of a batch, whose norm `[1]` is returned with the loss.
+pub(crate) fn take_step(
+    learner: &mut Learner<Trainee>,
+    batch: TokenBatch,
+    grad_clip: f32,
+) -> (StepLoss, Tensor<1>) {
+    let scale = batch.loss_scale;
+    let output = learner.train_step(batch);
+    let (gradients, norm) = clip_global_norm(&learner.model(), output.grads, grad_clip, scale);
+    learner.lr_step();
+    move_weights(learner, gradients);
+    (output.item, norm)
+}
+
+#[cfg(test)]
+mod tests;
