@@ -136,3 +136,15 @@ fn a_run_of_some_minutes_chooses_everything_and_ends_by_its_clock() {
         assert!(!output.status.success() && errors.contains(said), "{more}: {errors}");
     }
 }
+
+#[test]
+fn the_choices_of_some_minutes_are_shown_without_a_run() {
+    let sandbox = Sandbox::new();
+    sandbox.write("prose.txt", prose().repeat(3));
+    let train = "train --data prose.txt --minutes 0.25 --device cpu --name timed --dry-run";
+    let output = sandbox.minigpt(&train.split(' ').collect::<Vec<_>>());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("model:         4 layers, "), "{said}");
+    assert!(!said.contains(": loss") && !sandbox.path("runs").exists(), "{said}");
+}

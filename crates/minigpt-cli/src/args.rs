@@ -187,7 +187,7 @@ pub(crate) struct TrainArgs {
     /// Train for about this many minutes: measure this machine, then choose vocabulary, model sizes, batch, learning rate
     /// and passes for it and for the text; options of the recipe override these choices
     #[arg(long, value_name = "MINUTES", conflicts_with_all = [
-        "preset", "model", "config", "epochs", "max_steps", "max_minutes", "batch_size", "dry_run", "continue", "teacher",
+        "preset", "model", "config", "epochs", "max_steps", "max_minutes", "batch_size", "continue", "teacher",
     ])]
     pub(crate) minutes: Option<f64>,
     /// Name of the run and of its folder under --runs [default: the preset's name, with a number if it is taken]
