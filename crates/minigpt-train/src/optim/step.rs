@@ -94,9 +94,9 @@ impl Trainee {
         let output = |half: Option<(DropoutKey, TokenBatch)>| {
             let (key, half) = half?;
             // A copy has a graph of its own: two threads that use one wait for each other.
-            let copy = self.clone().fork(&self.device());
-            let transformer = copy.transformer.with_dropout_key(key);
-            Some(Self { transformer, ..copy }.output(half))
+            let mut copy = self.clone().fork(&self.device());
+            copy.transformer = copy.transformer.with_dropout_key(key);
+            Some(copy.output(half))
         };
         // A batch may have a single window.
         let (one, two) = both(|| output(one), || output(two));
