@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use burn::train::{InferenceStep, Learner};
 use minigpt_data::{TokenPair, TokenRow};
 use serde_json::Value;
 
