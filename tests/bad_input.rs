@@ -237,6 +237,19 @@ fn an_unknown_preset() {
 }
 
 #[test]
+fn a_run_that_takes_more_memory_than_there_is() {
+    let sandbox = Sandbox::new();
+    let train = "train --preset tiny --device cpu --batch-size 10000000 --max-steps 1";
+    let error = sandbox.fails(&train.split(' ').collect::<Vec<_>>());
+    for part in
+        ["training takes about ", ", and this machine has ", ": choose a smaller --batch-size"]
+    {
+        assert!(!cfg!(target_os = "linux") || error.contains(part), "{part}: {error}");
+    }
+    assert!(!sandbox.path("runs").exists() || !sandbox.path("runs/tiny").exists());
+}
+
+#[test]
 fn a_device_that_is_not_there() {
     let sandbox = Sandbox::new();
     let error = sandbox.fails(&["train", "--preset", "tiny", "--device", "gpu:99"]);

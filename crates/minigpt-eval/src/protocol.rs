@@ -148,7 +148,8 @@ impl Protocol {
             whole("cache", tokens, MOST_CACHED)?;
             let is_share = lambda > 0.0 && lambda < 1.0;
             number("cache lambda", lambda, is_share, "a number above 0 and below 1")?;
-            number("cache theta", theta, (0.0..=1000.0).contains(&theta), "0 to 1000")?;
+            let is_theta = theta == 0.0 || (1e-6..=1e3).contains(&theta);
+            number("cache theta", theta, is_theta, "0, or 0.000001 to 1000")?;
         }
         if let Some(DynamicConfig { rate, decay, .. }) = self.dynamic {
             number("dynamic rate", rate, rate > 0.0, "a number above 0")?;

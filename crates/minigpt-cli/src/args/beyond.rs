@@ -15,7 +15,7 @@ pub(crate) struct BeyondArgs {
     #[arg(long, value_name = "SHARE", requires = "cache", default_value_t = 0.2)]
     pub(crate) cache_lambda: f64,
     /// Factor by which the cache multiplies the dot product of two positions' hidden states [default: by the width of the
-    /// model, 0.1 for 128 and half as much for 512]
+    /// widest model, 0.1 for 128 and half as much for 512]
     #[arg(long, value_name = "FACTOR", requires = "cache")]
     pub(crate) cache_theta: Option<f64>,
     /// Dynamic evaluation (Krause et al., 2018): after each predicted window, take a gradient step on it. The model's

@@ -76,7 +76,7 @@ pub(crate) fn run(args: &TrainArgs, named: &Path) -> Result<ExitCode> {
         None => Place::Free(RunPlace::first_free(&runs, &continuation.base_name())?),
     };
     let path = place.path();
-    let (summary, code) = launch(path, &plan, session, pages, |interrupter, observer| {
+    let (summary, code) = launch(path, &plan, device, session, pages, |interrupter, observer| {
         say(format_args!("run: {}\n", path.display()));
         let devices = chosen.devices.clone();
         let trainer = Trainer { folder: path, data, devices, interrupter, observer };

@@ -66,7 +66,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> Result<ExitCode> {
         None => Place::Free(RunPlace::first_free(&args.runs, args.task().name())?),
     };
     let path = place.path();
-    let (summary, code) = launch(path, &plan, session, pages, |interrupter, observer| {
+    let (summary, code) = launch(path, &plan, device, session, pages, |interrupter, observer| {
         say(format_args!("run: {}\n", path.display()));
         let recipe = recipe(&config);
         let environment =
@@ -160,7 +160,7 @@ pub(crate) fn go_on(
     }
     let plan = beside(Plan::new(&config, &data, device)?, run.frozen_bytes()?, &config);
     describe(&config, &plan);
-    let (summary, code) = launch(path, &plan, session, pages, |interrupter, observer| {
+    let (summary, code) = launch(path, &plan, device, session, pages, |interrupter, observer| {
         say(format_args!("resuming: {}\n", path.display()));
         let devices = device.into();
         Trainer { folder: path, data, devices, interrupter, observer }.resume()

@@ -20,6 +20,7 @@ use self::report::{describe, report};
 use crate::allocator::give_back_freed_memory;
 use crate::args::SessionArgs;
 use crate::device::machine::machine;
+use crate::device::memory;
 use crate::terminal::ending::before_ending;
 use crate::terminal::output::{print, say};
 use crate::terminal::screen::Saved;
@@ -49,10 +50,12 @@ impl Place {
 pub(crate) fn launch(
     path: &Path,
     plan: &Plan,
+    device: &Device,
     session: &SessionArgs,
     pages: Option<Pages>,
     run: impl FnOnce(Interrupter, Observer) -> Result<Summary, TrainError>,
 ) -> Result<(Summary, ExitCode)> {
+    memory::check_run(device, plan.memory.total())?;
     let signals = if session.tui { Signals::listen_in_full_screen()? } else { Signals::listen()? };
     let (terminal, folder) = (session.tui.then(Saved::take).flatten(), path.to_owned());
     let ending = before_ending(move || {

@@ -96,7 +96,7 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
         None => Place::Free(RunPlace::first_free(&args.runs, &args.preset)?),
     };
     let path = place.path();
-    let (_, code) = launch(path, &plan, session, pages, |interrupter, observer| {
+    let (_, code) = launch(path, &plan, device, session, pages, |interrupter, observer| {
         let devices = chosen.devices.clone();
         let trainer = Trainer { folder: path, data, devices, interrupter, observer };
         let outcome = if args.resume.is_some() {

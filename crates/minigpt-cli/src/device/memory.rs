@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use burn::tensor::Device;
 use minigpt_files::{Limit, read_text};
+use minigpt_model::Kernels;
 
 use crate::terminal::format::{bytes, grouped};
 
@@ -45,6 +47,19 @@ pub(crate) fn check(name: &str, parameters: usize, needed: u64) -> Result<()> {
 /// Fails if `what`, the work ahead, takes more bytes than are free; `instead` says what would take fewer.
 pub(crate) fn check_work(what: &str, needed: u64, instead: &str) -> Result<()> {
     check_work_within(what, needed, free(), instead)
+}
+
+/// Fails if a run takes more memory than this machine has in all, where the CPU trains it.
+pub(crate) fn check_run(device: &Device, needed: u64) -> Result<()> {
+    let instead = "choose a smaller --batch-size, or a larger training.accumulation";
+    match (Kernels::of(device), of_machine()) {
+        (Kernels::Cpu, Some(here)) if here < needed => bail!(
+            "training takes about {} of memory, and this machine has {}: {instead}",
+            bytes(needed),
+            bytes(here),
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn check_work_within(what: &str, needed: u64, free: Option<u64>, instead: &str) -> Result<()> {

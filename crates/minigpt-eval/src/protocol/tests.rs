@@ -52,7 +52,9 @@ fn what_goes_beyond_a_model_is_in_every_name_and_checked() {
     refuses(with(0, 0.1, 1.0), None, "cache 0 is out of range: expected 1 to 1048576");
     let share = "expected a number above 0 and below 1";
     refuses(with(1, 1.0, 1.0), None, &format!("cache lambda 1 is out of range: {share}"));
-    refuses(with(1, 0.1, f64::NAN), None, "cache theta NaN is out of range: expected 0 to 1000");
+    let theta = "expected 0, or 0.000001 to 1000";
+    refuses(with(1, 0.1, f64::NAN), None, &format!("cache theta NaN is out of range: {theta}"));
+    refuses(with(1, 0.1, 1e-7), None, &format!("cache theta 0.0000001 is out of range: {theta}"));
     let with = |rate, decay| Some(DynamicConfig { rule: DynamicRule::Sgd, rate, decay });
     let rate = "dynamic rate 0 is out of range: expected a number above 0";
     refuses(None, with(0.0, 0.0), rate);
