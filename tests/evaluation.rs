@@ -160,7 +160,7 @@ fn ensembles_caches_and_moving_weights_are_named_everywhere() {
         (
             "--dynamic --dynamic-rule sgd --dynamic-rate 0.1 --cache 20",
             ", dynamic evaluation (sgd, rate 0.1, decay 0.001)",
-            "-cache-20-0.2-0.1-dynamic-sgd-0.1-0.001",
+            "-cache-20-0.2-0.141-dynamic-sgd-0.1-0.001",
         ),
     ] {
         let before = checksums(&sandbox.path("runs/run"), 30);
