@@ -283,7 +283,7 @@ pub(crate) struct SessionArgs {
     #[arg(long)]
     pub(crate) precision: Option<PrecisionChoice>,
     /// Print the model, length and cost of the run, and stop; with --resume, of the remaining steps; with --continue,
-    /// of the added steps
+    /// of the added steps; with --minutes, of what it chooses
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Show the run with its curves on the whole terminal; Ctrl-C, or q and then s, saves a checkpoint and stops

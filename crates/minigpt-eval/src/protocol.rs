@@ -52,10 +52,10 @@ pub struct CacheConfig {
 }
 
 impl CacheConfig {
-    /// The theta that suits a model so wide, to three places: products of hidden states that have nothing to do with each
-    /// other grow with the root of the width. Of those tried, 0.1 was best at a width of 128, and 0.06 at 384.
+    /// The default theta for a model of this width. Products of unrelated hidden states grow with the root of the width, so
+    /// theta falls with it: 0.1 was the best tried at 128, and 0.06 at 384. Three decimals keep names of reports short.
     #[must_use]
-    pub fn theta_of(width: usize) -> f64 {
+    pub fn default_theta(width: usize) -> f64 {
         let theta = 0.1 * (128.0 / width as f64).sqrt();
         (theta * 1e3).round() / 1e3
     }
@@ -148,6 +148,7 @@ impl Protocol {
             whole("cache", tokens, MOST_CACHED)?;
             let is_share = lambda > 0.0 && lambda < 1.0;
             number("cache lambda", lambda, is_share, "a number above 0 and below 1")?;
+            // A smaller one would make the names of reports too long.
             let is_theta = theta == 0.0 || (1e-6..=1e3).contains(&theta);
             number("cache theta", theta, is_theta, "0, or 0.000001 to 1000")?;
         }

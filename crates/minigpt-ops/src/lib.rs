@@ -39,7 +39,7 @@
 //! | the same with teachers | [`distillation()`] without gradients | [`distillation()`] |
 //! | by a factor known later | | [`scale`] |
 //! | several in a row, with less waiting | [`in_pool`] | |
-//! | two rows of them at once | [`both`] | |
+//! | two sequences of operations at once | [`run_both`] | |
 //! | optimiser | [`sum_of_squares`], [`AdamW::update`], [`Muon::update`] | |
 //! | a token of a few texts | [`linear_vectors`], [`project_vectors`], [`head_vectors`] | |
 //! | weights as GGUF files have them | [`quantized::linear`], [`quantized::linears`], [`quantized::dequantize_row`] | |
@@ -135,7 +135,7 @@ pub use layer_norm::{RowStatistics, layer_norm, layer_norm_backward};
 pub use linear::{linear, linear_backward, project, project_backward, project_backward_input};
 pub use muon::Muon;
 pub use peak::multiply_adds;
-pub use pool::{both, in_pool, is_pool_thread};
+pub use pool::{in_pool, is_pool_thread, run_both};
 pub use precision::Precision;
 pub use residual::{add_branch, residual_dropout};
 pub use rms_norm::{rms_norm, rms_norm_backward};

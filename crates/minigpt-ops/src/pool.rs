@@ -6,9 +6,9 @@ pub fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| work())
 }
 
-/// Both works, each on a thread of the pool where two are free; the operations inside are still shared by threads that have
-/// nothing else to do.
-pub fn both<A: Send, B: Send>(
+/// Runs two closures at once on the pool's threads, one after the other if only one thread is free. Idle threads still
+/// share the operations inside.
+pub fn run_both<A: Send, B: Send>(
     one: impl FnOnce() -> A + Send,
     two: impl FnOnce() -> B + Send,
 ) -> (A, B) {

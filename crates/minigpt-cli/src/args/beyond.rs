@@ -14,8 +14,8 @@ pub(crate) struct BeyondArgs {
     /// held-out text
     #[arg(long, value_name = "SHARE", requires = "cache", default_value_t = 0.2)]
     pub(crate) cache_lambda: f64,
-    /// Factor by which the cache multiplies the dot product of two positions' hidden states [default: by the width of the
-    /// widest model, 0.1 for 128 and half as much for 512]
+    /// Factor by which the cache multiplies the dot product of two positions' hidden states [default: 0.1 · √(128 / width of
+    /// the widest model), such as 0.05 for 512]
     #[arg(long, value_name = "FACTOR", requires = "cache")]
     pub(crate) cache_theta: Option<f64>,
     /// Dynamic evaluation (Krause et al., 2018): after each predicted window, take a gradient step on it. The model's
@@ -37,7 +37,7 @@ impl BeyondArgs {
     /// The cache of a model so wide.
     pub(crate) fn cache(&self, width: usize) -> Option<CacheConfig> {
         let Self { cache, cache_lambda: lambda, cache_theta, .. } = *self;
-        let theta = cache_theta.unwrap_or_else(|| CacheConfig::theta_of(width));
+        let theta = cache_theta.unwrap_or_else(|| CacheConfig::default_theta(width));
         cache.map(|tokens| CacheConfig { tokens, lambda, theta })
     }
 

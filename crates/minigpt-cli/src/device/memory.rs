@@ -49,14 +49,20 @@ pub(crate) fn check_work(what: &str, needed: u64, instead: &str) -> Result<()> {
     check_work_within(what, needed, free(), instead)
 }
 
-/// Fails if a run takes more memory than this machine has in all, where the CPU trains it.
+/// Fails if training on the CPU needs more memory than this machine has. What is free does not count here: other programs
+/// may give theirs back during a long run, and `needed` is an estimate.
 pub(crate) fn check_run(device: &Device, needed: u64) -> Result<()> {
-    let instead = "choose a smaller --batch-size, or a larger training.accumulation";
-    match (Kernels::of(device), of_machine()) {
-        (Kernels::Cpu, Some(here)) if here < needed => bail!(
-            "training takes about {} of memory, and this machine has {}: {instead}",
+    let total = if Kernels::of(device) == Kernels::Cpu { of_machine() } else { None };
+    check_run_within(needed, total)
+}
+
+fn check_run_within(needed: u64, total: Option<u64>) -> Result<()> {
+    match total {
+        Some(total) if total < needed => bail!(
+            "training needs about {} of memory, and this machine has {}: train a smaller model, a smaller --batch-size, or \
+             the batch in more parts (--set training.accumulation=N)",
             bytes(needed),
-            bytes(here),
+            bytes(total),
         ),
         _ => Ok(()),
     }

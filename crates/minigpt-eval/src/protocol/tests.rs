@@ -68,5 +68,5 @@ fn what_goes_beyond_a_model_is_in_every_name_and_checked() {
 #[test]
 fn theta_follows_the_width() {
     let widths = [128, 384, 512];
-    assert_eq!(widths.map(CacheConfig::theta_of), [0.1, 0.058, 0.05]);
+    assert_eq!(widths.map(CacheConfig::default_theta), [0.1, 0.058, 0.05]);
 }

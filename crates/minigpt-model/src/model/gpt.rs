@@ -39,7 +39,7 @@ pub struct Gpt {
     pub(crate) config: GptConfig,
     #[module(skip)]
     pub(crate) precision: Precision,
-    /// Of the masks of the next pass, where it is not drawn.
+    /// Key of the dropout masks; without it, each pass draws its own.
     #[module(skip)]
     dropout_key: Option<DropoutKey>,
     /// At most the rows of `wte`.
@@ -146,8 +146,8 @@ impl Gpt {
         Self { precision, ..self }
     }
 
-    /// The same model, whose masks follow from that key in each pass, for one of several passes at once. On a device
-    /// without kernels of this crate, masks are the device's all the same.
+    /// The same model with a fixed key: each of its passes has the same dropout masks. For a copy that makes one of
+    /// several passes at once. Without this crate's kernels the device draws the masks and ignores the key.
     #[must_use]
     pub fn with_dropout_key(self, key: DropoutKey) -> Self {
         Self { dropout_key: Some(key), ..self }

@@ -10,7 +10,7 @@ use super::kernels::Kernels;
 
 /// The random state of one forward pass's dropout: hands a mask to each place of the model in its order.
 ///
-/// Where kernels of our own run, all of them follow from one number drawn from the device, so that no mask
+/// Where kernels of our own run, all of them follow from one key, drawn from the device or given, so that no mask
 /// need be stored and the number of threads does not matter. Another machine's device draws masks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DropoutState {
@@ -21,13 +21,13 @@ pub(crate) struct DropoutState {
     seed: Option<u64>,
 }
 
-/// What all masks of one forward pass follow from. Passes on several threads draw theirs beforehand, in order: the next
-/// number of a device's generator would be that of whichever thread comes first.
+/// The key of all dropout masks of one forward pass. Draw the keys of passes on several threads before the threads start:
+/// otherwise the order in which threads ask the device's generator would decide who gets which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DropoutKey(u64);
 
 impl DropoutKey {
-    /// The next of the device's generator.
+    /// The next key of the device's generator.
     #[must_use]
     pub fn draw(device: &Device) -> Self {
         Self(draw_key(device))
@@ -35,8 +35,7 @@ impl DropoutKey {
 }
 
 impl DropoutState {
-    /// For a pass on `device`, with a key that is drawn where none is given: only a pass that differentiates drops
-    /// anything.
+    /// For a pass on `device`. Only a pass that differentiates drops anything; without a `given` key it draws one.
     pub(crate) fn new(device: &Device, given: Option<DropoutKey>) -> Self {
         let is_training = device.is_autodiff();
         let draw = || given.map_or_else(|| draw_key(device), |DropoutKey(key)| key);

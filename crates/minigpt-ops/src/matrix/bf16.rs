@@ -40,8 +40,8 @@ const KEPT: usize = Kept::COLUMNS / 2;
 /// Rows that a thread takes at a time: their panels fit the second cache, beside what will be read next.
 const BLOCK: usize = 11 * ROWS;
 
-/// Multiply-adds that are worth another thread: some ten microseconds.
-const SHARED: usize = 1 << 22;
+/// Multiply-adds above which a block is split between threads: they take some 10 to 20 microseconds.
+const WORTH_SPLITTING: usize = 1 << 22;
 
 /// Panels of columns that are packed at a time, so that memory is read in long pieces.
 const PACKED: usize = 4;
@@ -180,9 +180,11 @@ impl Product<'_> {
     /// is not worth another thread.
     fn multiply(&self, a: Matrix, c: MatrixMut, first: usize, next_operand: Matrix) {
         let m = a.row_count();
-        let is_shared = matches!(self.parallelism, Parallelism::Rayon(_));
+        let is_parallel = matches!(self.parallelism, Parallelism::Rayon(_));
         let work = m * self.b.rows * self.b.columns;
-        if m <= BLOCK && (!is_shared || m <= ROWS || work <= SHARED) {
+        // A single panel of rows cannot be split.
+        let is_split = is_parallel && m > ROWS && work > WORTH_SPLITTING;
+        if m <= BLOCK && !is_split {
             let from = if self.part == Part::Upper { first } else { 0 };
             // SAFETY: the processor has the instructions, or there would be no `Columns`.
             unsafe { multiply_rows(1.0, a, self.b, c, self.output, from, next_operand) };
@@ -194,7 +196,7 @@ impl Product<'_> {
         let begin = lower.rows_at(0, BLOCK).columns_at(0, 2 * chunk(a.column_count().div_ceil(2)));
         let multiply_upper = || self.multiply(upper, c_upper, first, begin);
         let multiply_lower = || self.multiply(lower, c_lower, first + half, next_operand);
-        if is_shared {
+        if is_parallel {
             rayon::join(multiply_upper, multiply_lower);
         } else {
             multiply_upper();

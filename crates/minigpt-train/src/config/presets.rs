@@ -135,9 +135,10 @@ impl RunConfig {
     }
 
     /// Short stories in the words of small children ([Eldan and Li, 2023](https://arxiv.org/abs/2305.07759)),
-    /// the text on which a model this small first becomes coherent: as much of it as two cores read in twenty minutes.
+    /// the text on which a model this small first becomes coherent. Its steps take two cores with bf16 about twenty minutes,
+    /// the validation at the end not counted.
     fn tinystories() -> Self {
-        // Better than 2,048 and 8,192 for a part of these stories, whose words are few.
+        // On a sample of 1.4 MB better than 2,048, and than all 6,100 ids that it gives; not tried on the full text.
         let vocab_size = 4096;
         let source = hub("roneneldan/TinyStories", None, None);
         let austen = Self::austen();
@@ -148,7 +149,7 @@ impl RunConfig {
             schedule: line_to_zero(5e-3, 150),
             training: TrainingConfig {
                 max_steps: Some(2850),
-                // Once, at the end: the stories held out are some 20 MB, which take minutes to read.
+                // No validation before the end of a pass: the held-out stories are some 20 MB, which take minutes.
                 eval_every: None,
                 save_every: Some(500),
                 ..austen.training

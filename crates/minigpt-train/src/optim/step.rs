@@ -5,15 +5,16 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, ExecutionError, Tensor};
 use burn::train::{InferenceStep, ItemLazy, Learner, TrainOutput, TrainStep};
 use minigpt_model::{DropoutKey, Kernels};
-use minigpt_ops::both;
+use minigpt_ops::run_both;
 
 use crate::data::batches::TokenBatch;
 use crate::optim::clip::clip_global_norm;
 use crate::optim::in_memory::work_on;
 use crate::optim::trainee::{Goal, PartLoss, Trainee};
 
-/// Weights times tokens up to which a pass goes in halves: 0.6e9 are a tenth faster so, 3e9 are no faster.
-const IN_HALVES: usize = 1_000_000_000;
+/// Up to this product of weights and tokens, a pass runs as two halves at once. On two cores, steps of `shakespeare-char`
+/// (0.6e9) are a tenth faster so, and those of `austen` (3e9) are not.
+const MOST_IN_HALVES: usize = 1_000_000_000;
 
 /// What a step says of its batch.
 #[derive(Clone, Debug)]
@@ -73,19 +74,23 @@ impl Trainee {
         TrainOutput { grads: accumulator.grads(), item }
     }
 
-    /// What a part of a batch comes to: as one, or in two halves at once where each operation is too small to be shared by
-    /// threads.
+    /// Loss and gradients of a part of a batch. A small model takes it as two halves at once: its operations are too short
+    /// for several threads to share one.
     fn outputs(&self, part: TokenBatch) -> Vec<TrainOutput<StepLoss>> {
-        let device = self.device();
-        let [rows, time] = part.tokens.dims();
-        let weights = self.transformer.config().parameter_counts().total();
-        let is_shared = Kernels::of(&device) != Kernels::Cpu || self.transformer.is_frozen();
-        if is_shared || weights * rows * time > IN_HALVES {
+        if !self.is_halved(part.tokens.dims()) {
             return vec![self.output(part)];
         }
-        // In their order, and before there are threads.
-        let keys = [(); 2].map(|()| DropoutKey::draw(&device));
+        // Drawn here, in the order of the halves, so that the threads' timing does not matter.
+        let keys = [(); 2].map(|()| DropoutKey::draw(&self.device()));
         self.in_halves(part, keys)
+    }
+
+    /// The number of threads plays no part in it: the same run has the same losses on every machine.
+    fn is_halved(&self, [rows, time]: [usize; 2]) -> bool {
+        let weights = self.transformer.config().parameter_counts().total();
+        // Only the CPU's kernels run on these threads. Those of frozen weights were not tried.
+        let may = Kernels::of(&self.device()) == Kernels::Cpu && !self.transformer.is_frozen();
+        may && weights.saturating_mul(rows * time) <= MOST_IN_HALVES
     }
 
     fn in_halves(&self, part: TokenBatch, keys: [DropoutKey; 2]) -> Vec<TrainOutput<StepLoss>> {
@@ -93,13 +98,13 @@ impl Trainee {
         let [one, two] = keys.map(|key| halves.next().map(|half| (key, half)));
         let output = |half: Option<(DropoutKey, TokenBatch)>| {
             let (key, half) = half?;
-            // A copy has a graph of its own: two threads that use one wait for each other.
+            // Each half has a copy with an autodiff graph of its own: threads that share a graph wait for each other.
             let mut copy = self.clone().fork(&self.device());
             copy.transformer = copy.transformer.with_dropout_key(key);
             Some(copy.output(half))
         };
         // A batch may have a single window.
-        let (one, two) = both(|| output(one), || output(two));
+        let (one, two) = run_both(|| output(one), || output(two));
         [one, two].into_iter().flatten().collect()
     }
 

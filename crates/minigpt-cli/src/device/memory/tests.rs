@@ -28,6 +28,19 @@ fn a_model_that_does_not_fit_is_refused_with_what_it_needs() {
 }
 
 #[test]
+fn a_run_that_does_not_fit_the_machine_is_refused() {
+    let error = check_run_within(3 << 30, Some(1 << 30)).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "training needs about 3.0 GiB of memory, and this machine has 1.0 GiB: train a smaller model, a smaller --batch-size, \
+         or the batch in more parts (--set training.accumulation=N)"
+    );
+    for total in [Some(3 << 30), None] {
+        check_run_within(3 << 30, total).unwrap();
+    }
+}
+
+#[test]
 fn work_that_does_not_fit_is_refused_with_what_would() {
     let check = |free| check_work_within("a step", 3 << 30, free, "choose a smaller --batch");
     let error = check(Some(1 << 30)).unwrap_err().to_string();

@@ -108,3 +108,11 @@ fn each_half_has_masks_of_its_own() {
     let [one, two] = losses([key, other]);
     assert!((one - two).abs() > 1e-3, "{one} and {two}");
 }
+
+#[test]
+fn small_models_alone_go_in_halves() {
+    let trainee = trainee(0.0, &Device::flex().autodiff());
+    assert!(trainee.is_halved([2, 32]));
+    let weights = trainee.transformer.config().parameter_counts().total();
+    assert!(!trainee.is_halved([MOST_IN_HALVES / weights + 1, 1]));
+}
