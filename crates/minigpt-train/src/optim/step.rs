@@ -12,8 +12,8 @@ use crate::optim::clip::clip_global_norm;
 use crate::optim::in_memory::work_on;
 use crate::optim::trainee::{Goal, PartLoss, Trainee};
 
-/// Up to this product of weights and tokens, a pass runs as two halves at once. On two cores, steps of `shakespeare-char`
-/// (0.6e9) are a tenth faster so, and those of `austen` (3e9) are not.
+/// Up to this product of weights and tokens, a pass runs as two halves at once. On two cores, steps as small as those of
+/// `shakespeare-char` (0.6e9) are a tenth faster so; two processes that shared a step of `austen`'s size (3e9) gained nothing.
 const MOST_IN_HALVES: usize = 1_000_000_000;
 
 /// What a step says of its batch.
