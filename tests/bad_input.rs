@@ -241,10 +241,16 @@ fn an_unknown_preset() {
 #[test]
 fn a_run_that_needs_more_memory_than_the_machine_has() {
     let sandbox = Sandbox::new();
-    let train = "train --preset tiny --device cpu --batch-size 1000000 --max-steps 1";
-    let error = sandbox.fails(&train.split(' ').collect::<Vec<_>>());
-    for part in ["training needs about ", ", and this machine has ", "--batch-size"] {
-        assert!(error.contains(part), "{part}: {error}");
+    let file = "preset = \"tiny\"\n[set]\ntraining.batch_size = 1000000\ntraining.max_steps = 1\n";
+    sandbox.write("large.toml", file);
+    for command in [
+        "train --preset tiny --device cpu --batch-size 1000000 --max-steps 1",
+        "sweep large.toml --device cpu",
+    ] {
+        let error = sandbox.fails(&command.split(' ').collect::<Vec<_>>());
+        for part in ["training needs about ", ", and this machine has ", "--batch-size"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
     }
     assert!(!sandbox.path("runs/tiny").exists());
 }

@@ -10,7 +10,7 @@ use minigpt_train::{
 
 use crate::args::SweepArgs;
 use crate::commands::session::with_fitting_prompt;
-use crate::device::Chosen;
+use crate::device::{Chosen, memory};
 use crate::load::tokens;
 use crate::terminal::output::say;
 
@@ -61,6 +61,7 @@ impl Trials {
             }
             let config = with_fitting_prompt(config, &prompt, &data)?;
             let plan = Plan::new(&config, &data, &device.device)?;
+            memory::check_run(&device.device, plan.memory.total())?;
             settings.push((config, data, plan));
         }
         let prepared = |trial: &minigpt_train::Trial| {
