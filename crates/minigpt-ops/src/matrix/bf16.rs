@@ -185,9 +185,9 @@ impl Product<'_> {
         // A single panel of rows cannot be split.
         let is_split = is_parallel && m > ROWS && work > WORTH_SPLITTING;
         if m <= BLOCK && !is_split {
-            let from = if self.part == Part::Upper { first } else { 0 };
+            let diagonal = (self.part == Part::Upper).then_some(first);
             // SAFETY: the processor has the instructions, or there would be no `Columns`.
-            unsafe { multiply_rows(1.0, a, self.b, c, self.output, from, next_operand) };
+            unsafe { multiply_rows(1.0, a, self.b, c, self.output, diagonal, next_operand) };
             return;
         }
         let half = (m / 2).next_multiple_of(ROWS);
@@ -230,7 +230,7 @@ pub(crate) fn scaled_product_here(
         let a = a.rows_at(first, BLOCK);
         let c = c.some_rows(first..first + a.row_count());
         // SAFETY: the processor has the instructions, or there would be no `Columns`.
-        unsafe { multiply_rows(scale, a, of, c, output, 0, Matrix::empty()) };
+        unsafe { multiply_rows(scale, a, of, c, output, None, Matrix::empty()) };
     }
 }
 
@@ -268,8 +268,8 @@ pub(crate) fn product_of_kept(
     }
 }
 
-/// `c = scale · a · b` or `c += scale · a · b` for all rows of `a`, from the panel of column `from` on, `b` having more
-/// rows and columns where they are not asked for.
+/// `c = scale · a · b` or `c += scale · a · b` for all rows of `a`, `b` having more rows and columns where they are not asked
+/// for. With a `diagonal`, the column where the first row meets it, tiles that lie below it are left out.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn multiply_rows(
     scale: f32,
@@ -277,13 +277,13 @@ fn multiply_rows(
     b: &Columns,
     c: MatrixMut,
     output: Output,
-    from: usize,
+    diagonal: Option<usize>,
     next_operand: Matrix,
 ) {
     if a.is_row_major() {
-        multiply_panels::<1, STRIDE>(scale, a, b, c, output, from, next_operand);
+        multiply_panels::<1, STRIDE>(scale, a, b, c, output, diagonal, next_operand);
     } else {
-        multiply_panels::<ROWS, 1>(scale, a, b, c, output, from, next_operand);
+        multiply_panels::<ROWS, 1>(scale, a, b, c, output, diagonal, next_operand);
     }
 }
 
@@ -300,14 +300,14 @@ fn multiply_panels<const PAIR: usize, const ROW: usize>(
     b: &Columns,
     mut c: MatrixMut,
     output: Output,
-    from: usize,
+    diagonal: Option<usize>,
     next_operand: Matrix,
 ) {
     let (m, n, pairs) = (a.row_count(), c.column_count(), a.column_count().div_ceil(2));
     let chunk = chunk(pairs);
     let panel_len = if PAIR == 1 { ROWS * ROW } else { chunk * PAIR };
     let mut packed = Scratch::new(m.div_ceil(ROWS) * panel_len);
-    let tiles = (n.div_ceil(COLUMNS) - from / COLUMNS) * m.div_ceil(ROWS);
+    let tiles = n.div_ceil(COLUMNS) * m.div_ceil(ROWS);
     for start in (0..pairs).step_by(chunk) {
         let end = pairs.min(start + chunk);
         let taken = a.columns_at(2 * start, 2 * (end - start));
@@ -322,9 +322,10 @@ fn multiply_panels<const PAIR: usize, const ROW: usize>(
         let mut ahead = Ahead::new(next, tiles);
         let output = if start > 0 { Output::Add } else { output };
         let columns = b.packed.chunks_exact(b.rows.div_ceil(2) * COLUMNS).enumerate();
-        for (j, b) in columns.take(n.div_ceil(COLUMNS)).skip(from / COLUMNS) {
+        for (j, b) in columns.take(n.div_ceil(COLUMNS)) {
             let b = &b.as_chunks::<COLUMNS>().0[start..end];
-            for (a, top) in packed.chunks_exact(panel_len).zip((0..m).step_by(ROWS)) {
+            let rows = diagonal.map_or(m, |first| m.min(((j + 1) * COLUMNS).saturating_sub(first)));
+            for (a, top) in packed.chunks_exact(panel_len).zip((0..rows).step_by(ROWS)) {
                 ahead.fetch();
                 let rows = c.some_rows(top..m.min(top + ROWS));
                 tile::<PAIR, ROW>(scale, a, b, rows, j * COLUMNS, output);
