@@ -135,7 +135,7 @@ pub use layer_norm::{RowStatistics, layer_norm, layer_norm_backward};
 pub use linear::{linear, linear_backward, project, project_backward, project_backward_input};
 pub use muon::Muon;
 pub use peak::multiply_adds;
-pub use pool::{in_pool, is_pool_thread, run_both};
+pub use pool::{in_pool, is_pool_thread, run_both, run_each};
 pub use precision::Precision;
 pub use residual::{add_branch, residual_dropout};
 pub use rms_norm::{rms_norm, rms_norm_backward};

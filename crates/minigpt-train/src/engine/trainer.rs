@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::module::Module;
-use burn::train::{Interrupter, Learner, SupervisedTraining, TrainingStrategy};
+use burn::train::{Interrupter, SupervisedTraining, TrainingStrategy};
 use minigpt_data::Tokenizer;
 use minigpt_model::{GenerateError, Generator, Gpt, Kernels};
 use minigpt_text::GenerationDefaults;
@@ -24,7 +24,7 @@ use crate::data::pairs::References;
 use crate::data::tokens::TokenData;
 use crate::error::TrainError;
 use crate::optim::average::Average;
-use crate::optim::optimizer::optimizer;
+use crate::optim::optimizer::learner;
 use crate::optim::schedule::Schedule;
 use crate::optim::teachers::Teachers;
 use crate::optim::trainee::{Trainee, fresh_trainee};
@@ -349,8 +349,7 @@ impl Start {
 
         let schedule = Schedule::new(config.schedule.clone(), length.total_steps);
         let branch_point = schedule.branch_point();
-        let optimizer = optimizer(&config.optimizer, &config.model);
-        let mut learner = Learner::new(trainee, optimizer, schedule);
+        let mut learner = learner(trainee, &config.optimizer, schedule);
         if let Some(step) = checkpoint {
             restore(&mut learner, &run.checkpoints().set(step))?;
         }

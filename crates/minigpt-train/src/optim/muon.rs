@@ -1,10 +1,13 @@
 //! Muon for the matrices inside the blocks.
 
-use burn::backend::Flex;
+pub(crate) mod together;
+
+use burn::module::ParamGroup;
 use burn::optim::{Optimizer, RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 
-use crate::optim::in_memory::{is_in_memory, memory};
+use self::together::{Step, Together, Waiting};
+use crate::optim::in_memory::is_in_memory;
 
 /// Decay of the momentum, as published.
 const MOMENTUM: f32 = 0.95;
@@ -20,18 +23,25 @@ pub(crate) struct Muon {
     weight_decay: f32,
     iterations: &'static [[f32; 3]],
     has_closer_bound: bool,
+    waiting: Waiting,
 }
 
 impl Muon {
     pub(crate) fn new(weight_decay: f32) -> Self {
-        Self { weight_decay, iterations: &minigpt_ops::Muon::ITERATIONS, has_closer_bound: true }
+        let iterations = &minigpt_ops::Muon::ITERATIONS;
+        Self { weight_decay, iterations, has_closer_bound: true, waiting: Waiting::default() }
     }
 
     /// As it was published and as PyTorch has it: five iterations of one polynomial, from the norm.
     #[cfg(test)]
     pub(crate) fn as_published(weight_decay: f32) -> Self {
         let iterations = &[[3.4445, -4.7750, 2.0315]; 5];
-        Self { weight_decay, iterations, has_closer_bound: false }
+        Self { iterations, has_closer_bound: false, ..Self::new(weight_decay) }
+    }
+
+    /// Its step in an optimiser that gives it the group `matrices`.
+    pub(crate) fn together(&self, matrices: ParamGroup) -> Together {
+        Together { matrices, waiting: self.waiting.clone() }
     }
 
     /// How far a matrix moves along its update, and what it loses of itself.
@@ -54,14 +64,14 @@ impl Muon {
         [matrix * (1.0 - decay) - update * rate, velocity]
     }
 
-    /// The same by the processor's kernel.
+    /// The same by the processor's kernel, still to be taken.
     fn step_in_memory(
         &self,
         learning_rate: f64,
         matrix: Tensor<2>,
         gradient: Tensor<2>,
         velocity: Tensor<2>,
-    ) -> [Tensor<2>; 2] {
+    ) -> Step {
         let (rate, decay) = self.rates(learning_rate, matrix.dims());
         let muon = minigpt_ops::Muon {
             learning_rate: rate as f32,
@@ -71,11 +81,7 @@ impl Muon {
             iterations: self.iterations,
             has_closer_bound: self.has_closer_bound,
         };
-        let [_, columns] = matrix.dims();
-        let [parameters, mut gradient, mut velocity] = [matrix, gradient, velocity].map(memory);
-        let (moved, followed) = (gradient.storage_mut(), velocity.storage_mut());
-        muon.update(columns, parameters.storage(), moved, followed);
-        [gradient, velocity].map(Tensor::from_primitive::<Flex>)
+        Step { muon, matrix, gradient, velocity }
     }
 
     /// Near the closest matrix with orthogonal rows, or columns where these are fewer.
@@ -111,18 +117,27 @@ impl Optimizer for Muon {
         gradient: Tensor<D>,
         state: Option<Velocity<D>>,
     ) -> (Tensor<D>, Option<Velocity<D>>) {
-        let velocity = state.map_or_else(|| tensor.zeros_like(), |state| state.0);
         // The group has matrices alone.
         let shape = tensor.dims();
-        let [rows, columns] = [0, 1].map(|axis| shape[axis]);
-        let [tensor, gradient, velocity] =
-            [tensor, gradient, velocity].map(|tensor| tensor.reshape([rows, columns]));
-        let moved = match is_in_memory(&tensor) {
-            true => self.step_in_memory(learning_rate, tensor, gradient, velocity),
-            false => self.step_by_tensors(learning_rate, tensor, gradient, velocity),
+        let after = |moved: [Tensor<2>; 2]| {
+            let [tensor, velocity] = moved.map(|tensor| tensor.reshape(shape));
+            (tensor, Some(Velocity(velocity)))
         };
-        let [tensor, velocity] = moved.map(|tensor| tensor.reshape(shape));
-        (tensor, Some(Velocity(velocity)))
+        if let Some(moved) = self.waiting.next_taken(&tensor) {
+            return after(moved);
+        }
+        let velocity = state.map_or_else(|| tensor.zeros_like(), |state| state.0);
+        let [rows, columns] = [0, 1].map(|axis| shape[axis]);
+        let [matrix, gradient, velocity] =
+            [tensor.clone(), gradient, velocity].map(|tensor| tensor.reshape([rows, columns]));
+        if !is_in_memory(&matrix) {
+            return after(self.step_by_tensors(learning_rate, matrix, gradient, velocity));
+        }
+        let step = self.step_in_memory(learning_rate, matrix, gradient, velocity);
+        match self.waiting.join(step) {
+            Some(step) => after(step.taken()),
+            None => (tensor, None),
+        }
     }
 
     fn to_device<const D: usize>(state: Velocity<D>, device: &Device) -> Velocity<D> {

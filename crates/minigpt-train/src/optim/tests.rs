@@ -27,10 +27,11 @@ fn train(kind: OptimizerKind, batches: &Value) -> Vec<[f64; 3]> {
     let config = OptimizerConfig { kind, ..OptimizerConfig::default() };
     let batches: Vec<Vec<Vec<i32>>> = serde_json::from_value(batches.clone()).unwrap();
     let schedule = Schedule::new(ScheduleConfig::cosine(3e-3, 4), batches.len());
-    let (shape, trainee) = (model.config().clone(), Trainee::new(model, 1, 0.0));
+    let trainee = Trainee::new(model, 1, 0.0);
     // PyTorch's, which is the published one.
     let muon = Muon::as_published(config.weight_decay);
-    let mut learner = Learner::new(trainee, with_muon(&config, &shape, muon), schedule);
+    let (trainee, optimizer) = with_muon(trainee, &config, muon);
+    let mut learner = Learner::new(trainee, optimizer, schedule);
     learner.fork(&device);
     let step = |rows: Vec<Vec<i32>>| {
         let time = rows[0].len() - 1;

@@ -14,6 +14,7 @@ use crate::config::{RunConfig, TrainingConfig};
 use crate::data::batches::TokenBatch;
 use crate::error::TrainError;
 use crate::optim::in_memory::work_on;
+use crate::optim::muon::together::Together;
 use crate::optim::teachers::Teachers;
 
 /// A [`Gpt`] in training. The field's name completes the weights' paths to those of Hugging Face's
@@ -33,6 +34,9 @@ pub(crate) struct Trainee {
     /// Who is learnt from besides the text.
     #[module(skip)]
     pub(super) teachers: Option<Arc<Teachers>>,
+    /// How small matrices are moved.
+    #[module(skip)]
+    pub(super) together: Option<Arc<Together>>,
 }
 
 /// The head that tells classes apart, named as in Hugging Face's `GPT2ForSequenceClassification`.
@@ -47,7 +51,7 @@ impl Trainee {
     /// places in the model, so that the same run writes the same files to the byte.
     pub(crate) fn new(transformer: Gpt, accumulation: usize, label_smoothing: f64) -> Self {
         let (score, gradient_checkpointing, beta) = (None, false, DEFAULT_BETA);
-        let teachers = None;
+        let (teachers, together) = (None, None);
         Self {
             transformer,
             score,
@@ -56,6 +60,7 @@ impl Trainee {
             gradient_checkpointing,
             beta,
             teachers,
+            together,
         }
         .map(&mut Number(0))
     }
@@ -64,6 +69,12 @@ impl Trainee {
     #[must_use]
     pub(crate) fn with_teachers(self, teachers: Teachers) -> Self {
         Self { teachers: Some(Arc::new(teachers)), ..self }
+    }
+
+    /// The same, whose small matrices its optimiser moves together.
+    #[must_use]
+    pub(super) fn moved_together(self, together: Together) -> Self {
+        Self { together: Some(Arc::new(together)), ..self }
     }
 
     /// The same, which computes the inside of each block again in the backward pass where that is asked

@@ -1,7 +1,6 @@
 //! Whether a device computes what another does: logits at lengths where kernels change, and training steps.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use burn::train::Learner;
 use minigpt_model::{Gpt, GptConfig, KvCache};
 use serde::Serialize;
 
@@ -9,7 +8,7 @@ use crate::config::{OptimizerConfig, OptimizerKind, ScheduleConfig};
 use crate::data::batches::TokenBatch;
 use crate::engine::devices::guarded;
 use crate::error::TrainError;
-use crate::optim::optimizer::optimizer;
+use crate::optim::optimizer::learner;
 use crate::optim::schedule::Schedule;
 use crate::optim::step::take_step;
 use crate::optim::trainee::Trainee;
@@ -153,7 +152,7 @@ fn losses(device: &Device) -> Result<Vec<f64>, TrainError> {
     let adamw = OptimizerConfig { kind: OptimizerKind::AdamW, ..OptimizerConfig::default() };
     let schedule = Schedule::new(ScheduleConfig::cosine(1e-3, 1), STEPS);
     let trainee = Trainee::new(Gpt::init(&config, 0, &device)?, 1, 0.0);
-    let mut learner = Learner::new(trainee, optimizer(&adamw, &config), schedule);
+    let mut learner = learner(trainee, &adamw, schedule);
     learner.fork(&device);
     let mut losses = Vec::new();
     for step in 0..STEPS {

@@ -4,13 +4,12 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Int, Tensor};
-use burn::train::Learner;
 use minigpt_model::{Generator, Gpt, GptConfig, LoraConfig, Precision, Sampling};
 
 use crate::config::{OptimizerConfig, OptimizerKind, ScheduleConfig};
 use crate::data::batches::TokenBatch;
 use crate::error::TrainError;
-use crate::optim::optimizer::optimizer;
+use crate::optim::optimizer::learner;
 use crate::optim::schedule::Schedule;
 use crate::optim::step::take_step;
 use crate::optim::trainee::Trainee;
@@ -104,7 +103,7 @@ fn time_steps_of(
     let schedule = Schedule::new(ScheduleConfig::cosine(3e-4, 1), steps);
     let trainee = Trainee::new(model.with_precision(precision), 1, 0.0)
         .with_gradient_checkpointing(gradient_checkpointing);
-    let mut learner = Learner::new(trainee, optimizer(&recipe, &config), schedule);
+    let mut learner = learner(trainee, &recipe, schedule);
     learner.fork(&device);
 
     let ids = Distribution::Uniform(0.0, config.vocab_size as f64);

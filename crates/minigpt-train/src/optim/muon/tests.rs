@@ -50,7 +50,7 @@ fn kernel_and_tensors_give_one_step() {
         let [matrix, gradient, velocity] = [4, 5, 6].map(|seed| random(shape, seed));
         let (muon, args) = (Muon::new(0.1), (matrix.clone(), gradient, velocity));
         let [by_kernel, velocity] =
-            muon.step_in_memory(0.1, args.0.clone(), args.1.clone(), args.2.clone());
+            muon.step_in_memory(0.1, args.0.clone(), args.1.clone(), args.2.clone()).taken();
         let [by_tensors, expected] = muon.step_by_tensors(0.1, args.0, args.1, args.2);
         let off = difference(by_kernel - matrix.clone(), by_tensors - matrix);
         // Products in bfloat16 on a processor that has it.

@@ -5,13 +5,12 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use burn::train::Learner;
 use minigpt_model::{FrozenType, Gpt, LoraConfig, Precision, SavedModel, WeightType};
 use serde_json::Value;
 
 use crate::config::{OptimizerConfig, ScheduleConfig};
 use crate::data::batches::TokenBatch;
-use crate::optim::optimizer::optimizer;
+use crate::optim::optimizer::learner;
 use crate::optim::schedule::Schedule;
 use crate::optim::step::take_step;
 use crate::optim::trainee::Trainee;
@@ -33,8 +32,7 @@ fn losses(base: Gpt, start: &Path, reference: &Value, precision: Precision) -> V
     let rate = reference["rate"].as_f64().unwrap();
     let constant = ScheduleConfig { final_ratio: 1.0, ..ScheduleConfig::cosine(rate, 0) };
     let schedule = Schedule::new(constant, steps);
-    let optimizer = optimizer(&config, model.config());
-    let mut learner = Learner::new(Trainee::new(model, 1, 0.0), optimizer, schedule);
+    let mut learner = learner(Trainee::new(model, 1, 0.0), &config, schedule);
     learner.fork(&device);
     let step = |index: usize| {
         let rows = &batches[index % batches.len()];

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use burn::train::{InferenceStep, Learner};
+use burn::train::InferenceStep;
 use minigpt_data::{TokenPair, TokenRow};
 use serde_json::Value;
 
 use super::*;
 use crate::config::{Decay, OptimizerConfig, ScheduleConfig};
 use crate::data::pairs::ReferredPair;
-use crate::optim::optimizer::optimizer;
+use crate::optim::optimizer::learner;
 use crate::optim::schedule::Schedule;
 use crate::optim::step::take_step;
 
@@ -66,14 +66,13 @@ fn train(accumulation: usize, gradient_checkpointing: bool) -> Vec<[f64; 4]> {
     let number = |field: &str| reference[field].as_f64().unwrap();
     let trainee = trainee(number("beta"), accumulation, &device)
         .with_gradient_checkpointing(gradient_checkpointing);
-    let (config, shape) = (OptimizerConfig::default(), trainee.transformer.config().clone());
+    let config = OptimizerConfig::default();
     let schedule = ScheduleConfig {
         decay: Decay::Constant,
         ..ScheduleConfig::cosine(number("learning_rate"), 0)
     };
     let steps = reference["steps"].as_array().unwrap().len();
-    let optimizer = optimizer(&config, &shape);
-    let mut learner = Learner::new(trainee, optimizer, Schedule::new(schedule, steps));
+    let mut learner = learner(trainee, &config, Schedule::new(schedule, steps));
     learner.fork(&device);
     let pairs = pairs(&reference, &advantages(&reference));
     let step = |_| {
