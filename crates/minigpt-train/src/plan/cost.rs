@@ -11,6 +11,7 @@ use crate::data::tokens::TokenData;
 use crate::engine::continuation::Continuation;
 use crate::engine::trainer::checkpoint_to_resume;
 use crate::error::TrainError;
+use crate::optim::step::MOST_IN_HALVES;
 use crate::run::RunFolder;
 use crate::run::checkpoint::OnDamage;
 
@@ -260,7 +261,7 @@ impl MemoryEstimate {
     ) -> Self {
         let block = model.saved_activations_per_block(Kernels::of(device), precision);
         let blocks = model.n_layer as u128 * block;
-        Self::of_blocks(model, batch_size, blocks)
+        Self::of_blocks(model, batch_size, blocks, device)
     }
 
     /// The same with gradient checkpointing: of each block its input, and the inside of one.
@@ -272,11 +273,11 @@ impl MemoryEstimate {
     ) -> Self {
         let inputs = model.n_layer as u128 * model.n_embd as u128;
         let inside = model.saved_activations_per_block(Kernels::of(device), precision);
-        Self::of_blocks(model, batch_size, inputs + inside)
+        Self::of_blocks(model, batch_size, inputs + inside, device)
     }
 
     /// With so many activations saved per token in the blocks.
-    fn of_blocks(model: &GptConfig, batch_size: usize, blocks: u128) -> Self {
+    fn of_blocks(model: &GptConfig, batch_size: usize, blocks: u128, device: &Device) -> Self {
         // Wide, because valid sizes can multiply to more than any memory has.
         let size = |n: usize| n as u128;
         let tokens = size(batch_size) * size(model.block_size);
@@ -290,8 +291,11 @@ impl MemoryEstimate {
         let passing = PASSING_VECTORS * size(model.n_embd) + hidden;
         let head = size(model.vocab_size) * size(model.n_embd);
         let logits = (tokens * size(model.vocab_size)).min(LOGITS);
-        let floats = tokens * (blocks + passing) + head + logits;
-        let parameters = model.parameter_counts().total() as u64;
+        let parameters = model.parameter_counts().total();
+        let is_halved = parameters <= MOST_IN_HALVES && Kernels::of(device) == Kernels::Cpu;
+        let second_gradients = if is_halved { size(parameters) } else { 0 };
+        let floats = tokens * (blocks + passing) + head + logits + second_gradients;
+        let parameters = parameters as u64;
         Self {
             state: 16 * parameters,
             checkpoint: 12 * parameters,

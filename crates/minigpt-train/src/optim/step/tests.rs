@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::module::{ModuleVisitor, Param};
 use burn::tensor::{Int, TensorData};
-use minigpt_model::Gpt;
+use minigpt_model::{Gpt, GptConfig};
 
 use super::*;
 
@@ -111,8 +111,9 @@ fn each_half_has_masks_of_its_own() {
 
 #[test]
 fn small_models_alone_go_in_halves() {
-    let trainee = trainee(0.0, &Device::flex().autodiff());
-    assert!(trainee.is_halved([2, 32]));
-    let weights = trainee.transformer.config().parameter_counts().total();
-    assert!(!trainee.is_halved([MOST_IN_HALVES / weights + 1, 1]));
+    let device = Device::flex().autodiff();
+    assert!(trainee(0.0, &device).is_halved());
+    let large = GptConfig::new(50_257, 8, 1, 1, 256);
+    assert!(large.parameter_counts().total() > MOST_IN_HALVES);
+    assert!(!Trainee::new(Gpt::init(&large, 0, &device).unwrap(), 1, 0.0).is_halved());
 }

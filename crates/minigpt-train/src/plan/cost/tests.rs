@@ -65,15 +65,15 @@ fn the_memory_of_a_llama_is_that_of_its_gate_and_norms() {
     // A block: into two norms, queries of four heads, keys and values of two, what attention gives; gate and rest.
     let block = (2 + 2 + 1) * 64 + 2 * 192;
     let passing = 10 * 64 + 3 * 192;
-    // The head once more, and the logits of all tokens, which are few.
-    let rest = 300 * 64 + tokens * 300;
+    // Matrices of a block: queries and output, keys and values, three of the perceptron; then the scales and `wte`.
+    let matrices = 2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 192;
+    let parameters = 3 * (matrices + 2 * 64) + 64 + 300 * 64;
+    // The head once more, the logits of all tokens, which are few, and the gradients of the second half of a batch.
+    let rest = 300 * 64 + tokens * 300 + parameters;
     let estimate = MemoryEstimate::new(&llama, 5, Precision::F32, &device);
     assert_eq!(estimate.activations, 4 * (tokens * (3 * block + passing) + rest));
     let by_block = MemoryEstimate::by_block(&llama, 5, Precision::F32, &device);
     assert_eq!(by_block.activations, 4 * (tokens * (3 * 64 + block + passing) + rest));
-    // Matrices of a block: queries and output, keys and values, three of the perceptron; then the scales and `wte`.
-    let matrices = 2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 192;
-    let parameters = 3 * (matrices + 2 * 64) + 64 + 300 * 64;
     assert_eq!((estimate.state, estimate.checkpoint), (16 * parameters, 12 * parameters));
 }
 
