@@ -398,6 +398,9 @@ fn a_processor_has_a_peak_and_a_step_its_work() {
     let peak = json("bench --peak --json");
     assert!(peak["f32_gflop_per_second"].as_f64().unwrap() > 0.0, "{peak}");
     assert!(peak["bf16_gflop_per_second"].as_f64().is_none_or(|speed| speed > 0.0), "{peak}");
+    let nanoseconds = peak["round_trip_nanoseconds"].as_f64();
+    assert_eq!(nanoseconds.is_some(), std::thread::available_parallelism().unwrap().get() > 1);
+    assert!(nanoseconds.is_none_or(|trip| trip > 0.0), "{peak}");
     assert!(sandbox.succeeds(&["bench", "--peak"]).contains("GFLOP/s"));
     let shape = "--vocab 50 --context 8 --layers 1 --heads 1 --width 8 --batch 3 --steps 1";
     let step = json(&format!("bench {shape} --json"));

@@ -13,6 +13,8 @@ pub(super) struct Peak {
     f32_gflop_per_second: f64,
     /// `None` where the processor has no instruction for it.
     bf16_gflop_per_second: Option<f64>,
+    /// Of a cache line between two cores; `None` with one core.
+    round_trip_nanoseconds: Option<f64>,
 }
 
 impl Peak {
@@ -32,7 +34,11 @@ impl Peak {
     pub(super) fn print(&self) {
         let bf16 = self.bf16_gflop_per_second;
         let bf16 = bf16.map_or_else(String::new, |speed| format!(", {speed:.0} in bf16"));
-        println!("peak: {:.0} GFLOP/s in f32{bf16}", self.f32_gflop_per_second);
+        let trip = self.round_trip_nanoseconds;
+        let trip = trip.map_or_else(String::new, |trip| {
+            format!("; a cache line goes to another core and back in {trip:.0} ns")
+        });
+        println!("peak: {:.0} GFLOP/s in f32{bf16}{trip}", self.f32_gflop_per_second);
     }
 }
 

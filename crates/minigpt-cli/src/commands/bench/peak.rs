@@ -1,6 +1,10 @@
-//! What the processor can do at most.
+//! What the processor can do at most, and how far apart two of its cores are.
 
+use std::hint::spin_loop;
 use std::io::Write;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use minigpt_model::Precision;
@@ -15,17 +19,63 @@ const TRIES: usize = 25;
 /// Rounds of the first try.
 const ROUNDS: usize = 1 << 12;
 
-/// Billions of floating-point operations a second, on all threads that compute; `None` where the processor has no
-/// instruction for them.
+/// Round trips of a try.
+const TRIPS: usize = 2000;
+
+/// Looks at the count before a thread lets others run.
+const PATIENCE: usize = 1000;
+
+/// Where the count stands when they are timed.
+const STARTED: usize = 4;
+
 #[derive(Serialize)]
 pub(super) struct Peak {
+    /// Billions of floating-point operations a second, on all threads that compute; `None` where the processor has no
+    /// instruction for them.
     f32_gflop_per_second: Option<f64>,
     bf16_gflop_per_second: Option<f64>,
+    /// Nanoseconds in which a cache line goes from one core to another and back; `None` with one core.
+    round_trip_nanoseconds: Option<f64>,
 }
 
 pub(super) fn measure() -> Peak {
     let [f32_gflop_per_second, bf16_gflop_per_second] = [Precision::F32, Precision::Bf16].map(of);
-    Peak { f32_gflop_per_second, bf16_gflop_per_second }
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let round_trip_nanoseconds = (cores > 1).then(round_trip);
+    Peak { f32_gflop_per_second, bf16_gflop_per_second, round_trip_nanoseconds }
+}
+
+/// Two threads count in turn, one to the odd numbers and one to the even ones.
+///
+/// Cores that share a cache pass a line much faster than cores that do not, and small operations follow. The host of a
+/// virtual machine moves its cores, so the figure changes from one minute to the next.
+fn round_trip() -> f64 {
+    let count = AtomicUsize::new(0);
+    let take_turns = |turns: Range<usize>| {
+        for turn in turns.step_by(2) {
+            let mut waited = 0;
+            while count.load(Ordering::Acquire) != turn {
+                waited += 1;
+                // Another program may have the other thread's core.
+                if waited % PATIENCE == 0 { thread::yield_now() } else { spin_loop() }
+            }
+            count.store(turn + 1, Ordering::Release);
+        }
+    };
+    let end = Instant::now() + TRIES as u32 * TRY;
+    let tries = (0..TRIES).take_while(|&index| index == 0 || Instant::now() < end);
+    let tries = tries.map(|_| {
+        count.store(0, Ordering::Release);
+        thread::scope(|scope| {
+            scope.spawn(|| take_turns(1..STARTED + 2 * TRIPS));
+            // The other thread runs once it has answered.
+            take_turns(0..STARTED);
+            let began = Instant::now();
+            take_turns(STARTED..STARTED + 2 * TRIPS);
+            began.elapsed().as_secs_f64()
+        })
+    });
+    1e9 * tries.fold(f64::INFINITY, f64::min) / TRIPS as f64
 }
 
 fn of(precision: Precision) -> Option<f64> {
@@ -52,6 +102,9 @@ impl Peak {
                 Some(speed) => writeln!(out, "{name:15} {speed:.0} GFLOP/s")?,
                 None => writeln!(out, "{name:15} not on this processor")?,
             }
+        }
+        if let Some(trip) = self.round_trip_nanoseconds {
+            writeln!(out, "cache line      {trip:.0} ns from one core to another and back")?;
         }
         Ok(())
     }
