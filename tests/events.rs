@@ -67,6 +67,7 @@ fn all_emitted() -> Fields {
     let mut found = Fields::new();
     let mut emit = |command: &str| emitted(&sandbox, command, &mut found);
 
+    emit("train --minutes 0.25 --data prose.txt --device cpu --json --dry-run");
     emit(&format!("{train} --dry-run --model mini-llama --set model.tied=false"));
     let settings = "--eval-every 5 --set training.ema_decay=0.9 --set model.block_size=64";
     emit(&format!("{train} --name run --max-steps 10 {settings}"));

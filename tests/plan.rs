@@ -134,6 +134,7 @@ fn a_run_of_some_minutes_chooses_everything_and_ends_by_its_clock() {
         let output = sandbox.minigpt(&words.collect::<Vec<_>>());
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && errors.contains(said), "{more}: {errors}");
+        assert!(!errors.contains("measuring"), "{more}: {errors}");
     }
 }
 

@@ -64,9 +64,10 @@ pub(crate) fn describe(config: &RunConfig, plan: &Plan) {
     }
     let (warmup, steps) = (config.schedule.warmup_steps, plan.length.total_steps);
     if config.schedule.restart.is_none() && warmup > steps {
-        let all_chosen = match config.finetune {
-            None => ", and --minutes 5 chooses everything for a text of any length",
-            Some(_) => "",
+        let may_choose = config.finetune.is_none() && config.training.max_minutes.is_none();
+        let all_chosen = match may_choose {
+            true => ", and --minutes 5 chooses everything for a text of any length",
+            false => "",
         };
         say(format_args!(
             "warning: the learning rate rises over {} steps, and the run has {}: it never reaches its peak; \

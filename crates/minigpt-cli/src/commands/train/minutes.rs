@@ -6,9 +6,12 @@ use anyhow::{Result, ensure};
 use burn::tensor::Device;
 use minigpt_data::TokenStore;
 use minigpt_train::{Budget, Proposal, RunConfig, Workload};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::TrainArgs;
 use crate::commands::plan::{describe, memory_of, shape, tokenized};
+use crate::commands::session::display::print_event;
 use crate::load::settings;
 use crate::terminal::format::duration;
 use crate::terminal::output::say;
@@ -57,6 +60,10 @@ pub(super) fn choose(
         (SHORTEST..=LONGEST).contains(&minutes),
         "--minutes {minutes}: expected {SHORTEST} to {LONGEST}"
     );
+    let preset = RunConfig::preset(&args.preset)?;
+    for (key, _) in changed(&preset, config) {
+        refuse_chosen(&key)?;
+    }
     let store = tokenized(config, &args.text)?;
     let seconds = 60.0 * minutes;
     let (after, part) = AFTER;
@@ -90,20 +97,73 @@ pub(super) fn choose(
     let mut chosen = proposal.applied_to(config.clone());
     // Where the machine is slower than it was when it was measured.
     chosen.training.max_minutes = Some((left() + LATE * seconds).max(1.0) / 60.0);
-    let mut before = proposal.applied_to(RunConfig::preset(&args.preset)?);
+    let mut before = proposal.applied_to(preset);
     before.data = chosen.data.clone();
     before.training.precision = chosen.training.precision;
     before.training.max_minutes = chosen.training.max_minutes;
-    let before = before.settings();
     *config = settings::of_chosen(chosen, args)?;
-    for (key, value) in
-        config.settings().iter().filter(|(key, value)| before.get(*key) != Some(*value))
-    {
-        ensure!(
-            !CHOSEN.contains(&key.as_str()),
-            "--minutes chooses {key}: leave one of the two out"
-        );
+    for (key, value) in changed(&before, config) {
+        refuse_chosen(&key)?;
         say(format_args!("your setting: {key} = {value}"));
     }
+    if args.session.json {
+        print_event("choices", &Choices::new(&proposal, config, &store))?;
+    }
     Ok(store)
+}
+
+/// The settings, with their values, that are not those of before.
+fn changed(before: &RunConfig, config: &RunConfig) -> Vec<(String, Value)> {
+    let before = before.settings();
+    let settings = config.settings().into_iter();
+    settings.filter(|(key, value)| before.get(key) != Some(value)).collect()
+}
+
+fn refuse_chosen(key: &str) -> Result<()> {
+    ensure!(!CHOSEN.contains(&key), "--minutes chooses {key}: leave one of the two out");
+    Ok(())
+}
+
+/// What `--json` prints: the choices, and the settings that somebody gave instead.
+#[derive(Serialize)]
+struct Choices {
+    tokenizer: String,
+    vocab_size: usize,
+    n_layer: usize,
+    n_head: usize,
+    n_embd: usize,
+    block_size: usize,
+    batch_size: usize,
+    accumulation: usize,
+    steps: usize,
+    passes: f64,
+    dropout: f64,
+    learning_rate: f64,
+    warmup_steps: usize,
+    operations_per_second: f64,
+    seconds: f64,
+}
+
+impl Choices {
+    fn new(proposal: &Proposal, config: &RunConfig, store: &TokenStore) -> Self {
+        let RunConfig { data, model, training, schedule, .. } = config;
+        let &Proposal { steps, passes, operations_per_second, seconds, .. } = proposal;
+        Self {
+            tokenizer: data.tokenizer.to_string(),
+            vocab_size: store.tokenizer().vocab_size(),
+            n_layer: model.n_layer,
+            n_head: model.n_head,
+            n_embd: model.n_embd,
+            block_size: model.block_size,
+            batch_size: training.batch_size,
+            accumulation: training.accumulation,
+            steps,
+            passes,
+            dropout: model.resid_pdrop,
+            learning_rate: schedule.learning_rate,
+            warmup_steps: schedule.warmup_steps,
+            operations_per_second,
+            seconds,
+        }
+    }
 }
