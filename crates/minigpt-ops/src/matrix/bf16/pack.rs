@@ -6,16 +6,22 @@ use super::registers::{LANES, load, store, transposed};
 use super::tile::ROWS;
 use crate::matrix::Matrix;
 
+/// Numbers that one step of the loops below reads from a row: two registers, rounded into one.
+const TAKEN: usize = 2 * LANES;
+
 /// Rows `first..` of a matrix whose rows are in one piece, at most [`ROWS`] of them, rounded, a row `STRIDE` after the
 /// one before.
 #[target_feature(enable = "avx512f,avx512bf16")]
 pub(super) fn pack_rows<const STRIDE: usize>(matrix: Matrix, first: usize, packed: &mut [f32]) {
     let last = (first + ROWS).min(matrix.row_count());
     for (row, packed) in (first..last).zip(packed.chunks_exact_mut(STRIDE)) {
-        for (values, packed) in
-            matrix.row(row).chunks(2 * LANES).zip(packed.chunks_exact_mut(LANES))
-        {
-            store(round(load(values), load(values.get(LANES..).unwrap_or_default())), packed);
+        let (values, rest) = matrix.row(row).as_chunks::<TAKEN>();
+        let (packed, _) = packed.as_chunks_mut::<LANES>();
+        for (values, packed) in values.iter().zip(packed.iter_mut()) {
+            store(rounded(values), packed);
+        }
+        if !rest.is_empty() {
+            store(rounded(rest), &mut packed[values.len()]);
         }
     }
 }
@@ -34,15 +40,22 @@ pub(super) fn pack_columns<const WIDTH: usize>(
     let (k, pairs) = (matrix.row_count(), matrix.row_count().div_ceil(2));
     if matrix.is_row_major() {
         // All panels of two rows: memory is read as it lies.
-        let row = |row: usize| if row < k { &matrix.row(row)[first..] } else { &[] };
         for pair in 0..pairs {
-            let (even, odd) = (row(2 * pair), row(2 * pair + 1));
+            let even = &matrix.row(2 * pair)[first..];
+            let odd = if 2 * pair + 1 < k { &matrix.row(2 * pair + 1)[first..] } else { &[] };
             for (index, packed) in packed.chunks_exact_mut(panel).enumerate() {
                 let packed = &mut packed[pair * WIDTH..][..WIDTH];
                 for (lane, packed) in packed.chunks_mut(LANES).enumerate() {
                     let start = index * WIDTH + lane * LANES;
-                    let own = |row: &[f32]| load(row.get(start..).unwrap_or_default());
-                    store(interleave(own(even), own(odd)), packed);
+                    // A whole register needs no mask.
+                    let whole = (even.get(start..start + LANES), odd.get(start..start + LANES));
+                    let pairs = if let (Some(even), Some(odd)) = whole {
+                        interleave(load(even), load(odd))
+                    } else {
+                        let even = even.get(start..).unwrap_or_default();
+                        interleave(load(even), load(odd.get(start..).unwrap_or_default()))
+                    };
+                    store(pairs, packed);
                 }
             }
         }
@@ -54,12 +67,16 @@ pub(super) fn pack_columns<const WIDTH: usize>(
         let first = first + index * WIDTH;
         let width = columns.row_count().saturating_sub(first).min(WIDTH);
         for (block, packed) in packed.chunks_mut(LANES).enumerate() {
+            let start = TAKEN * block;
             for group in (0..WIDTH).step_by(LANES) {
                 let mut pairs = [_mm512_setzero_si512(); LANES];
                 for (lane, pairs) in pairs.iter_mut().enumerate().take(width.saturating_sub(group))
                 {
-                    let values = &columns.row(first + group + lane)[2 * LANES * block..];
-                    *pairs = round(load(values), load(values.get(LANES..).unwrap_or_default()));
+                    let values = columns.row(first + group + lane);
+                    *pairs = match values.get(start..start + TAKEN) {
+                        Some(values) => rounded(values),
+                        None => rounded(&values[start..]),
+                    };
                 }
                 for (packed, pairs) in packed.iter_mut().zip(transposed(pairs)) {
                     store(pairs, &mut packed[group..WIDTH.min(group + LANES)]);
@@ -67,6 +84,13 @@ pub(super) fn pack_columns<const WIDTH: usize>(
             }
         }
     }
+}
+
+/// The first [`TAKEN`] values, zeros after the last.
+#[target_feature(enable = "avx512f,avx512bf16")]
+#[inline]
+fn rounded(values: &[f32]) -> __m512i {
+    round(load(values), load(values.get(LANES..).unwrap_or_default()))
 }
 
 /// Rounded to nearest, ties to even: `lower`, then `upper`.
