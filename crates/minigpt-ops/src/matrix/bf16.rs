@@ -43,6 +43,9 @@ const BLOCK: usize = 11 * ROWS;
 /// Multiply-adds above which a block is split between threads: they take some 10 to 20 microseconds.
 const WORTH_SPLITTING: usize = 1 << 22;
 
+/// Numbers of a left operand from which on it is fetched ahead: less lies in the second cache, where it was just written.
+const WORTH_FETCHING: usize = 1 << 18;
+
 /// Panels of columns that are packed at a time, so that memory is read in long pieces.
 const PACKED: usize = 4;
 
@@ -164,7 +167,9 @@ pub(crate) fn product(
     if size.contains(&0) || b.rows == 0 {
         return;
     }
-    Product { b, output, part, parallelism }.multiply(a, c, 0, next_operand);
+    let looks_ahead = a.row_count() * a.column_count() >= WORTH_FETCHING;
+    let next_operand = if looks_ahead { next_operand } else { Matrix::empty() };
+    Product { b, output, part, parallelism, looks_ahead }.multiply(a, c, 0, next_operand);
 }
 
 /// What all rows of a product share.
@@ -173,6 +178,8 @@ struct Product<'a> {
     output: Output,
     part: Part,
     parallelism: Parallelism,
+    /// Whether rows are fetched before they are multiplied.
+    looks_ahead: bool,
 }
 
 impl Product<'_> {
@@ -193,7 +200,10 @@ impl Product<'_> {
         let half = (m / 2).next_multiple_of(ROWS);
         let (upper, lower) = (a.rows_at(0, half), a.rows_at(half, m));
         let [c_upper, c_lower] = c.split_rows(half);
-        let begin = lower.rows_at(0, BLOCK).columns_at(0, 2 * chunk(a.column_count().div_ceil(2)));
+        let begin = match self.looks_ahead {
+            true => lower.rows_at(0, BLOCK).columns_at(0, 2 * chunk(a.column_count().div_ceil(2))),
+            false => Matrix::empty(),
+        };
         let multiply_upper = || self.multiply(upper, c_upper, first, begin);
         let multiply_lower = || self.multiply(lower, c_lower, first + half, next_operand);
         if is_parallel {

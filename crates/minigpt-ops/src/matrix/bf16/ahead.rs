@@ -9,18 +9,28 @@ use crate::matrix::Matrix;
 pub(super) struct Ahead<'a> {
     /// As it lies in memory: the numbers of a row are adjacent.
     rows: Matrix<'a>,
+    /// Numbers of its first line before a row begins.
+    before: usize,
+    /// Lines that a row touches.
+    lines: usize,
     /// Lines to ask for at a time.
     count: usize,
     row: usize,
-    column: usize,
+    line: usize,
 }
 
 impl<'a> Ahead<'a> {
     /// All of `matrix`, in `times` parts.
     pub(super) fn new(matrix: Matrix<'a>, times: usize) -> Self {
         let rows = if matrix.is_row_major() { matrix } else { matrix.transposed() };
-        let lines = rows.row_count() * rows.column_count().div_ceil(LANES);
-        Self { rows, count: lines.div_ceil(times.max(1)), row: 0, column: 0 }
+        // A row that begins within a line touches one more; all rows begin alike where a stride is whole lines.
+        let before = match rows.row_count() {
+            0 => 0,
+            _ => rows.row(0).as_ptr().addr() / size_of::<f32>() % LANES,
+        };
+        let lines = (before + rows.column_count()).div_ceil(LANES);
+        let count = (rows.row_count() * lines).div_ceil(times.max(1));
+        Self { rows, before, lines, count, row: 0, line: 0 }
     }
 
     /// Asks for the next part, into the second cache.
@@ -30,13 +40,14 @@ impl<'a> Ahead<'a> {
             if self.row >= self.rows.row_count() {
                 return;
             }
-            if let Some(line) = self.rows.row(self.row).get(self.column..) {
+            let column = (self.line * LANES).saturating_sub(self.before);
+            if let Some(line) = self.rows.row(self.row).get(column..) {
                 // SAFETY: a prefetch reads nothing and cannot fault.
                 unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
             }
-            self.column += LANES;
-            if self.column >= self.rows.column_count() {
-                (self.row, self.column) = (self.row + 1, 0);
+            self.line += 1;
+            if self.line >= self.lines {
+                (self.row, self.line) = (self.row + 1, 0);
             }
         }
     }

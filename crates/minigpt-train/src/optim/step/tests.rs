@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::module::{ModuleVisitor, Param};
 use burn::tensor::{Int, TensorData};
-use minigpt_model::{Gpt, GptConfig};
+use minigpt_model::{Gpt, GptConfig, Segments};
 
 use super::*;
 
@@ -26,6 +26,20 @@ fn batch(windows: usize, apart: usize, device: &Device) -> TokenBatch {
         Tensor::<2, Int>::from_data(TensorData::new(ids, [windows, 32]), device)
     };
     TokenBatch::of_tokens(ids(0), ids(1), 32 * windows)
+}
+
+/// The same windows, each with three examples.
+fn packed(windows: usize, device: &Device) -> TokenBatch {
+    let lengths = (0..windows).map(|window| vec![10 + window, 5]);
+    let segments = Some(Segments::new(lengths, 32));
+    TokenBatch { segments, ..batch(windows, 40, device) }
+}
+
+/// Pairs of a chosen and a rejected window.
+fn preferences(pairs: usize, device: &Device) -> TokenBatch {
+    let references: Vec<f32> = (0..pairs).map(|pair| 0.5 - pair as f32).collect();
+    let references = Some(Tensor::from_data(TensorData::new(references, [pairs]), device));
+    TokenBatch { references, predicted: pairs, ..batch(2 * pairs, 40, device) }
 }
 
 /// The loss, and every element of every gradient.
@@ -61,8 +75,10 @@ fn keys(device: &Device) -> [DropoutKey; 2] {
 fn halves_add_up_to_the_whole() {
     let device = Device::flex().autodiff();
     let trainee = trainee(0.0, &device);
-    for windows in [1, 2, 5] {
-        let batch = || batch(windows, 40, &device);
+    let kinds: [fn(usize, &Device) -> TokenBatch; 3] =
+        [|windows, device| batch(windows, 40, device), packed, preferences];
+    for (kind, windows) in kinds.iter().flat_map(|kind| [1, 2, 5].map(|windows| (kind, windows))) {
+        let batch = || kind(windows, &device);
         let whole = numbers(&trainee, vec![trainee.output(batch())]);
         let halves = trainee.in_halves(batch(), keys(&device));
         assert_eq!(halves.len(), windows.min(2));
