@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Error, Result, ensure};
+use anyhow::{Result, ensure};
 use burn::tensor::Device;
 use minigpt_data::{TokenStore, TokenizerSpec};
 use minigpt_model::{GptConfig, Kernels};
@@ -43,24 +43,26 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode> {
     let here = memory_of(&chosen.device);
     let budget = Budget { parameters: args.params, memory: args.memory.or(here), seconds };
     let given = args.model.as_ref().map(|name| GptConfig::preset(name, 1)).transpose()?;
-    let store = tokenized(&mut config, &args.text)?;
-    let workload = Workload {
-        vocab_size: store.tokenizer().vocab_size(),
-        train_tokens: store.train().len(),
-        valid_tokens: store.valid().len(),
-        recipe: &config,
-        block_size: args.context,
-        model: given.as_ref(),
-        device: &chosen.device,
-        measured_for: Duration::from_secs_f64(args.measure.as_secs_f64() / f64::from(MEASUREMENTS)),
-    };
-    let proposal = Proposal::new(budget, &workload, |model| {
-        say(format_args!("measuring: {}", shape(model)));
+    let (store, proposal) = proposed(&mut config, &args.text, |config, store| {
+        let workload = Workload {
+            vocab_size: store.tokenizer().vocab_size(),
+            train_tokens: store.train().len(),
+            valid_tokens: store.valid().len(),
+            recipe: config,
+            block_size: args.context,
+            model: given.as_ref(),
+            device: &chosen.device,
+            measured_for: Duration::from_secs_f64(
+                args.measure.as_secs_f64() / f64::from(MEASUREMENTS),
+            ),
+        };
+        Ok(Proposal::new(budget, &workload, measuring)?)
     })
-    .map_err(|error| match error {
-        TrainError::TooLittleMemory { .. } if args.memory.is_none() => Error::from(error)
-            .context("planned for this machine's memory: --memory plans for another machine"),
-        error => error.into(),
+    .map_err(|error| match error.downcast_ref() {
+        Some(TrainError::TooLittleMemory { .. }) if args.memory.is_none() => {
+            error.context("planned for this machine's memory: --memory plans for another machine")
+        }
+        _ => error,
     })?;
     if let Some(here) = here.filter(|here| *here < proposal.memory) {
         let (needed, here) = (bytes(proposal.memory), bytes(here));
@@ -87,14 +89,37 @@ pub(super) fn memory_of(device: &Device) -> Option<u64> {
     memory::of_machine().filter(|_| Kernels::of(device) == Kernels::Cpu)
 }
 
-/// The tokens of the text; where nobody names a tokenizer, by one of its own of a fitting size.
-pub(super) fn tokenized(config: &mut RunConfig, text: &TextArgs) -> Result<TokenStore> {
+/// The tokens of the text, and what is proposed for them. Where nobody names a tokenizer, it is one of the text's own of a
+/// fitting size, and a smaller one where the text would be read more often than is useful.
+pub(super) fn proposed(
+    config: &mut RunConfig,
+    text: &TextArgs,
+    mut propose: impl FnMut(&RunConfig, &TokenStore) -> Result<Proposal>,
+) -> Result<(TokenStore, Proposal)> {
     let cache = text.cache.as_deref();
     let is_its_own = matches!(config.data.tokenizer, TokenizerSpec::Bpe { .. });
-    match text.tokenizer.is_none() && is_its_own {
-        true => tokens::prepare_fitting(&mut config.data, cache),
-        false => tokens::prepare(&config.data, cache),
+    if text.tokenizer.is_some() || !is_its_own {
+        let store = tokens::prepare(&config.data, cache)?;
+        let proposal = propose(config, &store)?;
+        return Ok((store, proposal));
     }
+    let (store, mut text) = tokens::prepare_fitting(&mut config.data, cache)?;
+    let proposal = propose(config, &store)?;
+    let passes = proposal.passes;
+    let why = format!(", half as many ids for a text that is read {passes:.0} times");
+    Ok(match text.fitted(&mut config.data, &store, passes, &why)? {
+        None => (store, proposal),
+        Some(store) => {
+            text.describe(&config.data, &store);
+            let proposal = propose(config, &store)?;
+            (store, proposal)
+        }
+    })
+}
+
+/// Says which model is timed.
+pub(super) fn measuring(model: &GptConfig) {
+    say(format_args!("measuring: {}", shape(model)));
 }
 
 pub(super) fn shape(model: &GptConfig) -> String {

@@ -21,25 +21,25 @@ pub(crate) fn prepare(config: &DataConfig, cache: Option<&Path>) -> Result<Token
     Ok(store)
 }
 
-/// The same by a vocabulary as large as suits the text, which `config` has afterwards.
-pub(crate) fn prepare_fitting(config: &mut DataConfig, cache: Option<&Path>) -> Result<TokenStore> {
+/// The same by a vocabulary as large as suits the text, which `config` has afterwards; with the text, for another one.
+pub(crate) fn prepare_fitting(
+    config: &mut DataConfig,
+    cache: Option<&Path>,
+) -> Result<(TokenStore, Text)> {
     let mut text = Text::open(config, cache)?;
-    config.tokenizer = TokenizerSpec::Bpe { vocab_size: vocab_size_of(u64::MAX) };
-    let mut store =
+    config.tokenizer = TokenizerSpec::Bpe { vocab_size: vocab_size_of(u64::MAX, 0.0) };
+    let store =
         text.tokenized(config, ", the largest that is chosen, to learn how long the text is")?;
     // How long it is, its tokens say first.
     let fitting =
-        TokenizerSpec::Bpe { vocab_size: vocab_size_of(store.manifest().splits[0].bytes) };
-    if config.tokenizer != fitting {
-        config.tokenizer = fitting;
-        store = text.tokenized(config, ", the size that suits a text of this length")?;
-    }
+        text.fitted(config, &store, 0.0, ", the size that suits a text of this length")?;
+    let store = fitting.unwrap_or(store);
     text.describe(config, &store);
-    Ok(store)
+    Ok((store, text))
 }
 
 /// A text that was found, and where its tokens go.
-struct Text {
+pub(crate) struct Text {
     documents: Documents,
     root: PathBuf,
     progress: ByteProgress,
@@ -82,8 +82,27 @@ impl Text {
         Ok(store)
     }
 
-    fn describe(self, config: &DataConfig, store: &TokenStore) {
-        drop(self.progress);
+    /// Its tokens by a vocabulary as large as suits its length and so many passes, which `config` has afterwards; `None`
+    /// where `store` has these.
+    pub(crate) fn fitted(
+        &mut self,
+        config: &mut DataConfig,
+        store: &TokenStore,
+        passes: f64,
+        why: &str,
+    ) -> Result<Option<TokenStore>> {
+        let vocab_size = vocab_size_of(store.manifest().splits[0].bytes, passes);
+        let fitting = TokenizerSpec::Bpe { vocab_size };
+        if config.tokenizer == fitting {
+            return Ok(None);
+        }
+        config.tokenizer = fitting;
+        self.tokenized(config, why).map(Some)
+    }
+
+    pub(crate) fn describe(&mut self, config: &DataConfig, store: &TokenStore) {
+        // What it showed ends.
+        self.progress = ByteProgress::new();
         let documents = |split: usize| store.manifest().splits[split].documents;
         let to_learn = documents(0);
         say(format_args!(

@@ -10,13 +10,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::TrainArgs;
-use crate::commands::plan::{describe, memory_of, shape, tokenized};
+use crate::commands::plan::{describe, measuring, memory_of, proposed};
 use crate::commands::session::display::print_event;
 use crate::load::settings;
 use crate::terminal::format::duration;
 use crate::terminal::output::say;
 
-/// What a measurement may take, a part of the time and at least some seconds; there are up to three.
+/// What a measurement may take, a part of the time and at least some seconds; there are up to three for each vocabulary.
 const MEASURED: (f64, f64) = (0.005, 1.0);
 
 /// What is left for the samples, pictures and the last checkpoint: seconds, and a part of the time.
@@ -64,32 +64,31 @@ pub(super) fn choose(
     for (key, _) in changed(&preset, config) {
         refuse_chosen(&key)?;
     }
-    let store = tokenized(config, &args.text)?;
     let seconds = 60.0 * minutes;
     let (after, part) = AFTER;
     let left = || seconds * (1.0 - part) - after - began.elapsed().as_secs_f64();
     let measured_for = (MEASURED.0 * seconds).max(MEASURED.1);
-    let for_training = left() - 3.0 * measured_for;
-    ensure!(
-        for_training >= LEAST,
-        "--minutes {minutes}: reading the text took {} of them, and too little is left: expected more minutes; its tokens \
-         are in the cache now, so the same command reaches further",
-        duration(began.elapsed().as_secs_f64())
-    );
-    let budget =
-        Budget { seconds: Some(for_training), memory: memory_of(device), ..Budget::default() };
-    let workload = Workload {
-        vocab_size: store.tokenizer().vocab_size(),
-        train_tokens: store.train().len(),
-        valid_tokens: store.valid().len(),
-        recipe: config,
-        block_size: None,
-        model: None,
-        device,
-        measured_for: Duration::from_secs_f64(measured_for),
-    };
-    let proposal = Proposal::new(budget, &workload, |model| {
-        say(format_args!("measuring: {}", shape(model)));
+    let (store, proposal) = proposed(config, &args.text, |config, store| {
+        let for_training = left() - 3.0 * measured_for;
+        ensure!(
+            for_training >= LEAST,
+            "--minutes {minutes}: reading the text took {} of them, and too little is left: expected more minutes; its \
+             tokens are in the cache now, so the same command reaches further",
+            duration(began.elapsed().as_secs_f64())
+        );
+        let memory = memory_of(device);
+        let budget = Budget { seconds: Some(for_training), memory, ..Budget::default() };
+        let workload = Workload {
+            vocab_size: store.tokenizer().vocab_size(),
+            train_tokens: store.train().len(),
+            valid_tokens: store.valid().len(),
+            recipe: config,
+            block_size: None,
+            model: None,
+            device,
+            measured_for: Duration::from_secs_f64(measured_for),
+        };
+        Ok(Proposal::new(budget, &workload, measuring)?)
     })?;
     let mut lines = Vec::new();
     describe(&proposal, config, &store, &mut lines)?;

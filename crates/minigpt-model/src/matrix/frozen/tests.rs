@@ -1,3 +1,5 @@
+use std::sync::PoisonError;
+
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use proptest::prelude::*;
@@ -8,6 +10,7 @@ use crate::model::config::{
     BiasConfig, GptConfig, MlpKind, NormConfig, NormKind, Position, RotaryConfig,
 };
 use crate::model::gpt::Gpt;
+use crate::ops::tests::GENERATOR;
 use crate::{LoraConfig, Precision};
 
 /// A Llama with two queries to a key, and a GPT-2.
@@ -35,6 +38,7 @@ fn row(device: &Device, shift: i32) -> Tensor<2, Int> {
 
 /// Loss, logits of the last position, and the gradients of all factors.
 fn evaluate(model: &Gpt) -> (f32, Vec<f32>, Vec<Vec<f32>>) {
+    let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     let device = Device::flex().autodiff();
     let objective = model.loss_sum(row(&device, 0), row(&device, 3));
     let loss = objective.clone().into_scalar::<f32>();

@@ -3,6 +3,7 @@
 use minigpt_model::GptConfig;
 
 use crate::config::{OptimizerKind, RunConfig};
+use crate::plan::proposal::USEFUL_PASSES;
 
 /// Steps that the tokens are divided into, about.
 const STEPS: u64 = 2000;
@@ -20,10 +21,12 @@ const VALIDATION: (f64, usize) = (0.06, 10);
 const VOCABULARY: (u64, usize, usize) = (150, 512, 16_384);
 
 /// Ids of a tokenizer that is trained on so many bytes of text, a power of two: where a text is short, most words of a
-/// larger vocabulary would be read too seldom to be learnt.
+/// larger vocabulary would be read too seldom to be learnt. A text that is read more than [`USEFUL_PASSES`] times has half
+/// of them: rare words would be learnt by heart. Before the passes are known, they are 0.
 #[must_use]
-pub fn vocab_size_of(bytes: u64) -> usize {
+pub fn vocab_size_of(bytes: u64, passes: f64) -> usize {
     let (each, least, most) = VOCABULARY;
+    let each = if passes > USEFUL_PASSES { 2 * each } else { each };
     let ids = usize::try_from(bytes / each).unwrap_or(most).clamp(least, most);
     1 << ids.ilog2()
 }

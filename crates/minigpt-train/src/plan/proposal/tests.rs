@@ -184,9 +184,12 @@ fn what_is_proposed_is_what_is_configured() {
 
 #[test]
 fn vocabularies_grow_with_the_text() {
-    let sizes = [0, 100_000, 1_100_000, 2_800_000, u64::MAX].map(vocab_size_of);
-    assert!(sizes.is_sorted() && sizes[0] == 512 && sizes[4] == 16_384, "{sizes:?}");
-    assert_eq!(sizes[3], 16_384);
+    let sizes = [0, 100_000, 1_100_000, 2_800_000, u64::MAX]
+        .map(|bytes| [0.0, 5.0].map(|passes| vocab_size_of(bytes, passes)));
+    assert!(sizes.is_sorted(), "{sizes:?}");
+    // Of few ids, and of the most, half are not fewer.
+    assert_eq!([sizes[0], sizes[4]], [[512; 2], [16_384; 2]]);
+    assert_eq!([sizes[2], sizes[3]], [[4096, 2048], [16_384, 8192]]);
 }
 
 #[test]
