@@ -17,8 +17,8 @@ pub fn run_both<A: Send, B: Send>(
     rayon::join(one, two)
 }
 
-/// What `work` makes of each item, in the order of the items. Each thread of the pool takes the next item when it is free, and
-/// idle threads still share the operations inside.
+/// What `work` makes of each item, in the order of the items. Items are shared between the threads of the pool, and idle
+/// threads still share the operations inside.
 pub fn run_each<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
     items.into_par_iter().with_max_len(1).map(work).collect()
 }

@@ -43,7 +43,7 @@ const BLOCK: usize = 11 * ROWS;
 /// Multiply-adds above which a block is split between threads: they take some 10 to 20 microseconds.
 const WORTH_SPLITTING: usize = 1 << 22;
 
-/// Numbers of a left operand from which on it is fetched ahead: less lies in the second cache, where it was just written.
+/// Left operands of at least so many numbers are fetched ahead, block by block. Smaller ones are still in the second cache.
 const WORTH_FETCHING: usize = 1 << 18;
 
 /// Panels of columns that are packed at a time, so that memory is read in long pieces.
@@ -168,7 +168,6 @@ pub(crate) fn product(
         return;
     }
     let looks_ahead = a.row_count() * a.column_count() >= WORTH_FETCHING;
-    let next_operand = if looks_ahead { next_operand } else { Matrix::empty() };
     Product { b, output, part, parallelism, looks_ahead }.multiply(a, c, 0, next_operand);
 }
 
@@ -178,7 +177,7 @@ struct Product<'a> {
     output: Output,
     part: Part,
     parallelism: Parallelism,
-    /// Whether rows are fetched before they are multiplied.
+    /// Whether the rows of the next block are fetched while a block is multiplied.
     looks_ahead: bool,
 }
 
@@ -317,7 +316,12 @@ fn multiply_panels<const PAIR: usize, const ROW: usize>(
     let chunk = chunk(pairs);
     let panel_len = if PAIR == 1 { ROWS * ROW } else { chunk * PAIR };
     let mut packed = Scratch::new(m.div_ceil(ROWS) * panel_len);
-    let tiles = n.div_ceil(COLUMNS) * m.div_ceil(ROWS);
+    let panels = n.div_ceil(COLUMNS);
+    // Rows of a panel of columns that are in a tile on or above the diagonal.
+    let rows_of = |panel: usize| {
+        diagonal.map_or(m, |first| m.min(((panel + 1) * COLUMNS).saturating_sub(first)))
+    };
+    let tiles = (0..panels).map(|panel| rows_of(panel).div_ceil(ROWS)).sum();
     for start in (0..pairs).step_by(chunk) {
         let end = pairs.min(start + chunk);
         let taken = a.columns_at(2 * start, 2 * (end - start));
@@ -332,10 +336,9 @@ fn multiply_panels<const PAIR: usize, const ROW: usize>(
         let mut ahead = Ahead::new(next, tiles);
         let output = if start > 0 { Output::Add } else { output };
         let columns = b.packed.chunks_exact(b.rows.div_ceil(2) * COLUMNS).enumerate();
-        for (j, b) in columns.take(n.div_ceil(COLUMNS)) {
+        for (j, b) in columns.take(panels) {
             let b = &b.as_chunks::<COLUMNS>().0[start..end];
-            let rows = diagonal.map_or(m, |first| m.min(((j + 1) * COLUMNS).saturating_sub(first)));
-            for (a, top) in packed.chunks_exact(panel_len).zip((0..rows).step_by(ROWS)) {
+            for (a, top) in packed.chunks_exact(panel_len).zip((0..rows_of(j)).step_by(ROWS)) {
                 ahead.fetch();
                 let rows = c.some_rows(top..m.min(top + ROWS));
                 tile::<PAIR, ROW>(scale, a, b, rows, j * COLUMNS, output);

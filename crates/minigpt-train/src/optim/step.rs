@@ -13,9 +13,9 @@ use crate::optim::clip::clip_global_norm;
 use crate::optim::in_memory::work_on;
 use crate::optim::trainee::{Goal, PartLoss, Trainee};
 
-/// Weights of the largest model whose passes run as two halves at once, each on half of the threads: a core then reads what it
-/// wrote itself. On two cores, steps are 3 to 13 % faster so, most where the cores share no cache. The second set of gradients
-/// takes up to 40 MB; with more weights a seventh more memory saved 3 to 7 % of the time.
+/// Weights of the largest model whose passes run as two halves of the batch at once: a core then mostly reads what it wrote
+/// itself. docs/performance.md has the gains: up to 13 % where two cores share no cache, and little where they do. The second
+/// set of gradients takes up to 40 MB.
 pub(crate) const MOST_IN_HALVES: usize = 10_000_000;
 
 /// What a step says of its batch.

@@ -240,7 +240,7 @@ pub struct MemoryEstimate {
     pub state: u64,
     /// Weights and moments once more, as the bytes of a checkpoint.
     pub checkpoint: u64,
-    /// What the forward pass saves for the backward pass, at its peak.
+    /// What the forward pass saves for the backward pass, at its peak, and the second half's gradients.
     pub activations: u64,
 }
 

@@ -25,7 +25,7 @@ const TRIPS: usize = 2000;
 /// Looks at the count before a thread lets others run.
 const PATIENCE: usize = 1000;
 
-/// Where the count stands when they are timed.
+/// The count at which timing begins: both threads run by then.
 const STARTED: usize = 4;
 
 #[derive(Serialize)]
@@ -47,8 +47,8 @@ pub(super) fn measure() -> Peak {
 
 /// Two threads count in turn, one to the odd numbers and one to the even ones.
 ///
-/// Cores that share a cache pass a line much faster than cores that do not, and small operations follow. The host of a
-/// virtual machine moves its cores, so the figure changes from one minute to the next.
+/// Cores that share a cache exchange a line much faster, which speeds up short operations that two threads share. Threads are
+/// not pinned, and a virtual machine's host may move its cores, so the figure can change within minutes.
 fn round_trip() -> f64 {
     let count = AtomicUsize::new(0);
     let take_turns = |turns: Range<usize>| {

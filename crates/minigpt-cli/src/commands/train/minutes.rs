@@ -61,8 +61,8 @@ pub(super) fn choose(
         "--minutes {minutes}: expected {SHORTEST} to {LONGEST}"
     );
     let preset = RunConfig::preset(&args.preset)?;
-    for (key, _) in changed(&preset, config) {
-        refuse_chosen(&key)?;
+    for setting in &args.recipe.set {
+        refuse_chosen(setting.split('=').next().unwrap_or_default().trim())?;
     }
     let seconds = 60.0 * minutes;
     let (after, part) = AFTER;
@@ -123,7 +123,7 @@ fn refuse_chosen(key: &str) -> Result<()> {
     Ok(())
 }
 
-/// What `--json` prints: the choices, and the settings that somebody gave instead.
+/// The event `choices`: each setting as it was chosen, or as it was given on the command line.
 #[derive(Serialize)]
 struct Choices {
     tokenizer: String,

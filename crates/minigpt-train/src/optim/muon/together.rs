@@ -13,13 +13,13 @@ use minigpt_ops::run_each;
 use crate::optim::in_memory::{is_in_memory, memory};
 use crate::optim::trainee::Trainee;
 
-/// Elements of the largest small matrix. On two cores, steps of matrices up to 384 by 1,024 are a tenth to a third faster
-/// together, and those of 576 by 576 no longer.
+/// Elements of the largest small matrix. On two cores, steps of the matrices of models up to 384 wide are a tenth to a third
+/// faster together, and of a model 576 wide no longer.
 const SMALL: usize = 1 << 19;
 
-/// The step of an optimiser whose small matrices are moved together, each by one thread: their products are too short for
-/// several. burn's optimiser gives [`Muon`](super::Muon) one matrix and wants it back before it gives the next. So it gives
-/// them twice: the first time they come back as they were and wait, and the second time they come back moved.
+/// Updates small matrices in parallel, each on one thread, because their products are too short for several threads. burn's
+/// optimiser asks [`Muon`](super::Muon) for one matrix at a time. So it steps twice: the first time small matrices wait and
+/// come back as they were, and the second time each comes back updated.
 #[derive(Clone, Debug)]
 pub(crate) struct Together {
     /// What Muon moves.
@@ -87,7 +87,9 @@ impl Waiting {
     /// What `matrix`, the next one, waited for.
     pub(super) fn next_taken<const D: usize>(&self, matrix: &Tensor<D>) -> Option<[Tensor<2>; 2]> {
         match &mut *self.stage() {
-            Stage::Taken(moved) if is_small(matrix) => moved.pop_front(),
+            Stage::Taken(moved) if is_small(matrix) => {
+                Some(moved.pop_front().expect("each small matrix waited in the first pass"))
+            }
             _ => None,
         }
     }
@@ -120,7 +122,8 @@ impl Together {
         let steps = self.waiting.put(Stage::OneByOne).steps();
         self.waiting.put(Stage::Taken(run_each(steps, Step::taken).into()));
         let trainee = optimizer.step(rate, trainee, gradients);
-        self.waiting.put(Stage::OneByOne);
+        let rest = self.waiting.put(Stage::OneByOne);
+        debug_assert!(matches!(rest, Stage::Taken(moved) if moved.is_empty()));
         trainee
     }
 }
@@ -154,7 +157,7 @@ impl ModuleVisitor for Split<'_> {
         }
         if let Some(gradient) = self.gradients.remove::<D>(param.id) {
             self.small.register(param.id, gradient);
-            // It calls the matrix a second time; nobody reads it.
+            // burn steps only weights that have a gradient. The second pass does not read this one.
             self.gradients.register(param.id, param.val().inner());
         }
     }
