@@ -11,7 +11,6 @@ use burn::tensor::Tensor;
 use minigpt_ops::run_each;
 
 use crate::optim::in_memory::{is_in_memory, memory};
-use crate::optim::trainee::Trainee;
 
 /// Elements of the largest small matrix. On two cores, steps of the matrices of models up to 384 wide are a tenth to a third
 /// faster together, and of a model 576 wide no longer.
@@ -106,25 +105,25 @@ impl Waiting {
 
 impl Together {
     /// A step of all weights.
-    pub(crate) fn step(
+    pub(crate) fn step<M: Module>(
         &self,
         optimizer: &mut ModuleOptimizer,
         rate: ModuleLearningRate,
-        trainee: Trainee,
+        model: M,
         gradients: GradientsParams,
-    ) -> Trainee {
+    ) -> M {
         let small = GradientsParams::new();
         let mut split = Split { matrices: &self.matrices, path: Vec::new(), small, gradients };
-        trainee.visit(&mut split);
+        model.visit(&mut split);
         let Split { small, gradients, .. } = split;
         self.waiting.put(Stage::Waiting(Vec::new()));
-        let trainee = optimizer.step(rate.clone(), trainee, small);
+        let model = optimizer.step(rate.clone(), model, small);
         let steps = self.waiting.put(Stage::OneByOne).steps();
         self.waiting.put(Stage::Taken(run_each(steps, Step::taken).into()));
-        let trainee = optimizer.step(rate, trainee, gradients);
+        let model = optimizer.step(rate, model, gradients);
         let rest = self.waiting.put(Stage::OneByOne);
         debug_assert!(matches!(rest, Stage::Taken(moved) if moved.is_empty()));
-        trainee
+        model
     }
 }
 

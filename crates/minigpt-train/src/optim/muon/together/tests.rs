@@ -8,6 +8,7 @@ use crate::config::{OptimizerConfig, OptimizerKind};
 use crate::data::batches::TokenBatch;
 use crate::optim::muon::Muon;
 use crate::optim::optimizer::with_muon;
+use crate::optim::trainee::Trainee;
 
 /// Small matrices and large ones.
 fn trainee(device: &Device) -> Trainee {
