@@ -5,7 +5,7 @@ use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, ExecutionError, Tensor};
 use burn::train::{InferenceStep, ItemLazy, Learner, TrainOutput, TrainStep};
-use minigpt_model::{DropoutKey, Kernels};
+use minigpt_model::{DropoutKey, GptConfig, Kernels};
 use minigpt_ops::run_both;
 
 use crate::data::batches::TokenBatch;
@@ -16,7 +16,14 @@ use crate::optim::trainee::{Goal, PartLoss, Trainee};
 /// Weights of the largest model whose passes run as two halves of the batch at once: a core then mostly reads what it wrote
 /// itself. docs/performance.md has the gains: up to 13 % where two cores share no cache, and little where they do. The second
 /// set of gradients takes up to 40 MB.
-pub(crate) const MOST_IN_HALVES: usize = 10_000_000;
+const MOST_IN_HALVES: usize = 10_000_000;
+
+/// Whether passes of such a model run as two halves, where its weights are not frozen. The number of threads plays no part in
+/// it: the same run has the same losses on every machine.
+pub(crate) fn takes_halves(model: &GptConfig, device: &Device) -> bool {
+    // Only the CPU's kernels run on these threads.
+    model.parameter_counts().total() <= MOST_IN_HALVES && Kernels::of(device) == Kernels::Cpu
+}
 
 /// What a step says of its batch.
 #[derive(Clone, Debug)]
@@ -98,12 +105,9 @@ impl Trainee {
         self.in_halves(part, keys)
     }
 
-    /// The number of threads plays no part in it: the same run has the same losses on every machine.
+    /// Passes of frozen weights were not tried in halves.
     fn is_halved(&self) -> bool {
-        let weights = self.transformer.config().parameter_counts().total();
-        // Only the CPU's kernels run on these threads. Those of frozen weights were not tried.
-        let may = Kernels::of(&self.device()) == Kernels::Cpu && !self.transformer.is_frozen();
-        may && weights <= MOST_IN_HALVES
+        takes_halves(self.transformer.config(), &self.device()) && !self.transformer.is_frozen()
     }
 
     fn in_halves(&self, part: TokenBatch, keys: [DropoutKey; 2]) -> Vec<TrainOutput<StepLoss>> {

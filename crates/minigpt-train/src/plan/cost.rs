@@ -11,7 +11,7 @@ use crate::data::tokens::TokenData;
 use crate::engine::continuation::Continuation;
 use crate::engine::trainer::checkpoint_to_resume;
 use crate::error::TrainError;
-use crate::optim::step::MOST_IN_HALVES;
+use crate::optim::step::takes_halves;
 use crate::run::RunFolder;
 use crate::run::checkpoint::OnDamage;
 
@@ -292,8 +292,7 @@ impl MemoryEstimate {
         let head = size(model.vocab_size) * size(model.n_embd);
         let logits = (tokens * size(model.vocab_size)).min(LOGITS);
         let parameters = model.parameter_counts().total();
-        let is_halved = parameters <= MOST_IN_HALVES && Kernels::of(device) == Kernels::Cpu;
-        let second_gradients = if is_halved { size(parameters) } else { 0 };
+        let second_gradients = if takes_halves(model, device) { size(parameters) } else { 0 };
         let floats = tokens * (blocks + passing) + head + logits + second_gradients;
         let parameters = parameters as u64;
         Self {

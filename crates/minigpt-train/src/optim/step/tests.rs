@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::module::{ModuleVisitor, Param};
 use burn::tensor::{Int, TensorData};
-use minigpt_model::{Gpt, GptConfig, Segments};
+use minigpt_model::{Gpt, Segments};
 
 use super::*;
 
